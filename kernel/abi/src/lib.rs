@@ -1,0 +1,3 @@
+//! (being built)
+#![no_std]
+#![forbid(unsafe_code)]
