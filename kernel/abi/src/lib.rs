@@ -1,3 +1,64 @@
-//! (being built)
+//! What Bellwire's kernel and its user programs agree on.
+//!
+//! The kernel decodes what this crate defines and the SDK encodes it, so the two can't drift apart: one table
+//! ([`for_each_call`]) yields the call numbers, the decoder, the rights that each call needs, the SDK's stubs and
+//! the reference page. Everything here is plain data in safe Rust, for both widths.
+//!
+//! Words are `usize`. Portable programs use 32 bits of a word; 64-bit quantities (time, physical addresses) travel
+//! as two words, low half first, on both widths.
+//!
+//! # Registers
+//!
+//! | | x86_64 | i686 |
+//! |---|---|---|
+//! | handle (in) | `eax` | `edx` |
+//! | [`Tag`] (in and out) | `rdi` | `eax` |
+//! | words 0 to 3 (in and out) | `rsi`, `rdx`, `r8`, `r9` | `ebx`, `esi`, `edi`, `ebp` |
+//! | stack pointer (in) | `r10` | `ecx` (set by the call page) |
+//! | destroyed | `rax`, `rcx`, `r10`, `r11` | `ecx`, `edx` |
 #![no_std]
 #![forbid(unsafe_code)]
+
+mod call;
+mod error;
+mod info;
+mod interrupt;
+mod message;
+mod register;
+mod rights;
+mod startup;
+
+pub use call::{CallDescription, DESCRIPTIONS, Operation};
+pub use error::Error;
+pub use info::{InfoItem, InterruptPart, ProcessPart};
+pub use interrupt::{InterruptFlags, InterruptMessage};
+pub use message::{Access, Kind, Message, Options, Tag, join, split};
+pub use register::Register;
+pub use rights::{ObjectKind, Rights};
+pub use startup::{StartupBlock, StartupEntry, StartupKind};
+
+/// The size of a page and of a frame, in bytes, on both widths.
+pub const PAGE_BYTES: usize = 4096;
+
+/// The handle value that names nothing: "myself" where a call takes an optional process or thread.
+pub const NO_HANDLE: u32 = 0;
+
+/// The number of thread priorities; 0 is the lowest, `PRIORITIES - 1` the highest.
+pub const PRIORITIES: u8 = 64;
+
+/// The pages that one call maps, unmaps or prepares at most; longer work is a loop of calls in user mode, so that
+/// no call keeps interrupts off for long.
+pub const PAGES_PER_CALL: usize = 16;
+
+/// The line number under which the non-maskable interrupt can be claimed.
+pub const LINE_NMI: usize = 255;
+
+/// Where the i686 call page is mapped in every process: the code of the fastest system call that this CPU has.
+pub const CALL_PAGE_I686: u32 = 0xBFFF_F000;
+
+/// Where user programs may map: from the second page to this address (exclusive).
+#[cfg(target_pointer_width = "32")]
+pub const USER_END: usize = CALL_PAGE_I686 as usize;
+/// Where user programs may map: from the second page to this address (exclusive).
+#[cfg(target_pointer_width = "64")]
+pub const USER_END: usize = 0x0000_7FFF_FFFF_F000;

@@ -1,0 +1,144 @@
+//! The one table of system calls. Call numbers, the decoder, the rights each call needs, the SDK's stubs and the
+//! reference page all come from it. Numbers are never reused.
+
+use crate::Rights;
+
+/// Hands the table of calls to a macro, row by row: number, variant, name, right, input and output words, doc.
+///
+/// In the row's word lists `_` is unused. The right is that of the handle in the handle register; `empty` means that
+/// the call takes no handle, or a handle of any kind.
+#[macro_export]
+macro_rules! for_each_call {
+    ($callback:path) => {
+        $callback! {
+            0 Null null empty [] [] "Does nothing in the kernel: what a call costs.";
+            1 Call call CALL [word0 word1 word2 word3] [word0 word1 word2 word3] "Sends a message to an endpoint and waits for the reply. With `Options::HANDLE`, word 3 is a handle of which the receiver gets a copy. Fails with `Gone` if the server dies before it replies, and with `TimedOut` if a `deadline` was set and passes.";
+            2 ReplyReceive reply_receive RECEIVE [word0 word1 word2 word3] [word0 word1 word2 word3] "Answers the call received last, completes the interrupt received last, and waits for the next message: the one call of a driver's loop. Does not answer if there is nothing to answer.";
+            3 Receive receive RECEIVE [deadline_low deadline_high] [word0 word1 word2 word3] "Completes the interrupt received last and waits for a message without answering; with `Options::DEADLINE` until the deadline, with `Options::NO_WAIT` not at all.";
+            4 Reply reply empty [word0 word1 word2 word3] [] "Answers the call received last without receiving, or, with a Reply handle, the call that it stands for. `Stale` if the caller has gone.";
+            5 Notify notify NOTIFY [bits] [] "Sets bits in the endpoint's notify word, which arrive together as one message. Never waits.";
+            6 Deadline deadline empty [deadline_low deadline_high] [] "Sets the absolute deadline, in clock cycles, of this thread's next `call`; 0 clears it.";
+            7 Yield yield_now empty [] [] "Lets other ready threads of the same priority run first.";
+            8 Exit exit empty [code] [] "Ends the process.";
+            9 ReplyTake reply_take empty [] [reply] "Turns the right to answer the call received last into a Reply handle, so that it can be answered later, by any thread of the process.";
+            10 EndpointCreate endpoint_create empty [] [endpoint] "Makes an endpoint, owned by the calling process.";
+            11 InterruptCreate interrupt_create ROOT_LINES [line] [interrupt] "Claims an interrupt line (`LINE_NMI` for the non-maskable interrupt). `Conflict` names the owner.";
+            12 InterruptBind interrupt_bind INTERRUPT [endpoint badge trigger] [pending sequence] "Binds a line to an endpoint and unmasks it, in one step: returns how often it had fired unseen before. Trigger: 0 as the firmware says, 1 edge, 2 level. The line belongs to the calling process until that ends.";
+            13 InterruptComplete interrupt_complete INTERRUPT [sequence] [] "Completes the interrupt message of that sequence, which was kept by `Options::KEEP`: a level line is unmasked. `Stale` for any other sequence.";
+            14 InterruptUnbind interrupt_unbind INTERRUPT [] [] "Masks a line and takes it off its endpoint.";
+            15 TimerCreate timer_create empty [endpoint badge] [timer] "Makes a timer that posts to an endpoint.";
+            16 TimerSet timer_set TIMER [deadline_low deadline_high period_low period_high] [] "Sets the timer to an absolute deadline in clock cycles, then again every period, if that isn't 0. A period under 10 microseconds is `BadArgument`.";
+            17 TimerCancel timer_cancel TIMER [] [was_set] "Stops a timer; an expiry that is already pending is still delivered.";
+            18 MemoryCreate memory_create empty [bytes] [memory] "Takes frames for a memory object, charged to the process. It can be mapped once it is prepared.";
+            19 MemoryPrepare memory_prepare empty [] [bytes_left] "Zeroes the next slice of a new memory object; call it until nothing is left.";
+            20 MemoryDevice memory_device ROOT_MEMORY [address_low address_high bytes] [memory] "Makes a memory object of device registers. `Conflict` names the owner; ordinary RAM is `BadArgument`.";
+            21 MemoryMap memory_map empty [address offset bytes process] [bytes_done] "Maps a part of a memory object, as the options' access bits say, into a process (0: the caller's). Maps one slice a call and returns how much it did: go on with the rest.";
+            22 MemoryUnmap memory_unmap empty [address bytes _ process] [bytes_done] "Unmaps pages, a slice a call, and returns how much it did.";
+            23 MemorySeal memory_seal SEAL [] [] "Forbids writing for good, so that the memory may be mapped executable. `Sealed` while a writable mapping exists.";
+            24 MemoryInfo memory_info empty [] [bytes flags address_low address_high] "The size of a memory object; flags: bit 0 sealed, bit 1 device, bit 2 prepared. The physical address only with the right `DMA`.";
+            25 PortsCreate ports_create ROOT_PORTS [first count] [ports] "Claims a range of I/O ports. `Conflict` names the owner.";
+            26 PortsAttach ports_attach PORTS [_ _ _ process] [] "Lets a process (0: the caller's) use the ports by plain `in` and `out`.";
+            27 ProcessCreate process_create empty [frames objects endpoint badge] [process] "Makes an empty process with a quota taken from the caller's. Its exit message goes to the endpoint with the badge, which also names the process in counters.";
+            28 ProcessGrant process_grant PROCESS [handle rights badge] [handle_there] "Copies one of the caller's handles into a process's table, with fewer rights. The badge replaces that of an endpoint if the caller's handle has `BIND`.";
+            29 ProcessKill process_kill PROCESS [reason] [] "Ends a process: its threads stop, its sources are masked, callers that wait for it get `Gone`.";
+            30 ProcessReap process_reap PROCESS [] [work_left] "Tears down a slice of an ended process; call it until nothing is left. Then the handle is stale and the quota is back.";
+            31 ThreadCreate thread_create empty [entry stack priority fault_endpoint] [thread] "Makes a thread, in the process whose handle is given (0: the caller's), with a priority no higher than the caller's. Faults go to the endpoint with the badge in the tag's label; without one a fault ends the process.";
+            32 ThreadStart thread_start THREAD [word0 word1 word2 word3] [] "Starts a thread with these words in its message registers.";
+            33 ThreadRead thread_read THREAD [register] [value] "Reads a register of a thread that isn't running.";
+            34 ThreadWrite thread_write THREAD [register value] [] "Changes a register of a thread that isn't running.";
+            35 ThreadPriority thread_priority THREAD [priority] [] "Changes a thread's priority, up to the caller's own.";
+            36 HandleCopy handle_copy empty [rights badge] [handle] "Copies a handle with fewer rights. The badge replaces that of an endpoint if the handle has `BIND`.";
+            37 HandleClose handle_close empty [] [] "Forgets a handle. A Reply that is closed unanswered gives its caller `Gone`.";
+            38 Destroy destroy DESTROY [] [work_left] "Destroys an object for all who have handles to it; memory in slices: call until nothing is left.";
+            39 Info info empty [item index part] [word0 word1 word2 word3] "Reads counters: see `InfoItem`. What isn't about the caller itself, the clock or the memory needs a Root handle with `ROOT_INFO`.";
+            40 LogWrite log_write ROOT_LOG [word0 word1 word2 word3] [] "Writes up to 16 bytes (the tag's label says how many, four to a word) to the kernel's log.";
+            41 LogRead log_read ROOT_LOG [position] [next word0 word1 word2] "Reads up to 12 bytes of the log from a position on (positions count bytes since the start, modulo 2^32); the reply's label says how many. A position that was overwritten moves on to the oldest byte.";
+            42 LogRelease log_release ROOT_LOG [] [] "Makes the kernel's log leave the serial port, which the caller drives from now on.";
+            43 ThreadExit thread_exit empty [] [] "Ends the calling thread; the process's last thread ends the process.";
+            44 ThreadPointer thread_pointer empty [address] [] "Sets the calling thread's FS base.";
+        }
+    };
+}
+
+/// A row of the table, for reference pages and traces.
+#[derive(Clone, Copy, Debug)]
+pub struct CallDescription {
+    /// The number in the tag's low byte.
+    pub number: u8,
+    /// The name of the SDK's stub.
+    pub name: &'static str,
+    /// The right that the handle needs; empty if the call takes no handle or one of any kind.
+    pub needs: Rights,
+    /// The names of the words that go in.
+    pub input: &'static [&'static str],
+    /// The names of the words that come out.
+    pub output: &'static [&'static str],
+    /// What it does.
+    pub documentation: &'static str,
+}
+
+macro_rules! right {
+    (empty) => {
+        Rights::empty()
+    };
+    ($name:ident) => {
+        Rights::$name
+    };
+}
+
+macro_rules! table {
+    ($($number:literal $variant:ident $name:ident $right:ident [$($input:tt)*] [$($output:tt)*] $documentation:literal;)*) => {
+        /// A system call.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Operation { $(#[doc = $documentation] $variant = $number,)* }
+
+        impl Operation {
+            /// The operation of a number, if this kernel has one.
+            #[inline(always)]
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The right that the handle of this call needs.
+            pub const fn needs(self) -> Rights {
+                match self { $(Self::$variant => right!($right),)* }
+            }
+        }
+
+        /// The table itself, in the order of the numbers.
+        pub const DESCRIPTIONS: &[CallDescription] = &[$(CallDescription {
+            number: $number,
+            name: stringify!($name),
+            needs: right!($right),
+            input: &[$(stringify!($input)),*],
+            output: &[$(stringify!($output)),*],
+            documentation: $documentation,
+        }),*];
+    };
+}
+
+for_each_call!(table);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_decode_to_themselves_and_are_dense() {
+        for (position, row) in DESCRIPTIONS.iter().enumerate() {
+            assert_eq!(row.number as usize, position);
+            assert_eq!(Operation::from_number(row.number).map(|operation| operation as u8), Some(row.number));
+        }
+        for number in DESCRIPTIONS.len()..256 {
+            assert_eq!(Operation::from_number(number as u8), None);
+        }
+    }
+
+    #[test]
+    fn no_call_has_more_than_four_words() {
+        for row in DESCRIPTIONS {
+            assert!(row.input.len() <= 4 && row.output.len() <= 4, "{}", row.name);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What the core asks of the machine it runs on: the whole boundary between `kernel` and `arch`.
+//!
+//! The trait is thin so that a complete fake of it fits in a test: the core decides, the machine carries out. All
+//! methods run with interrupts off and none of them waits. `arch` implements it as `Cpu` and calls the core on
+//! every trap; the core never calls back into anything else.
+
+use crate::memory::Frame;
+use abi::{Access, Message, Register};
+
+/// The time stamp counter, in cycles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Time(pub u64);
+
+/// An interrupt line as user programs number it: 0 to 15 are the ISA lines, higher ones the IOAPICs' further inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Line(pub u8);
+
+impl Line {
+    /// The non-maskable interrupt, which the machine can't mask.
+    pub const NMI: Self = Self(abi::LINE_NMI as u8);
+}
+
+/// How a line signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Trigger {
+    /// A change of the line is the event.
+    #[default]
+    Edge,
+    /// The line stays asserted until the device is served.
+    Level,
+}
+
+/// A page-aligned user address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Page(usize);
+
+impl Page {
+    /// The page at a user address; nothing if the address isn't page-aligned or not in user space.
+    pub const fn new(address: usize) -> Option<Self> {
+        if address.is_multiple_of(abi::PAGE_BYTES) && address >= abi::PAGE_BYTES && address < abi::USER_END {
+            Some(Self(address))
+        } else {
+            None
+        }
+    }
+
+    /// Its first address.
+    pub const fn address(self) -> usize {
+        self.0
+    }
+
+    /// The page so many pages further on, if that still is user space.
+    pub const fn offset(self, pages: usize) -> Option<Self> {
+        match pages.checked_mul(abi::PAGE_BYTES) {
+            Some(bytes) => match self.0.checked_add(bytes) {
+                Some(address) => Self::new(address),
+                None => None,
+            },
+            None => None,
+        }
+    }
+}
+
+/// A range of I/O ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PortRange {
+    /// The first port.
+    pub first: u16,
+    /// How many; 0 for an unused entry.
+    pub count: u16,
+}
+
+/// The ranges that one process may hold at most.
+pub const PORT_RANGES: usize = 4;
+
+/// What of a process the machine needs when it switches to one of its threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Home<S> {
+    /// The address space.
+    pub space: S,
+    /// The ports that its threads may use.
+    pub ports: [PortRange; PORT_RANGES],
+    /// Which process this is: its slot, unique among the living. The kernel's own (idle) is 0.
+    pub process: u16,
+    /// How many entries of `ports` are in use.
+    pub port_ranges: u8,
+    /// Changes whenever `ports` does, or the slot is used anew, so that the machine knows when what it loaded is
+    /// out of date.
+    pub ports_version: u32,
+}
+
+/// Whether memory is RAM or a device's registers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MemoryType {
+    /// Cached.
+    #[default]
+    Ram,
+    /// Uncached: every access reaches the device.
+    Device,
+}
+
+/// What one mapped page is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Where it appears.
+    pub page: Page,
+    /// What appears there.
+    pub frame: Frame,
+    /// What user mode may do with it; never both `WRITE` and `EXECUTE`.
+    pub access: Access,
+    /// How it is cached.
+    pub memory_type: MemoryType,
+}
+
+/// Why a page could not be mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// No frame for a page table.
+    NoFrame,
+    /// Something is mapped there.
+    Occupied,
+}
+
+/// A thread's saved registers.
+pub trait Context {
+    /// Registers of a thread that was never set up; all zeros, so that tables of them need no image.
+    const EMPTY: Self;
+
+    /// Sets up a user thread: everything zero but instruction and stack pointer, interrupts on.
+    fn start(&mut self, entry: usize, stack: usize);
+    /// Sets up the idle loop in kernel mode, with interrupts on.
+    fn start_idle(&mut self);
+    /// The message in the message registers.
+    fn message(&self) -> Message;
+    /// The handle register.
+    fn handle(&self) -> u32;
+    /// Replaces the message registers.
+    fn set_message(&mut self, message: Message);
+    /// A register by name, if this width has it.
+    fn register(&self, register: Register) -> Option<usize>;
+    /// Changes a register; only what user mode may have is taken over (flags, canonical addresses).
+    /// Returns nothing if this width doesn't have it or the value can't be taken.
+    fn set_register(&mut self, register: Register, value: usize) -> Option<()>;
+    /// Gives the thread its floating-point state area, in its initial state.
+    fn attach_floating_point(&mut self, area: Frame);
+}
+
+/// The machine.
+pub trait Machine {
+    /// A thread's saved registers.
+    type Context: Context;
+    /// An address space, named by its root; copied freely.
+    type Space: Copy + PartialEq + core::fmt::Debug;
+    /// The address space of no process: the kernel's half alone. All zeros will do until `initialise`.
+    const EMPTY_SPACE: Self::Space;
+
+    /// The present time.
+    fn now(&mut self) -> Time;
+    /// The counter's frequency in hertz, and whether it never stops or changes.
+    fn clock(&self) -> (u64, bool);
+    /// Sets the one-shot timer, or stops it. A deadline in the past fires at once.
+    fn arm(&mut self, deadline: Option<Time>);
+
+    /// Whether the machine has such a line for user programs.
+    fn has_line(&self, line: Line) -> bool;
+    /// Sets how a line signals (nothing: as the firmware says) and returns what it is now.
+    fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger;
+    /// Stops a line from interrupting.
+    fn mask(&mut self, line: Line);
+    /// Lets it interrupt again.
+    fn unmask(&mut self, line: Line);
+    /// Tells the controller that the interrupt was taken.
+    fn end_of_interrupt(&mut self, line: Line);
+
+    /// Makes `to` the registers that the next exit from the kernel resumes, in that process.
+    fn switch(&mut self, to: &mut Self::Context, home: &Home<Self::Space>);
+    /// The registers are about to be thrown away: forget whatever refers to them.
+    fn forget(&mut self, context: &mut Self::Context);
+
+    /// Fills a frame with zeros.
+    fn zero(&mut self, frame: Frame);
+    /// An address space with an empty user half, with its root in a zeroed frame (from low memory).
+    fn create_space(&mut self, root: Frame) -> Self::Space;
+    /// Maps a page; `tables` gives zeroed frames for page tables.
+    fn map(
+        &mut self,
+        space: Self::Space,
+        mapping: Mapping,
+        tables: &mut impl FnMut(&mut Self) -> Option<Frame>,
+    ) -> Result<(), MapError>;
+    /// Unmaps a page; nothing happens if nothing is there.
+    fn unmap(&mut self, space: Self::Space, page: Page);
+    /// Gives back page tables of a space without mappings, a bounded number a call; returns the address from which
+    /// to go on, or nothing when all are given back, the root too.
+    fn release_tables(&mut self, space: Self::Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize>;
+
+    /// Writes to the kernel's log.
+    fn log(&mut self, bytes: &[u8]);
+    /// Reads the log from a position; returns the position after what was read, and how many bytes were.
+    fn read_log(&mut self, position: u32, to: &mut [u8]) -> (u32, usize);
+    /// The log leaves the serial port.
+    fn release_log(&mut self);
+    /// Whether a physical range is free for device mappings: not RAM and not a controller the kernel drives.
+    fn is_device_memory(&self, first: Frame, frames: usize) -> bool;
+    /// Whether user programs may have these ports: not those of the controllers the kernel drives.
+    fn are_free_ports(&self, range: PortRange) -> bool;
+}
