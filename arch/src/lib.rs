@@ -1,2 +1,20 @@
-//! (being built)
-#![no_std]
+//! Everything of Bellwire that the CPU and the chipset dictate; the portable core is the crate `kernel`.
+//!
+//! What differs between i686 and x86_64 stands in the module of that name, and reaches the rest as `width`, with the same
+//! items on both.
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+#[cfg(target_arch = "x86")]
+#[path = "i686/mod.rs"]
+mod width;
+#[cfg(target_arch = "x86_64")]
+#[path = "x86_64/mod.rs"]
+mod width;
+
+pub mod journal;
+pub mod screen;
+pub mod serial;
+
+pub use width::layout;

@@ -1,9 +1,21 @@
-//! (being built)
+//! The Bellwire kernel: start code, the way from the boot loader to the first process, and the composition of the
+//! architecture's layer with the portable core.
+//!
+//! One ELF for each width, that both GRUB (multiboot2) and `qemu -kernel` (multiboot1) load. What needs no hardware (the
+//! loader's information, ELF checks) also compiles for the host, where it is tested.
 #![cfg_attr(target_os = "none", no_std, no_main)]
+
 #[cfg(target_os = "none")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
+mod begin;
+#[cfg(target_os = "none")]
+mod heap;
+#[cfg(target_os = "none")]
+mod start;
+
+#[cfg(target_os = "none")]
+use begin::begin;
+
 #[cfg(not(target_os = "none"))]
-fn main() {}
+fn main() {
+    eprintln!("this is the host's build of the kernel binary, for its tests: build it for a target in targets/");
+}

@@ -1,0 +1,16 @@
+//! Where things are in the kernel's GiB: `0xC000_0000` shows physical 0 and on, 768 MiB of it; windows come above.
+
+/// The name of this width, as the targets have it.
+pub const NAME: &str = "i686";
+
+/// What the image's addresses are above the physical ones.
+pub const KERNEL_BASE: usize = 0xC000_0000;
+
+/// Where physical 0 appears.
+pub const DIRECT_MAP: usize = 0xC000_0000;
+
+/// The first physical address that the direct map doesn't show: more RAM than that is reached through a window.
+pub const DIRECT_MAP_END: u64 = 0x3000_0000;
+
+/// Where device memory and whatever the direct map doesn't show is mapped on request.
+pub const WINDOWS: core::ops::Range<usize> = 0xF000_0000..0xFF00_0000;

@@ -1,0 +1,196 @@
+//! The kernel's log: a ring of 64 KiB that user mode reads by a call, COM1, and the screen.
+//!
+//! Every line goes to the ring; COM1 and the screen get it too while they are the kernel's. Each of the two is given up
+//! when a driver in user mode takes it over, and only a crash record takes COM1 back. The ring is made of atomics, so
+//! that it can be written from a crash at any point, without a lock that the crash may have interrupted.
+
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+use spin::Mutex;
+
+use crate::screen::{Screen, TextMode};
+use crate::serial::SerialPort;
+
+/// Bytes that the ring keeps.
+pub const RING_BYTES: usize = 64 * 1024;
+
+/// The last bytes of the log, by position: a count of all bytes ever written, which wraps.
+#[derive(Debug)]
+pub struct Ring<const BYTES: usize> {
+    bytes: [AtomicU8; BYTES],
+    written: AtomicU32,
+}
+
+impl<const BYTES: usize> Ring<BYTES> {
+    /// A power of two, so that positions may wrap at 2^32 without a seam.
+    const MASK: u32 = {
+        assert!(BYTES.is_power_of_two());
+        BYTES as u32 - 1
+    };
+
+    /// An empty ring.
+    pub const fn new() -> Self {
+        Self { bytes: [const { AtomicU8::new(0) }; BYTES], written: AtomicU32::new(0) }
+    }
+
+    /// Appends; the oldest bytes give way.
+    pub fn write(&self, bytes: &[u8]) {
+        for &byte in bytes {
+            let position = self.written.load(Ordering::Relaxed);
+            if let Some(slot) = self.bytes.get((position & Self::MASK) as usize) {
+                slot.store(byte, Ordering::Relaxed);
+            }
+            self.written.store(position.wrapping_add(1), Ordering::Release);
+        }
+    }
+
+    /// Copies what was written from `position` on, as far as it is still kept; returns the position to go on from and how
+    /// many bytes were copied. A position that was never reached reads from the oldest byte.
+    pub fn read(&self, position: u32, to: &mut [u8]) -> (u32, usize) {
+        let written = self.written.load(Ordering::Acquire);
+        let behind = written.wrapping_sub(position);
+        let kept = if behind <= BYTES as u32 { behind } else { written.min(BYTES as u32) };
+        let start = written.wrapping_sub(kept);
+        let count = to.len().min(kept as usize);
+        for (slot, at) in to.iter_mut().zip(0..count as u32) {
+            if let Some(byte) = self.bytes.get((start.wrapping_add(at) & Self::MASK) as usize) {
+                *slot = byte.load(Ordering::Relaxed);
+            }
+        }
+        (start.wrapping_add(count as u32), count)
+    }
+}
+
+impl<const BYTES: usize> Default for Ring<BYTES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+static RING: Ring<RING_BYTES> = Ring::new();
+
+struct Sinks {
+    serial: Option<SerialPort>,
+    screen: Option<Screen<TextMode>>,
+}
+
+static SINKS: Mutex<Sinks> = Mutex::new(Sinks { serial: None, screen: None });
+
+/// Appends bytes to the log.
+pub fn write(bytes: &[u8]) {
+    RING.write(bytes);
+    // A crash inside the lines below finds the lock taken; then the ring alone gets the bytes.
+    if let Some(mut sinks) = SINKS.try_lock() {
+        if let Some(serial) = &mut sinks.serial {
+            serial.put(bytes);
+        }
+        if let Some(screen) = &mut sinks.screen {
+            screen.put(bytes);
+        }
+    }
+}
+
+/// Copies the log from a position on: see [`Ring::read`].
+pub fn read(position: u32, to: &mut [u8]) -> (u32, usize) {
+    RING.read(position, to)
+}
+
+/// Sends the log to COM1 too.
+pub fn take_serial() {
+    SINKS.lock().serial = Some(SerialPort::take());
+}
+
+/// Leaves COM1 to user mode.
+pub fn release_serial() {
+    SINKS.lock().serial = None;
+}
+
+/// Sends the log to the screen too, cleared.
+pub fn take_screen(grid: TextMode) {
+    SINKS.lock().screen = Some(Screen::new(grid));
+}
+
+/// Leaves the screen to user mode.
+pub fn release_screen() {
+    SINKS.lock().screen = None;
+}
+
+/// The log as something that can be formatted into.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer;
+
+impl Write for Writer {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        write(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Makes the macros of the crate `log` write here, one line a call.
+pub fn install() {
+    static LOGGER: Lines = Lines;
+    if log::set_logger(&LOGGER).is_ok() {
+        log::set_max_level(log::LevelFilter::Info);
+    }
+}
+
+struct Lines;
+
+impl log::Log for Lines {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let prefix = match record.level() {
+                log::Level::Error => "error: ",
+                log::Level::Warn => "warning: ",
+                _ => "",
+            };
+            // Writing to the log can't fail.
+            let _ = writeln!(Writer, "{prefix}{}", record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_follows_sees_every_byte() {
+        let ring = Ring::<8>::new();
+        let mut to = [0; 8];
+        ring.write(b"abc");
+        assert_eq!(ring.read(0, &mut to), (3, 3));
+        assert_eq!(&to[..3], b"abc");
+        ring.write(b"defgh");
+        assert_eq!(ring.read(3, &mut to[..2]), (5, 2));
+        assert_eq!(&to[..2], b"de");
+        assert_eq!(ring.read(8, &mut to), (8, 0));
+    }
+
+    #[test]
+    fn a_late_reader_gets_what_is_kept() {
+        let ring = Ring::<8>::new();
+        let mut to = [0; 16];
+        ring.write(b"0123456789");
+        assert_eq!(ring.read(0, &mut to), (10, 8));
+        assert_eq!(&to[..8], b"23456789");
+        assert_eq!(ring.read(500, &mut to), (10, 8));
+    }
+
+    #[test]
+    fn positions_wrap() {
+        let ring = Ring::<8>::new();
+        ring.written.store(u32::MAX - 1, Ordering::Relaxed);
+        let mut to = [0; 8];
+        ring.write(b"abcd");
+        assert_eq!(ring.read(u32::MAX - 1, &mut to), (2, 4));
+        assert_eq!(&to[..4], b"abcd");
+    }
+}

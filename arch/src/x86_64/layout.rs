@@ -1,0 +1,16 @@
+//! Where things are in the upper half: all RAM from `0xFFFF_8000_0000_0000`, the image in the top 2 GiB, windows below it.
+
+/// The name of this width, as the targets have it.
+pub const NAME: &str = "x86_64";
+
+/// What the image's addresses are above the physical ones.
+pub const KERNEL_BASE: usize = 0xFFFF_FFFF_8000_0000;
+
+/// Where physical 0 appears.
+pub const DIRECT_MAP: usize = 0xFFFF_8000_0000_0000;
+
+/// The first physical address that the direct map doesn't show: what a frame number of 32 bits can name.
+pub const DIRECT_MAP_END: u64 = 1 << 44;
+
+/// Where device memory is mapped on request.
+pub const WINDOWS: core::ops::Range<usize> = 0xFFFF_FFFF_4000_0000..0xFFFF_FFFF_8000_0000;

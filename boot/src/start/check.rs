@@ -1,0 +1,152 @@
+//! The first instructions, the same on both widths: is this CPU good enough for the code that follows?
+//!
+//! They run in 32-bit protected mode without paging, on a CPU that may be a 486. So they are assembly of the 386's
+//! instruction set that ends in one line on COM1 and the text screen, or goes on at `prepare_paging` with the loader's
+//! magic number in `edi` and the address of its information in `ebp`.
+
+use core::arch::global_asm;
+
+use super::TO_PHYSICAL;
+use super::stack::{BOOT_STACK, Stack};
+
+/// Bits of CPUID leaf 1, `edx` (Intel SDM volume 2, CPUID): what compiled code and the kernel take for granted.
+const FPU: u32 = 1 << 0;
+const PSE: u32 = 1 << 3;
+const TSC: u32 = 1 << 4;
+const MSR: u32 = 1 << 5;
+const PAE: u32 = 1 << 6;
+const CX8: u32 = 1 << 8;
+const PGE: u32 = 1 << 13;
+const CMOV: u32 = 1 << 15;
+
+/// EFLAGS.ID can be changed only where there is a `cpuid` instruction.
+const FLAGS_ID: u32 = 1 << 21;
+
+global_asm!(
+    ".pushsection .boot.text, \"ax\"",
+    ".code32",
+    ".globl start",
+    "start:",
+    "cli",
+    "cld",
+    "mov edi, eax",
+    "mov ebp, ebx",
+    "mov esp, offset {stack} + {stack_size} + {to_physical}",
+    // Is there a cpuid instruction?
+    "pushfd",
+    "pop eax",
+    "mov ecx, eax",
+    "xor eax, {flags_id}",
+    "push eax",
+    "popfd",
+    "pushfd",
+    "pop eax",
+    "xor eax, ecx",
+    "mov esi, offset no_cpuid",
+    "test eax, {flags_id}",
+    "jz cannot_start",
+    // Does leaf 1 have every feature of the table?
+    "mov eax, 1",
+    "cpuid",
+    "mov ebx, offset required_features",
+    "2:",
+    "mov eax, [ebx]",
+    "test eax, eax",
+    "jz prepare_paging",
+    "test edx, eax",
+    "mov esi, [ebx + 4]",
+    "jz cannot_start",
+    "add ebx, 8",
+    "jmp 2b",
+    // Ends here: the line at esi, on serial and screen.
+    "cannot_start:",
+    "mov edi, 0xB8000",
+    "mov ebx, offset serial_settings",
+    "2:",
+    "movzx edx, word ptr [ebx]",
+    "test edx, edx",
+    "jz 3f",
+    "mov al, [ebx + 2]",
+    "out dx, al",
+    "add ebx, 3",
+    "jmp 2b",
+    "3:",
+    "push esi",
+    "mov esi, offset cannot_start_prefix",
+    "call print",
+    "pop esi",
+    "call print",
+    "mov esi, offset line_end",
+    "call print",
+    "4:",
+    "hlt",
+    "jmp 4b",
+    "print:",
+    "lodsb",
+    "test al, al",
+    "jz 4f",
+    "cmp al, 32",
+    "jb 2f",
+    "mov [edi], al",
+    "mov byte ptr [edi + 1], 0x0F",
+    "add edi, 2",
+    "2:",
+    "mov ah, al",
+    // Bounded, since there may be no such chip: an absent one reads 0xFF, a stuck one must not stop the screen.
+    "mov ecx, 0x100000",
+    "mov edx, 0x3FD",
+    "3:",
+    "in al, dx",
+    "test al, 0x20",
+    "loopz 3b",
+    "mov edx, 0x3F8",
+    "mov al, ah",
+    "out dx, al",
+    "jmp print",
+    "4:",
+    "ret",
+    ".popsection",
+    ".pushsection .boot.rodata, \"a\"",
+    "required_features:",
+    ".long {fpu}, no_fpu, {pse}, no_pse, {tsc}, no_tsc, {msr}, no_msr",
+    ".long {pae}, no_pae, {cx8}, no_cx8, {pge}, no_pge, {cmov}, no_cmov, 0",
+    // COM1: no interrupts, divisor 1 (115200 baud), eight bits without parity, buffers on.
+    ".macro setting port, value",
+    ".short \\port",
+    ".byte \\value",
+    ".endm",
+    "serial_settings:",
+    "setting 0x3F9, 0",
+    "setting 0x3FB, 0x80",
+    "setting 0x3F8, 1",
+    "setting 0x3F9, 0",
+    "setting 0x3FB, 3",
+    "setting 0x3FA, 7",
+    "setting 0x3FC, 3",
+    ".purgem setting",
+    ".short 0",
+    "cannot_start_prefix: .asciz \"Bellwire can't start: \"",
+    "line_end: .asciz \"\\r\\n\"",
+    "no_cpuid: .asciz \"this CPU has no CPUID instruction\"",
+    "no_fpu: .asciz \"this CPU has no floating-point unit\"",
+    "no_pse: .asciz \"this CPU has no large pages (PSE)\"",
+    "no_tsc: .asciz \"this CPU has no time stamp counter (TSC)\"",
+    "no_msr: .asciz \"this CPU has no model-specific registers (MSR)\"",
+    "no_pae: .asciz \"this CPU has no physical address extension (PAE)\"",
+    "no_cx8: .asciz \"this CPU has no CMPXCHG8B instruction\"",
+    "no_pge: .asciz \"this CPU has no global pages (PGE)\"",
+    "no_cmov: .asciz \"this CPU has no conditional moves (CMOV)\"",
+    ".popsection",
+    stack = sym BOOT_STACK,
+    stack_size = const size_of::<Stack>(),
+    to_physical = const TO_PHYSICAL,
+    flags_id = const FLAGS_ID,
+    fpu = const FPU,
+    pse = const PSE,
+    tsc = const TSC,
+    msr = const MSR,
+    pae = const PAE,
+    cx8 = const CX8,
+    pge = const PGE,
+    cmov = const CMOV,
+);

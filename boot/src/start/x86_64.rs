@@ -1,0 +1,146 @@
+//! x86_64: long mode is there or a line says that it isn't; the first 4 GiB are shown at 0 and in the direct map, the
+//! first GiB at the kernel's base; then paging, 64-bit code, Rust.
+
+use core::arch::global_asm;
+
+use super::stack::{BOOT_STACK, Stack};
+use super::{EarlyTable, TO_PHYSICAL};
+use crate::begin;
+
+static ROOT: EarlyTable<1> = EarlyTable::new();
+static LOW_POINTERS: EarlyTable<1> = EarlyTable::new();
+static HIGH_POINTERS: EarlyTable<1> = EarlyTable::new();
+/// Four in a row: 4 GiB, all that a multiboot loader can name.
+static DIRECTORIES: EarlyTable<4> = EarlyTable::new();
+
+/// Present, writable, 2 MiB (SDM 3A 4.5).
+const LARGE_PAGE: u32 = 0x83;
+/// Present, writable.
+const TABLE: u32 = 3;
+const CR4_PAE: u32 = 1 << 5;
+/// Paging, and write protection in ring 0 too.
+const CR0_PG_WP: u32 = 1 << 31 | 1 << 16;
+const EFER: u32 = 0xC000_0080;
+const EFER_LME: u32 = 1 << 8;
+/// CPUID 0x80000001, `edx`.
+const LONG_MODE: u32 = 1 << 29;
+/// Where the direct map and the image stand in the root table, in bytes.
+const DIRECT_MAP_SLOT: usize = (arch::layout::DIRECT_MAP >> 39 & 511) * 8;
+const IMAGE_SLOT: usize = (arch::layout::KERNEL_BASE >> 39 & 511) * 8;
+const IMAGE_POINTER_SLOT: usize = (arch::layout::KERNEL_BASE >> 30 & 511) * 8;
+
+global_asm!(
+    ".pushsection .boot.text, \"ax\"",
+    ".code32",
+    "prepare_paging:",
+    "mov eax, 0x80000000",
+    "cpuid",
+    "mov esi, offset no_long_mode",
+    "cmp eax, 0x80000001",
+    "jb cannot_start",
+    "mov eax, 0x80000001",
+    "cpuid",
+    "test edx, {long_mode}",
+    "jz cannot_start",
+    // 2048 pages of 2 MiB; the tables were zeroed by the loader, so the upper halves stay as they are.
+    "mov ebx, offset {directories} + {to_physical}",
+    "mov eax, {large_page}",
+    "mov ecx, 2048",
+    "2:",
+    "mov [ebx], eax",
+    "add eax, 0x200000",
+    "add ebx, 8",
+    "dec ecx",
+    "jnz 2b",
+    "mov ebx, offset {low_pointers} + {to_physical}",
+    "mov eax, offset {directories} + {to_physical} + {table}",
+    "mov [ebx], eax",
+    "add eax, 0x1000",
+    "mov [ebx + 8], eax",
+    "add eax, 0x1000",
+    "mov [ebx + 16], eax",
+    "add eax, 0x1000",
+    "mov [ebx + 24], eax",
+    "mov ebx, offset {high_pointers} + {to_physical}",
+    "mov eax, offset {directories} + {to_physical} + {table}",
+    "mov [ebx + {image_pointer_slot}], eax",
+    "mov ebx, offset {root} + {to_physical}",
+    "mov eax, offset {low_pointers} + {to_physical} + {table}",
+    "mov [ebx], eax",
+    "mov [ebx + {direct_map_slot}], eax",
+    "mov eax, offset {high_pointers} + {to_physical} + {table}",
+    "mov [ebx + {image_slot}], eax",
+    "mov cr3, ebx",
+    "mov eax, cr4",
+    "or eax, {cr4_pae}",
+    "mov cr4, eax",
+    "mov ecx, {efer}",
+    "rdmsr",
+    "or eax, {efer_lme}",
+    "wrmsr",
+    "mov eax, cr0",
+    "or eax, {cr0_pg_wp}",
+    "mov cr0, eax",
+    "lgdt [early_gdt_low_pointer]",
+    "mov eax, 0x08",
+    "push eax",
+    "mov eax, offset enter_long_mode",
+    "push eax",
+    "retf",
+    ".code64",
+    "enter_long_mode:",
+    "movabs rax, offset enter_higher_half",
+    "jmp rax",
+    ".popsection",
+    ".pushsection .text.start, \"ax\"",
+    ".code64",
+    "enter_higher_half:",
+    "lgdt [early_gdt_pointer]",
+    "mov eax, 0x10",
+    "mov ds, eax",
+    "mov es, eax",
+    "mov ss, eax",
+    "mov fs, eax",
+    "mov gs, eax",
+    "mov rsp, offset {stack} + {stack_size}",
+    // edi holds the loader's magic number already; a null frame pointer ends back-traces.
+    "mov edi, edi",
+    "mov esi, ebp",
+    "xor ebp, ebp",
+    "call {begin}",
+    "ud2",
+    ".popsection",
+    ".pushsection .boot.rodata, \"a\"",
+    "no_long_mode: .asciz \"this CPU has no long mode: use the i686 image\"",
+    "early_gdt_low_pointer:",
+    ".short early_gdt_pointer - early_gdt - 1",
+    ".long early_gdt + {to_physical}",
+    ".popsection",
+    ".pushsection .rodata.start, \"a\"",
+    ".balign 8",
+    // Marked accessed: the CPU would otherwise write the mark into read-only memory.
+    "early_gdt:",
+    ".quad 0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF",
+    "early_gdt_pointer:",
+    ".short early_gdt_pointer - early_gdt - 1",
+    ".quad early_gdt",
+    ".popsection",
+    root = sym ROOT,
+    low_pointers = sym LOW_POINTERS,
+    high_pointers = sym HIGH_POINTERS,
+    directories = sym DIRECTORIES,
+    to_physical = const TO_PHYSICAL,
+    large_page = const LARGE_PAGE,
+    table = const TABLE,
+    cr4_pae = const CR4_PAE,
+    cr0_pg_wp = const CR0_PG_WP,
+    efer = const EFER,
+    efer_lme = const EFER_LME,
+    long_mode = const LONG_MODE,
+    direct_map_slot = const DIRECT_MAP_SLOT,
+    image_slot = const IMAGE_SLOT,
+    image_pointer_slot = const IMAGE_POINTER_SLOT,
+    stack = sym BOOT_STACK,
+    stack_size = const size_of::<Stack>(),
+    begin = sym begin,
+);
