@@ -1,2 +1,48 @@
-//! (being built)
-fn main() {}
+//! `cargo xtask`-style host tool; the recipes in the justfile are its users.
+
+use std::process::ExitCode;
+
+use xtask::{Result, Width, build, check, iso, manifest, test};
+
+const USAGE: &str = "usage: xtask build [i686|x86_64|all]
+       xtask iso [i686|x86_64|all]
+       xtask manifest FILE
+       xtask test [host|i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
+       xtask check
+       xtask doc";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["build"] => build::build(&Width::ALL),
+        ["build", width] => build::build(&widths(width)?),
+        ["iso"] => iso::iso(&Width::ALL),
+        ["iso", width] => iso::iso(&widths(width)?),
+        ["manifest", file] => manifest::show(file.as_ref()),
+        ["test"] => test::test(test::Part::ALL, &[]),
+        ["test", "host"] => test::test(&[test::Part::Host], &[]),
+        ["test", "all", rest @ ..] => test::test(test::Part::ALL, rest),
+        ["test", width, rest @ ..] => {
+            let parts: Vec<_> = widths(width)?.into_iter().map(test::Part::Machine).collect();
+            test::test(&parts, rest)
+        }
+        ["check"] => check::check(),
+        ["doc"] => check::doc(),
+        _ => Err(USAGE.to_owned()),
+    }
+}
+
+fn widths(argument: &str) -> Result<Vec<Width>> {
+    Width::parse(argument).ok_or_else(|| format!("{argument} is no width\n{USAGE}"))
+}

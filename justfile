@@ -1,0 +1,73 @@
+# `just --list` shows the recipes. On a fresh machine use ./justw RECIPE, which first installs what is missing.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+xtask := ". tools/env.sh; cargo run --quiet -p xtask --"
+
+_default:
+    @just --list --unsorted
+
+# Make sure that everything needed is installed
+setup:
+    @./justw --version >/dev/null
+    @echo "Everything is installed; \`just --list\` shows what there is to run."
+
+# Build the kernel and all user programs for both widths
+build:
+    @{{ xtask }} build
+
+# Write target/bellwire-i686.iso and target/bellwire-x86_64.iso
+iso:
+    @{{ xtask }} iso
+
+# Boot the i686 image with its serial console on this terminal (Ctrl-A x leaves)
+qemu-i686 *arguments: iso-i686
+    @tools/qemu.sh i686 {{ arguments }}
+
+# Boot the x86_64 image with its serial console on this terminal (Ctrl-A x leaves)
+qemu-x86_64 *arguments: iso-x86_64
+    @tools/qemu.sh x86_64 {{ arguments }}
+
+# Write target/bellwire-i686.iso
+iso-i686:
+    @{{ xtask }} iso i686
+
+# Write target/bellwire-x86_64.iso
+iso-x86_64:
+    @{{ xtask }} iso x86_64
+
+# Run all tests: on the host, and booted on both widths
+test: iso
+    @{{ xtask }} test
+
+# Run all tests and the ones that take long
+test-long: iso
+    @{{ xtask }} test all --include-ignored
+
+# Run the tests that need no emulator
+test-host:
+    @{{ xtask }} test host
+
+# Run the booted tests for i686; arguments choose among them
+test-i686 *arguments: iso-i686
+    @{{ xtask }} test i686 {{ arguments }}
+
+# Run the booted tests for x86_64; arguments choose among them
+test-x86_64 *arguments: iso-x86_64
+    @{{ xtask }} test x86_64 {{ arguments }}
+
+# Check the format, the lints on host and targets, and the docs
+check:
+    @{{ xtask }} check
+
+# Format all sources
+fmt:
+    @. tools/env.sh; cargo fmt --all
+
+# Build the reference of all packages (target/doc)
+doc:
+    @{{ xtask }} doc
+
+# Remove everything that was built
+clean:
+    rm -rf target

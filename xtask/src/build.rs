@@ -1,0 +1,118 @@
+//! Builds the kernel and the user programs of each width and lays them out as images in `target/`.
+//!
+//! An image is a folder: the kernel, `init`, the manifest as the module `system`, and one module a program, under the
+//! names that the manifest gives them. The shipped image comes from `user/system.toml`; each further set of programs
+//! (the test suite) has a manifest of its own and a folder inside. Modules are stripped copies; the files with their
+//! symbols stay where cargo put them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::manifest::Manifest;
+use crate::process::{cargo_for_target, command, run, run_quietly};
+use crate::{Result, Width, root, say};
+
+/// The package of the first process.
+const INIT: &str = "init";
+
+/// A set of programs that boots together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Set {
+    /// What users get.
+    Shipped,
+    /// The user-mode test programs.
+    Suite,
+}
+
+impl Set {
+    /// All sets.
+    pub const ALL: [Set; 2] = [Set::Shipped, Set::Suite];
+
+    /// The manifest of the set.
+    pub fn manifest(self) -> PathBuf {
+        root().join(match self {
+            Set::Shipped => "user/system.toml",
+            Set::Suite => "tests/suite/system.toml",
+        })
+    }
+
+    /// The folder with the set's modules.
+    pub fn folder(self, width: Width) -> PathBuf {
+        match self {
+            Set::Shipped => width.image_folder(),
+            Set::Suite => width.image_folder().join("suite"),
+        }
+    }
+
+    /// The names of the set's modules in the order in which the kernel gets them. A set without a manifest has none.
+    pub fn modules(self) -> Result<Vec<String>> {
+        if !self.manifest().exists() {
+            return Ok(Vec::new());
+        }
+        let manifest = Manifest::read(&self.manifest())?;
+        let programs = manifest.programs.into_iter().map(|program| program.name);
+        Ok([INIT.to_owned(), "system".to_owned()].into_iter().chain(programs).collect())
+    }
+}
+
+/// The kernel inside the image's folder.
+pub fn kernel(width: Width) -> PathBuf {
+    width.image_folder().join("kernel")
+}
+
+/// Builds everything for the given widths.
+pub fn build(widths: &[Width]) -> Result {
+    for &width in widths {
+        say(&format!("building the kernel for {}", width.name()));
+        let mut cargo = cargo_for_target("build", &width.kernel_target())?;
+        cargo.args(["--release", "-p", "boot"]);
+        run(cargo)?;
+        create(&width.image_folder())?;
+        strip(&built(&width.kernel_target(), "boot"), &kernel(width))?;
+        for set in Set::ALL {
+            if set.manifest().exists() {
+                build_set(width, set)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn build_set(width: Width, set: Set) -> Result {
+    let manifest = Manifest::read(&set.manifest())?;
+    let init = (INIT.to_owned(), INIT.to_owned(), INIT);
+    let programs = manifest.programs.iter().map(|program| (program.package(), program.binary(), program.name.as_str()));
+    let programs: Vec<_> = [init].into_iter().chain(programs).collect();
+    say(&format!("building {} user programs for {}", programs.len(), width.name()));
+    let mut cargo = cargo_for_target("build", &width.user_target())?;
+    cargo.arg("--release");
+    for (package, binary, _) in &programs {
+        cargo.args(["-p", package, "--bin", binary]);
+    }
+    run(cargo)?;
+    let folder = set.folder(width);
+    create(&folder)?;
+    for (_, binary, module) in &programs {
+        strip(&built(&width.user_target(), binary), &folder.join(module))?;
+    }
+    write(&folder.join("system"), manifest.encode().as_bytes())
+}
+
+fn built(target: &str, binary: &str) -> PathBuf {
+    root().join("target").join(target).join("release").join(binary)
+}
+
+/// Symbols and line tables are most of a file; the image needs neither.
+fn strip(from: &Path, to: &Path) -> Result {
+    let mut strip = command("strip");
+    strip.arg("--strip-all").arg("-o").arg(to).arg(from);
+    run_quietly(strip)
+}
+
+fn create(folder: &Path) -> Result {
+    fs::create_dir_all(folder).map_err(|error| format!("can't make {}: {error}", folder.display()))
+}
+
+fn write(file: &Path, content: &[u8]) -> Result {
+    fs::write(file, content).map_err(|error| format!("can't write {}: {error}", file.display()))
+}

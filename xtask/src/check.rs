@@ -1,0 +1,77 @@
+//! What must hold besides the tests: format, lints on host and targets, and docs without a warning.
+
+use std::process::Command;
+
+use crate::process::{cargo_for_target, command, run};
+use crate::{Result, Width, root, say};
+
+/// What runs in ring 0 or is shared with it.
+const KERNEL_PACKAGES: [&str; 5] = ["abi", "arch", "boot", "kernel", "x86-entry"];
+
+/// Where the packages of user programs lie.
+const USER_FOLDERS: [&str; 3] = ["user", "user/drivers", "tests"];
+
+/// Host packages inside those folders.
+const HOST_PACKAGES: [&str; 1] = ["runner"];
+
+/// Checks everything; the first failure ends it.
+pub fn check() -> Result {
+    say("checking the format");
+    let mut format = command("cargo");
+    format.args(["fmt", "--all", "--check"]);
+    run(format)?;
+    say("linting for the host");
+    let mut clippy = command("cargo");
+    clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
+    deny_lints(&mut clippy);
+    run(clippy)?;
+    for width in Width::ALL {
+        lint(&width.kernel_target(), &KERNEL_PACKAGES.map(str::to_owned))?;
+        lint(&width.user_target(), &user_packages()?)?;
+    }
+    doc()
+}
+
+fn lint(target: &str, packages: &[String]) -> Result {
+    say(&format!("linting for {target}"));
+    let mut clippy = cargo_for_target("clippy", target)?;
+    clippy.args(["--quiet", "--release"]);
+    for package in packages {
+        clippy.args(["-p", package]);
+    }
+    deny_lints(&mut clippy);
+    run(clippy)
+}
+
+fn deny_lints(clippy: &mut Command) {
+    clippy.args(["--", "--deny", "warnings"]);
+}
+
+/// Builds the reference of all packages, host and target ones alike, with warnings as errors.
+pub fn doc() -> Result {
+    say("building the docs");
+    let mut doc = command("cargo");
+    doc.args(["doc", "--quiet", "--workspace", "--no-deps"]);
+    doc.env("RUSTDOCFLAGS", "--deny warnings");
+    run(doc)
+}
+
+/// The packages in the folders of user programs.
+fn user_packages() -> Result<Vec<String>> {
+    let mut packages = Vec::new();
+    for folder in USER_FOLDERS {
+        let entries = root().join(folder).read_dir().map_err(|error| format!("can't list {folder}: {error}"))?;
+        for entry in entries.flatten() {
+            let Ok(manifest) = std::fs::read_to_string(entry.path().join("Cargo.toml")) else { continue };
+            let name = manifest
+                .lines()
+                .find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
+                .ok_or_else(|| format!("{} has no package name", entry.path().display()))?;
+            if !HOST_PACKAGES.contains(&name) {
+                packages.push(name.to_owned());
+            }
+        }
+    }
+    packages.sort();
+    Ok(packages)
+}

@@ -1,0 +1,28 @@
+//! What the host tools agree on: the widths, where things lie in `target/`, and how to run other programs.
+//!
+//! It's a library so that the test runner finds an image by the same code that wrote it.
+
+pub mod build;
+pub mod check;
+pub mod iso;
+pub mod manifest;
+pub mod process;
+pub mod test;
+pub mod width;
+
+use std::path::PathBuf;
+
+pub use width::Width;
+
+/// What a host tool returns: its errors are sentences for a person.
+pub type Result<T = ()> = std::result::Result<T, String>;
+
+/// The root of the source tree.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in a folder of the tree").to_owned()
+}
+
+/// Tells the person at the terminal what a long step is doing.
+pub fn say(message: &str) {
+    eprintln!("==> {message}");
+}

@@ -1,0 +1,51 @@
+//! Running other programs, with errors that name the command.
+
+use std::process::{Command, Stdio};
+
+use crate::{Result, root};
+
+/// A command that runs in the root of the tree.
+pub fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+/// A cargo command for one of `targets/*.json`: the standard library is built along with it.
+pub fn cargo_for_target(subcommand: &str, target: &str) -> Result<Command> {
+    let flags =
+        std::env::var("BUILD_STD").map_err(|_| "BUILD_STD isn't set: use `just`, or source tools/env.sh first")?;
+    let mut cargo = command("cargo");
+    cargo.arg(subcommand);
+    cargo.args(flags.split_whitespace());
+    cargo.args(["--target", &format!("targets/{target}.json")]);
+    Ok(cargo)
+}
+
+/// Runs a command to its end; anything but success is an error.
+pub fn run(mut command: Command) -> Result {
+    let status = command.status().map_err(|error| format!("can't run {}: {error}", describe(&command)))?;
+    if status.success() { Ok(()) } else { Err(format!("{} failed ({status})", describe(&command))) }
+}
+
+/// Runs a command that talks much; what it said is shown only if it fails.
+pub fn run_quietly(mut command: Command) -> Result {
+    command.stdin(Stdio::null());
+    let output = command.output().map_err(|error| format!("can't run {}: {error}", describe(&command)))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "{}{}{} failed ({})",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+        describe(&command),
+        output.status
+    ))
+}
+
+fn describe(command: &Command) -> String {
+    let words: Vec<_> =
+        std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
+}

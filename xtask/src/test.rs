@@ -1,0 +1,114 @@
+//! Runs the host tests and the booted tests, and counts them together.
+//!
+//! Both report like libtest, so their `test result:` lines are what is counted. The last line is the sum, and a run
+//! that counted nothing has failed: a test command that finds no tests is broken.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::process::command;
+use crate::{Result, Width, say};
+
+/// What can be tested by itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// Tests that run on this machine.
+    Host,
+    /// Tests that boot a machine of this width.
+    Machine(Width),
+}
+
+impl Part {
+    /// All parts, the quick one first.
+    pub const ALL: &[Part] = &[Part::Host, Part::Machine(Width::I686), Part::Machine(Width::X86_64)];
+}
+
+/// How many tests passed and failed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Count {
+    passed: u64,
+    failed: u64,
+}
+
+/// Runs the given parts and prints the sum. `arguments` go to the runner of the booted tests.
+pub fn test(parts: &[Part], arguments: &[&str]) -> Result {
+    let mut total = Count::default();
+    for part in parts {
+        let count = run(part, arguments)?;
+        total.passed += count.passed;
+        total.failed += count.failed;
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    match total {
+        Count { failed: 0, passed: 1.. } => Ok(()),
+        Count { failed: 0, passed: 0 } => Err("no test ran".to_owned()),
+        Count { failed, .. } => Err(format!("{failed} tests failed")),
+    }
+}
+
+fn run(part: &Part, arguments: &[&str]) -> Result<Count> {
+    let mut cargo = command("cargo");
+    match part {
+        Part::Host => {
+            say("running the host tests");
+            cargo.args(["test", "--quiet", "--workspace", "--no-fail-fast"]);
+        }
+        Part::Machine(width) => {
+            say(&format!("booting the tests for {}", width.name()));
+            cargo.args(["run", "--quiet", "-p", "runner", "--", width.name()]);
+            cargo.args(arguments);
+        }
+    }
+    counted(cargo)
+}
+
+/// Runs a command that reports like libtest, shows what it prints and adds up its results.
+fn counted(mut command: Command) -> Result<Count> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("can't run {:?}: {error}", command.get_program()))?;
+    let output = child.stdout.take().ok_or("the output isn't piped")?;
+    let mut count = Count::default();
+    for line in BufReader::new(output).lines() {
+        let line = line.map_err(|error| format!("can't read what the tests print: {error}"))?;
+        println!("{line}");
+        if let Some(part) = parse(&line) {
+            count.passed += part.passed;
+            count.failed += part.failed;
+        }
+    }
+    let status = child.wait().map_err(|error| format!("can't wait for the tests: {error}"))?;
+    // Tests that didn't build, or a runner that crashed, report no failure of their own.
+    if !status.success() && count.failed == 0 {
+        count.failed = 1;
+    }
+    Ok(count)
+}
+
+/// Reads `test result: ok. 3 passed; 0 failed; ...`.
+fn parse(line: &str) -> Option<Count> {
+    let result = line.trim().strip_prefix("test result: ")?;
+    let number = |name: &str| {
+        let (before, _) = result.split_once(name)?;
+        before.rsplit([' ', '.', ';']).find(|word| !word.is_empty())?.parse().ok()
+    };
+    Some(Count { passed: number(" passed")?, failed: number(" failed")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_line_is_counted() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s";
+        assert_eq!(parse(line), Some(Count { passed: 12, failed: 3 }));
+    }
+
+    #[test]
+    fn other_lines_are_not_counted() {
+        assert_eq!(parse("test number_of_passed ... ok"), None);
+        assert_eq!(parse("running 3 tests"), None);
+    }
+}
