@@ -1,2 +1,4 @@
 //! (being built)
 #![no_std]
+
+pub mod protocol;

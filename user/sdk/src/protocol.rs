@@ -1,0 +1,35 @@
+//! What services say to each other, beyond the kernel's own calls: requests and answers as they travel in a
+//! message's label and words.
+//!
+//! Each service's requests are one enum, so that a server is a `match`. Labels are unique over all services, since
+//! one server may speak several of these (the keyboard driver is a stream of keys and a mouse). All words are used
+//! with 32 bits, so the same bytes travel on both widths.
+//!
+//! A reply's label is [`DONE`] or [`REFUSED`].
+
+mod clock;
+mod mouse;
+mod power;
+mod stream;
+mod timer;
+
+pub use clock::{ClockRequest, DateTime, Ticks};
+pub use mouse::{Buttons, MouseRequest, MouseState};
+pub use power::PowerRequest;
+pub use stream::{CHUNK_BYTES, Chunk, StreamRequest};
+pub use timer::TimerRequest;
+
+/// A reply's label: the request was carried out, the words are the answer.
+pub const DONE: u8 = 0;
+
+/// A reply's label: the server doesn't know the request, or its words are out of range.
+pub const REFUSED: u8 = 1;
+
+/// A request of some service, as it travels in a call.
+pub trait Request: Sized {
+    /// The call's label and words.
+    fn encode(self) -> (u8, [usize; 4]);
+
+    /// The request that a call's label and words carry, if it is one of this service's.
+    fn decode(label: u8, words: [usize; 4]) -> Option<Self>;
+}

@@ -1,0 +1,20 @@
+//! Turning the machine around through the keyboard controller, to which the processor's reset line is wired.
+
+use super::Request;
+
+/// What a client asks of whoever drives the reset line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PowerRequest {
+    /// Reset the machine. Not answered if it works.
+    Reset,
+}
+
+impl Request for PowerRequest {
+    fn encode(self) -> (u8, [usize; 4]) {
+        (64, [0; 4])
+    }
+
+    fn decode(label: u8, _: [usize; 4]) -> Option<Self> {
+        (label == 64).then_some(Self::Reset)
+    }
+}

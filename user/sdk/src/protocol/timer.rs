@@ -1,0 +1,71 @@
+//! Time for clients that have no timer object of their own, or want many.
+
+use super::Request;
+use abi::{join, split};
+
+/// What a client asks of the timer service. Times are clock cycles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerRequest {
+    /// Answer when this absolute time has come.
+    SleepUntil(u64),
+    /// Set a bit of the notify word of the endpoint whose handle comes along, again and again after so many
+    /// cycles. Answered with the number to stop it by (word 0).
+    Every {
+        /// The cycles between two notifications; at least [`TimerRequest::SHORTEST_PERIOD`].
+        period: u64,
+        /// Which bit, from 0 to 31.
+        bit: u8,
+    },
+    /// Stop the notifications of that number, which must be the caller's own.
+    Stop(u32),
+}
+
+impl TimerRequest {
+    /// The shortest period that is granted, in cycles: a shorter one would leave no time for anything else.
+    pub const SHORTEST_PERIOD: u64 = 1 << 16;
+}
+
+impl Request for TimerRequest {
+    fn encode(self) -> (u8, [usize; 4]) {
+        match self {
+            Self::SleepUntil(time) => {
+                let [low, high] = split(time);
+                (48, [low, high, 0, 0])
+            }
+            Self::Every { period, bit } => {
+                let [low, high] = split(period);
+                (49, [low, high, bit as usize, 0])
+            }
+            Self::Stop(number) => (50, [number as usize, 0, 0, 0]),
+        }
+    }
+
+    fn decode(label: u8, words: [usize; 4]) -> Option<Self> {
+        let [first, second, third, _] = words;
+        match label {
+            48 => Some(Self::SleepUntil(join(first, second))),
+            49 if third < 32 => Some(Self::Every { period: join(first, second), bit: third as u8 }),
+            50 => Some(Self::Stop(first as u32)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_survive_the_words() {
+        let every = TimerRequest::Every { period: 0x1_2345_6789, bit: 31 };
+        for request in [TimerRequest::SleepUntil(u64::MAX), every, TimerRequest::Stop(9)] {
+            let (label, words) = request.encode();
+            assert_eq!(TimerRequest::decode(label, words), Some(request));
+        }
+    }
+
+    #[test]
+    fn a_bit_that_is_none_is_refused() {
+        assert_eq!(TimerRequest::decode(49, [0, 1, 32, 0]), None);
+    }
+}
