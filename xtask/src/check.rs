@@ -8,6 +8,9 @@ use crate::{Result, Width, root, say};
 /// What runs in ring 0 or is shared with it.
 const KERNEL_PACKAGES: [&str; 5] = ["abi", "arch", "boot", "kernel", "x86-entry"];
 
+/// What is the same on every machine.
+const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
+
 /// Where the packages of user programs lie.
 const USER_FOLDERS: [&str; 3] = ["user", "user/drivers", "tests"];
 
@@ -47,11 +50,32 @@ fn deny_lints(clippy: &mut Command) {
     clippy.args(["--", "--deny", "warnings"]);
 }
 
-/// Builds the reference of all packages, host and target ones alike, with warnings as errors.
+/// Builds the reference of all packages with warnings as errors. What a processor dictates has docs of its own for each
+/// width (`target/WIDTH-kernel/doc`).
 pub fn doc() -> Result {
-    say("building the docs");
+    say("building the docs of the host tools and the portable core");
     let mut doc = command("cargo");
-    doc.args(["doc", "--quiet", "--workspace", "--no-deps"]);
+    doc.arg("doc");
+    build_docs(doc, &HOST_DOCS.map(str::to_owned))?;
+    for width in Width::ALL {
+        for (target, packages) in [
+            (width.kernel_target(), KERNEL_PACKAGES.map(str::to_owned).to_vec()),
+            (width.user_target(), user_packages()?),
+        ] {
+            say(&format!("building the docs for {target}"));
+            let mut doc = cargo_for_target("doc", &target)?;
+            doc.arg("--release");
+            build_docs(doc, &packages)?;
+        }
+    }
+    Ok(())
+}
+
+fn build_docs(mut doc: Command, packages: &[String]) -> Result {
+    doc.args(["--quiet", "--no-deps"]);
+    for package in packages {
+        doc.args(["-p", package]);
+    }
     doc.env("RUSTDOCFLAGS", "--deny warnings");
     run(doc)
 }

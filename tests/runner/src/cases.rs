@@ -1,0 +1,56 @@
+//! All booted cases, by what they are about. Each runs on both widths.
+
+mod boot;
+
+use libtest_mimic::Trial;
+use xtask::Width;
+
+/// One case; it fails by panicking.
+pub struct Case {
+    /// Module and function, as the source has them.
+    name: &'static str,
+    run: fn(Width),
+    length: Length,
+}
+
+/// Whether a case is for every run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Length {
+    /// Seconds: part of every run.
+    Short,
+    /// Minutes: only with `--include-ignored`, which `just test-long` passes.
+    Long,
+}
+
+/// Lists functions of the module at hand as cases of a length.
+macro_rules! cases {
+    ($length:ident: $($case:ident),+ $(,)?) => {
+        &[$($crate::cases::Case::new(
+            concat!(module_path!(), "::", stringify!($case)), $case, $crate::cases::Length::$length,
+        )),+]
+    };
+}
+use cases;
+
+/// A module adds its cases here.
+const ALL: &[&[Case]] = &[boot::CASES];
+
+impl Case {
+    const fn new(name: &'static str, run: fn(Width), length: Length) -> Case {
+        Case { name, run, length }
+    }
+
+    fn trial(&'static self, width: Width) -> Trial {
+        let name = self.name.trim_start_matches(concat!(module_path!(), "::"));
+        let trial = Trial::test(format!("{}::{name}", width.name()), move || {
+            (self.run)(width);
+            Ok(())
+        });
+        trial.with_ignored_flag(self.length == Length::Long)
+    }
+}
+
+/// The cases of all modules.
+pub fn trials(width: Width) -> Vec<Trial> {
+    ALL.iter().copied().flatten().map(|case| case.trial(width)).collect()
+}

@@ -1,0 +1,188 @@
+//! The machine's serial line: everything it printed so far, and how far the case has read.
+//!
+//! A thread collects what arrives, so a machine never waits for its case. Waiting has a deadline that is only there to
+//! fail: it is far beyond what a slow host needs.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// After this long without the expected event a case has failed.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+
+/// The serial line, both directions.
+pub struct Console {
+    stream: UnixStream,
+    log: Arc<Log>,
+    /// Where the case goes on reading.
+    cursor: usize,
+}
+
+/// What the machine printed.
+#[derive(Default)]
+struct Log {
+    received: Mutex<Received>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Received {
+    bytes: Vec<u8>,
+    line: Line,
+}
+
+/// Whether more can come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Line {
+    #[default]
+    Open,
+    Closed,
+}
+
+/// Why an expected text didn't come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Missing {
+    /// The machine ended.
+    Ended,
+    /// It runs, but nothing came before the deadline.
+    Late,
+}
+
+impl Console {
+    /// Takes over the connection and starts to collect.
+    pub fn new(stream: UnixStream) -> std::io::Result<Console> {
+        let log = Arc::new(Log::default());
+        let (collector, source) = (Arc::clone(&log), stream.try_clone()?);
+        thread::spawn(move || collector.collect(source));
+        Ok(Console { stream, log, cursor: 0 })
+    }
+
+    /// Waits for a text behind what was read so far, and reads up to its end. Returns what was read.
+    pub fn expect(&mut self, text: &str) -> Result<String, Missing> {
+        let cursor = self.cursor;
+        let find = |bytes: &[u8]| {
+            let unread = bytes.get(cursor..)?;
+            let at = unread.windows(text.len()).position(|window| window == text.as_bytes())?;
+            Some(cursor + at + text.len())
+        };
+        let mut received = self.log.lock();
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(end) = find(&received.bytes) {
+                self.cursor = end;
+                return Ok(String::from_utf8_lossy(&received.bytes[cursor..end]).into_owned());
+            }
+            if received.line == Line::Closed {
+                return Err(Missing::Ended);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Missing::Late);
+            }
+            received = self.log.wait(received, left);
+        }
+    }
+
+    /// Waits until something new has arrived, or for the given time: for events which announce themselves nowhere.
+    pub fn pause(&self, longest: Duration) {
+        drop(self.log.wait(self.log.lock(), longest));
+    }
+
+    /// Waits until the line is closed, and returns all that was ever printed.
+    pub fn read_to_end(&mut self) -> Result<String, Missing> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut received = self.log.lock();
+        while received.line == Line::Open {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Missing::Late);
+            }
+            received = self.log.wait(received, left);
+        }
+        self.cursor = received.bytes.len();
+        Ok(String::from_utf8_lossy(&received.bytes).into_owned())
+    }
+
+    /// Sends bytes to the machine; waits while its receiver is full.
+    pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// All that was printed so far.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().bytes).into_owned()
+    }
+}
+
+impl Log {
+    fn collect(&self, mut source: UnixStream) {
+        let mut buffer = [0; 4096];
+        loop {
+            let count = source.read(&mut buffer).unwrap_or(0);
+            let mut received = self.lock();
+            received.bytes.extend_from_slice(&buffer[..count]);
+            if count == 0 {
+                received.line = Line::Closed;
+            }
+            drop(received);
+            self.changed.notify_all();
+            if count == 0 {
+                return;
+            }
+        }
+    }
+
+    /// The bytes stay meaningful even if a case panicked while it looked at them.
+    fn lock(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, received: MutexGuard<'a, Received>, longest: Duration) -> MutexGuard<'a, Received> {
+        self.changed.wait_timeout(received, longest).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (UnixStream, Console) {
+        let (machine, case) = UnixStream::pair().unwrap();
+        (machine, Console::new(case).unwrap())
+    }
+
+    #[test]
+    fn reading_goes_on_behind_what_was_expected() {
+        let (mut machine, mut console) = pair();
+        machine.write_all(b"one two one").unwrap();
+        assert_eq!(console.expect("one").as_deref(), Ok("one"));
+        assert_eq!(console.expect("one").as_deref(), Ok(" two one"));
+    }
+
+    #[test]
+    fn a_text_in_two_pieces_is_found() {
+        let (mut machine, mut console) = pair();
+        machine.write_all(b"bell").unwrap();
+        let waiter = thread::spawn(move || console.expect("bellwire>"));
+        machine.write_all(b"wire>").unwrap();
+        assert_eq!(waiter.join().unwrap().as_deref(), Ok("bellwire>"));
+    }
+
+    #[test]
+    fn the_end_of_the_machine_ends_the_wait() {
+        let (machine, mut console) = pair();
+        drop(machine);
+        assert_eq!(console.expect("Bellwire"), Err(Missing::Ended));
+    }
+
+    #[test]
+    fn what_is_sent_arrives() {
+        let (mut machine, mut console) = pair();
+        console.send(b"help\r").unwrap();
+        let mut bytes = [0; 5];
+        machine.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"help\r");
+    }
+}

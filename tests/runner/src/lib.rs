@@ -1,0 +1,11 @@
+//! Machines in QEMU for tests and benches: boot them, talk to them, see how they end.
+//!
+//! [`machine::Machine`] is what cases use; the rest is what it stands on.
+
+pub mod console;
+pub mod exit;
+pub mod folder;
+pub mod keys;
+pub mod machine;
+pub mod qemu;
+pub mod qmp;

@@ -1,0 +1,258 @@
+//! A machine as a case sees it: boot it, await what it prints, type, press keys, see how it ends.
+//!
+//! Every wait ends in the awaited event or in a panic that shows the end of the log; no case needs a sleep.
+
+use std::io::Result;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use xtask::Width;
+use xtask::build::{Set, kernel};
+
+use crate::console::{DEADLINE, Missing};
+use crate::exit::Exit;
+use crate::folder::Folder;
+use crate::keys::keys;
+use crate::qemu::Qemu;
+
+/// How long QEMU holds each key, and how long it waits before the next, in milliseconds of the machine's time. A PS/2
+/// controller holds 16 bytes, so keys may not come faster than a busy machine reads them.
+const KEY_MILLISECONDS: u32 = 20;
+
+/// How much of the log a failure shows.
+const SHOWN_LINES: usize = 60;
+
+/// What a machine boots.
+pub enum Image {
+    /// The ISO, by way of the BIOS and GRUB.
+    Iso,
+    /// The kernel by QEMU's own loader, which is quicker.
+    Direct(Direct),
+}
+
+/// What QEMU's loader gets.
+pub struct Direct {
+    modules: Modules,
+    command_line: String,
+}
+
+enum Modules {
+    Of(Set),
+    Files(Vec<(String, PathBuf)>),
+}
+
+impl Direct {
+    /// The modules of the shipped image.
+    pub fn shipped() -> Direct {
+        Direct { modules: Modules::Of(Set::Shipped), command_line: String::new() }
+    }
+
+    /// The modules of the test suite.
+    pub fn suite() -> Direct {
+        Direct { modules: Modules::Of(Set::Suite), command_line: String::new() }
+    }
+
+    /// Files under the names that the kernel shall see.
+    pub fn files(modules: Vec<(String, PathBuf)>) -> Direct {
+        Direct { modules: Modules::Files(modules), command_line: String::new() }
+    }
+
+    /// The kernel's options.
+    pub fn command_line(self, command_line: &str) -> Direct {
+        Direct { command_line: command_line.to_owned(), ..self }
+    }
+}
+
+impl From<Direct> for Image {
+    fn from(direct: Direct) -> Image {
+        Image::Direct(direct)
+    }
+}
+
+/// The machine before it is switched on.
+pub struct Hardware {
+    width: Width,
+    arguments: Vec<String>,
+}
+
+impl Hardware {
+    /// The usual machine: a PC with every feature that the emulator has.
+    pub fn new(width: Width) -> Hardware {
+        Hardware { width, arguments: ["-cpu", "max", "-m", "128M"].map(str::to_owned).to_vec() }
+    }
+
+    /// Adds arguments of QEMU; where an option may be given once, the last one counts.
+    pub fn with(mut self, arguments: &[&str]) -> Hardware {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Switches it on.
+    #[track_caller]
+    pub fn boot(self, image: impl Into<Image>) -> Machine {
+        match self.try_boot(image.into()) {
+            Ok(qemu) => Machine { qemu },
+            Err(error) => panic!("the machine didn't start: {error}"),
+        }
+    }
+
+    fn try_boot(mut self, image: Image) -> Result<Qemu> {
+        let folder = Folder::new()?;
+        match image {
+            Image::Iso => {
+                let iso = self.width.iso().display().to_string();
+                self.arguments.extend(["-boot", "d", "-cdrom", &iso].map(str::to_owned));
+            }
+            Image::Direct(direct) => {
+                let mut names = Vec::new();
+                for (name, file) in files(self.width, direct.modules)? {
+                    symlink(&file, folder.file(&name))?;
+                    names.push(name);
+                }
+                let kernel = kernel(self.width).display().to_string();
+                self.arguments.extend(["-kernel", &kernel].map(str::to_owned));
+                if !direct.command_line.is_empty() {
+                    self.arguments.extend(["-append", &direct.command_line].map(str::to_owned));
+                }
+                if !names.is_empty() {
+                    self.arguments.extend(["-initrd", &names.join(",")].map(str::to_owned));
+                }
+            }
+        }
+        Qemu::start(self.width.qemu(), &self.arguments, folder)
+    }
+}
+
+fn files(width: Width, modules: Modules) -> Result<Vec<(String, PathBuf)>> {
+    match modules {
+        Modules::Files(files) => Ok(files),
+        Modules::Of(set) => {
+            let names = set.modules().map_err(std::io::Error::other)?;
+            Ok(names.into_iter().map(|name| (name.clone(), set.folder(width).join(name))).collect())
+        }
+    }
+}
+
+/// A running machine; it is switched off when it goes out of scope.
+pub struct Machine {
+    qemu: Qemu,
+}
+
+impl Machine {
+    /// Boots an image on the usual machine.
+    #[track_caller]
+    pub fn boot(width: Width, image: impl Into<Image>) -> Machine {
+        Hardware::new(width).boot(image)
+    }
+
+    /// Waits until the machine prints the text, behind what was awaited before. Returns what it printed up to there.
+    #[track_caller]
+    pub fn expect(&mut self, text: &str) -> String {
+        match self.qemu.console.expect(text) {
+            Ok(read) => read,
+            Err(Missing::Late) => self.fail(&format!("{text:?} didn't come within {DEADLINE:?}")),
+            Err(Missing::Ended) => {
+                let exit = self.qemu.wait_exit();
+                self.fail(&format!("the machine ended ({exit:?}) before it printed {text:?}"))
+            }
+        }
+    }
+
+    /// Sends a line by the serial line, as a terminal does.
+    #[track_caller]
+    pub fn type_line(&mut self, line: &str) {
+        self.send(format!("{line}\r").as_bytes());
+    }
+
+    /// Sends bytes by the serial line; waits while the machine doesn't take them.
+    #[track_caller]
+    pub fn send(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.qemu.console.send(bytes) {
+            self.fail(&format!("the serial line took no bytes: {error}"));
+        }
+    }
+
+    /// Presses the keys for the text, one after the other.
+    #[track_caller]
+    pub fn keys(&mut self, text: &str) {
+        for character in text.chars() {
+            let Some(names) = keys(character) else { panic!("no key gives {character:?}") };
+            let keys: Vec<_> = names.iter().map(|name| json!({ "type": "qcode", "data": name })).collect();
+            self.command("send-key", json!({ "keys": keys, "hold-time": KEY_MILLISECONDS }));
+        }
+    }
+
+    /// Raises a non-maskable interrupt on every CPU.
+    #[track_caller]
+    pub fn nmi(&mut self) {
+        self.command("inject-nmi", json!({}));
+    }
+
+    /// Runs a command of QEMU's machine protocol.
+    #[track_caller]
+    pub fn command(&mut self, command: &str, arguments: serde_json::Value) -> serde_json::Value {
+        match self.qemu.qmp.execute(command, arguments) {
+            Ok(result) => result,
+            Err(error) => self.fail(&error.to_string()),
+        }
+    }
+
+    /// The lines of the VGA text screen, read from its memory.
+    #[track_caller]
+    pub fn screen(&mut self) -> Vec<String> {
+        let file = self.qemu.folder.file("screen");
+        self.command("pmemsave", json!({ "val": 0xb8000, "size": 80 * 25 * 2, "filename": file }));
+        let cells = match std::fs::read(&file) {
+            Ok(cells) => cells,
+            Err(error) => self.fail(&format!("the screen can't be read: {error}")),
+        };
+        let text = |line: &[u8]| line.chunks(2).map(|cell| char::from(cell[0])).collect::<String>();
+        cells.chunks(160).map(|line| text(line).trim_end_matches(['\0', ' ']).to_owned()).collect()
+    }
+
+    /// Waits until a line of the VGA text screen contains the text. A screen announces nothing, so it is looked at
+    /// again and again.
+    #[track_caller]
+    pub fn expect_on_screen(&mut self, text: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let screen = self.screen();
+            if screen.iter().any(|line| line.contains(text)) {
+                return;
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("{text:?} didn't come onto the screen:\n{}", screen.join("\n")));
+            }
+            self.qemu.console.pause(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until the machine has ended by itself.
+    #[track_caller]
+    pub fn wait_exit(&mut self) -> Exit {
+        match self.qemu.wait_exit() {
+            Ok(exit) => exit,
+            Err(error) => self.fail(&format!("the machine didn't end: {error}")),
+        }
+    }
+
+    /// Waits until the machine has ended by itself, and returns all that it printed.
+    #[track_caller]
+    pub fn output(&mut self) -> (String, Exit) {
+        let exit = self.wait_exit();
+        match self.qemu.console.read_to_end() {
+            Ok(text) => (text, exit),
+            Err(missing) => self.fail(&format!("the serial line stays open: {missing:?}")),
+        }
+    }
+
+    #[track_caller]
+    fn fail(&mut self, what: &str) -> ! {
+        let log = self.qemu.console.text();
+        let lines: Vec<_> = log.lines().collect();
+        let shown = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
+        panic!("{what}\nend of the serial log:\n{shown}\nQEMU said: {}", self.qemu.complaints())
+    }
+}

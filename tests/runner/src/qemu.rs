@@ -1,0 +1,113 @@
+//! One QEMU process and the two sockets to it.
+//!
+//! The runner listens and QEMU connects, so that nobody has to try again until the other side is there. If QEMU ends
+//! before it connects, the thread that reads its complaints connects in its place: the wait ends, and the empty
+//! connection says why.
+
+use std::io::{Error, Read, Result};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::{self, JoinHandle};
+
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::folder::Folder;
+use crate::qmp::Qmp;
+
+/// A running emulator; it ends with this value.
+pub struct Qemu {
+    child: Child,
+    complaints: Option<JoinHandle<String>>,
+    /// The serial line.
+    pub console: Console,
+    /// The monitor.
+    pub qmp: Qmp,
+    /// QEMU's working folder; dropped last.
+    pub folder: Folder,
+}
+
+impl Qemu {
+    /// Starts an emulator in the folder, with the machine's own arguments, and connects to it.
+    pub fn start(program: &str, arguments: &[String], folder: Folder) -> Result<Qemu> {
+        let paths = [folder.file("serial"), folder.file("qmp")];
+        let listeners = [UnixListener::bind(&paths[0])?, UnixListener::bind(&paths[1])?];
+        let mut child = Command::new(program)
+            .args(["-display", "none", "-no-reboot", "-nodefaults", "-vga", "std"])
+            .args(["-chardev", "socket,id=serial,path=serial", "-serial", "chardev:serial"])
+            .args(["-chardev", "socket,id=qmp,path=qmp", "-mon", "chardev=qmp,mode=control"])
+            .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| Error::other(format!("can't run {program}: {error}")))?;
+        let stderr = child.stderr.take().ok_or_else(|| Error::other("QEMU's stderr isn't piped"))?;
+        let complaints = thread::spawn(move || read_complaints(stderr, paths));
+        match connect(&listeners) {
+            Ok((console, qmp)) => Ok(Qemu { child, complaints: Some(complaints), console, qmp, folder }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let complaints = complaints.join().unwrap_or_default();
+                Err(Error::other(format!("{program} {arguments:?} didn't start: {error}\n{complaints}")))
+            }
+        }
+    }
+
+    /// Waits until the emulator has ended.
+    pub fn wait_exit(&mut self) -> Result<Exit> {
+        let shutdown = self.qmp.read_to_end()?;
+        let status = self.child.wait()?;
+        Ok(Exit::new(status, shutdown.as_deref()))
+    }
+
+    /// What QEMU complained about, once it has ended.
+    pub fn complaints(&mut self) -> String {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.complaints.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Qemu {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connect(listeners: &[UnixListener; 2]) -> Result<(Console, Qmp)> {
+    let (serial, _) = listeners[0].accept()?;
+    let (qmp, _) = listeners[1].accept()?;
+    Ok((Console::new(serial)?, Qmp::new(qmp)?))
+}
+
+/// Reads to the end of QEMU's stderr, which is the end of QEMU, then ends any wait for a connection.
+fn read_complaints(mut stderr: impl Read, paths: [PathBuf; 2]) -> String {
+    let mut text = Vec::new();
+    let _ = stderr.read_to_end(&mut text);
+    for path in paths {
+        let _ = UnixStream::connect(path);
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emulator_that_ends_at_once_is_an_error() {
+        let error = Qemu::start("false", &[], Folder::new().unwrap()).err().unwrap();
+        assert!(error.to_string().starts_with("false [] didn't start"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_emulator_is_named() {
+        let error = Qemu::start("no-such-emulator", &[], Folder::new().unwrap()).err().unwrap();
+        assert!(error.to_string().starts_with("can't run no-such-emulator"), "{error}");
+    }
+}
