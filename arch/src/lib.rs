@@ -13,8 +13,23 @@ mod width;
 #[path = "x86_64/mod.rs"]
 mod width;
 
+pub mod acpi;
+pub mod apic;
+pub mod cell;
+pub mod controller;
+pub mod fpu;
+pub mod io_permission;
+pub mod ioapic;
 pub mod journal;
+pub mod madt;
+pub mod pic;
+pub mod pit;
+pub mod port;
+pub mod route;
+pub mod scale;
 pub mod screen;
 pub mod serial;
+pub mod time;
+pub mod window;
 
 pub use width::layout;

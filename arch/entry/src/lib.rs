@@ -1,2 +1,105 @@
-//! (being built)
+//! Interrupt entry for i686 and x86_64, on stable Rust.
+//!
+//! A kernel implements [`Kernel`], fills an [`InterruptDescriptorTable`] and gets every interrupt, exception and system
+//! call as a [`Frame`]: all registers of the interrupted code, readable and changeable. It returns the frame to resume,
+//! which may be another thread's.
+//!
+//! ```no_run
+//! use core::ptr::NonNull;
+//! use x86_entry::{Frame, InterruptDescriptorTable, Kernel, Stack, WithSmap, WithoutSmap, resume};
+//!
+//! struct Bell;
+//!
+//! // SAFETY: the standard GDT is loaded, and the CPU's data is set up below before ring 3 runs.
+//! unsafe impl Kernel for Bell {
+//!     // Traps save straight into the current thread's frame, then move to the CPU's kernel stack.
+//!     const STACK: Stack = Stack::PerCpu;
+//!
+//!     extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+//!         // Dispatch on the vector; a kernel that switches threads returns the next one's frame.
+//!         frame
+//!     }
+//!
+//!     extern "C" fn paranoid(_frame: &mut Frame) {
+//!         // NMI, #DB, #MC, #DF out of ring 0: record it, touch nothing else.
+//!     }
+//! }
+//!
+//! fn set_up(table: &'static mut InterruptDescriptorTable, cpu_has_smap: bool, first: NonNull<Frame>) -> ! {
+//!     // The entries for this CPU are chosen here; code is never patched.
+//!     if cpu_has_smap {
+//!         table.fill::<Bell, WithSmap>().every_vector().call_gate(0x80);
+//!     } else {
+//!         table.fill::<Bell, WithoutSmap>().every_vector().call_gate(0x80);
+//!     }
+//!     // SAFETY: the GDT is loaded.
+//!     unsafe { table.load() };
+//!     let mut cpu = x86_entry::cpu_data::<Bell>().expect("a static place");
+//!     // SAFETY: nothing else refers to it now.
+//!     let cpu = unsafe { cpu.as_mut() };
+//!     cpu.set_stack(0xFFFF_FFFF_8010_0000_u64 as usize);
+//!     cpu.set_current_frame(first); // at each thread switch
+//!     // SAFETY: a frame that was built for ring 3.
+//!     unsafe { resume::<Bell>(first) }
+//! }
+//! ```
+//!
+//! Handlers may be typed, one a vector, where a wrong signature doesn't compile:
+//!
+//! ```no_run
+//! # use core::ptr::NonNull;
+//! # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap};
+//! # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
+//! use x86_entry::error_code::PageFaultErrorCode;
+//! use x86_entry::vector::{BREAKPOINT, PAGE_FAULT};
+//!
+//! fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {}
+//!
+//! table
+//!     .fill::<K, WithoutSmap>()
+//!     .exception(PAGE_FAULT, page_fault)
+//!     .exception(BREAKPOINT, |frame: &mut Frame| {})
+//!     .interrupts(32..=255, |frame: &mut Frame, vector: u8| {});
+//! # }
+//! ```
+//!
+//! Where frames are saved into a thread's own structure ([`Stack::PerCpu`]), the [`Frame::ROOM`] bytes below each must
+//! be the kernel's to lose, and on x86_64 the frame must be 16-byte aligned (its type is).
+//!
+//! The modules, in the order of the story: [`vector`] and [`error_code`] (what arrives), [`i686`] and [`x86_64`] (frames,
+//! gates and segments as plain data, both on every host), [`Kernel`] (what a kernel says), the table and its handlers,
+//! the stubs, [`CpuData`] (what the stubs find), and what happens to a return that faults.
 #![no_std]
+
+pub mod error_code;
+mod gate;
+pub mod i686;
+mod segments;
+pub mod vector;
+pub mod x86_64;
+
+pub use gate::{Privilege, StackIndex};
+pub use segments::Selectors;
+
+#[cfg(target_arch = "x86")]
+pub use crate::i686::{Frame, Gate, GlobalDescriptorTable};
+#[cfg(target_arch = "x86_64")]
+pub use crate::x86_64::{Frame, Gate, GlobalDescriptorTable};
+
+mod kernel;
+pub use kernel::{CallerStack, Kernel, Place, Smap, Stack, UserGs, WithSmap, WithoutSmap};
+
+mod handler;
+mod idt;
+pub use handler::{AnyInterrupt, Handler, Never};
+pub use idt::{Fill, InterruptDescriptorTable};
+
+mod stub;
+#[cfg(target_arch = "x86_64")]
+pub use stub::SYSCALL_FLAG_MASK;
+pub use stub::{enable_fast_calls, resume};
+
+mod cpu;
+pub use cpu::{CpuData, IO_BITMAP_BYTES, cpu_data};
+
+mod fixup;

@@ -1,0 +1,191 @@
+//! What entry needs of a CPU, in one place that the stubs can name: its TSS, its kernel stack, its I/O bitmap.
+//!
+//! The TSS is the single truth about where the next trap from ring 3 is saved: the CPU reads rsp0 or esp0, and so do
+//! `syscall`'s stub (a load) and `sysenter`'s (IA32_SYSENTER_ESP points there, so no MSR is written at a switch).
+use core::cell::UnsafeCell;
+use core::ptr::NonNull;
+
+#[cfg(target_arch = "x86")]
+use x86::bits32::task::TaskStateSegment;
+#[cfg(target_arch = "x86_64")]
+use x86::bits64::task::TaskStateSegment;
+
+use crate::{Frame, Kernel, Place};
+
+/// Bytes of the I/O permission bitmap: a bit a port, and a last byte of ones (SDM 1, 18.5.2).
+pub const IO_BITMAP_BYTES: usize = 65536 / 8 + 1;
+
+/// Bytes below the TSS for a #DB that meets `sysenter`'s first instruction, whose stack pointer is at `esp0`.
+const ROOM_BELOW_TSS: usize = 64;
+
+/// One CPU's data for the entry paths.
+#[repr(C, align(64))]
+pub struct CpuData {
+    room: [u8; ROOM_BELOW_TSS],
+    /// The TSS; `set_current_frame` and `set_stack` are for its hot fields.
+    pub tss: TaskStateSegment,
+    /// Where Rust code begins: aligned, with an argument's place above it on i686.
+    pub(crate) stack_top: usize,
+    /// Where `syscall` parks the caller's stack pointer, or i686's #DB finds its stack.
+    pub(crate) spare: usize,
+    /// The I/O permission bitmap: a clear bit lets ring 3 use the port while the bitmap is on.
+    pub io_bitmap: [u8; IO_BITMAP_BYTES],
+}
+
+/// Bytes from TSS to bitmap: what the TSS's I/O map base says while the bitmap is on.
+const IO_BITMAP_OFFSET: usize =
+    core::mem::offset_of!(CpuData, io_bitmap) - core::mem::offset_of!(CpuData, tss);
+
+/// A bitmap offset at the segment's end, which denies every port (SDM 1, 18.5.2).
+const NO_IO_BITMAP: usize = CpuData::TASK_LENGTH;
+
+impl CpuData {
+    /// The length of the TSS's segment: TSS, a few words, and the I/O bitmap.
+    pub const TASK_LENGTH: usize = IO_BITMAP_OFFSET + IO_BITMAP_BYTES;
+
+    /// No stacks yet, every port denied.
+    pub const fn new() -> Self {
+        let mut tss = TaskStateSegment::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            tss.iomap_base = NO_IO_BITMAP as u16;
+        }
+        #[cfg(target_arch = "x86")]
+        {
+            tss.iobp_offset = NO_IO_BITMAP as u16;
+            tss.ss0 = crate::GlobalDescriptorTable::SELECTORS.kernel_data;
+        }
+        Self {
+            room: [0; ROOM_BELOW_TSS],
+            tss,
+            stack_top: 0,
+            spare: 0,
+            io_bitmap: [0xFF; IO_BITMAP_BYTES],
+        }
+    }
+
+    /// Sets the top of the CPU's kernel stack, which must be 16-byte aligned.
+    pub const fn set_stack(&mut self, top: usize) {
+        assert!(
+            top.is_multiple_of(16),
+            "handlers would run on a misaligned stack"
+        );
+        self.stack_top = if cfg!(target_arch = "x86") {
+            top - 16
+        } else {
+            top
+        };
+    }
+
+    /// Sets where the next trap from ring 3 is saved: into this frame, from its end downwards.
+    ///
+    /// With [`Stack::Interrupted`](crate::Stack) it is the topmost frame of the thread's kernel stack.
+    #[inline(always)]
+    pub fn set_current_frame(&mut self, frame: NonNull<Frame>) {
+        let end = frame.as_ptr().wrapping_add(1);
+        #[cfg(target_arch = "x86_64")]
+        {
+            self.tss.rsp[0] = end as u64;
+        }
+        #[cfg(target_arch = "x86")]
+        {
+            self.tss.esp0 = end as u32;
+        }
+    }
+
+    /// The frame that the next trap from ring 3 is saved into.
+    #[inline(always)]
+    pub fn current_frame(&self) -> *mut Frame {
+        #[cfg(target_arch = "x86_64")]
+        let end = self.tss.rsp[0] as usize;
+        #[cfg(target_arch = "x86")]
+        let end = self.tss.esp0 as usize;
+        (end as *mut Frame).wrapping_sub(1)
+    }
+
+    /// Sets one of the stacks that a gate can ask for; `top` must be 16-byte aligned.
+    #[cfg(target_arch = "x86_64")]
+    pub const fn set_interrupt_stack(&mut self, index: crate::StackIndex, top: usize) {
+        assert!(
+            top.is_multiple_of(16),
+            "the CPU aligns it anyhow, away from where it was meant"
+        );
+        self.tss.ist[index as usize - 1] = top as u64;
+    }
+
+    /// Lets ring 3 use the ports whose bits are clear in [`CpuData::io_bitmap`].
+    #[inline(always)]
+    pub const fn show_io_bitmap(&mut self) {
+        self.set_io_bitmap_offset(IO_BITMAP_OFFSET as u16);
+    }
+
+    /// Denies ring 3 every port, whatever the bitmap holds.
+    #[inline(always)]
+    pub const fn hide_io_bitmap(&mut self) {
+        self.set_io_bitmap_offset(NO_IO_BITMAP as u16);
+    }
+
+    const fn set_io_bitmap_offset(&mut self, offset: u16) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            self.tss.iomap_base = offset;
+        }
+        #[cfg(target_arch = "x86")]
+        {
+            self.tss.iobp_offset = offset;
+        }
+    }
+}
+
+impl Default for CpuData {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The data of the one CPU of a kernel with [`Place::Static`].
+pub(crate) static CPU: StaticCpu = StaticCpu(UnsafeCell::new(CpuData::new()));
+
+/// A cell for [`CPU`], laid out as its content.
+#[repr(transparent)]
+pub(crate) struct StaticCpu(UnsafeCell<CpuData>);
+
+// SAFETY: the one CPU of a kernel with `Place::Static` is the only one that gets the pointer from `cpu_data`, whose
+// caller promises that no two references made of it overlap.
+unsafe impl Sync for StaticCpu {}
+
+/// This CPU's data, where the stubs of `K` look for it; `None` if that is the GS base, which the kernel knows.
+///
+/// The CPU reads and the stubs write through this pointer too: keep references made of it short.
+#[inline(always)]
+pub fn cpu_data<K: Kernel>() -> Option<NonNull<CpuData>> {
+    match K::PLACE {
+        Place::Static => NonNull::new(CPU.0.get()),
+        Place::Fixed(address) => NonNull::new(address as *mut CpuData),
+        Place::Gs => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_segment_ends_with_the_bitmap() {
+        let end = core::mem::offset_of!(CpuData, io_bitmap) + IO_BITMAP_BYTES;
+        assert_eq!(
+            core::mem::offset_of!(CpuData, tss) + CpuData::TASK_LENGTH,
+            end
+        );
+        let data = CpuData::new();
+        assert!(data.tss.iomap_base as usize >= CpuData::TASK_LENGTH);
+    }
+
+    #[test]
+    fn the_current_frame_reads_back() {
+        let mut frame = Frame::default();
+        let mut data = CpuData::new();
+        data.set_current_frame(NonNull::from(&mut frame));
+        assert_eq!(data.current_frame(), &raw mut frame);
+    }
+}

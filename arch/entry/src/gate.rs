@@ -1,0 +1,25 @@
+//! What the gates of both widths share.
+
+/// The least privilege that may reach a gate by an instruction; hardware may reach any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Privilege {
+    /// Ring 0 alone.
+    Kernel = 0,
+    /// Ring 3 too.
+    User = 3,
+}
+
+/// One of the seven stacks in an x86_64 TSS's interrupt stack table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "the names are the numbers")]
+pub enum StackIndex {
+    One = 1,
+    Two,
+    Three,
+    Four,
+    Five,
+    Six,
+    Seven,
+}

@@ -1,0 +1,163 @@
+//! The registers of interrupted code, as the entry stubs save them.
+use core::mem::{offset_of, size_of};
+
+use crate::error_code::DecodeErrorCode;
+
+/// Every register that interrupted code had, and how it was interrupted.
+///
+/// From the end down: what the CPU pushes (SDM 3A figure 6-4), error code and vector, segment registers, and the
+/// general registers in the order of `pushad`. A change to a field is what the code sees when it is resumed.
+///
+/// The CPU pushes `ss` and `esp` only if it changes rings: in a frame that came from ring 0 they hold whatever lay
+/// on the stack, so they are private and [`Frame::stack_pointer`] knows when to read them.
+#[repr(C, align(4))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "a register's name says which it is")]
+pub struct Frame {
+    pub edi: u32,
+    pub esi: u32,
+    pub ebp: u32,
+    /// What `pushad` saw: the stack pointer within the stub. `popad` skips it.
+    pub pushed_esp: u32,
+    pub ebx: u32,
+    pub edx: u32,
+    pub ecx: u32,
+    pub eax: u32,
+    /// The upper half is undefined: CPUs differ in whether a push of a segment register writes it.
+    pub ds: u32,
+    /// As for `ds`.
+    pub es: u32,
+    /// As for `ds`.
+    pub fs: u32,
+    /// As for `ds`.
+    pub gs: u32,
+    /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
+    pub vector: u32,
+    /// The error code, 0 where the vector has none; see [`Frame::error_code`].
+    pub error_code: u32,
+    pub eip: u32,
+    /// As for `ds`.
+    pub cs: u32,
+    pub eflags: u32,
+    esp: u32,
+    ss: u32,
+}
+
+const _: () = assert!(
+    size_of::<Frame>() == 19 * size_of::<u32>(),
+    "padding in Frame would put the CPU's part elsewhere than where the CPU pushes it"
+);
+const _: () = assert!(
+    offset_of!(Frame, ss) + size_of::<u32>() == size_of::<Frame>()
+        && offset_of!(Frame, error_code) + 6 * size_of::<u32>() == size_of::<Frame>(),
+    "the CPU pushes ss, esp, eflags, cs, eip and the error code downwards from the frame's end"
+);
+const _: () = assert!(
+    offset_of!(Frame, edi) == 0
+        && offset_of!(Frame, eax) + size_of::<u32>() == offset_of!(Frame, ds),
+    "pushad pushes eax first and edi last, right below ds"
+);
+
+impl Frame {
+    /// Bytes below a frame that the kernel must own, where frames are saved anywhere but on a stack.
+    ///
+    /// If an instruction of the exit path faults, the CPU pushes the fault right below what is still to be popped, and
+    /// the stub the registers below that: a same-ring frame, which is a frame without `ss` and `esp`.
+    pub const ROOM: usize = offset_of!(Frame, esp).next_multiple_of(16);
+
+    /// Bytes that a ring-0 frame lacks: the CPU pushes no `ss` and `esp` for it.
+    ///
+    /// A kernel context whose interrupts shall save into a frame puts its stack pointer so far below the frame's end.
+    pub const SAME_RING_GAP: usize = size_of::<Frame>() - offset_of!(Frame, esp);
+
+    /// Whether ring 3 was interrupted.
+    pub const fn from_user(&self) -> bool {
+        self.cs & 3 == 3
+    }
+
+    /// The interrupted instruction's address, or the next one's after a trap.
+    pub const fn instruction_pointer(&self) -> usize {
+        self.eip as usize
+    }
+
+    /// Changes where the code goes on; it is then resumed by `iretd`.
+    pub const fn set_instruction_pointer(&mut self, address: usize) {
+        self.eip = address as u32;
+        self.resume_by_iret();
+    }
+
+    /// The stack pointer where the frame came from ring 3.
+    pub const fn stack_pointer(&self) -> Option<usize> {
+        if self.from_user() {
+            Some(self.esp as usize)
+        } else {
+            None
+        }
+    }
+
+    /// The stack segment where the frame came from ring 3.
+    pub const fn stack_segment(&self) -> Option<u16> {
+        if self.from_user() {
+            Some(self.ss as u16)
+        } else {
+            None
+        }
+    }
+
+    /// Sets the stack of a frame that is to be resumed in ring 3; in a ring-0 frame `iretd` reads no stack.
+    pub const fn set_stack(&mut self, segment: u16, pointer: usize) {
+        self.ss = segment as u32;
+        self.esp = pointer as u32;
+    }
+
+    /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
+    pub const fn vector(&self) -> usize {
+        self.vector as usize
+    }
+
+    /// Decodes the error code.
+    pub fn error_code<E: DecodeErrorCode>(&self) -> E {
+        E::decode(self.error_code)
+    }
+
+    /// Gives up the short way back to a `sysenter`, which restores neither ecx, edx nor cs and ss.
+    pub const fn resume_by_iret(&mut self) {
+        if self.vector == crate::vector::FAST_CALL as u32 {
+            self.vector = crate::vector::INTERRUPTED as u32;
+        }
+    }
+
+    /// Where `esp` lies, for the stubs: the field is private.
+    #[cfg_attr(
+        not(target_arch = "x86"),
+        expect(dead_code, reason = "only i686 has the stubs that ask")
+    )]
+    pub(crate) const ESP: usize = offset_of!(Frame, esp);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_covers_a_fault_of_any_exit_instruction() {
+        // 3 words by the CPU, error code, vector, 4 segment registers and 8 general ones by the stub.
+        const { assert!(Frame::ROOM >= 17 * 4) };
+    }
+
+    #[test]
+    fn ring_0_frames_have_no_stack_pointer() {
+        let mut frame = Frame {
+            cs: 0x08,
+            ..Frame::default()
+        };
+        frame.set_stack(0x23, 0x1000);
+        assert_eq!((frame.stack_pointer(), frame.stack_segment()), (None, None));
+        frame.cs = 0x1B;
+        assert_eq!(
+            (frame.stack_pointer(), frame.stack_segment()),
+            (Some(0x1000), Some(0x23))
+        );
+        assert_eq!(Frame::SAME_RING_GAP, 8);
+    }
+}

@@ -1,0 +1,171 @@
+//! What a kernel tells the entry paths: where its stacks are, and which function takes a trap.
+use core::ptr::NonNull;
+
+use crate::{Frame, GlobalDescriptorTable, segments::Selectors};
+
+/// The stack on which a trap's Rust code runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// The one that the frame was pushed to: TSS.rsp0 or esp0 is the top of the thread's own kernel stack.
+    Interrupted,
+    /// The CPU's one kernel stack, [`CpuData`](crate::CpuData)'s stack top. TSS.rsp0 or esp0 is the end of the current
+    /// thread's frame, so that a trap saves straight into it.
+    ///
+    /// A trap from ring 0 moves there too if it was saved in the current frame (an idle context that is laid out like
+    /// a thread) or right below it (a faulting return); otherwise it stays where it is.
+    PerCpu,
+}
+
+/// Where a CPU finds its [`CpuData`](crate::CpuData).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a static of this crate: there is one CPU.
+    Static,
+    /// At one constant address, at which each CPU maps its own.
+    Fixed(usize),
+    /// At the kernel's GS base (x86_64, with [`UserGs::Swapped`]).
+    Gs,
+}
+
+impl Place {
+    /// The enum's tag as the assembler's conditions read it.
+    pub(crate) const fn kind(self) -> usize {
+        match self {
+            Self::Static => 0,
+            Self::Fixed(_) => 1,
+            Self::Gs => 2,
+        }
+    }
+
+    /// The address as a displacement, which the CPU extends with its sign.
+    pub(crate) const fn address(self) -> isize {
+        match self {
+            Self::Fixed(address) => {
+                let address = address as isize;
+                assert!(
+                    address as i32 as isize == address,
+                    "a fixed place must be reachable by a 32-bit displacement"
+                );
+                address
+            }
+            Self::Static | Self::Gs => 0,
+        }
+    }
+}
+
+/// What happens to the GS base between the rings (x86_64).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserGs {
+    /// It stays: the kernel uses no GS.
+    Kept,
+    /// `swapgs` on every way in from ring 3 and back.
+    Swapped,
+}
+
+/// Where `syscall` finds the caller's stack pointer (x86_64).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerStack {
+    /// In rsp, as usual; the entry parks it in [`CpuData`](crate::CpuData).
+    InRsp,
+    /// In r10, where the caller put it: saves a store and a load.
+    InR10,
+}
+
+/// A kernel, as seen by the entry paths.
+///
+/// Interrupts are off in all of its functions. They get a pointer and not a reference, since the frame may lie in a
+/// structure of the kernel that other code borrows.
+///
+/// # Safety
+///
+/// - The constants must describe what is loaded: the selectors those of the GDT, the stack and place as documented,
+///   the [`CpuData`](crate::CpuData) set up, with its TSS in the task register, before the first trap from ring 3.
+/// - A frame that a function returns must be valid to resume: saved by an entry path or built so that its selectors,
+///   flags and pointers give ring 3 nothing, or ring 0 only what is sound to run.
+/// - `trap` must be sound to call for each vector whose gate leads to it, `paranoid` between any two instructions.
+pub unsafe trait Kernel: Sized + 'static {
+    /// The stack for Rust code.
+    const STACK: Stack = Stack::Interrupted;
+    /// Where the CPU's data lies.
+    const PLACE: Place = Place::Static;
+    /// What happens to GS (x86_64).
+    const USER_GS: UserGs = UserGs::Kept;
+    /// Where `syscall` finds the stack pointer (x86_64).
+    const CALLER_STACK: CallerStack = CallerStack::InRsp;
+    /// The selectors of the loaded GDT.
+    const SELECTORS: Selectors = GlobalDescriptorTable::SELECTORS;
+    /// Where `sysexit` returns to (i686): `sysenter` saves no address, so it is the same for all programs.
+    const SYSENTER_RETURN: usize = 0;
+
+    /// Takes an interrupt or exception, and returns the frame to resume: the same or another thread's.
+    ///
+    /// Instead of returning it may end in [`resume`](crate::resume), which spares it saving registers.
+    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame>;
+
+    /// Takes a system call by `syscall`, `sysenter` or a call gate's `int`; returns as `trap` does.
+    extern "C" fn call(frame: NonNull<Frame>) -> NonNull<Frame> {
+        Self::trap(frame)
+    }
+
+    /// Takes an NMI, #DB, #MC or #DF that interrupted ring 0, on its own stack, between any two instructions.
+    ///
+    /// Nothing that the interrupted code may have half-changed can be touched. Returning resumes that code.
+    extern "C" fn paranoid(frame: &mut Frame);
+
+    /// Runs before each typed handler (not before [`Kernel::trap`], which sees everything anyhow).
+    #[inline(always)]
+    fn entered(_frame: &mut Frame) {}
+
+    /// Runs after each typed handler that returns.
+    #[inline(always)]
+    fn leaving(_frame: &mut Frame) {}
+}
+
+/// Whether the CPU has SMAP, chosen once when the IDT is filled: code is never patched.
+pub trait Smap: 'static {
+    /// Whether the entries clear EFLAGS.AC.
+    #[doc(hidden)]
+    const CLEARS_AC: usize;
+}
+
+/// Entries for a CPU with SMAP: they begin with `clac`.
+#[derive(Clone, Copy, Debug)]
+pub struct WithSmap;
+
+/// Entries for a CPU without SMAP, where `clac` is an invalid opcode.
+#[derive(Clone, Copy, Debug)]
+pub struct WithoutSmap;
+
+impl Smap for WithSmap {
+    const CLEARS_AC: usize = 1;
+}
+
+impl Smap for WithoutSmap {
+    const CLEARS_AC: usize = 0;
+}
+
+/// The Rust function at the end of a stub.
+pub(crate) trait Target: 'static {
+    /// Takes the frame; returns the one to resume.
+    extern "C" fn enter(frame: NonNull<Frame>) -> NonNull<Frame>;
+}
+
+/// Leads to [`Kernel::trap`].
+pub(crate) struct Trap<K>(K);
+
+impl<K: Kernel> Target for Trap<K> {
+    #[inline(always)]
+    extern "C" fn enter(frame: NonNull<Frame>) -> NonNull<Frame> {
+        K::trap(frame)
+    }
+}
+
+/// Leads to [`Kernel::call`].
+pub(crate) struct Call<K>(K);
+
+impl<K: Kernel> Target for Call<K> {
+    #[inline(always)]
+    extern "C" fn enter(frame: NonNull<Frame>) -> NonNull<Frame> {
+        K::call(frame)
+    }
+}

@@ -1,0 +1,42 @@
+//! Descriptor bits that both widths share, and the selectors that the entry paths use.
+
+/// The selectors of a kernel with flat segments; those of ring 3 carry its privilege level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selectors {
+    /// Ring 0 code.
+    pub kernel_code: u16,
+    /// Ring 0 data: the next descriptor, as `syscall` and `sysenter` derive it.
+    pub kernel_data: u16,
+    /// Ring 3 code.
+    pub user_code: u16,
+    /// Ring 3 data and stack.
+    pub user_data: u16,
+    /// The CPU's task state segment.
+    pub task: u16,
+}
+
+impl Selectors {
+    /// What the upper half of IA32_STAR holds for `sysret`: SS is 8 above it, 64-bit CS is 16 above it.
+    pub const fn star_user_base(self) -> u16 {
+        self.user_code - 16
+    }
+}
+
+/// Base 0, limit 0xFFFFF.
+pub(crate) const FLAT: u64 = 0x000F_0000_0000_FFFF;
+/// The descriptor is there.
+pub(crate) const PRESENT: u64 = 1 << 47;
+/// Readable code.
+pub(crate) const CODE: u64 = 0b1_1010 << 40;
+/// Writable data.
+pub(crate) const DATA: u64 = 0b1_0010 << 40;
+/// Set beforehand, so that the CPU need not write to the table.
+pub(crate) const ACCESSED: u64 = 1 << 40;
+/// For ring 3.
+pub(crate) const USER: u64 = 3 << 45;
+/// Limit in pages, 64-bit code.
+pub(crate) const LONG: u64 = 1 << 55 | 1 << 53;
+/// Limit in pages, 32-bit.
+pub(crate) const WIDE: u64 = 1 << 55 | 1 << 54;
+/// An available TSS of the width.
+pub(crate) const TSS_AVAILABLE: u64 = 0x9 << 40;

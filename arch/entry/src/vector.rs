@@ -1,0 +1,139 @@
+//! Vectors: what may arrive, and which of it brings an error code.
+//!
+//! An exception's vector is a constant of its own type, so that a handler of the wrong kind for its vector is a
+//! compile error and not a shifted stack: the CPU pushes an error code for ten vectors and none for the others
+//! (Intel SDM 3A, table 6-1; AMD APM 2, table 8-1 for 29 and 30).
+use core::marker::PhantomData;
+
+use crate::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
+
+/// Bit `n` is set where the CPU pushes an error code for vector `n`.
+pub const WITH_ERROR_CODE: u32 = 1 << 8 | 0b1_1111 << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
+
+/// Whether the CPU pushes an error code for this vector.
+pub const fn pushes_error_code(vector: usize) -> bool {
+    vector < 32 && WITH_ERROR_CODE >> vector & 1 == 1
+}
+
+/// What the vector slot of a frame holds that a `syscall` or `sysenter` built: no vector of the IDT.
+///
+/// The exit path returns such a frame by `sysret` or `sysexit` where that is safe. Whoever changes a frame's
+/// instruction pointer, selectors or flags, or a register that those calls lose, puts [`INTERRUPTED`] there.
+pub const FAST_CALL: usize = 0x100;
+
+/// What a frame's vector slot holds if nothing is known about how it was entered: it is resumed by `iret`.
+pub const INTERRUPTED: usize = 0x101;
+
+/// The class of vectors that push no error code.
+#[derive(Clone, Copy, Debug)]
+pub struct NoErrorCode;
+
+/// The class of vectors that push an error code, which decodes to `E`.
+#[derive(Clone, Copy, Debug)]
+pub struct WithErrorCode<E>(PhantomData<E>);
+
+/// The class of vectors from which there is no return: their handlers diverge.
+#[derive(Clone, Copy, Debug)]
+pub struct Diverging;
+
+/// An exception: its vector, and the class of handler that it needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Exception<const VECTOR: usize, Class>(PhantomData<Class>);
+
+impl<const VECTOR: usize, Class> Exception<VECTOR, Class> {
+    const fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    /// The vector's number.
+    pub const fn number(self) -> usize
+    where
+        Self: Copy,
+    {
+        VECTOR
+    }
+}
+
+macro_rules! exceptions {
+    ($($(#[$doc:meta])* $name:ident = $number:literal: $class:ty;)*) => {
+        $($(#[$doc])* pub const $name: Exception<$number, $class> = Exception::new();)*
+
+        /// The exception's mnemonic and name, for messages.
+        pub const fn name(vector: usize) -> &'static str {
+            match vector {
+                $($number => stringify!($name),)*
+                0..32 => "RESERVED",
+                FAST_CALL => "FAST_CALL",
+                _ => "INTERRUPT",
+            }
+        }
+    };
+}
+
+exceptions! {
+    /// #DE.
+    DIVIDE_ERROR = 0: NoErrorCode;
+    /// #DB: a trap or a fault, by cause (DR6 tells).
+    DEBUG = 1: NoErrorCode;
+    /// The non-maskable interrupt.
+    NON_MASKABLE_INTERRUPT = 2: NoErrorCode;
+    /// #BP, from `int3`.
+    BREAKPOINT = 3: NoErrorCode;
+    /// #OF, from `into`.
+    OVERFLOW = 4: NoErrorCode;
+    /// #BR, from `bound`.
+    BOUND_RANGE = 5: NoErrorCode;
+    /// #UD.
+    INVALID_OPCODE = 6: NoErrorCode;
+    /// #NM: floating point is switched off (CR0.TS or CR0.EM).
+    DEVICE_NOT_AVAILABLE = 7: NoErrorCode;
+    /// #DF: there is no return from it (SDM 3A 6.15: an abort).
+    DOUBLE_FAULT = 8: Diverging;
+    /// Raised by the 80386 and 80387 only.
+    COPROCESSOR_SEGMENT_OVERRUN = 9: NoErrorCode;
+    /// #TS.
+    INVALID_TSS = 10: WithErrorCode<SelectorErrorCode>;
+    /// #NP.
+    SEGMENT_NOT_PRESENT = 11: WithErrorCode<SelectorErrorCode>;
+    /// #SS.
+    STACK_SEGMENT = 12: WithErrorCode<SelectorErrorCode>;
+    /// #GP.
+    GENERAL_PROTECTION = 13: WithErrorCode<SelectorErrorCode>;
+    /// #PF; the address is in CR2.
+    PAGE_FAULT = 14: WithErrorCode<PageFaultErrorCode>;
+    /// #MF: an unmasked x87 exception.
+    FLOATING_POINT = 16: NoErrorCode;
+    /// #AC: its error code is 0.
+    ALIGNMENT_CHECK = 17: WithErrorCode<ErrorCode>;
+    /// #MC: an abort.
+    MACHINE_CHECK = 18: Diverging;
+    /// #XM: an unmasked SSE exception.
+    SIMD_FLOATING_POINT = 19: NoErrorCode;
+    /// #VE.
+    VIRTUALIZATION = 20: NoErrorCode;
+    /// #CP.
+    CONTROL_PROTECTION = 21: WithErrorCode<ErrorCode>;
+    /// #HV (AMD).
+    HYPERVISOR_INJECTION = 28: NoErrorCode;
+    /// #VC (AMD).
+    VMM_COMMUNICATION = 29: WithErrorCode<ErrorCode>;
+    /// #SX (AMD).
+    SECURITY = 30: WithErrorCode<ErrorCode>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_ten_vectors_push_an_error_code() {
+        let with: [usize; 10] = [8, 10, 11, 12, 13, 14, 17, 21, 29, 30];
+        for vector in 0..=FAST_CALL {
+            assert_eq!(
+                pushes_error_code(vector),
+                with.contains(&vector),
+                "vector {vector}"
+            );
+        }
+    }
+}

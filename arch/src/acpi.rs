@@ -1,0 +1,51 @@
+//! The firmware's tables, by the `acpi` crate: it finds the root, walks to the MADT and checks what it passes.
+//!
+//! Version 5 of that crate: version 6 wants some thirty functions of its host for AML, which a kernel that reads one
+//! table would have to invent. Without its `alloc` feature it needs no heap.
+
+use crate::madt::Madt;
+use acpi::{AcpiHandler, AcpiTables, PhysicalMapping};
+use core::ptr::NonNull;
+
+/// How the firmware's tables are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// The boot loader gave the physical address of the root pointer.
+    At(u64),
+    /// It is to be looked for where a BIOS puts it.
+    InBiosArea,
+}
+
+/// Reads the MADT, if there is one. `show` makes a physical range readable and says where it is.
+///
+/// # Safety
+/// `show` gives addresses at which the whole range is readable from then on. With [`Root::InBiosArea`], physical memory
+/// below 1 MiB is that of a PC with a BIOS.
+pub unsafe fn madt(root: Root, show: impl Fn(u64, usize) -> NonNull<u8> + Clone) -> Option<Madt> {
+    let handler = Shown(show);
+    let tables = match root {
+        // SAFETY: the boot loader vouches for the address, the caller for `show`.
+        Root::At(address) => unsafe { AcpiTables::from_rsdp(handler, usize::try_from(address).ok()?) },
+        // SAFETY: the caller vouches for a PC's memory below 1 MiB.
+        Root::InBiosArea => unsafe { AcpiTables::search_for_rsdp_bios(handler) },
+    };
+    let table = tables.ok()?.find_table::<acpi::madt::Madt>().ok()?;
+    // SAFETY: the crate mapped and checked `region_length` bytes there, which stay readable.
+    let bytes =
+        unsafe { core::slice::from_raw_parts(table.virtual_start().as_ptr().cast::<u8>(), table.region_length()) };
+    Some(Madt::decode(bytes))
+}
+
+/// Shows physical memory to the crate.
+#[derive(Clone)]
+struct Shown<F>(F);
+
+impl<F: Fn(u64, usize) -> NonNull<u8> + Clone> AcpiHandler for Shown<F> {
+    unsafe fn map_physical_region<T>(&self, physical_address: usize, size: usize) -> PhysicalMapping<Self, T> {
+        let address = (self.0)(physical_address as u64, size).cast::<T>();
+        // SAFETY: `madt`'s caller vouches that the range is readable there.
+        unsafe { PhysicalMapping::new(physical_address, address, size, size, self.clone()) }
+    }
+
+    fn unmap_physical_region<T>(_: &PhysicalMapping<Self, T>) {}
+}

@@ -1,0 +1,203 @@
+//! The machine's interrupt controllers as one: what the core masks, unmasks and ends.
+//!
+//! Lines come through the IOAPICs where the CPU has a local APIC and the firmware a MADT, and through the 8259As
+//! elsewhere. Both number vectors alike, line n at [`FIRST_VECTOR`] + n, so nothing but this module knows which it is.
+
+use crate::apic::LocalApic;
+use crate::ioapic::IoApics;
+use crate::pic::{Arrival, Pic};
+use crate::pit;
+use crate::route;
+use kernel::machine::{Line, Trigger};
+
+/// The vector of line 0: the first after the exceptions.
+pub const FIRST_VECTOR: u8 = 0x20;
+/// The vector of the local APIC's timer.
+pub const TIMER_VECTOR: u8 = 0xF0;
+/// The vector at which the local APIC signals that an interrupt went away; its low four bits are set, as the P6
+/// family wires them (SDM 3A, 11.9).
+pub const SPURIOUS_VECTOR: u8 = 0xFF;
+
+/// Who raises the timer's interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerSource {
+    /// The local APIC, at [`TIMER_VECTOR`].
+    Apic,
+    /// The 8254, at line 0, which user programs then can't have.
+    Pit,
+}
+
+/// What a vector means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A line's device interrupts; the core ends it.
+    Line(Line),
+    /// The timer; already ended.
+    Timer,
+    /// An 8259A asked for nothing; nothing to end.
+    SpuriousPic,
+    /// The local APIC asked for nothing; nothing to end.
+    SpuriousApic,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one value of it, in static storage")]
+enum Lines {
+    Pic(Pic),
+    IoApics(IoApics),
+}
+
+/// Every interrupt controller of the machine.
+#[derive(Debug)]
+pub struct Controller {
+    lines: Lines,
+    local: Option<LocalApic>,
+    timer: TimerSource,
+}
+
+impl Controller {
+    /// Lines by the 8259As, with the local APIC if the CPU has one.
+    pub const fn with_pic(pic: Pic, local: Option<LocalApic>) -> Self {
+        let timer = if local.is_some() { TimerSource::Apic } else { TimerSource::Pit };
+        Self { lines: Lines::Pic(pic), local, timer }
+    }
+
+    /// Lines by the IOAPICs.
+    pub const fn with_io_apics(lines: IoApics, local: LocalApic) -> Self {
+        Self { lines: Lines::IoApics(lines), local: Some(local), timer: TimerSource::Apic }
+    }
+
+    /// This CPU's local APIC.
+    pub const fn local(&mut self) -> Option<&mut LocalApic> {
+        self.local.as_mut()
+    }
+
+    /// Lets the 8254 give the time, though there is a local APIC; line 0 is the kernel's from now on.
+    pub fn use_pit(&mut self) {
+        self.timer = TimerSource::Pit;
+        self.unmask_line(pit::LINE);
+    }
+
+    /// Who raises the timer's interrupt.
+    pub const fn timer(&self) -> TimerSource {
+        self.timer
+    }
+
+    /// A word for the log.
+    pub const fn name(&self) -> &'static str {
+        match (&self.lines, &self.local) {
+            (Lines::IoApics(_), _) => "IOAPIC",
+            (Lines::Pic(_), Some(_)) => "8259 by local APIC",
+            (Lines::Pic(_), None) => "8259",
+        }
+    }
+
+    /// Finds out what a vector at or above [`FIRST_VECTOR`] means. The timer's interrupt is ended here, since the core
+    /// knows no line for it.
+    #[inline(always)]
+    pub fn identify(&mut self, vector: u8) -> Event {
+        match vector {
+            TIMER_VECTOR => {
+                self.end_local();
+                return Event::Timer;
+            }
+            SPURIOUS_VECTOR => return Event::SpuriousApic,
+            _ => {}
+        }
+        let line = vector.wrapping_sub(FIRST_VECTOR);
+        if let Lines::Pic(pic) = &mut self.lines
+            && pic.arrival(line) == Arrival::Spurious
+        {
+            return Event::SpuriousPic;
+        }
+        if line == pit::LINE && self.timer == TimerSource::Pit {
+            self.end_of_interrupt(Line(line));
+            return Event::Timer;
+        }
+        Event::Line(Line(line))
+    }
+
+    /// Whether user programs may have the line.
+    pub fn has_line(&self, line: Line) -> bool {
+        if line == Line::NMI {
+            return true;
+        }
+        if self.is_timer(line) || usize::from(line.0) >= route::LINES {
+            return false;
+        }
+        match &self.lines {
+            Lines::Pic(pic) => pic.has_line(line.0),
+            Lines::IoApics(pins) => pins.has_line(line.0),
+        }
+    }
+
+    /// Sets how a line signals (nothing: as the firmware says) and returns how it does.
+    pub fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger {
+        if line == Line::NMI || self.is_timer(line) {
+            return Trigger::Edge;
+        }
+        match &mut self.lines {
+            Lines::Pic(pic) => {
+                if let Some(trigger) = trigger {
+                    pic.set_trigger(line.0, trigger);
+                }
+                pic.trigger(line.0)
+            }
+            Lines::IoApics(pins) => {
+                pins.set_trigger(line.0, trigger);
+                pins.trigger(line.0)
+            }
+        }
+    }
+
+    /// Masks a line.
+    #[inline(always)]
+    pub fn mask(&mut self, line: Line) {
+        if self.is_timer(line) {
+            return;
+        }
+        match &mut self.lines {
+            Lines::Pic(pic) => pic.mask(line.0),
+            Lines::IoApics(pins) => pins.mask(line.0),
+        }
+    }
+
+    /// Unmasks a line.
+    #[inline(always)]
+    pub fn unmask(&mut self, line: Line) {
+        if !self.is_timer(line) {
+            self.unmask_line(line.0);
+        }
+    }
+
+    /// Ends a line's interrupt. The NMI needs none (SDM 3A, 6.7.1: the next `iret` does).
+    #[inline(always)]
+    pub fn end_of_interrupt(&mut self, line: Line) {
+        if line == Line::NMI {
+            return;
+        }
+        match &mut self.lines {
+            Lines::Pic(pic) => pic.end_of_interrupt(line.0),
+            Lines::IoApics(_) => self.end_local(),
+        }
+    }
+
+    #[inline(always)]
+    fn unmask_line(&mut self, line: u8) {
+        match &mut self.lines {
+            Lines::Pic(pic) => pic.unmask(line),
+            Lines::IoApics(pins) => pins.unmask(line),
+        }
+    }
+
+    #[inline(always)]
+    fn end_local(&mut self) {
+        if let Some(local) = &mut self.local {
+            local.end_of_interrupt();
+        }
+    }
+
+    fn is_timer(&self, line: Line) -> bool {
+        line.0 == pit::LINE && self.timer == TimerSource::Pit
+    }
+}

@@ -1,0 +1,150 @@
+//! The IOAPICs: where the lines of devices enter, each with its own vector, trigger and mask.
+//!
+//! The `x86` crate's driver can only make edge-triggered entries and can't mask them again, hence this one. The low word
+//! of each entry is kept in memory, so that masking is two stores and no read (82093AA data sheet, 3.0).
+
+use crate::madt::{MAX_IOAPICS, Madt, Polarity};
+use crate::route::{LINES, MASKED, redirection, route};
+use crate::window::Window;
+use kernel::machine::Trigger;
+
+/// The bytes of an IOAPIC's registers that are used.
+pub const WINDOW_BYTES: usize = 0x20;
+
+/// The select register's offset.
+const SELECT: usize = 0x00;
+/// The data register's offset.
+const DATA: usize = 0x10;
+/// The index of the version register, whose bits 16 to 23 hold the number of the last entry.
+const VERSION: u32 = 0x01;
+/// The index of the first entry's low word; its high word follows.
+const ENTRIES: u32 = 0x10;
+
+/// One line's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pin {
+    /// Which IOAPIC.
+    chip: u8,
+    /// The index of its entry's low word.
+    index: u8,
+    polarity: Polarity,
+    trigger: Trigger,
+    /// What the firmware says, to go back to.
+    firmware_trigger: Trigger,
+    /// The entry's low word as last written.
+    low: u32,
+}
+
+/// All IOAPICs of the machine.
+#[derive(Debug)]
+pub struct IoApics {
+    chips: [Option<Window>; MAX_IOAPICS],
+    pins: [Option<Pin>; LINES],
+}
+
+impl IoApics {
+    /// Takes over the IOAPICs that the firmware's table names: every input masked, every line routed to the CPU with
+    /// this APIC number, line n at vector `base + n`. `map` makes a chip's registers accessible.
+    pub fn initialise(madt: &Madt, base: u8, destination: u8, mut map: impl FnMut(u64) -> Option<Window>) -> Self {
+        let mut found = Self { chips: [const { None }; MAX_IOAPICS], pins: [None; LINES] };
+        for (number, entry) in madt.io_apics().iter().enumerate() {
+            let Some(mut chip) = map(u64::from(entry.address)) else { continue };
+            let inputs = (read(&mut chip, VERSION) >> 16 & 0xFF) + 1;
+            for input in 0..inputs {
+                write(&mut chip, ENTRIES + 2 * input, MASKED);
+            }
+            for line in 0..LINES {
+                let Some(place) = route(madt, line) else { continue };
+                let Some(input) = place.input.checked_sub(entry.first_input).filter(|&input| input < inputs) else {
+                    continue;
+                };
+                let low = MASKED | redirection(base + line as u8, place.trigger, place.polarity);
+                write(&mut chip, ENTRIES + 2 * input + 1, u32::from(destination) << 24);
+                write(&mut chip, ENTRIES + 2 * input, low);
+                found.pins[line] = Some(Pin {
+                    chip: number as u8,
+                    index: (ENTRIES + 2 * input) as u8,
+                    polarity: place.polarity,
+                    trigger: place.trigger,
+                    firmware_trigger: place.trigger,
+                    low,
+                });
+            }
+            found.chips[number] = Some(chip);
+        }
+        found
+    }
+
+    /// Whether any line arrives here.
+    pub fn has_lines(&self) -> bool {
+        self.pins.iter().any(Option::is_some)
+    }
+
+    /// Whether there is such a line.
+    pub fn has_line(&self, line: u8) -> bool {
+        self.pin(line).is_some()
+    }
+
+    /// How a line signals.
+    pub fn trigger(&self, line: u8) -> Trigger {
+        self.pin(line).map_or(Trigger::Edge, |pin| pin.trigger)
+    }
+
+    /// Sets how a line signals, or goes back to what the firmware says. The line keeps its mask.
+    pub fn set_trigger(&mut self, line: u8, trigger: Option<Trigger>) {
+        let Some(pin) = self.pin_mut(line) else { return };
+        let trigger = trigger.unwrap_or(pin.firmware_trigger);
+        if trigger == pin.trigger {
+            return;
+        }
+        pin.trigger = trigger;
+        let low = pin.low & MASKED | redirection(pin.low as u8, trigger, pin.polarity);
+        self.write_low(line, low);
+    }
+
+    /// Masks a line.
+    #[inline]
+    pub fn mask(&mut self, line: u8) {
+        if let Some(pin) = self.pin(line) {
+            self.write_low(line, pin.low | MASKED);
+        }
+    }
+
+    /// Unmasks a line.
+    #[inline]
+    pub fn unmask(&mut self, line: u8) {
+        if let Some(pin) = self.pin(line) {
+            self.write_low(line, pin.low & !MASKED);
+        }
+    }
+
+    #[inline]
+    fn write_low(&mut self, line: u8, low: u32) {
+        let Some(pin) = self.pin_mut(line) else { return };
+        pin.low = low;
+        let (chip, index) = (usize::from(pin.chip), u32::from(pin.index));
+        if let Some(Some(chip)) = self.chips.get_mut(chip) {
+            write(chip, index, low);
+        }
+    }
+
+    #[inline]
+    fn pin(&self, line: u8) -> Option<Pin> {
+        self.pins.get(usize::from(line)).copied().flatten()
+    }
+
+    #[inline]
+    fn pin_mut(&mut self, line: u8) -> Option<&mut Pin> {
+        self.pins.get_mut(usize::from(line))?.as_mut()
+    }
+}
+
+fn read(chip: &mut Window, index: u32) -> u32 {
+    chip.write(SELECT, index);
+    chip.read(DATA)
+}
+
+fn write(chip: &mut Window, index: u32, value: u32) {
+    chip.write(SELECT, index);
+    chip.write(DATA, value);
+}

@@ -1,0 +1,70 @@
+//! A device's registers in the kernel's address space.
+//!
+//! Mapping them is paging's business; a `Window` is what the drivers get. Its constructor carries the promise that
+//! accesses are sound, so the drivers themselves are safe code.
+
+use core::ptr::NonNull;
+
+/// A run of 32-bit device registers.
+#[derive(Debug)]
+pub struct Window {
+    base: NonNull<u32>,
+    words: usize,
+}
+
+// SAFETY: a window is an address and a length; access is volatile and only by the CPU that owns the driver.
+unsafe impl Send for Window {}
+
+impl Window {
+    /// Wraps mapped registers.
+    ///
+    /// # Safety
+    /// `base` points to `bytes` bytes of device registers that stay mapped, uncached and writable; nothing else uses
+    /// them; no value written to them breaks memory safety.
+    pub const unsafe fn new(base: NonNull<u32>, bytes: usize) -> Self {
+        Self { base, words: bytes / size_of::<u32>() }
+    }
+
+    /// Reads the register at a byte offset; all ones if there is none.
+    #[inline(always)]
+    pub fn read(&self, offset: usize) -> u32 {
+        let word = offset / size_of::<u32>();
+        if word >= self.words {
+            return u32::MAX;
+        }
+        // SAFETY: `word` lies within the run that the window's creator vouched for.
+        let register = unsafe { self.base.add(word) };
+        // SAFETY: the same run is mapped and readable.
+        unsafe { register.read_volatile() }
+    }
+
+    /// Writes the register at a byte offset; nothing happens if there is none.
+    #[inline(always)]
+    pub fn write(&mut self, offset: usize, value: u32) {
+        let word = offset / size_of::<u32>();
+        if word >= self.words {
+            return;
+        }
+        // SAFETY: `word` lies within the run that the window's creator vouched for.
+        let register = unsafe { self.base.add(word) };
+        // SAFETY: the same run is mapped and writable.
+        unsafe { register.write_volatile(value) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_within_its_run() {
+        let mut words = [1u32, 2, 3];
+        let base = NonNull::new(words.as_mut_ptr()).expect("not null");
+        // SAFETY: the window covers the first two words, which outlive it and which nobody else uses meanwhile.
+        let mut window = unsafe { Window::new(base, 8) };
+        window.write(4, 7);
+        window.write(8, 9);
+        assert_eq!((window.read(0), window.read(4), window.read(8)), (1, 7, u32::MAX));
+        assert_eq!(words, [1, 7, 3]);
+    }
+}
