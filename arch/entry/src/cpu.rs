@@ -33,8 +33,7 @@ pub struct CpuData {
 }
 
 /// Bytes from TSS to bitmap: what the TSS's I/O map base says while the bitmap is on.
-const IO_BITMAP_OFFSET: usize =
-    core::mem::offset_of!(CpuData, io_bitmap) - core::mem::offset_of!(CpuData, tss);
+const IO_BITMAP_OFFSET: usize = core::mem::offset_of!(CpuData, io_bitmap) - core::mem::offset_of!(CpuData, tss);
 
 /// A bitmap offset at the segment's end, which denies every port (SDM 1, 18.5.2).
 const NO_IO_BITMAP: usize = CpuData::TASK_LENGTH;
@@ -55,26 +54,13 @@ impl CpuData {
             tss.iobp_offset = NO_IO_BITMAP as u16;
             tss.ss0 = crate::GlobalDescriptorTable::SELECTORS.kernel_data;
         }
-        Self {
-            room: [0; ROOM_BELOW_TSS],
-            tss,
-            stack_top: 0,
-            spare: 0,
-            io_bitmap: [0xFF; IO_BITMAP_BYTES],
-        }
+        Self { room: [0; ROOM_BELOW_TSS], tss, stack_top: 0, spare: 0, io_bitmap: [0xFF; IO_BITMAP_BYTES] }
     }
 
     /// Sets the top of the CPU's kernel stack, which must be 16-byte aligned.
     pub const fn set_stack(&mut self, top: usize) {
-        assert!(
-            top.is_multiple_of(16),
-            "handlers would run on a misaligned stack"
-        );
-        self.stack_top = if cfg!(target_arch = "x86") {
-            top - 16
-        } else {
-            top
-        };
+        assert!(top.is_multiple_of(16), "handlers would run on a misaligned stack");
+        self.stack_top = if cfg!(target_arch = "x86") { top - 16 } else { top };
     }
 
     /// Sets where the next trap from ring 3 is saved: into this frame, from its end downwards.
@@ -106,10 +92,7 @@ impl CpuData {
     /// Sets one of the stacks that a gate can ask for; `top` must be 16-byte aligned.
     #[cfg(target_arch = "x86_64")]
     pub const fn set_interrupt_stack(&mut self, index: crate::StackIndex, top: usize) {
-        assert!(
-            top.is_multiple_of(16),
-            "the CPU aligns it anyhow, away from where it was meant"
-        );
+        assert!(top.is_multiple_of(16), "the CPU aligns it anyhow, away from where it was meant");
         self.tss.ist[index as usize - 1] = top as u64;
     }
 
@@ -173,10 +156,7 @@ mod tests {
     #[test]
     fn the_task_segment_ends_with_the_bitmap() {
         let end = core::mem::offset_of!(CpuData, io_bitmap) + IO_BITMAP_BYTES;
-        assert_eq!(
-            core::mem::offset_of!(CpuData, tss) + CpuData::TASK_LENGTH,
-            end
-        );
+        assert_eq!(core::mem::offset_of!(CpuData, tss) + CpuData::TASK_LENGTH, end);
         let data = CpuData::new();
         assert!(data.tss.iomap_base as usize >= CpuData::TASK_LENGTH);
     }

@@ -21,9 +21,7 @@ mod width;
 mod width;
 
 /// Where a stub goes that interrupted ring 0.
-pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(
-    frame: NonNull<Frame>,
-) -> NonNull<Frame> {
+pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(frame: NonNull<Frame>) -> NonNull<Frame> {
     // SAFETY: the stub passes the frame that it just saved, which nothing else refers to.
     let saved = unsafe { frame.as_ref() };
     if is_fault_of_a_selector(saved) && is_in_resume::<K>(saved) {
@@ -57,8 +55,5 @@ fn is_fault_of_a_selector(frame: &Frame) -> bool {
 
 /// Whether the frame's instruction is one of the exit path's.
 fn is_in_resume<K: Kernel>(frame: &Frame) -> bool {
-    frame
-        .instruction_pointer()
-        .wrapping_sub(resume::<K> as *const () as usize)
-        < RESUME_BYTES
+    frame.instruction_pointer().wrapping_sub(resume::<K> as *const () as usize) < RESUME_BYTES
 }

@@ -84,12 +84,7 @@ pub(crate) struct Typed<K, Class, F>(PhantomData<(K, Class, F)>);
 
 impl<K: Kernel, Class: 'static, F: Handler<Class>> Target for Typed<K, Class, F> {
     extern "C" fn enter(mut frame: NonNull<Frame>) -> NonNull<Frame> {
-        const {
-            assert!(
-                size_of::<F>() == 0,
-                "a handler is a function, or a closure that captures nothing"
-            )
-        };
+        const { assert!(size_of::<F>() == 0, "a handler is a function, or a closure that captures nothing") };
         // SAFETY: F has no bytes to read, and a value of it was given when the gate was set, so that it may be copied.
         let handler = unsafe { NonNull::<F>::dangling().read() };
         // SAFETY: the stub passes the frame that it just saved; the kernel has no other use of it meanwhile.

@@ -19,17 +19,12 @@ pub struct InterruptDescriptorTable {
 impl InterruptDescriptorTable {
     /// A table without gates: any interrupt is a triple fault.
     pub const fn new() -> Self {
-        Self {
-            gates: [Gate::MISSING; 256],
-        }
+        Self { gates: [Gate::MISSING; 256] }
     }
 
     /// Fills gates for the kernel `K` on a CPU with or without SMAP.
     pub const fn fill<K: Kernel, S: Smap>(&mut self) -> Fill<'_, K, S> {
-        Fill {
-            gates: &mut self.gates,
-            kinds: core::marker::PhantomData,
-        }
+        Fill { gates: &mut self.gates, kinds: core::marker::PhantomData }
     }
 
     /// One vector's gate.
@@ -77,8 +72,8 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
 
     /// Leads a vector that ring 3 may use by `int` to [`Kernel::call`].
     pub fn call_gate(&mut self, vector: u8) -> &mut Self {
-        self.gates[vector as usize] = gate_to::<K>(Stubs::<K, Call<K>, S>::ALL[vector as usize])
-            .callable_from(Privilege::User);
+        self.gates[vector as usize] =
+            gate_to::<K>(Stubs::<K, Call<K>, S>::ALL[vector as usize]).callable_from(Privilege::User);
         self
     }
 
@@ -101,11 +96,7 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
     /// # Panics
     ///
     /// If the range has exceptions in it (vectors below 32): some of those push an error code.
-    pub fn interrupts<F: Handler<AnyInterrupt>>(
-        &mut self,
-        vectors: RangeInclusive<u8>,
-        _handler: F,
-    ) -> &mut Self {
+    pub fn interrupts<F: Handler<AnyInterrupt>>(&mut self, vectors: RangeInclusive<u8>, _handler: F) -> &mut Self {
         assert!(*vectors.start() >= 32, "vectors below 32 are exceptions");
         for vector in vectors {
             self.set::<Typed<K, AnyInterrupt, F>>(vector as usize);

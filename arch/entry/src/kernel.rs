@@ -42,10 +42,7 @@ impl Place {
         match self {
             Self::Fixed(address) => {
                 let address = address as isize;
-                assert!(
-                    address as i32 as isize == address,
-                    "a fixed place must be reachable by a 32-bit displacement"
-                );
+                assert!(address as i32 as isize == address, "a fixed place must be reachable by a 32-bit displacement");
                 address
             }
             Self::Static | Self::Gs => 0,

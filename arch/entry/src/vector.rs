@@ -129,11 +129,7 @@ mod tests {
     fn exactly_ten_vectors_push_an_error_code() {
         let with: [usize; 10] = [8, 10, 11, 12, 13, 14, 17, 21, 29, 30];
         for vector in 0..=FAST_CALL {
-            assert_eq!(
-                pushes_error_code(vector),
-                with.contains(&vector),
-                "vector {vector}"
-            );
+            assert_eq!(pushes_error_code(vector), with.contains(&vector), "vector {vector}");
         }
     }
 }

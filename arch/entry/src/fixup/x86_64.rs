@@ -26,14 +26,7 @@ pub(super) unsafe fn undo_exit(fault: NonNull<Frame>) -> Option<NonNull<Frame>> 
     let interrupted = NonNull::new(interrupted)?;
     // SAFETY: `resume` had just popped the registers from there.
     let kept = unsafe { interrupted.read() };
-    let whole = Frame {
-        rip: kept.rip,
-        cs: kept.cs,
-        rflags: kept.rflags,
-        rsp: kept.rsp,
-        ss: kept.ss,
-        ..fault
-    };
+    let whole = Frame { rip: kept.rip, cs: kept.cs, rflags: kept.rflags, rsp: kept.rsp, ss: kept.ss, ..fault };
     // SAFETY: as above; the fault's frame below it isn't used any more.
     unsafe { interrupted.write(whole) };
     Some(interrupted)

@@ -11,7 +11,7 @@ use crate::error_code::DecodeErrorCode;
 /// The CPU pushes `ss` and `esp` only if it changes rings: in a frame that came from ring 0 they hold whatever lay
 /// on the stack, so they are private and [`Frame::stack_pointer`] knows when to read them.
 #[repr(C, align(4))]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
 pub struct Frame {
     pub edi: u32,
@@ -53,8 +53,7 @@ const _: () = assert!(
     "the CPU pushes ss, esp, eflags, cs, eip and the error code downwards from the frame's end"
 );
 const _: () = assert!(
-    offset_of!(Frame, edi) == 0
-        && offset_of!(Frame, eax) + size_of::<u32>() == offset_of!(Frame, ds),
+    offset_of!(Frame, edi) == 0 && offset_of!(Frame, eax) + size_of::<u32>() == offset_of!(Frame, ds),
     "pushad pushes eax first and edi last, right below ds"
 );
 
@@ -69,6 +68,31 @@ impl Frame {
     ///
     /// A kernel context whose interrupts shall save into a frame puts its stack pointer so far below the frame's end.
     pub const SAME_RING_GAP: usize = size_of::<Frame>() - offset_of!(Frame, esp);
+
+    /// A frame of zeros, to be built up.
+    pub const fn new() -> Self {
+        Self {
+            edi: 0,
+            esi: 0,
+            ebp: 0,
+            pushed_esp: 0,
+            ebx: 0,
+            edx: 0,
+            ecx: 0,
+            eax: 0,
+            ds: 0,
+            es: 0,
+            fs: 0,
+            gs: 0,
+            vector: 0,
+            error_code: 0,
+            eip: 0,
+            cs: 0,
+            eflags: 0,
+            esp: 0,
+            ss: 0,
+        }
+    }
 
     /// Whether ring 3 was interrupted.
     pub const fn from_user(&self) -> bool {
@@ -88,20 +112,12 @@ impl Frame {
 
     /// The stack pointer where the frame came from ring 3.
     pub const fn stack_pointer(&self) -> Option<usize> {
-        if self.from_user() {
-            Some(self.esp as usize)
-        } else {
-            None
-        }
+        if self.from_user() { Some(self.esp as usize) } else { None }
     }
 
     /// The stack segment where the frame came from ring 3.
     pub const fn stack_segment(&self) -> Option<u16> {
-        if self.from_user() {
-            Some(self.ss as u16)
-        } else {
-            None
-        }
+        if self.from_user() { Some(self.ss as u16) } else { None }
     }
 
     /// Sets the stack of a frame that is to be resumed in ring 3; in a ring-0 frame `iretd` reads no stack.
@@ -128,11 +144,14 @@ impl Frame {
     }
 
     /// Where `esp` lies, for the stubs: the field is private.
-    #[cfg_attr(
-        not(target_arch = "x86"),
-        expect(dead_code, reason = "only i686 has the stubs that ask")
-    )]
+    #[cfg_attr(not(target_arch = "x86"), expect(dead_code, reason = "only i686 has the stubs that ask"))]
     pub(crate) const ESP: usize = offset_of!(Frame, esp);
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[cfg(test)]
@@ -147,17 +166,11 @@ mod tests {
 
     #[test]
     fn ring_0_frames_have_no_stack_pointer() {
-        let mut frame = Frame {
-            cs: 0x08,
-            ..Frame::default()
-        };
+        let mut frame = Frame { cs: 0x08, ..Frame::default() };
         frame.set_stack(0x23, 0x1000);
         assert_eq!((frame.stack_pointer(), frame.stack_segment()), (None, None));
         frame.cs = 0x1B;
-        assert_eq!(
-            (frame.stack_pointer(), frame.stack_segment()),
-            (Some(0x1000), Some(0x23))
-        );
+        assert_eq!((frame.stack_pointer(), frame.stack_segment()), (Some(0x1000), Some(0x23)));
         assert_eq!(Frame::SAME_RING_GAP, 8);
     }
 }

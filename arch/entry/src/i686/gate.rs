@@ -20,18 +20,12 @@ impl Gate {
 
     /// An interrupt gate, which switches interrupts off, for ring 0 and hardware alone.
     pub const fn interrupt(code_selector: u16, handler: u32) -> Self {
-        Self {
-            low: handler & 0xFFFF | (code_selector as u32) << 16,
-            high: handler & 0xFFFF_0000 | PRESENT | INTERRUPT,
-        }
+        Self { low: handler & 0xFFFF | (code_selector as u32) << 16, high: handler & 0xFFFF_0000 | PRESENT | INTERRUPT }
     }
 
     /// A task gate: the CPU switches to the hardware task of that TSS, whatever state the stack is in.
     pub const fn task(task_selector: u16) -> Self {
-        Self {
-            low: (task_selector as u32) << 16,
-            high: PRESENT | TASK,
-        }
+        Self { low: (task_selector as u32) << 16, high: PRESENT | TASK }
     }
 
     /// Who may reach the gate by `int n`, `int3` and `into`.
@@ -73,8 +67,7 @@ mod tests {
         .dpl(x86::Ring::Ring3);
         let ours = Gate::interrupt(0x08, 0xDEAD_BEEF).callable_from(Privilege::User);
         assert_eq!(ours.bits(), words(theirs.finish()));
-        let theirs =
-            DescriptorBuilder::task_gate_descriptor(SegmentSelector::from_raw(0x40)).present();
+        let theirs = DescriptorBuilder::task_gate_descriptor(SegmentSelector::from_raw(0x40)).present();
         assert_eq!(Gate::task(0x40).bits(), words(theirs.finish()));
     }
 }

@@ -15,13 +15,8 @@ pub struct GlobalDescriptorTable {
 
 impl GlobalDescriptorTable {
     /// The table's selectors, those of ring 3 with its privilege level.
-    pub const SELECTORS: Selectors = Selectors {
-        kernel_code: 0x08,
-        kernel_data: 0x10,
-        user_code: 0x1B,
-        user_data: 0x23,
-        task: 0x28,
-    };
+    pub const SELECTORS: Selectors =
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x1B, user_data: 0x23, task: 0x28 };
     /// The TSS of the double fault's task gate.
     pub const DOUBLE_FAULT_TASK: u16 = 0x30;
     /// The TSS of the NMI's task gate.
@@ -33,9 +28,7 @@ impl GlobalDescriptorTable {
     pub const fn new() -> Self {
         let code = FLAT | PRESENT | CODE | ACCESSED | WIDE;
         let data = FLAT | PRESENT | DATA | ACCESSED | WIDE;
-        Self {
-            entries: [0, code, data, code | USER, data | USER, 0, 0, 0, 0],
-        }
+        Self { entries: [0, code, data, code | USER, data | USER, 0, 0, 0, 0] }
     }
 
     /// Points a task selector at a TSS whose segment is `length` bytes long.
@@ -43,10 +36,7 @@ impl GlobalDescriptorTable {
     /// What lies between the TSS proper and `length` is the I/O permission bitmap.
     pub const fn set_task(&mut self, selector: u16, address: u32, length: usize) {
         let index = selector as usize / size_of::<u64>();
-        assert!(
-            index >= Self::SELECTORS.task as usize / size_of::<u64>(),
-            "not a task's selector"
-        );
+        assert!(index >= Self::SELECTORS.task as usize / size_of::<u64>(), "not a task's selector");
         self.entries[index] = tss_descriptor(address, length);
     }
 
@@ -64,18 +54,11 @@ impl Default for GlobalDescriptorTable {
 
 /// The descriptor of an available 32-bit TSS (SDM 3A figure 7-3).
 pub const fn tss_descriptor(address: u32, length: usize) -> u64 {
-    assert!(
-        length >= size_of::<TaskStateSegment>(),
-        "a TSS shorter than this is refused"
-    );
+    assert!(length >= size_of::<TaskStateSegment>(), "a TSS shorter than this is refused");
     let limit = length as u64 - 1;
     assert!(limit < 1 << 20, "a TSS's limit has 20 bits");
     let address = address as u64;
-    let low = limit & 0xFFFF
-        | (address & 0xFF_FFFF) << 16
-        | TSS_AVAILABLE
-        | PRESENT
-        | (limit >> 16) << 48;
+    let low = limit & 0xFFFF | (address & 0xFF_FFFF) << 16 | TSS_AVAILABLE | PRESENT | (limit >> 16) << 48;
     low | (address >> 24) << 56
 }
 
@@ -103,16 +86,11 @@ mod tests {
 
     #[test]
     fn the_task_descriptor_agrees_with_the_x86_crate() {
-        use x86::segmentation::{
-            BuildDescriptor, Descriptor, DescriptorBuilder, GateDescriptorBuilder,
-        };
-        let theirs: Descriptor = <DescriptorBuilder as GateDescriptorBuilder<u32>>::tss_descriptor(
-            0xC123_4567,
-            0x2067,
-            true,
-        )
-        .present()
-        .finish();
+        use x86::segmentation::{BuildDescriptor, Descriptor, DescriptorBuilder, GateDescriptorBuilder};
+        let theirs: Descriptor =
+            <DescriptorBuilder as GateDescriptorBuilder<u32>>::tss_descriptor(0xC123_4567, 0x2067, true)
+                .present()
+                .finish();
         assert_eq!(tss_descriptor(0xC123_4567, 0x2068), theirs.as_u64());
     }
 }

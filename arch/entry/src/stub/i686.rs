@@ -1,8 +1,5 @@
 //! i686: entries and exits.
-#![expect(
-    bad_asm_style,
-    reason = "only AT&T syntax gets 32-bit pushes of segment registers, see push_registers"
-)]
+#![expect(bad_asm_style, reason = "only AT&T syntax gets 32-bit pushes of segment registers, see push_registers")]
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 use core::ptr::NonNull;
@@ -25,8 +22,7 @@ const CLEAN_FLAGS: u32 = 1 << 1;
 /// TF: after `sysexit` it would have to be set by `popfd`, which would trap in ring 0.
 const TRAP_FLAG: u32 = 1 << 8;
 
-const ESP0: usize =
-    offset_of!(CpuData, tss) + offset_of!(x86::bits32::task::TaskStateSegment, esp0);
+const ESP0: usize = offset_of!(CpuData, tss) + offset_of!(x86::bits32::task::TaskStateSegment, esp0);
 
 /// An instruction with a field of [`CpuData`] as an operand, wherever the kernel keeps that.
 macro_rules! with_cpu {
@@ -262,9 +258,6 @@ pub unsafe fn enable_fast_calls<K: Kernel>(cpu: NonNull<CpuData>) {
 
 /// The place's tag; GS bases don't exist here.
 const fn place<K: Kernel>() -> usize {
-    assert!(
-        !matches!(K::PLACE, Place::Gs),
-        "i686 has no GS base: use Place::Static or Place::Fixed"
-    );
+    assert!(!matches!(K::PLACE, Place::Gs), "i686 has no GS base: use Place::Static or Place::Fixed");
     K::PLACE.kind()
 }

@@ -8,7 +8,7 @@ use crate::error_code::DecodeErrorCode;
 /// From the end down: what the CPU pushes (SDM 3A figure 6-8), error code and vector, general registers. A change
 /// to a field is what the code sees when it is resumed.
 #[repr(C, align(16))]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
 pub struct Frame {
     pub r15: u64,
@@ -59,6 +59,34 @@ impl Frame {
     /// pushes the registers below that: so much more than the frame has above.
     pub const ROOM: usize = size_of::<Frame>() - (offset_of!(Frame, rip) & !0xF);
 
+    /// A frame of zeros, to be built up.
+    pub const fn new() -> Self {
+        Self {
+            r15: 0,
+            r14: 0,
+            r13: 0,
+            r12: 0,
+            rbp: 0,
+            rbx: 0,
+            r9: 0,
+            r8: 0,
+            rdx: 0,
+            rsi: 0,
+            rdi: 0,
+            rax: 0,
+            r11: 0,
+            r10: 0,
+            rcx: 0,
+            vector: 0,
+            error_code: 0,
+            rip: 0,
+            cs: 0,
+            rflags: 0,
+            rsp: 0,
+            ss: 0,
+        }
+    }
+
     /// Whether ring 3 was interrupted.
     pub const fn from_user(&self) -> bool {
         self.cs & 3 == 3
@@ -98,6 +126,12 @@ impl Frame {
     }
 }
 
+impl Default for Frame {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,16 +146,9 @@ mod tests {
 
     #[test]
     fn a_changed_instruction_pointer_gives_up_sysret() {
-        let mut frame = Frame {
-            vector: 0x100,
-            cs: 0x2B,
-            ..Frame::default()
-        };
+        let mut frame = Frame { vector: 0x100, cs: 0x2B, ..Frame::default() };
         frame.set_instruction_pointer(0x1234);
-        assert_eq!(
-            (frame.vector(), frame.instruction_pointer()),
-            (0x101, 0x1234)
-        );
+        assert_eq!((frame.vector(), frame.instruction_pointer()), (0x101, 0x1234));
         assert!(frame.from_user());
     }
 }

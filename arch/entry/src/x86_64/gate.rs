@@ -21,11 +21,7 @@ impl Gate {
     /// An interrupt gate, which switches interrupts off, for ring 0 and hardware alone.
     pub const fn interrupt(code_selector: u16, handler: u64) -> Self {
         Self {
-            low: handler & 0xFFFF
-                | (code_selector as u64) << 16
-                | INTERRUPT
-                | PRESENT
-                | (handler >> 16 & 0xFFFF) << 48,
+            low: handler & 0xFFFF | (code_selector as u64) << 16 | INTERRUPT | PRESENT | (handler >> 16 & 0xFFFF) << 48,
             high: handler >> 32,
         }
     }
@@ -56,36 +52,25 @@ mod tests {
     fn an_interrupt_gate_is_what_the_manual_draws() {
         let gate = Gate::interrupt(0x08, 0xFFFF_FFFF_8012_3456);
         assert_eq!(gate.bits(), [0x8012_8E00_0008_3456, 0xFFFF_FFFF]);
-        assert_eq!(
-            gate.callable_from(Privilege::User).bits()[0],
-            0x8012_EE00_0008_3456
-        );
-        assert_eq!(
-            gate.on_stack(StackIndex::Three).bits()[0],
-            0x8012_8E03_0008_3456
-        );
+        assert_eq!(gate.callable_from(Privilege::User).bits()[0], 0x8012_EE00_0008_3456);
+        assert_eq!(gate.on_stack(StackIndex::Three).bits()[0], 0x8012_8E03_0008_3456);
         assert_eq!(Gate::MISSING.bits(), [0, 0]);
     }
 
     #[test]
     fn it_agrees_with_the_x86_crate() {
         use x86::bits64::segmentation::Descriptor64;
-        use x86::segmentation::{
-            BuildDescriptor, DescriptorBuilder, GateDescriptorBuilder, SegmentSelector,
-        };
+        use x86::segmentation::{BuildDescriptor, DescriptorBuilder, GateDescriptorBuilder, SegmentSelector};
         let address = 0xFFFF_8123_4567_89AB_u64;
-        let theirs: Descriptor64 =
-            <DescriptorBuilder as GateDescriptorBuilder<u64>>::interrupt_descriptor(
-                SegmentSelector::from_raw(0x08),
-                address,
-            )
-            .present()
-            .dpl(x86::Ring::Ring3)
-            .ist(5)
-            .finish();
-        let ours = Gate::interrupt(0x08, address)
-            .callable_from(Privilege::User)
-            .on_stack(StackIndex::Five);
+        let theirs: Descriptor64 = <DescriptorBuilder as GateDescriptorBuilder<u64>>::interrupt_descriptor(
+            SegmentSelector::from_raw(0x08),
+            address,
+        )
+        .present()
+        .dpl(x86::Ring::Ring3)
+        .ist(5)
+        .finish();
+        let ours = Gate::interrupt(0x08, address).callable_from(Privilege::User).on_stack(StackIndex::Five);
         // SAFETY: both are 16 plain bytes, and every bit pattern is a value of [u64; 2].
         let theirs = unsafe { core::mem::transmute::<Descriptor64, [u64; 2]>(theirs) };
         assert_eq!(ours.bits(), theirs);

@@ -1,9 +1,7 @@
 //! Segments of 64-bit mode: flat ones, ordered as `syscall` and `sysret` need them, and the TSS.
 use x86::bits64::task::TaskStateSegment;
 
-use crate::segments::{
-    ACCESSED, CODE, DATA, FLAT, LONG, PRESENT, Selectors, TSS_AVAILABLE, USER, WIDE,
-};
+use crate::segments::{ACCESSED, CODE, DATA, FLAT, LONG, PRESENT, Selectors, TSS_AVAILABLE, USER, WIDE};
 
 /// A global descriptor table in the order that [`GlobalDescriptorTable::SELECTORS`] names.
 ///
@@ -17,21 +15,14 @@ pub struct GlobalDescriptorTable {
 
 impl GlobalDescriptorTable {
     /// The table's selectors, those of ring 3 with its privilege level.
-    pub const SELECTORS: Selectors = Selectors {
-        kernel_code: 0x08,
-        kernel_data: 0x10,
-        user_code: 0x2B,
-        user_data: 0x23,
-        task: 0x30,
-    };
+    pub const SELECTORS: Selectors =
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x2B, user_data: 0x23, task: 0x30 };
 
     /// Flat segments and no TSS yet.
     pub const fn new() -> Self {
         let code = FLAT | PRESENT | CODE | ACCESSED | LONG;
         let data = FLAT | PRESENT | DATA | ACCESSED | WIDE;
-        Self {
-            entries: [0, code, data, 0, data | USER, code | USER, 0, 0],
-        }
+        Self { entries: [0, code, data, 0, data | USER, code | USER, 0, 0] }
     }
 
     /// Points the task selector at a TSS whose segment is `length` bytes long.
@@ -57,17 +48,10 @@ impl Default for GlobalDescriptorTable {
 
 /// The 16-byte descriptor of an available 64-bit TSS (SDM 3A figure 7-4).
 pub const fn tss_descriptor(address: u64, length: usize) -> [u64; 2] {
-    assert!(
-        length >= size_of::<TaskStateSegment>(),
-        "a TSS shorter than this is refused by ltr"
-    );
+    assert!(length >= size_of::<TaskStateSegment>(), "a TSS shorter than this is refused by ltr");
     let limit = length as u64 - 1;
     assert!(limit < 1 << 20, "a TSS's limit has 20 bits");
-    let low = limit & 0xFFFF
-        | (address & 0xFF_FFFF) << 16
-        | TSS_AVAILABLE
-        | PRESENT
-        | (limit >> 16) << 48;
+    let low = limit & 0xFFFF | (address & 0xFF_FFFF) << 16 | TSS_AVAILABLE | PRESENT | (limit >> 16) << 48;
     [low | (address >> 24 & 0xFF) << 56, address >> 32]
 }
 
@@ -99,11 +83,7 @@ mod tests {
         use x86::segmentation::{BuildDescriptor, DescriptorBuilder, GateDescriptorBuilder};
         let address = 0xFFFF_8123_4567_89AB_u64;
         let theirs: Descriptor64 =
-            <DescriptorBuilder as GateDescriptorBuilder<u64>>::tss_descriptor(
-                address, 0x2067, true,
-            )
-            .present()
-            .finish();
+            <DescriptorBuilder as GateDescriptorBuilder<u64>>::tss_descriptor(address, 0x2067, true).present().finish();
         // SAFETY: both are 16 plain bytes, and every bit pattern is a value of [u64; 2].
         let theirs = unsafe { core::mem::transmute::<Descriptor64, [u64; 2]>(theirs) };
         assert_eq!(tss_descriptor(address, 0x2068), theirs);

@@ -1,0 +1,200 @@
+//! The kernel proper: set-up, and one function for every trap.
+#[cfg(target_arch = "x86")]
+use core::arch::x86::{__cpuid, __cpuid_count};
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::{__cpuid, __cpuid_count};
+use core::cell::UnsafeCell;
+use core::ptr::NonNull;
+
+use x86::io::outb;
+use x86_entry::error_code::{PageFaultErrorCode, SelectorErrorCode};
+use x86_entry::vector::{FAST_CALL, GENERAL_PROTECTION, PAGE_FAULT};
+use x86_entry::{CallerStack, CpuData, Frame, InterruptDescriptorTable, Kernel, Stack, WithSmap, WithoutSmap, resume};
+
+use crate::console::exit;
+use crate::script::{NO_SELECTOR, STEPS, TIMER, Then};
+use crate::{line, width};
+
+/// This kernel, as the entry paths see it.
+pub struct Bare;
+
+// SAFETY: `start` loads the standard GDT and sets the CPU's data up before ring 3 runs; frames that `trap` returns were
+// saved by an entry, or built by `width`; `paranoid` only ends the run.
+unsafe impl Kernel for Bare {
+    const STACK: Stack = Stack::PerCpu;
+    const CALLER_STACK: CallerStack = CallerStack::InR10;
+    const SYSENTER_RETURN: usize = width::SYSENTER_RETURN;
+
+    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+        // SAFETY: one CPU, interrupts off, and this function isn't entered again before it has returned.
+        let state = unsafe { &mut *STATE.0.get() };
+        state.trap(frame)
+    }
+
+    extern "C" fn paranoid(frame: &mut Frame) {
+        line!("bare: unexpected {frame:x?}");
+        exit(2)
+    }
+}
+
+/// A frame with the room below it that a faulting return needs.
+#[repr(C, align(16))]
+pub struct Context {
+    room: [u8; Frame::ROOM],
+    frame: Frame,
+}
+
+/// Everything that changes.
+struct State {
+    step: usize,
+    program: Context,
+    idle: Context,
+    current: Current,
+    kept: u16,
+    table: InterruptDescriptorTable,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Current {
+    Program,
+    Idle,
+}
+
+struct Cell(UnsafeCell<State>);
+
+// SAFETY: there is one CPU, and the kernel's functions run one at a time, with interrupts off.
+unsafe impl Sync for Cell {}
+
+static STATE: Cell = Cell(UnsafeCell::new(State {
+    step: 0,
+    program: Context { room: [0; Frame::ROOM], frame: width::EMPTY },
+    idle: Context { room: [0; Frame::ROOM], frame: width::EMPTY },
+    current: Current::Program,
+    kept: 0,
+    table: InterruptDescriptorTable::new(),
+}));
+
+/// Sets everything up and enters ring 3; the start code of the width jumps here.
+pub extern "C" fn start() -> ! {
+    line!("bare: x86-entry on {}", width::NAME);
+    // SAFETY: the start code runs this once, before any trap.
+    let state = unsafe { &mut *STATE.0.get() };
+    let mut cpu = x86_entry::cpu_data::<Bare>().expect("a static place");
+    // SAFETY: nothing else refers to it yet.
+    let data: &mut CpuData = unsafe { cpu.as_mut() };
+    data.set_stack(width::stack_top());
+    state.program.frame = width::program_frame();
+    state.idle.frame = width::idle_frame(NonNull::from(&mut state.idle.frame));
+    data.set_current_frame(NonNull::from(&mut state.program.frame));
+    width::load_segments(data);
+    if has_smap() {
+        state.table.fill::<Bare, WithSmap>().every_vector().call_gate(0x80);
+    } else {
+        state.table.fill::<Bare, WithoutSmap>().every_vector().call_gate(0x80);
+    }
+    // SAFETY: the state is static, and the table is changed no more.
+    let table: &'static InterruptDescriptorTable = unsafe { &(*STATE.0.get()).table };
+    // SAFETY: ring 0; segments and CPU data are in place.
+    unsafe { table.load() };
+    // SAFETY: ring 0; the machines that this runs on have these instructions.
+    unsafe { width::enable_fast_calls() };
+    set_up_timer_interrupt();
+    // SAFETY: the program's frame is for ring 3.
+    unsafe { resume::<Bare>(NonNull::from(&mut state.program.frame)) }
+}
+
+/// Leaf 7 (SDM 2A, CPUID): EBX bit 20.
+fn has_smap() -> bool {
+    const FEATURES: u32 = 7;
+    __cpuid(0).eax >= FEATURES && __cpuid_count(FEATURES, 0).ebx & 1 << 20 != 0
+}
+
+impl State {
+    fn trap(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
+        let (vector, then) = STEPS[self.step];
+        let current = match self.current {
+            Current::Program => &mut self.program.frame,
+            Current::Idle => &mut self.idle.frame,
+        };
+        assert_eq!(frame, NonNull::from(&mut *current), "step {}: saved elsewhere", self.step);
+        assert_eq!(current.vector(), vector, "step {}: {current:x?}", self.step);
+        let from_user = self.current == Current::Program;
+        assert_eq!(current.from_user(), from_user, "step {}: {current:x?}", self.step);
+        if from_user {
+            width::check_registers(current);
+        }
+        if vector == PAGE_FAULT.number() {
+            assert_eq!(current.error_code::<PageFaultErrorCode>(), PageFaultErrorCode::USER);
+        }
+        if vector == GENERAL_PROTECTION.number() {
+            let code: SelectorErrorCode = current.error_code();
+            assert_eq!(code.index(), NO_SELECTOR >> 3);
+        }
+        line!("bare: step {} ok: {} -> {then:?}", self.step, x86_entry::vector::name(vector));
+        self.step += 1;
+        self.go_on(then)
+    }
+
+    fn go_on(&mut self, then: Then) -> NonNull<Frame> {
+        let program = &mut self.program.frame;
+        match then {
+            Then::GoOn => {}
+            Then::Skip => program.set_instruction_pointer(program.instruction_pointer() + 2),
+            Then::Break(field) => self.kept = width::replace(program, field, NO_SELECTOR),
+            Then::Mend(field) => {
+                width::replace(program, field, self.kept);
+            }
+            Then::Idle => self.current = Current::Idle,
+            Then::Wake => {
+                end_timer_interrupt();
+                self.current = Current::Program;
+            }
+            Then::Finish => {
+                line!("bare: {} steps passed", STEPS.len());
+                exit(0)
+            }
+        }
+        self.resume_current()
+    }
+
+    fn resume_current(&mut self) -> NonNull<Frame> {
+        let frame = NonNull::from(match self.current {
+            Current::Program => &mut self.program.frame,
+            Current::Idle => &mut self.idle.frame,
+        });
+        let mut cpu = x86_entry::cpu_data::<Bare>().expect("a static place");
+        // SAFETY: only this function and `start` make a reference of it.
+        unsafe { cpu.as_mut() }.set_current_frame(frame);
+        frame
+    }
+}
+
+const COMMANDS: [u16; 2] = [0x20, 0xA0];
+const END_OF_INTERRUPT: u8 = 0x20;
+
+/// Puts the interrupt controllers' lines at [`TIMER`] and above, and lets through the first, the timer's.
+fn set_up_timer_interrupt() {
+    let writes: [(u16, u8); 10] = [
+        (COMMANDS[0], 0x11),
+        (COMMANDS[1], 0x11),
+        (COMMANDS[0] + 1, TIMER as u8),
+        (COMMANDS[1] + 1, TIMER as u8 + 8),
+        (COMMANDS[0] + 1, 1 << 2),
+        (COMMANDS[1] + 1, 2),
+        (COMMANDS[0] + 1, 1),
+        (COMMANDS[1] + 1, 1),
+        (COMMANDS[0] + 1, !1),
+        (COMMANDS[1] + 1, !0),
+    ];
+    for (port, value) in writes {
+        // SAFETY: ring 0; this is the 8259's initialisation sequence.
+        unsafe { outb(port, value) };
+    }
+}
+
+fn end_timer_interrupt() {
+    // SAFETY: ring 0; the timer's interrupt is in service.
+    unsafe { outb(COMMANDS[0], END_OF_INTERRUPT) };
+}
+
+const _: () = assert!(FAST_CALL > 0xFF, "no vector of the table");

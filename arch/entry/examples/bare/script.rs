@@ -1,0 +1,77 @@
+//! What the program does, step by step, as the kernel expects to see it.
+use x86_entry::vector::{self, FAST_CALL};
+
+/// What the kernel does before it resumes something.
+#[derive(Clone, Copy, Debug)]
+pub enum Then {
+    /// Resumes the program.
+    GoOn,
+    /// Resumes it behind a faulting instruction of two bytes.
+    Skip,
+    /// Puts a selector that doesn't exist into the program's frame: its return must fault, as its own fault.
+    Break(Field),
+    /// Puts the good selector back.
+    Mend(Field),
+    /// Resumes the idle context until an interrupt comes.
+    Idle,
+    /// Back from the idle context to the program.
+    Wake,
+    /// The end.
+    Finish,
+}
+
+/// A selector in a frame.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "64-bit frames hold cs and ss alone"))]
+pub enum Field {
+    Cs,
+    Ss,
+    Ds,
+    Es,
+    Fs,
+    Gs,
+}
+
+/// The timer's vector, and the program's call gate.
+pub const TIMER: usize = 0x20;
+pub const CALL: usize = 0x80;
+
+/// A selector behind the end of the GDT.
+pub const NO_SELECTOR: u16 = 0xFFF8 | 3;
+
+const BREAKPOINT: usize = vector::BREAKPOINT.number();
+const PROTECTION: usize = vector::GENERAL_PROTECTION.number();
+
+/// The vectors in the order in which they must come, and what follows.
+pub const STEPS: &[(usize, Then)] = &[
+    (BREAKPOINT, Then::GoOn),
+    (vector::INVALID_OPCODE.number(), Then::Skip),
+    (vector::PAGE_FAULT.number(), Then::Skip),
+    (CALL, Then::GoOn),
+    (BREAKPOINT, Then::Break(Field::Cs)),
+    (PROTECTION, Then::Mend(Field::Cs)),
+    (BREAKPOINT, Then::Break(Field::Ss)),
+    (PROTECTION, Then::Mend(Field::Ss)),
+    #[cfg(target_arch = "x86")]
+    (BREAKPOINT, Then::Break(Field::Ds)),
+    #[cfg(target_arch = "x86")]
+    (PROTECTION, Then::Mend(Field::Ds)),
+    #[cfg(target_arch = "x86")]
+    (BREAKPOINT, Then::Break(Field::Es)),
+    #[cfg(target_arch = "x86")]
+    (PROTECTION, Then::Mend(Field::Es)),
+    #[cfg(target_arch = "x86")]
+    (BREAKPOINT, Then::Break(Field::Fs)),
+    #[cfg(target_arch = "x86")]
+    (PROTECTION, Then::Mend(Field::Fs)),
+    #[cfg(target_arch = "x86")]
+    (BREAKPOINT, Then::Break(Field::Gs)),
+    #[cfg(target_arch = "x86")]
+    (PROTECTION, Then::Mend(Field::Gs)),
+    (BREAKPOINT, Then::Idle),
+    (TIMER, Then::Wake),
+    (FAST_CALL, Then::GoOn),
+    (FAST_CALL, Then::Idle),
+    (TIMER, Then::Wake),
+    (BREAKPOINT, Then::Finish),
+];
