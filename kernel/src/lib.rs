@@ -1,5 +1,284 @@
-//! (being built)
-#![no_std]
+//! Bellwire's portable core: every trap becomes a message.
+//!
+//! A trap goes in ([`Kernel::interrupt`], [`Kernel::call`], [`Kernel::fault`], [`Kernel::timer`]), a decision comes
+//! out: which thread's registers the CPU resumes, and what stands in its message registers. The core is a state
+//! machine in safe Rust without globals; what it needs of the hardware it asks of a [`machine::Machine`], so the same code runs
+//! in ring 0 and in host tests.
+//!
+//! To follow an interrupt, read [`interrupt`] and then [`endpoint`]. Calls begin in [`call`]; who runs next is
+//! decided here, in [`Kernel::finish`] and what it calls.
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod account;
+pub mod arena;
+pub mod boot;
+mod call;
+pub mod deadline;
+pub mod endpoint;
+mod exit;
+mod fault;
+pub mod handle;
+mod info;
+pub mod interrupt;
 pub mod machine;
+mod map;
 pub mod memory;
+mod objects;
+pub mod process;
+mod reap;
+pub mod schedule;
+pub mod sizes;
+pub mod thread;
+pub mod timer;
+
+use account::{Account, TraceKind};
+use arena::{Arena, Link};
+use deadline::Deadlines;
+use endpoint::{EVENTS, Endpoint, EventSlot};
+use handle::Handles;
+use interrupt::Interrupt;
+use machine::{Context, Machine, Time};
+use memory::Frames;
+use process::{MappedRange, Memory, Ports, ProcessEntry, Reply};
+use schedule::{Priority, Schedule};
+use sizes::*;
+use thread::{State, Thread};
+use timer::Timer;
+
+/// How long a thread runs before a peer of its priority gets its turn, in parts of a second.
+const SLICES_PER_SECOND: u64 = 100;
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+
+/// The state of one CPU's kernel.
+pub struct Kernel<M: Machine> {
+    threads: Arena<Thread<M::Context>, THREADS>,
+    processes: Arena<ProcessEntry<M>, PROCESSES>,
+    endpoints: Arena<Endpoint, ENDPOINTS>,
+    interrupts: Arena<Interrupt, INTERRUPTS>,
+    timers: Arena<Timer, TIMERS>,
+    memories: Arena<Memory, MEMORIES>,
+    mappings: Arena<MappedRange, MAPPINGS>,
+    ports: Arena<Ports, PORTS>,
+    replies: Arena<Reply, REPLIES>,
+    /// Never inserted into: every object that can post has its slot from the start.
+    events: Arena<EventSlot, EVENTS>,
+    handles: Handles,
+    /// The source that claimed each line.
+    lines: [Link; LINES],
+    schedule: Schedule,
+    deadlines: Deadlines,
+    frames: Frames,
+    /// The running thread.
+    current: Link,
+    /// What runs when nobody else does.
+    idle: Link,
+    /// The object that root handles name.
+    root: Link,
+    /// When the running thread has to make room for its peers; `NEVER` if it has none.
+    slice_end: u64,
+    slice_cycles: u64,
+    /// What the one-shot timer is set to.
+    armed: u64,
+    /// The time of the trap, or of the last switch.
+    now: Time,
+    /// When the running thread began to run.
+    since: Time,
+    /// A call is being carried out: threads that become ready wait for its end.
+    in_call: bool,
+    port_versions: u32,
+    account: Account,
+}
+
+impl<M: Machine> Kernel<M> {
+    /// A kernel without anything, all zeros: a place for [`Kernel::initialise`].
+    pub const EMPTY: Self = Self {
+        threads: Arena::EMPTY,
+        processes: Arena::EMPTY,
+        endpoints: Arena::EMPTY,
+        interrupts: Arena::EMPTY,
+        timers: Arena::EMPTY,
+        memories: Arena::EMPTY,
+        mappings: Arena::EMPTY,
+        ports: Arena::EMPTY,
+        replies: Arena::EMPTY,
+        events: Arena::EMPTY,
+        handles: Handles::EMPTY,
+        lines: [Link::NONE; LINES],
+        schedule: Schedule::EMPTY,
+        deadlines: Deadlines::EMPTY,
+        frames: Frames::EMPTY,
+        current: Link::NONE,
+        idle: Link::NONE,
+        root: Link::NONE,
+        slice_end: 0,
+        slice_cycles: 0,
+        armed: 0,
+        now: Time(0),
+        since: Time(0),
+        in_call: false,
+        port_versions: 0,
+        account: Account::ZERO,
+    };
+
+    /// The one-shot timer fired.
+    pub fn timer(&mut self, machine: &mut M) {
+        self.now = machine.now();
+        self.armed = NEVER;
+        self.trace(TraceKind::Timer, 0);
+        self.expire(machine);
+        if self.slice_end <= self.now.0 {
+            self.yield_turn();
+        }
+        self.finish(machine);
+    }
+
+    /// What was counted and traced.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The running thread's registers, if it isn't the idle thread.
+    pub fn current_context(&mut self) -> Option<&mut M::Context> {
+        if self.current == self.idle {
+            return None;
+        }
+        self.threads.at_mut(self.current).map(|thread| &mut thread.context)
+    }
+
+    /// The last step of every trap: the highest-priority ready thread runs, and the timer is set.
+    #[inline(always)]
+    pub(crate) fn finish(&mut self, machine: &mut M) {
+        self.in_call = false;
+        match self.threads.at(self.current) {
+            Some(thread) if thread.state == State::RUNNING => {
+                if self.schedule.highest() > thread.priority {
+                    self.preempt_current();
+                    self.dispatch(machine);
+                }
+            }
+            _ => self.dispatch(machine),
+        }
+        self.arm(machine);
+    }
+
+    /// A thread that was waiting can run: at once if it outranks the running one, else in its turn.
+    #[inline(always)]
+    pub(crate) fn wake(&mut self, machine: &mut M, link: Link) {
+        let Some(priority) = self.threads.at(link).map(|thread| thread.priority) else { return };
+        match self.threads.at(self.current) {
+            Some(running)
+                if !self.in_call
+                    && running.state == State::RUNNING
+                    && priority > running.priority
+                    && priority > self.schedule.highest() =>
+            {
+                self.preempt_current();
+                self.run(machine, link);
+            }
+            _ => self.enqueue(link),
+        }
+    }
+
+    /// A thread becomes ready, behind its peers.
+    pub(crate) fn enqueue(&mut self, link: Link) {
+        if let Some(thread) = self.threads.at_mut(link) {
+            thread.state = State::READY;
+        }
+        self.schedule.enqueue(&mut self.threads, link);
+        self.begin_slice_if_shared();
+    }
+
+    /// The running thread goes behind its peers.
+    pub(crate) fn yield_turn(&mut self) {
+        self.slice_end = NEVER;
+        let Some(thread) = self.threads.at(self.current) else { return };
+        if thread.state == State::RUNNING && self.current != self.idle {
+            self.enqueue(self.current);
+        }
+    }
+
+    /// The running thread stops running for a higher one; it keeps its turn.
+    #[inline(always)]
+    fn preempt_current(&mut self) {
+        let current = self.current;
+        let Some(thread) = self.threads.at_mut(current) else { return };
+        if current == self.idle {
+            thread.state = State::READY;
+            return;
+        }
+        thread.state = State::PREEMPTED;
+        self.schedule.preempt(&mut self.threads, current);
+    }
+
+    /// The next thread runs, or the idle one.
+    #[inline(always)]
+    pub(crate) fn dispatch(&mut self, machine: &mut M) {
+        let next = self.schedule.pick(&mut self.threads);
+        self.run(machine, if next.is_some() { next } else { self.idle });
+    }
+
+    /// A thread that is in no queue runs.
+    #[inline(always)]
+    pub(crate) fn run(&mut self, machine: &mut M, link: Link) {
+        let now = machine.now();
+        self.charge_processor_time(now);
+        self.now = now;
+        self.account.switches = self.account.switches.wrapping_add(1);
+        self.account.trace(TraceKind::Switch, now, self.current, link.word());
+        let Some(thread) = self.threads.at_mut(link) else { return };
+        thread.state = State::RUNNING;
+        self.current = link;
+        if let Some(process) = self.processes.at(thread.process) {
+            machine.switch(&mut thread.context, &process.0.home);
+        }
+        self.slice_end = NEVER;
+        self.begin_slice_if_shared();
+    }
+
+    fn charge_processor_time(&mut self, now: Time) {
+        let used = now.0.wrapping_sub(self.since.0);
+        self.since = now;
+        if let Some(thread) = self.threads.at(self.current)
+            && let Some(process) = self.processes.at_mut(thread.process)
+        {
+            process.0.cycles = process.0.cycles.wrapping_add(used);
+        }
+    }
+
+    /// The running thread's slice begins once a peer is ready.
+    #[inline(always)]
+    fn begin_slice_if_shared(&mut self) {
+        let priority = self.threads.at(self.current).map_or(Priority::IDLE, |thread| thread.priority);
+        if self.slice_end == NEVER && self.schedule.has_peer(priority) {
+            self.slice_end = self.now.0.saturating_add(self.slice_cycles);
+        }
+    }
+
+    #[inline(always)]
+    fn arm(&mut self, machine: &mut M) {
+        let deadline = self.deadlines.first().map_or(NEVER, |(time, _)| time.0);
+        let next = deadline.min(self.slice_end);
+        if next != self.armed {
+            self.armed = next;
+            machine.arm(if next == NEVER { None } else { Some(Time(next)) });
+        }
+    }
+
+    /// Sets the message registers of a thread.
+    pub(crate) fn set_message(&mut self, link: Link, message: abi::Message) {
+        if let Some(thread) = self.threads.at_mut(link) {
+            thread.context.set_message(message);
+        }
+    }
+}
+
+#[cfg(any(test, feature = "small-tables"))]
+pub mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,9 @@
-//! (being written) frames.
+//! Frames of physical memory: who has them.
+//!
+//! A buddy allocator over one record a frame, in a region that `arch` sets aside at boot: runs of any length come
+//! and go in a number of steps that depends on neither the machine's size nor its history. Two zones keep the frames
+//! that the kernel itself can reach (page tables, register areas) apart from the rest on i686; on x86_64 all memory
+//! is one zone.
 
 /// A frame of physical memory, by number: its address divided by the page size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,4 +17,219 @@ pub struct FrameRun {
     pub first: Frame,
     /// How many.
     pub count: u32,
+}
+
+/// What the allocator keeps of a frame; all zeros for one that isn't the head of a free block.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct FrameRecord {
+    next: u32,
+    previous: u32,
+    /// The order of the free block that begins here, plus one.
+    order: u32,
+}
+
+/// The largest block is 2^16 frames, 256 MiB.
+const ORDERS: usize = 17;
+
+/// Where a frame comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// Memory that the kernel can reach at all times.
+    Low,
+    /// Any memory, from beyond `Low` first.
+    Any,
+}
+
+/// The free frames.
+pub struct Frames {
+    records: Option<&'static mut [FrameRecord]>,
+    /// Block heads by zone (low, high) and order, as frame number plus one.
+    heads: [[u32; ORDERS]; 2],
+    low_end: u32,
+    total: u32,
+    free: u32,
+}
+
+impl Frames {
+    /// No memory yet.
+    pub const EMPTY: Self = Self { records: None, heads: [[0; ORDERS]; 2], low_end: 0, total: 0, free: 0 };
+
+    /// Takes over the machine's memory: zeroed records, one for each frame up to the last, the frame at which low
+    /// memory ends (a multiple of 256 MiB) and the free runs. Frames beyond the records are left alone.
+    pub fn initialise(
+        &mut self,
+        records: &'static mut [FrameRecord],
+        low_end: Frame,
+        runs: impl Iterator<Item = FrameRun>,
+    ) {
+        let known = records.len() as u32;
+        self.records = Some(records);
+        self.low_end = low_end.0;
+        for run in runs {
+            let end = run.first.0.saturating_add(run.count).min(known);
+            let first = run.first.0.max(1);
+            if first < end {
+                self.give_back(FrameRun { first: Frame(first), count: end - first });
+                self.total += end - first;
+            }
+        }
+    }
+
+    /// All frames that were ever handed over.
+    pub const fn total(&self) -> usize {
+        self.total as usize
+    }
+
+    /// The frames that are free.
+    pub const fn free(&self) -> usize {
+        self.free as usize
+    }
+
+    /// Takes a run of frames; nothing if no block is large enough.
+    pub fn take(&mut self, count: u32, zone: Zone) -> Option<Frame> {
+        if count == 0 || count > 1 << (ORDERS - 1) {
+            return None;
+        }
+        let order = count.next_power_of_two().trailing_zeros() as usize;
+        let first = match zone {
+            Zone::Any => self.take_block(1, order).or_else(|| self.take_block(0, order)),
+            Zone::Low => self.take_block(0, order),
+        }?;
+        let rest = (1 << order) - count;
+        self.free -= 1 << order;
+        self.give_back(FrameRun { first: Frame(first + count), count: rest });
+        Some(Frame(first))
+    }
+
+    /// Takes a run back, in blocks that are as large as its alignment allows.
+    pub fn give_back(&mut self, run: FrameRun) {
+        let FrameRun { first: Frame(mut first), mut count } = run;
+        while count > 0 {
+            let by_alignment = first.trailing_zeros();
+            let by_count = 31 - count.leading_zeros();
+            let order = by_alignment.min(by_count).min(ORDERS as u32 - 1);
+            self.free += 1 << order;
+            self.give_back_block(first, order as usize);
+            first += 1 << order;
+            count -= 1 << order;
+        }
+    }
+
+    fn take_block(&mut self, zone: usize, order: usize) -> Option<u32> {
+        let heads = self.heads.get(zone)?;
+        let mut found = (order..ORDERS).find(|order| heads.get(*order).is_some_and(|head| *head != 0))?;
+        let first = *heads.get(found)? - 1;
+        self.unlink(first, zone, found);
+        while found > order {
+            found -= 1;
+            self.link(first + (1 << found), zone, found);
+        }
+        Some(first)
+    }
+
+    fn give_back_block(&mut self, mut first: u32, mut order: usize) {
+        let zone = self.zone(first);
+        while order < ORDERS - 1 {
+            let buddy = first ^ (1 << order);
+            if self.zone(buddy) != zone || self.record(buddy).map_or(0, |record| record.order) != order as u32 + 1 {
+                break;
+            }
+            self.unlink(buddy, zone, order);
+            first = first.min(buddy);
+            order += 1;
+        }
+        self.link(first, zone, order);
+    }
+
+    fn zone(&self, frame: u32) -> usize {
+        (frame >= self.low_end) as usize
+    }
+
+    fn link(&mut self, frame: u32, zone: usize, order: usize) {
+        let Some(head) = self.heads.get_mut(zone).and_then(|heads| heads.get_mut(order)) else { return };
+        let next = core::mem::replace(head, frame + 1);
+        if let Some(record) = self.record(frame) {
+            *record = FrameRecord { next, previous: 0, order: order as u32 + 1 };
+        }
+        if next != 0
+            && let Some(after) = self.record(next - 1)
+        {
+            after.previous = frame + 1;
+        }
+    }
+
+    fn unlink(&mut self, frame: u32, zone: usize, order: usize) {
+        let Some(record) = self.record(frame) else { return };
+        let FrameRecord { next, previous, .. } = core::mem::take(record);
+        if next != 0
+            && let Some(after) = self.record(next - 1)
+        {
+            after.previous = previous;
+        }
+        if previous != 0 {
+            if let Some(before) = self.record(previous - 1) {
+                before.next = next;
+            }
+        } else if let Some(head) = self.heads.get_mut(zone).and_then(|heads| heads.get_mut(order)) {
+            *head = next;
+        }
+    }
+
+    fn record(&mut self, frame: u32) -> Option<&mut FrameRecord> {
+        self.records.as_mut()?.get_mut(frame as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::boxed::Box;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn frames(count: usize, low_end: u32) -> Frames {
+        let mut frames = Frames::EMPTY;
+        let records = Box::leak(vec![FrameRecord::default(); count].into_boxed_slice());
+        frames.initialise(records, Frame(low_end), [FrameRun { first: Frame(3), count: count as u32 - 3 }].into_iter());
+        frames
+    }
+
+    #[test]
+    fn any_prefers_high_frames_and_low_never_takes_them() {
+        let mut frames = frames(256, 128);
+        assert!(frames.take(4, Zone::Any).unwrap().0 >= 128);
+        while let Some(frame) = frames.take(1, Zone::Low) {
+            assert!(frame.0 < 128);
+        }
+        assert!(frames.take(1, Zone::Any).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn runs_never_overlap_and_all_come_back(steps in proptest::collection::vec((any::<bool>(), 1u32..40, any::<prop::sample::Index>()), 1..200)) {
+            let mut frames = frames(512, 256);
+            let total = frames.free();
+            let mut held: Vec<FrameRun> = Vec::new();
+            for (give_back, count, which) in steps {
+                if give_back && !held.is_empty() {
+                    let run = held.swap_remove(which.index(held.len()));
+                    frames.give_back(run);
+                } else if let Some(first) = frames.take(count, if count % 2 == 0 { Zone::Any } else { Zone::Low }) {
+                    for run in &held {
+                        prop_assert!(first.0 + count <= run.first.0 || run.first.0 + run.count <= first.0);
+                    }
+                    prop_assert!(first.0 >= 3 && first.0 + count <= 512);
+                    held.push(FrameRun { first, count });
+                }
+                let out: usize = held.iter().map(|run| run.count as usize).sum();
+                prop_assert_eq!(frames.free() + out, total);
+            }
+            for run in held.drain(..) {
+                frames.give_back(run);
+            }
+            prop_assert_eq!(frames.take(256, Zone::Any).map(|frame| frame.0), Some(256));
+        }
+    }
 }

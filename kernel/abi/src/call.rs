@@ -38,15 +38,15 @@ macro_rules! for_each_call {
             24 MemoryInfo memory_info empty [] [bytes flags address_low address_high] "The size of a memory object; flags: bit 0 sealed, bit 1 device, bit 2 prepared. The physical address only with the right `DMA`.";
             25 PortsCreate ports_create ROOT_PORTS [first count] [ports] "Claims a range of I/O ports. `Conflict` names the owner.";
             26 PortsAttach ports_attach PORTS [_ _ _ process] [] "Lets a process (0: the caller's) use the ports by plain `in` and `out`.";
-            27 ProcessCreate process_create empty [frames objects endpoint badge] [process] "Makes an empty process with a quota taken from the caller's. Its exit message goes to the endpoint with the badge, which also names the process in counters.";
+            27 ProcessCreate process_create empty [frames objects endpoint badge] [process] "Makes an empty process with a quota taken from the caller's. Its exit message goes to the endpoint with the badge, which also names the process in counters. The tag's label is its ceiling: the highest priority of its threads and of those it makes, no higher than the caller's own.";
             28 ProcessGrant process_grant PROCESS [handle rights badge] [handle_there] "Copies one of the caller's handles into a process's table, with fewer rights. The badge replaces that of an endpoint if the caller's handle has `BIND`.";
             29 ProcessKill process_kill PROCESS [reason] [] "Ends a process: its threads stop, its sources are masked, callers that wait for it get `Gone`.";
             30 ProcessReap process_reap PROCESS [] [work_left] "Tears down a slice of an ended process; call it until nothing is left. Then the handle is stale and the quota is back.";
-            31 ThreadCreate thread_create empty [entry stack priority fault_endpoint] [thread] "Makes a thread, in the process whose handle is given (0: the caller's), with a priority no higher than the caller's. Faults go to the endpoint with the badge in the tag's label; without one a fault ends the process.";
+            31 ThreadCreate thread_create empty [entry stack priority fault_endpoint] [thread] "Makes a thread, in the process whose handle is given (0: the caller's), with a priority within both processes' ceilings. Faults go to the endpoint with the badge in the tag's label; without one a fault ends the process.";
             32 ThreadStart thread_start THREAD [word0 word1 word2 word3] [] "Starts a thread with these words in its message registers.";
             33 ThreadRead thread_read THREAD [register] [value] "Reads a register of a thread that isn't running.";
             34 ThreadWrite thread_write THREAD [register value] [] "Changes a register of a thread that isn't running.";
-            35 ThreadPriority thread_priority THREAD [priority] [] "Changes a thread's priority, up to the caller's own.";
+            35 ThreadPriority thread_priority THREAD [priority] [] "Changes a thread's priority, within both processes' ceilings.";
             36 HandleCopy handle_copy empty [rights badge] [handle] "Copies a handle with fewer rights. The badge replaces that of an endpoint if the handle has `BIND`.";
             37 HandleClose handle_close empty [] [] "Forgets a handle. A Reply that is closed unanswered gives its caller `Gone`.";
             38 Destroy destroy DESTROY [] [work_left] "Destroys an object for all who have handles to it; memory in slices: call until nothing is left.";

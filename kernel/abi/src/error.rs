@@ -55,7 +55,7 @@ errors! {
     NotPrepared = 15,
     /// Writable mappings forbid sealing, or the seal forbids writing.
     Sealed = 16,
-    /// A priority above the caller's own.
+    /// A priority above the caller's or the target's ceiling.
     Priority = 17,
     /// The receiver of the handle in a message has no free slot for it; nothing was sent.
     ReceiverFull = 18,

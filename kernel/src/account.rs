@@ -1,0 +1,160 @@
+//! What is counted and never decided upon: counters of each source, a latency histogram, the last trace entries.
+//!
+//! No decision reads anything of this module, so that the core's state without it is what a model checker explores.
+
+use crate::arena::Link;
+use crate::machine::Time;
+use crate::sizes::INTERRUPTS;
+
+/// Buckets of a latency histogram; bucket n counts latencies from 2^n to 2^(n+1)-1 cycles.
+pub const BUCKETS: usize = 32;
+
+/// What is counted of one interrupt source.
+///
+/// At any time `taken = delivered + coalesced + spurious + dropped + (1 if a message that counts is pending)`.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceCounters {
+    /// Interrupts that the CPU took.
+    pub taken: u32,
+    /// Messages that a driver received.
+    pub delivered: u32,
+    /// Interrupts counted into a message that was pending already.
+    pub coalesced: u32,
+    /// Interrupts that the controller took back.
+    pub spurious: u32,
+    /// Interrupts whose message died unread with its binding.
+    pub dropped: u32,
+    /// Messages that said "poll your device" without an interrupt.
+    pub replayed: u32,
+    /// Messages that were completed.
+    pub completed: u32,
+    /// The longest time from trap to driver, in cycles.
+    pub latency_maximum: u32,
+    /// How often the time from trap to driver was in each bucket.
+    pub histogram: [u32; BUCKETS],
+}
+
+impl SourceCounters {
+    /// Nothing happened yet.
+    pub const ZERO: Self = Self {
+        taken: 0,
+        delivered: 0,
+        coalesced: 0,
+        spurious: 0,
+        dropped: 0,
+        replayed: 0,
+        completed: 0,
+        latency_maximum: 0,
+        histogram: [0; BUCKETS],
+    };
+
+    /// Notes one delivery, so many cycles after the trap.
+    #[inline(always)]
+    pub fn note_latency(&mut self, cycles: u64) {
+        let cycles = cycles.min(u32::MAX as u64) as u32;
+        self.latency_maximum = self.latency_maximum.max(cycles);
+        let bucket = (31 - (cycles | 1).leading_zeros()) as usize;
+        if let Some(count) = self.histogram.get_mut(bucket) {
+            *count = count.wrapping_add(1);
+        }
+    }
+}
+
+/// What a trace entry is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum TraceKind {
+    /// An unused entry.
+    #[default]
+    None = 0,
+    /// An interrupt of the line in the detail.
+    Interrupt = 1,
+    /// A system call; the detail is the tag.
+    Call = 2,
+    /// A fault; the detail is the vector.
+    Fault = 3,
+    /// The one-shot timer.
+    Timer = 4,
+    /// A switch to the thread in the detail.
+    Switch = 5,
+    /// The end of the process whose badge is in the detail.
+    Exit = 6,
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TraceEntry {
+    /// When, in cycles, if the way there had to read the clock anyway; else 0.
+    pub time: u64,
+    /// What.
+    pub kind: TraceKind,
+    /// The thread that was running.
+    pub thread: u32,
+    /// See the kind.
+    pub detail: u32,
+}
+
+/// How many trace entries are kept.
+pub const TRACE_ENTRIES: usize = 16;
+
+/// Everything that is counted.
+pub struct Account {
+    /// Per source, by its slot.
+    pub sources: [SourceCounters; INTERRUPTS],
+    /// System calls.
+    pub calls: u64,
+    /// Switches from one thread to another.
+    pub switches: u64,
+    /// Interrupts of lines that nobody had bound.
+    pub unowned: u32,
+    /// Spurious vectors of the PIC.
+    pub spurious_pic: u32,
+    /// Spurious vectors of the local APIC.
+    pub spurious_apic: u32,
+    /// Non-maskable interrupts.
+    pub nmis: u32,
+    /// Exceptions from user mode.
+    pub faults: u32,
+    /// Ends of processes.
+    pub exits: u32,
+    /// Timer expiries.
+    pub expiries: u32,
+    /// Replies to callers that had gone.
+    pub stale_replies: u32,
+    trace: [TraceEntry; TRACE_ENTRIES],
+    traced: u32,
+}
+
+impl Account {
+    /// Nothing happened yet.
+    pub const ZERO: Self = Self {
+        sources: [SourceCounters::ZERO; INTERRUPTS],
+        calls: 0,
+        switches: 0,
+        unowned: 0,
+        spurious_pic: 0,
+        spurious_apic: 0,
+        nmis: 0,
+        faults: 0,
+        exits: 0,
+        expiries: 0,
+        stale_replies: 0,
+        trace: [TraceEntry { time: 0, kind: TraceKind::None, thread: 0, detail: 0 }; TRACE_ENTRIES],
+        traced: 0,
+    };
+
+    /// Notes what happens.
+    #[inline(always)]
+    pub fn trace(&mut self, kind: TraceKind, time: Time, thread: Link, detail: u32) {
+        if let Some(entry) = self.trace.get_mut(self.traced as usize % TRACE_ENTRIES) {
+            *entry = TraceEntry { time: time.0, kind, thread: thread.word(), detail };
+        }
+        self.traced = self.traced.wrapping_add(1);
+    }
+
+    /// The last entries, oldest first.
+    pub fn trace_entries(&self) -> impl Iterator<Item = &TraceEntry> {
+        let (newer, older) = self.trace.split_at(self.traced as usize % TRACE_ENTRIES);
+        older.iter().chain(newer).filter(|entry| entry.kind != TraceKind::None)
+    }
+}

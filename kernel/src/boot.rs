@@ -1,0 +1,154 @@
+//! What the boot code builds the first process with: the only part of the core that is used before there are threads.
+
+use crate::arena::{Link, Name};
+use crate::handle::{Grant, TableSize};
+use crate::machine::{Context, Machine};
+use crate::map::Stretch;
+use crate::memory::{Frame, FrameRecord, FrameRun, Zone};
+use crate::process::{Memory, Process, ProcessEntry, Quota};
+use crate::schedule::Priority;
+use crate::thread::{State, Thread};
+use crate::{Kernel, NEVER};
+use abi::{Access, Error, ObjectKind, PAGE_BYTES, Rights};
+
+/// The machine's memory, as the boot code found it.
+pub struct Setup<R> {
+    /// Zeroed records, one for each frame up to the last that is handed over.
+    pub records: &'static mut [FrameRecord],
+    /// Where memory ends that the kernel reaches at all times: a multiple of 256 MiB, or beyond all memory.
+    pub low_end: Frame,
+    /// The free runs.
+    pub runs: R,
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Makes an all-zero kernel ready: takes the memory over, makes the idle thread and the root object.
+    pub fn initialise<R: Iterator<Item = FrameRun>>(&mut self, machine: &mut M, setup: Setup<R>) -> Result<(), Error> {
+        self.frames.initialise(setup.records, setup.low_end, setup.runs);
+        let root = self.frames.take(1, Zone::Low).ok_or(Error::NoMemory)?;
+        machine.zero(root);
+        let process = Process::empty(machine.create_space(root));
+        let process = self.processes.insert(ProcessEntry(process)).ok_or(Error::TableFull)?;
+        let idle = Thread { process: process.link(), ..crate::arena::Entry::EMPTY };
+        self.idle = self.threads.insert(idle).ok_or(Error::TableFull)?.link();
+        if let Some(idle) = self.threads.at_mut(self.idle) {
+            idle.context.start_idle();
+        }
+        self.current = self.idle;
+        self.root = process.link();
+        self.slice_end = NEVER;
+        self.armed = NEVER;
+        self.slice_cycles = machine.clock().0 / crate::SLICES_PER_SECOND;
+        Ok(())
+    }
+
+    /// Makes the first process, with all memory as its quota, a handle to itself and one to the root.
+    pub fn boot_process(&mut self, machine: &mut M) -> Result<FirstProcess, Error> {
+        let quota = Quota { frames: self.frames.free() as u32, frames_used: 0, objects: u32::MAX / 2, objects_used: 0 };
+        let name = self.make_process(machine, quota, TableSize::Large)?;
+        let process = name.link();
+        if let Some(first) = self.processes.at_mut(process) {
+            first.0.ceiling = Priority::HIGHEST;
+        }
+        let grant = |object, kind| Grant { object, kind, rights: Rights::all_of(kind), badge: 0 };
+        let root = grant(self.processes.name(self.root), ObjectKind::Root);
+        let root = Grant { rights: root.rights - Rights::DESTROY, ..root };
+        let own = grant(name, ObjectKind::Process);
+        Ok(FirstProcess { process, own: self.install(process, own)?, root: self.install(process, root)? })
+    }
+
+    /// Makes a memory object of fresh, zeroed frames for the first process; the boot code fills it.
+    pub fn boot_memory(&mut self, machine: &mut M, process: Link, bytes: usize) -> Result<BootMemory, Error> {
+        let count = bytes.div_ceil(PAGE_BYTES).max(1) as u32;
+        if let Some(process) = self.processes.at_mut(process) {
+            process.0.quota.charge(count, 1).ok_or(Error::NoMemory)?;
+        }
+        let first = self.frames.take(count, Zone::Low).ok_or(Error::NoMemory)?;
+        let memory = Memory { first, count, owner: process, ..crate::arena::Entry::EMPTY };
+        let name = self.memories.insert(memory).ok_or(Error::TableFull)?;
+        while self.prepare(machine, name.link()) > 0 {}
+        Ok(BootMemory { name, run: FrameRun { first, count } })
+    }
+
+    /// Makes a memory object of the frames in which the boot loader left a module.
+    pub fn boot_module(&mut self, process: Link, run: FrameRun) -> Result<BootMemory, Error> {
+        let FrameRun { first, count } = run;
+        let memory =
+            Memory { first, count, prepared: count, owner: process, module: true, ..crate::arena::Entry::EMPTY };
+        let name = self.memories.insert(memory).ok_or(Error::TableFull)?;
+        if let Some(process) = self.processes.at_mut(process) {
+            process.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
+        }
+        Ok(BootMemory { name, run })
+    }
+
+    /// Maps a whole memory object into the first process. Executable memory is sealed by this.
+    pub fn boot_map(
+        &mut self,
+        machine: &mut M,
+        process: Link,
+        memory: BootMemory,
+        address: usize,
+        access: Access,
+    ) -> Result<(), Error> {
+        let link = memory.name.link();
+        if access.contains(Access::EXECUTE)
+            && let Some(memory) = self.memories.at_mut(link)
+        {
+            memory.sealed = true;
+        }
+        let bytes = memory.run.count as usize * PAGE_BYTES;
+        let mut done = 0;
+        while done < bytes {
+            let stretch = Stretch { address: address + done, offset: done, bytes: bytes - done };
+            let pages = self.map(machine, link, process, stretch, access).map_err(|refusal| refusal.error)?;
+            done += pages * PAGE_BYTES;
+        }
+        Ok(())
+    }
+
+    /// Gives the first process a handle to a memory object.
+    pub fn boot_grant(&mut self, process: Link, memory: BootMemory) -> Result<u32, Error> {
+        let kind = ObjectKind::Memory;
+        self.install(process, Grant { object: memory.name, kind, rights: Rights::all_of(kind), badge: 0 })
+    }
+
+    /// Makes the first process's thread ready, with the highest priority and these words in its message registers.
+    pub fn boot_thread(&mut self, process: Link, entry: usize, stack: usize, words: [usize; 4]) -> Result<(), Error> {
+        let name = self.make_thread(process, entry, stack, Priority::HIGHEST)?;
+        if let Some(thread) = self.threads.at_mut(name.link()) {
+            thread.context.set_message(abi::Message::new(Default::default(), words));
+        }
+        self.enqueue(name.link());
+        Ok(())
+    }
+
+    /// The first decision: whoever is ready runs. After this the machine resumes the registers it was switched to.
+    pub fn start(&mut self, machine: &mut M) {
+        self.now = machine.now();
+        self.since = self.now;
+        if let Some(idle) = self.threads.at_mut(self.idle) {
+            idle.state = State::READY;
+        }
+        self.finish(machine);
+    }
+}
+
+/// The first process and its first handles.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstProcess {
+    /// What the other `boot_` functions take.
+    pub process: Link,
+    /// Its handle to itself.
+    pub own: u32,
+    /// Its handle to the root.
+    pub root: u32,
+}
+
+/// A memory object of the first process.
+#[derive(Clone, Copy, Debug)]
+pub struct BootMemory {
+    name: Name,
+    /// The frames, to be filled.
+    pub run: FrameRun,
+}

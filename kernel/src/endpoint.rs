@@ -1,0 +1,372 @@
+//! Endpoints: where messages arrive, and how they get from those who send to those who receive.
+//!
+//! An endpoint has three queues, all threaded through the objects themselves, so that posting needs no memory and
+//! can't fail: threads that wait to receive, threads that wait to send, and events (interrupts, timers, exits) with
+//! a message to give. Events go before senders. At most one of the first queue and the other two is non-empty.
+
+use crate::Kernel;
+use crate::account::TraceKind;
+use crate::arena::{Entry, Link, Linked, Links, List};
+use crate::handle::Grant;
+use crate::machine::{Context, Machine, Time};
+use crate::schedule::QUEUE;
+use crate::sizes::{INTERRUPTS, PROCESSES, TIMERS};
+use crate::thread::{Sent, State, StateKind, Token};
+use abi::{Error, Kind, Message, Rights, Tag, split};
+
+/// Where messages arrive.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    /// Threads that wait to receive.
+    pub receivers: List,
+    /// Threads that wait with a call or fault.
+    pub senders: List,
+    /// Events that wait to be received.
+    pub events: List,
+    /// The notify word.
+    pub bits: u32,
+    /// Whose quota it is charged to.
+    pub owner: Link,
+}
+
+impl Entry for Endpoint {
+    const EMPTY: Self =
+        Self { receivers: List::EMPTY, senders: List::EMPTY, events: List::EMPTY, bits: 0, owner: Link::NONE };
+}
+
+/// What can post to an endpoint without being a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An interrupt source.
+    Interrupt(Link),
+    /// A timer.
+    Timer(Link),
+    /// The end of a process.
+    Exit(Link),
+}
+
+/// As many as there are objects that can post.
+pub const EVENTS: usize = INTERRUPTS + TIMERS + PROCESSES;
+
+impl Event {
+    /// Its slot among all events.
+    #[inline(always)]
+    pub const fn link(self) -> Link {
+        match self {
+            Self::Interrupt(link) => link,
+            Self::Timer(link) => Link::new(INTERRUPTS.wrapping_add(link.index())),
+            Self::Exit(link) => Link::new((INTERRUPTS + TIMERS).wrapping_add(link.index())),
+        }
+    }
+
+    const fn from_link(link: Link) -> Self {
+        let index = link.index();
+        if index < INTERRUPTS {
+            Self::Interrupt(link)
+        } else if index < INTERRUPTS + TIMERS {
+            Self::Timer(Link::new(index - INTERRUPTS))
+        } else {
+            Self::Exit(Link::new(index - INTERRUPTS - TIMERS))
+        }
+    }
+}
+
+/// An event's place in an endpoint's queue.
+#[derive(Clone, Copy, Debug)]
+pub struct EventSlot {
+    /// The endpoint in whose queue it is, or none.
+    pub queued_at: Link,
+    links: Links,
+}
+
+impl Entry for EventSlot {
+    const EMPTY: Self = Self { queued_at: Link::NONE, links: Links::NONE };
+}
+
+impl Linked<QUEUE> for EventSlot {
+    fn links(&mut self) -> &mut Links {
+        &mut self.links
+    }
+    fn links_ref(&self) -> &Links {
+        &self.links
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Gives an event's message to a waiting receiver, or queues the event. An event that is queued already stays
+    /// where it is: whatever it has to say is counted in itself.
+    #[inline(always)]
+    pub(crate) fn post(&mut self, machine: &mut M, endpoint: Link, event: Event, now: Time) {
+        let Some(target) = self.endpoints.at_mut(endpoint) else { return };
+        let receiver = target.receivers.head();
+        if receiver.is_some() {
+            self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
+            let message = self.event_message(event, receiver, now);
+            self.give(machine, receiver, message);
+            return;
+        }
+        let Some(slot) = self.events.at_mut(event.link()) else { return };
+        if !slot.queued_at.is_some() {
+            slot.queued_at = endpoint;
+            self.events.push_back::<QUEUE>(&mut target.events, event.link());
+        }
+    }
+
+    /// Takes an event out of the queue that it may be in. Returns whether it was in one.
+    pub(crate) fn withdraw(&mut self, event: Event) -> bool {
+        let Some(slot) = self.events.at_mut(event.link()) else { return false };
+        let endpoint = core::mem::replace(&mut slot.queued_at, Link::NONE);
+        match self.endpoints.at_mut(endpoint) {
+            Some(target) => {
+                self.events.unlink::<QUEUE>(&mut target.events, event.link());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The next message for a thread that receives on an endpoint, if one waits there.
+    #[inline(always)]
+    pub(crate) fn take_message(&mut self, receiver: Link, endpoint: Link) -> Option<Message> {
+        let target = self.endpoints.at_mut(endpoint)?;
+        if target.bits != 0 {
+            let bits = core::mem::replace(&mut target.bits, 0);
+            return Some(Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as usize, 0, 0, 0]));
+        }
+        let event = target.events.head();
+        if event.is_some() {
+            self.events.unlink::<QUEUE>(&mut target.events, event);
+            self.events.at_mut(event)?.queued_at = Link::NONE;
+            // The clock is read where the driver gets its message, so that the latency counted is the whole one.
+            return Some(self.event_message(Event::from_link(event), receiver, self.now));
+        }
+        self.take_sender(receiver, endpoint)
+    }
+
+    /// Makes a receiver run with a message, or queues it as ready.
+    #[inline(always)]
+    pub(crate) fn give(&mut self, machine: &mut M, receiver: Link, message: Message) {
+        self.deadlines.clear(crate::deadline::Owner::Thread(receiver));
+        if let Some(thread) = self.threads.at_mut(receiver) {
+            thread.context.set_message(message);
+        }
+        self.wake(machine, receiver);
+    }
+
+    fn event_message(&mut self, event: Event, receiver: Link, now: Time) -> Message {
+        match event {
+            Event::Interrupt(source) => self.interrupt_message(source, receiver, now),
+            Event::Timer(timer) => {
+                let Some(timer) = self.timers.at_mut(timer) else { return Message::default() };
+                let expiries = core::mem::replace(&mut timer.expiries, 0);
+                Message::new(Tag::outgoing(Kind::Timer, 0, timer.badge), [expiries as usize, 0, 0, 0])
+            }
+            Event::Exit(process) => {
+                let Some(process) = self.processes.at(process) else { return Message::default() };
+                let exit = process.0.exit;
+                Message::new(Tag::outgoing(Kind::Exit, exit.how, process.0.badge), exit.words)
+            }
+        }
+    }
+
+    /// The message of the first sender that can be received, with the handle that it carries installed.
+    fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Option<Message> {
+        loop {
+            let target = self.endpoints.at_mut(endpoint)?;
+            let sender = target.senders.head();
+            if !sender.is_some() {
+                return None;
+            }
+            self.threads.unlink::<QUEUE>(&mut target.senders, sender);
+            match self.sender_message(sender, receiver) {
+                Ok(message) => {
+                    if let Some(thread) = self.threads.at_mut(sender) {
+                        thread.state = State::awaiting(receiver);
+                    }
+                    if let Some(thread) = self.threads.at_mut(receiver) {
+                        thread.reply_to = sender;
+                    }
+                    return Some(message);
+                }
+                Err(error) => self.refuse_sender(sender, error),
+            }
+        }
+    }
+
+    /// A queued sender's handle can't be delivered: its call fails, and it is ready again.
+    fn refuse_sender(&mut self, sender: Link, error: Error) {
+        self.deadlines.clear(crate::deadline::Owner::Thread(sender));
+        if let Some(thread) = self.threads.at_mut(sender) {
+            thread.context.set_message(Message::error(error, [0; 2]));
+        }
+        self.enqueue(sender);
+    }
+
+    /// What a sender's message is at the receiver. A handle that it carries is installed there.
+    #[inline(always)]
+    pub(crate) fn sender_message(&mut self, sender: Link, receiver: Link) -> Result<Message, Error> {
+        let Some(thread) = self.threads.at(sender) else { return Err(Error::Gone) };
+        match thread.sent {
+            Sent::Call => {
+                let message = thread.context.message();
+                let tag = Tag::outgoing(Kind::Call, message.tag.label(), thread.badge);
+                let (process, carries) = (thread.process, thread.carries);
+                if carries != 0 {
+                    let Some(to) = self.threads.at(receiver).map(|thread| thread.process) else {
+                        return Err(Error::Gone);
+                    };
+                    let handle = self.carry(process, carries, to)?;
+                    let [one, two, three, _] = message.words;
+                    return Ok(Message::new(Tag(tag.0 | Tag::HANDLE), [one, two, three, handle as usize]));
+                }
+                Ok(Message::new(tag, message.words))
+            }
+            Sent::Fault(fault) => Ok(Message::new(
+                Tag::outgoing(Kind::Fault, fault.vector, thread.fault_badge),
+                [fault.error, fault.address, fault.instruction, 0],
+            )),
+        }
+    }
+
+    /// Copies a handle from one process to another, as one that travels in a message.
+    pub(crate) fn carry(&mut self, from: Link, handle: u32, to: Link) -> Result<u32, Error> {
+        let Some(source) = self.processes.at(from) else { return Err(Error::BadHandle) };
+        let grant = self.handles.find(&source.0, handle, Rights::COPY)?;
+        self.install(to, grant).map_err(|_| Error::ReceiverFull)
+    }
+
+    /// Installs a handle in a process.
+    pub(crate) fn install(&mut self, process: Link, grant: Grant) -> Result<u32, Error> {
+        match self.processes.at_mut(process) {
+            Some(process) => self.handles.install(&mut process.0, grant),
+            None => Err(Error::Gone),
+        }
+    }
+
+    /// Answers the caller that a thread owes a reply. Returns the caller, which now belongs to nobody's queue and
+    /// waits for the decision who runs; none if there is none to answer.
+    #[inline(always)]
+    pub(crate) fn answer(&mut self, server: Link, message: Message, expected: State) -> Result<Link, Error> {
+        let Some(thread) = self.threads.at_mut(server) else { return Err(Error::Stale) };
+        let caller = core::mem::replace(&mut thread.reply_to, Link::NONE);
+        let process = thread.process;
+        self.answer_caller(process, caller, message, expected)
+    }
+
+    /// Answers a caller whose state says that it waits for just this answer.
+    #[inline(always)]
+    pub(crate) fn answer_caller(
+        &mut self,
+        process: Link,
+        caller: Link,
+        message: Message,
+        expected: State,
+    ) -> Result<Link, Error> {
+        let Some(waiting) = self.threads.at_mut(caller) else { return Err(Error::Stale) };
+        if waiting.state != expected {
+            self.account.stale_replies = self.account.stale_replies.wrapping_add(1);
+            return Err(Error::Stale);
+        }
+        let mut tag = Tag::outgoing(Kind::Reply, message.tag.label(), 0);
+        let mut words = message.words;
+        if waiting.sent == Sent::Call {
+            let to = waiting.process;
+            if message.tag.options().contains(abi::Options::HANDLE) {
+                let [one, two, three, handle] = words;
+                let installed = self.carry(process, handle as u32, to)?;
+                words = [one, two, three, installed as usize];
+                tag = Tag(tag.0 | Tag::HANDLE);
+            }
+            if let Some(waiting) = self.threads.at_mut(caller) {
+                waiting.context.set_message(Message::new(tag, words));
+            }
+        } else {
+            waiting.sent = Sent::Call;
+        }
+        self.deadlines.clear(crate::deadline::Owner::Thread(caller));
+        Ok(caller)
+    }
+
+    /// Completes the interrupt message that a thread has taken, as it receives on the endpoint the source is bound to.
+    #[inline(always)]
+    pub(crate) fn complete_implicitly(&mut self, machine: &mut M, thread: Link, endpoint: Link) {
+        let Some(receiver) = self.threads.at_mut(thread) else { return };
+        if receiver.completes == Token::NONE || receiver.serves != endpoint {
+            return;
+        }
+        let token = core::mem::replace(&mut receiver.completes, Token::NONE);
+        // A source that was unbound or completed by name in the meantime needs nothing more.
+        let _ = self.complete(machine, token);
+    }
+
+    /// A thread begins to wait on an endpoint where nothing is to be had.
+    #[inline(always)]
+    pub(crate) fn wait(&mut self, thread: Link, endpoint: Link) {
+        let Some(target) = self.endpoints.at_mut(endpoint) else { return };
+        self.threads.push_back::<QUEUE>(&mut target.receivers, thread);
+        if let Some(receiver) = self.threads.at_mut(thread) {
+            receiver.state = State::receiving(endpoint);
+        }
+    }
+
+    /// Takes a waiting thread out of whatever it waits in; it is in no queue afterwards.
+    pub(crate) fn detach(&mut self, link: Link) {
+        self.deadlines.clear(crate::deadline::Owner::Thread(link));
+        let Some(state) = self.threads.at(link).map(|thread| thread.state) else { return };
+        match state.kind() {
+            StateKind::Ready => self.schedule.remove_ready(&mut self.threads, link),
+            StateKind::Preempted => self.schedule.remove_preempted(&mut self.threads, link),
+            StateKind::Receiving => {
+                if let Some(endpoint) = self.endpoints.at_mut(state.target()) {
+                    self.threads.unlink::<QUEUE>(&mut endpoint.receivers, link);
+                }
+            }
+            StateKind::Sending => {
+                if let Some(endpoint) = self.endpoints.at_mut(state.target()) {
+                    self.threads.unlink::<QUEUE>(&mut endpoint.senders, link);
+                }
+            }
+            StateKind::Stopped | StateKind::Running | StateKind::Awaiting | StateKind::AwaitingReply => {}
+        }
+    }
+
+    /// A waiting thread's call or receive fails: it is ready again with an error.
+    pub(crate) fn fail(&mut self, machine: &mut M, link: Link, error: Error) {
+        self.detach(link);
+        if let Some(thread) = self.threads.at_mut(link) {
+            if thread.sent == Sent::Call {
+                thread.context.set_message(Message::error(error, [0; 2]));
+            }
+            thread.sent = Sent::Call;
+        }
+        self.wake(machine, link);
+    }
+
+    /// The message of an interrupt source, which the receiver thereby holds.
+    #[inline(always)]
+    fn interrupt_message(&mut self, source: Link, receiver: Link, now: Time) -> Message {
+        let name = self.interrupts.name(source);
+        let Some(interrupt) = self.interrupts.at_mut(source) else { return Message::default() };
+        let taken = interrupt.take();
+        if let Some(thread) = self.threads.at_mut(receiver) {
+            thread.completes = Token { source: name, sequence: taken.sequence };
+        }
+        if let Some(counters) = self.account.sources.get_mut(source.index()) {
+            if taken.count != 0 {
+                counters.delivered = counters.delivered.wrapping_add(1);
+                counters.note_latency(now.0.saturating_sub(taken.first.0));
+            } else {
+                counters.replayed = counters.replayed.wrapping_add(1);
+            }
+        }
+        let [low, high] = split(taken.first.0);
+        let tag = Tag::outgoing(Kind::Interrupt, taken.flags.bits(), taken.badge);
+        Message::new(tag, [taken.count as usize, taken.sequence as usize, low, high])
+    }
+
+    /// Notes a trap in the trace.
+    #[inline(always)]
+    pub(crate) fn trace(&mut self, kind: TraceKind, detail: u32) {
+        self.account.trace(kind, self.now, self.current, detail);
+    }
+}

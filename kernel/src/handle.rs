@@ -1,0 +1,214 @@
+//! Handles: what a process may name, and what it may do with it.
+//!
+//! All handles of all processes stand in one array; a process owns an aligned run of it whose length is a power of
+//! two. A lookup is one bounds check and two compares: the value (index and generation in one) and the right (type
+//! and right in one bit).
+
+use crate::arena::{Link, Name};
+use crate::process::Process;
+use crate::sizes::{HANDLES, LARGE_TABLE_HANDLES, TABLE_HANDLES};
+use abi::{Error, ObjectKind, Rights};
+
+/// An entry of the handle table.
+#[derive(Clone, Copy, Debug)]
+pub struct Handle {
+    /// Generation and index within the run; 0 while free.
+    value: u32,
+    /// What it allows; empty while free.
+    can: u32,
+    /// What it names. While free: the next free entry plus one, in the raw number.
+    object: Name,
+    /// The badge of messages sent through it.
+    badge: u16,
+    kind: ObjectKind,
+    /// The generation that this entry had last; an entry whose generation would wrap is retired.
+    generation: u16,
+    next_free: u16,
+}
+
+/// What a handle says, apart from its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// What it names.
+    pub object: Name,
+    /// Of what kind that is.
+    pub kind: ObjectKind,
+    /// What it allows.
+    pub rights: Rights,
+    /// The badge of messages sent through it.
+    pub badge: u16,
+}
+
+impl Grant {
+    /// The same with fewer rights and perhaps another badge: what a copy is.
+    pub fn restricted(self, rights: Rights, badge: Option<u16>) -> Self {
+        let badge = match badge {
+            Some(badge) if self.rights.contains(Rights::BIND) => badge,
+            _ => self.badge,
+        };
+        Self { rights: self.rights & rights, badge, ..self }
+    }
+}
+
+const FREE: Handle =
+    Handle { value: 0, can: 0, object: Name::NONE, badge: 0, kind: ObjectKind::None, generation: 0, next_free: 0 };
+
+const BLOCKS: usize = HANDLES / TABLE_HANDLES;
+
+/// The handles of all processes.
+pub struct Handles {
+    entries: [Handle; HANDLES],
+    taken: [bool; BLOCKS],
+    used: u32,
+}
+
+impl Handles {
+    /// No process has any.
+    pub const EMPTY: Self = Self { entries: [FREE; HANDLES], taken: [false; BLOCKS], used: 0 };
+
+    /// How many are in use.
+    pub const fn used(&self) -> usize {
+        self.used as usize
+    }
+
+    /// Sets a run aside: the large size or the common one. Returns the run's first entry and its mask.
+    pub fn take_run(&mut self, size: TableSize) -> Option<(u32, u32)> {
+        let length = size.handles();
+        let blocks = length / TABLE_HANDLES;
+        let first = (0..BLOCKS)
+            .step_by(blocks)
+            .find(|first| self.taken.get(*first..first + blocks).is_some_and(|run| run.iter().all(|taken| !taken)))?;
+        self.taken.get_mut(first..first + blocks)?.fill(true);
+        Some(((first * TABLE_HANDLES) as u32, length as u32 - 1))
+    }
+
+    /// Gives a run back; its entries keep their generations, so that old values stay stale.
+    pub fn give_back_run(&mut self, table: u32, mask: u32) {
+        let first = table as usize / TABLE_HANDLES;
+        let blocks = (mask as usize + 1) / TABLE_HANDLES;
+        if let Some(run) = self.taken.get_mut(first..first + blocks) {
+            run.fill(false);
+        }
+    }
+
+    /// What a handle says, with the rights checked; `needs` may be empty.
+    #[inline(always)]
+    pub fn find<S>(&self, process: &Process<S>, value: u32, needs: Rights) -> Result<Grant, Error> {
+        match self.entries.get(((value & process.table_mask) | process.table) as usize) {
+            Some(entry) if entry.value == value && entry.can & needs.bits() == needs.bits() && value != 0 => {
+                Ok(entry.grant())
+            }
+            _ => Err(self.why_not(process, value, needs)),
+        }
+    }
+
+    #[cold]
+    fn why_not<S>(&self, process: &Process<S>, value: u32, needs: Rights) -> Error {
+        match self.entries.get(((value & process.table_mask) | process.table) as usize) {
+            Some(entry) if entry.value == value && value != 0 => {
+                if Rights::all_of(entry.kind).contains(needs) {
+                    Error::MissingRight
+                } else {
+                    Error::WrongType
+                }
+            }
+            _ => Error::BadHandle,
+        }
+    }
+
+    /// Whether a process has room for one more.
+    pub fn has_room<S>(&self, process: &Process<S>) -> bool {
+        process.table_free != 0 || process.table_fresh <= process.table_mask
+    }
+
+    /// Installs a handle and returns its value.
+    pub fn install<S>(&mut self, process: &mut Process<S>, grant: Grant) -> Result<u32, Error> {
+        loop {
+            let index = match process.table_free {
+                0 if process.table_fresh > process.table_mask => return Err(Error::NoHandleSlot),
+                0 => {
+                    process.table_fresh += 1;
+                    process.table_fresh - 1
+                }
+                link => {
+                    let next = self.entries.get((process.table + link - 1) as usize).map_or(0, |entry| entry.next_free);
+                    process.table_free = next as u32;
+                    link - 1
+                }
+            };
+            let Some(entry) = self.entries.get_mut((process.table + index) as usize) else {
+                return Err(Error::NoHandleSlot);
+            };
+            if entry.generation == u16::MAX {
+                continue;
+            }
+            let generation = entry.generation + 1;
+            *entry = Handle {
+                value: (generation as u32) << 16 | index,
+                can: grant.rights.bits(),
+                object: grant.object,
+                badge: grant.badge,
+                kind: grant.kind,
+                generation,
+                next_free: 0,
+            };
+            self.used += 1;
+            return Ok(entry.value);
+        }
+    }
+
+    /// Forgets a handle.
+    pub fn close<S>(&mut self, process: &mut Process<S>, value: u32) {
+        let index = value & process.table_mask;
+        let Some(entry) = self.entries.get_mut((index | process.table) as usize) else { return };
+        if entry.value != value || value == 0 {
+            return;
+        }
+        *entry = Handle { generation: entry.generation, next_free: process.table_free as u16, ..FREE };
+        process.table_free = index + 1;
+        self.used -= 1;
+    }
+
+    /// Closes what is left at a position of a process's run, of whatever kind.
+    pub fn clear<S>(&mut self, process: &Process<S>, position: u32) {
+        let Some(entry) = self.entries.get_mut((process.table + position) as usize) else { return };
+        if entry.value != 0 {
+            self.used -= 1;
+        }
+        *entry = Handle { generation: entry.generation, ..FREE };
+    }
+}
+
+impl Handle {
+    #[inline(always)]
+    const fn grant(&self) -> Grant {
+        Grant { object: self.object, kind: self.kind, rights: Rights::from_bits_truncate(self.can), badge: self.badge }
+    }
+}
+
+/// How many handles a process may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableSize {
+    /// What a driver needs.
+    Common,
+    /// What a supervisor of many needs.
+    Large,
+}
+
+impl TableSize {
+    const fn handles(self) -> usize {
+        match self {
+            Self::Common => TABLE_HANDLES,
+            Self::Large if LARGE_TABLE_HANDLES <= HANDLES / 2 => LARGE_TABLE_HANDLES,
+            Self::Large => TABLE_HANDLES * 2,
+        }
+    }
+}
+
+/// A link that a checked grant names.
+impl Grant {
+    /// The entry that it named when the handle was made; check it against the table that it is in.
+    pub const fn link(&self) -> Link {
+        self.object.link()
+    }
+}

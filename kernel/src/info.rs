@@ -1,0 +1,127 @@
+//! What `info` answers.
+
+use crate::Kernel;
+use crate::arena::Link;
+use crate::call::{CallResult, Outcome, Request};
+use crate::machine::Machine;
+use crate::process::Life;
+use crate::thread::SIBLINGS;
+use abi::{Error, InfoItem, InterruptPart, ProcessPart, Rights, split};
+
+impl<M: Machine> Kernel<M> {
+    pub(crate) fn info(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [item, index, part, _] = request.message.words;
+        let item = InfoItem::from_number(item).ok_or(Error::BadArgument)?;
+        let open = matches!(item, InfoItem::Clock | InfoItem::Now | InfoItem::Memory);
+        if !open {
+            self.find(&request, Rights::ROOT_INFO)?;
+        }
+        let words = match item {
+            InfoItem::Clock => {
+                let (frequency, invariant) = machine.clock();
+                let [low, high] = split(frequency);
+                [low, high, invariant as usize, 64]
+            }
+            InfoItem::Now => {
+                let [low, high] = split(machine.now().0);
+                [low, high, 0, 0]
+            }
+            InfoItem::Memory if index == 0 => {
+                let (total, free) = (self.frames.total(), self.frames.free());
+                [total, free, total - free, 0]
+            }
+            InfoItem::Memory => {
+                let quota = self.processes.at(request.process).ok_or(Error::Gone)?.0.quota;
+                [quota.frames, quota.frames_used, quota.objects, quota.objects_used].map(|number| number as usize)
+            }
+            InfoItem::Interrupt => self.interrupt_info(index, part)?,
+            InfoItem::Process => self.process_info(index, part)?,
+            InfoItem::Kernel => self.kernel_info(part)?,
+        };
+        Ok(Outcome::Return(words))
+    }
+
+    fn interrupt_info(&self, index: usize, part: usize) -> Result<[usize; 4], Error> {
+        if index >= self.interrupts.capacity() {
+            return Err(Error::BadArgument);
+        }
+        let part = InterruptPart::from_number(part).ok_or(Error::BadArgument)?;
+        let link = Link::new(index);
+        if !self.interrupts.is_live(link) {
+            return Ok([0; 4]);
+        }
+        let source = self.interrupts.at(link).ok_or(Error::BadArgument)?;
+        let counters = self.account.sources.get(index).ok_or(Error::BadArgument)?;
+        Ok(match part {
+            InterruptPart::Source => {
+                let level = (source.trigger == crate::machine::Trigger::Level) as usize;
+                let bound = (!source.endpoint.is_none()) as usize;
+                let holder = if source.holder.is_some() { source.holder } else { source.owner };
+                let badge = self.processes.at(holder).map_or(0, |process| process.0.badge);
+                [1, source.line.0 as usize, level | (source.masked as usize) << 1 | bound << 2, badge as usize]
+            }
+            InterruptPart::Counts => {
+                [counters.taken, counters.delivered, counters.coalesced, counters.spurious].map(|count| count as usize)
+            }
+            InterruptPart::More => [counters.dropped, counters.latency_maximum, source.sequence, counters.completed]
+                .map(|count| count as usize),
+            histogram => {
+                let first = (histogram as usize - InterruptPart::Histogram0 as usize) * 4;
+                let mut words = [0; 4];
+                for (word, count) in words.iter_mut().zip(counters.histogram.iter().skip(first)) {
+                    *word = *count as usize;
+                }
+                words
+            }
+        })
+    }
+
+    fn process_info(&self, index: usize, part: usize) -> Result<[usize; 4], Error> {
+        if index >= self.processes.capacity() {
+            return Err(Error::BadArgument);
+        }
+        let part = ProcessPart::from_number(part).ok_or(Error::BadArgument)?;
+        let link = Link::new(index);
+        if !self.processes.is_live(link) {
+            return Ok([0; 4]);
+        }
+        let process = &self.processes.at(link).ok_or(Error::BadArgument)?.0;
+        Ok(match part {
+            ProcessPart::State => {
+                let mut highest = 0;
+                let mut thread = process.threads.head();
+                while let Some(entry) = self.threads.at(thread) {
+                    highest = entry.priority.number().max(highest);
+                    thread = self.threads.next::<SIBLINGS>(thread);
+                }
+                let state = if process.life == Life::Alive { 1 } else { 2 };
+                [state, process.badge as usize, process.thread_count as usize, highest]
+            }
+            ProcessPart::Quota => {
+                let quota = process.quota;
+                [quota.frames_used, quota.frames, quota.objects_used, quota.objects].map(|number| number as usize)
+            }
+            ProcessPart::Usage => {
+                let ([calls, calls_high], [cycles, cycles_high]) = (split(process.calls), split(process.cycles));
+                [calls, calls_high, cycles, cycles_high]
+            }
+        })
+    }
+
+    fn kernel_info(&self, part: usize) -> Result<[usize; 4], Error> {
+        let account = &self.account;
+        Ok(match part {
+            0 => {
+                let ([calls, calls_high], [switches, switches_high]) = (split(account.calls), split(account.switches));
+                [calls, calls_high, switches, switches_high]
+            }
+            1 => [self.processes.used(), self.threads.used(), self.endpoints.used(), self.handles.used()],
+            2 => [self.processes.capacity(), self.threads.capacity(), self.endpoints.capacity(), crate::sizes::HANDLES],
+            3 => {
+                [account.spurious_pic, account.spurious_apic, account.unowned, account.nmis].map(|count| count as usize)
+            }
+            4 => [account.faults, account.exits, account.expiries, account.stale_replies].map(|count| count as usize),
+            _ => return Err(Error::BadArgument),
+        })
+    }
+}

@@ -1,0 +1,327 @@
+//! Interrupts: from the line to the message.
+//!
+//! Of each source at most one message is pending; what fires meanwhile is counted in it, so that taking an interrupt
+//! needs no memory and can't fail. A level line is masked until its message is completed; an edge or MSI isn't, and
+//! only a storm masks it. Where hardware may have dropped an edge (masked before the bind, or in a storm), the unmask
+//! posts one message that says "replayed: poll your device".
+
+use crate::Kernel;
+use crate::account::TraceKind;
+use crate::arena::{Entry, Link, Linked, Links, Name};
+use crate::endpoint::Event;
+use crate::machine::{Line, Machine, Time, Trigger};
+use crate::thread::Token;
+use abi::{Error, InterruptFlags};
+
+/// How many interrupts may pile up in one unread message before their source is masked.
+pub const STORM_BUDGET: u32 = 4096;
+
+/// One source of interrupts.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupt {
+    /// Its line.
+    pub line: Line,
+    /// How it signals.
+    pub trigger: Trigger,
+    /// Whether the controller lets it through.
+    pub masked: bool,
+    /// Who claimed it.
+    pub owner: Link,
+    /// Where its messages go; none while it isn't bound.
+    pub endpoint: Name,
+    /// The process that bound it.
+    pub holder: Link,
+    /// The badge of its messages.
+    pub badge: u16,
+    /// The number of its last message that was received and isn't completed; 0 for none.
+    pub outstanding: u32,
+    /// The number of its last message.
+    pub sequence: u32,
+    /// What the pending message says of how it came about.
+    pub flags: InterruptFlags,
+    /// Whether a message is pending.
+    pub pending: bool,
+    /// How many interrupts the pending message stands for; a replayed one may stand for none.
+    pub count: u32,
+    /// When the first of them came.
+    pub first: Time,
+    pub(crate) siblings: Links,
+}
+
+impl Entry for Interrupt {
+    const EMPTY: Self = Self {
+        line: Line(0),
+        trigger: Trigger::Edge,
+        masked: false,
+        owner: Link::NONE,
+        endpoint: Name::NONE,
+        holder: Link::NONE,
+        badge: 0,
+        outstanding: 0,
+        sequence: 0,
+        flags: InterruptFlags::empty(),
+        pending: false,
+        count: 0,
+        first: Time(0),
+        siblings: Links::NONE,
+    };
+}
+
+/// The kind of list that a process's bound sources stand in.
+pub const SOURCES: usize = 0;
+
+impl Linked<SOURCES> for Interrupt {
+    fn links(&mut self) -> &mut Links {
+        &mut self.siblings
+    }
+    fn links_ref(&self) -> &Links {
+        &self.siblings
+    }
+}
+
+/// What the receiver of a pending message is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// How many interrupts it stands for.
+    pub count: u32,
+    /// Its number.
+    pub sequence: u32,
+    /// When the first came.
+    pub first: Time,
+    /// How it came about.
+    pub flags: InterruptFlags,
+    /// The badge of the binding.
+    pub badge: u16,
+}
+
+/// What to do after an interrupt was noted at its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// A message is pending now: post it.
+    Post,
+    /// It was counted in the message that is pending already.
+    Coalesced,
+    /// The same, and there are too many: mask the line.
+    Storm,
+}
+
+impl Interrupt {
+    /// Notes that the line fired.
+    #[inline(always)]
+    pub fn note(&mut self, now: Time) -> Noted {
+        if self.count != 0 {
+            self.count = self.count.saturating_add(1);
+            if self.count < STORM_BUDGET || self.masked {
+                return Noted::Coalesced;
+            }
+            self.flags |= InterruptFlags::STORM;
+            return Noted::Storm;
+        }
+        self.count = 1;
+        self.first = now;
+        self.pend()
+    }
+
+    /// Makes a message that says "poll your device" pending, unless one is pending anyway.
+    pub fn replay(&mut self, now: Time) -> Noted {
+        self.flags |= InterruptFlags::REPLAYED;
+        if self.pending {
+            return Noted::Coalesced;
+        }
+        self.first = now;
+        self.pend()
+    }
+
+    /// Hands out the pending message.
+    #[inline(always)]
+    pub fn take(&mut self) -> Taken {
+        let level = match self.trigger {
+            Trigger::Level => InterruptFlags::LEVEL,
+            Trigger::Edge => InterruptFlags::empty(),
+        };
+        let flags = core::mem::replace(&mut self.flags, InterruptFlags::empty()) | level;
+        let count = core::mem::replace(&mut self.count, 0);
+        self.pending = false;
+        self.outstanding = self.sequence;
+        Taken { count, sequence: self.sequence, first: self.first, flags, badge: self.badge }
+    }
+
+    #[inline(always)]
+    fn pend(&mut self) -> Noted {
+        if self.pending {
+            return Noted::Coalesced;
+        }
+        self.pending = true;
+        // 0 means "none outstanding", so the numbers go from their maximum to 1.
+        self.sequence = if self.sequence == u32::MAX { 1 } else { self.sequence + 1 };
+        Noted::Post
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// A line fired: the way of an interrupt through the core.
+    pub fn interrupt(&mut self, machine: &mut M, line: Line) {
+        self.now = machine.now();
+        self.trace(TraceKind::Interrupt, line.0 as u32);
+        let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
+        let Some(source) = self.interrupts.at_mut(link).filter(|source| !source.endpoint.is_none()) else {
+            return self.unowned(machine, line);
+        };
+        if let Some(counters) = self.account.sources.get_mut(link.index()) {
+            counters.taken = counters.taken.wrapping_add(1);
+            if source.count != 0 {
+                counters.coalesced = counters.coalesced.wrapping_add(1);
+            }
+        }
+        if source.trigger == Trigger::Level {
+            source.masked = true;
+            machine.mask(line);
+        }
+        let noted = source.note(self.now);
+        let endpoint = source.endpoint.link();
+        if noted == Noted::Storm {
+            source.masked = true;
+            machine.mask(line);
+        }
+        machine.end_of_interrupt(line);
+        if noted == Noted::Post {
+            self.post(machine, endpoint, Event::Interrupt(link), self.now);
+        }
+        self.finish(machine);
+    }
+
+    /// The controller took an interrupt of that line back.
+    pub fn spurious(&mut self, line: Option<Line>) {
+        match line {
+            Some(line) => {
+                self.account.spurious_pic = self.account.spurious_pic.wrapping_add(1);
+                let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
+                if self.interrupts.at(link).is_some_and(|source| !source.endpoint.is_none())
+                    && let Some(counters) = self.account.sources.get_mut(link.index())
+                {
+                    counters.taken = counters.taken.wrapping_add(1);
+                    counters.spurious = counters.spurious.wrapping_add(1);
+                }
+            }
+            None => self.account.spurious_apic = self.account.spurious_apic.wrapping_add(1),
+        }
+    }
+
+    /// Non-maskable interrupts that came since the last exit from the kernel.
+    pub fn non_maskable(&mut self, machine: &mut M, count: u32) {
+        self.account.nmis = self.account.nmis.wrapping_add(count);
+        for _ in 0..count.min(STORM_BUDGET) {
+            if self.lines.get(Line::NMI.0 as usize).is_some_and(|link| link.is_some()) {
+                self.interrupt(machine, Line::NMI);
+            }
+        }
+    }
+
+    #[cold]
+    fn unowned(&mut self, machine: &mut M, line: Line) {
+        machine.mask(line);
+        machine.end_of_interrupt(line);
+        self.account.unowned = self.account.unowned.wrapping_add(1);
+    }
+
+    /// Completes a message: a level line, or one that a storm masked, may fire again.
+    #[inline(always)]
+    pub(crate) fn complete(&mut self, machine: &mut M, token: Token) -> Result<(), Error> {
+        let Some(source) = self.interrupts.get_mut(token.source) else { return Err(Error::BadHandle) };
+        if source.outstanding != token.sequence || token.sequence == 0 {
+            return Err(Error::Stale);
+        }
+        source.outstanding = 0;
+        if let Some(counters) = self.account.sources.get_mut(token.source.link().index()) {
+            counters.completed = counters.completed.wrapping_add(1);
+        }
+        if source.masked {
+            source.masked = false;
+            machine.unmask(source.line);
+            if source.trigger == Trigger::Edge {
+                return self.replay(machine, token.source.link());
+            }
+        }
+        Ok(())
+    }
+
+    /// Binds a source, unmasks it and returns how many interrupts it has seen before, and its last number.
+    pub(crate) fn bind(
+        &mut self,
+        machine: &mut M,
+        source: Link,
+        endpoint: Name,
+        binding: Binding,
+    ) -> Result<(u32, u32), Error> {
+        let Some(interrupt) = self.interrupts.at_mut(source) else { return Err(Error::BadHandle) };
+        if !interrupt.endpoint.is_none() {
+            return Err(Error::Busy);
+        }
+        let Some(process) = self.processes.at_mut(binding.holder) else { return Err(Error::Gone) };
+        if process.0.source_count as usize >= crate::sizes::SOURCES_PER_PROCESS {
+            return Err(Error::TableFull);
+        }
+        process.0.source_count += 1;
+        interrupt.endpoint = endpoint;
+        interrupt.holder = binding.holder;
+        interrupt.badge = binding.badge;
+        interrupt.trigger = machine.configure(interrupt.line, binding.trigger);
+        interrupt.masked = false;
+        interrupt.outstanding = 0;
+        let (line, trigger) = (interrupt.line, interrupt.trigger);
+        self.interrupts.push_back::<SOURCES>(&mut process.0.sources, source);
+        machine.unmask(line);
+        if trigger == Trigger::Edge && line != Line::NMI {
+            self.replay(machine, source)?;
+        }
+        let Some(interrupt) = self.interrupts.at(source) else { return Err(Error::BadHandle) };
+        Ok((interrupt.count, interrupt.sequence))
+    }
+
+    /// Masks a source and takes it off its endpoint; a message that nobody read is dropped, and counted as such.
+    pub(crate) fn unbind(&mut self, machine: &mut M, source: Link) {
+        let Some(interrupt) = self.interrupts.at_mut(source) else { return };
+        if interrupt.endpoint.is_none() {
+            return;
+        }
+        machine.mask(interrupt.line);
+        interrupt.masked = true;
+        interrupt.endpoint = Name::NONE;
+        interrupt.outstanding = 0;
+        interrupt.flags = InterruptFlags::empty();
+        interrupt.pending = false;
+        let dropped = core::mem::replace(&mut interrupt.count, 0);
+        let holder = core::mem::replace(&mut interrupt.holder, Link::NONE);
+        if dropped != 0
+            && let Some(counters) = self.account.sources.get_mut(source.index())
+        {
+            counters.dropped = counters.dropped.wrapping_add(1);
+        }
+        if let Some(process) = self.processes.at_mut(holder) {
+            process.0.source_count = process.0.source_count.saturating_sub(1);
+            self.interrupts.unlink::<SOURCES>(&mut process.0.sources, source);
+        }
+        self.withdraw(Event::Interrupt(source));
+    }
+
+    fn replay(&mut self, machine: &mut M, source: Link) -> Result<(), Error> {
+        let now = self.now;
+        let Some(interrupt) = self.interrupts.at_mut(source) else { return Err(Error::BadHandle) };
+        let endpoint = interrupt.endpoint.link();
+        if interrupt.replay(now) == Noted::Post {
+            self.post(machine, endpoint, Event::Interrupt(source), now);
+        }
+        Ok(())
+    }
+}
+
+/// What a bind asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The process that binds.
+    pub holder: Link,
+    /// The badge of the messages.
+    pub badge: u16,
+    /// How the line signals; nothing for "as the firmware says".
+    pub trigger: Option<Trigger>,
+}

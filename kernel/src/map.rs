@@ -1,0 +1,341 @@
+//! Memory objects and where they are mapped.
+//!
+//! A call prepares, maps or unmaps a bounded number of pages and says how many; user mode loops. What an address
+//! space maps is known in both directions: a process lists its stretches, and so does a memory object.
+
+use crate::Kernel;
+use crate::arena::{Entry, Link};
+use crate::call::{CallResult, DONE, Outcome, Refusal, Request, word};
+use crate::machine::{Machine, Mapping, MemoryType, Page};
+use crate::memory::{Frame, FrameRun, Zone};
+use crate::process::{IN_MEMORY, IN_PROCESS, MappedRange, Memory};
+use abi::{Access, Error, ObjectKind, Operation, PAGE_BYTES, PAGES_PER_CALL, Rights, join, split};
+
+impl<M: Machine> Kernel<M> {
+    pub(crate) fn memory_call(&mut self, machine: &mut M, request: Request, operation: Operation) -> CallResult {
+        let [one, two, three, four] = request.message.words;
+        match operation {
+            Operation::MemoryCreate => self.memory_create(request, one),
+            Operation::MemoryDevice => self.memory_device(machine, request, join(one, two), three),
+            Operation::MemoryMap => {
+                let stretch = Stretch { address: one, offset: two, bytes: three };
+                let target = self.process_or_own(request, four)?;
+                self.memory_map(machine, request, stretch, target)
+            }
+            Operation::MemoryUnmap => {
+                let target = self.process_or_own(request, four)?;
+                word(self.unmap(machine, target, one, two)? * PAGE_BYTES)
+            }
+            Operation::MemoryPrepare => {
+                let memory = self.find_memory(&request, Rights::WRITE)?;
+                word(self.prepare(machine, memory) as usize * PAGE_BYTES)
+            }
+            Operation::MemorySeal => {
+                let memory = self.find_memory(&request, Rights::SEAL)?;
+                let memory = self.memories.at_mut(memory).ok_or(Error::BadHandle)?;
+                if memory.device {
+                    return Err(Error::BadArgument.into());
+                }
+                if memory.writable != 0 {
+                    return Err(Error::Sealed.into());
+                }
+                if memory.prepared != memory.count {
+                    return Err(Error::NotPrepared.into());
+                }
+                memory.sealed = true;
+                DONE
+            }
+            _ => {
+                let grant = self.find(&request, Rights::empty())?;
+                if grant.kind != ObjectKind::Memory {
+                    return Err(Error::WrongType.into());
+                }
+                let memory = self.memories.get_mut(grant.object).ok_or(Error::BadHandle)?;
+                let flags = memory.sealed as usize
+                    | (memory.device as usize) << 1
+                    | ((memory.prepared == memory.count) as usize) << 2;
+                let mut address = [0; 2];
+                if grant.rights.contains(Rights::DMA) {
+                    address = split(memory.first.0 as u64 * PAGE_BYTES as u64);
+                    memory.dma = true;
+                }
+                let [low, high] = address;
+                Ok(Outcome::Return([memory.count as usize * PAGE_BYTES, flags, low, high]))
+            }
+        }
+    }
+
+    fn memory_create(&mut self, request: Request, bytes: usize) -> CallResult {
+        let count = u32::try_from(bytes.div_ceil(PAGE_BYTES)).map_err(|_| Error::BadArgument)?;
+        if count == 0 {
+            return Err(Error::BadArgument.into());
+        }
+        let process = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
+        process.0.quota.charge(count, 0).ok_or(Error::NoMemory)?;
+        let Some(first) = self.frames.take(count, Zone::Any) else {
+            self.refund(request.process, count, 0);
+            return Err(Error::NoMemory.into());
+        };
+        let owner = request.process;
+        let result = self.create(request, ObjectKind::Memory, |kernel| {
+            kernel.memories.insert(Memory { first, count, owner, ..Memory::EMPTY })
+        });
+        if result.is_err() {
+            self.frames.give_back(FrameRun { first, count });
+            self.refund(request.process, count, 0);
+        }
+        result
+    }
+
+    fn memory_device(&mut self, machine: &mut M, request: Request, address: u64, bytes: usize) -> CallResult {
+        self.find(&request, Rights::ROOT_MEMORY)?;
+        let first = u32::try_from(address / PAGE_BYTES as u64).map_err(|_| Error::BadArgument)?;
+        let count = u32::try_from(bytes.div_ceil(PAGE_BYTES)).map_err(|_| Error::BadArgument)?;
+        let end = first.checked_add(count).ok_or(Error::BadArgument)?;
+        let aligned = address.is_multiple_of(PAGE_BYTES as u64) && count != 0;
+        if !aligned || !machine.is_device_memory(Frame(first), count as usize) {
+            return Err(Error::BadArgument.into());
+        }
+        let overlaps = |memory: &Memory| memory.device && memory.first.0 < end && first < memory.first.0 + memory.count;
+        if let Some((_, memory)) = self.memories.iter().find(|(_, memory)| overlaps(memory)) {
+            return Err(self.conflict(memory.owner));
+        }
+        let owner = request.process;
+        self.create(request, ObjectKind::Memory, |kernel| {
+            let first = Frame(first);
+            kernel.memories.insert(Memory { first, count, prepared: count, owner, device: true, ..Memory::EMPTY })
+        })
+    }
+
+    /// Zeroes the next frames of a memory object. Returns how many are left.
+    pub(crate) fn prepare(&mut self, machine: &mut M, memory: Link) -> u32 {
+        let Some(memory) = self.memories.at_mut(memory) else { return 0 };
+        for _ in 0..PAGES_PER_CALL {
+            if memory.prepared >= memory.count {
+                break;
+            }
+            machine.zero(Frame(memory.first.0 + memory.prepared));
+            memory.prepared += 1;
+        }
+        memory.count - memory.prepared
+    }
+
+    fn memory_map(&mut self, machine: &mut M, request: Request, stretch: Stretch, target: Link) -> CallResult {
+        let access = Access::from_options(request.message.tag.options()) | Access::READ;
+        let mut needs = Rights::READ;
+        if access.contains(Access::WRITE) {
+            needs |= Rights::WRITE;
+        }
+        if access.contains(Access::EXECUTE) {
+            needs |= Rights::EXECUTE;
+        }
+        let memory = self.find_memory(&request, needs)?;
+        word(self.map(machine, memory, target, stretch, access)? * PAGE_BYTES)
+    }
+
+    /// Maps the first pages of a stretch. Returns how many: at least one, unless it fails.
+    pub(crate) fn map(
+        &mut self,
+        machine: &mut M,
+        link: Link,
+        target: Link,
+        stretch: Stretch,
+        access: Access,
+    ) -> Result<usize, Refusal> {
+        let memory = self.memories.at(link).copied().ok_or(Error::BadHandle)?;
+        let (first, pages) = stretch.check(&memory)?;
+        if memory.dying {
+            return Err(Error::Busy.into());
+        }
+        if memory.prepared != memory.count {
+            return Err(Error::NotPrepared.into());
+        }
+        if access.contains(Access::WRITE) && memory.sealed || access.contains(Access::EXECUTE) && !memory.sealed {
+            return Err(Error::Sealed.into());
+        }
+        if access.contains(Access::WRITE | Access::EXECUTE) {
+            return Err(Error::BadArgument.into());
+        }
+        let offset = (stretch.offset / PAGE_BYTES) as u32;
+        let range = self.range_for(link, target, stretch.address, offset, access)?;
+        let pages = pages.min(PAGES_PER_CALL);
+        let mut mapped = 0;
+        let mut failure = Error::NoMemory;
+        while mapped < pages {
+            let Some(page) = first.offset(mapped) else { break };
+            let mapping = Mapping {
+                page,
+                frame: Frame(memory.first.0 + offset + mapped as u32),
+                access,
+                memory_type: if memory.device { MemoryType::Device } else { MemoryType::Ram },
+            };
+            if let Err(error) = self.map_page(machine, target, mapping) {
+                failure = error;
+                break;
+            }
+            mapped += 1;
+        }
+        if let Some(range) = self.mappings.at_mut(range) {
+            range.pages += mapped as u32;
+        }
+        if mapped == 0 {
+            if self.mappings.at(range).is_some_and(|range| range.pages == 0) {
+                self.remove_range(range);
+            }
+            return Err(failure.into());
+        }
+        Ok(mapped)
+    }
+
+    fn map_page(&mut self, machine: &mut M, target: Link, mapping: Mapping) -> Result<(), Error> {
+        let process = self.processes.at_mut(target).ok_or(Error::Gone)?;
+        let space = process.0.home.space;
+        let (frames, quota) = (&mut self.frames, &mut process.0.quota);
+        let mut tables = |machine: &mut M| {
+            quota.charge(1, 0)?;
+            let Some(frame) = frames.take(1, Zone::Low) else {
+                quota.refund(1, 0);
+                return None;
+            };
+            machine.zero(frame);
+            Some(frame)
+        };
+        machine.map(space, mapping, &mut tables).map_err(|error| match error {
+            crate::machine::MapError::NoFrame => Error::NoMemory,
+            crate::machine::MapError::Occupied => Error::Conflict,
+        })
+    }
+
+    /// The record of a stretch: that of the stretch it continues, or a new one, charged to the process.
+    fn range_for(
+        &mut self,
+        memory: Link,
+        target: Link,
+        address: usize,
+        offset: u32,
+        access: Access,
+    ) -> Result<Link, Refusal> {
+        let process = self.processes.at_mut(target).ok_or(Error::Gone)?;
+        let last = process.0.mappings.head();
+        if let Some(range) = self.mappings.at(last)
+            && range.memory == memory
+            && range.access == access
+            && range.address + range.pages as usize * PAGE_BYTES == address
+            && range.offset + range.pages == offset
+        {
+            return Ok(last);
+        }
+        process.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
+        let range = MappedRange::new(memory, target, address, offset, access);
+        let Some(name) = self.mappings.insert(range) else {
+            process.0.quota.refund(0, 1);
+            return Err(Error::TableFull.into());
+        };
+        self.mappings.push_front::<IN_PROCESS>(&mut process.0.mappings, name.link());
+        if let Some(object) = self.memories.at_mut(memory) {
+            self.mappings.push_front::<IN_MEMORY>(&mut object.mappings, name.link());
+            object.writable += access.contains(Access::WRITE) as u32;
+        }
+        Ok(name.link())
+    }
+
+    fn remove_range(&mut self, link: Link) {
+        let Some(range) = self.mappings.at(link).copied() else { return };
+        if let Some(process) = self.processes.at_mut(range.process) {
+            self.mappings.unlink::<IN_PROCESS>(&mut process.0.mappings, link);
+            process.0.quota.refund(0, 1);
+        }
+        if let Some(memory) = self.memories.at_mut(range.memory) {
+            self.mappings.unlink::<IN_MEMORY>(&mut memory.mappings, link);
+            memory.writable -= range.access.contains(Access::WRITE) as u32;
+        }
+        self.mappings.remove(link);
+    }
+
+    /// Unmaps pages at the end of the stretch that ends where the asked range ends, or all of those within it.
+    /// Returns how many: 0 when nothing of the range is mapped any more.
+    fn unmap(&mut self, machine: &mut M, target: Link, address: usize, bytes: usize) -> Result<usize, Refusal> {
+        let end = address.checked_add(bytes).ok_or(Error::BadArgument)?;
+        let mut link = self.processes.at(target).ok_or(Error::Gone)?.0.mappings.head();
+        while let Some(range) = self.mappings.at(link) {
+            let range_end = range.address + range.pages as usize * PAGE_BYTES;
+            if range.address >= address && range_end <= end {
+                return Ok(self.unmap_slice(machine, link));
+            }
+            if range.address < end && address < range_end {
+                // A mapping ends as it began, as a whole: cutting it up could need a record that isn't there.
+                return Err(Error::BadArgument.into());
+            }
+            link = self.mappings.next::<IN_PROCESS>(link);
+        }
+        Ok(0)
+    }
+
+    /// Unmaps the last pages of a stretch, and forgets it once it is empty. Returns how many pages it unmapped.
+    pub(crate) fn unmap_slice(&mut self, machine: &mut M, link: Link) -> usize {
+        let Some(range) = self.mappings.at_mut(link) else { return 0 };
+        let Some(space) = self.processes.at(range.process).map(|process| process.0.home.space) else { return 0 };
+        let mut done = 0;
+        while done < PAGES_PER_CALL && range.pages > 0 {
+            range.pages -= 1;
+            done += 1;
+            if let Some(page) = Page::new(range.address + range.pages as usize * PAGE_BYTES) {
+                machine.unmap(space, page);
+            }
+        }
+        if range.pages == 0 {
+            self.remove_range(link);
+        }
+        done
+    }
+
+    /// Does a slice of a memory object's end. Returns whether work is left.
+    pub(crate) fn destroy_memory(&mut self, machine: &mut M, link: Link) -> usize {
+        let Some(memory) = self.memories.at_mut(link) else { return 0 };
+        memory.dying = true;
+        let mapping = memory.mappings.head();
+        if mapping.is_some() {
+            self.unmap_slice(machine, mapping);
+            return 1;
+        }
+        let memory = *memory;
+        if !memory.device {
+            self.frames.give_back(FrameRun { first: memory.first, count: memory.count });
+            if !memory.module {
+                self.refund(memory.owner, memory.count, 0);
+            }
+        }
+        self.refund(memory.owner, 0, 1);
+        self.memories.remove(link);
+        0
+    }
+
+    fn find_memory(&self, request: &Request, needs: Rights) -> Result<Link, Refusal> {
+        let grant = self.find(request, needs)?;
+        Ok(self.memories.resolve(grant.object).ok_or(Error::BadHandle)?)
+    }
+}
+
+/// A part of a memory object and where it is to appear.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch {
+    pub address: usize,
+    pub offset: usize,
+    pub bytes: usize,
+}
+
+impl Stretch {
+    /// The first page and the number of pages, if all of it lies in user space and within the object.
+    fn check(&self, memory: &Memory) -> Result<(Page, usize), Error> {
+        let first = Page::new(self.address).ok_or(Error::BadArgument)?;
+        let pages = self.bytes.div_ceil(PAGE_BYTES);
+        if pages == 0 || !self.offset.is_multiple_of(PAGE_BYTES) {
+            return Err(Error::BadArgument);
+        }
+        let end = (self.offset / PAGE_BYTES).checked_add(pages).ok_or(Error::BadArgument)?;
+        if end > memory.count as usize || first.offset(pages - 1).is_none() {
+            return Err(Error::BadArgument);
+        }
+        Ok((first, pages))
+    }
+}

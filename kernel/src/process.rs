@@ -1,0 +1,275 @@
+//! A process: an address space, a handle table, a quota, and who hears of its end.
+
+use crate::arena::{Entry, Link, Linked, Links, List, Name};
+use crate::machine::{Home, Machine, PORT_RANGES, PortRange};
+use crate::memory::Frame;
+use crate::schedule::Priority;
+
+/// How far a process is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Life {
+    /// Alive.
+    #[default]
+    Alive = 0,
+    /// Ended; its supervisor reaps it.
+    Dead = 1,
+}
+
+/// How a process ended, as its supervisor hears it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exit {
+    /// The message's label: 0 exited, 1 killed, 2 fault.
+    pub how: u8,
+    /// Exit code or vector, error code, address, instruction pointer.
+    pub words: [usize; 4],
+}
+
+/// What a process may use and uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Frames that it may use.
+    pub frames: u32,
+    /// Frames that it uses, given-away quota included.
+    pub frames_used: u32,
+    /// Objects that it may use.
+    pub objects: u32,
+    /// Objects that it uses, given-away quota included.
+    pub objects_used: u32,
+}
+
+impl Quota {
+    /// Charges frames and objects, or leaves everything as it was.
+    pub fn charge(&mut self, frames: u32, objects: u32) -> Option<()> {
+        let frames_used = self.frames_used.checked_add(frames).filter(|used| *used <= self.frames)?;
+        let objects_used = self.objects_used.checked_add(objects).filter(|used| *used <= self.objects)?;
+        self.frames_used = frames_used;
+        self.objects_used = objects_used;
+        Some(())
+    }
+
+    /// Takes a charge back.
+    pub fn refund(&mut self, frames: u32, objects: u32) {
+        self.frames_used = self.frames_used.saturating_sub(frames);
+        self.objects_used = self.objects_used.saturating_sub(objects);
+    }
+}
+
+/// A process.
+pub struct Process<S> {
+    /// What the machine needs to run its threads.
+    pub home: Home<S>,
+    /// How far it is.
+    pub life: Life,
+    /// The badge of its exit message, and its name in counters.
+    pub badge: u16,
+    /// Where its exit message goes.
+    pub supervisor: Name,
+    /// The process that its quota came from.
+    pub parent: Name,
+    /// The first entry of its run in the handle table.
+    pub table: u32,
+    /// The run's size less one.
+    pub table_mask: u32,
+    /// The first free entry of the run that was used before, plus one.
+    pub table_free: u32,
+    /// How many entries of the run were ever used.
+    pub table_fresh: u32,
+    /// What it may use and uses.
+    pub quota: Quota,
+    /// The highest priority that it may give to a thread, and that its own threads may have.
+    pub ceiling: Priority,
+    /// Its threads.
+    pub threads: List,
+    /// How many they are.
+    pub thread_count: u8,
+    /// The sources that it has bound.
+    pub sources: List,
+    /// How many they are.
+    pub source_count: u8,
+    /// What is mapped in it.
+    pub mappings: List,
+    /// The root of its address space.
+    pub root: Frame,
+    /// How it ended.
+    pub exit: Exit,
+    /// Where `reap` goes on.
+    pub reap: Reap,
+    /// System calls that its threads made.
+    pub calls: u64,
+    /// Processor time of its threads, in cycles.
+    pub cycles: u64,
+}
+
+/// How far an ended process is torn down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reap {
+    /// Which table is being gone through.
+    pub stage: u8,
+    /// Where in it.
+    pub position: u32,
+}
+
+impl<S: Copy> Process<S> {
+    /// A process without anything.
+    pub const fn empty(space: S) -> Self {
+        Self {
+            home: Home {
+                space,
+                ports: [PortRange { first: 0, count: 0 }; PORT_RANGES],
+                process: 0,
+                port_ranges: 0,
+                ports_version: 0,
+            },
+            life: Life::Alive,
+            badge: 0,
+            supervisor: Name::NONE,
+            parent: Name::NONE,
+            table: 0,
+            table_mask: 0,
+            table_free: 0,
+            table_fresh: 0,
+            quota: Quota { frames: 0, frames_used: 0, objects: 0, objects_used: 0 },
+            ceiling: Priority::IDLE,
+            threads: List::EMPTY,
+            thread_count: 0,
+            sources: List::EMPTY,
+            source_count: 0,
+            mappings: List::EMPTY,
+            root: Frame(0),
+            exit: Exit { how: 0, words: [0; 4] },
+            reap: Reap { stage: 0, position: 0 },
+            calls: 0,
+            cycles: 0,
+        }
+    }
+}
+
+/// A process as a table's entry; generic over the machine, whose empty space a free slot holds.
+pub struct ProcessEntry<M: Machine>(pub Process<M::Space>);
+
+impl<M: Machine> Entry for ProcessEntry<M> {
+    const EMPTY: Self = Self(Process::empty(M::EMPTY_SPACE));
+}
+
+/// A range of I/O ports that somebody has claimed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ports {
+    /// The range.
+    pub range: PortRange,
+    /// Who claimed it.
+    pub owner: Link,
+}
+
+impl Entry for Ports {
+    const EMPTY: Self = Self { range: PortRange { first: 0, count: 0 }, owner: Link::NONE };
+}
+
+/// The right to answer one call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reply {
+    /// The caller, as long as its state agrees.
+    pub caller: Link,
+    /// Whose Reply it is.
+    pub owner: Link,
+}
+
+impl Entry for Reply {
+    const EMPTY: Self = Self { caller: Link::NONE, owner: Link::NONE };
+}
+
+/// A run of frames that can be mapped.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    /// The first frame.
+    pub first: Frame,
+    /// How many.
+    pub count: u32,
+    /// How many of them are zeroed.
+    pub prepared: u32,
+    /// Whose quota it is charged to.
+    pub owner: Link,
+    /// Where it is mapped.
+    pub mappings: List,
+    /// How many of those mappings can be written through.
+    pub writable: u32,
+    /// RAM that nobody can write any more.
+    pub sealed: bool,
+    /// A device's registers.
+    pub device: bool,
+    /// RAM that the boot loader filled: it isn't zeroed, and its frames aren't the pool's before it is destroyed.
+    pub module: bool,
+    /// Being destroyed: nothing new is mapped.
+    pub dying: bool,
+    /// Its physical address was read.
+    pub dma: bool,
+}
+
+impl Entry for Memory {
+    const EMPTY: Self = Self {
+        first: Frame(0),
+        count: 0,
+        prepared: 0,
+        owner: Link::NONE,
+        mappings: List::EMPTY,
+        writable: 0,
+        sealed: false,
+        device: false,
+        module: false,
+        dying: false,
+        dma: false,
+    };
+}
+
+/// One contiguous stretch of a memory object in one process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MappedRange {
+    /// What is mapped.
+    pub memory: Link,
+    /// In which process.
+    pub process: Link,
+    /// The first address.
+    pub address: usize,
+    /// The first frame's number within the object.
+    pub offset: u32,
+    /// How many pages.
+    pub pages: u32,
+    /// What it allows.
+    pub access: abi::Access,
+    in_process: Links,
+    in_memory: Links,
+}
+
+impl MappedRange {
+    /// A stretch that is in no list yet.
+    pub const fn new(memory: Link, process: Link, address: usize, offset: u32, access: abi::Access) -> Self {
+        Self { memory, process, address, offset, pages: 0, access, in_process: Links::NONE, in_memory: Links::NONE }
+    }
+}
+
+impl Entry for MappedRange {
+    const EMPTY: Self = Self::new(Link::NONE, Link::NONE, 0, 0, abi::Access::empty());
+}
+
+/// The kind of list that a process's mappings stand in.
+pub const IN_PROCESS: usize = 0;
+/// The kind of list that a memory object's mappings stand in.
+pub const IN_MEMORY: usize = 1;
+
+impl Linked<IN_PROCESS> for MappedRange {
+    fn links(&mut self) -> &mut Links {
+        &mut self.in_process
+    }
+    fn links_ref(&self) -> &Links {
+        &self.in_process
+    }
+}
+
+impl Linked<IN_MEMORY> for MappedRange {
+    fn links(&mut self) -> &mut Links {
+        &mut self.in_memory
+    }
+    fn links_ref(&self) -> &Links {
+        &self.in_memory
+    }
+}

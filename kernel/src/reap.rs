@@ -1,0 +1,270 @@
+//! Reaping: what an ended process held is torn down in slices, in its supervisor's calls and at its priority.
+//!
+//! A slice does a bounded amount of work wherever it stands: it unmaps a few pages, removes an object, or looks at a
+//! few slots of a table for objects that the process owns. Tables are walked instead of kept as lists an owner,
+//! because a list costs every object's birth and death what only the end of a process needs.
+
+use crate::Kernel;
+use crate::arena::Link;
+use crate::call::{CallResult, Outcome, Request};
+use crate::handle::Grant;
+use crate::machine::Machine;
+use crate::memory::FrameRun;
+use crate::process::{Life, Reap};
+use abi::{Error, ObjectKind, Rights};
+
+/// Slots of a table that one slice looks at.
+const SLOTS_PER_SLICE: usize = 64;
+
+/// The order of the work. What refers to others goes before what it refers to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Stage {
+    Children,
+    Mappings,
+    Threads,
+    Timers,
+    Interrupts,
+    Replies,
+    Ports,
+    Endpoints,
+    Memories,
+    Handles,
+    Tables,
+}
+
+const STAGES: [Stage; 11] = [
+    Stage::Children,
+    Stage::Mappings,
+    Stage::Threads,
+    Stage::Timers,
+    Stage::Interrupts,
+    Stage::Replies,
+    Stage::Ports,
+    Stage::Endpoints,
+    Stage::Memories,
+    Stage::Handles,
+    Stage::Tables,
+];
+
+/// What a slice found out.
+enum Slice {
+    /// The stage goes on from here.
+    More(u32),
+    /// The stage is done.
+    Done,
+    /// Frames that the process could have given to a device are now this handle of the supervisor's.
+    Quarantined(u32),
+    /// It can't go on before the supervisor has room for a handle.
+    Stuck(Error),
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Does a slice of an ended process's tear-down. Word 0 is 0 when nothing is left; word 1 is a handle to frames
+    /// in quarantine, if this slice came upon some.
+    pub(crate) fn reap(&mut self, machine: &mut M, process: Link, request: Request) -> CallResult {
+        let target = self.deepest(process);
+        let Some(ended) = self.processes.at(target) else { return Err(Error::BadHandle.into()) };
+        if ended.0.life != Life::Dead {
+            return Err(Error::Busy.into());
+        }
+        let Reap { stage, position } = ended.0.reap;
+        let Some(kind) = STAGES.get(stage as usize) else {
+            self.bury(target);
+            return Ok(Outcome::Return([(target != process) as usize, 0, 0, 0]));
+        };
+        let next = match self.slice(machine, target, *kind, position, request.process) {
+            Slice::More(position) => Reap { stage, position },
+            Slice::Done => Reap { stage: stage + 1, position: 0 },
+            Slice::Quarantined(handle) => return Ok(Outcome::Return([1, handle as usize, 0, 0])),
+            Slice::Stuck(error) => return Err(error.into()),
+        };
+        if let Some(ended) = self.processes.at_mut(target) {
+            ended.0.reap = next;
+        }
+        Ok(Outcome::Return([1, 0, 0, 0]))
+    }
+
+    /// The first descendant that has to go before the process itself can.
+    fn deepest(&self, process: Link) -> Link {
+        match self.processes.at(process) {
+            Some(ended) if ended.0.reap.stage == 0 && ended.0.reap.position != 0 => {
+                let child = Link::from_word(ended.0.reap.position);
+                if self.processes.is_live(child) { self.deepest(child) } else { process }
+            }
+            _ => process,
+        }
+    }
+
+    fn slice(&mut self, machine: &mut M, target: Link, stage: Stage, position: u32, supervisor: Link) -> Slice {
+        match stage {
+            Stage::Children => {
+                let parent = self.processes.name(target);
+                let child = self.processes.iter().find(|(_, process)| process.0.parent == parent).map(|(link, _)| link);
+                match child {
+                    Some(child) => {
+                        self.end_process(machine, child, crate::process::Exit { how: 1, words: [0; 4] });
+                        Slice::More(child.word())
+                    }
+                    None => Slice::Done,
+                }
+            }
+            Stage::Mappings => match self.processes.at(target).map(|process| process.0.mappings.head()) {
+                Some(mapping) if mapping.is_some() => {
+                    self.unmap_slice(machine, mapping);
+                    Slice::More(0)
+                }
+                _ => Slice::Done,
+            },
+            Stage::Threads => match self.processes.at(target).map(|process| process.0.threads.head()) {
+                Some(thread) if thread.is_some() => {
+                    self.remove_thread(machine, thread);
+                    Slice::More(0)
+                }
+                _ => Slice::Done,
+            },
+            Stage::Timers => {
+                let owned = |kernel: &Self, link| {
+                    kernel.timers.is_live(link) && kernel.timers.at(link).is_some_and(|timer| timer.owner == target)
+                };
+                self.walk(position, self.timers.extent(), owned, |kernel, link| {
+                    kernel.remove_timer(link);
+                    kernel.refund(target, 0, 1);
+                    0
+                })
+            }
+            Stage::Interrupts => {
+                let owned = |kernel: &Self, link| {
+                    kernel.interrupts.is_live(link)
+                        && kernel.interrupts.at(link).is_some_and(|source| source.owner == target)
+                };
+                self.walk(position, self.interrupts.extent(), owned, |kernel, link| {
+                    kernel.destroy_interrupt(machine, link);
+                    0
+                })
+            }
+            Stage::Replies => {
+                let owned = |kernel: &Self, link| {
+                    kernel.replies.is_live(link) && kernel.replies.at(link).is_some_and(|reply| reply.owner == target)
+                };
+                self.walk(position, self.replies.extent(), owned, |kernel, link| {
+                    kernel.drop_reply(machine, kernel.replies.name(link));
+                    0
+                })
+            }
+            Stage::Ports => {
+                let owned = |kernel: &Self, link| {
+                    kernel.ports.is_live(link) && kernel.ports.at(link).is_some_and(|ports| ports.owner == target)
+                };
+                self.walk(position, self.ports.extent(), owned, |kernel, link| {
+                    kernel.destroy_ports(link);
+                    0
+                })
+            }
+            Stage::Endpoints => {
+                let owned = |kernel: &Self, link| {
+                    kernel.endpoints.is_live(link)
+                        && kernel.endpoints.at(link).is_some_and(|endpoint| endpoint.owner == target)
+                };
+                self.walk(position, self.endpoints.extent(), owned, |kernel, link| {
+                    kernel.destroy_endpoint_slice(machine, link)
+                })
+            }
+            Stage::Memories => self.reap_memory(machine, target, position, supervisor),
+            Stage::Handles => {
+                let Some(process) = self.processes.at(target) else { return Slice::Done };
+                let end = position.saturating_add(SLOTS_PER_SLICE as u32).min(process.0.table_mask + 1);
+                for position in position..end {
+                    self.handles.clear(&process.0, position);
+                }
+                if end > process.0.table_mask { Slice::Done } else { Slice::More(end) }
+            }
+            Stage::Tables => {
+                let Some(process) = self.processes.at_mut(target) else { return Slice::Done };
+                let (space, frames, quota) = (process.0.home.space, &mut self.frames, &mut process.0.quota);
+                let mut give_back = |frame| {
+                    frames.give_back(FrameRun { first: frame, count: 1 });
+                    quota.refund(1, 0);
+                };
+                // Addresses are page-aligned, so that a page number fits the position on both widths up to 2^44.
+                match machine.release_tables(space, position as usize * abi::PAGE_BYTES, &mut give_back) {
+                    Some(next) => Slice::More((next / abi::PAGE_BYTES).min(u32::MAX as usize) as u32),
+                    None => Slice::Done,
+                }
+            }
+        }
+    }
+
+    /// Looks at a few slots, and ends the first object there that the process owns. `end` returns 0 once it is gone.
+    fn walk(
+        &mut self,
+        position: u32,
+        extent: usize,
+        owned: impl Fn(&Self, Link) -> bool,
+        mut end: impl FnMut(&mut Self, Link) -> usize,
+    ) -> Slice {
+        let stop = (position as usize + SLOTS_PER_SLICE).min(extent);
+        for index in position as usize..stop {
+            let link = Link::new(index);
+            if owned(self, link) {
+                let left = end(self, link);
+                return Slice::More(if left == 0 { index as u32 + 1 } else { index as u32 });
+            }
+        }
+        if stop >= extent { Slice::Done } else { Slice::More(stop as u32) }
+    }
+
+    fn reap_memory(&mut self, machine: &mut M, target: Link, position: u32, supervisor: Link) -> Slice {
+        let stop = (position as usize + SLOTS_PER_SLICE).min(self.memories.extent());
+        for index in position as usize..stop {
+            let link = Link::new(index);
+            let Some(memory) = self.memories.at(link).copied() else { break };
+            if !self.memories.is_live(link) || memory.owner != target {
+                continue;
+            }
+            if memory.dma && !memory.device {
+                return self.quarantine(link, target, supervisor);
+            }
+            let left = self.destroy_memory(machine, link);
+            return Slice::More(if left == 0 { index as u32 + 1 } else { index as u32 });
+        }
+        if stop >= self.memories.extent() { Slice::Done } else { Slice::More(stop as u32) }
+    }
+
+    /// A device may still write to these frames: they go to the supervisor, who destroys the object once it is quiet.
+    fn quarantine(&mut self, link: Link, target: Link, supervisor: Link) -> Slice {
+        let object = self.memories.name(link);
+        let rights = Rights::DESTROY | Rights::DMA;
+        let Some(owner) = self.processes.at_mut(supervisor) else { return Slice::Stuck(Error::Gone) };
+        let count = self.memories.at(link).map_or(0, |memory| memory.count);
+        if !self.handles.has_room(&owner.0) {
+            return Slice::Stuck(Error::NoHandleSlot);
+        }
+        let Ok(handle) =
+            self.handles.install(&mut owner.0, Grant { object, kind: ObjectKind::Memory, rights, badge: 0 })
+        else {
+            return Slice::Stuck(Error::NoHandleSlot);
+        };
+        // The frames were the supervisor's before it gave them away as quota, so that taking them back always fits.
+        owner.0.quota.frames_used = owner.0.quota.frames_used.saturating_add(count);
+        owner.0.quota.objects_used = owner.0.quota.objects_used.saturating_add(1);
+        if let Some(memory) = self.memories.at_mut(link) {
+            memory.owner = supervisor;
+        }
+        self.refund(target, count, 1);
+        Slice::Quarantined(handle)
+    }
+
+    /// The last of a process: its name is stale from now on, and its quota is its parent's again.
+    fn bury(&mut self, link: Link) {
+        self.withdraw_exit(link);
+        let Some(process) = self.processes.at(link) else { return };
+        let (table, mask) = (process.0.table, process.0.table_mask);
+        let (parent, quota) = (process.0.parent, process.0.quota);
+        self.handles.give_back_run(table, mask);
+        if let Some(parent) = self.processes.get_mut(parent) {
+            parent.0.quota.refund(quota.frames, quota.objects.saturating_add(1));
+        }
+        self.processes.remove(link);
+    }
+}

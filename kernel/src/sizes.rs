@@ -1,0 +1,65 @@
+//! How many objects of each kind this build of the kernel can hold.
+//!
+//! Tables never move and never grow, so that links into them stay valid and no operation needs a heap. Host tests use
+//! small tables, so that a random walk reaches the case "table full" too.
+
+#[cfg(not(any(test, feature = "small-tables")))]
+mod values {
+    /// Threads.
+    pub const THREADS: usize = 2112;
+    /// Processes.
+    pub const PROCESSES: usize = 1056;
+    /// Endpoints.
+    pub const ENDPOINTS: usize = 2112;
+    /// Claimed interrupt lines.
+    pub const INTERRUPTS: usize = 256;
+    /// Timers.
+    pub const TIMERS: usize = 1024;
+    /// Memory objects.
+    pub const MEMORIES: usize = 4096;
+    /// Mapped stretches of memory objects.
+    pub const MAPPINGS: usize = 8192;
+    /// Claimed ranges of I/O ports.
+    pub const PORTS: usize = 512;
+    /// Reply objects.
+    pub const REPLIES: usize = 1024;
+    /// Handles of all processes.
+    pub const HANDLES: usize = 65536;
+}
+
+#[cfg(any(test, feature = "small-tables"))]
+mod values {
+    /// Threads.
+    pub const THREADS: usize = 12;
+    /// Processes.
+    pub const PROCESSES: usize = 6;
+    /// Endpoints.
+    pub const ENDPOINTS: usize = 8;
+    /// Claimed interrupt lines.
+    pub const INTERRUPTS: usize = 8;
+    /// Timers.
+    pub const TIMERS: usize = 6;
+    /// Memory objects.
+    pub const MEMORIES: usize = 16;
+    /// Mapped stretches of memory objects.
+    pub const MAPPINGS: usize = 16;
+    /// Claimed ranges of I/O ports.
+    pub const PORTS: usize = 6;
+    /// Reply objects.
+    pub const REPLIES: usize = 6;
+    /// Handles of all processes.
+    pub const HANDLES: usize = 512;
+}
+
+pub use values::*;
+
+/// Handles of one process: a power of two.
+pub const TABLE_HANDLES: usize = 64;
+/// The handle table of a process that asks for a large one (`init` does).
+pub const LARGE_TABLE_HANDLES: usize = 1024;
+/// The lines that can be bound; the last stands for the NMI.
+pub const LINES: usize = 256;
+/// Threads of one process at most, so that ending one is bounded work.
+pub const THREADS_PER_PROCESS: usize = 16;
+/// Sources bound by one process at most, for the same reason.
+pub const SOURCES_PER_PROCESS: usize = 16;

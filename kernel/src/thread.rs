@@ -1,0 +1,208 @@
+//! A thread: saved registers, a priority, and what it waits for.
+
+use crate::arena::{Entry, Link, Linked, Links, Name};
+use crate::machine::Context;
+use crate::memory::Frame;
+use crate::schedule::{Priority, QUEUE, Schedulable};
+
+/// What a thread does or waits for, in one word: a kind and the link of what it waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct State(u32);
+
+const KIND_SHIFT: u32 = 24;
+
+/// The kinds of [`State`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum StateKind {
+    /// Never started, or ended.
+    Stopped = 0,
+    /// In the queue of its priority.
+    Ready = 1,
+    /// On the processor.
+    Running = 2,
+    /// In the chain of preempted threads.
+    Preempted = 3,
+    /// In an endpoint's queue of receivers.
+    Receiving = 4,
+    /// In an endpoint's queue of senders, with a call or a fault.
+    Sending = 5,
+    /// A thread has taken its call and owes the reply.
+    Awaiting = 6,
+    /// A Reply object stands for its call.
+    AwaitingReply = 7,
+}
+
+impl State {
+    /// Never started, or ended.
+    pub const STOPPED: Self = Self(0);
+    /// In the queue of its priority.
+    pub const READY: Self = Self((StateKind::Ready as u32) << KIND_SHIFT);
+    /// On the processor.
+    pub const RUNNING: Self = Self((StateKind::Running as u32) << KIND_SHIFT);
+    /// In the chain of preempted threads.
+    pub const PREEMPTED: Self = Self((StateKind::Preempted as u32) << KIND_SHIFT);
+
+    /// In that endpoint's queue of receivers.
+    pub const fn receiving(endpoint: Link) -> Self {
+        Self((StateKind::Receiving as u32) << KIND_SHIFT | endpoint.word())
+    }
+
+    /// In that endpoint's queue of senders.
+    pub const fn sending(endpoint: Link) -> Self {
+        Self((StateKind::Sending as u32) << KIND_SHIFT | endpoint.word())
+    }
+
+    /// That thread owes it a reply.
+    pub const fn awaiting(server: Link) -> Self {
+        Self((StateKind::Awaiting as u32) << KIND_SHIFT | server.word())
+    }
+
+    /// That Reply object stands for its call.
+    pub const fn awaiting_reply(reply: Link) -> Self {
+        Self((StateKind::AwaitingReply as u32) << KIND_SHIFT | reply.word())
+    }
+
+    /// What kind of state it is.
+    pub const fn kind(self) -> StateKind {
+        match self.0 >> KIND_SHIFT {
+            1 => StateKind::Ready,
+            2 => StateKind::Running,
+            3 => StateKind::Preempted,
+            4 => StateKind::Receiving,
+            5 => StateKind::Sending,
+            6 => StateKind::Awaiting,
+            7 => StateKind::AwaitingReply,
+            _ => StateKind::Stopped,
+        }
+    }
+
+    /// What it waits for.
+    pub const fn target(self) -> Link {
+        Link::from_word(self.0 & ((1 << KIND_SHIFT) - 1))
+    }
+}
+
+/// An exception that a thread raised in user mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fault {
+    /// The vector.
+    pub vector: u8,
+    /// The error code, or 0 for vectors without one.
+    pub error: usize,
+    /// The address, for page faults; DR6 for debug exceptions.
+    pub address: usize,
+    /// Where it happened.
+    pub instruction: usize,
+}
+
+/// What a thread that waits in [`StateKind::Sending`] or is being answered has sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sent {
+    /// A call: the message is in its registers.
+    #[default]
+    Call,
+    /// A fault: its registers are its own and stay untouched.
+    Fault(Fault),
+}
+
+/// A token for the interrupt message that a thread has taken and not yet completed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// The source; none if the thread owes nothing.
+    pub source: Name,
+    /// The message's number.
+    pub sequence: u32,
+}
+
+impl Token {
+    /// Nothing to complete.
+    pub const NONE: Self = Self { source: Name::NONE, sequence: 0 };
+}
+
+/// A thread. Its registers come first, so that the address of the slot is the address that the CPU's stack pointer for
+/// traps is derived from.
+#[repr(C)]
+pub struct Thread<C> {
+    /// The saved registers.
+    pub context: C,
+    /// What it does or waits for.
+    pub state: State,
+    /// The thread that it owes a reply, as long as that one's state agrees.
+    pub reply_to: Link,
+    /// The interrupt message that it completes by receiving again.
+    pub completes: Token,
+    /// The endpoint that it received on last.
+    pub serves: Link,
+    /// Its process.
+    pub process: Link,
+    /// Its priority.
+    pub priority: Priority,
+    /// What it sent, while it waits for a reply.
+    pub sent: Sent,
+    /// The badge that its queued message carries.
+    pub badge: u16,
+    /// The handle that goes along with its queued message; 0 for none.
+    pub carries: u32,
+    /// The deadline of its next call, in cycles; 0 for none.
+    pub call_deadline: u64,
+    /// Where its faults go; none ends the process.
+    pub fault_endpoint: Name,
+    /// The badge of its fault messages.
+    pub fault_badge: u16,
+    /// Its floating-point state's frame; 0 before first use.
+    pub floating_point: Frame,
+    /// Its neighbours in the queue it waits in.
+    pub queue: Links,
+    /// Its neighbours among its process's threads.
+    pub siblings: Links,
+}
+
+impl<C: Context> Entry for Thread<C> {
+    const EMPTY: Self = Self {
+        context: C::EMPTY,
+        state: State::STOPPED,
+        reply_to: Link::NONE,
+        completes: Token::NONE,
+        serves: Link::NONE,
+        process: Link::NONE,
+        priority: Priority::IDLE,
+        sent: Sent::Call,
+        badge: 0,
+        carries: 0,
+        call_deadline: 0,
+        fault_endpoint: Name::NONE,
+        fault_badge: 0,
+        floating_point: Frame(0),
+        queue: Links::NONE,
+        siblings: Links::NONE,
+    };
+}
+
+/// The kind of list that a process's threads stand in.
+pub const SIBLINGS: usize = 1;
+
+impl<C> Linked<QUEUE> for Thread<C> {
+    fn links(&mut self) -> &mut Links {
+        &mut self.queue
+    }
+    fn links_ref(&self) -> &Links {
+        &self.queue
+    }
+}
+
+impl<C> Linked<SIBLINGS> for Thread<C> {
+    fn links(&mut self) -> &mut Links {
+        &mut self.siblings
+    }
+    fn links_ref(&self) -> &Links {
+        &self.siblings
+    }
+}
+
+impl<C> Schedulable for Thread<C> {
+    fn priority(&self) -> Priority {
+        self.priority
+    }
+}

@@ -1,0 +1,79 @@
+//! Timers: deadlines that post to an endpoint, once or periodically.
+
+use crate::Kernel;
+use crate::arena::{Entry, Link, Name};
+use crate::deadline::Owner;
+use crate::endpoint::Event;
+use crate::machine::{Machine, Time};
+use abi::Error;
+
+/// How many deadlines one trap serves at the most; the rest is served by the next, which the timer raises at once.
+const EXPIRIES_PER_TRAP: usize = 4;
+
+/// A deadline bound to an endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Timer {
+    /// Where its messages go.
+    pub endpoint: Name,
+    /// The badge of its messages.
+    pub badge: u16,
+    /// Cycles from one expiry to the next; 0 for a timer that fires once.
+    pub period: u64,
+    /// Expiries since the last message was received.
+    pub expiries: u32,
+    /// Whose quota it is charged to.
+    pub owner: Link,
+}
+
+impl Entry for Timer {
+    const EMPTY: Self = Self { endpoint: Name::NONE, badge: 0, period: 0, expiries: 0, owner: Link::NONE };
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Serves the deadlines that have passed, a bounded number of them.
+    pub(crate) fn expire(&mut self, machine: &mut M) {
+        for _ in 0..EXPIRIES_PER_TRAP {
+            let Some((time, owner)) = self.deadlines.first() else { return };
+            if time > self.now {
+                return;
+            }
+            self.deadlines.clear(owner);
+            self.account.expiries = self.account.expiries.wrapping_add(1);
+            match owner {
+                Owner::Thread(thread) => self.fail(machine, thread, Error::TimedOut),
+                Owner::Timer(timer) => self.expire_timer(machine, timer, time),
+            }
+        }
+    }
+
+    fn expire_timer(&mut self, machine: &mut M, link: Link, time: Time) {
+        let now = self.now;
+        let Some(timer) = self.timers.at_mut(link) else { return };
+        timer.expiries = timer.expiries.saturating_add(1);
+        let (name, period) = (timer.endpoint, timer.period);
+        if period != 0 {
+            // A period that was missed is counted once: the timer goes on from now instead of catching up in a storm.
+            let next = time.0.saturating_add(period);
+            let next = if next > now.0 { next } else { now.0.saturating_add(period) };
+            self.deadlines.set(Owner::Timer(link), Time(next));
+        }
+        if let Some(endpoint) = self.endpoints.resolve(name) {
+            self.post(machine, endpoint, Event::Timer(link), now);
+        }
+    }
+
+    /// Sets a timer to a deadline, then to further ones every period.
+    pub(crate) fn set_timer(&mut self, link: Link, deadline: Time, period: u64) {
+        if let Some(timer) = self.timers.at_mut(link) {
+            timer.period = period;
+            self.deadlines.set(Owner::Timer(link), deadline);
+        }
+    }
+
+    /// Takes a timer out of everything that refers to it.
+    pub(crate) fn remove_timer(&mut self, link: Link) {
+        self.deadlines.clear(Owner::Timer(link));
+        self.withdraw(Event::Timer(link));
+        self.timers.remove(link);
+    }
+}
