@@ -1,9 +1,13 @@
-//! (being built)
+//! First process: starts the others, grants them what the manifest says, and starts them again when they die.
 #![cfg_attr(target_os = "none", no_std, no_main)]
-#[cfg(target_os = "none")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {}
+
+use bellwire::{Result, Startup};
+
+bellwire::main!(run);
+
+fn run(startup: Startup) -> Result<()> {
+    for entry in startup.entries() {
+        bellwire::println!("{} {:?} {:#x} {:#x?}", entry.name(), entry.kind, entry.value, entry.extra);
+    }
+    Ok(())
 }
-#[cfg(not(target_os = "none"))]
-fn main() {}

@@ -1,4 +1,93 @@
-//! (being built)
-#![no_std]
+//! What a Bellwire program imports: a driver's interrupts, its clients' calls and its timers as one stream of events.
+//!
+//! A driver is a loop around [`Server::next`]. Each turn answers the call that came last, completes the interrupt
+//! that came last and waits for the next event, all in one system call. This is a driver for the receiving half of a
+//! serial port, whole:
+//!
+//! ```no_run
+//! use bellwire::{Event, Result, Server, Startup, protocol::StreamRequest};
+//!
+//! bellwire::main!(run);
+//!
+//! fn run(startup: Startup) -> Result<()> {
+//!     let mut server = Server::new(startup.serves("serial")?);
+//!     let uart = startup.ports(0x3F8)?;
+//!     let (data, enable) = (uart.port::<u8>(0), uart.port::<u8>(1));
+//!     let line = startup.line(4)?;
+//!     server.bind(&line, 0)?;
+//!     enable.write(1);
+//!     let mut received = 0;
+//!     loop {
+//!         match server.next()? {
+//!             Event::Interrupt(_) => {
+//!                 data.read();
+//!                 received += 1;
+//!             }
+//!             Event::Call(call) => match call.request() {
+//!                 Some(StreamRequest::Poll) => call.answer([received, 0, 0, 0]),
+//!                 _ => call.refuse(),
+//!             },
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! # fn _unused() { main() }
+//! ```
+//!
+//! What a program may touch stands in `system.toml`; [`Startup`] is where it finds it. Handles are owned: they are
+//! closed when they are dropped. Every failure is an [`Error`], and nothing waits unless its name says so:
+//! [`Server::next`] waits for good, [`Server::next_before`] until a deadline, [`Server::poll`] not at all.
+//!
+//! All `unsafe` of a driver is in here: the call stubs ([`raw`]), port access ([`Port`]) and mapped memory
+//! ([`Mapping`]). What a program reaches through them is bounded by its grants, which the kernel enforces.
+//!
+//! On a host (where there is no Bellwire kernel) everything compiles and every call fails with
+//! [`Error::UnknownCall`], so that a driver's own logic can be tested there.
+#![cfg_attr(not(test), no_std)]
 
+extern crate alloc;
+
+mod endpoint;
+pub mod entry;
+mod event;
+mod handle;
+mod heap;
+mod info;
+mod interrupt;
+pub mod layout;
+pub mod log;
+mod mapping;
+mod memory;
+mod ports;
+mod process;
 pub mod protocol;
+pub mod raw;
+mod root;
+mod server;
+mod startup;
+mod thread;
+pub mod time;
+mod timer;
+
+pub use abi::{
+    Access, Error, InterruptFlags, InterruptMessage, Kind, Message, Options, Register, Rights, StartupEntry,
+    StartupKind, Tag, join, split,
+};
+pub use endpoint::{Answer, Endpoint, Reply};
+pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};
+pub use handle::{Handle, OwnedHandle};
+pub use info::{KernelCounters, MemoryUse, ProcessUse, Source};
+pub use interrupt::{Interrupt, Pending, Trigger};
+pub use mapping::{Mapping, Plain};
+pub use memory::Memory;
+pub use ports::{Port, PortRange, PortValue, Ports};
+pub use process::Process;
+pub use root::Root;
+pub use server::Server;
+pub use startup::{Screen, Startup};
+pub use thread::Thread;
+pub use time::Instant;
+pub use timer::Timer;
+
+/// What a call returns: a value, or why there is none.
+pub type Result<T> = core::result::Result<T, Error>;

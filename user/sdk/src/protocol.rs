@@ -10,12 +10,14 @@
 mod clock;
 mod mouse;
 mod power;
+mod programs;
 mod stream;
 mod timer;
 
 pub use clock::{ClockRequest, DateTime, Ticks};
 pub use mouse::{Buttons, MouseRequest, MouseState};
 pub use power::PowerRequest;
+pub use programs::{ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
 pub use stream::{CHUNK_BYTES, Chunk, StreamRequest};
 pub use timer::TimerRequest;
 

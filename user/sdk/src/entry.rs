@@ -1,0 +1,156 @@
+//! A program's first and last instructions.
+
+use crate::{Startup, log, raw, time};
+
+/// Names the function with which a program starts. It takes the [`Startup`] and returns nothing or a
+/// [`crate::Result`]; when it returns, the program ends.
+///
+/// ```
+/// fn run(startup: bellwire::Startup) -> bellwire::Result<()> {
+///     for word in startup.arguments() {
+///         bellwire::println!("{word}");
+///     }
+///     Ok(())
+/// }
+///
+/// bellwire::main!(run);
+/// ```
+///
+/// A program is built without the standard library on Bellwire, and like any other on the host, for its tests:
+/// `#![cfg_attr(target_os = "none", no_std, no_main)]`.
+#[cfg(target_os = "none")]
+#[macro_export]
+macro_rules! main {
+    ($run:path) => {
+        /// The first instructions: the startup block's address and length arrive in the message registers.
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        extern "C" fn _start() -> ! {
+            extern "C" fn begin(address: usize, length: usize) -> ! {
+                $crate::entry::begin(::core::env!("CARGO_PKG_NAME"), address, length, $run)
+            }
+            $crate::naked_start!(begin)
+        }
+    };
+}
+
+/// Names the function with which a program starts; on the host it isn't run.
+#[cfg(not(target_os = "none"))]
+#[macro_export]
+macro_rules! main {
+    ($run:path) => {
+        fn main() {
+            $crate::entry::on_host($run);
+        }
+    };
+}
+
+/// The stack is aligned as the calling convention wants it before any Rust runs, whatever it was.
+#[cfg(target_arch = "x86_64")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! naked_start {
+    ($begin:ident) => {
+        ::core::arch::naked_asm!(
+            "xor ebp, ebp",
+            "and rsp, -16",
+            "mov rdi, rsi",
+            "mov rsi, rdx",
+            "call {begin}",
+            "ud2",
+            begin = sym $begin,
+        )
+    };
+}
+
+/// The stack is aligned as the calling convention wants it before any Rust runs, whatever it was.
+#[cfg(target_arch = "x86")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! naked_start {
+    ($begin:ident) => {
+        ::core::arch::naked_asm!(
+            "xor ebp, ebp",
+            "and esp, -16",
+            // Together with the two arguments these make 16 bytes.
+            "push 0",
+            "push 0",
+            "push esi",
+            "push ebx",
+            "call {begin}",
+            "ud2",
+            begin = sym $begin,
+        )
+    };
+}
+
+/// What a program's function may return.
+pub trait Outcome {
+    /// The exit code; an error is logged on the way.
+    fn code(self) -> usize;
+}
+
+impl Outcome for () {
+    fn code(self) -> usize {
+        0
+    }
+}
+
+impl Outcome for core::convert::Infallible {
+    fn code(self) -> usize {
+        match self {}
+    }
+}
+
+impl<T: Outcome, E: core::fmt::Display> Outcome for Result<T, E> {
+    fn code(self) -> usize {
+        match self {
+            Ok(outcome) => outcome.code(),
+            Err(error) => {
+                crate::println!("gives up: {error}");
+                FAILED
+            }
+        }
+    }
+}
+
+/// The exit code of a program whose function returned an error.
+pub const FAILED: usize = 1;
+
+/// The exit code of a program that panicked.
+pub const PANICKED: usize = 101;
+
+/// Sets up what the SDK needs, runs the program's function and ends the program.
+#[doc(hidden)]
+pub fn begin<T: Outcome>(name: &'static str, address: usize, length: usize, run: impl FnOnce(Startup) -> T) -> ! {
+    // SAFETY: these are the words that the first thread is started with: a block that stays mapped, read-only, as
+    // long as the process lives.
+    let block = unsafe { core::slice::from_raw_parts(address as *const u8, length) };
+    let startup = Startup::new(block);
+    let log_handle = startup.entries().find(|entry| ["log", "root"].contains(&entry.name())).map(|entry| entry.value);
+    log::set_up(name, log_handle);
+    if let Some([hertz, _]) = startup.number("clock") {
+        time::set_frequency(hertz);
+    }
+    exit(run(startup).code())
+}
+
+#[doc(hidden)]
+pub fn on_host<T: Outcome>(_: impl FnOnce(Startup) -> T) {}
+
+/// Ends the program.
+pub fn exit(code: usize) -> ! {
+    loop {
+        let _ = raw::exit(abi::NO_HANDLE, [code, 0, 0, 0]);
+    }
+}
+
+#[cfg(target_os = "none")]
+#[panic_handler]
+fn panic(information: &core::panic::PanicInfo<'_>) -> ! {
+    match information.location() {
+        Some(location) => crate::println!("panicked at {location}: {}", information.message()),
+        None => crate::println!("panicked: {}", information.message()),
+    }
+    exit(PANICKED)
+}

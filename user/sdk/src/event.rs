@@ -1,0 +1,186 @@
+//! What arrives at a server: everything that can happen to it, as one enum.
+
+use crate::protocol::{DONE, REFUSED, Request};
+use crate::server::Owed;
+use crate::{Handle, OwnedHandle, Reply, Result, raw};
+use abi::{InterruptMessage, Kind, Message};
+
+/// What happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A client calls, and waits for an answer.
+    Call(Call<'a>),
+    /// Somebody set these bits by [`crate::Endpoint::notify`] since the last event.
+    Notify(u32),
+    /// A device interrupts. Receiving the next event completes it.
+    Interrupt(InterruptMessage),
+    /// A timer expired.
+    Timer(TimerMessage),
+    /// A thread whose faults come here can't go on.
+    Fault(Fault<'a>),
+    /// A process that this one supervises has ended.
+    Exit(Exit),
+}
+
+impl<'a> Event<'a> {
+    pub(crate) fn new(message: Message, owed: &'a mut Owed) -> Option<Self> {
+        let badge = message.tag.badge();
+        let [word0, word1, word2, word3] = message.words;
+        Some(match message.tag.kind() {
+            Kind::Call => {
+                let handle = message.tag.has_handle().then(|| OwnedHandle::from_raw(word3 as u32));
+                *owed = Owed::REFUSAL;
+                Self::Call(Call { label: message.tag.label(), words: message.words, badge, handle, owed })
+            }
+            Kind::Notify => Self::Notify(word0 as u32),
+            Kind::Interrupt => Self::Interrupt(InterruptMessage::from_message(&message)),
+            Kind::Timer => Self::Timer(TimerMessage { badge, count: word0 as u32 }),
+            Kind::Fault => {
+                *owed = Owed::Withheld;
+                let vector = message.tag.label();
+                Self::Fault(Fault { badge, vector, code: word0, address: word1, instruction: word2, owed })
+            }
+            Kind::Exit => {
+                let how = match message.tag.label() {
+                    0 => HowEnded::Exited { code: word0 },
+                    1 => HowEnded::Killed { reason: word0 },
+                    _ => HowEnded::Fault { vector: word0 as u8, code: word1, address: word2, instruction: word3 },
+                };
+                Self::Exit(Exit { badge, how })
+            }
+            Kind::Done | Kind::Reply | Kind::Error => return None,
+        })
+    }
+}
+
+/// A client's call. It is answered when the server asks for the next event; one that is dropped without an answer is
+/// refused, so that no client waits for ever because of a forgotten branch.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// What is asked, as server and client agreed.
+    pub label: u8,
+    /// What it is asked with. If a handle came along, word 3 is its number.
+    pub words: [usize; 4],
+    /// Who calls: the badge of the client's handle.
+    pub badge: u16,
+    /// The handle that came along; take it to keep it.
+    pub handle: Option<OwnedHandle>,
+    owed: &'a mut Owed,
+}
+
+impl Call<'_> {
+    /// The call as a request of a protocol, if it is one.
+    pub fn request<R: Request>(&self) -> Option<R> {
+        R::decode(self.label, self.words)
+    }
+
+    /// Answers with the label [`DONE`].
+    pub fn answer(self, words: [usize; 4]) {
+        self.answer_as(DONE, words);
+    }
+
+    /// Answers with a label of the server's choice.
+    pub fn answer_as(self, label: u8, words: [usize; 4]) {
+        *self.owed = Owed::Answer { label, words, handle: None };
+    }
+
+    /// Answers with a handle, of which the client gets a copy, in place of the fourth word.
+    pub fn answer_with_handle(self, words: [usize; 3], handle: impl Into<OwnedHandle>) {
+        let handle: OwnedHandle = handle.into();
+        let [word0, word1, word2] = words;
+        let words = [word0, word1, word2, handle.raw() as usize];
+        *self.owed = Owed::Answer { label: DONE, words, handle: Some(handle) };
+    }
+
+    /// Refuses the call: answers with the label [`REFUSED`].
+    pub fn refuse(self) {
+        self.answer_as(REFUSED, [0; 4]);
+    }
+
+    /// Keeps the right to answer for later, when what the client waits for is there.
+    pub fn defer(self) -> Result<Reply> {
+        let message = raw::reply_take(abi::NO_HANDLE, [0; 4])?;
+        *self.owed = Owed::Nothing;
+        Ok(Reply::from_raw(message.words[0] as u32))
+    }
+}
+
+/// A timer's expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerMessage {
+    /// The badge that the timer was made with.
+    pub badge: u16,
+    /// How often it expired since the last event.
+    pub count: u32,
+}
+
+/// A thread's fault. Dropped, it leaves the thread where it is: whoever supervises it should end its process.
+#[derive(Debug)]
+pub struct Fault<'a> {
+    /// The badge of the fault endpoint's handle.
+    pub badge: u16,
+    /// The processor's number of the fault.
+    pub vector: u8,
+    /// Its error code.
+    pub code: usize,
+    /// The address that couldn't be accessed, of a page fault.
+    pub address: usize,
+    /// Where the thread was.
+    pub instruction: usize,
+    owed: &'a mut Owed,
+}
+
+impl Fault<'_> {
+    /// Lets the thread try again.
+    pub fn retry(self) {
+        *self.owed = Owed::Answer { label: DONE, words: [0; 4], handle: None };
+    }
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// The badge that its supervisor gave it.
+    pub badge: u16,
+    /// How it ended.
+    pub how: HowEnded,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HowEnded {
+    /// By its own call.
+    Exited {
+        /// The code that it gave; 0 for success.
+        code: usize,
+    },
+    /// By somebody else's call.
+    Killed {
+        /// The reason that they gave.
+        reason: usize,
+    },
+    /// By a fault that nobody handled.
+    Fault {
+        /// The processor's number of the fault.
+        vector: u8,
+        /// Its error code.
+        code: usize,
+        /// The address that couldn't be accessed, of a page fault.
+        address: usize,
+        /// Where it was.
+        instruction: usize,
+    },
+}
+
+impl core::fmt::Display for HowEnded {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Exited { code } => write!(formatter, "exited with code {code}"),
+            Self::Killed { reason } => write!(formatter, "was killed (reason {reason})"),
+            Self::Fault { vector, code, address, instruction } => {
+                write!(formatter, "faulted: vector {vector}, code {code:#x}, address {address:#x}, at {instruction:#x}")
+            }
+        }
+    }
+}

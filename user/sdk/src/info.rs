@@ -1,0 +1,211 @@
+//! The kernel's counters, by name.
+
+use crate::{Root, raw};
+use abi::{Error, InfoItem, InterruptPart, ProcessPart, join};
+
+/// A source of interrupts and what it has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Its line.
+    pub line: u8,
+    /// Whether the line is level-triggered.
+    pub level: bool,
+    /// Whether it is masked now.
+    pub masked: bool,
+    /// Whether it is bound to an endpoint.
+    pub bound: bool,
+    /// The badge of the process that owns it.
+    pub owner: u16,
+    /// How many interrupts were taken.
+    pub taken: u32,
+    /// Of these, how many arrived in a message of their own.
+    pub delivered: u32,
+    /// How many were counted in a message that was under way.
+    pub coalesced: u32,
+    /// How many were no interrupts after all.
+    pub spurious: u32,
+    /// How many nobody could be told of.
+    pub dropped: u32,
+    /// The longest time from trap to driver, in cycles.
+    pub longest: u32,
+    /// The last message's sequence number.
+    pub sequence: u32,
+    /// How many messages were completed.
+    pub completions: u32,
+    /// How many interrupts took from 2^n to 2^(n+1)-1 cycles from trap to driver.
+    pub histogram: [u32; 32],
+}
+
+impl Source {
+    /// An upper bound, in cycles, for the latency of so many percent of the interrupts; 0 if there were none.
+    pub fn percentile(&self, percent: u32) -> u64 {
+        let total: u64 = self.histogram.iter().copied().map(u64::from).sum();
+        let wanted = (total * u64::from(percent)).div_ceil(100);
+        let mut seen = 0;
+        for (bucket, count) in self.histogram.iter().enumerate() {
+            seen += u64::from(*count);
+            if seen >= wanted && seen != 0 {
+                return ((2u64 << bucket) - 1).min(u64::from(self.longest));
+            }
+        }
+        0
+    }
+}
+
+/// Frames and objects: of the machine, or of this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Frames of the whole pool.
+    pub frames: u32,
+    /// Frames that nobody holds.
+    pub free: u32,
+    /// Frames that processes hold.
+    pub held: u32,
+}
+
+/// What a process uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessUse {
+    /// Whether it has ended and isn't reaped yet.
+    pub ended: bool,
+    /// The badge that its supervisor gave it.
+    pub badge: u16,
+    /// How many threads it has.
+    pub threads: u32,
+    /// The highest priority among them.
+    pub priority: u8,
+    /// Frames that it holds, and its quota of them.
+    pub frames: (u32, u32),
+    /// Objects that it holds, and its quota of them.
+    pub objects: (u32, u32),
+    /// How many system calls it did.
+    pub calls: u64,
+    /// How many cycles of the processor it used.
+    pub cycles: u64,
+}
+
+/// Counters of the kernel as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KernelCounters {
+    /// System calls.
+    pub calls: u64,
+    /// Changes from one thread to another.
+    pub switches: u64,
+    /// Spurious vectors of the PIC and of the APIC.
+    pub spurious: (u32, u32),
+    /// Interrupts of lines that nobody owns.
+    pub unowned: u32,
+    /// Non-maskable interrupts.
+    pub nmis: u32,
+    /// Faults of programs.
+    pub faults: u32,
+    /// Ends of processes.
+    pub exits: u32,
+    /// Expiries of timers.
+    pub timers: u32,
+    /// Replies to callers that had gone.
+    pub late_replies: u32,
+}
+
+impl Root {
+    /// The source of interrupts in a slot: nothing if the slot is free, [`Error::BadArgument`] after the last one.
+    pub fn source(&self, index: usize) -> Result<Option<Source>, Error> {
+        let [used, line, flags, owner] = self.info(InfoItem::Interrupt, index, InterruptPart::Source as usize)?;
+        if used == 0 {
+            return Ok(None);
+        }
+        let counts = self.info(InfoItem::Interrupt, index, InterruptPart::Counts as usize)?.map(|word| word as u32);
+        let more = self.info(InfoItem::Interrupt, index, InterruptPart::More as usize)?.map(|word| word as u32);
+        let mut histogram = [0; 32];
+        for (part, buckets) in histogram.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let part = InterruptPart::Histogram0 as usize + part;
+            *buckets = self.info(InfoItem::Interrupt, index, part)?.map(|word| word as u32);
+        }
+        let [taken, delivered, coalesced, spurious] = counts;
+        let [dropped, longest, sequence, completions] = more;
+        Ok(Some(Source {
+            line: line as u8,
+            level: flags & 1 != 0,
+            masked: flags & 2 != 0,
+            bound: flags & 4 != 0,
+            owner: owner as u16,
+            taken,
+            delivered,
+            coalesced,
+            spurious,
+            dropped,
+            longest,
+            sequence,
+            completions,
+            histogram,
+        }))
+    }
+
+    /// The process in a slot: nothing if the slot is free, [`Error::BadArgument`] after the last one.
+    pub fn process(&self, index: usize) -> Result<Option<ProcessUse>, Error> {
+        let [state, badge, threads, priority] = self.info(InfoItem::Process, index, ProcessPart::State as usize)?;
+        if state == 0 {
+            return Ok(None);
+        }
+        let quota = self.info(InfoItem::Process, index, ProcessPart::Quota as usize)?.map(|word| word as u32);
+        let usage = self.info(InfoItem::Process, index, ProcessPart::Usage as usize)?;
+        Ok(Some(ProcessUse {
+            ended: state == 2,
+            badge: badge as u16,
+            threads: threads as u32,
+            priority: priority as u8,
+            frames: (quota[0], quota[1]),
+            objects: (quota[2], quota[3]),
+            calls: join(usage[0], usage[1]),
+            cycles: join(usage[2], usage[3]),
+        }))
+    }
+
+    /// The kernel's own counters.
+    pub fn kernel(&self) -> Result<KernelCounters, Error> {
+        let total = self.info(InfoItem::Kernel, 0, 0)?;
+        let [pic, apic, unowned, nmis] = self.info(InfoItem::Kernel, 0, 3)?.map(|word| word as u32);
+        let [faults, exits, timers, late_replies] = self.info(InfoItem::Kernel, 0, 4)?.map(|word| word as u32);
+        Ok(KernelCounters {
+            calls: join(total[0], total[1]),
+            switches: join(total[2], total[3]),
+            spurious: (pic, apic),
+            unowned,
+            nmis,
+            faults,
+            exits,
+            timers,
+            late_replies,
+        })
+    }
+}
+
+impl MemoryUse {
+    /// The machine's memory. Needs no grant.
+    pub fn of_machine() -> Result<Self, Error> {
+        let words = raw::info(abi::NO_HANDLE, [InfoItem::Memory as usize, 0, 0, 0])?.words;
+        let [frames, free, held, _] = words.map(|word| word as u32);
+        Ok(Self { frames, free, held })
+    }
+
+    /// This process's quota.
+    pub fn of_process() -> Result<Self, Error> {
+        let words = raw::info(abi::NO_HANDLE, [InfoItem::Memory as usize, 1, 0, 0])?.words;
+        let [frames, held, ..] = words.map(|word| word as u32);
+        Ok(Self { frames, free: frames.saturating_sub(held), held })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_come_from_the_histogram() {
+        let mut source = Source { longest: 1000, ..Source::default() };
+        assert_eq!(source.percentile(50), 0);
+        source.histogram[6] = 98;
+        source.histogram[9] = 2;
+        assert_eq!((source.percentile(50), source.percentile(98), source.percentile(99)), (127, 127, 1000));
+    }
+}

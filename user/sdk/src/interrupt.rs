@@ -1,0 +1,50 @@
+//! A device's interrupt line.
+
+use crate::handle::handle_type;
+use crate::{Endpoint, Handle, Result, raw};
+
+handle_type! {
+    /// An interrupt line, found by [`crate::Startup::line`].
+    Interrupt
+}
+
+/// How a line signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Trigger {
+    /// As the firmware says, which is right but for devices that it doesn't know.
+    #[default]
+    Firmware = 0,
+    /// A change of the line is the event.
+    Edge = 1,
+    /// The line stays asserted until the device is served.
+    Level = 2,
+}
+
+/// What had happened on a line before it was bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// How often it had fired unseen.
+    pub count: u32,
+    /// The sequence number that the next message comes after.
+    pub sequence: u32,
+}
+
+impl Interrupt {
+    /// Lets the line's interrupts arrive at an endpoint from now on, with a badge to tell several apart.
+    pub fn bind(&self, endpoint: &Endpoint, badge: u16, trigger: Trigger) -> Result<Pending> {
+        let words = [endpoint.raw() as usize, badge as usize, trigger as usize, 0];
+        let [count, sequence, ..] = raw::interrupt_bind(self.raw(), words)?.words;
+        Ok(Pending { count: count as u32, sequence: sequence as u32 })
+    }
+
+    /// Completes the message of that sequence, which [`crate::Server::next_keeping`] kept.
+    pub fn complete(&self, sequence: u32) -> Result<()> {
+        raw::interrupt_complete(self.raw(), [sequence as usize, 0, 0, 0]).map(drop)
+    }
+
+    /// Masks the line and takes it off its endpoint.
+    pub fn unbind(&self) -> Result<()> {
+        raw::interrupt_unbind(self.raw(), [0; 4]).map(drop)
+    }
+}

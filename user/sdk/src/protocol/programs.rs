@@ -1,0 +1,178 @@
+//! The programs of the system, as `init` knows them.
+
+use super::Request;
+use core::fmt;
+
+/// A program's name: 1 to 12 bytes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProgramName([u8; ProgramName::BYTES]);
+
+impl ProgramName {
+    /// The longest name.
+    pub const BYTES: usize = 12;
+
+    /// A name, if it is one by its length.
+    pub fn new(text: &str) -> Option<Self> {
+        let mut bytes = [0; Self::BYTES];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        (!text.is_empty()).then_some(Self(bytes))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(Self::BYTES);
+        core::str::from_utf8(&self.0[..length]).unwrap_or("?")
+    }
+
+    fn to_words(self) -> [usize; 3] {
+        let (fours, _) = self.0.as_chunks();
+        [0, 1, 2].map(|word| u32::from_le_bytes(fours[word]) as usize)
+    }
+
+    fn from_words(words: [usize; 3]) -> Self {
+        let mut name = Self::default();
+        let (fours, _) = name.0.as_chunks_mut();
+        fours.iter_mut().zip(words).for_each(|(four, word)| *four = (word as u32).to_le_bytes());
+        name
+    }
+}
+
+impl fmt::Debug for ProgramName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(formatter)
+    }
+}
+
+impl fmt::Display for ProgramName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// What a program is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ProgramState {
+    /// It isn't started yet, or couldn't be.
+    #[default]
+    Stopped = 0,
+    /// It runs.
+    Running = 1,
+    /// It died, and is started again in a while.
+    Waiting = 2,
+    /// It ended, and isn't to be started again.
+    Ended = 3,
+}
+
+impl ProgramState {
+    /// A word for tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A program and how it is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProgramStatus {
+    /// Its name.
+    pub name: ProgramName,
+    /// What it is doing.
+    pub state: ProgramState,
+    /// How often it was started again; stops counting at 255.
+    pub restarts: u8,
+    /// Its badge, by which the kernel's counters name it.
+    pub badge: u16,
+}
+
+impl ProgramStatus {
+    /// The status as four words.
+    pub fn to_words(self) -> [usize; 4] {
+        let [word0, word1, word2] = self.name.to_words();
+        let rest = u32::from(self.state as u8) | u32::from(self.restarts) << 8 | u32::from(self.badge) << 16;
+        [word0, word1, word2, rest as usize]
+    }
+
+    /// The status that four words carry.
+    pub fn from_words(words: [usize; 4]) -> Self {
+        let [word0, word1, word2, rest] = words;
+        let state = match rest as u8 {
+            1 => ProgramState::Running,
+            2 => ProgramState::Waiting,
+            3 => ProgramState::Ended,
+            _ => ProgramState::Stopped,
+        };
+        let name = ProgramName::from_words([word0, word1, word2]);
+        Self { name, state, restarts: (rest >> 8) as u8, badge: (rest >> 16) as u16 }
+    }
+}
+
+/// What a client asks of `init`'s service `programs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgramsRequest {
+    /// The [`ProgramStatus`] of the program with that index, from 0 on; refused after the last one.
+    Get(u32),
+    /// The [`ProgramStatus`] of the program with that badge; refused if there is none.
+    Find {
+        /// The badge.
+        badge: u16,
+    },
+    /// End a program, which is then started again if it is one that is. Refused if it doesn't run, or if the caller
+    /// hasn't the right `supervise`.
+    Kill(ProgramName),
+}
+
+impl Request for ProgramsRequest {
+    fn encode(self) -> (u8, [usize; 4]) {
+        match self {
+            Self::Get(index) => (80, [index as usize, 0, 0, 0]),
+            Self::Find { badge } => (81, [badge as usize, 0, 0, 0]),
+            Self::Kill(name) => {
+                let [word0, word1, word2] = name.to_words();
+                (82, [word0, word1, word2, 0])
+            }
+        }
+    }
+
+    fn decode(label: u8, words: [usize; 4]) -> Option<Self> {
+        let [word0, word1, word2, _] = words;
+        match label {
+            80 => Some(Self::Get(word0 as u32)),
+            81 => Some(Self::Find { badge: word0 as u16 }),
+            82 => Some(Self::Kill(ProgramName::from_words([word0, word1, word2]))),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_survives_the_words() {
+        let name = ProgramName::new("keyboard-ps2").unwrap();
+        let status = ProgramStatus { name, state: ProgramState::Waiting, restarts: 200, badge: 0xABCD };
+        assert_eq!(ProgramStatus::from_words(status.to_words()), status);
+        assert_eq!(status.name.as_str(), "keyboard-ps2");
+    }
+
+    #[test]
+    fn names_that_are_none_are_refused() {
+        assert_eq!(ProgramName::new(""), None);
+        assert_eq!(ProgramName::new("thirteenbytes"), None);
+    }
+
+    #[test]
+    fn requests_survive_the_words() {
+        let kill = ProgramsRequest::Kill(ProgramName::new("rtc").unwrap());
+        for request in [ProgramsRequest::Get(3), ProgramsRequest::Find { badge: 7 }, kill] {
+            let (label, words) = request.encode();
+            assert_eq!(ProgramsRequest::decode(label, words), Some(request));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The authority over the machine. `init` is born with all of it; other programs get parts: the log, the counters.
+
+use crate::handle::handle_type;
+use crate::{Handle, Interrupt, Memory, Ports, Result, raw};
+use abi::{InfoItem, Message, Operation, Options, split};
+
+handle_type! {
+    /// Authority over the machine; what of it depends on the handle's rights.
+    Root
+}
+
+impl Root {
+    /// Claims an interrupt line.
+    pub fn line(&self, line: u8) -> Result<Interrupt> {
+        let message = raw::interrupt_create(self.raw(), [line as usize, 0, 0, 0])?;
+        Ok(Interrupt::from_raw(message.words[0] as u32))
+    }
+
+    /// Claims I/O ports.
+    pub fn ports(&self, first: u16, count: u16) -> Result<Ports> {
+        let message = raw::ports_create(self.raw(), [first as usize, count as usize, 0, 0])?;
+        Ok(Ports::from_raw(message.words[0] as u32))
+    }
+
+    /// Claims device memory, whole pages.
+    pub fn device_memory(&self, address: u64, bytes: usize) -> Result<Memory> {
+        let [low, high] = split(address);
+        let message = raw::memory_device(self.raw(), [low, high, bytes, 0])?;
+        Ok(Memory::from_raw(message.words[0] as u32))
+    }
+
+    /// Asks for four counters.
+    pub fn info(&self, item: InfoItem, index: usize, part: usize) -> Result<[usize; 4]> {
+        Ok(raw::info(self.raw(), [item as usize, index, part, 0])?.words)
+    }
+
+    /// Appends up to 16 bytes to the kernel's log.
+    pub fn log_write(&self, bytes: &[u8]) -> Result<()> {
+        raw::checked(log_write(self.raw(), bytes)).map(drop)
+    }
+
+    /// Reads the kernel's log from a position on: up to 12 bytes, and the position after them.
+    pub fn log_read(&self, position: u32) -> Result<(u32, usize, [u8; 12])> {
+        let message = raw::log_read(self.raw(), [position as usize, 0, 0, 0])?;
+        let [next, words @ ..] = message.words;
+        let mut bytes = [0; 12];
+        bytes.as_chunks_mut().0.iter_mut().zip(words).for_each(|(four, word)| *four = (word as u32).to_le_bytes());
+        Ok((next as u32, (message.tag.label() as usize).min(bytes.len()), bytes))
+    }
+
+    /// Makes the kernel's log leave the serial port.
+    pub fn log_release(&self) -> Result<()> {
+        raw::log_release(self.raw(), [0; 4]).map(drop)
+    }
+}
+
+/// How much of the log one call carries.
+pub(crate) const LOG_BYTES: usize = 16;
+
+pub(crate) fn log_write(handle: u32, bytes: &[u8]) -> Message {
+    let mut padded = [0; LOG_BYTES];
+    let count = bytes.len().min(LOG_BYTES);
+    padded[..count].copy_from_slice(&bytes[..count]);
+    let word = |at: usize| u32::from_le_bytes([padded[at], padded[at + 1], padded[at + 2], padded[at + 3]]) as usize;
+    let words = [word(0), word(4), word(8), word(12)];
+    raw::invoke(Operation::LogWrite, handle, count as u8, Options::empty(), words)
+}
