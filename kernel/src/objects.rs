@@ -2,16 +2,13 @@
 
 use crate::Kernel;
 use crate::arena::{Link, Name};
-use crate::call::{CallResult, DONE, Outcome, Request, word};
-use crate::endpoint::{Endpoint, Event};
-use crate::handle::{Grant, TableSize};
+use crate::call::{CallResult, DONE, Outcome, Refusal, Request, word};
+use crate::endpoint::Endpoint;
+use crate::handle::Grant;
 use crate::interrupt::{Binding, Interrupt};
 use crate::machine::{Context, Line, Machine, PORT_RANGES, PortRange, Time, Trigger};
-use crate::memory::{FrameRun, Zone};
-use crate::process::{Exit, Life, Ports, Process, ProcessEntry, Quota, Reply};
-use crate::schedule::{Priority, QUEUE};
-use crate::sizes::THREADS_PER_PROCESS;
-use crate::thread::{SIBLINGS, State, StateKind, Thread, Token};
+use crate::process::{Exit, Life, Ports, Reply};
+use crate::thread::{State, Token};
 use crate::timer::Timer;
 use abi::{Error, ObjectKind, Operation, Register, Rights, join};
 
@@ -235,9 +232,9 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The refusal that names who holds what was asked for.
-    pub(crate) fn conflict(&self, owner: Link) -> crate::call::Refusal {
+    pub(crate) fn conflict(&self, owner: Link) -> Refusal {
         let badge = self.processes.at(owner).map_or(0, |process| process.0.badge);
-        crate::call::Refusal { error: Error::Conflict, details: [badge as usize, 0] }
+        Refusal { error: Error::Conflict, details: [badge as usize, 0] }
     }
 
     fn ports_create(&mut self, machine: &mut M, request: Request, first: usize, count: usize) -> CallResult {
@@ -281,284 +278,23 @@ impl<M: Machine> Kernel<M> {
         DONE
     }
 
-    fn process_create(&mut self, machine: &mut M, request: Request) -> CallResult {
-        let [frames, objects, endpoint, badge] = request.message.words;
-        let supervisor = if endpoint == 0 { Name::NONE } else { self.bindable_endpoint(request.process, endpoint)? };
-        let (frames, objects) = match (u32::try_from(frames), u32::try_from(objects)) {
-            (Ok(frames), Ok(objects)) => (frames, objects),
-            _ => return Err(Error::BadArgument.into()),
-        };
-        let ceiling = Priority::new(request.message.tag.label() as usize).ok_or(Error::BadArgument)?;
-        let parent = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
-        if ceiling > parent.0.ceiling {
-            return Err(Error::Priority.into());
-        }
-        if !self.handles.has_room(&parent.0) {
-            return Err(Error::NoHandleSlot.into());
-        }
-        let quota = Quota { frames, frames_used: 0, objects, objects_used: 0 };
-        parent.0.quota.charge(frames, objects.saturating_add(1)).ok_or(Error::NoMemory)?;
-        let parent = self.processes.name(request.process);
-        match self.make_process(machine, quota, TableSize::Common) {
-            Ok(name) => {
-                if let Some(process) = self.processes.at_mut(name.link()) {
-                    process.0.badge = badge as u16;
-                    process.0.ceiling = ceiling;
-                    process.0.supervisor = supervisor;
-                    process.0.parent = parent;
-                }
-                let rights = Rights::all_of(ObjectKind::Process);
-                word(
-                    self.install(request.process, Grant { object: name, kind: ObjectKind::Process, rights, badge: 0 })?
-                        as usize,
-                )
-            }
-            Err(error) => {
-                self.refund(request.process, frames, objects.saturating_add(1));
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Makes an empty process with that quota, of which its root frame is charged.
-    pub(crate) fn make_process(&mut self, machine: &mut M, mut quota: Quota, size: TableSize) -> Result<Name, Error> {
-        quota.charge(1, 0).ok_or(Error::NoMemory)?;
-        let (table, table_mask) = self.handles.take_run(size).ok_or(Error::TableFull)?;
-        let Some(root) = self.frames.take(1, Zone::Low) else {
-            self.handles.give_back_run(table, table_mask);
-            return Err(Error::NoMemory);
-        };
-        machine.zero(root);
-        let mut process = Process::empty(machine.create_space(root));
-        process.table = table;
-        process.table_mask = table_mask;
-        process.quota = quota;
-        process.root = root;
-        let Some(name) = self.processes.insert(ProcessEntry(process)) else {
-            self.handles.give_back_run(table, table_mask);
-            self.frames.give_back(FrameRun { first: root, count: 1 });
-            return Err(Error::TableFull);
-        };
-        self.port_versions = self.port_versions.wrapping_add(1);
-        if let Some(process) = self.processes.at_mut(name.link()) {
-            process.0.home.process = name.link().index() as u16;
-            process.0.home.ports_version = self.port_versions;
-        }
-        Ok(name)
-    }
-
-    fn thread_create(&mut self, request: Request) -> CallResult {
-        let [entry, stack, priority, fault_endpoint] = request.message.words;
-        let target = self.process_or_own(request, request.handle as usize)?;
-        let priority = Priority::new(priority).ok_or(Error::BadArgument)?;
-        self.check_ceiling(request.process, target, priority)?;
-        let fault_endpoint =
-            if fault_endpoint == 0 { Name::NONE } else { self.bindable_endpoint(request.process, fault_endpoint)? };
-        if entry >= abi::USER_END || stack > abi::USER_END {
-            return Err(Error::BadArgument.into());
-        }
-        let owner = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
-        if !self.handles.has_room(&owner.0) {
-            return Err(Error::NoHandleSlot.into());
-        }
-        let name = self.make_thread(target, entry, stack, priority)?;
-        if let Some(thread) = self.threads.at_mut(name.link()) {
-            thread.fault_endpoint = fault_endpoint;
-            thread.fault_badge = request.message.tag.label() as u16;
-        }
-        let rights = Rights::all_of(ObjectKind::Thread);
-        word(self.install(request.process, Grant { object: name, kind: ObjectKind::Thread, rights, badge: 0 })? as usize)
-    }
-
-    /// Makes a stopped thread, charged to its process.
-    pub(crate) fn make_thread(
-        &mut self,
-        process: Link,
-        entry: usize,
-        stack: usize,
-        priority: Priority,
-    ) -> Result<Name, Error> {
-        let owner = self.processes.at_mut(process).ok_or(Error::Gone)?;
-        if owner.0.life == Life::Dead {
-            return Err(Error::Gone);
-        }
-        if owner.0.thread_count as usize >= THREADS_PER_PROCESS {
-            return Err(Error::TableFull);
-        }
-        owner.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
-        let Some(name) = self.threads.insert(Thread { process, priority, ..crate::arena::Entry::EMPTY }) else {
-            owner.0.quota.refund(0, 1);
-            return Err(Error::TableFull);
-        };
-        owner.0.thread_count += 1;
-        self.threads.push_back::<SIBLINGS>(&mut owner.0.threads, name.link());
-        if let Some(thread) = self.threads.at_mut(name.link()) {
-            thread.context.start(entry, stack);
-        }
-        Ok(name)
-    }
-
-    fn thread_priority(&mut self, request: Request, priority: usize) -> CallResult {
-        let grant = self.find(&request, Rights::THREAD)?;
-        let link = self.threads.resolve(grant.object).ok_or(Error::BadHandle)?;
-        let priority = Priority::new(priority).ok_or(Error::BadArgument)?;
-        let owner = self.threads.at(link).map_or(Link::NONE, |thread| thread.process);
-        self.check_ceiling(request.process, owner, priority)?;
-        let kind = self.threads.at(link).map_or(StateKind::Stopped, |thread| thread.state.kind());
-        let ready = matches!(kind, StateKind::Ready | StateKind::Preempted);
-        if ready {
-            // A ready thread has no deadline, so that leaving its queue is all there is to it.
-            self.detach(link);
-        }
-        if let Some(thread) = self.threads.at_mut(link) {
-            thread.priority = priority;
-        }
-        if ready {
-            self.enqueue(link);
-        }
-        DONE
-    }
-
-    /// A thread's priority is bounded by its own process's ceiling and by that of whoever sets it.
-    fn check_ceiling(&self, setter: Link, owner: Link, priority: Priority) -> Result<(), Error> {
-        let within = |link| self.processes.at(link).is_some_and(|process| priority <= process.0.ceiling);
-        if within(setter) && within(owner) { Ok(()) } else { Err(Error::Priority) }
-    }
-
-    fn handle_close(&mut self, machine: &mut M, request: Request) -> CallResult {
-        let grant = self.find(&request, Rights::empty())?;
-        if let Some(process) = self.processes.at_mut(request.process) {
-            self.handles.close(&mut process.0, request.handle);
-        }
-        if grant.kind == ObjectKind::Reply {
-            self.drop_reply(machine, grant.object);
-        }
-        DONE
-    }
-
-    /// A Reply that nobody will use any more: its caller gets an error.
-    pub(crate) fn drop_reply(&mut self, machine: &mut M, name: Name) {
-        let Some(reply) = self.replies.get(name).copied() else { return };
-        self.replies.remove(name.link());
-        self.refund(reply.owner, 0, 1);
-        self.abandon(machine, reply.caller, State::awaiting_reply(name.link()));
-    }
-
-    fn destroy(&mut self, machine: &mut M, request: Request, grant: Grant) -> CallResult {
-        let link = grant.link();
-        match grant.kind {
-            ObjectKind::Endpoint if self.endpoints.get(grant.object).is_some() => self.destroy_endpoint(machine, link),
-            ObjectKind::Interrupt if self.interrupts.get(grant.object).is_some() => {
-                self.destroy_interrupt(machine, link);
-                DONE
-            }
-            ObjectKind::Timer if self.timers.get(grant.object).is_some() => {
-                let owner = self.timers.at(link).map_or(Link::NONE, |timer| timer.owner);
-                self.remove_timer(link);
-                self.refund(owner, 0, 1);
-                DONE
-            }
-            ObjectKind::Memory if self.memories.get(grant.object).is_some() => word(self.destroy_memory(machine, link)),
-            ObjectKind::Ports if self.ports.get(grant.object).is_some() => {
-                self.destroy_ports(link);
-                DONE
-            }
-            ObjectKind::Thread if self.threads.get(grant.object).is_some() => {
-                if link == request.caller {
-                    return Err(Error::Busy.into());
-                }
-                self.remove_thread(machine, link);
-                DONE
-            }
-            // A process is ended by `process_kill` and torn down by `process_reap`; the root is for ever.
-            ObjectKind::Process | ObjectKind::Root => Err(Error::WrongType.into()),
-            _ => Err(Error::BadHandle.into()),
-        }
-    }
-
-    /// Throws one waiting thread off an endpoint, or the endpoint itself once nobody waits. Returns the work left.
-    fn destroy_endpoint(&mut self, machine: &mut M, link: Link) -> CallResult {
-        word(self.destroy_endpoint_slice(machine, link))
-    }
-
-    pub(crate) fn destroy_endpoint_slice(&mut self, machine: &mut M, link: Link) -> usize {
-        let Some(endpoint) = self.endpoints.at(link).copied() else { return 0 };
-        for waiting in [endpoint.senders.head(), endpoint.receivers.head()] {
-            if waiting.is_some() {
-                self.fail(machine, waiting, Error::Gone);
-                return 1;
-            }
-        }
-        let event = endpoint.events.head();
-        if event.is_some() {
-            if let Some(target) = self.endpoints.at_mut(link) {
-                self.events.unlink::<QUEUE>(&mut target.events, event);
-            }
-            if let Some(slot) = self.events.at_mut(event) {
-                slot.queued_at = Link::NONE;
-            }
-            return 1;
-        }
-        // Sources that are bound to it stay masked and mute until their process binds them anew.
-        self.endpoints.remove(link);
-        self.refund(endpoint.owner, 0, 1);
-        0
-    }
-
-    pub(crate) fn destroy_interrupt(&mut self, machine: &mut M, link: Link) {
-        self.unbind(machine, link);
-        let Some(source) = self.interrupts.at(link).copied() else { return };
-        if let Some(slot) = self.lines.get_mut(source.line.0 as usize) {
-            *slot = Link::NONE;
-        }
-        self.interrupts.remove(link);
-        self.refund(source.owner, 0, 1);
-    }
-
-    pub(crate) fn destroy_ports(&mut self, link: Link) {
-        let Some(ports) = self.ports.at(link).copied() else { return };
-        self.port_versions = self.port_versions.wrapping_add(1);
-        let version = self.port_versions;
-        // Whoever had the range attached loses it: the death of an object is its revocation.
-        let mut position = 0;
-        while position < self.processes.extent() {
-            if let Some(process) = self.processes.at_mut(Link::new(position)) {
-                let home = &mut process.0.home;
-                let kept = home.ports.iter().filter(|range| **range != ports.range && range.count != 0).count();
-                if kept != home.port_ranges as usize {
-                    let mut remaining = [PortRange::default(); PORT_RANGES];
-                    let ranges = home.ports.iter().filter(|range| **range != ports.range && range.count != 0);
-                    for (to, from) in remaining.iter_mut().zip(ranges) {
-                        *to = *from;
-                    }
-                    home.ports = remaining;
-                    home.port_ranges = kept as u8;
-                    home.ports_version = version;
-                }
-            }
-            position += 1;
-        }
-        self.ports.remove(link);
-        self.refund(ports.owner, 0, 1);
-    }
-
-    fn find_interrupt(&self, request: &Request) -> Result<Link, crate::call::Refusal> {
+    fn find_interrupt(&self, request: &Request) -> Result<Link, Refusal> {
         let grant = self.find(request, Rights::INTERRUPT)?;
         Ok(self.interrupts.resolve(grant.object).ok_or(Error::BadHandle)?)
     }
 
-    fn find_timer(&self, request: &Request) -> Result<Link, crate::call::Refusal> {
+    fn find_timer(&self, request: &Request) -> Result<Link, Refusal> {
         let grant = self.find(request, Rights::TIMER)?;
         Ok(self.timers.resolve(grant.object).ok_or(Error::BadHandle)?)
     }
 
-    fn find_process(&self, request: &Request) -> Result<Link, crate::call::Refusal> {
+    pub(crate) fn find_process(&self, request: &Request) -> Result<Link, Refusal> {
         let grant = self.find(request, Rights::PROCESS)?;
         Ok(self.processes.resolve(grant.object).ok_or(Error::BadHandle)?)
     }
 
     /// A process by a handle in a word, or the caller's for 0.
-    pub(crate) fn process_or_own(&self, request: Request, handle: usize) -> Result<Link, crate::call::Refusal> {
+    pub(crate) fn process_or_own(&self, request: Request, handle: usize) -> Result<Link, Refusal> {
         if handle == 0 {
             return Ok(request.process);
         }
@@ -568,23 +304,5 @@ impl<M: Machine> Kernel<M> {
             Some(process) if process.0.life == Life::Alive => Ok(link),
             _ => Err(Error::Gone.into()),
         }
-    }
-
-    fn find_stopped(&self, request: &Request) -> Result<Link, crate::call::Refusal> {
-        let link = self.find_not_running(request)?;
-        let thread = self.threads.at(link).ok_or(Error::BadHandle)?;
-        let alive = self.processes.at(thread.process).is_some_and(|process| process.0.life == Life::Alive);
-        if thread.state.kind() == StateKind::Stopped && alive { Ok(link) } else { Err(Error::Busy.into()) }
-    }
-
-    fn find_not_running(&self, request: &Request) -> Result<Link, crate::call::Refusal> {
-        let grant = self.find(request, Rights::THREAD)?;
-        let link = self.threads.resolve(grant.object).ok_or(Error::BadHandle)?;
-        if link == request.caller { Err(Error::Busy.into()) } else { Ok(link) }
-    }
-
-    /// The exit message of a process, taken out of its supervisor's queue.
-    pub(crate) fn withdraw_exit(&mut self, process: Link) {
-        self.withdraw(Event::Exit(process));
     }
 }

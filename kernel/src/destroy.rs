@@ -1,0 +1,135 @@
+//! The ends of objects: closing a handle forgets a name, destroying an object is its revocation for all.
+
+use crate::Kernel;
+use crate::arena::{Link, Name};
+use crate::call::{CallResult, DONE, Request, word};
+use crate::endpoint::Event;
+use crate::handle::Grant;
+use crate::machine::{Machine, PORT_RANGES, PortRange};
+use crate::schedule::QUEUE;
+use crate::thread::State;
+use abi::{Error, ObjectKind, Rights};
+
+impl<M: Machine> Kernel<M> {
+    pub(crate) fn handle_close(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let grant = self.find(&request, Rights::empty())?;
+        if let Some(process) = self.processes.at_mut(request.process) {
+            self.handles.close(&mut process.0, request.handle);
+        }
+        if grant.kind == ObjectKind::Reply {
+            self.drop_reply(machine, grant.object);
+        }
+        DONE
+    }
+
+    /// A Reply that nobody will use any more: its caller gets an error.
+    pub(crate) fn drop_reply(&mut self, machine: &mut M, name: Name) {
+        let Some(reply) = self.replies.get(name).copied() else { return };
+        self.replies.remove(name.link());
+        self.refund(reply.owner, 0, 1);
+        self.abandon(machine, reply.caller, State::awaiting_reply(name.link()));
+    }
+
+    pub(crate) fn destroy(&mut self, machine: &mut M, request: Request, grant: Grant) -> CallResult {
+        let link = grant.link();
+        match grant.kind {
+            ObjectKind::Endpoint if self.endpoints.get(grant.object).is_some() => self.destroy_endpoint(machine, link),
+            ObjectKind::Interrupt if self.interrupts.get(grant.object).is_some() => {
+                self.destroy_interrupt(machine, link);
+                DONE
+            }
+            ObjectKind::Timer if self.timers.get(grant.object).is_some() => {
+                let owner = self.timers.at(link).map_or(Link::NONE, |timer| timer.owner);
+                self.remove_timer(link);
+                self.refund(owner, 0, 1);
+                DONE
+            }
+            ObjectKind::Memory if self.memories.get(grant.object).is_some() => word(self.destroy_memory(machine, link)),
+            ObjectKind::Ports if self.ports.get(grant.object).is_some() => {
+                self.destroy_ports(link);
+                DONE
+            }
+            ObjectKind::Thread if self.threads.get(grant.object).is_some() => {
+                if link == request.caller {
+                    return Err(Error::Busy.into());
+                }
+                self.remove_thread(machine, link);
+                DONE
+            }
+            // A process is ended by `process_kill` and torn down by `process_reap`; the root is for ever.
+            ObjectKind::Process | ObjectKind::Root => Err(Error::WrongType.into()),
+            _ => Err(Error::BadHandle.into()),
+        }
+    }
+
+    /// Throws one waiting thread off an endpoint, or the endpoint itself once nobody waits. Returns the work left.
+    fn destroy_endpoint(&mut self, machine: &mut M, link: Link) -> CallResult {
+        word(self.destroy_endpoint_slice(machine, link))
+    }
+
+    pub(crate) fn destroy_endpoint_slice(&mut self, machine: &mut M, link: Link) -> usize {
+        let Some(endpoint) = self.endpoints.at(link).copied() else { return 0 };
+        for waiting in [endpoint.senders.head(), endpoint.receivers.head()] {
+            if waiting.is_some() {
+                self.fail(machine, waiting, Error::Gone);
+                return 1;
+            }
+        }
+        let event = endpoint.events.head();
+        if event.is_some() {
+            if let Some(target) = self.endpoints.at_mut(link) {
+                self.events.unlink::<QUEUE>(&mut target.events, event);
+            }
+            if let Some(slot) = self.events.at_mut(event) {
+                slot.queued_at = Link::NONE;
+            }
+            return 1;
+        }
+        // Sources that are bound to it stay masked and mute until their process binds them anew.
+        self.endpoints.remove(link);
+        self.refund(endpoint.owner, 0, 1);
+        0
+    }
+
+    pub(crate) fn destroy_interrupt(&mut self, machine: &mut M, link: Link) {
+        self.unbind(machine, link);
+        let Some(source) = self.interrupts.at(link).copied() else { return };
+        if let Some(slot) = self.lines.get_mut(source.line.0 as usize) {
+            *slot = Link::NONE;
+        }
+        self.interrupts.remove(link);
+        self.refund(source.owner, 0, 1);
+    }
+
+    pub(crate) fn destroy_ports(&mut self, link: Link) {
+        let Some(ports) = self.ports.at(link).copied() else { return };
+        self.port_versions = self.port_versions.wrapping_add(1);
+        let version = self.port_versions;
+        // Whoever had the range attached loses it: the death of an object is its revocation.
+        let mut position = 0;
+        while position < self.processes.extent() {
+            if let Some(process) = self.processes.at_mut(Link::new(position)) {
+                let home = &mut process.0.home;
+                let kept = home.ports.iter().filter(|range| **range != ports.range && range.count != 0).count();
+                if kept != home.port_ranges as usize {
+                    let mut remaining = [PortRange::default(); PORT_RANGES];
+                    let ranges = home.ports.iter().filter(|range| **range != ports.range && range.count != 0);
+                    for (to, from) in remaining.iter_mut().zip(ranges) {
+                        *to = *from;
+                    }
+                    home.ports = remaining;
+                    home.port_ranges = kept as u8;
+                    home.ports_version = version;
+                }
+            }
+            position += 1;
+        }
+        self.ports.remove(link);
+        self.refund(ports.owner, 0, 1);
+    }
+
+    /// The exit message of a process, taken out of its supervisor's queue.
+    pub(crate) fn withdraw_exit(&mut self, process: Link) {
+        self.withdraw(Event::Exit(process));
+    }
+}

@@ -1,0 +1,172 @@
+//! The calls that make processes and threads.
+
+use crate::Kernel;
+use crate::arena::{Link, Name};
+use crate::call::{CallResult, DONE, Refusal, Request, word};
+use crate::handle::{Grant, TableSize};
+use crate::machine::{Context, Machine};
+use crate::memory::{FrameRun, Zone};
+use crate::process::{Life, Process, ProcessEntry, Quota};
+use crate::schedule::Priority;
+use crate::sizes::THREADS_PER_PROCESS;
+use crate::thread::{SIBLINGS, StateKind, Thread};
+use abi::{Error, ObjectKind, Rights};
+
+impl<M: Machine> Kernel<M> {
+    pub(crate) fn process_create(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [frames, objects, endpoint, badge] = request.message.words;
+        let supervisor = if endpoint == 0 { Name::NONE } else { self.bindable_endpoint(request.process, endpoint)? };
+        let (frames, objects) = match (u32::try_from(frames), u32::try_from(objects)) {
+            (Ok(frames), Ok(objects)) => (frames, objects),
+            _ => return Err(Error::BadArgument.into()),
+        };
+        let ceiling = Priority::new(request.message.tag.label() as usize).ok_or(Error::BadArgument)?;
+        let parent = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
+        if ceiling > parent.0.ceiling {
+            return Err(Error::Priority.into());
+        }
+        if !self.handles.has_room(&parent.0) {
+            return Err(Error::NoHandleSlot.into());
+        }
+        let quota = Quota { frames, frames_used: 0, objects, objects_used: 0 };
+        parent.0.quota.charge(frames, objects.saturating_add(1)).ok_or(Error::NoMemory)?;
+        let parent = self.processes.name(request.process);
+        match self.make_process(machine, quota, TableSize::Common) {
+            Ok(name) => {
+                if let Some(process) = self.processes.at_mut(name.link()) {
+                    process.0.badge = badge as u16;
+                    process.0.ceiling = ceiling;
+                    process.0.supervisor = supervisor;
+                    process.0.parent = parent;
+                }
+                let rights = Rights::all_of(ObjectKind::Process);
+                word(
+                    self.install(request.process, Grant { object: name, kind: ObjectKind::Process, rights, badge: 0 })?
+                        as usize,
+                )
+            }
+            Err(error) => {
+                self.refund(request.process, frames, objects.saturating_add(1));
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Makes an empty process with that quota, of which its root frame is charged.
+    pub(crate) fn make_process(&mut self, machine: &mut M, mut quota: Quota, size: TableSize) -> Result<Name, Error> {
+        quota.charge(1, 0).ok_or(Error::NoMemory)?;
+        let (table, table_mask) = self.handles.take_run(size).ok_or(Error::TableFull)?;
+        let Some(root) = self.frames.take(1, Zone::Low) else {
+            self.handles.give_back_run(table, table_mask);
+            return Err(Error::NoMemory);
+        };
+        machine.zero(root);
+        let mut process = Process::empty(machine.create_space(root));
+        process.table = table;
+        process.table_mask = table_mask;
+        process.quota = quota;
+        process.root = root;
+        let Some(name) = self.processes.insert(ProcessEntry(process)) else {
+            self.handles.give_back_run(table, table_mask);
+            self.frames.give_back(FrameRun { first: root, count: 1 });
+            return Err(Error::TableFull);
+        };
+        self.port_versions = self.port_versions.wrapping_add(1);
+        if let Some(process) = self.processes.at_mut(name.link()) {
+            process.0.home.process = name.link().index() as u16;
+            process.0.home.ports_version = self.port_versions;
+        }
+        Ok(name)
+    }
+
+    pub(crate) fn thread_create(&mut self, request: Request) -> CallResult {
+        let [entry, stack, priority, fault_endpoint] = request.message.words;
+        let target = self.process_or_own(request, request.handle as usize)?;
+        let priority = Priority::new(priority).ok_or(Error::BadArgument)?;
+        self.check_ceiling(request.process, target, priority)?;
+        let fault_endpoint =
+            if fault_endpoint == 0 { Name::NONE } else { self.bindable_endpoint(request.process, fault_endpoint)? };
+        if entry >= abi::USER_END || stack > abi::USER_END {
+            return Err(Error::BadArgument.into());
+        }
+        let owner = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
+        if !self.handles.has_room(&owner.0) {
+            return Err(Error::NoHandleSlot.into());
+        }
+        let name = self.make_thread(target, entry, stack, priority)?;
+        if let Some(thread) = self.threads.at_mut(name.link()) {
+            thread.fault_endpoint = fault_endpoint;
+            thread.fault_badge = request.message.tag.label() as u16;
+        }
+        let rights = Rights::all_of(ObjectKind::Thread);
+        word(self.install(request.process, Grant { object: name, kind: ObjectKind::Thread, rights, badge: 0 })? as usize)
+    }
+
+    /// Makes a stopped thread, charged to its process.
+    pub(crate) fn make_thread(
+        &mut self,
+        process: Link,
+        entry: usize,
+        stack: usize,
+        priority: Priority,
+    ) -> Result<Name, Error> {
+        let owner = self.processes.at_mut(process).ok_or(Error::Gone)?;
+        if owner.0.life == Life::Dead {
+            return Err(Error::Gone);
+        }
+        if owner.0.thread_count as usize >= THREADS_PER_PROCESS {
+            return Err(Error::TableFull);
+        }
+        owner.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
+        let Some(name) = self.threads.insert(Thread { process, priority, ..crate::arena::Entry::EMPTY }) else {
+            owner.0.quota.refund(0, 1);
+            return Err(Error::TableFull);
+        };
+        owner.0.thread_count += 1;
+        self.threads.push_back::<SIBLINGS>(&mut owner.0.threads, name.link());
+        if let Some(thread) = self.threads.at_mut(name.link()) {
+            thread.context.start(entry, stack);
+        }
+        Ok(name)
+    }
+
+    pub(crate) fn thread_priority(&mut self, request: Request, priority: usize) -> CallResult {
+        let grant = self.find(&request, Rights::THREAD)?;
+        let link = self.threads.resolve(grant.object).ok_or(Error::BadHandle)?;
+        let priority = Priority::new(priority).ok_or(Error::BadArgument)?;
+        let owner = self.threads.at(link).map_or(Link::NONE, |thread| thread.process);
+        self.check_ceiling(request.process, owner, priority)?;
+        let kind = self.threads.at(link).map_or(StateKind::Stopped, |thread| thread.state.kind());
+        let ready = matches!(kind, StateKind::Ready | StateKind::Preempted);
+        if ready {
+            // A ready thread has no deadline, so that leaving its queue is all there is to it.
+            self.detach(link);
+        }
+        if let Some(thread) = self.threads.at_mut(link) {
+            thread.priority = priority;
+        }
+        if ready {
+            self.enqueue(link);
+        }
+        DONE
+    }
+
+    /// A thread's priority is bounded by its own process's ceiling and by that of whoever sets it.
+    pub(crate) fn check_ceiling(&self, setter: Link, owner: Link, priority: Priority) -> Result<(), Error> {
+        let within = |link| self.processes.at(link).is_some_and(|process| priority <= process.0.ceiling);
+        if within(setter) && within(owner) { Ok(()) } else { Err(Error::Priority) }
+    }
+
+    pub(crate) fn find_stopped(&self, request: &Request) -> Result<Link, Refusal> {
+        let link = self.find_not_running(request)?;
+        let thread = self.threads.at(link).ok_or(Error::BadHandle)?;
+        let alive = self.processes.at(thread.process).is_some_and(|process| process.0.life == Life::Alive);
+        if thread.state.kind() == StateKind::Stopped && alive { Ok(link) } else { Err(Error::Busy.into()) }
+    }
+
+    pub(crate) fn find_not_running(&self, request: &Request) -> Result<Link, Refusal> {
+        let grant = self.find(request, Rights::THREAD)?;
+        let link = self.threads.resolve(grant.object).ok_or(Error::BadHandle)?;
+        if link == request.caller { Err(Error::Busy.into()) } else { Ok(link) }
+    }
+}
