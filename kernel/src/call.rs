@@ -169,9 +169,12 @@ impl<M: Machine> Kernel<M> {
     fn receive(&mut self, machine: &mut M, request: Request) -> CallResult {
         let endpoint = self.find_endpoint(&request, Rights::RECEIVE)?.0;
         let options = request.message.tag.options();
-        // A call that was taken and not answered would never be: its caller gets the error now.
+        // A call that was taken and not answered would never be: its caller gets the error now. A thread whose fault
+        // was taken and not answered stays where it is, until its process is ended.
         let owes = self.threads.at_mut(request.caller).map(|thread| core::mem::take(&mut thread.reply_to));
-        if let Some(client) = owes.filter(|client| client.is_some()) {
+        if let Some(client) =
+            owes.filter(|client| self.threads.at(*client).is_some_and(|client| client.sent == Sent::Call))
+        {
             self.abandon(machine, client, State::awaiting(request.caller));
         }
         if options.contains(Options::KEEP) {
