@@ -6,7 +6,8 @@
 //! package = "driver-serial"   # the cargo package; "driver-NAME" unless said
 //! binary = "driver-serial"    # the package's binary; the package's name unless said
 //! priority = 40               # 0 to 63, higher runs first
-//! memory = "256 KiB"          # what it may have of RAM
+//! memory = "256 KiB"          # what it may have of RAM, its own text and tables included
+//! objects = 64                # how many kernel objects it may own
 //! restart = "always"          # or "never", after it died
 //! arguments = ["115200"]      # words for its startup block
 //! lines = [4]                 # interrupt lines
@@ -14,7 +15,7 @@
 //! device_memory = []          # physical addresses, both ends included
 //! serves = ["console"]        # endpoints that it receives on
 //! uses = ["timer"]            # endpoints of others that it calls
-//! rights = ["dma"]            # further rights, see `Right`
+//! rights = ["log", "info"]    # what no line, port or endpoint stands for: log, info, screen, supervise, dma
 //! ```
 //!
 //! The host checks it when the image is built, so that `init` boots only what is consistent; `init` gets the result in
@@ -51,6 +52,8 @@ pub struct Program {
     priority: u8,
     #[serde(default)]
     memory: Quota,
+    #[serde(default = "usual_objects")]
+    objects: u16,
     #[serde(default)]
     restart: Restart,
     #[serde(default)]
@@ -84,10 +87,32 @@ enum Restart {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum Right {
+    /// Writes and reads the kernel's log.
+    Log,
+    /// Reads the kernel's counters.
+    Info,
+    /// Draws on the screen, whatever kind the machine has.
+    Screen,
+    /// Ends other programs, through `init`.
+    Supervise,
     /// Reads physical addresses, for devices that master the bus. Without an IOMMU this is full trust.
     Dma,
-    /// Lists and ends other programs, through `init`.
-    Supervise,
+}
+
+impl Right {
+    fn name(self) -> &'static str {
+        match self {
+            Right::Log => "log",
+            Right::Info => "info",
+            Right::Screen => "screen",
+            Right::Supervise => "supervise",
+            Right::Dma => "dma",
+        }
+    }
+}
+
+fn usual_objects() -> u16 {
+    64
 }
 
 /// How much RAM a program may have, in bytes.
@@ -155,18 +180,16 @@ impl Program {
             format!("program {}", self.name),
             format!("priority {}", self.priority),
             format!("memory {}", self.memory.0),
+            format!("objects {}", self.objects),
             format!("restart {}", if self.restart == Restart::Always { "always" } else { "never" }),
         ];
         lines.extend(self.arguments.iter().map(|word| format!("argument {word}")));
         lines.extend(self.lines.iter().map(|line| format!("line {line}")));
         lines.extend(self.ports.iter().map(|range| format!("ports {} {}", range.first, range.count())));
-        lines.extend(self.device_memory.iter().map(|range| format!("device {} {}", range.first, range.count())));
+        lines.extend(self.device_memory.iter().map(|range| format!("device-memory {} {}", range.first, range.count())));
         lines.extend(self.serves.iter().map(|name| format!("serves {name}")));
         lines.extend(self.uses.iter().map(|name| format!("uses {name}")));
-        lines.extend(self.rights.iter().map(|right| match right {
-            Right::Dma => "right dma".to_owned(),
-            Right::Supervise => "right supervise".to_owned(),
-        }));
+        lines.extend(self.rights.iter().map(|right| format!("right {}", right.name())));
         lines.join("\n") + "\n"
     }
 }
@@ -196,8 +219,8 @@ mod tests {
             "#,
         );
         let text = manifest.map(|manifest| manifest.encode());
-        let expected = "program serial\npriority 40\nmemory 65536\nrestart always\nline 4\nports 1016 8\n\
-                        device 753664 32768\nserves console\n";
+        let expected = "program serial\npriority 40\nmemory 65536\nobjects 64\nrestart always\nline 4\nports 1016 8\n\
+                        device-memory 753664 32768\nserves console\n";
         assert_eq!(text.as_deref(), Ok(expected));
     }
 

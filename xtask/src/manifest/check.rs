@@ -15,6 +15,9 @@ const LAST_LINE: u8 = 239;
 /// Ports that the kernel drives itself: the two interrupt controllers and the interval timer.
 const KERNEL_PORTS: [Range; 3] = [Range::new(0x20, 0x21), Range::new(0x40, 0x43), Range::new(0xa0, 0xa1)];
 
+/// Endpoints that `init` itself serves, at a priority above all programs'.
+const INIT_SERVES: [&str; 1] = ["programs"];
+
 /// What can be claimed once, with its owner.
 struct Claim<'a> {
     owner: &'a str,
@@ -105,6 +108,9 @@ fn check_endpoints(programs: &[Program]) -> Result {
     for program in programs {
         for endpoint in &program.serves {
             check_name("endpoint", endpoint)?;
+            if INIT_SERVES.contains(&endpoint.as_str()) {
+                return Err(format!("{} and init both serve {endpoint:?}", program.name));
+            }
             if let Some((_, other)) = served.iter().find(|(name, _)| name == endpoint) {
                 return Err(format!("{} and {} both serve {endpoint:?}", other.name, program.name));
             }
@@ -113,6 +119,9 @@ fn check_endpoints(programs: &[Program]) -> Result {
     }
     for program in programs {
         for endpoint in &program.uses {
+            if INIT_SERVES.contains(&endpoint.as_str()) {
+                continue;
+            }
             let Some((_, server)) = served.iter().find(|(name, _)| name == endpoint) else {
                 return Err(format!("{} uses {endpoint:?}, which no program serves", program.name));
             };
@@ -182,6 +191,12 @@ mod tests {
     fn an_endpoint_has_one_server() {
         let error = error("serves = [\"timer\"]", "serves = [\"timer\"]");
         assert_eq!(error, "first and second both serve \"timer\"");
+    }
+
+    #[test]
+    fn inits_own_endpoint_is_there_for_all() {
+        assert_eq!(error("uses = [\"programs\"]", ""), "");
+        assert_eq!(error("serves = [\"programs\"]", ""), "first and init both serve \"programs\"");
     }
 
     #[test]
