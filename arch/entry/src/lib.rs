@@ -103,3 +103,8 @@ mod cpu;
 pub use cpu::{CpuData, IO_BITMAP_BYTES, cpu_data};
 
 mod fixup;
+
+#[cfg(target_arch = "x86")]
+mod task;
+#[cfg(target_arch = "x86")]
+pub use task::fault_task;

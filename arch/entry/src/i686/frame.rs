@@ -126,6 +126,16 @@ impl Frame {
         self.esp = pointer as u32;
     }
 
+    /// The flags register.
+    pub const fn flags(&self) -> usize {
+        self.eflags as usize
+    }
+
+    /// Sets the flags register.
+    pub const fn set_flags(&mut self, flags: usize) {
+        self.eflags = flags as u32;
+    }
+
     /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
     pub const fn vector(&self) -> usize {
         self.vector as usize
