@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::manifest::Manifest;
+use crate::manifest;
 use crate::process::{cargo_for_target, command, run, run_quietly};
 use crate::{Result, Width, root, say};
 
@@ -49,7 +49,7 @@ impl Set {
         if !self.manifest().exists() {
             return Ok(Vec::new());
         }
-        let manifest = Manifest::read(&self.manifest())?;
+        let manifest = manifest::read(&self.manifest())?;
         let programs = manifest.programs.into_iter().map(|program| program.name);
         Ok([INIT.to_owned(), "system".to_owned()].into_iter().chain(programs).collect())
     }
@@ -79,7 +79,7 @@ pub fn build(widths: &[Width]) -> Result {
 }
 
 fn build_set(width: Width, set: Set) -> Result {
-    let manifest = Manifest::read(&set.manifest())?;
+    let manifest = manifest::read(&set.manifest())?;
     let init = (INIT.to_owned(), INIT.to_owned(), INIT);
     let programs = manifest.programs.iter().map(|program| (program.package(), program.binary(), program.name.as_str()));
     let programs: Vec<_> = [init].into_iter().chain(programs).collect();
