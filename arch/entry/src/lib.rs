@@ -104,6 +104,9 @@ pub use cpu::{CpuData, IO_BITMAP_BYTES, cpu_data};
 
 mod fixup;
 
+mod floating_point;
+pub use floating_point::{FloatingPointArea, FloatingPointFormat, with_floating_point};
+
 #[cfg(target_arch = "x86")]
 mod task;
 #[cfg(target_arch = "x86")]

@@ -79,6 +79,7 @@ extern "C" fn run<K: Kernel, const VECTOR: usize>() {
         go_on_as_trap::<K>(cpu, &frame);
     } else {
         K::paranoid(&mut frame);
+        put_back(&frame, &mut cpu.tss);
     }
 }
 
@@ -95,6 +96,17 @@ fn frame_of(left: &TaskStateSegment, vector: usize) -> Frame {
     frame.eflags = left.eflags;
     frame.set_stack(left.ss, left.esp as usize);
     frame
+}
+
+/// The reverse of [`frame_of`], so that changes to the record are what the switch back resumes. The stack stays.
+fn put_back(frame: &Frame, left: &mut TaskStateSegment) {
+    (left.eax, left.ebx, left.ecx, left.edx) = (frame.eax, frame.ebx, frame.ecx, frame.edx);
+    (left.esi, left.edi, left.ebp) = (frame.esi, frame.edi, frame.ebp);
+    (left.ds, left.es) = (frame.ds as u16, frame.es as u16);
+    (left.fs, left.gs) = (frame.fs as u16, frame.gs as u16);
+    left.eip = frame.eip;
+    left.cs = frame.cs as u16;
+    left.eflags = frame.eflags;
 }
 
 /// Makes the switch back land in ring 0, with the frame saved where the next trap of the thread would have saved it.

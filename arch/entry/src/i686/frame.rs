@@ -17,7 +17,8 @@ pub struct Frame {
     pub edi: u32,
     pub esi: u32,
     pub ebp: u32,
-    /// What `pushad` saw: the stack pointer within the stub. `popad` skips it.
+    /// What `pushad` saw: the stack pointer within the stub, or the interrupted one if a task gate was taken. `popad`
+    /// skips it.
     pub pushed_esp: u32,
     pub ebx: u32,
     pub edx: u32,
