@@ -60,6 +60,11 @@ pub fn kernel(width: Width) -> PathBuf {
     width.image_folder().join("kernel")
 }
 
+/// The bare kernel that checks `x86-entry` alone.
+pub fn entry_check(width: Width) -> PathBuf {
+    width.image_folder().join("entry-check")
+}
+
 /// Builds everything for the given widths.
 pub fn build(widths: &[Width]) -> Result {
     for &width in widths {
@@ -69,6 +74,7 @@ pub fn build(widths: &[Width]) -> Result {
         run(cargo)?;
         create(&width.image_folder())?;
         strip(&built(&width.kernel_target(), "boot"), &kernel(width))?;
+        build_entry_check(width)?;
         for set in Set::ALL {
             if set.manifest().exists() {
                 build_set(width, set)?;
@@ -76,6 +82,16 @@ pub fn build(widths: &[Width]) -> Result {
         }
     }
     Ok(())
+}
+
+/// An example of `x86-entry` is a kernel of its own. It has a linker script of its own too, which a package can't say for
+/// a single target.
+fn build_entry_check(width: Width) -> Result {
+    let mut cargo = cargo_for_target("rustc", &width.kernel_target())?;
+    cargo.args(["--release", "--quiet", "-p", "x86-entry", "--example", "bare", "--"]);
+    cargo.args(["-C", "link-arg=-Tarch/entry/examples/bare/link.ld"]);
+    run(cargo)?;
+    strip(&built(&width.kernel_target(), "examples/bare"), &entry_check(width))
 }
 
 fn build_set(width: Width, set: Set) -> Result {
