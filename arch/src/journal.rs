@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use spin::Mutex;
 
-use crate::screen::{Screen, TextMode};
+use crate::screen::{AnyGrid, Screen};
 use crate::serial::SerialPort;
 
 /// Bytes that the ring keeps.
@@ -72,7 +72,7 @@ static RING: Ring<RING_BYTES> = Ring::new();
 
 struct Sinks {
     serial: Option<SerialPort>,
-    screen: Option<Screen<TextMode>>,
+    screen: Option<Screen<AnyGrid>>,
 }
 
 static SINKS: Mutex<Sinks> = Mutex::new(Sinks { serial: None, screen: None });
@@ -106,9 +106,19 @@ pub fn release_serial() {
     SINKS.lock().serial = None;
 }
 
-/// Sends the log to the screen too, cleared.
-pub fn take_screen(grid: TextMode) {
-    SINKS.lock().screen = Some(Screen::new(grid));
+/// Sends the log to the screen too: cleared, then what was logged so far.
+pub fn take_screen(grid: AnyGrid) {
+    let mut screen = Screen::new(grid);
+    let (mut position, mut bytes) = (0, [0; 128]);
+    loop {
+        let (next, count) = RING.read(position, &mut bytes);
+        if count == 0 {
+            break;
+        }
+        screen.put(&bytes[..count]);
+        position = next;
+    }
+    SINKS.lock().screen = Some(screen);
 }
 
 /// Leaves the screen to user mode.

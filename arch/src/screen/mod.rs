@@ -4,8 +4,10 @@
 //! rewrite megabytes of uncached memory for each line. The kernel writes here only while it boots and when it dies; the
 //! console in user mode owns the screen in between.
 
+mod framebuffer;
 mod text_mode;
 
+pub use framebuffer::{Framebuffer, PixelFormat};
 pub use text_mode::TextMode;
 
 /// A grid of characters that can be drawn to.
@@ -14,6 +16,31 @@ pub trait Grid {
     fn size(&self) -> (usize, usize);
     /// Draws a character; only ASCII has a guaranteed shape. A place outside the grid draws nothing.
     fn draw(&mut self, column: usize, row: usize, byte: u8);
+}
+
+/// The screen that the loader left, of either kind.
+#[derive(Debug)]
+pub enum AnyGrid {
+    /// Text cells.
+    Text(TextMode),
+    /// Pixels.
+    Pixels(Framebuffer),
+}
+
+impl Grid for AnyGrid {
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Text(grid) => grid.size(),
+            Self::Pixels(grid) => grid.size(),
+        }
+    }
+
+    fn draw(&mut self, column: usize, row: usize, byte: u8) {
+        match self {
+            Self::Text(grid) => grid.draw(column, row, byte),
+            Self::Pixels(grid) => grid.draw(column, row, byte),
+        }
+    }
 }
 
 /// A grid with a place where the next character goes.

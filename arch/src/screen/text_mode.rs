@@ -2,9 +2,6 @@
 
 use super::Grid;
 
-/// Where the cells are in physical memory.
-pub const PHYSICAL_ADDRESS: u64 = 0xB8000;
-
 const COLUMNS: usize = 80;
 const ROWS: usize = 25;
 /// Light grey on black, in a cell's upper byte.
@@ -20,6 +17,9 @@ pub struct TextMode {
 unsafe impl Send for TextMode {}
 
 impl TextMode {
+    /// Where the cells are in physical memory.
+    pub const PHYSICAL_ADDRESS: u64 = 0xB8000;
+
     /// The screen whose cells are mapped at `cells`.
     ///
     /// # Safety

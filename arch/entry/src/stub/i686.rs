@@ -8,7 +8,7 @@ use crate::cpu::{CPU, CpuData};
 use crate::fixup;
 use crate::i686::Frame;
 use crate::kernel::{Kernel, Place, Smap, Stack, Target};
-use crate::vector::{DEBUG, FAST_CALL, pushes_error_code};
+use crate::vector::{FAST_CALL, pushes_error_code};
 
 /// Bytes that [`resume`] takes up, so that a fault can be told to be one of its own.
 pub(crate) const RESUME_BYTES: usize = 64;
@@ -149,87 +149,6 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
     )
 }
 
-/// #DB's gate. No error code.
-#[unsafe(naked)]
-pub(crate) unsafe extern "C" fn debug_stub<K: Kernel, S: Smap>() {
-    naked_asm!(
-        "push 0",
-        "push {vector}",
-        "jmp {common}",
-        vector = const DEBUG.number(),
-        common = sym debug_common::<K, S>,
-    )
-}
-
-/// #DB may interrupt ring 0 where the stack is a few words in a TSS or below a frame: such a one moves to its own stack.
-///
-/// That happens with TF set across `sysenter`, and with a data breakpoint on what `mov ss` reads before `int` or
-/// `sysenter` (CVE-2018-8897). Both have room for the frame: below the TSS, and below the frame being saved.
-#[unsafe(naked)]
-unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
-    naked_asm!(
-        push_registers!(),
-        load_segments!(),
-        "cld",
-        ".if {clears_ac}",
-        "clac",
-        ".endif",
-        "mov ecx, esp",
-        "xor ebp, ebp",
-        "test byte ptr [esp + {cs}], 3",
-        "jz 2f",
-        ".if {per_cpu}",
-        with_cpu!("mov esp,", "stack_top", ""),
-        ".else",
-        "and esp, {alignment}",
-        "sub esp, {argument}",
-        ".endif",
-        "mov [esp], ecx",
-        "call {trap}",
-        "push eax",
-        "call {resume}",
-        "2:",
-        with_cpu!("mov esp,", "debug_stack", ""),
-        "mov ebx, ecx",
-        "mov [esp], ecx",
-        "call {in_ring_0}",
-        "push ebx",
-        "call {resume}",
-        kernel_data = const K::SELECTORS.kernel_data,
-        clears_ac = const S::CLEARS_AC,
-        cs = const offset_of!(Frame, cs),
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
-        debug_stack = const offset_of!(CpuData, spare),
-        alignment = const -16,
-        argument = const 16,
-        trap = sym K::trap,
-        in_ring_0 = sym debug_in_ring_0::<K>,
-        resume = sym resume::<K>,
-    )
-}
-
-/// A #DB out of ring 0: the kernel's to see, unless it is a caller's single step that came along with `sysenter`.
-///
-/// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. The step is put off until the
-/// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`.
-extern "C" fn debug_in_ring_0<K: Kernel>(frame: &mut Frame) {
-    let entry = sysenter_entry::<K, CALLER_FLAGS> as *const () as usize;
-    if frame.instruction_pointer() != entry {
-        return K::paranoid(frame);
-    }
-    frame.eflags &= !TRAP_FLAG;
-    frame.eip = sysenter_entry::<K, { CALLER_FLAGS | TRAP_FLAG }> as *const () as u32;
-    // SAFETY: ring 0; the CPU sets the register's bits and never clears them, and this one is dealt with.
-    unsafe { core::arch::asm!("mov dr6, {}", in(reg) DEBUG_STATUS_AT_RESET, options(nostack, nomem)) };
-}
-
-/// DR6 without any cause (SDM 3B 17.2.3).
-const DEBUG_STATUS_AT_RESET: u32 = 0xFFFF_0FF0;
-
 /// Resumes a frame: of ring 3 or ring 0, saved by any of the entries or built by the kernel.
 ///
 /// A frame saved by `sysenter` goes back by `sysexit`, unless it is to be single-stepped; any other by `iretd`. If a
@@ -273,9 +192,9 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
 /// Where IA32_SYSENTER_EIP points: saves the caller's registers as an interrupt would.
 ///
 /// `sysenter` saves nothing: ecx is the caller's stack pointer by convention, and the address to return to the same for
-/// all ([`Kernel::SYSENTER_RETURN`]); `FLAGS` are what the caller goes on with. It leaves NT, AC, DF and TF as they were. esp is at TSS.esp0.
+/// all ([`Kernel::SYSENTER_RETURN`]). It leaves NT, AC, DF and TF as they were. esp is at TSS.esp0.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
+pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel>() {
     naked_asm!(
         "mov esp, [esp]",
         "push {user_data}",
@@ -302,7 +221,7 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
         "push eax",
         "call {resume}",
         user_data = const K::SELECTORS.user_data,
-        caller_flags = const FLAGS,
+        caller_flags = const CALLER_FLAGS,
         user_code = const K::SELECTORS.user_code,
         return_address = const K::SYSENTER_RETURN,
         fast_call = const FAST_CALL,
@@ -334,7 +253,7 @@ pub unsafe fn enable_fast_calls<K: Kernel>(cpu: NonNull<CpuData>) {
     // SAFETY: as above; the entry reads the stack pointer from there.
     unsafe { wrmsr(IA32_SYSENTER_ESP, esp0 as u64) };
     // SAFETY: as above; the address is that of the entry.
-    unsafe { wrmsr(IA32_SYSENTER_EIP, sysenter_entry::<K, CALLER_FLAGS> as *const () as u64) };
+    unsafe { wrmsr(IA32_SYSENTER_EIP, sysenter_entry::<K> as *const () as u64) };
 }
 
 /// The place's tag; GS bases don't exist here.

@@ -1,0 +1,94 @@
+//! The frames that nobody has claimed yet, and carving from them.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use kernel::memory::{Frame, FrameRun};
+
+use super::{FRAME_BYTES, MemoryMap, RunSet, address_of, frames_touching};
+use crate::layout;
+
+/// Physical memory while booting.
+///
+/// Every frame in it belongs to this value alone; what is carved belongs to the caller.
+#[derive(Debug)]
+pub struct BootMemory {
+    free: RunSet,
+    all: RunSet,
+    map: MemoryMap,
+}
+
+impl BootMemory {
+    /// All RAM of the map but the ranges of addresses in `taken` (the image, modules, the first MiB).
+    ///
+    /// # Safety
+    /// The map is true, and nothing outside `taken` is in use.
+    pub unsafe fn new(map: MemoryMap, taken: &[Range<u64>]) -> Self {
+        let mut free = map.available.clone();
+        for range in taken {
+            free.remove(frames_touching(range.clone()));
+        }
+        Self { free, all: map.available.clone(), map }
+    }
+
+    /// All RAM, used or not.
+    pub fn ram(&self) -> &RunSet {
+        &self.all
+    }
+
+    /// The map that it was made from.
+    pub fn map(&self) -> &MemoryMap {
+        &self.map
+    }
+
+    /// How many frames are free.
+    pub fn free_frames(&self) -> u64 {
+        self.free.len()
+    }
+
+    /// The frame after the last one of RAM: how many entries a table indexed by frame needs.
+    pub fn frame_limit(&self) -> u32 {
+        self.all.end()
+    }
+
+    /// Takes zeroed frames in a row, for good, that the kernel sees now and later.
+    pub fn take(&mut self, count: u32) -> Option<Frame> {
+        let frame = Frame(self.free.carve(count, (layout::EARLY_MAP_END / FRAME_BYTES) as u32)?);
+        let start = layout::direct(address_of(frame))?;
+        // SAFETY: these frames are RAM that is mapped there, early and later, and belong to this call alone.
+        unsafe { start.write_bytes(0, count as usize * FRAME_BYTES as usize) };
+        Some(frame)
+    }
+
+    /// Takes zeroed memory for a table that stays for good.
+    ///
+    /// # Safety
+    /// A `T` of all zero bytes is valid.
+    pub unsafe fn take_table<T>(&mut self, length: usize) -> Option<&'static mut [T]> {
+        const { assert!(align_of::<T>() <= FRAME_BYTES as usize) };
+        let bytes = (length as u64).checked_mul(size_of::<T>() as u64)?;
+        let count = u32::try_from(bytes.div_ceil(FRAME_BYTES)).ok()?;
+        if count == 0 {
+            return Some(&mut []);
+        }
+        let frame = self.take(count)?;
+        let start = layout::direct(address_of(frame))?.cast::<T>();
+        // SAFETY: the frames hold `length` zeroed values, are mapped for good, page-aligned, and belong to nobody else.
+        Some(unsafe { core::slice::from_raw_parts_mut(start, length) })
+    }
+
+    /// Gives a range back that `new` took, such as start code that won't run again.
+    ///
+    /// # Safety
+    /// The frames are RAM that nothing uses any more.
+    pub unsafe fn give(&mut self, frames: Range<u32>) {
+        self.free.add(frames);
+    }
+
+    /// Ends it: what is left, for the core.
+    pub fn into_runs(self) -> &'static [FrameRun] {
+        let run = |run: &Range<u32>| FrameRun { first: Frame(run.start), count: run.end - run.start };
+        Box::leak(self.free.runs().iter().map(run).collect::<Vec<_>>().into_boxed_slice())
+    }
+}

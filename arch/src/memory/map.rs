@@ -1,0 +1,128 @@
+//! The loader's memory map, made consistent.
+//!
+//! Firmware reports regions that overlap, are unsorted, empty, off page boundaries or beyond what the CPU can address.
+//! Here a frame is RAM if some region says so and none says otherwise: doubt costs a frame, never a device's memory.
+
+use core::ops::Range;
+
+use super::{FRAME_BYTES, RunSet, frames_touching, frames_within};
+
+/// What a region is, as far as the kernel cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionKind {
+    /// RAM for whoever wants it.
+    Available,
+    /// RAM in which the firmware keeps tables (ACPI): readable, not for use.
+    Firmware,
+    /// Anything else: RAM of the firmware, devices, broken memory.
+    Reserved,
+}
+
+/// One entry of the loader's map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// The address of its first byte.
+    pub start: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// What it is.
+    pub kind: RegionKind,
+}
+
+impl Region {
+    fn range(&self, limit: u64) -> Range<u64> {
+        self.start.min(limit)..self.start.saturating_add(self.bytes).min(limit)
+    }
+}
+
+/// The map as sets of frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryMap {
+    /// RAM for use.
+    pub available: RunSet,
+    /// Frames with the firmware's tables in them.
+    pub firmware: RunSet,
+}
+
+impl MemoryMap {
+    /// Makes sense of the regions, as far as they lie below the address `limit`.
+    pub fn new(regions: &[Region], limit: u64) -> Self {
+        let limit = limit.min(u64::from(u32::MAX) * FRAME_BYTES);
+        let mut map = Self::default();
+        for region in regions {
+            match region.kind {
+                RegionKind::Available => map.available.add(frames_within(region.range(limit))),
+                RegionKind::Firmware => map.firmware.add(frames_touching(region.range(limit))),
+                RegionKind::Reserved => {}
+            }
+        }
+        for region in regions {
+            if region.kind != RegionKind::Available {
+                map.available.remove(frames_touching(region.range(limit)));
+            }
+            if region.kind == RegionKind::Reserved {
+                map.firmware.remove(frames_within(region.range(limit)));
+            }
+        }
+        map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_pc_of_16_mib() {
+        let region = |start, bytes, kind| Region { start, bytes, kind };
+        let regions = [
+            region(0, 0x9FC00, RegionKind::Available),
+            region(0x9FC00, 0x400, RegionKind::Reserved),
+            region(0xF0000, 0x10000, RegionKind::Reserved),
+            region(0x100000, 0xEE0000, RegionKind::Available),
+            region(0xFE0000, 0x20000, RegionKind::Firmware),
+            region(0xFFFC0000, 0x40000, RegionKind::Reserved),
+        ];
+        let map = MemoryMap::new(&regions, 1 << 36);
+        assert_eq!(map.available.runs(), [0..0x9F, 0x100..0xFE0]);
+        assert_eq!(map.firmware.runs(), [0xFE0..0x1000]);
+    }
+
+    #[test]
+    fn lengths_that_wrap_end_at_the_limit() {
+        let region = Region { start: 0x1000, bytes: u64::MAX, kind: RegionKind::Available };
+        assert_eq!(MemoryMap::new(&[region], 1 << 32).available.runs(), [1..0x10_0000]);
+    }
+
+    fn region() -> impl Strategy<Value = Region> {
+        let kind = prop_oneof![
+            3 => Just(RegionKind::Available),
+            1 => Just(RegionKind::Firmware),
+            1 => Just(RegionKind::Reserved),
+        ];
+        (0..0x20_000u64, 0..0x8000u64, kind).prop_map(|(start, bytes, kind)| Region { start, bytes, kind })
+    }
+
+    proptest! {
+        /// A frame is available exactly if some region offers all of it with its neighbours and none denies any byte.
+        #[test]
+        fn nothing_denied_is_offered(regions in proptest::collection::vec(region(), 0..12)) {
+            let limit = 0x1_8000;
+            let map = MemoryMap::new(&regions, limit);
+            for frame in 0..0x30u32 {
+                let bytes = u64::from(frame) * FRAME_BYTES..u64::from(frame + 1) * FRAME_BYTES;
+                let has = |region: &Region, kind| {
+                    let range = region.range(limit);
+                    region.kind == kind && !range.is_empty() && range.start < bytes.end && bytes.start < range.end
+                };
+                let denied = regions.iter().any(|region| has(region, RegionKind::Reserved) || has(region, RegionKind::Firmware));
+                let offered = regions.iter().any(|region| {
+                    let range = region.range(limit);
+                    region.kind == RegionKind::Available && range.start <= bytes.start && bytes.end <= range.end
+                });
+                prop_assert_eq!(map.available.contains(frame..frame + 1), offered && !denied);
+            }
+        }
+    }
+}

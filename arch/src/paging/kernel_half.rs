@@ -1,0 +1,165 @@
+//! Building the kernel's half of all address spaces, and moving onto it.
+//!
+//! What is mapped: the image, section by section with the access that each needs; all RAM and the firmware's tables,
+//! readable and writable, in the direct map; the text screen uncached. On x86_64 the direct map leaves the image's frames
+//! out, so that no second view of them undoes the access of the first; on i686 image and direct map are one view.
+
+use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use kernel::memory::Frame;
+use x86::controlregs;
+
+use super::tables::DirectMap;
+use super::{Flags, Geometry, LARGE_PAGE_BYTES, Tables, Width, walk, window};
+use crate::memory::{BootMemory, FRAME_BYTES, RunSet, address_of};
+use crate::{cpu, layout};
+
+/// The image's sections, by the addresses at which they run, page-aligned.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Code.
+    pub text: Range<usize>,
+    /// Constants.
+    pub rodata: Range<usize>,
+    /// Everything that is written.
+    pub data: Range<usize>,
+    /// A page within `data` that is to be left out.
+    pub guard: usize,
+}
+
+/// Not enough low memory for the kernel's own tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+/// Frames of the first MiB, of which the kernel uses the text screen's and reads the firmware's.
+const FIRST_MIB: Range<u32> = 0..0x100;
+/// VGA memory: text mode's cells are in it.
+const VGA: Range<u32> = 0xA0..0xC0;
+
+static ROOT: AtomicU32 = AtomicU32::new(0);
+
+/// The root of the address space that has no user half.
+pub(crate) fn root() -> Frame {
+    Frame(ROOT.load(Ordering::Relaxed))
+}
+
+/// Builds the kernel's half and moves onto it, with all protection that the CPU offers.
+///
+/// # Safety
+/// Called once, by the boot code on the start code's tables; `image` is true.
+pub unsafe fn install(image: &Image, memory: &mut BootMemory) -> Result<(), OutOfMemory> {
+    let root = memory.take(1).ok_or(OutOfMemory)?;
+    let map = memory.map().clone();
+    let mut half = Half { tables: KernelTables::new(root), memory };
+
+    let data = Flags::WRITE | Flags::NO_EXECUTE;
+    half.map_image(image.text.clone(), Flags::empty())?;
+    half.map_image(image.rodata.clone(), Flags::NO_EXECUTE)?;
+    half.map_image(image.data.start..image.guard, data)?;
+    half.map_image(image.guard + abi::PAGE_BYTES..image.data.end, data)?;
+
+    let mut shown = RunSet::new();
+    for run in map.available.runs().iter().chain(map.firmware.runs()) {
+        shown.add(run.clone());
+    }
+    shown.add(FIRST_MIB);
+    shown.remove(VGA);
+    shown.remove(frames_of_image(image));
+    for run in shown.runs() {
+        half.map_direct(run.clone(), data)?;
+    }
+    half.map_direct(VGA, data | Flags::UNCACHED)?;
+
+    window::prepare(half.memory, root).ok_or(OutOfMemory)?;
+    ROOT.store(root.0, Ordering::Relaxed);
+    // SAFETY: data is written through pages that are mapped writable alone, and no kernel page is a user page.
+    unsafe { cpu::protect() };
+    // SAFETY: the new tables map everything that the kernel uses at the same addresses as the old ones.
+    unsafe { controlregs::cr3_write(address_of(root)) };
+    // SAFETY: global pages are in the kernel's half alone, which all spaces share.
+    unsafe { cpu::allow_global_pages() };
+    Ok(())
+}
+
+/// The frames of the image from its first to its last section.
+fn frames_of_image(image: &Image) -> Range<u32> {
+    let number = |address: usize| ((address - layout::KERNEL_BASE) as u64 / FRAME_BYTES) as u32;
+    number(image.text.start)..number(image.data.end)
+}
+
+/// The kernel's half, page by page.
+#[derive(Debug)]
+pub(crate) struct KernelTables {
+    root: Frame,
+    tables: DirectMap,
+}
+
+impl KernelTables {
+    /// The half below a root that is being built.
+    pub(crate) fn new(root: Frame) -> Self {
+        // SAFETY: the kernel's tables come from `BootMemory`, in low memory; the one CPU changes them one at a time.
+        Self { root, tables: unsafe { DirectMap::new() } }
+    }
+
+    /// Maps a page where nothing is.
+    pub(crate) fn map(
+        &mut self,
+        address: usize,
+        frame: Frame,
+        flags: Flags,
+        new_table: &mut impl FnMut() -> Option<Frame>,
+    ) -> Option<()> {
+        let level = if flags.contains(Flags::LARGE) { 2 } else { 1 };
+        let entry = super::encode(frame, flags);
+        walk::map::<Width>(&mut self.tables, self.root, address, level, entry, new_table).ok().map(|_| ())
+    }
+
+    /// Takes a small page out; what the CPU has cached of it is the caller's business.
+    pub(crate) fn clear(&mut self, address: usize) {
+        walk::unmap::<Width>(&mut self.tables, self.root, address);
+    }
+}
+
+struct Half<'a> {
+    tables: KernelTables,
+    memory: &'a mut BootMemory,
+}
+
+impl Half<'_> {
+    fn map_image(&mut self, addresses: Range<usize>, flags: Flags) -> Result<(), OutOfMemory> {
+        let first = Frame(((addresses.start - layout::KERNEL_BASE) as u64 / FRAME_BYTES) as u32);
+        for (address, frame) in addresses.step_by(abi::PAGE_BYTES).zip(first.0..) {
+            self.map(address, Frame(frame), flags)?;
+        }
+        Ok(())
+    }
+
+    /// Shows frames in the direct map, as far as it goes, by large pages where they fit.
+    fn map_direct(&mut self, frames: Range<u32>, flags: Flags) -> Result<(), OutOfMemory> {
+        const LARGE: u32 = (LARGE_PAGE_BYTES / abi::PAGE_BYTES) as u32;
+        let end = u64::from(frames.end).min(layout::DIRECT_MAP_END / FRAME_BYTES) as u32;
+        let mut frame = frames.start;
+        while frame < end {
+            let large = frame.is_multiple_of(LARGE) && end - frame >= LARGE;
+            let (count, size) = if large { (LARGE, Flags::LARGE) } else { (1, Flags::empty()) };
+            let address = layout::DIRECT_MAP + address_of(Frame(frame)) as usize;
+            self.map(address, Frame(frame), flags | size)?;
+            frame += count;
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, address: usize, frame: Frame, flags: Flags) -> Result<(), OutOfMemory> {
+        let memory = &mut *self.memory;
+        self.tables.map(address, frame, flags | Flags::GLOBAL, &mut || memory.take(1)).ok_or(OutOfMemory)
+    }
+}
+
+/// Copies what all spaces share from the kernel's own root to a new one.
+pub(super) fn share(tables: &mut DirectMap, new: Frame) {
+    for index in Width::USER_ROOT_ENTRIES..Width::ROOT_ENTRIES {
+        let entry = tables.read(root(), index);
+        tables.write(new, index, entry);
+    }
+}

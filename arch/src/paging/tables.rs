@@ -1,0 +1,60 @@
+//! Page tables in RAM that the direct map shows.
+
+use kernel::memory::Frame;
+
+use super::{Entry, Tables};
+use crate::layout;
+use crate::memory::address_of;
+
+/// The tables as they are, through the direct map.
+#[derive(Debug)]
+pub struct DirectMap(());
+
+impl DirectMap {
+    /// Access to every page table.
+    ///
+    /// # Safety
+    /// Only frames that hold page tables, in low memory, are passed to it; and one such value is used at a time.
+    pub const unsafe fn new() -> Self {
+        Self(())
+    }
+
+    fn slot(table: Frame, index: usize) -> Option<*mut u64> {
+        let start = layout::direct(address_of(table))?.cast::<u64>();
+        Some(start.wrapping_add(index % (abi::PAGE_BYTES / size_of::<u64>())))
+    }
+}
+
+impl Tables for DirectMap {
+    fn read(&self, table: Frame, index: usize) -> Entry {
+        // SAFETY: `new`'s caller vouches that a table is there; the index is within its page.
+        Self::slot(table, index).map_or(Entry::EMPTY, |slot| Entry::from_bits(unsafe { slot.read_volatile() }))
+    }
+
+    fn write(&mut self, table: Frame, index: usize, entry: Entry) {
+        if let Some(slot) = Self::slot(table, index) {
+            write_entry(slot, entry);
+        }
+    }
+}
+
+/// One store on x86_64.
+#[cfg(target_arch = "x86_64")]
+fn write_entry(slot: *mut u64, entry: Entry) {
+    // SAFETY: `slot` gives places in page tables alone, which `DirectMap::new`'s caller vouches for.
+    unsafe { slot.write_volatile(entry.bits()) };
+}
+
+/// Two stores on i686, in an order in which the CPU, which reads tables at any time, never sees a present entry with half
+/// an address: an entry goes away by its lower half first and comes by it last.
+#[cfg(target_arch = "x86")]
+fn write_entry(slot: *mut u64, entry: Entry) {
+    let lower = slot.cast::<u32>();
+    let upper = lower.wrapping_add(1);
+    // SAFETY: `slot` gives places in page tables alone, which `DirectMap::new`'s caller vouches for.
+    unsafe { lower.write_volatile(0) };
+    // SAFETY: as above.
+    unsafe { upper.write_volatile((entry.bits() >> 32) as u32) };
+    // SAFETY: as above.
+    unsafe { lower.write_volatile(entry.bits() as u32) };
+}

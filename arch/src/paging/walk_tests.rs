@@ -1,0 +1,116 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use proptest::prelude::*;
+
+use super::super::{FourLevel, Pae};
+use super::*;
+
+/// Page tables in a map, and the frames that they were given.
+#[derive(Default)]
+struct Fake {
+    entries: HashMap<(u32, usize), Entry>,
+    next: u32,
+}
+
+impl Tables for Fake {
+    fn read(&self, table: Frame, index: usize) -> Entry {
+        self.entries.get(&(table.0, index)).copied().unwrap_or(Entry::EMPTY)
+    }
+
+    fn write(&mut self, table: Frame, index: usize, entry: Entry) {
+        self.entries.insert((table.0, index), entry);
+    }
+}
+
+const ROOT: Frame = Frame(1000);
+
+fn map_page<G: Geometry>(fake: &mut Fake, address: usize, frame: u32, limit: u32) -> Result<Root, MapError> {
+    let mut next = fake.next;
+    let result = map::<G>(fake, ROOT, address, 1, Entry::page(Frame(frame), Flags::USER), &mut || {
+        (next < limit).then(|| {
+            next += 1;
+            Frame(ROOT.0 + next)
+        })
+    });
+    fake.next = next;
+    result
+}
+
+fn translate<G: Geometry>(fake: &Fake, address: usize) -> Option<Frame> {
+    find::<G>(fake, ROOT, address)?.0.frame()
+}
+
+/// Gives everything back in slices of `budget`; the frames in order.
+fn release_all<G: Geometry>(fake: &mut Fake, slice: usize) -> Vec<Frame> {
+    let mut given = Vec::new();
+    let mut from = Some(0);
+    while let Some(address) = from {
+        let mut budget = slice;
+        from = release::<G>(fake, ROOT, address, &mut budget, &mut |frame| given.push(frame));
+        assert!(from.is_none_or(|next| next > address || budget == 0));
+    }
+    given
+}
+
+fn keeps_a_map_of_pages<G: Geometry>(steps: &[(usize, bool)], top: usize, slice: usize) {
+    let mut fake = Fake::default();
+    let mut model = BTreeMap::new();
+    for (number, &(page, add)) in steps.iter().enumerate() {
+        // Spread over the whole user half, so that all levels take part.
+        let address = page.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) % top & !0xFFF;
+        if add {
+            let expected = if model.contains_key(&address) { Err(MapError::Occupied) } else { Ok(()) };
+            assert_eq!(map_page::<G>(&mut fake, address, number as u32, u32::MAX).map(|_| ()), expected);
+            model.entry(address).or_insert(number as u32);
+        } else {
+            assert_eq!(unmap::<G>(&mut fake, ROOT, address).is_some(), model.remove(&address).is_some());
+        }
+        for (&address, &frame) in &model {
+            assert_eq!(translate::<G>(&fake, address), Some(Frame(frame)));
+        }
+    }
+    for &address in model.keys() {
+        unmap::<G>(&mut fake, ROOT, address);
+    }
+    let given = release_all::<G>(&mut fake, slice);
+    let distinct: BTreeSet<_> = given.iter().collect();
+    assert_eq!(distinct.len(), given.len());
+    assert_eq!(given.len() as u32, fake.next + 1, "every table and the root, once");
+    assert_eq!(given.last(), Some(&ROOT));
+}
+
+proptest! {
+    #[test]
+    fn pages_are_found_and_tables_given_back(
+        steps in proptest::collection::vec((0..24usize, any::<bool>()), 0..60),
+        slice in 1..700usize,
+    ) {
+        keeps_a_map_of_pages::<Pae>(&steps, 0xC000_0000, slice);
+        keeps_a_map_of_pages::<FourLevel>(&steps, 0x8000_0000_0000, slice);
+    }
+}
+
+#[test]
+fn no_frame_is_an_error_and_what_was_added_is_given_back() {
+    let mut fake = Fake::default();
+    assert_eq!(map_page::<FourLevel>(&mut fake, 0x40_0000, 7, 2), Err(MapError::NoFrame));
+    assert_eq!(release_all::<FourLevel>(&mut fake, 4096).len(), 3);
+}
+
+#[test]
+fn the_root_s_change_is_told() {
+    let mut fake = Fake::default();
+    assert_eq!(map_page::<Pae>(&mut fake, 0x40_0000, 7, 9), Ok(Root::Changed));
+    assert_eq!(map_page::<Pae>(&mut fake, 0x80_0000, 7, 9), Ok(Root::Same));
+    assert_eq!(fake.read(ROOT, 0).bits() & 0xFFF, 1, "PAE reserves the other bits of its root");
+}
+
+#[test]
+fn the_kernel_s_half_is_not_given_back() {
+    let mut fake = Fake::default();
+    fake.write(ROOT, 3, Entry::directory(Frame(5)));
+    assert_eq!(release_all::<Pae>(&mut fake, 4096), [ROOT]);
+    let mut fake = Fake::default();
+    fake.write(ROOT, 256, Entry::table(Frame(5)));
+    assert_eq!(release_all::<FourLevel>(&mut fake, 4096), [ROOT]);
+}

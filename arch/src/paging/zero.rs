@@ -1,0 +1,19 @@
+//! Filling frames with zeros, wherever they are.
+
+use kernel::memory::Frame;
+
+use crate::layout;
+use crate::memory::address_of;
+
+/// Fills a frame with zeros.
+///
+/// # Safety
+/// The frame is RAM, and nothing uses it.
+pub unsafe fn zero(frame: Frame) {
+    match layout::direct(address_of(frame)) {
+        // SAFETY: the direct map shows all RAM up to its end, and the caller vouches for the frame.
+        Some(start) => unsafe { start.write_bytes(0, abi::PAGE_BYTES) },
+        // SAFETY: as above.
+        None => unsafe { crate::width::zero_outside_direct_map(frame) },
+    }
+}

@@ -1,0 +1,130 @@
+//! A linear framebuffer as a grid of characters, with a font of 16 rows.
+
+use core::ptr::NonNull;
+
+use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
+
+use super::Grid;
+
+const WEIGHT: FontWeight = FontWeight::Regular;
+const HEIGHT: RasterHeight = RasterHeight::Size16;
+/// The height of a row of text.
+const ROW_PIXELS: usize = 16;
+/// Stands for characters that the font doesn't have.
+const UNKNOWN: char = '?';
+
+/// Where pixels are and how they are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PixelFormat {
+    /// Bytes from one row to the next.
+    pub pitch: usize,
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Bytes of a pixel: 2, 3 or 4.
+    pub pixel_bytes: usize,
+    /// First bit and number of bits, at most 8, of red, green and blue.
+    pub colours: [(u8, u8); 3],
+}
+
+impl PixelFormat {
+    /// A grey of that brightness.
+    fn grey(&self, brightness: u8) -> u32 {
+        let part = |&(first, bits): &(u8, u8)| u32::from(brightness >> (8 - bits.min(8))) << (first % 32);
+        self.colours.iter().map(part).fold(0, |pixel, part| pixel | part)
+    }
+}
+
+/// A framebuffer to draw characters on.
+#[derive(Debug)]
+pub struct Framebuffer {
+    pixels: NonNull<u8>,
+    format: PixelFormat,
+}
+
+// SAFETY: the pointer is to device memory that any context of the kernel may write.
+unsafe impl Send for Framebuffer {}
+
+impl Framebuffer {
+    /// The framebuffer whose first pixel is mapped at `pixels`.
+    ///
+    /// # Safety
+    /// `pitch * height` bytes of the framebuffer are mapped there, writable, for as long as this value lives; a row's
+    /// pixels fit its pitch.
+    pub const unsafe fn new(pixels: NonNull<u8>, format: PixelFormat) -> Self {
+        Self { pixels, format }
+    }
+
+    fn put(&mut self, x: usize, y: usize, pixel: u32) {
+        let PixelFormat { pitch, width, height, pixel_bytes, .. } = self.format;
+        if x >= width || y >= height {
+            return;
+        }
+        // SAFETY: the pixel is on the screen, so within the bytes that `new`'s caller vouched for.
+        let place = unsafe { self.pixels.add(y * pitch + x * pixel_bytes) };
+        if pixel_bytes == 4 && pitch.is_multiple_of(4) {
+            // SAFETY: as above; the first pixel is page-aligned and rows are multiples of four bytes.
+            unsafe { place.cast::<u32>().write_volatile(pixel) };
+            return;
+        }
+        for (at, byte) in pixel.to_le_bytes().into_iter().enumerate().take(pixel_bytes) {
+            // SAFETY: as above, for each byte of the pixel.
+            let place = unsafe { place.add(at) };
+            // SAFETY: as above.
+            unsafe { place.write_volatile(byte) };
+        }
+    }
+}
+
+impl Grid for Framebuffer {
+    fn size(&self) -> (usize, usize) {
+        (self.format.width / get_raster_width(WEIGHT, HEIGHT), self.format.height / ROW_PIXELS)
+    }
+
+    fn draw(&mut self, column: usize, row: usize, byte: u8) {
+        let glyph = get_raster(char::from(byte), WEIGHT, HEIGHT).or_else(|| get_raster(UNKNOWN, WEIGHT, HEIGHT));
+        let Some(glyph) = glyph else { return };
+        let (left, top) = (column * glyph.width(), row * ROW_PIXELS);
+        for (y, line) in glyph.raster().iter().enumerate() {
+            for (x, brightness) in line.iter().enumerate() {
+                let pixel = self.format.grey(*brightness);
+                self.put(left + x, top + y, pixel);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(pixel_bytes: usize, colours: [(u8, u8); 3]) -> Vec<u8> {
+        let format = PixelFormat { pitch: 80 * pixel_bytes, width: 80, height: 40, pixel_bytes, colours };
+        let mut bytes = vec![0xAA_u32; 80 * 40];
+        let pixels = NonNull::new(bytes.as_mut_ptr().cast::<u8>()).unwrap();
+        // SAFETY: the vector is as large as the format says, or larger, and outlives the value.
+        let mut framebuffer = unsafe { Framebuffer::new(pixels, format) };
+        framebuffer.draw(1, 1, b'H');
+        framebuffer.draw(1000, 1000, b'H');
+        bytes.iter().flat_map(|word| word.to_le_bytes()).take(80 * 40 * pixel_bytes).collect()
+    }
+
+    #[test]
+    fn letters_are_drawn_in_every_format() {
+        let width = get_raster_width(WEIGHT, HEIGHT);
+        for (pixel_bytes, colours) in
+            [(4, [(16, 8), (8, 8), (0, 8)]), (3, [(16, 8), (8, 8), (0, 8)]), (2, [(11, 5), (5, 6), (0, 5)])]
+        {
+            let bytes = drawn(pixel_bytes, colours);
+            let brightest = bytes
+                .chunks_exact(80 * pixel_bytes)
+                .skip(ROW_PIXELS)
+                .take(ROW_PIXELS)
+                .flat_map(|row| row.chunks_exact(pixel_bytes).skip(width).take(width))
+                .map(|pixel| pixel.iter().fold(0u32, |sum, byte| sum + u32::from(*byte)))
+                .max();
+            assert!(brightest.is_some_and(|sum| sum > 300), "{pixel_bytes} bytes a pixel: {brightest:?}");
+        }
+    }
+}
