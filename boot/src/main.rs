@@ -5,10 +5,19 @@
 //! loader's information, ELF checks) also compiles for the host, where it is tested.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+#[cfg(any(target_os = "none", test))]
+extern crate alloc;
+
 #[cfg(target_os = "none")]
 mod begin;
 #[cfg(target_os = "none")]
+mod failure;
+#[cfg(target_os = "none")]
 mod heap;
+#[cfg(any(target_os = "none", test))]
+mod information;
+#[cfg(target_os = "none")]
+mod prepare;
 #[cfg(target_os = "none")]
 mod start;
 

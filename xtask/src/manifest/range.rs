@@ -1,12 +1,12 @@
 //! Ranges of ports and addresses as people write them: `"0x3f8-0x3ff"`, both ends included, or one number.
 
-use alloc::format;
-use alloc::string::String;
-use core::fmt;
+use std::fmt;
+
+use serde::Deserialize;
 
 /// A range that isn't empty.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(try_from = "String"))]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
 pub struct Range {
     /// The first number in it.
     pub first: u64,

@@ -1,0 +1,122 @@
+//! Memory, page tables and screen: what stands between the loader's information and the core.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use arch::memory::{BootMemory, MemoryMap, frames_touching};
+use arch::paging::{self, Image, window};
+use arch::screen::{AnyGrid, PixelFormat};
+use arch::{cpu, journal, layout};
+
+use crate::failure::Failure;
+use crate::information::{Framebuffer, Information, Loaded};
+use crate::start::stack::BOOT_STACK;
+
+/// Below this, firmware, loaders and devices share memory in ways that no map tells in full.
+const FIRST_MIB: Range<u64> = 0..0x10_0000;
+
+/// The least memory with which it makes sense to go on: tables, `init`, and a few drivers.
+const LEAST_FRAMES: u64 = 4 << 8;
+
+/// Physical memory as the start code shows it.
+pub struct EarlyMemory;
+
+impl Loaded for EarlyMemory {
+    fn bytes(&self, address: u64, length: usize) -> Option<&[u8]> {
+        let end = address.checked_add(length as u64)?;
+        if address == 0 || end > layout::EARLY_MAP_END {
+            return None;
+        }
+        // SAFETY: the start code maps all of it, readable, and nothing writes there while the information is read.
+        Some(unsafe { core::slice::from_raw_parts(layout::direct(address)?, length) })
+    }
+}
+
+/// Sorts out which memory is free: what the map offers but the first MiB, the image and the modules.
+pub fn memory(information: &Information) -> Result<BootMemory, Failure> {
+    let limit = 1 << cpu::features().physical_bits.min(layout::PHYSICAL_BITS);
+    let map = MemoryMap::new(&information.regions, limit);
+    let modules = modules(information, &map)?;
+    let mut taken = Vec::from([FIRST_MIB, physical_image()]);
+    taken.extend(modules);
+    // SAFETY: the loader vouches for the map, of which only what is free of doubt was taken over; what the loader left is
+    // copied, in the taken ranges, or not needed any more.
+    let memory = unsafe { BootMemory::new(map, &taken) };
+    match memory.free_frames() {
+        free if free < LEAST_FRAMES => Err(Failure::TooLittleMemory(free * 4)),
+        _ => Ok(memory),
+    }
+}
+
+/// Where the modules are, if each is in RAM, on pages of its own.
+fn modules(information: &Information, map: &MemoryMap) -> Result<Vec<Range<u64>>, Failure> {
+    if information.modules.is_empty() {
+        return Err(Failure::NoModules);
+    }
+    let mut taken: Vec<Range<u64>> = Vec::from([physical_image()]);
+    for (number, module) in information.modules.iter().enumerate() {
+        let range = module.physical.clone();
+        let misplaced = |problem| Err(Failure::MisplacedModule(number, problem));
+        let frames = frames_touching(range.clone());
+        if !range.start.is_multiple_of(abi::PAGE_BYTES as u64) {
+            return misplaced("doesn't begin on a page boundary");
+        }
+        if !map.available.contains(frames.clone()) {
+            return misplaced("isn't in memory that the memory map offers");
+        }
+        let overlaps = |other: &Range<u64>| {
+            let other = frames_touching(other.clone());
+            other.start < frames.end && frames.start < other.end
+        };
+        if taken.iter().any(overlaps) {
+            return misplaced("overlaps the kernel or another module");
+        }
+        taken.push(range);
+    }
+    Ok(taken)
+}
+
+/// Moves onto the final page tables.
+pub fn tables(memory: &mut BootMemory) -> Result<(), Failure> {
+    let [text, rodata, data, end] =
+        [&raw const text_start, &raw const rodata_start, &raw const data_start, &raw const image_end]
+            .map(<*const u8>::addr);
+    let guard = core::ptr::from_ref(&BOOT_STACK).addr();
+    let image = Image { text: text..rodata, rodata: rodata..data, data: data..end, guard };
+    // SAFETY: this runs once, on the start code's tables, and the image is what the linker laid out.
+    Ok(unsafe { paging::install(&image, memory) }?)
+}
+
+/// The image's physical addresses.
+fn physical_image() -> Range<u64> {
+    let [start, end] = [&raw const image_start, &raw const image_end].map(<*const u8>::addr);
+    start as u64..(end - layout::KERNEL_BASE) as u64
+}
+
+/// Moves the log from the text screen to a framebuffer; it stays where it is if there is no room for its window.
+pub fn screen(framebuffer: Framebuffer) {
+    // SAFETY: the loader vouches that a framebuffer is there; the window is the kernel's only mapping of it.
+    let window = unsafe { window::map(framebuffer.address, framebuffer.bytes(), window::Caching::Uncached) };
+    let format = PixelFormat {
+        pitch: framebuffer.pitch as usize,
+        width: framebuffer.width as usize,
+        height: framebuffer.height as usize,
+        pixel_bytes: usize::from(framebuffer.bits).div_ceil(8),
+        colours: framebuffer.colours,
+    };
+    match window {
+        // SAFETY: the window is as large as the format says, and stays.
+        Some(pixels) => {
+            journal::take_screen(AnyGrid::Pixels(unsafe { arch::screen::Framebuffer::new(pixels, format) }))
+        }
+        None => log::warn!("the framebuffer can't be mapped: no text on it"),
+    }
+}
+
+unsafe extern "C" {
+    static image_start: u8;
+    static text_start: u8;
+    static rodata_start: u8;
+    static data_start: u8;
+    static image_end: u8;
+}
