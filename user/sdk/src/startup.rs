@@ -51,6 +51,12 @@ impl Startup {
         self.handle(&format!("uses {service}")).map(Endpoint::from)
     }
 
+    /// The endpoint of a service that this program only notifies. The entry is called `notify SERVICE`, which leaves
+    /// room for the longest service's name.
+    pub fn notifies(&self, service: &str) -> Result<Endpoint> {
+        self.handle(&format!("notify {service}")).map(Endpoint::from)
+    }
+
     /// An interrupt line.
     pub fn line(&self, line: u8) -> Result<Interrupt> {
         let entry = self.numbered("line", u64::from(line))?;
