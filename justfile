@@ -68,6 +68,10 @@ fmt:
 doc:
     @{{ xtask }} doc
 
+# Write docs/system-calls.md from the table of calls
+reference:
+    @{{ xtask }} reference
+
 # Remove everything that was built
 clean:
     rm -rf target

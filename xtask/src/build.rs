@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::manifest::Manifest;
+use crate::manifest;
 use crate::process::{cargo_for_target, command, run, run_quietly};
 use crate::{Result, Width, root, say};
 
@@ -49,7 +49,7 @@ impl Set {
         if !self.manifest().exists() {
             return Ok(Vec::new());
         }
-        let manifest = Manifest::read(&self.manifest())?;
+        let manifest = manifest::read(&self.manifest())?;
         let programs = manifest.programs.into_iter().map(|program| program.name);
         Ok([INIT.to_owned(), "system".to_owned()].into_iter().chain(programs).collect())
     }
@@ -58,6 +58,11 @@ impl Set {
 /// The kernel inside the image's folder.
 pub fn kernel(width: Width) -> PathBuf {
     width.image_folder().join("kernel")
+}
+
+/// The bare kernel that checks `x86-entry` alone.
+pub fn entry_check(width: Width) -> PathBuf {
+    width.image_folder().join("entry-check")
 }
 
 /// Builds everything for the given widths.
@@ -69,6 +74,7 @@ pub fn build(widths: &[Width]) -> Result {
         run(cargo)?;
         create(&width.image_folder())?;
         strip(&built(&width.kernel_target(), "boot"), &kernel(width))?;
+        build_entry_check(width)?;
         for set in Set::ALL {
             if set.manifest().exists() {
                 build_set(width, set)?;
@@ -78,8 +84,18 @@ pub fn build(widths: &[Width]) -> Result {
     Ok(())
 }
 
+/// An example of `x86-entry` is a kernel of its own. It has a linker script of its own too, which a package can't say for
+/// a single target.
+fn build_entry_check(width: Width) -> Result {
+    let mut cargo = cargo_for_target("rustc", &width.kernel_target())?;
+    cargo.args(["--release", "--quiet", "-p", "x86-entry", "--example", "bare", "--"]);
+    cargo.args(["-C", "link-arg=-Tarch/entry/examples/bare/link.ld"]);
+    run(cargo)?;
+    strip(&built(&width.kernel_target(), "examples/bare"), &entry_check(width))
+}
+
 fn build_set(width: Width, set: Set) -> Result {
-    let manifest = Manifest::read(&set.manifest())?;
+    let manifest = manifest::read(&set.manifest())?;
     let init = (INIT.to_owned(), INIT.to_owned(), INIT);
     let programs = manifest.programs.iter().map(|program| (program.package(), program.binary(), program.name.as_str()));
     let programs: Vec<_> = [init].into_iter().chain(programs).collect();

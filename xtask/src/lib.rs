@@ -7,6 +7,7 @@ pub mod check;
 pub mod iso;
 pub mod manifest;
 pub mod process;
+pub mod reference;
 pub mod test;
 pub mod width;
 

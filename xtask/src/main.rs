@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
-use xtask::{Result, Width, build, check, iso, manifest, test};
+use xtask::{Result, Width, build, check, iso, manifest, reference, test};
 
 const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask iso [i686|x86_64|all]
        xtask manifest FILE
        xtask test [host|i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
        xtask check
-       xtask doc";
+       xtask doc
+       xtask reference";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +40,7 @@ fn run(arguments: &[String]) -> Result {
         }
         ["check"] => check::check(),
         ["doc"] => check::doc(),
+        ["reference"] => reference::write(),
         _ => Err(USAGE.to_owned()),
     }
 }

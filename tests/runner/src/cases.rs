@@ -1,6 +1,7 @@
 //! All booted cases, by what they are about. Each runs on both widths.
 
 mod boot;
+mod entry;
 
 use libtest_mimic::Trial;
 use xtask::Width;
@@ -33,7 +34,7 @@ macro_rules! cases {
 use cases;
 
 /// A module adds its cases here.
-const ALL: &[&[Case]] = &[boot::CASES];
+const ALL: &[&[Case]] = &[boot::CASES, entry::CASES];
 
 impl Case {
     const fn new(name: &'static str, run: fn(Width), length: Length) -> Case {

@@ -16,13 +16,13 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Reads QEMU's status and the reason it gave. isa-debug-exit makes the status `value * 2 + 1`, so that zero can't
-    /// be told from QEMU's own failure: guests write other values.
+    /// Reads QEMU's status and the reason it gave. isa-debug-exit makes the status `value * 2 + 1`. A status of 1 may also
+    /// be QEMU's own failure, so guests had better write another value than 0.
     pub fn new(status: ExitStatus, shutdown: Option<&str>) -> Exit {
         match (status.code(), shutdown) {
             (Some(0), Some("guest-shutdown")) => Exit::PowerOff,
             (Some(0), Some("guest-reset")) => Exit::Reset,
-            (Some(code @ 3..=255), _) if code % 2 == 1 => Exit::Debug((code / 2) as u8),
+            (Some(code @ 1..=255), _) if code % 2 == 1 => Exit::Debug((code / 2) as u8),
             (_, reason) => Exit::Emulator(format!("{status}, reason {}", reason.unwrap_or("unknown"))),
         }
     }
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn the_debug_device_is_told_from_a_failure() {
         assert_eq!(Exit::new(status(33), None), Exit::Debug(0x10));
-        assert!(matches!(Exit::new(status(1), None), Exit::Emulator(_)));
+        assert!(matches!(Exit::new(status(2), None), Exit::Emulator(_)));
         assert!(matches!(Exit::new(ExitStatus::from_raw(6), None), Exit::Emulator(_)));
     }
 

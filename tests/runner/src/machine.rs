@@ -34,6 +34,7 @@ pub enum Image {
 
 /// What QEMU's loader gets.
 pub struct Direct {
+    kernel: Option<PathBuf>,
     modules: Modules,
     command_line: String,
 }
@@ -44,19 +45,28 @@ enum Modules {
 }
 
 impl Direct {
+    fn of(modules: Modules) -> Direct {
+        Direct { kernel: None, modules, command_line: String::new() }
+    }
+
     /// The modules of the shipped image.
     pub fn shipped() -> Direct {
-        Direct { modules: Modules::Of(Set::Shipped), command_line: String::new() }
+        Direct::of(Modules::Of(Set::Shipped))
     }
 
     /// The modules of the test suite.
     pub fn suite() -> Direct {
-        Direct { modules: Modules::Of(Set::Suite), command_line: String::new() }
+        Direct::of(Modules::Of(Set::Suite))
     }
 
     /// Files under the names that the kernel shall see.
     pub fn files(modules: Vec<(String, PathBuf)>) -> Direct {
-        Direct { modules: Modules::Files(modules), command_line: String::new() }
+        Direct::of(Modules::Files(modules))
+    }
+
+    /// Another kernel than Bellwire's, without modules.
+    pub fn kernel(file: PathBuf) -> Direct {
+        Direct { kernel: Some(file), ..Direct::files(Vec::new()) }
     }
 
     /// The kernel's options.
@@ -111,7 +121,7 @@ impl Hardware {
                     symlink(&file, folder.file(&name))?;
                     names.push(name);
                 }
-                let kernel = kernel(self.width).display().to_string();
+                let kernel = direct.kernel.unwrap_or_else(|| kernel(self.width)).display().to_string();
                 self.arguments.extend(["-kernel", &kernel].map(str::to_owned));
                 if !direct.command_line.is_empty() {
                     self.arguments.extend(["-append", &direct.command_line].map(str::to_owned));

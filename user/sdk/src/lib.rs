@@ -62,16 +62,18 @@ mod ports;
 mod process;
 pub mod protocol;
 pub mod raw;
+pub mod registers;
 mod root;
 mod server;
 mod startup;
+pub mod stream;
 mod thread;
 pub mod time;
 mod timer;
 
 pub use abi::{
-    Access, Error, InterruptFlags, InterruptMessage, Kind, Message, Options, Register, Rights, StartupEntry,
-    StartupKind, Tag, join, split,
+    Access, Error, InterruptFlags, InterruptMessage, Kind, LINE_NMI, Message, Options, PAGE_BYTES, Register, Rights,
+    StartupEntry, StartupKind, Tag, join, split,
 };
 pub use endpoint::{Answer, Endpoint, Reply};
 pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};
@@ -90,4 +92,4 @@ pub use time::Instant;
 pub use timer::Timer;
 
 /// What a call returns: a value, or why there is none.
-pub type Result<T> = core::result::Result<T, Error>;
+pub type Result<T, E = Error> = core::result::Result<T, E>;

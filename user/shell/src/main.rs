@@ -1,9 +1,11 @@
-//! (being built)
+//! The shell: what a person types into, at the keyboard or at the other end of the serial line.
 #![cfg_attr(target_os = "none", no_std, no_main)]
-#[cfg(target_os = "none")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {}
+
+use bellwire::{Result, Startup};
+use shell::Shell;
+
+bellwire::main!(run);
+
+fn run(startup: Startup) -> Result<()> {
+    Shell::new(startup)?.run()
 }
-#[cfg(not(target_os = "none"))]
-fn main() {}

@@ -1,9 +1,40 @@
-//! (being built)
+//! The driver of the clock that runs while the machine is off.
+//!
+//! Serves `rtc` as [`ClockRequest`]: the time of day, and interrupts at a chosen rate, which it counts.
 #![cfg_attr(target_os = "none", no_std, no_main)]
-#[cfg(target_os = "none")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {}
+
+use bellwire::protocol::{ClockRequest, Ticks};
+use bellwire::{Event, Result, Server, Startup};
+use driver_rtc::{Chip, Rate};
+
+bellwire::main!(run);
+
+fn run(startup: Startup) -> Result<()> {
+    let mut server = Server::new(startup.serves("rtc")?);
+    let line = startup.line(8)?;
+    let mut chip = Chip::new(startup.ports(0x70)?);
+    let mut count = 0u32;
+    server.bind(&line, 0)?;
+    loop {
+        match server.next()? {
+            Event::Interrupt(interrupt) => {
+                if chip.acknowledge() {
+                    count = count.wrapping_add(interrupt.count);
+                }
+            }
+            Event::Call(call) => match call.request() {
+                Some(ClockRequest::Time) => call.answer(chip.time().to_words()),
+                Some(ClockRequest::Ticks) => call.answer(Ticks { count, rate: chip.rate().hertz() }.to_words()),
+                Some(ClockRequest::Rate(hertz)) => match Rate::new(hertz) {
+                    Some(rate) => {
+                        chip.set_rate(rate);
+                        call.answer(Ticks { count, rate: hertz }.to_words());
+                    }
+                    None => call.refuse(),
+                },
+                None => call.refuse(),
+            },
+            _ => {}
+        }
+    }
 }
-#[cfg(not(target_os = "none"))]
-fn main() {}

@@ -1,0 +1,181 @@
+use super::*;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use bellwire::protocol::CHUNK_BYTES;
+use core::cell::{Ref, RefCell, RefMut};
+
+/// As much of a 16550 as the driver can see, and the sender at the other end of the cable.
+#[derive(Default)]
+struct Chip {
+    interrupts: u8,
+    line_control: u8,
+    modem_control: u8,
+    fifo: VecDeque<u8>,
+    overrun: bool,
+    transmitting: Vec<u8>,
+    transmit_interrupt: bool,
+    sent: Vec<u8>,
+}
+
+impl Chip {
+    /// A byte arrives; without flow control, whether there is room or not.
+    fn arrive(&mut self, byte: u8) {
+        if self.fifo.len() < FIFO_SIZE { self.fifo.push_back(byte) } else { self.overrun = true }
+    }
+
+    fn sender_may_go_on(&self) -> bool {
+        MCR::from_bits_retain(self.modem_control).contains(MCR::RTS) && self.fifo.len() < FIFO_SIZE
+    }
+
+    /// The FIFO's bytes have left on the wire.
+    fn transmitted(&mut self) {
+        self.sent.append(&mut self.transmitting);
+        self.transmit_interrupt = true;
+    }
+
+    fn interrupt(&self) -> bool {
+        let enabled = IER::from_bits_retain(self.interrupts);
+        (enabled.contains(IER::DATA_READY) && !self.fifo.is_empty())
+            || (enabled.contains(IER::RECEIVER_LINE_STATUS) && self.overrun)
+            || (enabled.contains(IER::THR_EMPTY) && self.transmit_interrupt)
+    }
+}
+
+/// The chip, which test and driver both hold.
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Chip>>);
+
+impl Shared {
+    fn borrow(&self) -> Ref<'_, Chip> {
+        self.0.borrow()
+    }
+
+    fn borrow_mut(&self) -> RefMut<'_, Chip> {
+        self.0.borrow_mut()
+    }
+}
+
+impl Registers for Shared {
+    fn read(&mut self, register: u16) -> u8 {
+        let mut chip = self.borrow_mut();
+        match register as usize {
+            offsets::ISR => {
+                let none_pending = u8::from(!chip.interrupt());
+                chip.transmit_interrupt = false;
+                none_pending
+            }
+            offsets::LSR => {
+                let mut status = LSR::empty();
+                status.set(LSR::DATA_READY, !chip.fifo.is_empty());
+                status.set(LSR::OVERRUN_ERROR, core::mem::take(&mut chip.overrun));
+                status.set(LSR::THR_EMPTY, chip.transmitting.is_empty());
+                status.bits()
+            }
+            offsets::DATA => chip.fifo.pop_front().expect("the driver read an empty FIFO"),
+            other => panic!("the driver read register {other}"),
+        }
+    }
+
+    fn write(&mut self, register: u16, value: u8) {
+        let mut chip = self.borrow_mut();
+        let divisor = chip.line_control & LCR::DLAB.bits() != 0;
+        match register as usize {
+            offsets::DATA if divisor => assert_eq!(value, 1),
+            offsets::IER if divisor => assert_eq!(value, 0),
+            offsets::DATA => {
+                chip.transmitting.push(value);
+                assert!(chip.transmitting.len() <= FIFO_SIZE, "the driver overran the transmit FIFO");
+            }
+            offsets::IER => {
+                let newly = value & !chip.interrupts;
+                chip.interrupts = value;
+                chip.transmit_interrupt |= newly & IER::THR_EMPTY.bits() != 0 && chip.transmitting.is_empty();
+            }
+            offsets::FCR => {}
+            offsets::LCR => chip.line_control = value,
+            offsets::MCR => chip.modem_control = value,
+            other => panic!("the driver wrote register {other}"),
+        }
+    }
+}
+
+fn set_up() -> (Shared, Uart<Shared>) {
+    let chip = Shared::default();
+    let uart = Uart::new(chip.clone());
+    (chip, uart)
+}
+
+fn read(uart: &mut Uart<Shared>) -> Chunk {
+    let chunk = uart.peek();
+    uart.consume(chunk.bytes().len());
+    chunk
+}
+
+#[test]
+fn a_paste_far_beyond_the_rings_loses_nothing() {
+    let (chip, mut uart) = set_up();
+    let sent: Vec<u8> = (0..100 * 1024u32).map(|n| (n * 7 + n / 256) as u8).collect();
+    let mut waiting = sent.iter();
+    let mut received = Vec::new();
+    let mut stopped = false;
+    while received.len() < sent.len() {
+        while chip.borrow().sender_may_go_on() {
+            let Some(byte) = waiting.next() else { break };
+            chip.borrow_mut().arrive(*byte);
+            if chip.borrow().interrupt() {
+                uart.serve();
+            }
+        }
+        stopped |= !chip.borrow().sender_may_go_on();
+        assert!(!chip.borrow().interrupt());
+        received.extend_from_slice(read(&mut uart).bytes());
+    }
+    assert_eq!(received, sent);
+    assert!(stopped, "the rings were meant to fill");
+    assert_eq!(uart.overruns(), 0);
+}
+
+#[test]
+fn a_sender_without_flow_control_is_counted() {
+    let (chip, mut uart) = set_up();
+    for byte in 0..=FIFO_SIZE {
+        chip.borrow_mut().arrive(byte as u8);
+    }
+    uart.serve();
+    assert_eq!(uart.overruns(), 1);
+    assert_eq!(read(&mut uart).bytes().len(), CHUNK_BYTES);
+    assert_eq!(read(&mut uart).bytes(), &[12, 13, 14, 15]);
+}
+
+#[test]
+fn what_arrived_before_the_driver_is_kept() {
+    let chip = Shared::default();
+    chip.borrow_mut().arrive(b'x');
+    let mut uart = Uart::new(chip);
+    assert_eq!(read(&mut uart).bytes(), b"x");
+}
+
+#[test]
+fn output_leaves_in_order_and_only_as_fast_as_the_wire() {
+    let (chip, mut uart) = set_up();
+    let bytes: Vec<u8> = (0..2 * RING_BYTES).map(|n| n as u8).collect();
+    let mut rest = &bytes[..];
+    while chip.borrow().sent.len() < bytes.len() {
+        let taken = uart.write(rest);
+        rest = &rest[taken..];
+        chip.borrow_mut().transmitted();
+        if chip.borrow().interrupt() {
+            uart.serve();
+        }
+    }
+    assert_eq!(chip.borrow().sent, bytes);
+    assert!(!chip.borrow().interrupt(), "an idle transmitter doesn't interrupt");
+}
+
+#[test]
+fn a_full_ring_takes_nothing_more() {
+    let (_chip, mut uart) = set_up();
+    let taken = uart.write(&[0; RING_BYTES]) + uart.write(&[0; RING_BYTES]);
+    assert_eq!(taken, RING_BYTES + FIFO_SIZE);
+    assert_eq!(uart.write(b"x"), 0);
+}

@@ -1,0 +1,280 @@
+//! What a manifest must fulfil before an image is made of it. Each error names everyone concerned.
+
+use crate::{Manifest, Program, Range};
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::{format, vec};
+
+type Result = core::result::Result<(), String>;
+
+/// The endpoint that `init` itself receives on.
+pub const INIT_SERVICE: &str = "programs";
+
+/// The priority of `init` while it serves.
+const INIT_PRIORITY: u8 = 40;
+
+/// Programs' names travel in three words of a message.
+const LONGEST_PROGRAM: usize = 12;
+
+/// Endpoints' names travel in startup blocks, whose entries hold 24 bytes together with a word for the name's kind.
+const LONGEST_ENDPOINT: usize = 16;
+
+/// The kernel keeps so many ranges of ports a process.
+const MOST_PORT_RANGES: usize = 4;
+
+/// The core's priorities are 0 to 63.
+const HIGHEST_PRIORITY: u8 = 63;
+
+/// The numbers of the ISA lines and of as many IOAPIC inputs as one controller has at most.
+const LAST_LINE: u8 = 239;
+
+/// Ports that the kernel drives itself: the two interrupt controllers and the interval timer.
+const KERNEL_PORTS: [Range; 3] = [Range::new(0x20, 0x21), Range::new(0x40, 0x43), Range::new(0xa0, 0xa1)];
+
+/// What can be claimed once, with its owner.
+struct Claim<'a> {
+    owner: &'a str,
+    range: Range,
+}
+
+impl Manifest {
+    /// Checks all of it; the first violation is the error.
+    pub fn check(&self) -> Result {
+        let programs = &self.programs;
+        for (index, program) in programs.iter().enumerate() {
+            check_name("program", &program.name, LONGEST_PROGRAM)?;
+            if ["init", "system", "kernel", "suite"].contains(&program.name.as_str()) {
+                return Err(format!("a program can't be called {:?}: the image has a file of that name", program.name));
+            }
+            if programs[..index].iter().any(|other| other.name == program.name) {
+                return Err(format!("two programs are called {:?}", program.name));
+            }
+            check_values(program)?;
+        }
+        check_claims(programs)?;
+        check_endpoints(programs)
+    }
+}
+
+fn check_name(what: &str, name: &str, longest: usize) -> Result {
+    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    if name.is_empty() || name.len() > longest || !name.chars().all(plain) {
+        return Err(format!(
+            "{name:?} is no name for a {what}: 1 to {longest} of the letters a to z, digits and hyphens"
+        ));
+    }
+    Ok(())
+}
+
+fn check_values(program: &Program) -> Result {
+    let name = &program.name;
+    if program.priority > HIGHEST_PRIORITY {
+        return Err(format!("{name}: priority {} is over {HIGHEST_PRIORITY}", program.priority));
+    }
+    if let Some(line) = program.lines.iter().find(|line| **line > LAST_LINE) {
+        return Err(format!("{name}: there is no interrupt line {line}"));
+    }
+    if program.ports.len() > MOST_PORT_RANGES {
+        return Err(format!(
+            "{name}: a program can have {MOST_PORT_RANGES} ranges of ports, not {}",
+            program.ports.len()
+        ));
+    }
+    for range in &program.ports {
+        if range.last > 0xffff {
+            return Err(format!("{name}: there are no ports {range}; the last one is 0xffff"));
+        }
+        if KERNEL_PORTS.iter().any(|kernel| kernel.overlaps(*range)) {
+            return Err(format!("{name}: of the ports {range} some are the kernel's own"));
+        }
+    }
+    for range in &program.device_memory {
+        if range.first % 4096 != 0 || range.count() % 4096 != 0 {
+            return Err(format!("{name}: the device memory {range} isn't whole pages of 4096 bytes"));
+        }
+    }
+    if let Some(word) =
+        program.arguments.iter().find(|word| word.is_empty() || word.len() > 24 || word.contains(char::is_whitespace))
+    {
+        return Err(format!("{name}: the argument {word:?} isn't one word of 1 to 24 bytes"));
+    }
+    Ok(())
+}
+
+fn check_claims(programs: &[Program]) -> Result {
+    no_conflict("interrupt line", programs, |program| {
+        program.lines.iter().map(|line| Range::new(u64::from(*line), u64::from(*line))).collect()
+    })?;
+    no_conflict("ports", programs, |program| program.ports.clone())?;
+    no_conflict("device memory", programs, |program| program.device_memory.clone())
+}
+
+fn no_conflict(what: &str, programs: &[Program], claims: impl Fn(&Program) -> Vec<Range>) -> Result {
+    let mut granted: Vec<Claim> = Vec::new();
+    for program in programs {
+        for range in claims(program) {
+            if let Some(claim) = granted.iter().find(|claim| claim.range.overlaps(range)) {
+                let what =
+                    if range.count() == 1 { format!("{what} {}", range.first) } else { format!("{what} {range}") };
+                return Err(format!("{} and {} both claim {what}", claim.owner, program.name));
+            }
+            granted.push(Claim { owner: &program.name, range });
+        }
+    }
+    Ok(())
+}
+
+/// Who receives on an endpoint.
+struct Server<'a> {
+    endpoint: &'a str,
+    name: &'a str,
+    priority: u8,
+}
+
+/// Every endpoint has one server, and calls go uphill: a server runs at its callers' priority or above.
+fn check_endpoints(programs: &[Program]) -> Result {
+    let mut servers = vec![Server { endpoint: INIT_SERVICE, name: "init", priority: INIT_PRIORITY }];
+    for program in programs {
+        for endpoint in &program.serves {
+            check_name("endpoint", endpoint, LONGEST_ENDPOINT)?;
+            if let Some(other) = servers.iter().find(|server| server.endpoint == endpoint) {
+                return Err(format!("{} and {} both serve {endpoint:?}", other.name, program.name));
+            }
+            servers.push(Server { endpoint, name: &program.name, priority: program.priority });
+        }
+    }
+    let find = |program: &Program, verb: &str, endpoint: &str| {
+        let unknown = || format!("{} {verb} {endpoint:?}, which no program serves", program.name);
+        servers.iter().find(|server| server.endpoint == endpoint).ok_or_else(unknown)
+    };
+    for program in programs {
+        for endpoint in &program.notifies {
+            find(program, "notifies", endpoint)?;
+            if program.uses.contains(endpoint) {
+                return Err(format!("{} both uses and notifies {endpoint:?}: using it is enough", program.name));
+            }
+        }
+        for endpoint in &program.uses {
+            let server = find(program, "uses", endpoint)?;
+            if server.priority < program.priority {
+                return Err(format!(
+                    "{} (priority {}) uses {endpoint:?} of {} (priority {}): a server's priority must be at least its callers'",
+                    program.name, program.priority, server.name, server.priority
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Quota;
+
+    fn program(name: &str, priority: u8) -> Program {
+        Program { name: name.into(), priority, memory: Quota::default(), ..Program::default() }
+    }
+
+    /// The error for two programs that are changed so, or an empty text.
+    fn error(first: impl FnOnce(&mut Program), second: impl FnOnce(&mut Program)) -> String {
+        let mut programs = vec![program("first", 20), program("second", 10)];
+        first(&mut programs[0]);
+        second(&mut programs[1]);
+        Manifest { programs }.check().err().unwrap_or_default()
+    }
+
+    fn nothing(_: &mut Program) {}
+
+    fn names(name: &str) -> Vec<String> {
+        vec![name.into()]
+    }
+
+    #[test]
+    fn what_does_not_conflict_is_accepted() {
+        let first = |program: &mut Program| {
+            program.lines = vec![4];
+            program.ports = vec![Range::new(0x3f8, 0x3ff)];
+            program.serves = names("console");
+        };
+        let second = |program: &mut Program| {
+            program.lines = vec![8];
+            program.ports = vec![Range::new(0x70, 0x71)];
+            program.uses = vec!["console".into(), "programs".into()];
+        };
+        assert_eq!(error(first, second), "");
+    }
+
+    #[test]
+    fn two_claims_to_a_line_name_both() {
+        let error = error(|first| first.lines = vec![1, 4], |second| second.lines = vec![4]);
+        assert_eq!(error, "first and second both claim interrupt line 4");
+    }
+
+    #[test]
+    fn overlapping_ports_name_both() {
+        let ports = |first, last| move |program: &mut Program| program.ports = vec![Range::new(first, last)];
+        assert_eq!(error(ports(0x60, 0x64), ports(0x64, 0x66)), "first and second both claim ports 0x64-0x66");
+    }
+
+    #[test]
+    fn overlapping_device_memory_names_both() {
+        let memory = |first, last| move |program: &mut Program| program.device_memory = vec![Range::new(first, last)];
+        let error = error(memory(0xa0000, 0xbffff), memory(0xb8000, 0xb8fff));
+        assert_eq!(error, "first and second both claim device memory 0xb8000-0xb8fff");
+    }
+
+    #[test]
+    fn the_kernels_ports_are_not_to_be_had() {
+        let error = error(|first| first.ports = vec![Range::new(0x20, 0x2f)], nothing);
+        assert_eq!(error, "first: of the ports 0x20-0x2f some are the kernel's own");
+    }
+
+    #[test]
+    fn a_fifth_range_of_ports_is_refused() {
+        let five = (0..5).map(|index| Range::new(0x100 + index, 0x100 + index)).collect();
+        assert_eq!(error(|first| first.ports = five, nothing), "first: a program can have 4 ranges of ports, not 5");
+    }
+
+    #[test]
+    fn a_part_of_a_page_is_refused() {
+        let error = error(|first| first.device_memory = vec![Range::new(0xb8000, 0xb80ff)], nothing);
+        assert!(error.contains("isn't whole pages"), "{error}");
+    }
+
+    #[test]
+    fn an_endpoint_without_server_is_named() {
+        assert_eq!(
+            error(|first| first.uses = names("timer"), nothing),
+            "first uses \"timer\", which no program serves"
+        );
+        let error = error(|first| first.notifies = names("timer"), nothing);
+        assert_eq!(error, "first notifies \"timer\", which no program serves");
+    }
+
+    #[test]
+    fn an_endpoint_has_one_server() {
+        let both = error(|first| first.serves = names("timer"), |second| second.serves = names("timer"));
+        assert_eq!(both, "first and second both serve \"timer\"");
+        let own = error(|first| first.serves = names("programs"), nothing);
+        assert_eq!(own, "init and first both serve \"programs\"");
+    }
+
+    #[test]
+    fn calls_go_uphill_and_notifications_anywhere() {
+        let down = error(|first| first.uses = names("timer"), |second| second.serves = names("timer"));
+        assert!(down.starts_with("first (priority 20) uses \"timer\" of second (priority 10)"), "{down}");
+        assert_eq!(error(|first| first.notifies = names("timer"), |second| second.serves = names("timer")), "");
+        let init = error(|first| (first.priority, first.uses) = (41, names("programs")), nothing);
+        assert!(init.contains("of init (priority 40)"), "{init}");
+    }
+
+    #[test]
+    fn names_are_unique_and_plain() {
+        let check = |names: &[&str]| Manifest { programs: names.iter().map(|name| program(name, 1)).collect() }.check();
+        assert_eq!(check(&["a", "a"]), Err("two programs are called \"a\"".into()));
+        for name in ["", "A", "a b", "thirteen-long", "init"] {
+            assert!(check(&[name]).is_err(), "{name:?}");
+        }
+    }
+}

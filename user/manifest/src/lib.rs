@@ -1,0 +1,157 @@
+//! The manifest: which programs a system has, and what each of them may touch.
+//!
+//! People write it as TOML:
+//!
+//! ```toml
+//! [[program]]
+//! name = "serial"             # unique; also the name of its module
+//! package = "driver-serial"   # the cargo package; "driver-NAME" unless said
+//! binary = "driver-serial"    # the package's binary; the package's name unless said
+//! priority = 50               # 0 to 63, higher runs first
+//! memory = "256 KiB"          # what it may take of RAM, beside its image and stack
+//! objects = 64                # how many kernel objects it may own
+//! restart = "always"          # or "never", after it died
+//! arguments = ["115200"]      # words for its startup block
+//! lines = [4]                 # interrupt lines
+//! ports = ["0x3f8-0x3ff"]     # I/O ports, both ends included
+//! device_memory = []          # physical addresses, both ends included
+//! serves = ["serial"]         # endpoints that it receives on
+//! uses = ["timer"]            # endpoints of others that it calls
+//! notifies = ["console"]      # endpoints of others that it only notifies
+//! rights = ["log"]            # further rights, see `Right`
+//! ```
+//!
+//! The host checks it when the image is built ([`Manifest::check`]), so that `init` boots only what is consistent.
+//! `init` gets it in a form that needs no parser worth the name ([`Manifest::encode`], [`Manifest::decode`]). Both
+//! sides are in this crate, so that they can't drift apart.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod blob;
+mod check;
+mod quota;
+mod range;
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub use blob::BlobError;
+pub use check::INIT_SERVICE;
+pub use quota::{Objects, Quota};
+pub use range::Range;
+
+/// The whole manifest.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(deny_unknown_fields))]
+pub struct Manifest {
+    /// The programs, in the order in which `init` starts them.
+    #[cfg_attr(feature = "serde", serde(rename = "program", default))]
+    pub programs: Vec<Program>,
+}
+
+/// One program and its grants.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(deny_unknown_fields))]
+pub struct Program {
+    /// The program's name, its module's too.
+    pub name: String,
+    /// The cargo package, if it isn't `driver-NAME`. Known to the host only.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub package: Option<String>,
+    /// The package's binary, if it hasn't the package's name. Known to the host only.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub binary: Option<String>,
+    /// The priority of its threads.
+    pub priority: u8,
+    /// What it may take of RAM.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub memory: Quota,
+    /// How many kernel objects it may own.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub objects: Objects,
+    /// What happens when it has ended.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub restart: Restart,
+    /// Words for its startup block.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub arguments: Vec<String>,
+    /// Interrupt lines.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub lines: Vec<u8>,
+    /// I/O ports.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub ports: Vec<Range>,
+    /// Physical addresses of device registers.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub device_memory: Vec<Range>,
+    /// Endpoints that it receives on.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub serves: Vec<String>,
+    /// Endpoints of others that it calls.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub uses: Vec<String>,
+    /// Endpoints of others that it only notifies, which may be those of programs of lower priority.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub notifies: Vec<String>,
+    /// Further rights.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub rights: Vec<Right>,
+}
+
+/// What happens when a program has ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum Restart {
+    /// `init` starts it again, with back-off.
+    #[default]
+    Always,
+    /// It stays ended.
+    Never,
+}
+
+/// A right that no line, port or endpoint stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum Right {
+    /// Reads physical addresses, for devices that master the bus. Without an IOMMU this is full trust.
+    Dma,
+    /// Ends other programs, through `init`.
+    Supervise,
+    /// Writes to the kernel's log, reads it and takes the serial port over from it.
+    Log,
+    /// Reads the counters of the whole machine.
+    Info,
+    /// Draws on the screen, whatever kind of screen it is.
+    Screen,
+}
+
+impl Right {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Dma, Self::Supervise, Self::Log, Self::Info, Self::Screen];
+
+    /// Its name, in the manifest and in the blob.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dma => "dma",
+            Self::Supervise => "supervise",
+            Self::Log => "log",
+            Self::Info => "info",
+            Self::Screen => "screen",
+        }
+    }
+}
+
+impl Program {
+    /// The cargo package that it's built from.
+    pub fn package(&self) -> String {
+        self.package.clone().unwrap_or_else(|| format!("driver-{}", self.name))
+    }
+
+    /// The binary of the package.
+    pub fn binary(&self) -> String {
+        self.binary.clone().unwrap_or_else(|| self.package())
+    }
+}

@@ -1,0 +1,82 @@
+//! The reading side of a server that speaks [`crate::protocol::StreamRequest`]: who waits for input, and who is told
+//! that there is some.
+
+use crate::protocol::Chunk;
+use crate::{Call, Endpoint, Reply, Result};
+use alloc::collections::VecDeque;
+
+/// The bit of a listener's notify word that says: there is input, come and poll.
+pub const INPUT: u32 = 1;
+
+/// Where input is kept until somebody reads it.
+pub trait Source {
+    /// The next bytes, which stay where they are; empty if there are none.
+    fn peek(&mut self) -> Chunk;
+
+    /// Takes the next bytes away.
+    fn consume(&mut self, bytes: usize);
+}
+
+/// Those who read a source: callers that wait, and a listener of lower priority, which can't be called but told.
+#[derive(Debug, Default)]
+pub struct Readers {
+    waiting: VecDeque<Reply>,
+    listener: Option<Endpoint>,
+    listener_knows: Knowledge,
+}
+
+#[derive(Debug, Default, PartialEq)]
+enum Knowledge {
+    #[default]
+    Nothing,
+    InputIsThere,
+}
+
+impl Readers {
+    /// No readers yet but the listener, if there is one.
+    pub fn new(listener: Option<Endpoint>) -> Self {
+        Self { listener, ..Self::default() }
+    }
+
+    /// Answers a call to read; the caller waits if there is no input.
+    pub fn read(&mut self, call: Call<'_>, source: &mut impl Source) -> Result<()> {
+        match source.peek() {
+            chunk if chunk.is_empty() => self.waiting.push_back(call.defer()?),
+            chunk => {
+                source.consume(chunk.bytes().len());
+                call.answer(chunk.to_words());
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a call to poll.
+    pub fn poll(&mut self, call: Call<'_>, source: &mut impl Source) {
+        let chunk = source.peek();
+        source.consume(chunk.bytes().len());
+        call.answer(chunk.to_words());
+        self.listener_knows = Knowledge::Nothing;
+    }
+
+    /// Hands out what the source has: to those who wait, in their order, then by a word to the listener.
+    pub fn offer(&mut self, source: &mut impl Source) -> Result<()> {
+        loop {
+            let chunk = source.peek();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            let Some(reader) = self.waiting.pop_front() else { break };
+            // A reader that has gone meanwhile leaves its bytes to the next one.
+            if reader.answer(chunk.to_words()).is_ok() {
+                source.consume(chunk.bytes().len());
+            }
+        }
+        if let Some(listener) = &self.listener
+            && self.listener_knows == Knowledge::Nothing
+        {
+            listener.notify(INPUT)?;
+            self.listener_knows = Knowledge::InputIsThere;
+        }
+        Ok(())
+    }
+}

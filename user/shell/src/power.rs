@@ -1,0 +1,36 @@
+//! Turning the machine off and on again, by the means that PCs have had.
+
+use crate::Shell;
+use crate::shell::Failure;
+use crate::terminal::ask;
+use bellwire::protocol::PowerRequest;
+
+/// The chipset's reset control register (Intel PIIX3 and ICH data sheets, RST_CNT).
+pub const RESET_CONTROL: u16 = 0xCF9;
+/// What it resets: the whole system rather than the processor alone; then the bit that does it.
+const SYSTEM_RESET: u8 = 1 << 1;
+const RESET_NOW: u8 = 1 << 2;
+
+/// ACPI's PM1a control register where QEMU's firmware puts it, and where older versions did. Real machines say in
+/// their FADT where it is.
+pub const PM1A_CONTROL: u16 = 0x604;
+/// See [`PM1A_CONTROL`].
+pub const OLD_PM1A_CONTROL: u16 = 0xB004;
+/// SLP_EN, with the sleep type that QEMU calls off.
+const SLEEP_ENABLE: u16 = 1 << 13;
+
+/// Resets the machine: by the chipset, or else by the keyboard controller.
+pub fn reboot(shell: &mut Shell) -> Result<(), Failure> {
+    let control = shell.reset.port::<u8>(0);
+    control.write(SYSTEM_RESET);
+    control.write(SYSTEM_RESET | RESET_NOW);
+    ask(&shell.keyboard, PowerRequest::Reset)?;
+    Ok(())
+}
+
+/// Turns the machine off.
+pub fn shut_down(shell: &mut Shell) {
+    for range in &shell.power {
+        range.port::<u16>(0).write(SLEEP_ENABLE);
+    }
+}
