@@ -56,6 +56,10 @@ test-i686 *arguments: iso-i686
 test-x86_64 *arguments: iso-x86_64
     @{{ xtask }} test x86_64 {{ arguments }}
 
+# Measure what operations cost on both widths, beside seL4's figures (target/bench.json)
+bench: build
+    @{{ xtask }} bench
+
 # Check the format, the lints on host and targets, and the docs
 check:
     @{{ xtask }} check

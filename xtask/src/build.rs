@@ -22,18 +22,27 @@ pub enum Set {
     Shipped,
     /// The user-mode test programs.
     Suite,
+    /// The shipped programs and the benches beside them.
+    Bench,
 }
 
 impl Set {
     /// All sets.
-    pub const ALL: [Set; 2] = [Set::Shipped, Set::Suite];
+    pub const ALL: [Set; 3] = [Set::Shipped, Set::Suite, Set::Bench];
 
-    /// The manifest of the set.
-    pub fn manifest(self) -> PathBuf {
-        root().join(match self {
-            Set::Shipped => "user/system.toml",
-            Set::Suite => "tests/suite/system.toml",
-        })
+    /// The manifests of the set, which are read as one.
+    pub fn manifests(self) -> Vec<PathBuf> {
+        let files: &[&str] = match self {
+            Set::Shipped => &["user/system.toml"],
+            Set::Suite => &["tests/suite/system.toml"],
+            Set::Bench => &["user/system.toml", "tests/bench/system.toml"],
+        };
+        files.iter().map(|file| root().join(file)).collect()
+    }
+
+    /// Whether the set has all its manifests: the tree is complete enough to build it.
+    pub fn exists(self) -> bool {
+        self.manifests().iter().all(|manifest| manifest.exists())
     }
 
     /// The folder with the set's modules.
@@ -41,15 +50,16 @@ impl Set {
         match self {
             Set::Shipped => width.image_folder(),
             Set::Suite => width.image_folder().join("suite"),
+            Set::Bench => width.image_folder().join("bench"),
         }
     }
 
     /// The names of the set's modules in the order in which the kernel gets them. A set without a manifest has none.
     pub fn modules(self) -> Result<Vec<String>> {
-        if !self.manifest().exists() {
+        if !self.exists() {
             return Ok(Vec::new());
         }
-        let manifest = manifest::read(&self.manifest())?;
+        let manifest = manifest::read(&self.manifests())?;
         let programs = manifest.programs.into_iter().map(|program| program.name);
         Ok([INIT.to_owned(), "system".to_owned()].into_iter().chain(programs).collect())
     }
@@ -76,7 +86,7 @@ pub fn build(widths: &[Width]) -> Result {
         strip(&built(&width.kernel_target(), "boot"), &kernel(width))?;
         build_entry_check(width)?;
         for set in Set::ALL {
-            if set.manifest().exists() {
+            if set.exists() {
                 build_set(width, set)?;
             }
         }
@@ -95,7 +105,7 @@ fn build_entry_check(width: Width) -> Result {
 }
 
 fn build_set(width: Width, set: Set) -> Result {
-    let manifest = manifest::read(&set.manifest())?;
+    let manifest = manifest::read(&set.manifests())?;
     let init = (INIT.to_owned(), INIT.to_owned(), INIT);
     let programs = manifest.programs.iter().map(|program| (program.package(), program.binary(), program.name.as_str()));
     let programs: Vec<_> = [init].into_iter().chain(programs).collect();
@@ -131,4 +141,22 @@ fn create(folder: &Path) -> Result {
 
 fn write(file: &Path, content: &[u8]) -> Result {
     fs::write(file, content).map_err(|error| format!("can't write {}: {error}", file.display()))
+}
+
+/// How many bytes of text and read-only data the kernel has: the sections that are loaded and not writable.
+pub fn kernel_bytes(width: Width) -> Result<u64> {
+    let mut size = command("size");
+    size.args(["-A", "-d"]).arg(kernel(width));
+    let output = size.output().map_err(|error| format!("can't run size: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let of = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (name, bytes) = (words.next()?, words.next()?);
+        let counts = name.starts_with(".text") || name.starts_with(".rodata");
+        counts.then(|| bytes.parse::<u64>().ok()).flatten()
+    };
+    match text.lines().filter_map(of).sum() {
+        0 => Err("the kernel has no text section".to_owned()),
+        bytes => Ok(bytes),
+    }
 }

@@ -8,6 +8,7 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask iso [i686|x86_64|all]
        xtask manifest FILE
        xtask test [host|i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
+       xtask bench
        xtask check
        xtask doc
        xtask reference";
@@ -38,6 +39,7 @@ fn run(arguments: &[String]) -> Result {
             let parts: Vec<_> = widths(width)?.into_iter().map(test::Part::Machine).collect();
             test::test(&parts, rest)
         }
+        ["bench"] => test::bench(),
         ["check"] => check::check(),
         ["doc"] => check::doc(),
         ["reference"] => reference::write(),

@@ -7,10 +7,17 @@ use manifest::Manifest;
 
 use crate::Result;
 
-/// Reads and checks a manifest.
-pub fn read(file: &Path) -> Result<Manifest> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("can't read {}: {error}", file.display()))?;
-    parse(&text).map_err(|error| format!("{}: {error}", file.display()))
+/// Reads manifests as one and checks it.
+pub fn read(files: &[impl AsRef<Path>]) -> Result<Manifest> {
+    let mut text = String::new();
+    let mut names = Vec::new();
+    for file in files {
+        let file = file.as_ref();
+        let part = std::fs::read_to_string(file).map_err(|error| format!("can't read {}: {error}", file.display()))?;
+        text.push_str(&part);
+        names.push(file.display().to_string());
+    }
+    parse(&text).map_err(|error| format!("{}: {error}", names.join(" and ")))
 }
 
 fn parse(text: &str) -> Result<Manifest> {
@@ -21,7 +28,7 @@ fn parse(text: &str) -> Result<Manifest> {
 
 /// Checks a manifest and prints what `init` would get.
 pub fn show(file: &Path) -> Result {
-    print!("{}", read(file)?.encode());
+    print!("{}", read(&[file])?.encode());
     Ok(())
 }
 

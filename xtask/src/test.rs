@@ -62,6 +62,14 @@ fn run(part: &Part, arguments: &[&str]) -> Result<Count> {
     counted(cargo)
 }
 
+/// Runs the benches on both widths.
+pub fn bench() -> Result {
+    say("measuring");
+    let mut cargo = command("cargo");
+    cargo.args(["run", "--quiet", "-p", "runner", "--bin", "bench-runner"]);
+    crate::process::run(cargo)
+}
+
 /// Runs a command that reports like libtest, shows what it prints and adds up its results.
 fn counted(mut command: Command) -> Result<Count> {
     let mut child = command

@@ -59,6 +59,11 @@ impl Direct {
         Direct::of(Modules::Of(Set::Suite))
     }
 
+    /// The modules of the shipped image and the benches.
+    pub fn bench() -> Direct {
+        Direct { modules: Modules::Of(Set::Bench), command_line: String::new() }
+    }
+
     /// Files under the names that the kernel shall see.
     pub fn files(modules: Vec<(String, PathBuf)>) -> Direct {
         Direct::of(Modules::Files(modules))
@@ -91,6 +96,12 @@ impl Hardware {
     /// The usual machine: a PC with every feature that the emulator has.
     pub fn new(width: Width) -> Hardware {
         Hardware { width, arguments: ["-cpu", "max", "-m", "128M"].map(str::to_owned).to_vec() }
+    }
+
+    /// The machine of the benches: its clock counts instructions, exactly and repeatably.
+    pub fn counting(width: Width) -> Hardware {
+        let arguments = ["-M", "pc", "-cpu", "max", "-m", "256", "-icount", "shift=0,sleep=off"];
+        Hardware { width, arguments: arguments.map(str::to_owned).to_vec() }
     }
 
     /// Adds arguments of QEMU; where an option may be given once, the last one counts.

@@ -4,7 +4,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use abi::{Kind, Operation, Options};
-use bellwire::{Handle, Instant, Result, Startup, raw, split};
+use bellwire::{Instant, Result, Startup, raw, split};
 use bench::{ECHO, FLOAT, NOTIFIED, STAMP};
 
 bellwire::main!(run);
