@@ -17,7 +17,7 @@ fn run(startup: Startup) -> Result<()> {
     let lines = [startup.line(1)?, startup.line(12)?];
     let ports = TwoPorts { data: startup.ports(0x60)?, command: startup.ports(0x64)? };
     let mut controller = Controller::new(ports);
-    let mut readers = Readers::new(startup.uses("console").ok());
+    let mut readers = Readers::new(Some(startup.notifies("console")?));
     for line in &lines {
         server.bind(line, 0)?;
     }

@@ -19,7 +19,7 @@ fn run(startup: Startup) -> Result<()> {
     startup.log()?.log_release()?;
     let mut port = Port {
         uart: Uart::new(startup.ports(0x3F8)?),
-        readers: Readers::new(startup.uses("console").ok()),
+        readers: Readers::new(Some(startup.notifies("console")?)),
         writers: VecDeque::new(),
     };
     server.bind(&line, 0)?;
