@@ -1,13 +1,51 @@
-//! First process: starts the others, grants them what the manifest says, and starts them again when they die.
+//! The first process: starts the other programs, grants them what the manifest says, and starts them again when they
+//! die.
+//!
+//! The kernel starts it with all rights there are; it hands out parts of them and keeps none for use. All it does
+//! besides is one loop around `receive`: ends of programs, its timer, and clients that ask about programs.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use bellwire::{Result, Startup};
+extern crate alloc;
+
+mod backoff;
+mod claims;
+mod image;
+mod load;
+mod machine;
+mod program;
+mod service;
+mod supervisor;
+
+use alloc::string::String;
+use bellwire::{Startup, Thread};
+use machine::Machine;
+use supervisor::Supervisor;
 
 bellwire::main!(run);
 
-fn run(startup: Startup) -> Result<()> {
-    for entry in startup.entries() {
-        bellwire::println!("{} {:?} {:#x} {:#x?}", entry.name(), entry.kind, entry.value, entry.extra);
-    }
-    Ok(())
+/// The priority at which `init` serves. Drivers run before it, so that nothing it does delays an interrupt.
+const PRIORITY: u8 = manifest::INIT_PRIORITY;
+
+const STACK_BYTES: usize = 64 << 10;
+
+/// The kernel starts the first thread at the highest priority; the work is done by one with `init`'s own.
+fn run(startup: Startup) -> Result<(), String> {
+    let thread = Thread::spawn(PRIORITY, STACK_BYTES, move || {
+        if let Err(error) = supervise(startup) {
+            bellwire::println!("gives up: {error}");
+            bellwire::entry::exit(bellwire::entry::FAILED);
+        }
+    });
+    thread.map_err(|error| alloc::format!("can't make a thread: {error}"))?;
+    bellwire::thread_exit()
+}
+
+/// Starts everything and serves for good.
+fn supervise(startup: Startup) -> Result<(), String> {
+    let machine = Machine::new(startup)?;
+    let manifest = machine.manifest()?;
+    let mut supervisor = Supervisor::new(machine, manifest).map_err(|error| alloc::format!("can't begin: {error}"))?;
+    supervisor.start_all();
+    let error = supervisor.serve();
+    Err(alloc::format!("can't receive: {error}"))
 }

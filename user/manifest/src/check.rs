@@ -11,7 +11,7 @@ type Result = core::result::Result<(), String>;
 pub const INIT_SERVICE: &str = "programs";
 
 /// The priority of `init` while it serves.
-const INIT_PRIORITY: u8 = 40;
+pub const INIT_PRIORITY: u8 = 40;
 
 /// Programs' names travel in three words of a message.
 const LONGEST_PROGRAM: usize = 12;

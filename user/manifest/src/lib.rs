@@ -39,7 +39,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use blob::BlobError;
-pub use check::INIT_SERVICE;
+pub use check::{INIT_PRIORITY, INIT_SERVICE};
 pub use quota::{Objects, Quota};
 pub use range::Range;
 

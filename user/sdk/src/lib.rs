@@ -73,7 +73,7 @@ mod timer;
 
 pub use abi::{
     Access, Error, InterruptFlags, InterruptMessage, Kind, LINE_NMI, Message, Options, PAGE_BYTES, Register, Rights,
-    StartupEntry, StartupKind, Tag, join, split,
+    StartupBlock, StartupEntry, StartupKind, Tag, join, split,
 };
 pub use endpoint::{Answer, Endpoint, Reply};
 pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};
@@ -83,11 +83,11 @@ pub use interrupt::{Interrupt, Pending, Trigger};
 pub use mapping::{Mapping, Plain};
 pub use memory::Memory;
 pub use ports::{Port, PortRange, PortValue, Ports};
-pub use process::Process;
+pub use process::{Limits, Process};
 pub use root::Root;
 pub use server::Server;
 pub use startup::{Screen, Startup};
-pub use thread::Thread;
+pub use thread::{Thread, thread_exit};
 pub use time::Instant;
 pub use timer::Timer;
 

@@ -1,20 +1,33 @@
 //! Other processes, for whoever starts and supervises them.
 
 use crate::handle::handle_type;
-use crate::{Endpoint, Handle, Result, raw};
-use abi::Rights;
+use crate::{Endpoint, Handle, Memory, Result, raw};
+use abi::{Operation, Options, Rights};
 
 handle_type! {
     /// An address space, a handle table and a quota.
     Process
 }
 
+/// What a process may take, out of what its maker has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Frames of memory, page tables included.
+    pub frames: usize,
+    /// Kernel objects.
+    pub objects: usize,
+    /// The highest priority of its threads and of those of its children.
+    pub priority: u8,
+}
+
 impl Process {
-    /// Makes an empty process with a quota of frames and objects out of this process's own. How it ended arrives at
-    /// the supervisor's endpoint as [`crate::Event::Exit`] with the badge.
-    pub fn new(frames: usize, objects: usize, supervisor: &Endpoint, badge: u16) -> Result<Self> {
-        let words = [frames, objects, supervisor.raw() as usize, badge as usize];
-        Ok(Self::from_raw(raw::process_create(abi::NO_HANDLE, words)?.words[0] as u32))
+    /// Makes an empty process. How it ended arrives at the supervisor's endpoint as [`crate::Event::Exit`] with the
+    /// badge, which also names the process in the kernel's counters.
+    pub fn new(limits: Limits, supervisor: &Endpoint, badge: u16) -> Result<Self> {
+        let words = [limits.frames, limits.objects, supervisor.raw() as usize, badge as usize];
+        let operation = Operation::ProcessCreate;
+        let message = raw::invoke(operation, abi::NO_HANDLE, limits.priority, Options::empty(), words);
+        Ok(Self::from_raw(raw::checked(message)?.words[0] as u32))
     }
 
     /// Gives it a copy of a handle with fewer rights, and returns the handle's number there.
@@ -34,8 +47,18 @@ impl Process {
     }
 
     /// Tears down what is left of it after its end, slice by slice, and gives its quota back.
-    pub fn reap(self) -> Result<()> {
-        while raw::process_reap(self.raw(), [0; 4])?.words[0] != 0 {}
-        Ok(())
+    ///
+    /// Memory of which it knew the physical address may still be written by a device: it is handed over, and is to be
+    /// destroyed only once the device is quiet.
+    pub fn reap(self, mut quarantine: impl FnMut(Memory)) -> Result<()> {
+        loop {
+            let [left, memory, ..] = raw::process_reap(self.raw(), [0; 4])?.words;
+            if memory != 0 {
+                quarantine(Memory::from_raw(memory as u32));
+            }
+            if left == 0 {
+                return Ok(());
+            }
+        }
     }
 }

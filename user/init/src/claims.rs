@@ -1,0 +1,86 @@
+//! What a program owns of the machine: lines, ports and device memory. `init` claims it once, when the system starts,
+//! and grants it to each instance of the program.
+
+use crate::machine::Machine;
+use alloc::vec::Vec;
+use bellwire::{Interrupt, Memory, PAGE_BYTES, Ports, Process, Result, Rights, StartupEntry, StartupKind};
+use manifest::{Program, Range, Right};
+
+/// The VGA's text mode: 32 KiB of characters.
+const TEXT_SCREEN: (u64, usize) = (0xB_8000, 32 << 10);
+
+/// A program's claims.
+#[derive(Debug, Default)]
+pub struct Claims {
+    lines: Vec<(u8, Interrupt)>,
+    ports: Vec<(Range, Ports)>,
+    memory: Vec<(StartupEntry, Memory)>,
+}
+
+impl Claims {
+    /// Claims what the manifest gives a program. What can't be had is logged and left out: the program may do without.
+    pub fn new(machine: &Machine, program: &Program) -> Self {
+        let mut claims = Self::default();
+        let root = &machine.root;
+        for &line in &program.lines {
+            let claimed = granted(program, format_args!("interrupt line {line}"), root.line(line));
+            claims.lines.extend(claimed.map(|interrupt| (line, interrupt)));
+        }
+        for &range in &program.ports {
+            let claim = root.ports(range.first as u16, range.count() as u16);
+            let claimed = granted(program, format_args!("ports {range}"), claim);
+            claims.ports.extend(claimed.map(|ports| (range, ports)));
+        }
+        for &range in &program.device_memory {
+            let entry = StartupEntry::new("device-memory", StartupKind::Handle, 0, [range.first, range.count()]);
+            claims.claim_memory(machine, program, entry, range.first, range.count() as usize);
+        }
+        if program.rights.contains(&Right::Screen) {
+            claims.claim_screen(machine, program);
+        }
+        claims
+    }
+
+    fn claim_screen(&mut self, machine: &Machine, program: &Program) {
+        if let (Some([address, size]), Some([pitch, _])) =
+            (machine.fact("framebuffer"), machine.fact("framebuffer-format"))
+        {
+            let entry = StartupEntry::new("framebuffer", StartupKind::Handle, 0, [address, size]);
+            let page = address & !(PAGE_BYTES as u64 - 1);
+            let rows = size & u64::from(u32::MAX);
+            let bytes = (address - page + pitch * rows) as usize;
+            self.claim_memory(machine, program, entry, page, bytes);
+        } else if machine.fact("text-screen").is_some() {
+            let (address, bytes) = TEXT_SCREEN;
+            let entry = StartupEntry::new("text-screen", StartupKind::Handle, 0, [address, bytes as u64]);
+            self.claim_memory(machine, program, entry, address, bytes);
+        }
+    }
+
+    fn claim_memory(&mut self, machine: &Machine, program: &Program, entry: StartupEntry, first: u64, bytes: usize) {
+        let claim = machine.root.device_memory(first, bytes);
+        let claimed = granted(program, format_args!("device memory at {first:#x}"), claim);
+        self.memory.extend(claimed.map(|memory| (entry, memory)));
+    }
+
+    /// Grants the claims to an instance of the program, and says under which names.
+    pub fn grant(&self, process: &Process, entries: &mut Vec<StartupEntry>) -> Result<()> {
+        for (line, interrupt) in &self.lines {
+            let handle = process.grant(interrupt, Rights::INTERRUPT)?;
+            entries.push(StartupEntry::new("line", StartupKind::Handle, handle, [u64::from(*line), 0]));
+        }
+        for (range, ports) in &self.ports {
+            ports.attach(Some(process))?;
+            entries.push(StartupEntry::new("ports", StartupKind::Number, 0, [range.first, range.count()]));
+        }
+        for (entry, memory) in &self.memory {
+            let handle = process.grant(memory, Rights::READ | Rights::WRITE)?;
+            entries.push(StartupEntry { value: handle, ..*entry });
+        }
+        Ok(())
+    }
+}
+
+fn granted<T>(program: &Program, what: core::fmt::Arguments<'_>, claim: Result<T>) -> Option<T> {
+    claim.inspect_err(|error| bellwire::println!("{} doesn't get {what}: {error}", program.name)).ok()
+}

@@ -1,0 +1,132 @@
+//! Makes a process of a program's file.
+
+use crate::image::{Image, ImageError, Segment};
+use crate::machine::Module;
+use alloc::vec;
+use alloc::vec::Vec;
+use bellwire::{Access, Error, Memory, Process, Result, StartupBlock, StartupEntry, Thread, layout};
+use core::fmt;
+
+/// Why a program couldn't be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadError {
+    /// Its file is no program.
+    Image(ImageError),
+    /// The kernel refused something.
+    Kernel(Error),
+}
+
+impl From<ImageError> for LoadError {
+    fn from(error: ImageError) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<Error> for LoadError {
+    fn from(error: Error) -> Self {
+        Self::Kernel(error)
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(error) => error.fmt(formatter),
+            Self::Kernel(error) => error.fmt(formatter),
+        }
+    }
+}
+
+/// The memory objects of a program's image, stack and startup block. They are `init`'s, and are destroyed when this
+/// is dropped: not before the process has been reaped.
+#[derive(Debug, Default)]
+pub struct Pages(Vec<Memory>);
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        for memory in self.0.drain(..) {
+            if let Err(error) = memory.destroy() {
+                bellwire::println!("can't give memory back: {error}");
+            }
+        }
+    }
+}
+
+impl Pages {
+    /// Fills a process with a program's image, a stack and its startup block.
+    pub fn load(&mut self, process: &Process, module: &Module, entries: &[StartupEntry]) -> Result<Start, LoadError> {
+        let image = Image::plan(module.bytes())?;
+        for segment in &image.segments {
+            self.load_segment(process, segment, &module.bytes()[segment.file.clone()])?;
+        }
+        let stack = layout::STACK_TOP - layout::STACK_BYTES;
+        self.fill(process, stack, layout::STACK_BYTES, Access::READ | Access::WRITE, 0, &[])?;
+        let block = block(entries);
+        self.fill(process, layout::STARTUP, block.len(), Access::READ, 0, &block)?;
+        Ok(Start { entry: image.entry, block_bytes: block.len() })
+    }
+
+    fn load_segment(&mut self, process: &Process, segment: &Segment, contents: &[u8]) -> Result<()> {
+        self.fill(process, segment.address, segment.bytes, segment.access, segment.offset, contents)
+    }
+
+    /// Maps new pages with some contents into the process. Here they are mapped only while they are written, so that
+    /// nothing is ever writable and executable at once.
+    fn fill(
+        &mut self,
+        process: &Process,
+        address: usize,
+        bytes: usize,
+        access: Access,
+        offset: usize,
+        contents: &[u8],
+    ) -> Result<()> {
+        self.0.push(Memory::new(bytes)?);
+        let Some(memory) = self.0.last() else { return Err(Error::NoMemory) };
+        if !contents.is_empty() {
+            memory.map(Access::READ | Access::WRITE)?.write_bytes(offset, contents);
+        }
+        if access.contains(Access::EXECUTE) {
+            memory.seal()?;
+        }
+        memory.map_at(Some(process), address, 0, memory.bytes()?, access)
+    }
+}
+
+/// Where a loaded program begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    entry: usize,
+    block_bytes: usize,
+}
+
+impl Start {
+    /// Makes the program's first thread and starts it.
+    pub fn go(self, process: &Process, priority: u8) -> Result<()> {
+        // SAFETY: the thread is made in another process, whose memory is no concern of this one's.
+        let thread = unsafe { Thread::new(Some(process), self.entry, layout::STACK_TOP, priority, None) }?;
+        thread.start([layout::STARTUP, self.block_bytes, 0, 0])
+    }
+}
+
+fn block(entries: &[StartupEntry]) -> Vec<u8> {
+    // The header is shorter than an entry.
+    let mut block = vec![0; (entries.len() + 1) * StartupEntry::BYTES];
+    let length = StartupBlock::write(entries, &mut block).unwrap_or(0);
+    block.truncate(length);
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwire::StartupKind;
+
+    #[test]
+    fn blocks_hold_all_their_entries() {
+        for count in 0..100 {
+            let entries = vec![StartupEntry::new("ports", StartupKind::Number, 0, [count, 1]); count as usize];
+            assert_eq!(StartupBlock::new(&block(&entries)).entries().collect::<Vec<_>>(), entries);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What the kernel gives to `init`: the root of all rights, the modules, and facts about the machine.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use bellwire::{Access, Mapping, Memory, Result, Root, Startup, StartupEntry, StartupKind};
+use manifest::Manifest;
+
+/// The kernel's gifts.
+#[derive(Debug)]
+pub struct Machine {
+    /// All rights over the machine.
+    pub root: Root,
+    startup: Startup,
+}
+
+impl Machine {
+    /// Takes the gifts.
+    pub fn new(startup: Startup) -> Result<Self, String> {
+        let root = startup.handle("root").map_err(|error| format!("the kernel gave no root handle: {error}"))?;
+        Ok(Self { root: Root::from(root), startup })
+    }
+
+    /// The manifest, from the module `system`.
+    pub fn manifest(&self) -> Result<Manifest, String> {
+        let module = self.module("system").ok_or("there is no module \"system\"")?;
+        let module = module.map_err(|error| format!("can't read the module \"system\": {error}"))?;
+        let text = core::str::from_utf8(module.bytes()).map_err(|error| error.to_string())?;
+        Manifest::decode(text).map_err(|error| error.to_string())
+    }
+
+    /// A module by its name, if there is one.
+    pub fn module(&self, name: &str) -> Option<Result<Module>> {
+        let is_it = |entry: &StartupEntry| entry.name() == name && entry.kind == StartupKind::Handle;
+        let entry = self.startup.entries().find(is_it)?;
+        Some(Module::new(&entry))
+    }
+
+    /// A pair of numbers that the kernel tells of the machine.
+    pub fn fact(&self, name: &str) -> Option<[u64; 2]> {
+        self.startup.number(name)
+    }
+}
+
+/// A file that the boot loader brought, mapped.
+#[derive(Debug)]
+pub struct Module {
+    mapping: Mapping,
+    length: usize,
+}
+
+impl Module {
+    fn new(entry: &StartupEntry) -> Result<Self> {
+        let memory = Memory::from_raw(entry.value);
+        let mapping = memory.map(Access::READ);
+        // The startup block is where the handle is kept: a program is loaded again from the same module.
+        memory.into_raw();
+        let mapping = mapping?;
+        let length = (entry.extra[0] as usize).min(mapping.len());
+        Ok(Self { mapping, length })
+    }
+
+    /// The file.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: `init` alone has handles to modules, and maps them only for reading.
+        let pages = unsafe { self.mapping.as_slice() };
+        &pages[..self.length]
+    }
+}

@@ -1,0 +1,200 @@
+//! A program from its first start to its last end.
+
+use crate::backoff::Backoff;
+use crate::claims::Claims;
+use crate::load::{LoadError, Pages};
+use crate::machine::{Machine, Module};
+use crate::service::Services;
+use alloc::vec::Vec;
+use bellwire::protocol::{ProgramName, ProgramState, ProgramStatus};
+use bellwire::{
+    Endpoint, Error, Exit, Instant, Limits, PAGE_BYTES, Process, Result, Rights, StartupEntry, StartupKind,
+};
+use manifest::{Restart, Right};
+
+/// Frames for a process's page tables and thread state, which no manifest should have to count.
+const TABLE_FRAMES: usize = 32;
+
+/// Objects for the mappings that `init` makes in a process, and for its first thread.
+const INIT_OBJECTS: usize = 16;
+
+/// A program.
+#[derive(Debug)]
+pub struct Program {
+    /// What the manifest says of it.
+    pub facts: manifest::Program,
+    /// By which its messages and the kernel's counters name it.
+    badge: u16,
+    claims: Claims,
+    life: Life,
+    backoff: Backoff,
+    restarts: u8,
+}
+
+/// What a program is doing.
+#[derive(Debug)]
+enum Life {
+    Stopped,
+    Running { process: Process, pages: Pages, since: Instant },
+    Waiting { until: Instant },
+    Ended,
+}
+
+impl Program {
+    /// A program that isn't started yet.
+    pub fn new(machine: &Machine, facts: manifest::Program, badge: u16) -> Self {
+        let claims = Claims::new(machine, &facts);
+        Self { facts, badge, claims, life: Life::Stopped, backoff: Backoff::NEW, restarts: 0 }
+    }
+
+    /// Starts it; what goes wrong is logged, and is no different from a death.
+    pub fn start(&mut self, machine: &Machine, services: &Services, supervisor: &Endpoint) {
+        match self.make(machine, services, supervisor) {
+            Ok((process, pages)) => self.life = Life::Running { process, pages, since: Instant::now() },
+            Err(StartError::NoModule) => {
+                bellwire::println!("{} has no module", self.facts.name);
+                self.life = Life::Stopped;
+            }
+            Err(StartError::Load(LoadError::Image(error))) => {
+                bellwire::println!("can't start {}: {error}", self.facts.name);
+                self.life = Life::Stopped;
+            }
+            Err(StartError::Load(LoadError::Kernel(error))) => {
+                bellwire::println!("can't start {}: {error}", self.facts.name);
+                self.wait(Instant::now());
+            }
+        }
+    }
+
+    /// Its process has ended: gives back what that held, and decides what comes next. Frames that a device may still
+    /// write to stay out of use, since nothing here can tell the device to stop.
+    pub fn ended(&mut self, exit: Exit) {
+        let Life::Running { process, pages, since } = core::mem::replace(&mut self.life, Life::Ended) else { return };
+        if let Err(error) = process.reap(|memory| _ = memory.into_raw()) {
+            bellwire::println!("can't tear {} down: {error}", self.facts.name);
+        }
+        drop(pages);
+        let again = self.facts.restart == Restart::Always;
+        bellwire::println!("{} {}{}", self.facts.name, exit.how, if again { "; it is started again" } else { "" });
+        if again {
+            self.wait(since);
+        }
+    }
+
+    /// Ends it. Its exit message then comes as it always does.
+    pub fn kill(&self, reason: usize) -> Result<()> {
+        match &self.life {
+            Life::Running { process, .. } => process.kill(reason),
+            _ => Err(Error::Gone),
+        }
+    }
+
+    /// When it is to be started again, if it is.
+    pub fn due(&self) -> Option<Instant> {
+        match self.life {
+            Life::Waiting { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Starts it again if its time has come.
+    pub fn start_if_due(&mut self, now: Instant, machine: &Machine, services: &Services, supervisor: &Endpoint) {
+        if self.due().is_some_and(|due| due <= now) {
+            self.restarts = self.restarts.saturating_add(1);
+            self.start(machine, services, supervisor);
+        }
+    }
+
+    /// What clients are told of it.
+    pub fn status(&self) -> ProgramStatus {
+        let state = match self.life {
+            Life::Stopped => ProgramState::Stopped,
+            Life::Running { .. } => ProgramState::Running,
+            Life::Waiting { .. } => ProgramState::Waiting,
+            Life::Ended => ProgramState::Ended,
+        };
+        let name = ProgramName::new(&self.facts.name).unwrap_or_default();
+        ProgramStatus { name, state, restarts: self.restarts, badge: self.badge }
+    }
+
+    fn wait(&mut self, since: Instant) {
+        let now = Instant::now();
+        self.life = Life::Waiting { until: now + self.backoff.after(now - since) };
+    }
+
+    fn make(
+        &self,
+        machine: &Machine,
+        services: &Services,
+        supervisor: &Endpoint,
+    ) -> Result<(Process, Pages), StartError> {
+        let module = machine.module(&self.facts.name).ok_or(StartError::NoModule)?.map_err(LoadError::from)?;
+        let process = Process::new(self.limits(), supervisor, self.badge).map_err(LoadError::from)?;
+        let mut pages = Pages::default();
+        match self.fill(machine, services, &process, &module, &mut pages) {
+            Ok(()) => Ok((process, pages)),
+            Err(error) => {
+                discard(process);
+                Err(StartError::Load(error))
+            }
+        }
+    }
+
+    fn fill(
+        &self,
+        machine: &Machine,
+        services: &Services,
+        process: &Process,
+        module: &Module,
+        pages: &mut Pages,
+    ) -> Result<(), LoadError> {
+        let entries = self.grant(machine, services, process)?;
+        let start = pages.load(process, module, &entries)?;
+        Ok(start.go(process, self.facts.priority)?)
+    }
+
+    fn limits(&self) -> Limits {
+        let frames = (self.facts.memory.0 as usize).div_ceil(PAGE_BYTES) + TABLE_FRAMES;
+        let objects = usize::from(self.facts.objects.0) + INIT_OBJECTS;
+        Limits { frames, objects, priority: self.facts.priority }
+    }
+
+    /// Grants the process what the manifest says, and says under which names.
+    fn grant(&self, machine: &Machine, services: &Services, process: &Process) -> Result<Vec<StartupEntry>> {
+        let mut entries = Vec::new();
+        let facts = ["clock", "framebuffer-format"];
+        let facts = facts.into_iter().filter_map(|name| machine.fact(name).map(|numbers| (name, numbers)));
+        entries.extend(facts.map(|(name, numbers)| StartupEntry::new(name, StartupKind::Number, 0, numbers)));
+        for (right, name, rights) in [(Right::Log, "log", Rights::ROOT_LOG), (Right::Info, "info", Rights::ROOT_INFO)] {
+            if self.facts.rights.contains(&right) {
+                let handle = process.grant(&machine.root, rights)?;
+                entries.push(StartupEntry::new(name, StartupKind::Handle, handle, [0; 2]));
+            }
+        }
+        self.claims.grant(process, &mut entries)?;
+        services.grant(&self.facts, self.badge, process, &mut entries)?;
+        let words = self.facts.arguments.iter();
+        entries.extend(words.map(|word| StartupEntry::new(word, StartupKind::Argument, 0, [0; 2])));
+        Ok(entries)
+    }
+}
+
+/// Why a program couldn't be started.
+enum StartError {
+    NoModule,
+    Load(LoadError),
+}
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+/// Ends a process that never ran. Its exit message goes with it, since reaping comes before the next receive.
+fn discard(process: Process) {
+    let ended = process.kill(0).and_then(|()| process.reap(drop));
+    if let Err(error) = ended {
+        bellwire::println!("can't take a process back: {error}");
+    }
+}
