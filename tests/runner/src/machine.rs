@@ -61,7 +61,7 @@ impl Direct {
 
     /// The modules of the shipped image and the benches.
     pub fn bench() -> Direct {
-        Direct { modules: Modules::Of(Set::Bench), command_line: String::new() }
+        Direct::of(Modules::Of(Set::Bench))
     }
 
     /// Files under the names that the kernel shall see.
