@@ -10,8 +10,13 @@ use core::ptr::NonNull;
 /// How the firmware's tables are reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Root {
-    /// The boot loader gave the physical address of the root pointer.
-    At(u64),
+    /// The boot loader gave a copy of the root pointer, which names the root table.
+    Table {
+        /// The table's physical address: the RSDT's in revision 0, else the XSDT's.
+        address: u64,
+        /// The root pointer's revision.
+        revision: u8,
+    },
     /// It is to be looked for where a BIOS puts it.
     InBiosArea,
 }
@@ -25,7 +30,9 @@ pub unsafe fn madt(root: Root, show: impl Fn(u64, usize) -> NonNull<u8> + Clone)
     let handler = Shown(show);
     let tables = match root {
         // SAFETY: the boot loader vouches for the address, the caller for `show`.
-        Root::At(address) => unsafe { AcpiTables::from_rsdp(handler, usize::try_from(address).ok()?) },
+        Root::Table { address, revision } => unsafe {
+            AcpiTables::from_rsdt(handler, revision, usize::try_from(address).ok()?)
+        },
         // SAFETY: the caller vouches for a PC's memory below 1 MiB.
         Root::InBiosArea => unsafe { AcpiTables::search_for_rsdp_bios(handler) },
     };

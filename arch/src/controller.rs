@@ -5,9 +5,11 @@
 
 use crate::apic::LocalApic;
 use crate::ioapic::IoApics;
+use crate::memory::FRAME_BYTES;
 use crate::pic::{Arrival, Pic};
 use crate::pit;
 use crate::route;
+use core::ops::Range;
 use kernel::machine::{Line, Trigger};
 
 /// The vector of line 0: the first after the exceptions.
@@ -34,8 +36,8 @@ pub enum Event {
     Line(Line),
     /// The timer; already ended.
     Timer,
-    /// An 8259A asked for nothing; nothing to end.
-    SpuriousPic,
+    /// An 8259A asked for nothing, on this line; nothing to end.
+    SpuriousPic(Line),
     /// The local APIC asked for nothing; nothing to end.
     SpuriousApic,
 }
@@ -56,6 +58,9 @@ pub struct Controller {
 }
 
 impl Controller {
+    /// Before start-up: 8259As that nobody has touched.
+    pub const ABSENT: Self = Self { lines: Lines::Pic(Pic::ABSENT), local: None, timer: TimerSource::Pit };
+
     /// Lines by the 8259As, with the local APIC if the CPU has one.
     pub const fn with_pic(pic: Pic, local: Option<LocalApic>) -> Self {
         let timer = if local.is_some() { TimerSource::Apic } else { TimerSource::Pit };
@@ -83,6 +88,30 @@ impl Controller {
         self.timer
     }
 
+    /// Whether user programs may have a port: not those of the 8259As and of their edge/level registers, nor those of the
+    /// 8254 while it gives the time.
+    pub const fn is_free_port(&self, port: u16) -> bool {
+        match port {
+            0x20 | 0x21 | 0xA0 | 0xA1 | 0x4D0 | 0x4D1 => false,
+            0x40..=0x43 => matches!(self.timer, TimerSource::Apic),
+            _ => true,
+        }
+    }
+
+    /// Whether registers of a controller lie within these frames.
+    pub fn has_registers_in(&self, frames: Range<u32>) -> bool {
+        let local = self.local.as_ref().map(|_| LocalApic::physical_address());
+        let chips = match &self.lines {
+            Lines::IoApics(pins) => Some(pins.addresses()),
+            Lines::Pic(_) => None,
+        };
+        chips
+            .into_iter()
+            .flatten()
+            .chain(local)
+            .any(|address| u32::try_from(address / FRAME_BYTES).is_ok_and(|frame| frames.contains(&frame)))
+    }
+
     /// A word for the log.
     pub const fn name(&self) -> &'static str {
         match (&self.lines, &self.local) {
@@ -108,7 +137,7 @@ impl Controller {
         if let Lines::Pic(pic) = &mut self.lines
             && pic.arrival(line) == Arrival::Spurious
         {
-            return Event::SpuriousPic;
+            return Event::SpuriousPic(Line(line));
         }
         if line == pit::LINE && self.timer == TimerSource::Pit {
             self.end_of_interrupt(Line(line));

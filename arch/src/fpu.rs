@@ -91,16 +91,14 @@ pub struct FloatingPoint {
 
 impl FloatingPoint {
     /// Before [`Self::initialise`]; no thread has an area yet.
-    pub const fn new() -> Self {
-        Self {
-            method: Method::Fnsave,
-            has_mxcsr: false,
-            keeps_addresses: false,
-            components: 0,
-            live: Area::NONE,
-            is_on: false,
-        }
-    }
+    pub const OFF: Self = Self {
+        method: Method::Fnsave,
+        has_mxcsr: false,
+        keeps_addresses: false,
+        components: 0,
+        live: Area::NONE,
+        is_on: false,
+    };
 
     /// Sets up the control registers for what the CPU has, and turns the registers off.
     pub fn initialise(&mut self, features: FloatingPointFeatures) {
@@ -286,12 +284,6 @@ impl FloatingPoint {
     }
 }
 
-impl Default for FloatingPoint {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Turns the registers on. Safe at any time in ring 0: the kernel uses no floating point.
 pub fn clear_task_switched() {
     // SAFETY: concerns floating point alone.
@@ -311,7 +303,7 @@ mod tests {
 
     fn prepared(method: Method) -> [u8; AREA_BYTES] {
         let mut area = [0xA5; AREA_BYTES];
-        FloatingPoint { method, has_mxcsr: method != Method::Fnsave, ..FloatingPoint::new() }.prepare(&mut area);
+        FloatingPoint { method, has_mxcsr: method != Method::Fnsave, ..FloatingPoint::OFF }.prepare(&mut area);
         area
     }
 

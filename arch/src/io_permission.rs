@@ -5,30 +5,16 @@
 //! the caller does); switching to another one with ports closes the old ranges and opens the new.
 
 use kernel::machine::{Home, PORT_RANGES, PortRange};
+use x86_entry::IO_BITMAP_BYTES;
 
-/// Bytes of the bitmap proper.
-const BYTES: usize = 65536 / 8;
+/// The bitmap's bytes as the CPU reads them (SDM 1, 19.5.2): a set bit refuses. The CPU reads two bytes at a time, hence
+/// one more behind the last, all ones; it is no port's and stays as it is.
+pub type Bytes = [u8; IO_BITMAP_BYTES];
 
-/// The bitmap, as the CPU reads it (SDM 1, 19.5.2): a set bit refuses. The CPU reads two bytes at a time, hence one more
-/// behind the last, all ones.
-#[repr(C)]
-#[derive(Clone, Debug)]
-pub struct PortBitmap {
-    bits: [u8; BYTES],
-    terminator: u8,
-}
+/// The bitmap of a task state segment, to be changed by whole ranges.
+struct PortBitmap<'a>(&'a mut Bytes);
 
-impl PortBitmap {
-    /// A bitmap that refuses every port.
-    pub const fn closed() -> Self {
-        Self { bits: [0xFF; BYTES], terminator: 0xFF }
-    }
-
-    /// Whether a port may be used.
-    pub const fn is_open(&self, port: u16) -> bool {
-        self.bits[port as usize / 8] & 1 << (port % 8) == 0
-    }
-
+impl PortBitmap<'_> {
     fn open(&mut self, range: PortRange) {
         self.change(range, |byte, mask| *byte &= !mask, 0);
     }
@@ -48,12 +34,12 @@ impl PortBitmap {
         let low_mask = 0xFF << (first % 8);
         let high_mask = 0xFF >> (7 - (end - 1) % 8);
         if low_byte == high_byte {
-            apply(&mut self.bits[low_byte], low_mask & high_mask);
+            apply(&mut self.0[low_byte], low_mask & high_mask);
             return;
         }
-        apply(&mut self.bits[low_byte], low_mask);
-        self.bits[low_byte + 1..high_byte].fill(whole);
-        apply(&mut self.bits[high_byte], high_mask);
+        apply(&mut self.0[low_byte], low_mask);
+        self.0[low_byte + 1..high_byte].fill(whole);
+        apply(&mut self.0[high_byte], high_mask);
     }
 }
 
@@ -80,7 +66,7 @@ impl LoadedPorts {
 
     /// Makes the bitmap that of a process, if it isn't already. The work is bounded by the ranges' lengths.
     #[inline(always)]
-    pub fn load<S>(&mut self, bitmap: &mut PortBitmap, home: &Home<S>) -> PortUse {
+    pub fn load<S>(&mut self, bitmap: &mut Bytes, home: &Home<S>) -> PortUse {
         if home.port_ranges == 0 {
             return PortUse::None;
         }
@@ -91,7 +77,8 @@ impl LoadedPorts {
     }
 
     #[cold]
-    fn replace<S>(&mut self, bitmap: &mut PortBitmap, home: &Home<S>) {
+    fn replace<S>(&mut self, bitmap: &mut Bytes, home: &Home<S>) {
+        let mut bitmap = PortBitmap(bitmap);
         for &range in &self.ranges {
             bitmap.close(range);
         }
@@ -117,17 +104,20 @@ mod tests {
         Home { space: (), ports, process, port_ranges: ranges.len() as u8, ports_version: version }
     }
 
-    fn assert_open(bitmap: &PortBitmap, ranges: &[(u16, u16)]) {
+    const CLOSED: Bytes = [0xFF; IO_BITMAP_BYTES];
+
+    fn assert_open(bitmap: &Bytes, ranges: &[(u16, u16)]) {
         for port in 0..=u16::MAX {
+            let is_open = bitmap[usize::from(port) / 8] & 1 << (port % 8) == 0;
             let expected = ranges.iter().any(|&(first, count)| port >= first && port - first < count);
-            assert_eq!(bitmap.is_open(port), expected, "port {port:#x} of {ranges:?}");
+            assert_eq!(is_open, expected, "port {port:#x} of {ranges:?}");
         }
-        assert_eq!(bitmap.terminator, 0xFF);
+        assert_eq!(bitmap[IO_BITMAP_BYTES - 1], 0xFF);
     }
 
     #[test]
     fn opens_exactly_the_ranges_of_the_process() {
-        let mut bitmap = PortBitmap::closed();
+        let mut bitmap = CLOSED;
         let mut loaded = LoadedPorts::NONE;
         for (version, ranges) in [
             &[(0x60u16, 1u16), (0x64, 1)] as &[_],
@@ -148,7 +138,7 @@ mod tests {
 
     #[test]
     fn nothing_of_another_process_stays_open() {
-        let mut bitmap = PortBitmap::closed();
+        let mut bitmap = CLOSED;
         let mut loaded = LoadedPorts::NONE;
         loaded.load(&mut bitmap, &home(1, 1, &[(0x70, 2)]));
         assert_eq!(loaded.load(&mut bitmap, &home(2, 1, &[])), PortUse::None);

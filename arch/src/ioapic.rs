@@ -39,6 +39,7 @@ struct Pin {
 #[derive(Debug)]
 pub struct IoApics {
     chips: [Option<Window>; MAX_IOAPICS],
+    addresses: [u32; MAX_IOAPICS],
     pins: [Option<Pin>; LINES],
 }
 
@@ -46,7 +47,7 @@ impl IoApics {
     /// Takes over the IOAPICs that the firmware's table names: every input masked, every line routed to the CPU with
     /// this APIC number, line n at vector `base + n`. `map` makes a chip's registers accessible.
     pub fn initialise(madt: &Madt, base: u8, destination: u8, mut map: impl FnMut(u64) -> Option<Window>) -> Self {
-        let mut found = Self { chips: [const { None }; MAX_IOAPICS], pins: [None; LINES] };
+        let mut found = Self { chips: [const { None }; MAX_IOAPICS], addresses: [0; MAX_IOAPICS], pins: [None; LINES] };
         for (number, entry) in madt.io_apics().iter().enumerate() {
             let Some(mut chip) = map(u64::from(entry.address)) else { continue };
             let inputs = (read(&mut chip, VERSION) >> 16 & 0xFF) + 1;
@@ -71,8 +72,14 @@ impl IoApics {
                 });
             }
             found.chips[number] = Some(chip);
+            found.addresses[number] = entry.address;
         }
         found
+    }
+
+    /// The physical addresses of the chips' registers.
+    pub fn addresses(&self) -> impl Iterator<Item = u64> {
+        self.addresses.iter().filter(|&&address| address != 0).map(|&address| u64::from(address))
     }
 
     /// Whether any line arrives here.

@@ -53,6 +53,9 @@ const LEVEL_FIRST: Port = unsafe { Port::new(0x4D0) };
 const LEVEL_SECOND: Port = unsafe { Port::new(0x4D1) };
 
 impl Pic {
+    /// Before [`Self::initialise`].
+    pub const ABSENT: Self = Self { masked: u16::MAX, level: 0 };
+
     /// Initialises both controllers: lines 0 to 15 at the 16 vectors from `base` on, all masked but the cascade.
     pub fn initialise(base: u8) -> Self {
         for (command, data, vector, cascade) in

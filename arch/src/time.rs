@@ -39,6 +39,8 @@ pub enum Alarm {
 
 #[derive(Debug)]
 enum Timer {
+    /// Before [`Clock::measure`].
+    None,
     /// The local APIC compares with the time stamp counter.
     Deadline,
     /// The local APIC counts down.
@@ -64,6 +66,9 @@ pub fn now() -> Time {
 }
 
 impl Clock {
+    /// Before [`Self::measure`].
+    pub const STOPPED: Self = Self { hertz: 0, invariant: false, timer: Timer::None, deadline: None };
+
     /// Measures the counters against the 8254 and sets up the timer, stopped. Takes some 30 ms.
     pub fn measure(controller: &mut Controller, features: ClockFeatures) -> Result<Self, ClockError> {
         let mut best: Option<pit::Span> = None;
@@ -105,6 +110,7 @@ impl Clock {
     /// A word for the log.
     pub const fn name(&self) -> &'static str {
         match self.timer {
+            Timer::None => "none",
             Timer::Deadline => "local APIC (TSC deadline)",
             Timer::Counter(_) => "local APIC (counter)",
             Timer::Pit(_) => "8254",
@@ -145,7 +151,7 @@ impl Clock {
             (Timer::Deadline, Some(local)) => unsafe { local.set_deadline(deadline.max(1)) },
             (Timer::Counter(scale), Some(local)) => local.set_counter(scale.count(wait())),
             (Timer::Pit(scale), _) => pit::start(scale.count(wait())),
-            (Timer::Deadline | Timer::Counter(_), None) => {}
+            (Timer::None | Timer::Deadline | Timer::Counter(_), _) => {}
         }
     }
 
@@ -156,7 +162,7 @@ impl Clock {
             (Timer::Deadline, Some(local)) => unsafe { local.set_deadline(0) },
             (Timer::Counter(_), Some(local)) => local.set_counter(0),
             (Timer::Pit(_), _) => pit::stop(),
-            (Timer::Deadline | Timer::Counter(_), None) => {}
+            (Timer::None | Timer::Deadline | Timer::Counter(_), _) => {}
         }
     }
 

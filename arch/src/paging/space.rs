@@ -103,6 +103,12 @@ impl Space {
         walk::release::<Width>(&mut tables, self.0, from, &mut budget, give_back)
     }
 
+    /// The physical address of its root table: what CR3 holds.
+    #[cfg(target_arch = "x86")]
+    pub(crate) fn physical_root(self) -> u64 {
+        address_of(self.root())
+    }
+
     fn root(self) -> Frame {
         if self == Self::EMPTY { kernel_half::root() } else { self.0 }
     }

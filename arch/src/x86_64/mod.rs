@@ -1,6 +1,12 @@
 //! x86_64: what the 64-bit mode has its own way of doing.
 
+mod context;
+pub(crate) mod idle;
 pub mod layout;
+pub(crate) mod segments;
+mod trap;
+
+pub(crate) use trap::{SYSENTER_RETURN, TASK_SWITCHES, enable_fast_calls, stop_single_step};
 
 use kernel::memory::Frame;
 

@@ -1,0 +1,167 @@
+//! A thread's saved registers.
+//!
+//! The entry stubs save straight into the frame of the thread that runs: TSS.rsp0 or esp0 is the frame's end. Should the
+//! way out of the kernel fault, the stubs write a little below the frame before they can know, hence the room in front.
+
+use crate::fpu::Area;
+use crate::trap;
+use crate::width::idle;
+use crate::width::segments::load_thread_pointer;
+use abi::{Message, Register};
+use kernel::machine;
+use kernel::memory;
+use x86_entry::Frame;
+use x86_entry::vector::INTERRUPTED;
+
+/// Flags that a program may have: arithmetic, DF, TF, RF, AC, ID. Not NT, which would make `iret` a task switch.
+pub(crate) const USER_FLAGS: u32 = 0x0DD5 | 1 << 16 | 1 << 18 | 1 << 21;
+/// IF, and the bit that is always set.
+const INITIAL_FLAGS: u32 = 1 << 9 | 1 << 1;
+
+/// The saved registers of a thread.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub struct Context {
+    room: [u8; Frame::ROOM],
+    pub(crate) frame: Frame,
+    /// The base of the FS segment: the thread pointer.
+    pub(crate) fs_base: usize,
+    /// Where its floating-point state is kept, if it has used any.
+    pub(crate) area: Area,
+}
+
+const _: () = assert!(
+    core::mem::offset_of!(Context, frame) == Frame::ROOM && Frame::ROOM.is_multiple_of(16),
+    "the frame must follow its room directly and, on x86_64, end on 16 bytes"
+);
+
+impl machine::Context for Context {
+    const EMPTY: Self = {
+        // SAFETY: registers are integers, for which zero is a value.
+        let frame = unsafe { core::mem::MaybeUninit::<Frame>::zeroed().assume_init() };
+        Self { room: [0; Frame::ROOM], frame, fs_base: 0, area: Area::NONE }
+    };
+
+    fn start(&mut self, entry: usize, stack: usize) {
+        self.frame = Self::user_frame(entry, stack);
+        self.finish_frame();
+    }
+
+    fn start_idle(&mut self) {
+        self.frame = Self::kernel_frame(idle::address(), &raw const self.frame);
+        self.finish_frame();
+    }
+
+    #[inline(always)]
+    fn message(&self) -> Message {
+        self.read_message()
+    }
+
+    #[inline(always)]
+    fn handle(&self) -> u32 {
+        self.read_handle()
+    }
+
+    #[inline(always)]
+    fn set_message(&mut self, message: Message) {
+        self.write_message(message);
+    }
+
+    fn register(&self, register: Register) -> Option<usize> {
+        self.read_register(register)
+    }
+
+    fn set_register(&mut self, register: Register, value: usize) -> Option<()> {
+        self.write_register(register, value)?;
+        if register == Register::FsBase && trap::is_current(self) {
+            load_thread_pointer(self.fs_base);
+        }
+        Some(())
+    }
+
+    fn attach_floating_point(&mut self, area: memory::Frame) {
+        self.area = Area::of(area);
+    }
+}
+
+impl Context {
+    fn finish_frame(&mut self) {
+        self.frame.vector = INTERRUPTED as _;
+        Self::set_flags(&mut self.frame, INITIAL_FLAGS);
+        self.fs_base = 0;
+        self.area = Area::NONE;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abi::Tag;
+    use kernel::machine::Context as _;
+
+    fn started() -> Context {
+        let mut context = Context::EMPTY;
+        context.start(0x40_0000, 0x7000_0000);
+        context
+    }
+
+    #[test]
+    fn a_started_thread_is_in_ring_3_with_interrupts_on() {
+        let context = started();
+        assert!(context.frame.from_user());
+        assert_eq!(context.register(Register::Ip), Some(0x40_0000));
+        assert_eq!(context.register(Register::Sp), Some(0x7000_0000));
+        assert_eq!(context.register(Register::Flags), Some(0x202));
+        for register in [Register::Ax, Register::Bx, Register::Di, Register::Bp, Register::FsBase] {
+            assert_eq!(context.register(register), Some(0));
+        }
+    }
+
+    #[test]
+    fn messages_read_back() {
+        let mut context = started();
+        let message = Message::new(Tag(0x1234_5678), [1, 2, 3, 4]);
+        context.set_message(message);
+        assert_eq!(context.message(), message);
+        assert_eq!(context.handle(), 0);
+    }
+
+    #[test]
+    fn flags_that_would_give_power_are_not_taken() {
+        let mut context = started();
+        context.set_register(Register::Flags, usize::MAX).expect("flags can be written");
+        let flags = context.register(Register::Flags).expect("flags can be read");
+        assert_eq!(flags & (3 << 12), 0, "IOPL");
+        assert_eq!(flags & (1 << 14 | 1 << 17 | 1 << 19 | 1 << 20), 0, "NT, VM, VIF, VIP");
+        assert_ne!(flags & 1 << 9, 0, "IF stays");
+        context.set_register(Register::Flags, 0).expect("flags can be written");
+        assert_eq!(context.register(Register::Flags), Some(0x202));
+    }
+
+    #[test]
+    fn kernel_addresses_are_not_taken() {
+        let mut context = started();
+        assert_eq!(context.set_register(Register::Ip, usize::MAX), None);
+        assert_eq!(context.register(Register::Ip), Some(0x40_0000));
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(context.set_register(Register::FsBase, 1 << 47), None);
+    }
+
+    #[test]
+    fn every_register_reads_back() {
+        let mut context = started();
+        for number in 0..19 {
+            let Some(register) = Register::from_number(number) else { continue };
+            if register == Register::Flags || context.register(register).is_none() {
+                continue;
+            }
+            context.set_register(register, 0x1000 + number).expect("a plain value");
+        }
+        for number in 0..19 {
+            let Some(register) = Register::from_number(number) else { continue };
+            if register != Register::Flags && context.register(register).is_some() {
+                assert_eq!(context.register(register), Some(0x1000 + number));
+            }
+        }
+    }
+}

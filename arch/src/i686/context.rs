@@ -1,0 +1,106 @@
+//! A thread's registers on i686.
+
+use crate::context::{Context, USER_FLAGS};
+use crate::width::segments::THREAD_SELECTOR;
+use abi::{Message, Register, Tag};
+use x86_entry::{Frame, GlobalDescriptorTable};
+
+/// The addresses that user mode may go to: up to the kernel, the call page included.
+const USER_LIMIT: usize = 0xC000_0000;
+
+impl Context {
+    /// A frame that enters ring 3.
+    pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {
+        let data = GlobalDescriptorTable::SELECTORS.user_data;
+        let mut frame = Frame::default();
+        frame.eip = entry as u32;
+        frame.cs = GlobalDescriptorTable::SELECTORS.user_code.into();
+        frame.ds = data.into();
+        frame.es = data.into();
+        frame.set_stack(data, stack);
+        frame
+    }
+
+    /// A frame that enters ring 0. `iretd` then leaves the stack pointer right above the flags, from where the CPU pushes
+    /// the next interrupt into the very same frame.
+    pub(crate) fn kernel_frame(entry: usize, _place: *const Frame) -> Frame {
+        let data = GlobalDescriptorTable::SELECTORS.kernel_data;
+        let mut frame = Frame::default();
+        frame.eip = entry as u32;
+        frame.cs = GlobalDescriptorTable::SELECTORS.kernel_code.into();
+        frame.ds = data.into();
+        frame.es = data.into();
+        frame
+    }
+
+    #[inline(always)]
+    pub(crate) fn read_message(&self) -> Message {
+        let frame = &self.frame;
+        Message { tag: Tag(frame.eax), words: [frame.ebx, frame.esi, frame.edi, frame.ebp].map(|word| word as usize) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn read_handle(&self) -> u32 {
+        self.frame.edx
+    }
+
+    #[inline(always)]
+    pub(crate) fn write_message(&mut self, message: Message) {
+        let frame = &mut self.frame;
+        frame.eax = message.tag.0;
+        [frame.ebx, frame.esi, frame.edi, frame.ebp] = message.words.map(|word| word as u32);
+    }
+
+    pub(crate) fn read_register(&self, register: Register) -> Option<usize> {
+        let frame = &self.frame;
+        Some(match register {
+            Register::Ax => frame.eax as usize,
+            Register::Bx => frame.ebx as usize,
+            Register::Cx => frame.ecx as usize,
+            Register::Dx => frame.edx as usize,
+            Register::Si => frame.esi as usize,
+            Register::Di => frame.edi as usize,
+            Register::Bp => frame.ebp as usize,
+            Register::Sp => frame.stack_pointer()?,
+            Register::Ip => frame.eip as usize,
+            Register::Flags => frame.eflags as usize,
+            Register::FsBase => self.fs_base,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn write_register(&mut self, register: Register, value: usize) -> Option<()> {
+        // A frame that `sysenter` saved loses some registers if it goes back the same way.
+        self.frame.resume_by_iret();
+        let frame = &mut self.frame;
+        *match register {
+            Register::Ax => &mut frame.eax,
+            Register::Bx => &mut frame.ebx,
+            Register::Cx => &mut frame.ecx,
+            Register::Dx => &mut frame.edx,
+            Register::Si => &mut frame.esi,
+            Register::Di => &mut frame.edi,
+            Register::Bp => &mut frame.ebp,
+            Register::Ip if value < USER_LIMIT => &mut frame.eip,
+            Register::Sp => {
+                frame.set_stack(frame.stack_segment()?, value);
+                return Some(());
+            }
+            Register::Flags => {
+                frame.eflags = frame.eflags & !USER_FLAGS | value as u32 & USER_FLAGS;
+                return Some(());
+            }
+            Register::FsBase => {
+                self.fs_base = value;
+                frame.fs = THREAD_SELECTOR.into();
+                return Some(());
+            }
+            _ => return None,
+        } = value as u32;
+        Some(())
+    }
+
+    pub(crate) fn set_flags(frame: &mut Frame, flags: u32) {
+        frame.eflags = flags;
+    }
+}

@@ -1,0 +1,229 @@
+//! The machine as the core asks for it: one CPU, its controllers, its clock and its page tables.
+
+use crate::context::Context;
+use crate::controller::{Controller, Event};
+use crate::fpu::{Area, FloatingPoint};
+use crate::io_permission::{LoadedPorts, PortUse};
+use crate::journal;
+use crate::layout;
+use crate::memory::{MemoryMap, address_of};
+use crate::paging::{self, Space};
+use crate::time::{Alarm, Clock, now};
+use crate::trap::Bell;
+use crate::width::segments::switch_thread_pointer;
+use core::ptr::NonNull;
+use kernel::machine::{Home, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
+use kernel::memory::Frame;
+use x86_entry::{CpuData, cpu_data};
+
+/// This CPU.
+#[derive(Debug)]
+pub struct Cpu {
+    pub(crate) controller: Controller,
+    pub(crate) clock: Clock,
+    pub(crate) floating_point: FloatingPoint,
+    ports: LoadedPorts,
+    space: Space,
+    map: Option<&'static MemoryMap>,
+}
+
+impl Cpu {
+    /// Before start-up.
+    pub(crate) const ABSENT: Self = Self {
+        controller: Controller::ABSENT,
+        clock: Clock::STOPPED,
+        floating_point: FloatingPoint::OFF,
+        ports: LoadedPorts::NONE,
+        space: Space::EMPTY,
+        map: None,
+    };
+
+    /// Tells what of physical memory is RAM.
+    pub(crate) fn set_memory_map(&mut self, map: &'static MemoryMap) {
+        self.map = Some(map);
+    }
+
+    /// What a device's or timer's vector means.
+    #[inline(always)]
+    pub(crate) fn identify(&mut self, vector: u8) -> Event {
+        self.controller.identify(vector)
+    }
+
+    /// The timer fired: whether the core's deadline is reached.
+    #[inline(always)]
+    pub(crate) fn alarm(&mut self) -> Alarm {
+        self.clock.fired(&mut self.controller)
+    }
+
+    /// Makes a new floating-point area hold the initial state.
+    ///
+    /// # Safety
+    /// The area's frame is the running thread's alone.
+    pub(crate) unsafe fn prepare_area(&self, area: Area) {
+        // SAFETY: the caller vouches for the frame, which low memory shows.
+        self.floating_point.prepare(unsafe { locate(area).cast().as_mut() });
+    }
+
+    /// Turns the running thread's floating-point registers on.
+    ///
+    /// # Safety
+    /// The area is the running thread's, and was prepared.
+    pub(crate) unsafe fn restore_area(&mut self, area: Area) {
+        // SAFETY: the caller vouches for this area; others are those of threads that `forget` wasn't told of.
+        unsafe { self.floating_point.restore(area, locate) }
+    }
+
+    #[inline(always)]
+    fn switch_ports(&mut self, data: &mut CpuData, home: &Home<Space>) {
+        match self.ports.load(&mut data.io_bitmap, home) {
+            PortUse::Some => data.show_io_bitmap(),
+            PortUse::None => data.hide_io_bitmap(),
+        }
+    }
+
+    #[inline(always)]
+    fn switch_space(&mut self, data: &mut CpuData, space: Space) {
+        if space == self.space {
+            return;
+        }
+        self.space = space;
+        // A task gate's return loads CR3 from the TSS, which the CPU never writes it to: so it is there before.
+        #[cfg(target_arch = "x86")]
+        {
+            data.tss.cr3 = space.physical_root() as u32;
+        }
+        #[cfg(target_arch = "x86_64")]
+        let _ = data;
+        // SAFETY: the core switches to no space that it has released.
+        unsafe { space.activate() };
+    }
+}
+
+impl Machine for Cpu {
+    type Context = Context;
+    type Space = Space;
+    const EMPTY_SPACE: Space = Space::EMPTY;
+
+    #[inline(always)]
+    fn now(&mut self) -> Time {
+        now()
+    }
+
+    fn clock(&self) -> (u64, bool) {
+        self.clock.frequency()
+    }
+
+    #[inline(always)]
+    fn arm(&mut self, deadline: Option<Time>) {
+        self.clock.arm(&mut self.controller, deadline);
+    }
+
+    fn has_line(&self, line: Line) -> bool {
+        self.controller.has_line(line)
+    }
+
+    fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger {
+        self.controller.configure(line, trigger)
+    }
+
+    #[inline(always)]
+    fn mask(&mut self, line: Line) {
+        self.controller.mask(line);
+    }
+
+    #[inline(always)]
+    fn unmask(&mut self, line: Line) {
+        self.controller.unmask(line);
+    }
+
+    #[inline(always)]
+    fn end_of_interrupt(&mut self, line: Line) {
+        self.controller.end_of_interrupt(line);
+    }
+
+    #[inline(always)]
+    fn switch(&mut self, to: &mut Context, home: &Home<Space>) {
+        let Some(mut data) = cpu_data::<Bell>() else { return };
+        // SAFETY: interrupts are off, and nothing else holds a reference to it.
+        let data = unsafe { data.as_mut() };
+        data.set_current_frame(NonNull::from(&mut to.frame));
+        self.switch_space(data, home.space);
+        self.switch_ports(data, home);
+        switch_thread_pointer(to);
+        // SAFETY: areas are frames that the core gave to threads; it tells `forget` before it takes one back.
+        unsafe { self.floating_point.switch(to.area, locate) };
+    }
+
+    fn forget(&mut self, context: &mut Context) {
+        self.floating_point.forget(context.area);
+        context.area = Area::NONE;
+    }
+
+    fn zero(&mut self, frame: Frame) {
+        // SAFETY: the core asks this for frames that it has just taken.
+        unsafe { paging::zero(frame) };
+    }
+
+    fn create_space(&mut self, root: Frame) -> Space {
+        // SAFETY: the core gives a zeroed frame of low memory that is the space's until it is released.
+        unsafe { Space::create(root) }
+    }
+
+    fn map(
+        &mut self,
+        space: Space,
+        mapping: Mapping,
+        tables: &mut impl FnMut(&mut Self) -> Option<Frame>,
+    ) -> Result<(), MapError> {
+        // SAFETY: the core maps only into spaces that it has, only frames of memory objects, and gives tables zeroed
+        // frames of low memory.
+        unsafe { space.map(mapping, &mut || tables(self)) }
+    }
+
+    fn unmap(&mut self, space: Space, page: Page) {
+        // SAFETY: the core unmaps only in spaces that it has.
+        unsafe { space.unmap(page) };
+    }
+
+    fn release_tables(&mut self, space: Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize> {
+        if space == self.space {
+            let Some(mut data) = cpu_data::<Bell>() else { return Some(from) };
+            // SAFETY: interrupts are off, and nothing else holds a reference to it.
+            self.switch_space(unsafe { data.as_mut() }, Space::EMPTY);
+        }
+        // SAFETY: the core releases a space once, when no thread of it is left and nothing is mapped.
+        unsafe { space.release_tables(from, give_back) }
+    }
+
+    fn log(&mut self, bytes: &[u8]) {
+        journal::write(bytes);
+    }
+
+    fn read_log(&mut self, position: u32, to: &mut [u8]) -> (u32, usize) {
+        journal::read(position, to)
+    }
+
+    fn release_log(&mut self) {
+        journal::release_serial();
+    }
+
+    fn is_device_memory(&self, first: Frame, frames: usize) -> bool {
+        let (Some(map), Ok(frames)) = (self.map, u32::try_from(frames)) else { return false };
+        let Some(end) = first.0.checked_add(frames) else { return false };
+        let range = first.0..end;
+        !map.available.intersects(range.clone()) && !self.controller.has_registers_in(range)
+    }
+
+    fn are_free_ports(&self, range: PortRange) -> bool {
+        (0..range.count)
+            .all(|offset| range.first.checked_add(offset).is_some_and(|port| self.controller.is_free_port(port)))
+    }
+}
+
+/// Where an area's frame is in the kernel's address space. The core takes areas from low memory, all of which the direct
+/// map shows.
+#[inline(always)]
+fn locate(area: Area) -> NonNull<u8> {
+    let address = layout::DIRECT_MAP.wrapping_add(address_of(area.frame()) as usize);
+    NonNull::new(address as *mut u8).unwrap_or(NonNull::dangling())
+}

@@ -1,0 +1,175 @@
+//! Bringing the machine up, in the order in which one thing needs another, and handing over to the core.
+
+use crate::acpi::{self, Root};
+use crate::apic::{self, LegacyPin, LocalApic};
+use crate::cell::CpuCell;
+use crate::controller::{Controller, FIRST_VECTOR, SPURIOUS_VECTOR};
+use crate::cpu::{Instruction, cpuid, features};
+use crate::fpu::FloatingPointFeatures;
+use crate::ioapic::{self, IoApics};
+use crate::machine::Cpu;
+use crate::madt::Madt;
+use crate::memory::MemoryMap;
+use crate::paging::window::{self, Caching};
+use crate::pic::Pic;
+use crate::time::{Clock, ClockError, ClockFeatures};
+use crate::trap::{self, Bell, CALL_VECTOR};
+use crate::width;
+use crate::window::Window;
+use core::ptr::NonNull;
+use kernel::Kernel;
+use raw_cpuid::CpuIdReader;
+use x86::controlregs::{Cr4, cr4, cr4_write};
+use x86_entry::{InterruptDescriptorTable, WithSmap, WithoutSmap, cpu_data};
+
+/// The gates of all vectors.
+static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescriptorTable::new());
+
+/// Brings the machine up; interrupts stay off. What goes wrong in it ends in a crash record from its first step on.
+///
+/// # Safety
+/// Once, in ring 0, with interrupts off, on the kernel's own page tables; `root` and `map` are what the firmware says.
+pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<(), ClockError> {
+    // SAFETY: the caller's promise; nothing else has borrowed them.
+    let (_, cpu) = unsafe { trap::state() };
+    // SAFETY: the caller's promise.
+    unsafe { catch_exceptions() };
+    cpu.set_memory_map(map);
+    cpu.floating_point.initialise(floating_point_features());
+    // SAFETY: the caller vouches for the root.
+    cpu.controller = unsafe { controller(root) };
+    log::info!("interrupts: {}", cpu.controller.name());
+    cpu.clock = Clock::measure(&mut cpu.controller, clock_features())?;
+    let (hertz, _) = cpu.clock.frequency();
+    log::info!("clock: {} MHz, timer: {}", hertz / 1_000_000, cpu.clock.name());
+    Ok(())
+}
+
+/// Lets `initialise` set the core up, and runs the first thread that it chooses.
+///
+/// # Safety
+/// Once, after [`prepare`].
+pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
+    // SAFETY: the caller's promise; `prepare` keeps nothing borrowed.
+    let (kernel, cpu) = unsafe { trap::state() };
+    initialise(kernel, cpu);
+    // SAFETY: the core has switched to a thread, whose context was started.
+    unsafe { trap::enter_first() }
+}
+
+/// Loads segments, gates and the fast calls' registers.
+///
+/// # Safety
+/// As for [`prepare`].
+unsafe fn catch_exceptions() {
+    let Some(mut data) = cpu_data::<Bell>() else { return };
+    // SAFETY: the data is static, and nothing else refers to it before the first trap.
+    let data = unsafe { data.as_mut() };
+    // SAFETY: the caller's promise; the data is static.
+    unsafe { width::segments::load(data) };
+    // SAFETY: nothing else uses the table yet.
+    let gates = unsafe { GATES.borrow() };
+    if features().smap {
+        gates.fill::<Bell, WithSmap>().every_vector().call_gate(CALL_VECTOR);
+    } else {
+        gates.fill::<Bell, WithoutSmap>().every_vector().call_gate(CALL_VECTOR);
+    }
+    // SAFETY: the selectors that the stubs load were just loaded, and the data that they use is set up.
+    unsafe { gates.load() };
+    // SAFETY: as above; what the CPU lacks is found out there.
+    unsafe { width::enable_fast_calls(data) };
+    if cpuid().get_feature_info().is_some_and(|flags| flags.has_mce()) {
+        // SAFETY: ring 0.
+        let before = unsafe { cr4() };
+        // SAFETY: the CPU has machine checks, and their gate leads to a crash record.
+        unsafe { cr4_write(before | Cr4::CR4_ENABLE_MACHINE_CHECK) };
+    }
+}
+
+/// Finds and starts the controllers.
+///
+/// # Safety
+/// As for [`prepare`].
+unsafe fn controller(root: Root) -> Controller {
+    let pic = Pic::initialise(FIRST_VECTOR);
+    // SAFETY: interrupts are off; the APIC's registers are nobody else's.
+    let Some(mut local) = (unsafe { local_apic() }) else { return Controller::with_pic(pic, None) };
+    // SAFETY: windows stay mapped; the caller vouches for the root.
+    let lines = unsafe { acpi::madt(root, show) }.map(|madt| io_apics(&madt, &local)).filter(IoApics::has_lines);
+    match lines {
+        Some(lines) => {
+            pic.retire();
+            local.initialise(SPURIOUS_VECTOR, LegacyPin::Unused);
+            Controller::with_io_apics(lines, local)
+        }
+        None => {
+            local.initialise(SPURIOUS_VECTOR, LegacyPin::Passes8259);
+            Controller::with_pic(pic, Some(local))
+        }
+    }
+}
+
+/// The local APIC, if the CPU has one that the firmware left on.
+///
+/// # Safety
+/// As for [`prepare`].
+unsafe fn local_apic() -> Option<LocalApic> {
+    let flags = cpuid().get_feature_info()?;
+    // CPUID says no where IA32_APIC_BASE has it off (SDM 3A, 11.4.3).
+    if !flags.has_apic() {
+        return None;
+    }
+    if flags.has_x2apic() {
+        // SAFETY: the CPU says that it has the mode.
+        return Some(unsafe { LocalApic::by_registers() });
+    }
+    Some(LocalApic::by_memory(device(LocalApic::physical_address(), apic::WINDOW_BYTES)?))
+}
+
+fn io_apics(madt: &Madt, local: &LocalApic) -> IoApics {
+    // The IOAPICs address eight bits; the CPU that boots is among the first.
+    let destination = local.number() as u8;
+    IoApics::initialise(madt, FIRST_VECTOR, destination, |address| device(address, ioapic::WINDOW_BYTES))
+}
+
+fn device(address: u64, bytes: usize) -> Option<Window> {
+    // SAFETY: the firmware says that a controller's registers are there.
+    let base = unsafe { window::map(address, bytes, Caching::Uncached) }?;
+    // SAFETY: the window was just mapped, for good and for this driver alone; the controllers' drivers write nothing that
+    // reaches memory.
+    Some(unsafe { Window::new(base.cast(), bytes) })
+}
+
+/// Shows the firmware's tables.
+fn show(physical: u64, bytes: usize) -> NonNull<u8> {
+    // SAFETY: the kernel hands the firmware's memory out to nobody as RAM.
+    let shown = unsafe { window::map(physical, bytes, Caching::WriteBack) };
+    shown.expect("no room to map the firmware's tables")
+}
+
+fn floating_point_features() -> FloatingPointFeatures {
+    let cpuid = cpuid();
+    let flags = cpuid.get_feature_info();
+    let has = |test: fn(&raw_cpuid::FeatureInfo) -> bool| flags.as_ref().is_some_and(test);
+    // Leaf 0xD: which components XCR0 may enable (SDM 2A, CPUID).
+    let components = if has(|flags| flags.has_xsave()) {
+        let leaf = Instruction.cpuid2(0xD, 0);
+        u64::from(leaf.edx) << 32 | u64::from(leaf.eax)
+    } else {
+        0
+    };
+    FloatingPointFeatures {
+        fxsave: has(|flags| flags.has_fxsave_fxstor()),
+        sse: has(|flags| flags.has_sse()),
+        components,
+        keeps_addresses: cpuid.get_vendor_info().is_some_and(|vendor| vendor.as_str() != "GenuineIntel"),
+    }
+}
+
+fn clock_features() -> ClockFeatures {
+    let cpuid = cpuid();
+    ClockFeatures {
+        tsc_deadline: cpuid.get_feature_info().is_some_and(|flags| flags.has_tsc_deadline()),
+        invariant: cpuid.get_advanced_power_mgmt_info().is_some_and(|power| power.has_invariant_tsc()),
+    }
+}

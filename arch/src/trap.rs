@@ -1,0 +1,222 @@
+//! What the entry stubs call: every interrupt, exception and system call on its way to the core.
+//!
+//! The core's state is here, in static storage, and the only code that borrows it is that of a trap: the kernel runs with
+//! interrupts off and no trap nests in another, but for non-maskable ones, which never touch the core.
+
+use crate::cell::CpuCell;
+use crate::context::Context;
+use crate::controller::{Event, FIRST_VECTOR};
+use crate::crash;
+use crate::machine::Cpu;
+use crate::nmi;
+use crate::time::Alarm;
+use crate::width::{self, idle};
+use core::ptr::NonNull;
+use kernel::Kernel;
+use kernel::thread::Fault;
+use x86::controlregs::cr2;
+use x86::debugregs::{Dr6, dr6, dr6_write};
+use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
+use x86_entry::{CallerStack, Frame, Stack, cpu_data, resume};
+
+/// The system call's gate.
+pub(crate) const CALL_VECTOR: u8 = 0x80;
+/// What the idle loop raises to have non-maskable interrupts posted: no device's vector.
+pub(crate) const DELIVER_VECTOR: u8 = 0xEF;
+
+/// The core's state. All zeros, so that it takes no room in the image; `start` initialises it.
+static KERNEL: CpuCell<Kernel<Cpu>> = CpuCell::new(Kernel::EMPTY);
+/// The machine below it.
+static CPU: CpuCell<Cpu> = CpuCell::new(Cpu::ABSENT);
+
+/// Bellwire, to its entry stubs.
+#[derive(Debug)]
+pub(crate) struct Bell;
+
+/// Borrows the core and the machine.
+///
+/// # Safety
+/// Interrupts are off, and no earlier borrow is in use: the caller is a trap's first function, or start-up.
+#[inline(always)]
+pub(crate) unsafe fn state() -> (&'static mut Kernel<Cpu>, &'static mut Cpu) {
+    // SAFETY: the caller's promise.
+    let kernel = unsafe { KERNEL.borrow() };
+    // SAFETY: the caller's promise.
+    (kernel, unsafe { CPU.borrow() })
+}
+
+// SAFETY: the constants are what `start` loads before the first trap from ring 3. Frames come from the stubs or from
+// `Context`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called for every
+// vector; `paranoid` touches the frame and one atomic.
+unsafe impl x86_entry::Kernel for Bell {
+    const STACK: Stack = Stack::PerCpu;
+    const CALLER_STACK: CallerStack = CallerStack::InR10;
+    const SYSENTER_RETURN: usize = width::SYSENTER_RETURN;
+
+    #[inline(always)]
+    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+        // SAFETY: the stub's frame is not borrowed yet.
+        let vector = unsafe { frame.as_ref() }.vector();
+        if vector < usize::from(FIRST_VECTOR) { exception(frame) } else { interrupt(vector as u8) }
+    }
+
+    #[inline(always)]
+    extern "C" fn call(_: NonNull<Frame>) -> NonNull<Frame> {
+        // SAFETY: this is a trap's first function.
+        let (kernel, cpu) = unsafe { state() };
+        kernel.call(cpu);
+        leave(kernel, cpu)
+    }
+
+    extern "C" fn paranoid(frame: &mut Frame) {
+        match frame.vector() {
+            vector if vector == NON_MASKABLE_INTERRUPT.number() => {
+                nmi::note();
+                let instruction = frame.instruction_pointer();
+                let further = idle::restart(instruction);
+                if further != instruction {
+                    frame.set_instruction_pointer(further);
+                }
+            }
+            vector if vector == DEBUG.number() => debug_in_kernel(frame),
+            _ => crash::in_kernel(frame),
+        }
+    }
+}
+
+/// A device's line, the timer, or a controller's change of mind. Only ring 3 and the idle loop can be interrupted.
+#[inline(always)]
+fn interrupt(vector: u8) -> ! {
+    // SAFETY: this is a trap's first function.
+    let (kernel, cpu) = unsafe { state() };
+    if vector != DELIVER_VECTOR {
+        match cpu.identify(vector) {
+            Event::Line(line) => kernel.interrupt(cpu, line),
+            Event::Timer => {
+                if cpu.alarm() == Alarm::Due {
+                    kernel.timer(cpu);
+                }
+            }
+            Event::SpuriousPic(line) => kernel.spurious(Some(line)),
+            Event::SpuriousApic => kernel.spurious(None),
+        }
+    }
+    leave(kernel, cpu)
+}
+
+/// An exception. In ring 3 it is the thread's; in ring 0 it is the end, but for one that the CPU causes by itself.
+#[inline(never)]
+fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
+    // SAFETY: the stub's frame is a thread's, and the core isn't borrowed yet.
+    let saved = unsafe { frame.as_mut() };
+    let vector = saved.vector();
+    if !saved.from_user() {
+        if width::TASK_SWITCHES && vector == DEVICE_NOT_AVAILABLE.number() {
+            // A task gate's return set CR0.TS while floating-point state was being saved or loaded.
+            crate::fpu::clear_task_switched();
+            return frame;
+        }
+        crash::in_kernel(saved);
+    }
+    let fault = Fault {
+        vector: vector as u8,
+        error: saved.error_code as usize,
+        address: fault_address(vector),
+        instruction: saved.instruction_pointer(),
+    };
+    // SAFETY: this is a trap's first function, and the frame isn't used any more.
+    let (kernel, cpu) = unsafe { state() };
+    if vector == NON_MASKABLE_INTERRUPT.number() {
+        kernel.non_maskable(cpu, 1);
+    } else if vector != DEVICE_NOT_AVAILABLE.number() || !floating_point(kernel, cpu) {
+        kernel.fault(cpu, fault);
+    }
+    leave(kernel, cpu)
+}
+
+/// The running thread used floating point while it was off: turns it on, with a new area if it has none. Returns whether
+/// it may go on.
+fn floating_point(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> bool {
+    let area =
+        |kernel: &mut Kernel<Cpu>| kernel.current_context().map(|context| context.area).filter(|area| area.is_some());
+    if let Some(area) = area(kernel) {
+        // SAFETY: the area is the running thread's, and was prepared when it got it.
+        unsafe { cpu.restore_area(area) };
+        return true;
+    }
+    if !kernel.attach_floating_point(cpu) {
+        return false;
+    }
+    let Some(area) = area(kernel) else { return false };
+    // SAFETY: the core has just given the frame to the running thread.
+    unsafe { cpu.prepare_area(area) };
+    // SAFETY: the area is the running thread's, and is prepared.
+    unsafe { cpu.restore_area(area) };
+    true
+}
+
+/// What the CPU keeps of an exception besides its frame.
+fn fault_address(vector: usize) -> usize {
+    if vector == PAGE_FAULT.number() {
+        // SAFETY: ring 0.
+        unsafe { cr2() }
+    } else if vector == DEBUG.number() {
+        take_debug_status()
+    } else {
+        0
+    }
+}
+
+/// A debug exception in ring 0: a breakpoint that ring 3 set is refused at its source, so this is single-stepping that
+/// went on into the kernel (`sysenter` leaves TF), or a `mov ss` before a trap. Neither is the kernel's.
+fn debug_in_kernel(frame: &mut Frame) {
+    take_debug_status();
+    width::stop_single_step(frame);
+}
+
+/// Reads DR6 and clears it, since the CPU never does (SDM 3B, 18.2.3).
+fn take_debug_status() -> usize {
+    // SAFETY: ring 0.
+    let status = unsafe { dr6() };
+    // SAFETY: ring 0; a cleared DR6 has no effect but that the next exception's cause can be told.
+    unsafe { dr6_write(Dr6::empty()) };
+    status.bits()
+}
+
+/// The way out: resumes the thread that the core has chosen. Non-maskable interrupts that came meanwhile are posted first.
+#[inline(always)]
+fn leave(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
+    if nmi::is_pending() {
+        kernel.non_maskable(cpu, nmi::take());
+    }
+    // SAFETY: the core switched to this context, and its setters keep frames valid.
+    unsafe { resume::<Bell>(current_frame()) }
+}
+
+/// The frame of the thread that runs.
+#[inline(always)]
+fn current_frame() -> NonNull<Frame> {
+    // SAFETY: `start` sets a frame before the first trap, and `switch` only ever sets others.
+    unsafe { NonNull::new_unchecked(frame_in_use()) }
+}
+
+/// Whether these are the registers that the next way out of the kernel resumes.
+pub(crate) fn is_current(context: &Context) -> bool {
+    core::ptr::eq(frame_in_use(), &context.frame)
+}
+
+#[inline(always)]
+fn frame_in_use() -> *mut Frame {
+    let data = cpu_data::<Bell>();
+    // SAFETY: the data is static, and no reference to it lives across this read.
+    data.map_or(core::ptr::null_mut(), |data| unsafe { data.as_ref() }.current_frame())
+}
+
+/// Leaves the kernel for the thread that the core has chosen first.
+///
+/// # Safety
+/// The core has switched to a thread, and nothing on the stack is needed any more.
+pub(crate) unsafe fn enter_first() -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { resume::<Bell>(current_frame()) }
+}

@@ -1,0 +1,116 @@
+//! A thread's registers on x86_64.
+
+use crate::context::{Context, USER_FLAGS};
+use abi::{Message, Register, Tag};
+use x86_entry::{Frame, GlobalDescriptorTable};
+
+/// The addresses that user mode may go to and keep in FS base: the lower canonical half.
+const USER_LIMIT: usize = 1 << 47;
+
+impl Context {
+    /// A frame that enters ring 3.
+    pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {
+        Frame {
+            rip: entry as u64,
+            rsp: stack as u64,
+            cs: GlobalDescriptorTable::SELECTORS.user_code.into(),
+            ss: GlobalDescriptorTable::SELECTORS.user_data.into(),
+            ..Frame::default()
+        }
+    }
+
+    /// A frame that enters ring 0, whose interrupts are saved in the frame at `place`: the CPU pushes from a stack pointer
+    /// that it aligns to 16, as a frame's end is.
+    pub(crate) fn kernel_frame(entry: usize, place: *const Frame) -> Frame {
+        Frame {
+            rip: entry as u64,
+            rsp: place.wrapping_add(1) as u64,
+            cs: GlobalDescriptorTable::SELECTORS.kernel_code.into(),
+            ss: GlobalDescriptorTable::SELECTORS.kernel_data.into(),
+            ..Frame::default()
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn read_message(&self) -> Message {
+        let frame = &self.frame;
+        let words = [frame.rsi as usize, frame.rdx as usize, frame.r8 as usize, frame.r9 as usize];
+        Message { tag: Tag(frame.rdi as u32), words }
+    }
+
+    #[inline(always)]
+    pub(crate) fn read_handle(&self) -> u32 {
+        self.frame.rax as u32
+    }
+
+    #[inline(always)]
+    pub(crate) fn write_message(&mut self, message: Message) {
+        let frame = &mut self.frame;
+        frame.rdi = u64::from(message.tag.0);
+        [frame.rsi, frame.rdx, frame.r8, frame.r9] = message.words.map(|word| word as u64);
+    }
+
+    pub(crate) fn read_register(&self, register: Register) -> Option<usize> {
+        let frame = &self.frame;
+        Some(match register {
+            Register::Ax => frame.rax,
+            Register::Bx => frame.rbx,
+            Register::Cx => frame.rcx,
+            Register::Dx => frame.rdx,
+            Register::Si => frame.rsi,
+            Register::Di => frame.rdi,
+            Register::Bp => frame.rbp,
+            Register::Sp => frame.rsp,
+            Register::R8 => frame.r8,
+            Register::R9 => frame.r9,
+            Register::R10 => frame.r10,
+            Register::R11 => frame.r11,
+            Register::R12 => frame.r12,
+            Register::R13 => frame.r13,
+            Register::R14 => frame.r14,
+            Register::R15 => frame.r15,
+            Register::Ip => frame.rip,
+            Register::Flags => frame.rflags,
+            Register::FsBase => self.fs_base as u64,
+        } as usize)
+    }
+
+    pub(crate) fn write_register(&mut self, register: Register, value: usize) -> Option<()> {
+        // A frame that `syscall` saved loses some registers if it goes back the same way.
+        self.frame.resume_by_iret();
+        let frame = &mut self.frame;
+        *match register {
+            Register::Ax => &mut frame.rax,
+            Register::Bx => &mut frame.rbx,
+            Register::Cx => &mut frame.rcx,
+            Register::Dx => &mut frame.rdx,
+            Register::Si => &mut frame.rsi,
+            Register::Di => &mut frame.rdi,
+            Register::Bp => &mut frame.rbp,
+            Register::Sp => &mut frame.rsp,
+            Register::R8 => &mut frame.r8,
+            Register::R9 => &mut frame.r9,
+            Register::R10 => &mut frame.r10,
+            Register::R11 => &mut frame.r11,
+            Register::R12 => &mut frame.r12,
+            Register::R13 => &mut frame.r13,
+            Register::R14 => &mut frame.r14,
+            Register::R15 => &mut frame.r15,
+            Register::Ip if value < USER_LIMIT => &mut frame.rip,
+            Register::Flags => {
+                frame.rflags = frame.rflags & !u64::from(USER_FLAGS) | value as u64 & u64::from(USER_FLAGS);
+                return Some(());
+            }
+            Register::FsBase if value < USER_LIMIT => {
+                self.fs_base = value;
+                return Some(());
+            }
+            Register::Ip | Register::FsBase => return None,
+        } = value as u64;
+        Some(())
+    }
+
+    pub(crate) fn set_flags(frame: &mut Frame, flags: u32) {
+        frame.rflags = flags.into();
+    }
+}

@@ -1,0 +1,109 @@
+//! Segments, the task state segment and its interrupt stacks on x86_64.
+
+use crate::cell::CpuCell;
+use crate::context::Context;
+use crate::stack;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use x86::dtables::{DescriptorTablePointer, lgdt};
+use x86::msr::{IA32_FS_BASE, wrmsr};
+use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
+use x86::task::load_tr;
+use x86_entry::{CpuData, GlobalDescriptorTable};
+
+static TABLE: CpuCell<GlobalDescriptorTable> = CpuCell::new(GlobalDescriptorTable::new());
+
+/// Loads the kernel's segments and its task state segment.
+///
+/// # Safety
+/// Once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address space.
+pub(crate) unsafe fn load(data: &mut CpuData) {
+    stack::assign(data);
+    let selectors = GlobalDescriptorTable::SELECTORS;
+    // SAFETY: interrupts are off, and nothing else uses the table.
+    let table = unsafe { TABLE.borrow() };
+    table.set_task(&raw const data.tss as u64, CpuData::TASK_LENGTH);
+    // SAFETY: the table stays where it is, and has the code segment that the CPU is in.
+    unsafe { lgdt(&DescriptorTablePointer::new_from_slice(table.entries())) };
+    let [code, stack, null, task] =
+        [selectors.kernel_code, selectors.kernel_data, 0, selectors.task].map(SegmentSelector::from_raw);
+    // SAFETY: the selector names ring 0's code.
+    unsafe { load_cs(code) };
+    // SAFETY: the selector names ring 0's data.
+    unsafe { load_ss(stack) };
+    // Data segments mean nothing in 64-bit mode; null ones are what every thread starts with.
+    // SAFETY: a null selector may be loaded in 64-bit mode.
+    unsafe { load_ds(null) };
+    // SAFETY: as above.
+    unsafe { load_es(null) };
+    // SAFETY: as above.
+    unsafe { load_fs(null) };
+    // SAFETY: as above.
+    unsafe { load_gs(null) };
+    // SAFETY: the descriptor was just set, to a TSS that isn't busy.
+    unsafe { load_tr(task) };
+}
+
+/// The base that FS was last given.
+static THREAD_POINTER: AtomicUsize = AtomicUsize::new(0);
+
+/// Gives the CPU a thread's FS base, and takes away what the thread before put into data segment registers: ring 3 may
+/// load them with a few values, which must not reach another thread, and a load of FS or GS changes its base.
+#[inline(always)]
+pub(crate) fn switch_thread_pointer(to: &Context) {
+    if data_selectors() != 0 {
+        reset_data_segments();
+    }
+    // Ring 3 can make its FS base 0 unseen, by a null selector; so only 0 is known to be what was loaded.
+    if THREAD_POINTER.load(Ordering::Relaxed) | to.fs_base != 0 {
+        load_thread_pointer(to.fs_base);
+    }
+}
+
+/// The thread that runs has a new FS base.
+pub(crate) fn load_thread_pointer(base: usize) {
+    THREAD_POINTER.store(base, Ordering::Relaxed);
+    // SAFETY: a context takes only addresses of the lower half, which are canonical.
+    unsafe { wrmsr(IA32_FS_BASE, base as u64) };
+}
+
+#[cold]
+fn reset_data_segments() {
+    let data = SegmentSelector::from_raw(GlobalDescriptorTable::SELECTORS.user_data);
+    let null = SegmentSelector::from_raw(0);
+    // A null selector leaves the base as it is on some CPUs (AMD), a flat one clears it on all.
+    // SAFETY: ring 0 may load ring 3's data segment.
+    unsafe { load_fs(data) };
+    // SAFETY: as above.
+    unsafe { load_gs(data) };
+    // SAFETY: a null selector may be loaded in 64-bit mode.
+    unsafe { load_fs(null) };
+    // SAFETY: as above.
+    unsafe { load_gs(null) };
+    // SAFETY: as above.
+    unsafe { load_ds(null) };
+    // SAFETY: as above.
+    unsafe { load_es(null) };
+    load_thread_pointer(0);
+}
+
+/// All data segment selectors, or-ed.
+#[inline(always)]
+fn data_selectors() -> u32 {
+    let mut all: u32;
+    // SAFETY: reads selectors.
+    unsafe {
+        core::arch::asm!(
+            "mov {all:e}, ds",
+            "mov {one:e}, es",
+            "or {all:e}, {one:e}",
+            "mov {one:e}, fs",
+            "or {all:e}, {one:e}",
+            "mov {one:e}, gs",
+            "or {all:e}, {one:e}",
+            all = out(reg) all,
+            one = out(reg) _,
+            options(nomem, nostack),
+        );
+    }
+    all
+}
