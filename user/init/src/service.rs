@@ -42,7 +42,7 @@ impl Services {
     ) -> Result<()> {
         let serves = program.serves.iter().map(|name| ("serves", name, SERVER));
         let uses = program.uses.iter().map(|name| ("uses", name, CLIENT));
-        let notifies = program.notifies.iter().map(|name| ("uses", name, Rights::NOTIFY));
+        let notifies = program.notifies.iter().map(|name| ("notify", name, Rights::NOTIFY));
         for (verb, name, rights) in serves.chain(uses).chain(notifies) {
             let handle = process.grant_badged(self.endpoint(name)?, rights, badge)?;
             entries.push(StartupEntry::new(&format!("{verb} {name}"), StartupKind::Handle, handle, [0; 2]));
