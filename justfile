@@ -1,6 +1,7 @@
 # `just --list` shows the recipes. On a fresh machine use ./justw RECIPE, which first installs what is missing.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
+set positional-arguments
 
 xtask := ". tools/env.sh; cargo run --quiet -p xtask --"
 
@@ -22,11 +23,11 @@ iso:
 
 # Boot the i686 image with its serial console on this terminal (Ctrl-A x leaves)
 qemu-i686 *arguments: iso-i686
-    @tools/qemu.sh i686 {{ arguments }}
+    @tools/qemu.sh i686 "$@"
 
 # Boot the x86_64 image with its serial console on this terminal (Ctrl-A x leaves)
 qemu-x86_64 *arguments: iso-x86_64
-    @tools/qemu.sh x86_64 {{ arguments }}
+    @tools/qemu.sh x86_64 "$@"
 
 # Write target/bellwire-i686.iso
 iso-i686:
@@ -50,11 +51,11 @@ test-host:
 
 # Run the booted tests for i686; arguments choose among them
 test-i686 *arguments: iso-i686
-    @{{ xtask }} test i686 {{ arguments }}
+    @{{ xtask }} test i686 "$@"
 
 # Run the booted tests for x86_64; arguments choose among them
 test-x86_64 *arguments: iso-x86_64
-    @{{ xtask }} test x86_64 {{ arguments }}
+    @{{ xtask }} test x86_64 "$@"
 
 # Measure what operations cost on both widths, beside seL4's figures (target/bench.json)
 bench: build
