@@ -36,7 +36,7 @@
 //!
 //! What a program may touch stands in `system.toml`; [`Startup`] is where it finds it. Handles are owned: they are
 //! closed when they are dropped. Every failure is an [`Error`], and nothing waits unless its name says so:
-//! [`Server::next`] waits for good, [`Server::next_before`] until a deadline, [`Server::poll`] not at all.
+//! [`Server::next`] waits for good, [`Server::next_before`] until a deadline, [`Server::poll`] not at all. [`task`] has the `async` form.
 //!
 //! All `unsafe` of a driver is in here: the call stubs ([`raw`]), port access ([`Port`]) and mapped memory
 //! ([`Mapping`]). What a program reaches through them is bounded by its grants, which the kernel enforces.
@@ -67,6 +67,7 @@ mod root;
 mod server;
 mod startup;
 pub mod stream;
+pub mod task;
 mod thread;
 pub mod time;
 mod timer;
@@ -90,6 +91,11 @@ pub use startup::{Screen, Startup};
 pub use thread::{Thread, thread_exit};
 pub use time::Instant;
 pub use timer::Timer;
+
+/// The examples of the page on writing drivers are tested as the reference's are.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/driver.md")]
+struct DriverPage;
 
 /// What a call returns: a value, or why there is none.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

@@ -1,0 +1,109 @@
+use super::*;
+use crate::server::Owed;
+use abi::{InterruptFlags, Kind, Message, Tag};
+use core::cell::Cell;
+
+/// Tasks on a server that never receives, to which a test delivers events itself.
+struct Bench {
+    tasks: Tasks,
+    running: Vec<Task>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { tasks: Tasks::new(Server::new(Endpoint::from_raw(7))), running: Vec::new() }
+    }
+
+    /// Delivers a message and says what the next receive would answer.
+    fn deliver(&mut self, kind: Kind, badge: u16, words: [usize; 4]) -> Owed {
+        let mut owed = Owed::Nothing;
+        let message = Message::new(Tag::outgoing(kind, 2, badge), words);
+        let event = Event::new(message, &mut owed).unwrap();
+        // Keeping a call takes a system call, which the host refuses.
+        let _ = self.tasks.deliver(event, &mut self.running);
+        owed
+    }
+}
+
+#[test]
+fn interrupts_that_nobody_awaits_add_up() {
+    let mut bench = Bench::new();
+    bench.deliver(Kind::Interrupt, 3, [1, 10, 500, 0]);
+    bench.deliver(Kind::Interrupt, 3, [4, 11, 900, 0]);
+    bench.deliver(Kind::Interrupt, 4, [1, 1, 950, 0]);
+    let seen = Rc::new(Cell::new(None));
+    bench.tasks.spawn({
+        let (tasks, seen) = (bench.tasks.clone(), seen.clone());
+        async move { seen.set(Some(tasks.interrupt(3).await)) }
+    });
+    bench.deliver(Kind::Notify, 0, [1, 0, 0, 0]);
+    let flags = InterruptFlags::LOST;
+    assert_eq!(seen.get(), Some(InterruptMessage { badge: 3, count: 5, sequence: 11, first: 500, flags }));
+}
+
+#[test]
+fn a_call_that_is_answered_at_once_is_answered_by_the_next_receive() {
+    let mut bench = Bench::new();
+    let tasks = bench.tasks.clone();
+    bench.tasks.spawn(async move {
+        loop {
+            let call = tasks.call().await;
+            let [first, ..] = call.words;
+            call.answer([first + 1, 0, 0, 0]);
+        }
+    });
+    for number in 0..3 {
+        let owed = bench.deliver(Kind::Call, 1, [number, 0, 0, 0]);
+        assert!(
+            matches!(owed, Owed::Answer { label: 0, words: [word, 0, 0, 0], .. } if word == number + 1),
+            "{owed:?}"
+        );
+    }
+}
+
+#[test]
+fn a_call_that_a_task_drops_is_refused() {
+    let mut bench = Bench::new();
+    let tasks = bench.tasks.clone();
+    bench.tasks.spawn(async move { drop(tasks.call().await) });
+    let owed = bench.deliver(Kind::Call, 1, [0; 4]);
+    assert!(matches!(owed, Owed::Answer { label: crate::protocol::REFUSED, .. }), "{owed:?}");
+}
+
+#[test]
+fn notified_bits_go_to_whoever_asked_for_them() {
+    let mut bench = Bench::new();
+    let sum = Rc::new(Cell::new(0));
+    for bits in [0b0011, 0b1100] {
+        let (tasks, sum) = (bench.tasks.clone(), sum.clone());
+        bench.tasks.spawn(async move { sum.set(sum.get() * 16 + tasks.notified(bits).await) });
+    }
+    bench.deliver(Kind::Notify, 0, [0b0101, 0, 0, 0]);
+    assert_eq!(sum.get(), 0x14);
+}
+
+#[test]
+fn a_task_that_another_wakes_runs_before_the_next_event() {
+    let mut bench = Bench::new();
+    let (flag, done) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+    let waker: Rc<RefCell<Option<Waker>>> = Rc::default();
+    bench.tasks.spawn({
+        let (flag, done, waker) = (flag.clone(), done.clone(), waker.clone());
+        async move {
+            poll_fn(|context| {
+                *waker.borrow_mut() = Some(context.waker().clone());
+                if flag.get() { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            done.set(true);
+        }
+    });
+    let tasks = bench.tasks.clone();
+    bench.tasks.spawn(async move {
+        tasks.timer(0).await;
+        flag.set(true);
+        waker.take().unwrap().wake();
+    });
+    bench.deliver(Kind::Timer, 0, [1, 0, 0, 0]);
+    assert!(done.get());
+}
