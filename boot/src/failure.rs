@@ -1,8 +1,10 @@
 //! Why the kernel can't start.
 
+use alloc::string::String;
 use core::fmt;
 
 use crate::information;
+use crate::program::Unloadable;
 
 /// Why the kernel can't start; its text continues "Bellwire can't start: ".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,12 @@ pub enum Failure {
     MisplacedModule(usize, &'static str),
     /// Less memory than the kernel needs, in KiB.
     TooLittleMemory(u64),
+    /// The first module isn't a program of this width: its name, and why.
+    Unloadable(String, Unloadable),
+    /// No memory, or no room in a table, for the first process.
+    NoRoom,
+    /// The core refused a part of the first process.
+    Core(abi::Error),
 }
 
 impl fmt::Display for Failure {
@@ -24,6 +32,9 @@ impl fmt::Display for Failure {
             Self::NoModules => write!(to, "the boot loader gave no modules; the first must be init"),
             Self::MisplacedModule(number, problem) => write!(to, "module {number} {problem}"),
             Self::TooLittleMemory(free) => write!(to, "too little memory: {free} KiB are free"),
+            Self::Unloadable(name, why) => write!(to, "module 0, {name}, {why}"),
+            Self::NoRoom => write!(to, "too little memory for the first process"),
+            Self::Core(error) => write!(to, "no room for the first process: {error:?}"),
         }
     }
 }
@@ -37,5 +48,11 @@ impl From<information::Error> for Failure {
 impl From<arch::paging::OutOfMemory> for Failure {
     fn from(_: arch::paging::OutOfMemory) -> Self {
         Self::TooLittleMemory(0)
+    }
+}
+
+impl From<abi::Error> for Failure {
+    fn from(error: abi::Error) -> Self {
+        Self::Core(error)
     }
 }

@@ -13,13 +13,19 @@ mod begin;
 #[cfg(target_os = "none")]
 mod failure;
 #[cfg(target_os = "none")]
+mod first_process;
+#[cfg(target_os = "none")]
 mod heap;
 #[cfg(any(target_os = "none", test))]
 mod information;
 #[cfg(target_os = "none")]
 mod prepare;
+#[cfg(any(target_os = "none", test))]
+mod program;
 #[cfg(target_os = "none")]
 mod start;
+#[cfg(target_os = "none")]
+mod view;
 
 #[cfg(target_os = "none")]
 use begin::begin;

@@ -1,0 +1,119 @@
+//! Making the first process: `init` from module 0, with the root rights and a handle to every other module.
+//!
+//! What it is born with stands in its startup block, by these names:
+//!
+//! | name | what |
+//! |---|---|
+//! | `root` | handle: all lines, ports and device memory |
+//! | `process` | handle: itself |
+//! | a module's name | handle: its memory; first number: its length in bytes |
+//! | `clock` | numbers: the time stamp counter's frequency, and 1 if it never stops or changes |
+//! | `text-screen` | numbers: the physical address of the text cells, and 0 |
+//! | `framebuffer` | numbers: its physical address; width in the upper and height in the lower half |
+//! | `framebuffer-format` | numbers: bytes from row to row, and bits of a pixel |
+//! | arguments | the words of its own command line, then those of the kernel's |
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use abi::{Access, PAGE_BYTES, StartupBlock, StartupEntry, StartupKind};
+use arch::memory::{address_of, frames_touching};
+use kernel::Kernel;
+use kernel::arena::Link;
+use kernel::boot::BootMemory;
+use kernel::machine::Machine;
+use kernel::memory::{Frame, FrameRun};
+
+use crate::failure::Failure;
+use crate::information::{Information, Module};
+use crate::program::{Program, Width};
+use crate::view;
+
+/// Where `init` finds its startup block: where it puts those of others, too.
+const STARTUP: usize = 0x1000_0000;
+/// The end of its first thread's stack, and its size. Nothing is mapped below it.
+const STACK_END: usize = 0xB000_0000;
+const STACK_BYTES: usize = 64 << 10;
+
+/// Makes `init` from the first module and hands the others over.
+pub fn make<M: Machine>(kernel: &mut Kernel<M>, machine: &mut M, information: &Information) -> Result<(), Failure> {
+    let (own, others) = information.modules.split_first().ok_or(Failure::NoModules)?;
+    let file = view::bytes(own.physical.clone()).ok_or(Failure::NoRoom)?;
+    let program = Program::parse(file, Width::OWN).map_err(|why| Failure::Unloadable(own.name().into(), why))?;
+
+    let first = kernel.boot_process(machine)?;
+    let mut maker = Maker { kernel, machine, process: first.process };
+    for segment in &program.segments {
+        let bytes = file.get(segment.file.clone()).unwrap_or(&[]);
+        maker.map(segment.address, segment.bytes, (segment.offset, bytes), segment.access)?;
+    }
+    maker.map(STACK_END - STACK_BYTES, STACK_BYTES, (0, &[]), Access::READ | Access::WRITE)?;
+
+    let mut entries = vec![
+        StartupEntry::new("root", StartupKind::Handle, first.root, [0, 0]),
+        StartupEntry::new("process", StartupKind::Handle, first.own, [0, 0]),
+    ];
+    for module in others {
+        entries.push(maker.hand_over(module)?);
+    }
+    let (hertz, invariant) = maker.machine.clock();
+    entries.push(numbers("clock", [hertz, invariant.into()]));
+    entries.extend(screen(information));
+    let words = own.arguments().chain(information.command_line.split_ascii_whitespace());
+    entries.extend(words.map(|word| StartupEntry::new(word, StartupKind::Argument, 0, [0, 0])));
+
+    let mut block = vec![0; (entries.len() + 1) * StartupEntry::BYTES];
+    let length = StartupBlock::write(&entries, &mut block).ok_or(Failure::NoRoom)?;
+    maker.map(STARTUP, length, (0, block.get(..length).unwrap_or(&[])), Access::READ)?;
+    maker.kernel.boot_thread(first.process, program.entry, STACK_END, [STARTUP, length, 0, 0])?;
+    Ok(())
+}
+
+fn numbers(name: &str, values: [u64; 2]) -> StartupEntry {
+    StartupEntry::new(name, StartupKind::Number, 0, values)
+}
+
+fn screen(information: &Information) -> Vec<StartupEntry> {
+    match information.framebuffer {
+        Some(it) => vec![
+            numbers("framebuffer", [it.address, u64::from(it.width) << 32 | u64::from(it.height)]),
+            numbers("framebuffer-format", [it.pitch.into(), it.bits.into()]),
+        ],
+        None => vec![numbers("text-screen", [arch::screen::TextMode::PHYSICAL_ADDRESS, 0])],
+    }
+}
+
+struct Maker<'a, M: Machine> {
+    kernel: &'a mut Kernel<M>,
+    machine: &'a mut M,
+    process: Link,
+}
+
+impl<M: Machine> Maker<'_, M> {
+    /// Maps fresh memory that holds `content` at an offset and is zero elsewhere.
+    fn map(&mut self, address: usize, bytes: usize, content: (usize, &[u8]), access: Access) -> Result<(), Failure> {
+        let memory = self.kernel.boot_memory(self.machine, self.process, bytes)?;
+        let start = address_of(memory.run.first);
+        let pages = start..start + u64::from(memory.run.count) * PAGE_BYTES as u64;
+        // SAFETY: the frames are the new process's, which doesn't run yet.
+        let pages = unsafe { view::bytes_mut(pages) }.ok_or(Failure::NoRoom)?;
+        let (offset, content) = content;
+        let place = pages.get_mut(offset..).and_then(|rest| rest.get_mut(..content.len()));
+        place.ok_or(Failure::NoRoom)?.copy_from_slice(content);
+        Ok(self.kernel.boot_map(self.machine, self.process, memory, address, access)?)
+    }
+
+    /// Gives a module's frames to the process. The last one is zeroed beyond the module's end: what was there before is
+    /// nobody's business.
+    fn hand_over(&mut self, module: &Module) -> Result<StartupEntry, Failure> {
+        let physical = module.physical.clone();
+        let frames = frames_touching(physical.clone());
+        let tail = physical.end..u64::from(frames.end) * PAGE_BYTES as u64;
+        // SAFETY: the boot code took all frames that the module touches, and nothing else is in them.
+        unsafe { view::bytes_mut(tail) }.ok_or(Failure::NoRoom)?.fill(0);
+        let run = FrameRun { first: Frame(frames.start), count: frames.end - frames.start };
+        let memory: BootMemory = self.kernel.boot_module(self.process, run)?;
+        let handle = self.kernel.boot_grant(self.process, memory)?;
+        Ok(StartupEntry::new(module.name(), StartupKind::Handle, handle, [physical.end - physical.start, 0]))
+    }
+}
