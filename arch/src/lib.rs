@@ -44,6 +44,4 @@ pub mod window;
 
 pub use context::Context;
 pub use machine::Cpu;
-#[cfg(target_arch = "x86")]
-pub use width::call_page;
 pub use width::layout;

@@ -1,16 +1,22 @@
 //! The way from the first Rust instruction to the first process, in order.
 
+use alloc::boxed::Box;
+use core::convert::Infallible;
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
-use arch::cpu;
+use arch::acpi::Root;
 use arch::journal::{self, Writer};
-use arch::layout;
+use arch::memory::{BootMemory, FRAME_BYTES};
 use arch::screen::{AnyGrid, TextMode};
+use arch::{Cpu, cpu, layout};
+use kernel::Kernel;
+use kernel::boot::Setup;
+use kernel::memory::{Frame, FrameRecord};
 
 use crate::failure::Failure;
-use crate::information::Information;
-use crate::prepare;
+use crate::information::{AcpiRoot, Information};
+use crate::{first_process, heap, prepare};
 
 /// Where the start code ends and Rust begins: the loader's magic number, and where its information is.
 pub extern "C" fn begin(magic: u32, information: u32) -> ! {
@@ -21,12 +27,12 @@ pub extern "C" fn begin(magic: u32, information: u32) -> ! {
     journal::take_screen(AnyGrid::Text(text));
     log::info!("Bellwire {} {}", env!("CARGO_PKG_VERSION"), layout::NAME);
     match boot(magic, information) {
-        Ok(()) => halt(),
+        Ok(never) => match never {},
         Err(failure) => cannot_start(format_args!("{failure}")),
     }
 }
 
-fn boot(magic: u32, information: u32) -> Result<(), Failure> {
+fn boot(magic: u32, information: u32) -> Result<Infallible, Failure> {
     let information = Information::read(magic, information, &prepare::EarlyMemory)?;
     let mut memory = prepare::memory(&information)?;
     prepare::tables(&mut memory)?;
@@ -36,7 +42,39 @@ fn boot(magic: u32, information: u32) -> Result<(), Failure> {
     cpu::with_name(|name| log::info!("CPU: {name}"));
     log::info!("protection: {}", cpu::features());
     log::info!("memory: {} MiB, {} MiB free", memory.ram().len() >> 8, memory.free_frames() >> 8);
-    Ok(())
+
+    let map = Box::leak(Box::new(memory.map().clone()));
+    let root = match information.acpi_root {
+        Some(AcpiRoot { address, revision }) => Root::Table { address, revision },
+        None => Root::InBiosArea,
+    };
+    // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's.
+    unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
+    // SAFETY: the records are plain numbers, of which zeros are the unused ones.
+    let records = unsafe { memory.take_table(memory.frame_limit() as usize) }.ok_or(Failure::NoRoom)?;
+    // SAFETY: the machine was prepared, and this runs once.
+    unsafe {
+        arch::start::run(|kernel, cpu| first_decision(kernel, cpu, Memory { records, rest: memory }, &information))
+    }
+}
+
+/// What the core gets of memory.
+struct Memory {
+    records: &'static mut [FrameRecord],
+    rest: BootMemory,
+}
+
+/// Hands memory over to the core, makes the first process and lets the core choose what runs.
+fn first_decision(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, memory: Memory, information: &Information) {
+    let low_end = Frame(u32::try_from(layout::DIRECT_MAP_END / FRAME_BYTES).unwrap_or(u32::MAX));
+    let setup = Setup { records: memory.records, low_end, runs: memory.rest.into_runs().iter().copied() };
+    let made = kernel.initialise(cpu, setup).map_err(Failure::from);
+    if let Err(failure) = made.and_then(|()| first_process::make(kernel, cpu, information)) {
+        cannot_start(format_args!("{failure}"));
+    }
+    heap::seal();
+    journal::release_screen();
+    kernel.start(cpu);
 }
 
 /// The one line of a machine on which the kernel can't start.

@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
+use arch::time::ClockError;
+
 use crate::information;
 use crate::program::Unloadable;
 
@@ -19,6 +21,8 @@ pub enum Failure {
     TooLittleMemory(u64),
     /// The first module isn't a program of this width: its name, and why.
     Unloadable(String, Unloadable),
+    /// No clock that the kernel could keep time by.
+    Clock(ClockError),
     /// No memory, or no room in a table, for the first process.
     NoRoom,
     /// The core refused a part of the first process.
@@ -33,6 +37,8 @@ impl fmt::Display for Failure {
             Self::MisplacedModule(number, problem) => write!(to, "module {number} {problem}"),
             Self::TooLittleMemory(free) => write!(to, "too little memory: {free} KiB are free"),
             Self::Unloadable(name, why) => write!(to, "module 0, {name}, {why}"),
+            Self::Clock(ClockError::NoRuler) => write!(to, "the 8254 timer doesn't count, so no clock can be measured"),
+            Self::Clock(ClockError::NoCounter) => write!(to, "no clock runs at a rate that makes sense"),
             Self::NoRoom => write!(to, "too little memory for the first process"),
             Self::Core(error) => write!(to, "no room for the first process: {error:?}"),
         }

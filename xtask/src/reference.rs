@@ -22,7 +22,7 @@ kernel never follows a user pointer. Drivers use the SDK, whose stubs come from 
 | stack pointer | `r10` | `rsp` | `ecx` (set by the call page) | `esp` |
 | destroyed | | `rax`, `rcx`, `r10`, `r11` | | `ecx`, `edx` |
 
-On x86_64 a call is `syscall`. On i686 it is a call to the page at 0xBFFFF000, which holds `sysenter` where the CPU has
+On x86_64 a call is `syscall`. On i686 it is a call to the page at 0xFFFFE000, which holds `sysenter` where the CPU has
 it and `int 0x80` where not. `int 0x80` works on both.
 
 The tag into the kernel is operation (bits 0-7), label (8-15) and options (16-31); out of the kernel it is kind (0-3), a

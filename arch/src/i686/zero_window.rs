@@ -7,7 +7,7 @@ use super::layout::ZERO_WINDOW;
 use crate::paging::{Flags, KernelTables, kernel_root};
 
 /// Makes the table ready that the window's entry stands in.
-pub fn prepare_zero_window(root: Frame, new_table: &mut impl FnMut() -> Option<Frame>) -> Option<()> {
+pub(super) fn prepare(root: Frame, new_table: &mut impl FnMut() -> Option<Frame>) -> Option<()> {
     let mut tables = KernelTables::new(root);
     tables.map(ZERO_WINDOW, Frame(0), Flags::NO_EXECUTE, new_table)?;
     tables.clear(ZERO_WINDOW);
@@ -18,7 +18,7 @@ pub fn prepare_zero_window(root: Frame, new_table: &mut impl FnMut() -> Option<F
 ///
 /// # Safety
 /// The frame is RAM, nothing uses it, and the kernel's tables are installed.
-pub unsafe fn zero_outside_direct_map(frame: Frame) {
+pub(crate) unsafe fn zero_outside_direct_map(frame: Frame) {
     let mut tables = KernelTables::new(kernel_root());
     let flags = Flags::WRITE | Flags::NO_EXECUTE;
     if tables.map(ZERO_WINDOW, frame, flags, &mut || None).is_some() {

@@ -72,6 +72,7 @@ pub unsafe fn install(image: &Image, memory: &mut BootMemory) -> Result<(), OutO
     half.map_direct(VGA, data | Flags::UNCACHED)?;
 
     window::prepare(half.memory, root).ok_or(OutOfMemory)?;
+    crate::width::prepare_kernel_half(half.memory, root).ok_or(OutOfMemory)?;
     ROOT.store(root.0, Ordering::Relaxed);
     // SAFETY: data is written through pages that are mapped writable alone, and no kernel page is a user page.
     unsafe { cpu::protect() };

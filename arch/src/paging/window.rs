@@ -44,8 +44,7 @@ pub(super) fn prepare(memory: &mut BootMemory, root: Frame) -> Option<()> {
     // The region's upper table has to be in the root before any space copies the root.
     windows.map_one(Frame(0), Flags::empty(), Caching::Uncached)?;
     KernelTables::new(root).clear(windows.next);
-    // On i686 the page through which frames are zeroed has its table ready, so that zeroing can't fail.
-    crate::width::prepare_zero_window(root, &mut || memory.take(1))
+    Some(())
 }
 
 /// Maps `bytes` bytes from a physical address on; the same place is mapped anew by each call.

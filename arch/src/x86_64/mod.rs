@@ -8,10 +8,11 @@ mod trap;
 
 pub(crate) use trap::{SYSENTER_RETURN, TASK_SWITCHES, enable_fast_calls, stop_single_step};
 
+use crate::memory::BootMemory;
 use kernel::memory::Frame;
 
-/// Nothing is needed: the direct map shows every frame.
-pub fn prepare_zero_window(_root: Frame, _new_table: &mut impl FnMut() -> Option<Frame>) -> Option<()> {
+/// Adds to the kernel's half what this width alone has: nothing.
+pub(crate) fn prepare_kernel_half(_memory: &mut BootMemory, _root: Frame) -> Option<()> {
     Some(())
 }
 
@@ -19,4 +20,4 @@ pub fn prepare_zero_window(_root: Frame, _new_table: &mut impl FnMut() -> Option
 ///
 /// # Safety
 /// None of its own; it stands for the i686 function of that name.
-pub unsafe fn zero_outside_direct_map(_frame: Frame) {}
+pub(crate) unsafe fn zero_outside_direct_map(_frame: Frame) {}

@@ -30,8 +30,8 @@ pub struct Information {
     pub modules: Vec<Module>,
     /// The kernel's command line.
     pub command_line: String,
-    /// A copy of the ACPI root pointer, where the loader gives one.
-    pub rsdp: Option<Vec<u8>>,
+    /// Where the firmware's tables begin, where the loader says so.
+    pub acpi_root: Option<AcpiRoot>,
     /// The screen, where it is in a graphics mode.
     pub framebuffer: Option<Framebuffer>,
 }
@@ -43,6 +43,30 @@ pub struct Module {
     pub physical: Range<u64>,
     /// Its name and arguments.
     pub command_line: String,
+}
+
+/// What the ACPI root pointer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcpiRoot {
+    /// The physical address of the RSDT where the revision is 0, else of the XSDT.
+    pub address: u64,
+    /// The pointer's revision.
+    pub revision: u8,
+}
+
+impl AcpiRoot {
+    /// Reads a root pointer (ACPI 6.5, 5.2.5.3).
+    fn read(pointer: &[u8]) -> Option<Self> {
+        let revision = *pointer.get(15)?;
+        let long = pointer.get(24..32).and_then(|field| field.try_into().ok()).map(u64::from_le_bytes);
+        match long.filter(|address| revision >= 2 && *address != 0) {
+            Some(address) => Some(Self { address, revision }),
+            None => {
+                let short = u32::from_le_bytes(pointer.get(16..20)?.try_into().ok()?);
+                Some(Self { address: short.into(), revision: 0 })
+            }
+        }
+    }
 }
 
 /// A linear framebuffer of direct colours.

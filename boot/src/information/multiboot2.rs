@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use arch::memory::Region;
 use multiboot2::{BootInformation, BootInformationHeader, FramebufferType};
 
-use super::{Error, Framebuffer, Information, Loaded, Module, multiboot1};
+use super::{AcpiRoot, Error, Framebuffer, Information, Loaded, Module, multiboot1};
 
 /// More information than that is a mistake, not a machine.
 const MOST_BYTES: usize = 256 * 1024;
@@ -47,7 +47,7 @@ pub fn read(memory: &impl Loaded, address: u64) -> Result<Information, Error> {
             .map(|tag| Module::new(tag.start_address().into(), tag.end_address().into(), line(tag.cmdline().ok())))
             .collect::<Result<_, _>>()?,
         command_line: line(information.command_line_tag().and_then(|tag| tag.cmdline().ok())),
-        rsdp,
+        acpi_root: rsdp.and_then(|pointer| AcpiRoot::read(&pointer)),
         framebuffer: information.framebuffer_tag().and_then(Result::ok).and_then(framebuffer),
     })
 }

@@ -53,12 +53,13 @@ pub const PAGES_PER_CALL: usize = 16;
 /// The line number under which the non-maskable interrupt can be claimed.
 pub const LINE_NMI: usize = 255;
 
-/// Where the i686 call page is mapped in every process: the code of the fastest system call that this CPU has.
-pub const CALL_PAGE_I686: u32 = 0xBFFF_F000;
+/// Where the i686 call page is mapped: the code of the fastest system call that this CPU has. It is the one page of the
+/// kernel's quarter that programs may execute: there all processes share its tables.
+pub const CALL_PAGE_I686: u32 = 0xFFFF_E000;
 
 /// Where user programs may map: from the second page to this address (exclusive).
 #[cfg(target_pointer_width = "32")]
-pub const USER_END: usize = CALL_PAGE_I686 as usize;
+pub const USER_END: usize = 0xC000_0000;
 /// Where user programs may map: from the second page to this address (exclusive).
 #[cfg(target_pointer_width = "64")]
 pub const USER_END: usize = 0x0000_7FFF_FFFF_F000;
