@@ -1,7 +1,7 @@
 //! A folder for one machine's sockets and modules, gone with the machine.
 //!
 //! It lies among the system's temporary files because a Unix socket's path holds only 107 bytes. QEMU runs in it, so
-//! that a module's path is its name.
+//! that a module's path is its name; the sockets have names that no module has, with a dot.
 
 use std::fs;
 use std::io::Result;

@@ -223,7 +223,7 @@ impl Machine {
     /// The lines of the VGA text screen, read from its memory.
     #[track_caller]
     pub fn screen(&mut self) -> Vec<String> {
-        let file = self.qemu.folder.file("screen");
+        let file = self.qemu.folder.file("screen.memory");
         self.command("pmemsave", json!({ "val": 0xb8000, "size": 80 * 25 * 2, "filename": file }));
         let cells = match std::fs::read(&file) {
             Ok(cells) => cells,

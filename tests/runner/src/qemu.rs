@@ -30,12 +30,12 @@ pub struct Qemu {
 impl Qemu {
     /// Starts an emulator in the folder, with the machine's own arguments, and connects to it.
     pub fn start(program: &str, arguments: &[String], folder: Folder) -> Result<Qemu> {
-        let paths = [folder.file("serial"), folder.file("qmp")];
+        let paths = [folder.file("serial.socket"), folder.file("qmp.socket")];
         let listeners = [UnixListener::bind(&paths[0])?, UnixListener::bind(&paths[1])?];
         let mut child = Command::new(program)
             .args(["-display", "none", "-no-reboot", "-nodefaults", "-vga", "std"])
-            .args(["-chardev", "socket,id=serial,path=serial", "-serial", "chardev:serial"])
-            .args(["-chardev", "socket,id=qmp,path=qmp", "-mon", "chardev=qmp,mode=control"])
+            .args(["-chardev", "socket,id=serial,path=serial.socket", "-serial", "chardev:serial"])
+            .args(["-chardev", "socket,id=qmp,path=qmp.socket", "-mon", "chardev=qmp,mode=control"])
             .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"])
             .args(arguments)
             .current_dir(folder.path())
