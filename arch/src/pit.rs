@@ -61,6 +61,16 @@ pub struct Span {
     pub cycles: u64,
     /// What the other counter advanced by.
     pub other: u32,
+    /// By how many cycles that may be wrong: what passed around the accesses that start and end the span. A virtual
+    /// machine may be stopped there for long.
+    pub doubt: u64,
+}
+
+impl Span {
+    /// Whether it is right to a part in two thousand, which the ruler itself hardly is.
+    pub const fn is_sharp(&self) -> bool {
+        self.doubt < self.cycles / 2048
+    }
 }
 
 /// Reads the counters at the start and the end of [`MEASURE_COUNTS`] counts of channel 2. `other` reads a counter that
@@ -72,22 +82,30 @@ pub fn measure(mut cycles: impl FnMut() -> u64, mut other: impl FnMut() -> u32) 
     let [low, high] = MEASURE_COUNTS.to_le_bytes();
     CHANNEL_2.write(low);
     CHANNEL_2.write(high);
+    let before_start = cycles();
     SYSTEM_CONTROL.write(saved | GATE);
     let other_start = other();
-    let start = cycles();
+    let after_start = cycles();
+    let mut before_end = after_start;
     let ended = loop {
+        let has_ended = SYSTEM_CONTROL.read() & OUTPUT != 0;
+        let other_end = other();
         let now = cycles();
-        if SYSTEM_CONTROL.read() & OUTPUT != 0 {
-            break Some(now);
+        if has_ended {
+            break Some((now, other_end));
         }
-        if now.wrapping_sub(start) > PATIENCE {
+        if now.wrapping_sub(after_start) > PATIENCE {
             break None;
         }
+        before_end = now;
     };
-    let other_end = other();
     SYSTEM_CONTROL.write(saved);
-    let ended = ended?;
-    Some(Span { cycles: ended.wrapping_sub(start), other: other_end.wrapping_sub(other_start) })
+    let (after_end, other_end) = ended?;
+    let (start_doubt, end_doubt) = (after_start.wrapping_sub(before_start), after_end.wrapping_sub(before_end));
+    let start = before_start.wrapping_add(start_doubt / 2);
+    let end = before_end.wrapping_add(end_doubt / 2);
+    let doubt = start_doubt.saturating_add(end_doubt);
+    Some(Span { cycles: end.wrapping_sub(start), other: other_end.wrapping_sub(other_start), doubt })
 }
 
 /// The frequency of a counter that advanced so far during one measurement.
@@ -98,6 +116,13 @@ pub const fn frequency(advanced: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn doubt_is_relative() {
+        assert!(Span { cycles: 25_000_000, other: 0, doubt: 12_000 }.is_sharp());
+        assert!(!Span { cycles: 25_000_000, other: 0, doubt: 12_500 }.is_sharp());
+        assert!(!Span { cycles: 0, other: 0, doubt: 0 }.is_sharp());
+    }
 
     #[test]
     fn frequencies_follow_from_counts() {

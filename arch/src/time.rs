@@ -28,6 +28,9 @@ pub enum ClockError {
     NoCounter,
 }
 
+/// How often is measured at most, if the CPU is stopped at the wrong moment each time.
+const MEASUREMENTS: usize = 10;
+
 /// Whether an alarm's time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alarm {
@@ -69,17 +72,19 @@ impl Clock {
     /// Before [`Self::measure`].
     pub const STOPPED: Self = Self { hertz: 0, invariant: false, timer: Timer::None, deadline: None };
 
-    /// Measures the counters against the 8254 and sets up the timer, stopped. Takes some 30 ms.
+    /// Measures the counters against the 8254 and sets up the timer, stopped. Takes 10 ms, more in a virtual machine that
+    /// is stopped meanwhile.
     pub fn measure(controller: &mut Controller, features: ClockFeatures) -> Result<Self, ClockError> {
-        let mut best: Option<pit::Span> = None;
-        // What disturbs a measurement (a host that runs something else) makes it longer: the shortest is the truest.
-        for _ in 0..3 {
-            let span = Self::measure_once(controller).ok_or(ClockError::NoRuler)?;
-            if best.is_none_or(|best| span.cycles < best.cycles) {
-                best = Some(span);
+        let mut span = Self::measure_once(controller).ok_or(ClockError::NoRuler)?;
+        for _ in 1..MEASUREMENTS {
+            if span.is_sharp() {
+                break;
+            }
+            let next = Self::measure_once(controller).ok_or(ClockError::NoRuler)?;
+            if next.doubt < span.doubt {
+                span = next;
             }
         }
-        let span = best.ok_or(ClockError::NoRuler)?;
         let hertz = pit::frequency(span.cycles);
         let timer = match (controller.timer(), controller.local()) {
             (TimerSource::Apic, Some(local)) if features.tsc_deadline => {
