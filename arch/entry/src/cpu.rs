@@ -90,10 +90,41 @@ impl CpuData {
     }
 
     /// Sets one of the stacks that a gate can ask for; `top` must be 16-byte aligned.
+    ///
+    /// The topmost words stay free for [`CpuData::set_interrupt_gs_base`].
     #[cfg(target_arch = "x86_64")]
     pub const fn set_interrupt_stack(&mut self, index: crate::StackIndex, top: usize) {
         assert!(top.is_multiple_of(16), "the CPU aligns it anyhow, away from where it was meant");
-        self.tss.ist[index as usize - 1] = top as u64;
+        self.tss.ist[index as usize - 1] = (top - 16) as u64;
+    }
+
+    /// Tells the gates on one of those stacks the kernel's GS base, for a kernel that swaps it.
+    ///
+    /// # Safety
+    ///
+    /// The stack must have been set, be writable memory, and not be in use.
+    #[cfg(target_arch = "x86_64")]
+    pub unsafe fn set_interrupt_gs_base(&mut self, index: crate::StackIndex, base: u64) {
+        let top = self.tss.ist[index as usize - 1] as *mut u64;
+        // SAFETY: the caller promises a stack there, above whose used part two words were left free.
+        unsafe { top.write(base) };
+    }
+
+    /// Sets the stack for a #DB that interrupts ring 0, at the first instruction of `sysenter`'s entry for example.
+    #[cfg(target_arch = "x86")]
+    pub const fn set_debug_stack(&mut self, top: usize) {
+        assert!(top.is_multiple_of(16), "handlers would run on a misaligned stack");
+        self.spare = top - 16;
+    }
+
+    /// Notes the page table that is about to be loaded into CR3.
+    ///
+    /// A task switch loads CR3 from the TSS and never saves it there: the return from a task gate would load what
+    /// this field held last.
+    #[cfg(target_arch = "x86")]
+    #[inline(always)]
+    pub const fn set_page_table(&mut self, cr3: u32) {
+        self.tss.cr3 = cr3;
     }
 
     /// Lets ring 3 use the ports whose bits are clear in [`CpuData::io_bitmap`].

@@ -37,6 +37,43 @@ pub struct AnyInterrupt;
 /// | [`WithErrorCode<E>`] | `fn(&mut Frame, E)` |
 /// | [`Diverging`] | `fn(&mut Frame) -> !` |
 /// | [`AnyInterrupt`] | `fn(&mut Frame, u8)` with the vector |
+///
+/// A handler without an error code for a vector that has one doesn't compile:
+///
+/// ```compile_fail,E0593
+/// # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap, vector};
+/// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
+/// fn handler(frame: &mut Frame) {}
+/// table.fill::<K, WithoutSmap>().exception(vector::PAGE_FAULT, handler);
+/// # }
+/// ```
+///
+/// Nor does one with an error code where there is none, with another vector's code, or one that returns from where
+/// nothing returns:
+///
+/// ```compile_fail,E0593
+/// # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap, vector, error_code::ErrorCode};
+/// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
+/// fn handler(frame: &mut Frame, code: ErrorCode) {}
+/// table.fill::<K, WithoutSmap>().exception(vector::BREAKPOINT, handler);
+/// # }
+/// ```
+///
+/// ```compile_fail,E0631
+/// # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap, vector, error_code::SelectorErrorCode};
+/// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
+/// fn handler(frame: &mut Frame, code: SelectorErrorCode) {}
+/// table.fill::<K, WithoutSmap>().exception(vector::PAGE_FAULT, handler);
+/// # }
+/// ```
+///
+/// ```compile_fail,E0271
+/// # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap, vector};
+/// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
+/// fn handler(frame: &mut Frame) {}
+/// table.fill::<K, WithoutSmap>().exception(vector::DOUBLE_FAULT, handler);
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't handle a vector of the class `{Class}`",
     label = "this handler has the wrong signature for its vector",

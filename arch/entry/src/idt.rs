@@ -104,6 +104,48 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
         self
     }
 
+    /// Gives NMI, #DB, #MC and #DF their own stacks, in whatever state they find ring 0.
+    ///
+    /// From ring 3 they arrive at [`Kernel::trap`] as any other vector does, from ring 0 (and #DF from anywhere) at
+    /// [`Kernel::paranoid`]; a gate set afterwards replaces that. They take the first four stacks of the TSS: #DF the first, then NMI, #MC, #DB.
+    #[cfg(target_arch = "x86_64")]
+    pub fn paranoid(&mut self) -> &mut Self {
+        use crate::StackIndex::{Four, One, Three, Two};
+        use crate::stub::paranoid_stub;
+        use crate::vector::{DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
+        let stubs: [(usize, Stub, crate::StackIndex); 4] = [
+            (DOUBLE_FAULT.number(), paranoid_stub::<K, S, { DOUBLE_FAULT.number() }>, One),
+            (NON_MASKABLE_INTERRUPT.number(), paranoid_stub::<K, S, { NON_MASKABLE_INTERRUPT.number() }>, Two),
+            (MACHINE_CHECK.number(), paranoid_stub::<K, S, { MACHINE_CHECK.number() }>, Three),
+            (DEBUG.number(), paranoid_stub::<K, S, { DEBUG.number() }>, Four),
+        ];
+        for (vector, stub, stack) in stubs {
+            self.gates[vector] = gate_to::<K>(stub).on_stack(stack);
+        }
+        self
+    }
+
+    /// Gives NMI, #MC and #DF their own tasks and #DB its own stack, in whatever state they find ring 0.
+    ///
+    /// From ring 3 they arrive at [`Kernel::trap`] as any other vector does, from ring 0 (and #DF from anywhere) at
+    /// [`Kernel::paranoid`]; a gate set afterwards replaces that. The GDT must have [`fault_task`](crate::fault_task)s at the selectors that
+    /// [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names, and the CPU's data a debug stack.
+    #[cfg(target_arch = "x86")]
+    pub fn paranoid(&mut self) -> &mut Self {
+        use crate::GlobalDescriptorTable as Table;
+        use crate::vector::{DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
+        let tasks = [
+            (DOUBLE_FAULT.number(), Table::DOUBLE_FAULT_TASK),
+            (NON_MASKABLE_INTERRUPT.number(), Table::NMI_TASK),
+            (MACHINE_CHECK.number(), Table::MACHINE_CHECK_TASK),
+        ];
+        for (vector, selector) in tasks {
+            self.gates[vector] = Gate::task(selector);
+        }
+        self.gates[DEBUG.number()] = gate_to::<K>(crate::stub::debug_stub::<K, S>);
+        self
+    }
+
     fn set<T: Target>(&mut self, vector: usize) {
         self.gates[vector] = gate_to::<K>(Stubs::<K, T, S>::ALL[vector]);
     }

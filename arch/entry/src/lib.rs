@@ -103,3 +103,11 @@ mod cpu;
 pub use cpu::{CpuData, IO_BITMAP_BYTES, cpu_data};
 
 mod fixup;
+
+mod floating_point;
+pub use floating_point::{FloatingPointArea, FloatingPointFormat, with_floating_point};
+
+#[cfg(target_arch = "x86")]
+mod task;
+#[cfg(target_arch = "x86")]
+pub use task::fault_task;

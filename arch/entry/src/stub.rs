@@ -10,10 +10,10 @@ use crate::Kernel;
 use crate::kernel::{Smap, Target};
 
 #[cfg(target_arch = "x86_64")]
-#[path = "stub/x86_64.rs"]
+#[path = "stub/x86_64/mod.rs"]
 mod width;
 #[cfg(target_arch = "x86")]
-#[path = "stub/i686.rs"]
+#[path = "stub/i686/mod.rs"]
 mod width;
 
 pub use width::*;

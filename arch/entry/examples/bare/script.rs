@@ -12,11 +12,17 @@ pub enum Then {
     Break(Field),
     /// Puts the good selector back.
     Mend(Field),
+    /// Sends an NMI to the CPU in ring 0, waits until it has been taken, and resumes the program.
+    Interrupt,
+    /// Resumes the program with the trap flag set.
+    Trace,
+    /// Resumes it with the trap flag clear.
+    Untrace,
     /// Resumes the idle context until an interrupt comes.
     Idle,
     /// Back from the idle context to the program.
     Wake,
-    /// The end.
+    /// The end: a double fault, which must find its own stack.
     Finish,
 }
 
@@ -35,6 +41,13 @@ pub enum Field {
 /// The timer's vector, and the program's call gate.
 pub const TIMER: usize = 0x20;
 pub const CALL: usize = 0x80;
+
+/// The local APIC's interrupt command register, and the command that sends an NMI to the first CPU.
+pub const INTERRUPT_COMMAND: usize = 0xFEE0_0300;
+pub const SEND_NMI: u32 = 1 << 14 | 0b100 << 8;
+
+/// The trap flag.
+pub const TRAP_FLAG: usize = 1 << 8;
 
 /// A selector behind the end of the GDT.
 pub const NO_SELECTOR: u16 = 0xFFF8 | 3;
@@ -70,8 +83,15 @@ pub const STEPS: &[(usize, Then)] = &[
     (PROTECTION, Then::Mend(Field::Gs)),
     (BREAKPOINT, Then::Idle),
     (TIMER, Then::Wake),
+    (vector::NON_MASKABLE_INTERRUPT.number(), Then::Interrupt),
+    (vector::NON_MASKABLE_INTERRUPT.number(), Then::GoOn),
+    (BREAKPOINT, Then::Trace),
+    (vector::DEBUG.number(), Then::Untrace),
     (FAST_CALL, Then::GoOn),
     (FAST_CALL, Then::Idle),
     (TIMER, Then::Wake),
+    (BREAKPOINT, Then::Trace),
+    (FAST_CALL, Then::GoOn),
+    (vector::DEBUG.number(), Then::Untrace),
     (BREAKPOINT, Then::Finish),
 ];

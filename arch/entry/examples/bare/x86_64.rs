@@ -8,7 +8,7 @@ use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_ss};
 use x86_entry::{CpuData, Frame, GlobalDescriptorTable};
 
 use crate::kernel::{Bare, start};
-use crate::script::Field;
+use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
 
 pub const NAME: &str = "x86_64";
 /// `sysenter` isn't used here.
@@ -23,19 +23,26 @@ global_asm!(
     ".code32",
     ".global start",
     "start:",
-    // Identity for the first GiB, in 2 MiB pages that ring 3 may use.
+    // Identity for 4 GiB, in 2 MiB pages that ring 3 may use, but for one hole.
     "mov edi, offset {tables}",
     "lea eax, [edi + 0x1007]",
     "mov [edi], eax",
     "lea eax, [edi + 0x2007]",
     "mov [edi + 0x1000], eax",
+    "add eax, 0x1000",
+    "mov [edi + 0x1008], eax",
+    "add eax, 0x1000",
+    "mov [edi + 0x1010], eax",
+    "add eax, 0x1000",
+    "mov [edi + 0x1018], eax",
     "mov eax, 0x87",
     "lea edx, [edi + 0x2000]",
-    "mov ecx, 512",
+    "mov ecx, 2048",
     "2: mov [edx], eax",
     "add edx, 8",
     "add eax, 0x200000",
     "loop 2b",
+    "mov dword ptr [edi + 0x2000 + ({hole} >> 21) * 8], 0",
     "mov cr3, edi",
     "mov eax, cr4",
     "or eax, 0x20",
@@ -69,7 +76,11 @@ global_asm!(
     stack = sym STACK,
     stack_bytes = const STACK_BYTES,
     start = sym start,
+    hole = const HOLE,
 );
+
+/// The 2 MiB that aren't mapped.
+const HOLE: u64 = 0xD000_0000;
 
 const STACK_BYTES: usize = 64 * 1024;
 
@@ -80,8 +91,9 @@ struct Memory<const N: usize>(UnsafeCell<[u8; N]>);
 // SAFETY: Rust takes addresses of it only.
 unsafe impl<const N: usize> Sync for Memory<N> {}
 
-static TABLES: Memory<{ 3 * 4096 }> = Memory(UnsafeCell::new([0; 3 * 4096]));
+static TABLES: Memory<{ 6 * 4096 }> = Memory(UnsafeCell::new([0; 6 * 4096]));
 static STACK: Memory<STACK_BYTES> = Memory(UnsafeCell::new([0; STACK_BYTES]));
+static INTERRUPT_STACKS: [Memory<4096>; 4] = [const { Memory(UnsafeCell::new([0; 4096])) }; 4];
 static PROGRAM_STACK: Memory<4096> = Memory(UnsafeCell::new([0; 4096]));
 
 struct Segments(UnsafeCell<GlobalDescriptorTable>);
@@ -95,7 +107,11 @@ pub fn stack_top() -> usize {
     STACK.0.get() as usize + STACK_BYTES
 }
 
-pub fn load_segments(cpu: &CpuData) {
+pub fn load_segments(cpu: &mut CpuData) {
+    use x86_entry::StackIndex::{Four, One, Three, Two};
+    for (index, stack) in [One, Two, Three, Four].into_iter().zip(&INTERRUPT_STACKS) {
+        cpu.set_interrupt_stack(index, stack.0.get() as usize + 4096);
+    }
     let selectors = GlobalDescriptorTable::SELECTORS;
     // SAFETY: called once, by `start`.
     let table = unsafe { &mut *SEGMENTS.0.get() };
@@ -128,8 +144,8 @@ pub const EMPTY: Frame = Frame {
     rbx: 0xB100_0000_0000_001B,
     r9: 0x0900_0000_0000_0090,
     r8: 0x0800_0000_0000_0080,
-    // Not mapped: the program reads from here.
-    rdx: 0x0000_0000_D000_0000,
+    // The program reads from here.
+    rdx: HOLE,
     rsi: 0x5100_0000_0000_0015,
     rdi: 0xD100_0000_0000_001D,
     rax: 0xA100_0000_0000_001A,
@@ -194,6 +210,12 @@ pub fn replace(frame: &mut Frame, field: Field, selector: u16) -> u16 {
     core::mem::replace(place, selector as u64) as u16
 }
 
+/// A breakpoint on a stack that isn't there.
+#[unsafe(naked)]
+pub extern "C" fn double_fault() -> ! {
+    naked_asm!("mov rsp, {hole} + 4096", "int3", hole = const HOLE)
+}
+
 #[unsafe(naked)]
 extern "C" fn idle() {
     naked_asm!("2: hlt", "jmp 2b")
@@ -211,11 +233,27 @@ extern "C" fn program() {
         "int3",
         "int3",
         "int3",
+        // 0x67: a 32-bit address. An emulator may look for interrupts at jumps alone.
+        ".byte 0x67",
+        "mov dword ptr [{command}], {nmi}",
+        "jmp 3f",
+        "3: .byte 0x67",
+        "mov dword ptr [{command}], {nmi}",
+        "jmp 4f",
+        "4:",
+        "int3",
+        "nop",
         "mov r10, rsp",
         "syscall",
         "mov r10, rsp",
         "syscall",
+        "mov r10, rsp",
+        "int3",
+        "syscall",
+        "nop",
         "int3",
         "ud2",
+        command = const INTERRUPT_COMMAND as i32,
+        nmi = const SEND_NMI,
     )
 }

@@ -17,7 +17,8 @@ pub struct Frame {
     pub edi: u32,
     pub esi: u32,
     pub ebp: u32,
-    /// What `pushad` saw: the stack pointer within the stub. `popad` skips it.
+    /// What `pushad` saw: the stack pointer within the stub, or the interrupted one if a task gate was taken. `popad`
+    /// skips it.
     pub pushed_esp: u32,
     pub ebx: u32,
     pub edx: u32,
@@ -124,6 +125,16 @@ impl Frame {
     pub const fn set_stack(&mut self, segment: u16, pointer: usize) {
         self.ss = segment as u32;
         self.esp = pointer as u32;
+    }
+
+    /// The flags register.
+    pub const fn flags(&self) -> usize {
+        self.eflags as usize
+    }
+
+    /// Sets the flags register.
+    pub const fn set_flags(&mut self, flags: usize) {
+        self.eflags = flags as u32;
     }
 
     /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).

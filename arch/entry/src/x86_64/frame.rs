@@ -108,6 +108,16 @@ impl Frame {
         Some(self.rsp as usize)
     }
 
+    /// The flags register.
+    pub const fn flags(&self) -> usize {
+        self.rflags as usize
+    }
+
+    /// Sets the flags register.
+    pub const fn set_flags(&mut self, flags: usize) {
+        self.rflags = flags as u64;
+    }
+
     /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
     pub const fn vector(&self) -> usize {
         self.vector as usize

@@ -1,0 +1,310 @@
+//! Floating point for handlers that ask for it.
+//!
+//! The entries save no floating-point state: a kernel built without it never disturbs any. A handler that wants to use
+//! it (a copy loop with SSE, a cipher) says so by running that part in [`with_floating_point`], which keeps all of the
+//! interrupted code's state, in the format that the CPU has, and hands out a clean unit.
+use core::arch::asm;
+#[cfg(target_arch = "x86")]
+use core::arch::x86::{__cpuid, __cpuid_count};
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::{__cpuid, __cpuid_count};
+
+use x86::controlregs::{Cr0, cr0, cr0_write};
+
+/// By which instructions a CPU's floating-point state is saved and loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloatingPointFormat {
+    /// FNSAVE and FRSTOR: x87 and MMX.
+    Fnsave,
+    /// FXSAVE and FXRSTOR: SSE too.
+    Fxsave,
+    /// XSAVE and XRSTOR: every component that XCR0 enables.
+    Xsave {
+        /// What XCR0 enables.
+        components: u64,
+        /// The bytes that they take.
+        bytes: usize,
+    },
+}
+
+/// CPUID 1: x87, FXSAVE (EDX), and XSAVE that the kernel has enabled (ECX). SDM 2A, CPUID.
+const HAS_X87: u32 = 1 << 0;
+const HAS_FXSAVE: u32 = 1 << 24;
+const XSAVE_ENABLED: u32 = 1 << 27;
+
+/// XCR0's bit for SSE: MXCSR is there.
+const SSE: u64 = 1 << 1;
+
+/// MXCSR after reset: every exception masked, round to nearest (SDM 1, 10.2.3).
+const CLEAN_MXCSR: u32 = 0x1F80;
+
+/// Bytes of the FNSAVE image in 32-bit and 64-bit mode, of the FXSAVE image, and of what XSAVE adds before extensions.
+const FNSAVE_BYTES: usize = 108;
+const FXSAVE_BYTES: usize = 512;
+const XSAVE_HEADER_BYTES: usize = 64;
+
+impl FloatingPointFormat {
+    /// The best format that this CPU has and its kernel has enabled in CR4 and XCR0; `None` without x87.
+    pub fn detect() -> Option<Self> {
+        const FEATURES: u32 = 1;
+        const EXTENDED_STATE: u32 = 0xD;
+        let features = __cpuid(FEATURES);
+        if features.edx & HAS_X87 == 0 {
+            return None;
+        }
+        if features.ecx & XSAVE_ENABLED != 0 {
+            let bytes = __cpuid_count(EXTENDED_STATE, 0).ebx as usize;
+            // SAFETY: the kernel has enabled XSAVE and with it `xgetbv`.
+            let components = unsafe { extended_control() };
+            return Some(Self::Xsave { components, bytes });
+        }
+        Some(if features.edx & HAS_FXSAVE != 0 { Self::Fxsave } else { Self::Fnsave })
+    }
+
+    /// The bytes that a state takes; they must lie on a multiple of 64.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Fnsave => FNSAVE_BYTES,
+            Self::Fxsave => FXSAVE_BYTES,
+            Self::Xsave { bytes, .. } => bytes,
+        }
+    }
+
+    /// Whether the state has MXCSR. A CPU with FXSAVE and without SSE (a Pentium II) doesn't, and `ldmxcsr` is
+    /// undefined there.
+    fn has_mxcsr(self) -> bool {
+        const HAS_SSE: u32 = 1 << 25;
+        match self {
+            Self::Fnsave => false,
+            Self::Fxsave => __cpuid(1).edx & HAS_SSE != 0,
+            Self::Xsave { components, .. } => components & SSE != 0,
+        }
+    }
+}
+
+/// Room for a state of `N` bytes.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct FloatingPointArea<const N: usize>([u8; N]);
+
+impl<const N: usize> FloatingPointArea<N> {
+    /// An unused area.
+    pub const fn new() -> Self {
+        Self([0; N])
+    }
+
+    /// Its bytes.
+    pub const fn bytes(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl<const N: usize> Default for FloatingPointArea<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs `body` with a clean floating-point unit, and keeps the interrupted code's state in `area` meanwhile.
+///
+/// It works whether the unit is on or off (CR0.TS), and leaves it as it was.
+///
+/// # Panics
+///
+/// If the area is too small or not on a multiple of 64.
+///
+/// # Safety
+///
+/// The kernel must be built without floating point: otherwise the compiler may keep values of its own in registers that
+/// this loads. (`body` may have parts that aren't, in assembly or with target features.) Ring 0, with interrupts off until it returns, and `format` must be what [`FloatingPointFormat::detect`] gave on this
+/// CPU.
+pub unsafe fn with_floating_point<R>(format: FloatingPointFormat, area: &mut [u8], body: impl FnOnce() -> R) -> R {
+    // SAFETY: the caller promises ring 0.
+    let control = unsafe { cr0() };
+    let off = Cr0::CR0_TASK_SWITCHED | Cr0::CR0_EMULATE_COPROCESSOR;
+    // SAFETY: as above; only floating point is switched on.
+    unsafe { cr0_write(control & !off) };
+    // SAFETY: the unit is on, and the caller promises the rest.
+    let result = unsafe { with_state_kept(format, area, body) };
+    // SAFETY: as above; the register was so.
+    unsafe { cr0_write(control) };
+    result
+}
+
+/// Saves, cleans, calls, loads.
+unsafe fn with_state_kept<R>(format: FloatingPointFormat, area: &mut [u8], body: impl FnOnce() -> R) -> R {
+    assert!(area.len() >= format.bytes() && area.as_ptr().addr().is_multiple_of(64), "no room for the state");
+    // SAFETY: the area has room, is aligned, and the caller promises that the CPU has the format.
+    unsafe { save(format, area) };
+    // SAFETY: the state is kept.
+    unsafe { clean(format) };
+    let result = body();
+    // SAFETY: the area holds what `save` put there.
+    unsafe { load(format, area) };
+    result
+}
+
+unsafe fn save(format: FloatingPointFormat, area: &mut [u8]) {
+    let place = area.as_mut_ptr();
+    match format {
+        // SAFETY: the caller promises room and format.
+        FloatingPointFormat::Fnsave => unsafe { asm!("fnsave [{}]", in(reg) place, options(nostack)) },
+        // SAFETY: as above.
+        FloatingPointFormat::Fxsave => unsafe { fxsave(place) },
+        FloatingPointFormat::Xsave { components, .. } => {
+            // XSAVE merges into the header and XRSTOR refuses reserved bits in it.
+            area[FXSAVE_BYTES..][..XSAVE_HEADER_BYTES].fill(0);
+            // SAFETY: as above.
+            unsafe { xsave(place, components) }
+        }
+    }
+}
+
+unsafe fn load(format: FloatingPointFormat, area: &[u8]) {
+    let place = area.as_ptr();
+    match format {
+        // SAFETY: the caller promises that `save` filled the area.
+        FloatingPointFormat::Fnsave => unsafe { asm!("frstor [{}]", in(reg) place, options(nostack, readonly)) },
+        // SAFETY: as above.
+        FloatingPointFormat::Fxsave => unsafe { fxrstor(place) },
+        // SAFETY: as above.
+        FloatingPointFormat::Xsave { components, .. } => unsafe { xrstor(place, components) },
+    }
+}
+
+/// `fninit` raises no pending exception; MXCSR may hold the interrupted code's rounding and unmasked exceptions.
+unsafe fn clean(format: FloatingPointFormat) {
+    // SAFETY: the unit is on; the caller promises that its state is kept.
+    unsafe { asm!("fninit", options(nomem, nostack)) };
+    if format.has_mxcsr() {
+        // SAFETY: the CPU has MXCSR.
+        unsafe { asm!("ldmxcsr [{}]", in(reg) &CLEAN_MXCSR, options(nostack, readonly)) };
+    }
+}
+
+/// The 64-bit forms keep the last x87 instruction's whole address.
+#[cfg(target_arch = "x86_64")]
+mod images {
+    use core::arch::asm;
+
+    pub(super) unsafe fn fxsave(place: *mut u8) {
+        // SAFETY: the caller promises 512 bytes on a multiple of 16.
+        unsafe { asm!("fxsave64 [{}]", in(reg) place, options(nostack)) };
+    }
+
+    pub(super) unsafe fn fxrstor(place: *const u8) {
+        // SAFETY: the caller promises an image of `fxsave`.
+        unsafe { asm!("fxrstor64 [{}]", in(reg) place, options(nostack, readonly)) };
+    }
+
+    pub(super) unsafe fn xsave(place: *mut u8, components: u64) {
+        let (low, high) = (components as u32, (components >> 32) as u32);
+        // SAFETY: the caller promises room for the components on a multiple of 64.
+        unsafe { asm!("xsave64 [{}]", in(reg) place, in("eax") low, in("edx") high, options(nostack)) };
+    }
+
+    pub(super) unsafe fn xrstor(place: *const u8, components: u64) {
+        let (low, high) = (components as u32, (components >> 32) as u32);
+        // SAFETY: the caller promises an image of `xsave`.
+        unsafe { asm!("xrstor64 [{}]", in(reg) place, in("eax") low, in("edx") high, options(nostack, readonly)) };
+    }
+}
+
+/// The only forms of 32-bit mode.
+#[cfg(target_arch = "x86")]
+mod images {
+    use core::arch::asm;
+
+    pub(super) unsafe fn fxsave(place: *mut u8) {
+        // SAFETY: the caller promises 512 bytes on a multiple of 16.
+        unsafe { asm!("fxsave [{}]", in(reg) place, options(nostack)) };
+    }
+
+    pub(super) unsafe fn fxrstor(place: *const u8) {
+        // SAFETY: the caller promises an image of `fxsave`.
+        unsafe { asm!("fxrstor [{}]", in(reg) place, options(nostack, readonly)) };
+    }
+
+    pub(super) unsafe fn xsave(place: *mut u8, components: u64) {
+        let (low, high) = (components as u32, (components >> 32) as u32);
+        // SAFETY: the caller promises room for the components on a multiple of 64.
+        unsafe { asm!("xsave [{}]", in(reg) place, in("eax") low, in("edx") high, options(nostack)) };
+    }
+
+    pub(super) unsafe fn xrstor(place: *const u8, components: u64) {
+        let (low, high) = (components as u32, (components >> 32) as u32);
+        // SAFETY: the caller promises an image of `xsave`.
+        unsafe { asm!("xrstor [{}]", in(reg) place, in("eax") low, in("edx") high, options(nostack, readonly)) };
+    }
+}
+
+use images::{fxrstor, fxsave, xrstor, xsave};
+
+/// XCR0.
+unsafe fn extended_control() -> u64 {
+    let (low, high): (u32, u32);
+    // SAFETY: the caller promises that XSAVE is enabled.
+    unsafe { asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") high, options(nomem, nostack)) };
+    u64::from(high) << 32 | u64::from(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// x87 control word, MXCSR, and the top of the x87 stack, as integers.
+    fn state() -> (u16, u32, i32) {
+        let (mut control, mut status, mut top) = (0_u16, 0_u32, 0_i32);
+        // SAFETY: stores of registers; the x87 stack has a value on top, see `disturb`.
+        unsafe {
+            asm!(
+                "fnstcw [{}]", "stmxcsr [{}]", "fist dword ptr [{}]",
+                in(reg) &mut control, in(reg) &mut status, in(reg) &mut top,
+            )
+        };
+        (control, status, top)
+    }
+
+    /// Leaves a control word, an MXCSR and a value that a clean unit hasn't.
+    fn disturb(control: u16, status: u32, value: i32) {
+        // SAFETY: exceptions stay masked in the values that the tests use.
+        unsafe {
+            asm!(
+                "fninit", "fldcw [{}]", "ldmxcsr [{}]", "fild dword ptr [{}]",
+                in(reg) &control, in(reg) &status, in(reg) &value,
+            )
+        };
+    }
+
+    fn keeps_state(format: FloatingPointFormat) {
+        let mut area = FloatingPointArea::<8192>::new();
+        disturb(0x0F7F, 0x7F80, 1234);
+        let before = state();
+        let mut clean = (0_u16, 0_u32);
+        let body = || {
+            // SAFETY: stores of registers.
+            unsafe { asm!("fnstcw [{}]", "stmxcsr [{}]", in(reg) &mut clean.0, in(reg) &mut clean.1) };
+            disturb(0x037F, 0x1F80, 99);
+        };
+        // SAFETY: a user program may use floating point, and the CPU has the format.
+        unsafe { with_state_kept(format, area.bytes(), body) };
+        let after = state();
+        disturb(0x037F, 0x1F80, 0);
+        // SAFETY: takes the value off the stack, as other code expects.
+        unsafe { asm!("fninit") };
+        assert_eq!(clean.0, 0x037F, "{format:?}: the body gets a clean control word");
+        if format == FloatingPointFormat::Fnsave {
+            assert_eq!((after.0, after.2), (before.0, before.2), "{format:?}");
+        } else {
+            assert_eq!(clean.1, CLEAN_MXCSR, "{format:?}: the body gets a clean MXCSR");
+            assert_eq!(after, before, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn every_format_keeps_the_state() {
+        keeps_state(FloatingPointFormat::Fnsave);
+        keeps_state(FloatingPointFormat::Fxsave);
+        keeps_state(FloatingPointFormat::detect().expect("the host has x87"));
+    }
+}

@@ -1,0 +1,91 @@
+//! #DB's gate, which may find ring 0 with hardly a stack.
+use core::arch::naked_asm;
+use core::mem::offset_of;
+
+use super::fast_call::sysenter_entry;
+use super::{CALLER_FLAGS, TRAP_FLAG, place, resume};
+use crate::cpu::{CPU, CpuData};
+use crate::i686::Frame;
+use crate::kernel::{Kernel, Smap, Stack};
+use crate::vector::DEBUG;
+
+/// #DB's gate. No error code.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn debug_stub<K: Kernel, S: Smap>() {
+    naked_asm!(
+        "push 0",
+        "push {vector}",
+        "jmp {common}",
+        vector = const DEBUG.number(),
+        common = sym debug_common::<K, S>,
+    )
+}
+
+/// #DB may interrupt ring 0 where the stack is a few words in a TSS or below a frame: such a one moves to its own stack.
+///
+/// That happens with TF set across `sysenter`, and with a data breakpoint on what `mov ss` reads before `int` or
+/// `sysenter` (CVE-2018-8897). Both have room for the frame: below the TSS, and below the frame being saved.
+#[unsafe(naked)]
+unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
+    naked_asm!(
+        push_registers!(),
+        load_segments!(),
+        "cld",
+        ".if {clears_ac}",
+        "clac",
+        ".endif",
+        "mov ecx, esp",
+        "xor ebp, ebp",
+        "test byte ptr [esp + {cs}], 3",
+        "jz 2f",
+        ".if {per_cpu}",
+        with_cpu!("mov esp,", "stack_top", ""),
+        ".else",
+        "and esp, {alignment}",
+        "sub esp, {argument}",
+        ".endif",
+        "mov [esp], ecx",
+        "call {trap}",
+        "push eax",
+        "call {resume}",
+        "2:",
+        with_cpu!("mov esp,", "debug_stack", ""),
+        "mov ebx, ecx",
+        "mov [esp], ecx",
+        "call {in_ring_0}",
+        "push ebx",
+        "call {resume}",
+        kernel_data = const K::SELECTORS.kernel_data,
+        clears_ac = const S::CLEARS_AC,
+        cs = const offset_of!(Frame, cs),
+        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        place = const place::<K>(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        stack_top = const offset_of!(CpuData, stack_top),
+        debug_stack = const offset_of!(CpuData, spare),
+        alignment = const -16,
+        argument = const 16,
+        trap = sym K::trap,
+        in_ring_0 = sym debug_in_ring_0::<K>,
+        resume = sym resume::<K>,
+    )
+}
+
+/// A #DB out of ring 0: the kernel's to see, unless it is a caller's single step that came along with `sysenter`.
+///
+/// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. The step is put off until the
+/// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`.
+extern "C" fn debug_in_ring_0<K: Kernel>(frame: &mut Frame) {
+    let entry = sysenter_entry::<K, CALLER_FLAGS> as *const () as usize;
+    if frame.instruction_pointer() != entry {
+        return K::paranoid(frame);
+    }
+    frame.eflags &= !TRAP_FLAG;
+    frame.eip = sysenter_entry::<K, { CALLER_FLAGS | TRAP_FLAG }> as *const () as u32;
+    // SAFETY: ring 0; the CPU sets the register's bits and never clears them, and this one is dealt with.
+    unsafe { core::arch::asm!("mov dr6, {}", in(reg) DEBUG_STATUS_AT_RESET, options(nostack, nomem)) };
+}
+
+/// DR6 without any cause (SDM 3B 17.2.3).
+const DEBUG_STATUS_AT_RESET: u32 = 0xFFFF_0FF0;

@@ -1,0 +1,52 @@
+//! The one way out.
+use core::arch::naked_asm;
+use core::mem::{offset_of, size_of};
+use core::ptr::NonNull;
+
+use super::TRAP_FLAG;
+use crate::i686::Frame;
+use crate::kernel::Kernel;
+use crate::vector::FAST_CALL;
+
+/// Bytes that [`resume`] takes up, so that a fault can be told to be one of its own.
+pub(crate) const RESUME_BYTES: usize = 64;
+
+/// Resumes a frame: of ring 3 or ring 0, saved by any of the entries or built by the kernel.
+///
+/// A frame saved by `sysenter` goes back by `sysexit`, unless it is to be single-stepped; any other by `iretd`. If a
+/// segment pop or `iretd` faults, the entry reports that as a fault of this frame.
+///
+/// # Safety
+///
+/// The frame must be valid to resume, as [`Kernel`] says. Nothing on the current stack is returned to.
+#[unsafe(naked)]
+pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
+    naked_asm!(
+        "2:",
+        "mov esp, [esp + {argument}]",
+        "cmp dword ptr [esp + {vector}], {fast_call}",
+        "je 4f",
+        "3:",
+        pop_registers!(),
+        "add esp, {eip} - {vector}",
+        "iretd",
+        "4:",
+        "test dword ptr [esp + {eflags}], {trap_flag}",
+        "jnz 3b",
+        pop_registers!(),
+        "mov edx, [esp + {eip} - {vector}]",
+        "mov ecx, [esp + {esp} - {vector}]",
+        // Interrupts stay off until after the instruction behind `sti`.
+        "sti",
+        "sysexit",
+        ".org 2b + {bytes}, 0xCC",
+        argument = const size_of::<usize>(),
+        vector = const offset_of!(Frame, vector),
+        fast_call = const FAST_CALL,
+        eip = const offset_of!(Frame, eip),
+        eflags = const offset_of!(Frame, eflags),
+        esp = const Frame::ESP,
+        trap_flag = const TRAP_FLAG,
+        bytes = const RESUME_BYTES,
+    )
+}

@@ -1,0 +1,76 @@
+//! `sysenter`.
+use core::arch::naked_asm;
+use core::mem::offset_of;
+use core::ptr::NonNull;
+
+use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, place, resume};
+use crate::cpu::{CPU, CpuData};
+use crate::kernel::{Kernel, Stack};
+use crate::vector::FAST_CALL;
+
+/// Where IA32_SYSENTER_EIP points: saves the caller's registers as an interrupt would.
+///
+/// `sysenter` saves nothing: ecx is the caller's stack pointer by convention, and the address to return to the same for
+/// all ([`Kernel::SYSENTER_RETURN`]); `FLAGS` are what the caller goes on with. It leaves NT, AC, DF and TF as they were. esp is at TSS.esp0.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
+    naked_asm!(
+        "mov esp, [esp]",
+        "push {user_data}",
+        "push ecx",
+        "push {caller_flags}",
+        "push {user_code}",
+        "push {return_address}",
+        "push 0",
+        "push {fast_call}",
+        push_registers!(),
+        load_segments!(),
+        "mov ecx, esp",
+        "xor ebp, ebp",
+        ".if {per_cpu}",
+        with_cpu!("mov esp,", "stack_top", ""),
+        ".else",
+        "and esp, {alignment}",
+        "sub esp, {argument}",
+        ".endif",
+        "push {clean_flags}",
+        "popfd",
+        "mov [esp], ecx",
+        "call {call}",
+        "push eax",
+        "call {resume}",
+        user_data = const K::SELECTORS.user_data,
+        caller_flags = const FLAGS,
+        user_code = const K::SELECTORS.user_code,
+        return_address = const K::SYSENTER_RETURN,
+        fast_call = const FAST_CALL,
+        kernel_data = const K::SELECTORS.kernel_data,
+        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        place = const place::<K>(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        stack_top = const offset_of!(CpuData, stack_top),
+        alignment = const -16,
+        argument = const 16,
+        clean_flags = const CLEAN_FLAGS,
+        call = sym K::call,
+        resume = sym resume::<K>,
+    )
+}
+
+/// Makes `sysenter` lead to [`Kernel::call`] on this CPU, whose data is `cpu`.
+///
+/// # Safety
+///
+/// Ring 0, on a CPU that has `sysenter` (CPUID 1 EDX bit 11, and not a Pentium Pro), with `K`'s selectors loaded. `cpu`
+/// must stay where it is, mapped in every address space.
+pub unsafe fn enable_fast_calls<K: Kernel>(cpu: NonNull<CpuData>) {
+    use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
+    let esp0 = cpu.as_ptr().wrapping_byte_add(ESP0);
+    // SAFETY: the caller promises ring 0 and the MSR; the other segments follow that one in the GDT.
+    unsafe { wrmsr(IA32_SYSENTER_CS, K::SELECTORS.kernel_code as u64) };
+    // SAFETY: as above; the entry reads the stack pointer from there.
+    unsafe { wrmsr(IA32_SYSENTER_ESP, esp0 as u64) };
+    // SAFETY: as above; the address is that of the entry.
+    unsafe { wrmsr(IA32_SYSENTER_EIP, sysenter_entry::<K, CALLER_FLAGS> as *const () as u64) };
+}

@@ -1,0 +1,89 @@
+//! Gates: the way in for interrupts and exceptions.
+use core::arch::naked_asm;
+use core::mem::{offset_of, size_of};
+
+use super::{ESP0, place, resume};
+use crate::cpu::{CPU, CpuData};
+use crate::fixup;
+use crate::i686::Frame;
+use crate::kernel::{Kernel, Smap, Stack, Target};
+use crate::vector::pushes_error_code;
+
+/// A gate's first instructions.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR: usize>() {
+    naked_asm!(
+        ".if {error_code} == 0",
+        "push 0",
+        ".endif",
+        "push {vector}",
+        "jmp {common}",
+        error_code = const pushes_error_code(VECTOR) as usize,
+        vector = const VECTOR,
+        common = sym common::<K, T, S>,
+    )
+}
+
+/// Saves the registers, moves to the stack for Rust, calls the target, and resumes what it returns.
+///
+/// The stack pointer may be anything when ring 0 is interrupted, so it is aligned by hand. A stack top is stored with
+/// an argument's place above it ([`CpuData::set_stack`]).
+#[unsafe(naked)]
+unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+    naked_asm!(
+        push_registers!(),
+        load_segments!(),
+        "cld",
+        ".if {clears_ac}",
+        "clac",
+        ".endif",
+        "mov ecx, esp",
+        "xor ebp, ebp",
+        "test byte ptr [esp + {cs}], 3",
+        "jz 2f",
+        ".if {per_cpu}",
+        with_cpu!("mov esp,", "stack_top", ""),
+        ".else",
+        "and esp, {alignment}",
+        "sub esp, {argument}",
+        ".endif",
+        "mov [esp], ecx",
+        "call {target}",
+        "push eax",
+        "call {resume}",
+        // From ring 0. A frame in the current thread's (an idle context) or just below it (a faulting return) leaves
+        // no room for Rust, and then the kernel stack is empty.
+        "2:",
+        ".if {per_cpu}",
+        with_cpu!("mov eax,", "esp0", ""),
+        "sub eax, esp",
+        "cmp eax, {frame_and_room}",
+        "ja 3f",
+        with_cpu!("mov esp,", "stack_top", ""),
+        "jmp 4f",
+        "3:",
+        ".endif",
+        "and esp, {alignment}",
+        "sub esp, {argument}",
+        "4:",
+        "mov [esp], ecx",
+        "call {from_ring_0}",
+        "push eax",
+        "call {resume}",
+        kernel_data = const K::SELECTORS.kernel_data,
+        clears_ac = const S::CLEARS_AC,
+        cs = const offset_of!(Frame, cs),
+        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        place = const place::<K>(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        stack_top = const offset_of!(CpuData, stack_top),
+        esp0 = const ESP0,
+        frame_and_room = const size_of::<Frame>() + Frame::ROOM,
+        alignment = const -16,
+        argument = const 16,
+        target = sym T::enter,
+        from_ring_0 = sym fixup::from_ring_0::<K, T>,
+        resume = sym resume::<K>,
+    )
+}

@@ -1,0 +1,38 @@
+//! Instructions that several stubs share. The operands in braces are those of the stub.
+
+/// An instruction with a field of [`CpuData`] as an operand, wherever the kernel keeps that.
+#[rustfmt::skip]
+macro_rules! with_cpu {
+    ($before:literal, $field:literal, $after:literal) => {
+        concat!(
+            ".if {place} == 0\n",
+            $before, " dword ptr [{cpu} + {", $field, "}] ", $after, "\n",
+            ".else\n",
+            $before, " dword ptr [{fixed} + {", $field, "}] ", $after, "\n",
+            ".endif"
+        )
+    };
+}
+
+/// Pushes segment and general registers, in the frame's order, below the vector.
+///
+/// In AT&T syntax, since LLVM assembles Intel syntax's `push ds` as a 16-bit push, which shifts the frame.
+macro_rules! push_registers {
+    () => {
+        ".att_syntax prefix\n pushl %gs\n pushl %fs\n pushl %es\n pushl %ds\n .intel_syntax noprefix\n pushad"
+    };
+}
+
+/// Pops what [`push_registers`] pushed.
+macro_rules! pop_registers {
+    () => {
+        "popad\n .att_syntax prefix\n popl %ds\n popl %es\n popl %fs\n popl %gs\n .intel_syntax noprefix"
+    };
+}
+
+/// Loads the kernel's data segments, since user code may have left anything there; spoils ecx.
+macro_rules! load_segments {
+    () => {
+        "mov ecx, {kernel_data}\n mov ds, ecx\n mov es, ecx"
+    };
+}

@@ -1,0 +1,37 @@
+//! i686: entries and exits.
+#![expect(bad_asm_style, reason = "only AT&T syntax gets 32-bit pushes of segment registers, see push_registers")]
+#[macro_use]
+mod instructions;
+mod debug;
+mod exit;
+mod fast_call;
+mod gate;
+
+use core::mem::offset_of;
+
+pub(crate) use debug::debug_stub;
+pub(crate) use exit::RESUME_BYTES;
+pub use exit::resume;
+pub use fast_call::enable_fast_calls;
+pub(crate) use gate::stub;
+
+use crate::cpu::CpuData;
+use crate::kernel::{Kernel, Place};
+
+/// EFLAGS as a `sysenter` leaves them for its caller: IF, and the bit that is always set. `sysenter` saves none.
+const CALLER_FLAGS: u32 = 1 << 9 | CLEAN_FLAGS;
+
+/// EFLAGS with everything clear that user code may have set: NT, AC, TF, DF and the arithmetic flags.
+const CLEAN_FLAGS: u32 = 1 << 1;
+
+/// TF: after `sysexit` it would have to be set by `popfd`, which would trap in ring 0.
+const TRAP_FLAG: u32 = 1 << 8;
+
+/// Where the CPU and the stubs read the end of the current frame.
+const ESP0: usize = offset_of!(CpuData, tss) + offset_of!(x86::bits32::task::TaskStateSegment, esp0);
+
+/// The place's tag; GS bases don't exist here.
+const fn place<K: Kernel>() -> usize {
+    assert!(!matches!(K::PLACE, Place::Gs), "i686 has no GS base: use Place::Static or Place::Fixed");
+    K::PLACE.kind()
+}

@@ -1,0 +1,71 @@
+//! The one way out.
+use core::arch::naked_asm;
+use core::mem::offset_of;
+use core::ptr::NonNull;
+
+use crate::kernel::{Kernel, UserGs};
+use crate::vector::FAST_CALL;
+use crate::x86_64::Frame;
+
+/// Bytes that [`resume`] takes up, so that a fault can be told to be one of its own.
+pub(crate) const RESUME_BYTES: usize = 128;
+
+/// TF and RF: `sysret` clears RF and, with TF, would trap one instruction late.
+const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
+
+/// Resumes a frame: of ring 3 or ring 0, saved by any of the entries or built by the kernel.
+///
+/// A frame saved by `syscall` goes back by `sysretq` if its address is in the lower half, where `sysretq` can't fault
+/// in ring 0 (CVE-2012-0217), and neither TF nor RF is set; any other by `iretq`. If `iretq` faults, the entry
+/// reports that as a fault of this frame.
+///
+/// # Safety
+///
+/// The frame must be valid to resume, as [`Kernel`] says. Nothing on the current stack is returned to.
+#[unsafe(naked)]
+pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
+    naked_asm!(
+        "2:",
+        "mov rsp, rdi",
+        "cmp dword ptr [rsp + {vector}], {fast_call}",
+        "je 4f",
+        "3:",
+        pop_call_registers!(),
+        "pop r11",
+        "pop r10",
+        "pop rcx",
+        ".if {swaps_gs}",
+        "test byte ptr [rsp + {cs} - {vector}], 3",
+        "jz 5f",
+        "swapgs",
+        "5:",
+        ".endif",
+        "add rsp, {rip} - {vector}",
+        "iretq",
+        "4:",
+        "mov rcx, [rsp + {rip}]",
+        "mov r11, [rsp + {rflags}]",
+        "mov rax, rcx",
+        "shr rax, 47",
+        "jne 3b",
+        "test r11d, {needs_iret}",
+        "jnz 3b",
+        pop_call_registers!(),
+        ".if {swaps_gs}",
+        "swapgs",
+        ".endif",
+        "mov rsp, [rsp + {rsp} - {r11}]",
+        "sysretq",
+        ".org 2b + {bytes}, 0xCC",
+        vector = const offset_of!(Frame, vector),
+        fast_call = const FAST_CALL,
+        swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
+        cs = const offset_of!(Frame, cs),
+        rip = const offset_of!(Frame, rip),
+        rflags = const offset_of!(Frame, rflags),
+        rsp = const offset_of!(Frame, rsp),
+        r11 = const offset_of!(Frame, r11),
+        needs_iret = const NEEDS_IRET,
+        bytes = const RESUME_BYTES,
+    )
+}

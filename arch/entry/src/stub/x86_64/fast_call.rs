@@ -1,0 +1,84 @@
+//! `syscall`.
+use core::arch::naked_asm;
+use core::mem::offset_of;
+
+use super::{RSP0, resume};
+use crate::cpu::{CPU, CpuData};
+use crate::kernel::{CallerStack, Kernel, Stack, UserGs};
+use crate::vector::FAST_CALL;
+
+/// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).
+pub const SYSCALL_FLAG_MASK: u64 = 1 << 9 | 1 << 8 | 1 << 10 | 1 << 18 | 1 << 14 | 3 << 12;
+
+/// Where IA32_LSTAR points: saves the caller's registers as an interrupt would.
+///
+/// IA32_FMASK has cleaned the flags ([`SYSCALL_FLAG_MASK`]); rcx has the return address, r11 the flags. rsp is the
+/// caller's until the second instruction or so: what may arrive there (NMI, #MC, #DB) has stacks of its own.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn syscall_entry<K: Kernel>() {
+    naked_asm!(
+        ".if {swaps_gs}",
+        "swapgs",
+        ".endif",
+        ".if {in_rsp}",
+        with_cpu!("mov", "spare", ", rsp"),
+        with_cpu!("mov rsp,", "rsp0", ""),
+        "push {user_data}",
+        with_cpu!("push", "spare", ""),
+        ".else",
+        with_cpu!("mov rsp,", "rsp0", ""),
+        "push {user_data}",
+        "push r10",
+        ".endif",
+        "push r11",
+        "push {user_code}",
+        "push rcx",
+        "push 0",
+        "push {fast_call}",
+        push_registers!(),
+        "mov rdi, rsp",
+        "xor ebp, ebp",
+        ".if {per_cpu}",
+        with_cpu!("mov rsp,", "stack_top", ""),
+        ".endif",
+        "call {call}",
+        "mov rdi, rax",
+        "jmp {resume}",
+        swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
+        in_rsp = const matches!(K::CALLER_STACK, CallerStack::InRsp) as usize,
+        user_data = const K::SELECTORS.user_data,
+        user_code = const K::SELECTORS.user_code,
+        fast_call = const FAST_CALL,
+        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        place = const K::PLACE.kind(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        spare = const offset_of!(CpuData, spare),
+        rsp0 = const RSP0,
+        stack_top = const offset_of!(CpuData, stack_top),
+        call = sym K::call,
+        resume = sym resume::<K>,
+    )
+}
+
+/// Makes `syscall` lead to [`Kernel::call`] on this CPU.
+///
+/// # Safety
+///
+/// Ring 0, on a CPU that has `syscall` (CPUID 8000_0001h EDX bit 11), with `K`'s selectors loaded.
+pub unsafe fn enable_fast_calls<K: Kernel>() {
+    use x86::msr::{IA32_EFER, IA32_FMASK, IA32_LSTAR, IA32_STAR, rdmsr, wrmsr};
+    const SYSTEM_CALL_ENABLE: u64 = 1;
+    let selectors = K::SELECTORS;
+    let star = (selectors.kernel_code as u64) << 32 | (selectors.star_user_base() as u64) << 48;
+    // SAFETY: the caller promises ring 0 and the MSR; its value names the loaded segments.
+    unsafe { wrmsr(IA32_STAR, star) };
+    // SAFETY: as above; the address is that of the entry.
+    unsafe { wrmsr(IA32_LSTAR, syscall_entry::<K> as *const () as u64) };
+    // SAFETY: as above.
+    unsafe { wrmsr(IA32_FMASK, SYSCALL_FLAG_MASK) };
+    // SAFETY: the caller promises ring 0, and a CPU with `syscall` has EFER.
+    let efer = unsafe { rdmsr(IA32_EFER) };
+    // SAFETY: the other bits stay as they are.
+    unsafe { wrmsr(IA32_EFER, efer | SYSTEM_CALL_ENABLE) };
+}

@@ -1,0 +1,84 @@
+//! Gates: the way in for interrupts and exceptions.
+use core::arch::naked_asm;
+use core::mem::{offset_of, size_of};
+
+use super::{RSP0, resume};
+use crate::cpu::{CPU, CpuData};
+use crate::fixup;
+use crate::kernel::{Kernel, Smap, Stack, Target, UserGs};
+use crate::vector::pushes_error_code;
+use crate::x86_64::Frame;
+
+/// A gate's first instructions.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR: usize>() {
+    naked_asm!(
+        ".if {error_code} == 0",
+        "push 0",
+        ".endif",
+        "push {vector}",
+        "jmp {common}",
+        error_code = const pushes_error_code(VECTOR) as usize,
+        vector = const VECTOR,
+        common = sym common::<K, T, S>,
+    )
+}
+
+/// Saves the registers, moves to the stack for Rust, calls the target, and resumes what it returns.
+///
+/// `lfence` stands behind both ways past `swapgs`, so that neither is run speculatively with the other's GS base
+/// (CVE-2019-1125).
+#[unsafe(naked)]
+unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+    naked_asm!(
+        push_registers!(),
+        "cld",
+        ".if {clears_ac}",
+        "clac",
+        ".endif",
+        "mov rdi, rsp",
+        "xor ebp, ebp",
+        "test byte ptr [rsp + {cs}], 3",
+        "jz 2f",
+        ".if {swaps_gs}",
+        "swapgs",
+        "lfence",
+        ".endif",
+        ".if {per_cpu}",
+        with_cpu!("mov rsp,", "stack_top", ""),
+        ".endif",
+        "call {target}",
+        "mov rdi, rax",
+        "jmp {resume}",
+        // From ring 0. A frame in the current thread's (an idle context) or just below it (a faulting return) leaves
+        // no room for Rust, and then the kernel stack is empty.
+        "2:",
+        ".if {swaps_gs}",
+        "lfence",
+        ".endif",
+        ".if {per_cpu}",
+        with_cpu!("mov rax,", "rsp0", ""),
+        "sub rax, rsp",
+        "cmp rax, {frame_and_room}",
+        "ja 3f",
+        with_cpu!("mov rsp,", "stack_top", ""),
+        "3:",
+        ".endif",
+        "call {from_ring_0}",
+        "mov rdi, rax",
+        "jmp {resume}",
+        clears_ac = const S::CLEARS_AC,
+        cs = const offset_of!(Frame, cs),
+        swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
+        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        place = const K::PLACE.kind(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        stack_top = const offset_of!(CpuData, stack_top),
+        rsp0 = const RSP0,
+        frame_and_room = const size_of::<Frame>() + Frame::ROOM,
+        target = sym T::enter,
+        from_ring_0 = sym fixup::from_ring_0::<K, T>,
+        resume = sym resume::<K>,
+    )
+}

@@ -1,0 +1,33 @@
+//! Instructions that several stubs share. The operands in braces are those of the stub.
+
+/// An instruction with a field of [`CpuData`] as an operand, wherever the kernel keeps that.
+#[rustfmt::skip]
+macro_rules! with_cpu {
+    ($before:literal, $field:literal, $after:literal) => {
+        concat!(
+            ".if {place} == 0\n",
+            $before, " qword ptr [rip + {cpu} + {", $field, "}] ", $after, "\n",
+            ".elseif {place} == 1\n",
+            $before, " qword ptr [{fixed} + {", $field, "}] ", $after, "\n",
+            ".else\n",
+            $before, " qword ptr gs:[{", $field, "}] ", $after, "\n",
+            ".endif"
+        )
+    };
+}
+
+/// Pushes the general registers, in the frame's order, below the vector.
+macro_rules! push_registers {
+    () => {
+        "push rcx\n push r10\n push r11\n push rax\n push rdi\n push rsi\n push rdx\n push r8\n push r9\n \
+         push rbx\n push rbp\n push r12\n push r13\n push r14\n push r15"
+    };
+}
+
+/// Pops those registers that a system call preserves or returns.
+macro_rules! pop_call_registers {
+    () => {
+        "pop r15\n pop r14\n pop r13\n pop r12\n pop rbp\n pop rbx\n pop r9\n pop r8\n pop rdx\n pop rsi\n \
+         pop rdi\n pop rax"
+    };
+}

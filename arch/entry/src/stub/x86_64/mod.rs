@@ -1,0 +1,20 @@
+//! x86_64: entries and exits.
+#[macro_use]
+mod instructions;
+mod exit;
+mod fast_call;
+mod gate;
+mod paranoid;
+
+use core::mem::offset_of;
+
+pub(crate) use exit::RESUME_BYTES;
+pub use exit::resume;
+pub use fast_call::{SYSCALL_FLAG_MASK, enable_fast_calls};
+pub(crate) use gate::stub;
+pub(crate) use paranoid::paranoid_stub;
+
+use crate::cpu::CpuData;
+
+/// Where the CPU and the stubs read the end of the current frame.
+const RSP0: usize = offset_of!(CpuData, tss) + offset_of!(x86::bits64::task::TaskStateSegment, rsp);

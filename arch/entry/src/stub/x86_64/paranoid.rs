@@ -1,0 +1,117 @@
+//! Gates with a stack of their own: the way in for what may interrupt anything.
+use core::arch::naked_asm;
+use core::mem::{offset_of, size_of};
+
+use super::{RSP0, resume};
+use crate::cpu::{CPU, CpuData};
+use crate::kernel::{Kernel, Smap, Stack, UserGs};
+use crate::vector::{DOUBLE_FAULT, pushes_error_code};
+use crate::x86_64::Frame;
+
+/// The first instructions of a gate with an interrupt stack of its own.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn paranoid_stub<K: Kernel, S: Smap, const VECTOR: usize>() {
+    naked_asm!(
+        ".if {error_code} == 0",
+        "push 0",
+        ".endif",
+        "push {vector}",
+        "jmp {common}",
+        error_code = const pushes_error_code(VECTOR) as usize,
+        vector = const VECTOR,
+        common = sym paranoid_common::<K, S, VECTOR>,
+    )
+}
+
+/// NMI, #DB, #MC and #DF: may have interrupted any instruction of ring 0, the entries' and exits' own among them.
+///
+/// From ring 3 nothing is half-done: the frame moves to where an ordinary trap would have saved it, and goes on as one.
+/// An `iretq` to the next instruction lets NMIs through again first, since the way out may be `sysretq`, which
+/// doesn't; from then on a further one finds ring 0.
+///
+/// From ring 0 nothing is touched but this stack, and the saved code segment doesn't tell whose GS base is loaded:
+/// around `swapgs` it is the other one. So the base is saved, the kernel's loaded, which lies at the stack's top
+/// ([`CpuData::set_interrupt_stack`]), and the saved one put back. A #DF is never ring 3's doing.
+#[unsafe(naked)]
+unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() {
+    naked_asm!(
+        push_registers!(),
+        "cld",
+        ".if {clears_ac}",
+        "clac",
+        ".endif",
+        "xor ebp, ebp",
+        ".if {returns}",
+        "test byte ptr [rsp + {cs}], 3",
+        "jz 3f",
+        ".if {swaps_gs}",
+        "swapgs",
+        "lfence",
+        ".endif",
+        with_cpu!("mov rdi,", "rsp0", ""),
+        "sub rdi, {frame}",
+        "mov rdx, rdi",
+        "mov rsi, rsp",
+        "mov ecx, {frame_words}",
+        "rep movsq",
+        "mov rsp, rdx",
+        ".if {per_cpu}",
+        with_cpu!("mov rsp,", "stack_top", ""),
+        ".endif",
+        "mov rax, rsp",
+        "push {kernel_data}",
+        "push rax",
+        "pushfq",
+        "push {kernel_code}",
+        "lea rax, [rip + 2f]",
+        "push rax",
+        "iretq",
+        "2:",
+        "mov rdi, rdx",
+        "call {trap}",
+        "mov rdi, rax",
+        "jmp {resume}",
+        ".endif",
+        "3:",
+        "mov r12, rsp",
+        ".if {swaps_gs}",
+        "mov ecx, {gs_base}",
+        "rdmsr",
+        "mov ebx, eax",
+        "mov r13d, edx",
+        "mov eax, [rsp + {frame}]",
+        "mov edx, [rsp + {frame} + {half}]",
+        "wrmsr",
+        "lfence",
+        ".endif",
+        "mov rdi, rsp",
+        "call {paranoid}",
+        ".if {swaps_gs}",
+        "mov ecx, {gs_base}",
+        "mov eax, ebx",
+        "mov edx, r13d",
+        "wrmsr",
+        ".endif",
+        "mov rdi, r12",
+        "jmp {resume}",
+        clears_ac = const S::CLEARS_AC,
+        returns = const (VECTOR != DOUBLE_FAULT.number()) as usize,
+        cs = const offset_of!(Frame, cs),
+        swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
+        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        place = const K::PLACE.kind(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        rsp0 = const RSP0,
+        stack_top = const offset_of!(CpuData, stack_top),
+        frame = const size_of::<Frame>(),
+        frame_words = const size_of::<Frame>() / size_of::<u64>(),
+        kernel_data = const K::SELECTORS.kernel_data,
+        kernel_code = const K::SELECTORS.kernel_code,
+        trap = sym K::trap,
+        resume = sym resume::<K>,
+        gs_base = const x86::msr::IA32_GS_BASE,
+        half = const size_of::<u32>(),
+        paranoid = sym K::paranoid,
+    )
+}

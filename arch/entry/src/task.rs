@@ -1,0 +1,146 @@
+//! Task gates: how i686 survives #DF, NMI and #MC in any state of its stack.
+//!
+//! The CPU saves everything in the TSS that it leaves and touches no stack (SDM 3A 7.3). The task builds the frame that
+//! an interrupt gate would have saved out of that TSS, and leaves by `iretd`, which NT makes a switch back.
+//!
+//! From ring 3 the interrupted thread's frame is filled in and the left TSS rewritten, so that the switch back lands in
+//! ring 0, on the kernel's stack, with an ordinary trap at hand. From ring 0 the frame is a record for
+//! [`Kernel::paranoid`], and the switch back resumes what was interrupted.
+//!
+//! Two facts for kernels: a task switch loads CR3 from a TSS and never stores it ([`CpuData::set_page_table`]), and
+//! every one, the return too, sets CR0.TS, so that a #NM may find the floating-point state to be the right one already.
+use core::arch::naked_asm;
+
+use x86::bits32::task::TaskStateSegment;
+
+use crate::kernel::{Kernel, Stack};
+use crate::stub::resume;
+use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
+use crate::{CpuData, Frame, cpu_data};
+
+/// EFLAGS of the tasks, and of ring 0 going on after one: the bit that is always set.
+const CLEAN_FLAGS: u32 = 1 << 1;
+
+/// A TSS for a task gate: #DF, NMI or #MC, on a stack of its own and in an address space that has the kernel.
+///
+/// It belongs into the GDT at the selector that [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names for it, and
+/// must not cross a page boundary.
+pub fn fault_task<K: Kernel, const VECTOR: usize, Class>(
+    _exception: Exception<VECTOR, Class>,
+    stack_top: usize,
+    cr3: u32,
+) -> TaskStateSegment {
+    const {
+        assert!(
+            VECTOR == DOUBLE_FAULT.number()
+                || VECTOR == NON_MASKABLE_INTERRUPT.number()
+                || VECTOR == MACHINE_CHECK.number(),
+            "only #DF, NMI and #MC have tasks"
+        );
+    }
+    assert!(stack_top.is_multiple_of(16), "handlers would run on a misaligned stack");
+    let mut task = TaskStateSegment::new();
+    task.eip = task_entry::<K, VECTOR> as *const () as u32;
+    task.esp = stack_top as u32;
+    task.eflags = CLEAN_FLAGS;
+    task.cr3 = cr3;
+    task.cs = K::SELECTORS.kernel_code;
+    (task.ss, task.ds, task.es) = (K::SELECTORS.kernel_data, K::SELECTORS.kernel_data, K::SELECTORS.kernel_data);
+    task
+}
+
+/// Where a task begins. After its `iretd` it stays there until the gate is used again, and goes round.
+///
+/// #DF pushes its error code, always 0, on the task's stack: it never comes round.
+#[unsafe(naked)]
+unsafe extern "C" fn task_entry<K: Kernel, const VECTOR: usize>() {
+    naked_asm!(
+        "2:",
+        "cld",
+        "xor ebp, ebp",
+        "mov ebx, esp",
+        "and esp, {alignment}",
+        "call {run}",
+        "mov esp, ebx",
+        "iretd",
+        "jmp 2b",
+        alignment = const -16,
+        run = sym run::<K, VECTOR>,
+    )
+}
+
+/// What a task does.
+extern "C" fn run<K: Kernel, const VECTOR: usize>() {
+    let mut cpu = cpu_data::<K>().expect("i686 kernels have their CPU data at an address");
+    // SAFETY: the TSS is the one that the CPU left; what was interrupted doesn't run.
+    let cpu = unsafe { cpu.as_mut() };
+    let mut frame = frame_of(&cpu.tss, VECTOR);
+    if frame.from_user() && VECTOR != DOUBLE_FAULT.number() {
+        go_on_as_trap::<K>(cpu, &frame);
+    } else {
+        K::paranoid(&mut frame);
+        put_back(&frame, &mut cpu.tss);
+    }
+}
+
+/// The frame that an interrupt gate would have saved.
+fn frame_of(left: &TaskStateSegment, vector: usize) -> Frame {
+    let mut frame = Frame::new();
+    (frame.eax, frame.ebx, frame.ecx, frame.edx) = (left.eax, left.ebx, left.ecx, left.edx);
+    (frame.esi, frame.edi, frame.ebp, frame.pushed_esp) = (left.esi, left.edi, left.ebp, left.esp);
+    (frame.ds, frame.es) = (left.ds.into(), left.es.into());
+    (frame.fs, frame.gs) = (left.fs.into(), left.gs.into());
+    frame.vector = vector as u32;
+    frame.eip = left.eip;
+    frame.cs = left.cs.into();
+    frame.eflags = left.eflags;
+    frame.set_stack(left.ss, left.esp as usize);
+    frame
+}
+
+/// The reverse of [`frame_of`], so that changes to the record are what the switch back resumes. The stack stays.
+fn put_back(frame: &Frame, left: &mut TaskStateSegment) {
+    (left.eax, left.ebx, left.ecx, left.edx) = (frame.eax, frame.ebx, frame.ecx, frame.edx);
+    (left.esi, left.edi, left.ebp) = (frame.esi, frame.edi, frame.ebp);
+    (left.ds, left.es) = (frame.ds as u16, frame.es as u16);
+    (left.fs, left.gs) = (frame.fs as u16, frame.gs as u16);
+    left.eip = frame.eip;
+    left.cs = frame.cs as u16;
+    left.eflags = frame.eflags;
+}
+
+/// Makes the switch back land in ring 0, with the frame saved where the next trap of the thread would have saved it.
+fn go_on_as_trap<K: Kernel>(cpu: &mut CpuData, frame: &Frame) {
+    let saved = cpu.current_frame();
+    // SAFETY: esp0 is the end of a place for a frame, free while its thread runs in ring 3.
+    unsafe { saved.write(*frame) };
+    let stack = match K::STACK {
+        Stack::PerCpu => cpu.stack_top,
+        Stack::Interrupted => saved as usize,
+    };
+    let left = &mut cpu.tss;
+    left.eip = continue_as_trap::<K> as *const () as u32;
+    left.ebx = saved as u32;
+    left.esp = stack as u32;
+    left.eflags = CLEAN_FLAGS;
+    left.cs = K::SELECTORS.kernel_code;
+    (left.ss, left.ds, left.es) = (K::SELECTORS.kernel_data, K::SELECTORS.kernel_data, K::SELECTORS.kernel_data);
+}
+
+/// Goes on in ring 0 with the frame in ebx.
+#[unsafe(naked)]
+unsafe extern "C" fn continue_as_trap<K: Kernel>() {
+    naked_asm!(
+        "xor ebp, ebp",
+        "and esp, {alignment}",
+        "sub esp, {argument}",
+        "mov [esp], ebx",
+        "call {trap}",
+        "push eax",
+        "call {resume}",
+        alignment = const -16,
+        argument = const 16,
+        trap = sym K::trap,
+        resume = sym resume::<K>,
+    )
+}
