@@ -13,6 +13,9 @@ pub const INIT_SERVICE: &str = "programs";
 /// The priority of `init` while it serves.
 pub const INIT_PRIORITY: u8 = 40;
 
+/// Names that files of the image have, or entries of the startup block in which `init` finds its modules.
+const RESERVED: [&str; 6] = ["init", "kernel", "process", "root", "suite", "system"];
+
 /// Programs' names travel in three words of a message.
 const LONGEST_PROGRAM: usize = 12;
 
@@ -43,8 +46,11 @@ impl Manifest {
         let programs = &self.programs;
         for (index, program) in programs.iter().enumerate() {
             check_name("program", &program.name, LONGEST_PROGRAM)?;
-            if ["init", "system", "kernel", "suite"].contains(&program.name.as_str()) {
-                return Err(format!("a program can't be called {:?}: the image has a file of that name", program.name));
+            if RESERVED.contains(&program.name.as_str()) {
+                return Err(format!(
+                    "a program can't be called {:?}: that name means something else to `init` or to the image",
+                    program.name
+                ));
             }
             if programs[..index].iter().any(|other| other.name == program.name) {
                 return Err(format!("two programs are called {:?}", program.name));
