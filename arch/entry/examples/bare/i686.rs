@@ -245,9 +245,15 @@ extern "C" fn program() {
         // A call with its last instruction traced.
         "call 2f",
         "int3",
-        "ud2",
+        // The storm.
+        "5: int3",
+        "int 0x80",
+        "call 6f",
+        "jmp 5b",
         "2: mov ecx, esp",
         "int3",
+        "sysenter",
+        "6: mov ecx, esp",
         "sysenter",
         call_kernel = const SYSENTER_RETURN + 1,
         command = const INTERRUPT_COMMAND,

@@ -5,16 +5,16 @@ use core::arch::x86::{__cpuid, __cpuid_count};
 use core::arch::x86_64::{__cpuid, __cpuid_count};
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use x86::io::outb;
 use x86_entry::error_code::{PageFaultErrorCode, SelectorErrorCode};
-use x86_entry::vector::{DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
+use x86_entry::vector::{BREAKPOINT, DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
 use x86_entry::{CallerStack, CpuData, Frame, InterruptDescriptorTable, Kernel, Stack, WithSmap, WithoutSmap, resume};
 
 use crate::console::exit;
 use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TIMER, TRAP_FLAG, Then};
-use crate::{line, width};
+use crate::{line, storm, width};
 
 /// This kernel, as the entry paths see it.
 pub struct Bare;
@@ -35,10 +35,10 @@ unsafe impl Kernel for Bare {
     extern "C" fn paranoid(frame: &mut Frame) {
         match frame.vector() {
             vector if vector == NON_MASKABLE_INTERRUPT.number() => {
-                NMIS.fetch_add(1, Ordering::Relaxed);
+                storm::take(frame);
             }
             vector if vector == DOUBLE_FAULT.number() && FINISHED.load(Ordering::Relaxed) => {
-                line!("bare: {} steps and a double fault passed", STEPS.len());
+                line!("bare: {} steps, a storm and a double fault passed", STEPS.len());
                 exit(0)
             }
             _ => {
@@ -49,8 +49,6 @@ unsafe impl Kernel for Bare {
     }
 }
 
-/// NMIs that interrupted ring 0.
-static NMIS: AtomicUsize = AtomicUsize::new(0);
 /// Whether a double fault is expected.
 static FINISHED: AtomicBool = AtomicBool::new(false);
 
@@ -128,7 +126,9 @@ fn has_smap() -> bool {
 
 impl State {
     fn trap(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
-        let (vector, then) = STEPS[self.step];
+        let Some((vector, then)) = STEPS.get(self.step).copied() else {
+            return self.trap_in_storm(frame);
+        };
         let current = match self.current {
             Current::Program => &mut self.program.frame,
             Current::Idle => &mut self.idle.frame,
@@ -152,6 +152,24 @@ impl State {
         self.go_on(then)
     }
 
+    /// The program's loop: nothing but traps that change nothing, and NMIs.
+    fn trap_in_storm(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
+        let program = &mut self.program.frame;
+        assert_eq!(frame, NonNull::from(&mut *program), "saved elsewhere");
+        width::check_registers(program);
+        match program.vector() {
+            vector if vector == NON_MASKABLE_INTERRUPT.number() => storm::take(program),
+            vector => assert!([BREAKPOINT.number(), CALL, FAST_CALL].contains(&vector), "{program:x?}"),
+        }
+        if storm::is_over() {
+            let (in_ring_0, in_ring_3) = storm::counts();
+            line!("bare: {in_ring_0} NMIs in ring 0, {in_ring_3} in ring 3");
+            FINISHED.store(true, Ordering::Relaxed);
+            width::double_fault()
+        }
+        self.resume_current()
+    }
+
     fn go_on(&mut self, then: Then) -> NonNull<Frame> {
         let program = &mut self.program.frame;
         match then {
@@ -161,18 +179,19 @@ impl State {
             Then::Mend(field) => {
                 width::replace(program, field, self.kept);
             }
-            Then::Idle => self.current = Current::Idle,
+            Then::Idle => {
+                mask_lines(!1);
+                self.current = Current::Idle;
+            }
             Then::Wake => {
+                mask_lines(!0);
                 end_timer_interrupt();
                 self.current = Current::Program;
             }
             Then::Interrupt => interrupt_ring_0(),
             Then::Trace => program.set_flags(program.flags() | TRAP_FLAG),
             Then::Untrace => program.set_flags(program.flags() & !TRAP_FLAG),
-            Then::Finish => {
-                FINISHED.store(true, Ordering::Relaxed);
-                width::double_fault()
-            }
+            Then::Storm => storm::begin(),
         }
         self.resume_current()
     }
@@ -191,10 +210,10 @@ impl State {
 
 /// Sends this CPU an NMI and waits for it.
 fn interrupt_ring_0() {
-    let before = NMIS.load(Ordering::Relaxed);
+    let (before, _) = storm::counts();
     // SAFETY: the APIC's registers are mapped.
     unsafe { (INTERRUPT_COMMAND as *mut u32).write_volatile(SEND_NMI) };
-    while NMIS.load(Ordering::Relaxed) == before {
+    while storm::counts().0 == before {
         core::hint::spin_loop();
     }
 }
@@ -202,7 +221,8 @@ fn interrupt_ring_0() {
 const COMMANDS: [u16; 2] = [0x20, 0xA0];
 const END_OF_INTERRUPT: u8 = 0x20;
 
-/// Puts the interrupt controllers' lines at [`TIMER`] and above, and lets through the first, the timer's.
+/// Puts the interrupt controllers' lines at [`TIMER`] and above, and masks them: the timer's may come
+/// while the kernel idles, not while the program runs its steps.
 fn set_up_timer_interrupt() {
     let writes: [(u16, u8); 10] = [
         (COMMANDS[0], 0x11),
@@ -213,7 +233,7 @@ fn set_up_timer_interrupt() {
         (COMMANDS[1] + 1, 2),
         (COMMANDS[0] + 1, 1),
         (COMMANDS[1] + 1, 1),
-        (COMMANDS[0] + 1, !1),
+        (COMMANDS[0] + 1, !0),
         (COMMANDS[1] + 1, !0),
     ];
     for (port, value) in writes {
@@ -222,9 +242,13 @@ fn set_up_timer_interrupt() {
     }
 }
 
+/// Masks the first controller's lines whose bits are set.
+fn mask_lines(lines: u8) {
+    // SAFETY: ring 0; a masked line stays pending.
+    unsafe { outb(COMMANDS[0] + 1, lines) };
+}
+
 fn end_timer_interrupt() {
     // SAFETY: ring 0; the timer's interrupt is in service.
     unsafe { outb(COMMANDS[0], END_OF_INTERRUPT) };
 }
-
-const _: () = assert!(FAST_CALL > 0xFF, "no vector of the table");

@@ -17,6 +17,8 @@ mod console;
 mod kernel;
 #[cfg(target_os = "none")]
 mod script;
+#[cfg(target_os = "none")]
+mod storm;
 
 #[cfg(all(target_os = "none", target_arch = "x86"))]
 #[path = "i686.rs"]

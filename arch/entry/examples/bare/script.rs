@@ -22,8 +22,8 @@ pub enum Then {
     Idle,
     /// Back from the idle context to the program.
     Wake,
-    /// The end: a double fault, which must find its own stack.
-    Finish,
+    /// The program traps in a loop from here on, while NMIs come.
+    Storm,
 }
 
 /// A selector in a frame.
@@ -93,5 +93,5 @@ pub const STEPS: &[(usize, Then)] = &[
     (BREAKPOINT, Then::Trace),
     (FAST_CALL, Then::GoOn),
     (vector::DEBUG.number(), Then::Untrace),
-    (BREAKPOINT, Then::Finish),
+    (BREAKPOINT, Then::Storm),
 ];

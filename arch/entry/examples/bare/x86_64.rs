@@ -252,7 +252,12 @@ extern "C" fn program() {
         "syscall",
         "nop",
         "int3",
-        "ud2",
+        // The storm.
+        "2: int3",
+        "int 0x80",
+        "mov r10, rsp",
+        "syscall",
+        "jmp 2b",
         command = const INTERRUPT_COMMAND as i32,
         nmi = const SEND_NMI,
     )
