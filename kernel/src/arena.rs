@@ -7,6 +7,9 @@
 //!
 //! Everything starts as zeros, so that megabytes of tables take no room in the image and no time at boot.
 
+#[cfg(test)]
+mod checks;
+
 /// An entry's index plus one; 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]

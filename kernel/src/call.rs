@@ -116,9 +116,9 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     fn next_message(&mut self, machine: &mut M, caller: Link, endpoint: Link, answered: Link) -> CallResult {
         if let Some(thread) = self.threads.at_mut(caller) {
-            thread.serves = endpoint;
+            thread.serves = self.endpoints.name(endpoint);
         }
-        if let Some(message) = self.take_message(caller, endpoint) {
+        if let Some(message) = self.take_message(machine, caller, endpoint) {
             self.set_message(caller, message);
             if answered.is_some() {
                 self.enqueue(answered);

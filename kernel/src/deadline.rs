@@ -8,6 +8,9 @@ use crate::arena::Link;
 use crate::machine::Time;
 use crate::sizes::{THREADS, TIMERS};
 
+#[cfg(test)]
+mod checks;
+
 const OWNERS: usize = THREADS + TIMERS;
 
 /// Whose deadline it is.

@@ -6,7 +6,6 @@ use crate::call::{CallResult, DONE, Request, word};
 use crate::endpoint::Event;
 use crate::handle::Grant;
 use crate::machine::{Machine, PORT_RANGES, PortRange};
-use crate::schedule::QUEUE;
 use crate::thread::State;
 use abi::{Error, ObjectKind, Rights};
 
@@ -77,15 +76,20 @@ impl<M: Machine> Kernel<M> {
         }
         let event = endpoint.events.head();
         if event.is_some() {
-            if let Some(target) = self.endpoints.at_mut(link) {
-                self.events.unlink::<QUEUE>(&mut target.events, event);
-            }
-            if let Some(slot) = self.events.at_mut(event) {
-                slot.queued_at = Link::NONE;
+            // Whoever posts anew before the endpoint is gone has to find its event in the state that it left it in.
+            match Event::from_link(event) {
+                Event::Interrupt(source) => self.unbind(machine, source),
+                Event::Timer(timer) => {
+                    self.withdraw(Event::Timer(timer));
+                    if let Some(timer) = self.timers.at_mut(timer) {
+                        timer.expiries = 0;
+                    }
+                }
+                Event::Exit(process) => self.withdraw_exit(process),
             }
             return 1;
         }
-        // Sources that are bound to it stay masked and mute until their process binds them anew.
+        // Sources that are still bound to it notice its end when they fire next.
         self.endpoints.remove(link);
         self.refund(endpoint.owner, 0, 1);
         0

@@ -59,7 +59,7 @@ impl Event {
         }
     }
 
-    const fn from_link(link: Link) -> Self {
+    pub(crate) const fn from_link(link: Link) -> Self {
         let index = link.index();
         if index < INTERRUPTS {
             Self::Interrupt(link)
@@ -127,7 +127,7 @@ impl<M: Machine> Kernel<M> {
 
     /// The next message for a thread that receives on an endpoint, if one waits there.
     #[inline(always)]
-    pub(crate) fn take_message(&mut self, receiver: Link, endpoint: Link) -> Option<Message> {
+    pub(crate) fn take_message(&mut self, machine: &mut M, receiver: Link, endpoint: Link) -> Option<Message> {
         let target = self.endpoints.at_mut(endpoint)?;
         if target.bits != 0 {
             let bits = core::mem::replace(&mut target.bits, 0);
@@ -138,6 +138,7 @@ impl<M: Machine> Kernel<M> {
             self.events.unlink::<QUEUE>(&mut target.events, event);
             self.events.at_mut(event)?.queued_at = Link::NONE;
             // The clock is read where the driver gets its message, so that the latency counted is the whole one.
+            self.now = machine.now();
             return Some(self.event_message(Event::from_link(event), receiver, self.now));
         }
         self.take_sender(receiver, endpoint)
@@ -291,10 +292,14 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     pub(crate) fn complete_implicitly(&mut self, machine: &mut M, thread: Link, endpoint: Link) {
         let Some(receiver) = self.threads.at_mut(thread) else { return };
-        if receiver.completes == Token::NONE || receiver.serves != endpoint {
+        let token = receiver.completes;
+        if token == Token::NONE {
             return;
         }
-        let token = core::mem::replace(&mut receiver.completes, Token::NONE);
+        if self.interrupts.get(token.source).is_none_or(|source| source.endpoint.link() != endpoint) {
+            return;
+        }
+        receiver.completes = Token::NONE;
         // A source that was unbound or completed by name in the meantime needs nothing more.
         let _ = self.complete(machine, token);
     }

@@ -19,7 +19,7 @@ impl<M: Machine> Kernel<M> {
         let process = thread.process;
         match handler {
             // A thread can't be its own handler: it would wait for itself.
-            Some(endpoint) if thread.serves != endpoint => {
+            Some(endpoint) if thread.serves != thread.fault_endpoint => {
                 thread.sent = Sent::Fault(fault);
                 self.send(machine, endpoint);
             }

@@ -9,6 +9,9 @@ use crate::process::Process;
 use crate::sizes::{HANDLES, LARGE_TABLE_HANDLES, TABLE_HANDLES};
 use abi::{Error, ObjectKind, Rights};
 
+#[cfg(test)]
+mod checks;
+
 /// An entry of the handle table.
 #[derive(Clone, Copy, Debug)]
 pub struct Handle {

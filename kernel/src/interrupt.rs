@@ -164,9 +164,8 @@ impl<M: Machine> Kernel<M> {
         self.now = machine.now();
         self.trace(TraceKind::Interrupt, line.0 as u32);
         let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
-        let Some(source) = self.interrupts.at_mut(link).filter(|source| !source.endpoint.is_none()) else {
-            return self.unowned(machine, line);
-        };
+        let Some(source) = self.interrupts.at_mut(link) else { return self.unowned(machine, line) };
+        let Some(endpoint) = self.endpoints.resolve(source.endpoint) else { return self.unowned(machine, line) };
         if let Some(counters) = self.account.sources.get_mut(link.index()) {
             counters.taken = counters.taken.wrapping_add(1);
             if source.count != 0 {
@@ -178,7 +177,6 @@ impl<M: Machine> Kernel<M> {
             machine.mask(line);
         }
         let noted = source.note(self.now);
-        let endpoint = source.endpoint.link();
         if noted == Noted::Storm {
             source.masked = true;
             machine.mask(line);
@@ -217,8 +215,12 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// Nobody listens. A source whose endpoint was destroyed notices it here: the end of an endpoint doesn't go
+    /// through all sources.
     #[cold]
     fn unowned(&mut self, machine: &mut M, line: Line) {
+        let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
+        self.unbind(machine, link);
         machine.mask(line);
         machine.end_of_interrupt(line);
         self.account.unowned = self.account.unowned.wrapping_add(1);
@@ -253,10 +255,13 @@ impl<M: Machine> Kernel<M> {
         endpoint: Name,
         binding: Binding,
     ) -> Result<(u32, u32), Error> {
-        let Some(interrupt) = self.interrupts.at_mut(source) else { return Err(Error::BadHandle) };
-        if !interrupt.endpoint.is_none() {
+        let Some(interrupt) = self.interrupts.at(source) else { return Err(Error::BadHandle) };
+        if self.endpoints.get(interrupt.endpoint).is_some() {
             return Err(Error::Busy);
         }
+        // It may still be bound to an endpoint that was destroyed.
+        self.unbind(machine, source);
+        let Some(interrupt) = self.interrupts.at_mut(source) else { return Err(Error::BadHandle) };
         let Some(process) = self.processes.at_mut(binding.holder) else { return Err(Error::Gone) };
         if process.0.source_count as usize >= crate::sizes::SOURCES_PER_PROCESS {
             return Err(Error::TableFull);
@@ -307,7 +312,7 @@ impl<M: Machine> Kernel<M> {
     fn replay(&mut self, machine: &mut M, source: Link) -> Result<(), Error> {
         let now = self.now;
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Err(Error::BadHandle) };
-        let endpoint = interrupt.endpoint.link();
+        let Some(endpoint) = self.endpoints.resolve(interrupt.endpoint) else { return Ok(()) };
         if interrupt.replay(now) == Noted::Post {
             self.post(machine, endpoint, Event::Interrupt(source), now);
         }

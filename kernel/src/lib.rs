@@ -10,7 +10,7 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "small-tables"))]
 extern crate std;
 
 pub mod account;
@@ -229,26 +229,34 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     pub(crate) fn run(&mut self, machine: &mut M, link: Link) {
         let now = machine.now();
-        self.charge_processor_time(now);
+        self.leave(now);
         self.now = now;
         self.account.switches = self.account.switches.wrapping_add(1);
         self.account.trace(TraceKind::Switch, now, self.current, link.word());
         let Some(thread) = self.threads.at_mut(link) else { return };
+        self.slice_end = match thread.state {
+            State::PREEMPTED => now.0.saturating_add(thread.slice_left),
+            _ => NEVER,
+        };
         thread.state = State::RUNNING;
         self.current = link;
         if let Some(process) = self.processes.at(thread.process) {
             machine.switch(&mut thread.context, &process.0.home);
         }
-        self.slice_end = NEVER;
         self.begin_slice_if_shared();
     }
 
-    fn charge_processor_time(&mut self, now: Time) {
+    /// The thread that ran until now is charged for it. If it was preempted, its slice goes on where it stopped:
+    /// otherwise interrupts that come more often than slices end would keep its peers from running.
+    #[inline(always)]
+    fn leave(&mut self, now: Time) {
         let used = now.0.wrapping_sub(self.since.0);
         self.since = now;
-        if let Some(thread) = self.threads.at(self.current)
-            && let Some(process) = self.processes.at_mut(thread.process)
-        {
+        let Some(thread) = self.threads.at_mut(self.current) else { return };
+        if thread.state == State::PREEMPTED {
+            thread.slice_left = if self.slice_end == NEVER { NEVER } else { self.slice_end.saturating_sub(now.0) };
+        }
+        if let Some(process) = self.processes.at_mut(thread.process) {
             process.0.cycles = process.0.cycles.wrapping_add(used);
         }
     }

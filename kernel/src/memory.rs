@@ -5,6 +5,9 @@
 //! that the kernel itself can reach (page tables, register areas) apart from the rest on i686; on x86_64 all memory
 //! is one zone.
 
+#[cfg(test)]
+mod checks;
+
 /// A frame of physical memory, by number: its address divided by the page size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]

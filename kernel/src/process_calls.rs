@@ -147,6 +147,10 @@ impl<M: Machine> Kernel<M> {
         }
         if ready {
             self.enqueue(link);
+        } else if link == self.current {
+            // It may no longer be the highest, nor without peers. It can't join the chain, which holds only what
+            // ranked above the chain before it.
+            self.yield_turn();
         }
         DONE
     }

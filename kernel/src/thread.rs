@@ -134,7 +134,7 @@ pub struct Thread<C> {
     /// The interrupt message that it completes by receiving again.
     pub completes: Token,
     /// The endpoint that it received on last.
-    pub serves: Link,
+    pub serves: Name,
     /// Its process.
     pub process: Link,
     /// Its priority.
@@ -147,6 +147,8 @@ pub struct Thread<C> {
     pub carries: u32,
     /// The deadline of its next call, in cycles; 0 for none.
     pub call_deadline: u64,
+    /// While it is preempted: what was left of its slice.
+    pub slice_left: u64,
     /// Where its faults go; none ends the process.
     pub fault_endpoint: Name,
     /// The badge of its fault messages.
@@ -165,13 +167,14 @@ impl<C: Context> Entry for Thread<C> {
         state: State::STOPPED,
         reply_to: Link::NONE,
         completes: Token::NONE,
-        serves: Link::NONE,
+        serves: Name::NONE,
         process: Link::NONE,
         priority: Priority::IDLE,
         sent: Sent::Call,
         badge: 0,
         carries: 0,
         call_deadline: 0,
+        slice_left: 0,
         fault_endpoint: Name::NONE,
         fault_badge: 0,
         floating_point: Frame(0),

@@ -1,0 +1,20 @@
+//! What tests look at inside the set of deadlines.
+
+use super::{Deadlines, Owner};
+use std::vec::Vec;
+
+impl Deadlines {
+    /// The owners of the deadlines that are set; panics unless the heap and the owners' places agree.
+    pub(crate) fn owners(&self) -> Vec<Owner> {
+        let items = &self.items[..self.count as usize];
+        for (place, item) in items.iter().enumerate() {
+            assert_eq!(self.places[item.owner as usize] as usize, place + 1, "an owner's place is wrong");
+            if place > 0 {
+                assert!(items[(place - 1) / 2].time <= item.time, "the heap isn't ordered");
+            }
+        }
+        let placed = self.places.iter().filter(|place| **place != 0).count();
+        assert_eq!(placed, items.len(), "an owner has a place without a deadline");
+        items.iter().map(|item| Owner::from_number(item.owner as usize)).collect()
+    }
+}

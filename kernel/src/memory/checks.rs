@@ -1,0 +1,29 @@
+//! What tests look at inside the frame allocator.
+
+use super::{Frame, FrameRun, Frames, ORDERS};
+use std::vec::Vec;
+
+impl Frames {
+    /// The free blocks; panics unless their records agree with the lists that they are in.
+    pub(crate) fn free_blocks(&self) -> Vec<FrameRun> {
+        let records = self.records.as_ref().expect("initialised");
+        let mut blocks = Vec::new();
+        for (zone, heads) in self.heads.iter().enumerate() {
+            for (order, head) in heads.iter().enumerate().take(ORDERS) {
+                let (mut previous, mut next) = (0, *head);
+                while next != 0 {
+                    let first = next - 1;
+                    let record = records[first as usize];
+                    assert_eq!(record.order as usize, order + 1, "a free block's record has another size");
+                    assert_eq!(record.previous, previous, "free blocks aren't linked both ways");
+                    assert_eq!(self.zone(first), zone, "a free block is in the wrong zone");
+                    assert!(blocks.len() < records.len(), "the list of free blocks has a loop");
+                    blocks.push(FrameRun { first: Frame(first), count: 1 << order });
+                    previous = next;
+                    next = record.next;
+                }
+            }
+        }
+        blocks
+    }
+}

@@ -1,0 +1,435 @@
+//! Interrupts: from the line to the driver and back.
+
+use super::world::{Actor, World};
+use crate::fake::Controller;
+use crate::interrupt::STORM_BUDGET;
+use crate::machine::{Line, Trigger};
+use abi::{Error, InterruptFlags, InterruptMessage, Kind, Operation, Options, Rights, Tag};
+use std::vec;
+use std::vec::Vec;
+
+const EDGE: Line = Line(4);
+const LEVEL: Line = Line(17);
+
+fn source(world: &mut World, line: Line) -> usize {
+    world.make(Operation::InterruptCreate, world.init.root as usize, [line.0 as usize, 0, 0, 0])
+}
+
+/// What a driver has: its process, its endpoint and its source, as it names them.
+struct Driver {
+    actor: Actor,
+    endpoint: usize,
+    source: usize,
+}
+
+/// A driver of that line that waits for its first interrupt; nobody else runs.
+fn driver(world: &mut World, line: Line) -> Driver {
+    let actor = world.spawn(20);
+    let endpoint = world.endpoint();
+    let source = source(world, line);
+    let driver = Driver {
+        actor,
+        endpoint: world.grant(actor, endpoint, Rights::RECEIVE | Rights::BIND, 0),
+        source: world.grant(actor, source, Rights::INTERRUPT, 0),
+    };
+    world.park();
+    world.done(Operation::InterruptBind, driver.source, [driver.endpoint, 0x44, 0, 0]);
+    while world.is_running(actor.thread) {
+        world.receive(driver.endpoint);
+    }
+    driver
+}
+
+#[track_caller]
+fn interrupt(world: &World, driver: &Driver) -> InterruptMessage {
+    assert!(world.is_running(driver.actor.thread));
+    let message = world.message(driver.actor.thread);
+    assert_eq!(message.tag.kind(), Kind::Interrupt);
+    InterruptMessage::from_message(&message)
+}
+
+#[test]
+fn an_edge_reaches_its_driver_and_costs_it_one_call() {
+    let mut world = World::new();
+    let driver = driver(&mut world, EDGE);
+    world.machine.ended.clear();
+    let calls = world.kernel.account.calls;
+    for round in 1..=5 {
+        world.machine.advance(100);
+        let fired = world.machine.time;
+        world.raise(EDGE);
+        let message = interrupt(&world, &driver);
+        assert_eq!((message.badge, message.count, message.first), (0x44, 1, fired));
+        assert_eq!(message.flags, InterruptFlags::empty());
+        assert!(!world.machine.line(EDGE).masked);
+        world.receive(driver.endpoint);
+        assert!(world.is_idle());
+        assert_eq!(world.kernel.account.calls - calls, round);
+    }
+    assert_eq!(world.machine.ended, vec![EDGE; 5]);
+}
+
+#[test]
+fn a_level_line_is_masked_until_its_driver_receives_again() {
+    let mut world = World::new();
+    let driver = driver(&mut world, LEVEL);
+    world.machine.assert(LEVEL);
+    assert_eq!(world.serve(), 1);
+    assert_eq!(interrupt(&world, &driver).flags, InterruptFlags::LEVEL);
+    assert!(world.machine.line(LEVEL).masked);
+    // It wasn't served: it interrupts again as soon as it may.
+    world.receive(driver.endpoint);
+    assert_eq!(world.serve(), 1);
+    assert_eq!(interrupt(&world, &driver).count, 1);
+    world.machine.release(LEVEL);
+    world.receive(driver.endpoint);
+    assert_eq!(world.serve(), 0);
+    assert!(world.is_idle() && !world.machine.line(LEVEL).masked);
+}
+
+#[test]
+fn edges_that_come_while_the_driver_works_are_one_message() {
+    let mut world = World::new();
+    let driver = driver(&mut world, EDGE);
+    world.raise(EDGE);
+    let first = interrupt(&world, &driver);
+    world.machine.advance(50);
+    let fired = world.machine.time;
+    for _ in 0..3 {
+        world.raise(EDGE);
+        world.machine.advance(10);
+    }
+    world.receive(driver.endpoint);
+    let second = interrupt(&world, &driver);
+    assert_eq!((second.count, second.first, second.sequence), (3, fired, first.sequence + 1));
+    world.receive(driver.endpoint);
+    assert!(world.is_idle());
+}
+
+#[test]
+fn the_latency_that_is_counted_ends_where_the_driver_gets_the_message() {
+    let mut world = World::new();
+    let driver = driver(&mut world, EDGE);
+    world.raise(EDGE);
+    world.raise(EDGE);
+    world.machine.advance(5_000);
+    world.receive(driver.endpoint);
+    interrupt(&world, &driver);
+    let source = world.kernel.lines[EDGE.0 as usize];
+    assert_eq!(world.kernel.account.sources[source.index()].latency_maximum, 5_000);
+}
+
+#[test]
+fn a_storm_masks_the_line_and_completing_it_says_poll_your_device() {
+    let mut world = World::new();
+    let driver = driver(&mut world, EDGE);
+    world.raise(EDGE);
+    interrupt(&world, &driver);
+    let mut taken = 0;
+    while !world.machine.line(EDGE).masked {
+        world.machine.raise(EDGE);
+        let line = world.machine.take_interrupt().unwrap();
+        world.kernel.interrupt(&mut world.machine, line);
+        taken += 1;
+    }
+    super::invariants::check(&world);
+    assert_eq!(taken, STORM_BUDGET);
+    world.raise(EDGE);
+    assert_eq!(world.machine.line(EDGE).lost, 1);
+    // The message before the storm is completed by this, which unmasks the line; the flags say what happened.
+    world.receive(driver.endpoint);
+    let message = interrupt(&world, &driver);
+    assert_eq!(message.count, STORM_BUDGET);
+    assert!(message.flags.contains(InterruptFlags::STORM | InterruptFlags::REPLAYED));
+    assert!(!world.machine.line(EDGE).masked);
+    world.receive(driver.endpoint);
+    assert!(world.is_idle());
+}
+
+#[test]
+fn a_storm_that_nobody_reads_stays_masked_until_it_is_completed() {
+    let mut world = World::new();
+    let actor = world.spawn(20);
+    let endpoint = world.endpoint();
+    let source = source(&mut world, EDGE);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    for _ in 0..STORM_BUDGET + 10 {
+        world.machine.raise(EDGE);
+        if let Some(line) = world.machine.take_interrupt() {
+            world.kernel.interrupt(&mut world.machine, line);
+        }
+    }
+    super::invariants::check(&world);
+    let message = InterruptMessage::from_message(&world.receive(endpoint));
+    assert_eq!(message.count, STORM_BUDGET);
+    assert!(message.flags.contains(InterruptFlags::STORM | InterruptFlags::REPLAYED), "from the bind");
+    assert!(world.machine.line(EDGE).masked);
+    let again = InterruptMessage::from_message(&world.receive(endpoint));
+    assert_eq!((again.count, again.flags), (0, InterruptFlags::REPLAYED));
+    assert!(!world.machine.line(EDGE).masked);
+    let _ = actor;
+}
+
+#[test]
+fn binding_unmasks_and_says_that_an_edge_may_have_gone_unseen() {
+    let mut world = World::new();
+    world.machine.raise(EDGE);
+    assert_eq!(world.machine.line(EDGE).lost, 1);
+    let endpoint = world.endpoint();
+    let source = source(&mut world, EDGE);
+    assert!(world.machine.line(EDGE).masked);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    assert!(!world.machine.line(EDGE).masked);
+    let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
+    assert_eq!((message.count, message.flags), (0, InterruptFlags::REPLAYED));
+    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
+}
+
+#[test]
+fn a_latched_edge_arrives_with_the_bind() {
+    let mut world = World::new();
+    world.machine.controller = Controller::Latching;
+    world.machine.raise(EDGE);
+    let endpoint = world.endpoint();
+    let source = source(&mut world, EDGE);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    assert_eq!(world.serve(), 1);
+    let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
+    assert_eq!((message.count, message.flags), (1, InterruptFlags::REPLAYED));
+}
+
+#[test]
+fn a_level_line_that_is_asserted_before_the_bind_arrives_with_it() {
+    let mut world = World::new();
+    world.machine.assert(LEVEL);
+    assert_eq!(world.serve(), 0);
+    let endpoint = world.endpoint();
+    let source = source(&mut world, LEVEL);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
+    assert_eq!(world.serve(), 1);
+    assert!(world.poll(endpoint).is_ok());
+}
+
+#[test]
+fn a_driver_says_how_its_line_signals() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let source = source(&mut world, EDGE);
+    assert_eq!(world.refused(Operation::InterruptBind, source, [endpoint, 0, 3, 0]), Error::BadArgument);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 2, 0]);
+    assert_eq!(world.machine.line(EDGE).trigger, Trigger::Level);
+    assert_eq!(world.refused(Operation::InterruptBind, source, [endpoint, 0, 1, 0]), Error::Busy);
+    world.done(Operation::InterruptUnbind, source, [0; 4]);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 1, 0]);
+    assert_eq!(world.machine.line(EDGE).trigger, Trigger::Edge);
+}
+
+#[test]
+fn a_kept_interrupt_is_completed_by_name_once() {
+    let mut world = World::new();
+    let driver = driver(&mut world, LEVEL);
+    world.machine.assert(LEVEL);
+    world.serve();
+    let sequence = interrupt(&world, &driver).sequence as usize;
+    let keep = Tag::incoming(Operation::Receive, 0, Options::KEEP | Options::NO_WAIT);
+    assert_eq!(world.refused_with(keep, driver.endpoint, [0; 4]), Error::WouldBlock);
+    assert!(world.machine.line(LEVEL).masked);
+    // Receiving again without the flag has nothing to complete any more.
+    assert_eq!(world.poll(driver.endpoint), Err(Error::WouldBlock));
+    assert!(world.machine.line(LEVEL).masked);
+    world.machine.release(LEVEL);
+    for wrong in [0, sequence - 1, sequence + 1, usize::MAX] {
+        assert_eq!(world.refused(Operation::InterruptComplete, driver.source, [wrong, 0, 0, 0]), Error::Stale);
+        assert!(world.machine.line(LEVEL).masked);
+    }
+    world.done(Operation::InterruptComplete, driver.source, [sequence, 0, 0, 0]);
+    assert!(!world.machine.line(LEVEL).masked);
+    assert_eq!(world.refused(Operation::InterruptComplete, driver.source, [sequence, 0, 0, 0]), Error::Stale);
+}
+
+#[test]
+fn completing_by_name_early_leaves_nothing_to_the_next_receive() {
+    let mut world = World::new();
+    let driver = driver(&mut world, LEVEL);
+    world.machine.assert(LEVEL);
+    world.serve();
+    let sequence = interrupt(&world, &driver).sequence as usize;
+    world.done(Operation::InterruptComplete, driver.source, [sequence, 0, 0, 0]);
+    assert_eq!(world.serve(), 1);
+    // The new message must not be completed by the token of the old one: it is received first.
+    world.receive(driver.endpoint);
+    assert_eq!(interrupt(&world, &driver).sequence as usize, sequence + 1);
+    assert!(world.machine.line(LEVEL).masked);
+}
+
+#[test]
+fn a_call_in_between_completes_nothing_and_neither_does_another_endpoint() {
+    let mut world = World::new();
+    let driver = driver(&mut world, LEVEL);
+    world.machine.assert(LEVEL);
+    world.serve();
+    interrupt(&world, &driver);
+    world.machine.release(LEVEL);
+    let other = world.endpoint();
+    assert_eq!(world.poll(other), Err(Error::WouldBlock));
+    assert!(world.machine.line(LEVEL).masked, "it was received on another endpoint");
+    world.done(Operation::Null, 0, [0; 4]);
+    assert_eq!(world.poll(driver.endpoint), Err(Error::WouldBlock));
+    assert!(!world.machine.line(LEVEL).masked, "now it was received on this one again");
+}
+
+#[test]
+fn an_unbound_source_is_silent_and_what_nobody_read_is_dropped() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let source = source(&mut world, EDGE);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    world.raise(EDGE);
+    world.raise(EDGE);
+    world.done(Operation::InterruptUnbind, source, [0; 4]);
+    assert!(world.machine.line(EDGE).masked);
+    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
+    let counters = world.kernel.account.sources[world.object(source).index()];
+    assert_eq!((counters.taken, counters.coalesced, counters.dropped, counters.delivered), (2, 1, 1, 0));
+    world.done(Operation::InterruptUnbind, source, [0; 4]);
+}
+
+#[test]
+fn interrupts_of_lines_that_nobody_bound_are_masked_and_counted() {
+    let mut world = World::new();
+    world.machine.lines[9].masked = false;
+    world.raise(Line(9));
+    assert_eq!(world.kernel.account.unowned, 1);
+    assert!(world.machine.line(Line(9)).masked);
+    assert_eq!(world.machine.ended.last(), Some(&Line(9)));
+}
+
+#[test]
+fn a_source_survives_the_death_of_the_endpoint_that_it_was_bound_to() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let source = source(&mut world, EDGE);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    world.raise(EDGE);
+    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    // Whoever gets the endpoint's slot next has nothing to do with the source.
+    let innocent = world.endpoint();
+    world.raise(EDGE);
+    assert_eq!(world.poll(innocent), Err(Error::WouldBlock));
+    assert!(world.machine.line(EDGE).masked);
+    let successor = world.endpoint();
+    world.done(Operation::InterruptBind, source, [successor, 0, 0, 0]);
+    world.raise(EDGE);
+    let message = InterruptMessage::from_message(&world.poll(successor).unwrap());
+    assert_eq!((message.count, message.flags), (1, InterruptFlags::REPLAYED));
+    let counters = world.kernel.account.sources[world.object(source).index()];
+    assert_eq!((counters.taken, counters.dropped, counters.delivered), (2, 1, 1));
+}
+
+#[test]
+fn a_source_whose_endpoint_died_can_be_bound_anew_without_an_interrupt_in_between() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let source = source(&mut world, LEVEL);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    world.machine.assert(LEVEL);
+    world.serve();
+    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    let successor = world.endpoint();
+    world.done(Operation::InterruptBind, source, [successor, 0, 0, 0]);
+    assert_eq!(world.serve(), 1);
+    assert!(world.poll(successor).is_ok());
+}
+
+#[test]
+fn a_source_that_fires_after_its_endpoint_died_falls_silent() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let source = source(&mut world, EDGE);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    assert!(world.poll(endpoint).is_ok());
+    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    let innocent = world.endpoint();
+    world.raise(EDGE);
+    assert_eq!(world.poll(innocent), Err(Error::WouldBlock));
+    assert!(world.machine.line(EDGE).masked);
+    assert_eq!(world.kernel.account.unowned, 1);
+}
+
+#[test]
+fn a_line_has_one_owner_who_is_named_to_others() {
+    let mut world = World::new();
+    let root = world.init.root as usize;
+    let actor = world.spawn(20);
+    let theirs = world.grant(actor, root, Rights::ROOT_LINES, 0);
+    world.park();
+    let source = world.make(Operation::InterruptCreate, theirs, [EDGE.0 as usize, 0, 0, 0]);
+    let answer = world.call(Operation::InterruptCreate, theirs, [EDGE.0 as usize, 0, 0, 0]);
+    assert_eq!(answer.result(), Err(Error::Conflict));
+    assert_eq!(answer.words[0], actor.badge);
+    for nonsense in [24, 200, 254, 256, usize::MAX] {
+        assert_eq!(world.refused(Operation::InterruptCreate, theirs, [nonsense, 0, 0, 0]), Error::BadArgument);
+    }
+    world.done(Operation::Destroy, source, [0; 4]);
+    assert_eq!(world.refused(Operation::InterruptUnbind, source, [0; 4]), Error::BadHandle);
+    world.make(Operation::InterruptCreate, theirs, [EDGE.0 as usize, 0, 0, 0]);
+}
+
+#[test]
+fn destroying_a_bound_source_takes_its_pending_message_along() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let source = source(&mut world, EDGE);
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    world.raise(EDGE);
+    world.done(Operation::Destroy, source, [0; 4]);
+    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
+    assert!(world.machine.line(EDGE).masked);
+}
+
+#[test]
+fn the_non_maskable_interrupt_is_a_source_like_another() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    world.trap(|kernel, machine| kernel.non_maskable(machine, 3));
+    assert_eq!(world.kernel.account.nmis, 3);
+    let source = source(&mut world, Line::NMI);
+    world.done(Operation::InterruptBind, source, [endpoint, 9, 0, 0]);
+    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock), "none is ever missed, so none is replayed");
+    world.trap(|kernel, machine| kernel.non_maskable(machine, 3));
+    let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
+    assert_eq!((message.badge, message.count), (9, 3));
+}
+
+#[test]
+fn spurious_interrupts_are_counted_where_they_came_from() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let source = source(&mut world, Line(7));
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    world.trap(|kernel, _| kernel.spurious(Some(Line(7))));
+    world.trap(|kernel, _| kernel.spurious(Some(Line(3))));
+    world.trap(|kernel, _| kernel.spurious(None));
+    assert_eq!((world.kernel.account.spurious_pic, world.kernel.account.spurious_apic), (2, 1));
+    let counters = world.kernel.account.sources[world.object(source).index()];
+    assert_eq!((counters.taken, counters.spurious), (1, 1));
+}
+
+#[test]
+fn every_call_on_a_source_checks_its_handle() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let source = source(&mut world, EDGE);
+    let weak = world.make(Operation::HandleCopy, source, [Rights::COPY.bits() as usize, 0, 0, 0]);
+    let root = world.make(Operation::HandleCopy, world.init.root as usize, [Rights::COPY.bits() as usize, 0, 0, 0]);
+    let calls = [Operation::InterruptBind, Operation::InterruptComplete, Operation::InterruptUnbind];
+    let found: Vec<_> = calls
+        .into_iter()
+        .flat_map(|operation| [0, weak, endpoint].map(|handle| world.refused(operation, handle, [endpoint, 0, 0, 0])))
+        .collect();
+    assert_eq!(found, [[Error::BadHandle, Error::MissingRight, Error::WrongType]; 3].concat());
+    assert_eq!(world.refused(Operation::InterruptCreate, root, [5, 0, 0, 0]), Error::MissingRight);
+    assert_eq!(world.refused(Operation::InterruptBind, source, [source, 0, 0, 0]), Error::WrongType);
+    assert_eq!(world.refused(Operation::InterruptBind, source, [0; 4]), Error::BadHandle);
+}

@@ -1,0 +1,103 @@
+//! Memory: every frame has one use, and address spaces map what the core thinks they map.
+
+use crate::machine::{Mapping, MemoryType, Page};
+use crate::memory::Frame;
+use crate::process::{IN_MEMORY, IN_PROCESS};
+use crate::tests::world::World;
+use abi::{Access, PAGE_BYTES};
+use std::collections::{BTreeMap, BTreeSet};
+use std::vec::Vec;
+
+pub fn check(world: &World) {
+    check_frames(world);
+    check_mappings(world);
+    check_protection(world);
+}
+
+/// Free and held frames together are all frames, and none has two uses.
+fn check_frames(world: &World) {
+    let kernel = &world.kernel;
+    let mut uses: BTreeMap<Frame, &str> = BTreeMap::new();
+    let mut note = |frame: Frame, purpose| {
+        let other = uses.insert(frame, purpose);
+        assert_eq!(other, None, "{frame:?} is {purpose} as well");
+    };
+    let mut free = 0;
+    for run in kernel.frames.free_blocks() {
+        free += run.count as usize;
+        (run.first.0..run.first.0 + run.count).for_each(|frame| note(Frame(frame), "free"));
+    }
+    assert_eq!(free, kernel.frames.free(), "the number of free frames is wrong");
+    for (space, entries) in &world.machine.spaces {
+        note(space.0, "a root");
+        entries.tables.values().for_each(|frame| note(*frame, "a table"));
+    }
+    for (_, memory) in kernel.memories.iter().filter(|(_, memory)| !memory.device) {
+        let first = memory.first.0;
+        (first..first + memory.count).for_each(|frame| note(Frame(frame), "a memory object's"));
+    }
+    for (_, thread) in kernel.threads.iter().filter(|(_, thread)| thread.floating_point.0 != 0) {
+        note(thread.floating_point, "a thread's");
+        assert_eq!(thread.context.floating_point, Some(thread.floating_point));
+    }
+    let modules: u32 = kernel.memories.iter().filter(|(_, memory)| memory.module).map(|(_, memory)| memory.count).sum();
+    assert_eq!(uses.len(), kernel.frames.total() + modules as usize, "a frame is lost");
+}
+
+/// The stretches that processes and memory objects list are those that the address spaces map.
+fn check_mappings(world: &World) {
+    let kernel = &world.kernel;
+    let mut listed = 0;
+    for (link, process) in kernel.processes.iter() {
+        let mut expected: BTreeMap<Page, Mapping> = BTreeMap::new();
+        let ranges = kernel.mappings.walk::<IN_PROCESS>(&process.0.mappings);
+        listed += ranges.len();
+        for range in ranges {
+            let range = kernel.mappings.at(range).unwrap();
+            assert_eq!(range.process, link);
+            assert!(range.pages > 0, "an empty stretch is kept");
+            assert!(kernel.memories.is_live(range.memory), "a stretch of memory that is gone");
+            let memory = kernel.memories.at(range.memory).unwrap();
+            assert!(range.offset + range.pages <= memory.count, "a stretch goes beyond its memory");
+            for number in 0..range.pages {
+                let page = Page::new(range.address + number as usize * PAGE_BYTES).unwrap();
+                let frame = Frame(memory.first.0 + range.offset + number);
+                let memory_type = if memory.device { MemoryType::Device } else { MemoryType::Ram };
+                expected.insert(page, Mapping { page, frame, access: range.access, memory_type });
+            }
+        }
+        if let Some(space) = world.machine.spaces.get(&process.0.home.space) {
+            assert_eq!(space.pages, expected, "process {} maps something else", process.0.badge);
+        } else {
+            assert!(expected.is_empty());
+        }
+    }
+    assert_eq!(listed, kernel.mappings.used(), "a stretch belongs to no process");
+    let mut by_memory: Vec<_> = Vec::new();
+    for (link, memory) in kernel.memories.iter() {
+        let ranges = kernel.mappings.walk::<IN_MEMORY>(&memory.mappings);
+        let writable = ranges.iter().filter(|range| {
+            let range = kernel.mappings.at(**range).unwrap();
+            assert_eq!(range.memory, link);
+            range.access.contains(Access::WRITE)
+        });
+        assert_eq!(writable.count(), memory.writable as usize, "writable mappings are counted wrongly");
+        by_memory.extend(ranges);
+    }
+    let distinct: BTreeSet<_> = by_memory.iter().collect();
+    assert_eq!((distinct.len(), by_memory.len()), (listed, listed), "a stretch belongs to no memory object");
+}
+
+/// Nothing is mapped before it is zeroed, nothing sealed is writable, nothing unsealed executable.
+fn check_protection(world: &World) {
+    let kernel = &world.kernel;
+    for (_, memory) in kernel.memories.iter() {
+        assert!(memory.prepared <= memory.count);
+        assert!(memory.prepared == memory.count || memory.mappings.is_empty());
+        assert!(!memory.sealed || memory.writable == 0, "sealed memory is mapped writable");
+    }
+    for (_, range) in kernel.mappings.iter() {
+        let memory = kernel.memories.at(range.memory).unwrap();
+        assert!(!range.access.contains(Access::EXECUTE) || memory.sealed, "unsealed memory is mapped executable");
+    }
+}

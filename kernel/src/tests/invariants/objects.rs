@@ -1,0 +1,106 @@
+//! Objects: each has an owner that pays for it, and handles name what they say.
+
+use crate::arena::Link;
+use crate::process::Quota;
+use crate::tests::world::World;
+use abi::{ObjectKind, Rights};
+use std::vec::Vec;
+
+pub fn check(world: &World) {
+    check_quotas(world);
+    check_handles(world);
+    check_ports(world);
+}
+
+/// What a process uses is what it holds and what it gave to its children.
+fn check_quotas(world: &World) {
+    let kernel = &world.kernel;
+    for (link, process) in kernel.processes.iter() {
+        let mut used = Quota::default();
+        let owned = |owner: &Link| *owner == link;
+        let mut objects = kernel.endpoints.iter().filter(|(_, endpoint)| owned(&endpoint.owner)).count();
+        objects += kernel.interrupts.iter().filter(|(_, source)| owned(&source.owner)).count();
+        objects += kernel.timers.iter().filter(|(_, timer)| owned(&timer.owner)).count();
+        objects += kernel.ports.iter().filter(|(_, ports)| owned(&ports.owner)).count();
+        objects += kernel.replies.iter().filter(|(_, reply)| owned(&reply.owner)).count();
+        objects += kernel.mappings.iter().filter(|(_, range)| owned(&range.process)).count();
+        objects += kernel.memories.iter().filter(|(_, memory)| owned(&memory.owner)).count();
+        if link != kernel.root {
+            objects += process.0.thread_count as usize;
+        }
+        used.objects_used = objects as u32;
+        for (_, memory) in kernel.memories.iter().filter(|(_, memory)| owned(&memory.owner)) {
+            if !memory.device && !memory.module {
+                used.frames_used += memory.count;
+            }
+        }
+        for (_, thread) in kernel.threads.iter().filter(|(_, thread)| owned(&thread.process)) {
+            used.frames_used += (thread.floating_point.0 != 0) as u32;
+        }
+        if link != kernel.root
+            && let Some(space) = world.machine.spaces.get(&process.0.home.space)
+        {
+            used.frames_used += 1 + space.tables.len() as u32;
+        }
+        let name = kernel.processes.name(link);
+        for (_, child) in kernel.processes.iter().filter(|(_, child)| child.0.parent == name) {
+            used.frames_used += child.0.quota.frames;
+            used.objects_used += child.0.quota.objects + 1;
+        }
+        let quota = process.0.quota;
+        assert_eq!(quota.frames_used, used.frames_used, "the frames of process {}", process.0.badge);
+        assert_eq!(quota.objects_used, used.objects_used, "the objects of process {}", process.0.badge);
+    }
+    let live = |owner: Link| kernel.processes.is_live(owner);
+    assert!(kernel.endpoints.iter().all(|(_, endpoint)| live(endpoint.owner)));
+    assert!(kernel.interrupts.iter().all(|(_, source)| live(source.owner)));
+    assert!(kernel.timers.iter().all(|(_, timer)| live(timer.owner)));
+    assert!(kernel.ports.iter().all(|(_, ports)| live(ports.owner)));
+    assert!(kernel.replies.iter().all(|(_, reply)| live(reply.owner)));
+    assert!(kernel.memories.iter().all(|(_, memory)| live(memory.owner)));
+}
+
+/// A handle allows no more than its kind can, and all handles are in the table of a process that lives.
+fn check_handles(world: &World) {
+    let kernel = &world.kernel;
+    let mut count = 0;
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    let mut replies: Vec<Link> = Vec::new();
+    for (link, process) in kernel.processes.iter().filter(|(link, _)| *link != kernel.root) {
+        let (first, last) = (process.0.table, process.0.table + process.0.table_mask);
+        assert!(runs.iter().all(|(one, other)| last < *one || *other < first), "two processes share a table");
+        runs.push((first, last));
+        for (_, grant) in kernel.handles.of(&process.0) {
+            assert!(Rights::all_of(grant.kind).contains(grant.rights));
+            count += 1;
+            if grant.kind == ObjectKind::Reply && kernel.replies.get(grant.object).is_some() {
+                assert_eq!(kernel.replies.get(grant.object).unwrap().owner, link, "a Reply is another's");
+                replies.push(grant.link());
+            }
+        }
+    }
+    assert_eq!(count, kernel.handles.count_entries(), "a handle is outside of every process's table");
+    assert_eq!(count, kernel.handles.used(), "handles are counted wrongly");
+    assert_eq!(replies.len(), kernel.replies.used(), "a Reply has no handle, or two");
+}
+
+/// Claimed ranges don't overlap, and a process uses only ranges that are claimed.
+fn check_ports(world: &World) {
+    let kernel = &world.kernel;
+    let claimed: Vec<_> = kernel.ports.iter().map(|(_, ports)| ports.range).collect();
+    for (position, one) in claimed.iter().enumerate() {
+        for other in &claimed[position + 1..] {
+            let apart = one.first as u32 + one.count as u32 <= other.first as u32
+                || other.first as u32 + other.count as u32 <= one.first as u32;
+            assert!(apart, "{one:?} and {other:?} overlap");
+        }
+    }
+    for (_, process) in kernel.processes.iter() {
+        let home = &process.0.home;
+        for (position, range) in home.ports.iter().enumerate() {
+            let in_use = position < home.port_ranges as usize;
+            assert_eq!(range.count != 0, in_use);
+            assert!(!in_use || claimed.contains(range), "{range:?} is used but not claimed");
+        }
+    }
+}

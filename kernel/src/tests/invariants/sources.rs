@@ -1,0 +1,117 @@
+//! Sources: nothing that fired is lost, and lines are masked when and only when they have to be.
+
+use crate::arena::Link;
+use crate::endpoint::Event;
+use crate::interrupt::SOURCES;
+use crate::machine::{Line, Trigger};
+use crate::schedule::QUEUE;
+use crate::tests::world::World;
+use abi::InterruptFlags;
+use std::vec::Vec;
+
+pub fn check(world: &World) {
+    check_conservation(world);
+    check_masks(world);
+    check_bindings(world);
+    check_events(world);
+}
+
+/// Taken = delivered + coalesced + spurious + dropped + pending.
+fn check_conservation(world: &World) {
+    let kernel = &world.kernel;
+    for (link, source) in kernel.interrupts.iter() {
+        let counters = &kernel.account.sources[link.index()];
+        let pending = (source.count != 0) as u32;
+        let accounted = counters.delivered + counters.coalesced + counters.spurious + counters.dropped + pending;
+        assert_eq!(counters.taken, accounted, "{:?}: {counters:?}", source.line);
+        assert!(source.count == 0 || source.pending, "interrupts are counted in no message");
+        let histogram: u32 = counters.histogram.iter().sum();
+        assert_eq!(histogram, counters.delivered, "a delivery isn't in the histogram");
+    }
+}
+
+/// A line is masked while it is unbound, while a level's message isn't completed, and after a storm.
+fn check_masks(world: &World) {
+    let kernel = &world.kernel;
+    for (number, claimed) in kernel.lines.iter().enumerate() {
+        let line = Line(number as u8);
+        if !claimed.is_some() {
+            let exists = number < crate::fake::LINE_COUNT - 1;
+            assert!(!exists || world.machine.line(line).masked, "{line:?} is nobody's and not masked");
+            continue;
+        }
+        assert!(kernel.interrupts.is_live(*claimed), "a line belongs to a source that is gone");
+        let source = kernel.interrupts.at(*claimed).unwrap();
+        assert_eq!(source.line, line);
+        assert_eq!(source.masked, world.machine.line(line).masked, "{line:?}: core and controller disagree");
+        let unread = source.pending || source.outstanding != 0;
+        if source.endpoint.is_none() {
+            assert!(source.masked && !unread, "an unbound source isn't at rest");
+        } else if source.trigger == Trigger::Level {
+            assert_eq!(source.masked, unread, "{line:?}: {source:?}");
+        } else if source.masked {
+            let storm = source.flags.contains(InterruptFlags::STORM) && source.pending;
+            assert!(storm || source.outstanding != 0, "an edge is masked without a storm");
+        }
+    }
+    let claimed = kernel.lines.iter().filter(|link| link.is_some()).count();
+    assert_eq!(claimed, kernel.interrupts.used(), "a source has no line");
+}
+
+/// A bound source is in its holder's list.
+fn check_bindings(world: &World) {
+    let kernel = &world.kernel;
+    let mut listed: Vec<Link> = Vec::new();
+    for (link, process) in kernel.processes.iter() {
+        let sources = kernel.interrupts.walk::<SOURCES>(&process.0.sources);
+        assert_eq!(sources.len(), process.0.source_count as usize);
+        assert!(sources.iter().all(|source| kernel.interrupts.at(*source).unwrap().holder == link));
+        listed.extend(sources);
+    }
+    for (link, source) in kernel.interrupts.iter() {
+        assert_eq!(listed.contains(&link), !source.endpoint.is_none());
+        assert_eq!(source.holder.is_some(), !source.endpoint.is_none());
+    }
+}
+
+/// An event is in the queue that it says it is in, once, and belongs to an object that lives; and whoever has
+/// something to say to an endpoint that lives is in its queue.
+fn check_events(world: &World) {
+    let kernel = &world.kernel;
+    let mut queued: Vec<Link> = Vec::new();
+    for (endpoint, entry) in kernel.endpoints.iter() {
+        // Event slots are never inserted, so their own table doesn't know which are in use.
+        let mut link = entry.events.head();
+        let mut previous = Link::NONE;
+        while link.is_some() {
+            let slot = kernel.events.at(link).unwrap();
+            assert_eq!(slot.queued_at, endpoint, "an event is in another queue than it says");
+            assert!(!queued.contains(&link), "an event is queued twice");
+            queued.push(link);
+            previous = link;
+            link = kernel.events.next::<QUEUE>(link);
+        }
+        assert_eq!(entry.events.tail(), previous);
+    }
+    for index in 0..crate::endpoint::EVENTS {
+        let link = Link::new(index);
+        let slot = kernel.events.at(link).unwrap();
+        assert_eq!(slot.queued_at.is_some(), queued.contains(&link), "an event isn't where it says");
+    }
+    for (link, source) in kernel.interrupts.iter() {
+        if kernel.endpoints.get(source.endpoint).is_some() {
+            assert_eq!(queued.contains(&Event::Interrupt(link).link()), source.pending);
+        }
+    }
+    for (link, timer) in kernel.timers.iter() {
+        if kernel.endpoints.get(timer.endpoint).is_some() {
+            assert_eq!(queued.contains(&Event::Timer(link).link()), timer.expiries != 0);
+        }
+    }
+    let live = |link: &Link| {
+        kernel.interrupts.iter().any(|(source, _)| Event::Interrupt(source).link() == *link)
+            || kernel.timers.iter().any(|(timer, _)| Event::Timer(timer).link() == *link)
+            || kernel.processes.iter().any(|(process, _)| Event::Exit(process).link() == *link)
+    };
+    assert!(queued.iter().all(live), "the event of an object that is gone is queued");
+}

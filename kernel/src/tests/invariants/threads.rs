@@ -1,0 +1,158 @@
+//! Threads: each is where its state says and nowhere else, and the right one runs.
+
+use crate::NEVER;
+use crate::arena::Link;
+use crate::deadline::Owner;
+use crate::machine::Time;
+use crate::process::Life;
+use crate::schedule::{Priority, QUEUE};
+use crate::tests::world::World;
+use crate::thread::{SIBLINGS, Sent, StateKind};
+use std::vec::Vec;
+
+pub fn check(world: &World) {
+    check_queues(world);
+    check_waiting(world);
+    check_running(world);
+    check_owners(world);
+    check_time(world);
+}
+
+/// Every thread is in exactly the queue that its state says.
+fn check_queues(world: &World) {
+    let kernel = &world.kernel;
+    let mut placed: Vec<Link> = Vec::new();
+    let mut highest = Priority::IDLE;
+    for number in 0..abi::PRIORITIES as usize {
+        let priority = Priority::new(number).unwrap();
+        let queue = kernel.threads.walk::<QUEUE>(kernel.schedule.queue(priority).unwrap());
+        assert_eq!(kernel.schedule.has_peer(priority), !queue.is_empty(), "the bitmap is wrong");
+        for link in queue {
+            let thread = kernel.threads.at(link).unwrap();
+            assert_eq!((thread.state.kind(), thread.priority), (StateKind::Ready, priority));
+            placed.push(link);
+            highest = highest.max(priority);
+        }
+    }
+    let idle_queue = kernel.schedule.queue(Priority::IDLE).unwrap();
+    assert!(idle_queue.is_empty(), "the idle thread is queued");
+    let chain = kernel.threads.walk::<QUEUE>(kernel.schedule.chain());
+    let priorities: Vec<_> = chain.iter().map(|link| kernel.threads.at(*link).unwrap().priority).collect();
+    assert!(priorities.is_sorted_by(|one, other| one > other), "the chain doesn't fall strictly: {priorities:?}");
+    highest = highest.max(priorities.first().copied().unwrap_or(Priority::IDLE));
+    assert_eq!(kernel.schedule.highest(), highest, "the cached highest priority is wrong");
+    for link in &chain {
+        assert_eq!(kernel.threads.at(*link).unwrap().state.kind(), StateKind::Preempted);
+    }
+    placed.extend(chain);
+    for (endpoint, entry) in kernel.endpoints.iter() {
+        for (list, kind) in [(&entry.receivers, StateKind::Receiving), (&entry.senders, StateKind::Sending)] {
+            for link in kernel.threads.walk::<QUEUE>(list) {
+                let state = kernel.threads.at(link).unwrap().state;
+                assert_eq!((state.kind(), state.target()), (kind, endpoint));
+                placed.push(link);
+            }
+        }
+    }
+    let count = placed.len();
+    placed.sort();
+    placed.dedup();
+    assert_eq!(placed.len(), count, "a thread is in two queues");
+    for (link, thread) in kernel.threads.iter() {
+        let queued = match thread.state.kind() {
+            StateKind::Ready => link != kernel.idle,
+            StateKind::Preempted | StateKind::Receiving | StateKind::Sending => true,
+            StateKind::Stopped | StateKind::Running | StateKind::Awaiting | StateKind::AwaitingReply => false,
+        };
+        assert_eq!(placed.contains(&link), queued, "{link:?} is {:?}", thread.state.kind());
+    }
+}
+
+/// Whoever waits for an answer waits for somebody who can give it.
+fn check_waiting(world: &World) {
+    let kernel = &world.kernel;
+    for (link, thread) in kernel.threads.iter() {
+        let target = thread.state.target();
+        match thread.state.kind() {
+            StateKind::Awaiting => {
+                // A fault that its handler took and never answered leaves its thread there, as documented.
+                if matches!(thread.sent, Sent::Call) {
+                    assert!(kernel.threads.is_live(target), "a call waits for a thread that is gone");
+                    assert_eq!(kernel.threads.at(target).unwrap().reply_to, link, "nobody owes a waiting call");
+                }
+            }
+            StateKind::AwaitingReply => {
+                assert!(kernel.replies.is_live(target), "a call waits for a Reply that is gone");
+                assert_eq!(kernel.replies.at(target).unwrap().caller, link);
+            }
+            StateKind::Receiving => assert_eq!(thread.reply_to, Link::NONE, "a receiver owes a reply"),
+            _ => {}
+        }
+    }
+    for (_, endpoint) in kernel.endpoints.iter() {
+        let something = !endpoint.senders.is_empty() || !endpoint.events.is_empty() || endpoint.bits != 0;
+        assert!(endpoint.receivers.is_empty() || !something, "a receiver waits although there is something");
+    }
+}
+
+/// One thread runs, none that is ready outranks it, and the machine resumes it.
+fn check_running(world: &World) {
+    let kernel = &world.kernel;
+    let running: Vec<_> =
+        kernel.threads.iter().filter(|(_, thread)| thread.state.kind() == StateKind::Running).collect();
+    assert_eq!(running.len(), 1, "exactly one thread runs");
+    let (link, thread) = running[0];
+    assert_eq!(link, kernel.current);
+    for (other, ready) in kernel.threads.iter() {
+        let waits = matches!(ready.state.kind(), StateKind::Ready | StateKind::Preempted);
+        assert!(!waits || ready.priority <= thread.priority, "{other:?} outranks the running {link:?}");
+    }
+    assert!(kernel.threads.is_live(kernel.idle));
+    let idle = kernel.threads.at(kernel.idle).unwrap().state.kind();
+    assert!(matches!(idle, StateKind::Ready | StateKind::Running));
+    let (mark, home) = world.machine.resumes.expect("the machine resumes somebody");
+    assert_eq!(mark, thread.context.mark, "the machine resumes other registers");
+    assert_eq!(home, kernel.processes.at(thread.process).unwrap().0.home, "the machine has an old home loaded");
+}
+
+/// Threads belong to living slots, and the dead don't run.
+fn check_owners(world: &World) {
+    let kernel = &world.kernel;
+    let mut count = 1;
+    for (link, process) in kernel.processes.iter() {
+        let threads = kernel.threads.walk::<SIBLINGS>(&process.0.threads);
+        assert_eq!(threads.len(), process.0.thread_count as usize);
+        count += threads.len();
+        for thread in threads {
+            let thread = kernel.threads.at(thread).unwrap();
+            assert_eq!(thread.process, link);
+            assert!(thread.priority <= process.0.ceiling);
+            let stopped = thread.state.kind() == StateKind::Stopped;
+            assert!(stopped || process.0.life == Life::Alive, "a thread of a dead process isn't stopped");
+        }
+    }
+    assert_eq!(kernel.threads.used(), count, "a thread belongs to no process");
+}
+
+/// Deadlines belong to those who wait for them, and the timer is set to the next.
+fn check_time(world: &World) {
+    let kernel = &world.kernel;
+    for owner in kernel.deadlines.owners() {
+        match owner {
+            Owner::Thread(link) => {
+                assert!(kernel.threads.is_live(link), "a thread that is gone has a deadline");
+                let kind = kernel.threads.at(link).unwrap().state.kind();
+                let waits = matches!(
+                    kind,
+                    StateKind::Receiving | StateKind::Sending | StateKind::Awaiting | StateKind::AwaitingReply
+                );
+                assert!(waits, "a thread has a deadline although it is {kind:?}");
+            }
+            Owner::Timer(link) => assert!(kernel.timers.is_live(link), "a timer that is gone has a deadline"),
+        }
+    }
+    let running = kernel.threads.at(kernel.current).unwrap().priority;
+    assert!(!kernel.schedule.has_peer(running) || kernel.slice_end != NEVER, "a peer never gets its turn");
+    let next = kernel.deadlines.first().map_or(NEVER, |(time, _)| time.0).min(kernel.slice_end);
+    assert_eq!(world.machine.armed, (next != NEVER).then_some(Time(next)), "the timer is set to another time");
+}

@@ -1,0 +1,258 @@
+//! A machine with a kernel on it, and what a test does with them.
+//!
+//! `init` is the first process; its one thread has the highest priority, so that it runs until it [`World::park`]s,
+//! and again whenever the bell [`World::ring`]s.
+
+use super::invariants;
+use crate::Kernel;
+use crate::arena::Link;
+use crate::boot::FirstProcess;
+use crate::fake::Fake;
+use crate::machine::{Line, Page};
+use crate::memory::Frame;
+use crate::thread::{Fault, State};
+use abi::{Error, Kind, Message, Operation, Options, Rights, Tag};
+use std::boxed::Box;
+
+/// The line whose interrupt wakes `init`.
+pub const BELL: Line = Line(15);
+/// Where threads begin.
+pub const ENTRY: usize = 0x40_0000;
+/// Where their stacks end.
+pub const STACK: usize = 0x80_0000;
+
+/// A machine with a kernel on it.
+pub struct World {
+    pub kernel: Box<Kernel<Fake>>,
+    pub machine: Fake,
+    pub init: FirstProcess,
+    /// Init's thread.
+    pub init_thread: Link,
+    /// Init's endpoint: where the bell rings and children's ends are told.
+    pub supervisor: usize,
+    badges: usize,
+}
+
+/// A process with one thread, made by `init`.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor {
+    pub process: Link,
+    pub thread: Link,
+    /// Init's handle to the process.
+    pub process_handle: usize,
+    /// Init's handle to the thread.
+    pub thread_handle: usize,
+    /// What its exit message carries.
+    pub badge: usize,
+}
+
+impl World {
+    /// A machine of 256 frames with `init` running.
+    pub fn new() -> Self {
+        Self::with_frames(256)
+    }
+
+    pub fn with_frames(frames: u32) -> Self {
+        let mut machine = Fake::default();
+        let mut kernel = Box::new(Kernel::EMPTY);
+        kernel.initialise(&mut machine, Fake::setup(frames, Frame(u32::MAX))).unwrap();
+        let init = kernel.boot_process(&mut machine).unwrap();
+        kernel.boot_thread(init.process, ENTRY, STACK, [1, 2, 3, 4]).unwrap();
+        kernel.start(&mut machine);
+        let init_thread = kernel.current;
+        let mut world = Self { kernel, machine, init, init_thread, supervisor: 0, badges: 100 };
+        invariants::check(&world);
+        world.supervisor = world.endpoint();
+        let bell = world.make(Operation::InterruptCreate, world.init.root as usize, [BELL.0 as usize, 0, 0, 0]);
+        world.done(Operation::InterruptBind, bell, [world.supervisor, 0xBE11, 0, 0]);
+        // The bind says that the bell may have rung before.
+        assert_eq!(world.call(Operation::Receive, world.supervisor, [0; 4]).tag.kind(), Kind::Interrupt);
+        world
+    }
+
+    /// Hands a trap to the kernel, and looks at everything afterwards.
+    pub fn trap<R>(&mut self, trap: impl FnOnce(&mut Kernel<Fake>, &mut Fake) -> R) -> R {
+        let result = trap(&mut self.kernel, &mut self.machine);
+        invariants::check(self);
+        result
+    }
+
+    /// The running thread makes a system call. Returns what stands in its message registers afterwards: its answer,
+    /// or, if it waits now, whatever it gave.
+    pub fn call_with(&mut self, tag: Tag, handle: usize, words: [usize; 4]) -> Message {
+        let caller = self.kernel.current;
+        let context = self.kernel.current_context().expect("the idle thread makes no calls");
+        context.message = Message::new(tag, words);
+        context.handle = handle as u32;
+        self.trap(|kernel, machine| kernel.call(machine));
+        self.message(caller)
+    }
+
+    /// The running thread makes a system call without label and options.
+    pub fn call(&mut self, operation: Operation, handle: usize, words: [usize; 4]) -> Message {
+        self.call_with(Tag::incoming(operation, 0, Options::empty()), handle, words)
+    }
+
+    /// A call that has to succeed at once; returns its words.
+    #[track_caller]
+    pub fn done(&mut self, operation: Operation, handle: usize, words: [usize; 4]) -> [usize; 4] {
+        self.done_with(Tag::incoming(operation, 0, Options::empty()), handle, words)
+    }
+
+    #[track_caller]
+    pub fn done_with(&mut self, tag: Tag, handle: usize, words: [usize; 4]) -> [usize; 4] {
+        let answer = self.call_with(tag, handle, words);
+        assert_eq!(answer.tag.kind(), Kind::Done, "{:?} of {:?}", answer.result(), tag);
+        answer.words
+    }
+
+    /// A call that has to fail; returns why.
+    #[track_caller]
+    pub fn refused(&mut self, operation: Operation, handle: usize, words: [usize; 4]) -> Error {
+        self.call(operation, handle, words).result().expect_err("the call should fail")
+    }
+
+    #[track_caller]
+    pub fn refused_with(&mut self, tag: Tag, handle: usize, words: [usize; 4]) -> Error {
+        self.call_with(tag, handle, words).result().expect_err("the call should fail")
+    }
+
+    /// A call that returns a handle.
+    #[track_caller]
+    pub fn make(&mut self, operation: Operation, handle: usize, words: [usize; 4]) -> usize {
+        let [made, ..] = self.done(operation, handle, words);
+        assert_ne!(made, 0);
+        made
+    }
+
+    /// The running process makes an endpoint.
+    #[track_caller]
+    pub fn endpoint(&mut self) -> usize {
+        self.make(Operation::EndpointCreate, 0, [0; 4])
+    }
+
+    /// The running thread waits on an endpoint.
+    pub fn receive(&mut self, endpoint: usize) -> Message {
+        self.call(Operation::Receive, endpoint, [0; 4])
+    }
+
+    /// The running thread looks whether there is a message.
+    pub fn poll(&mut self, endpoint: usize) -> Result<Message, Error> {
+        let answer = self.call_with(Tag::incoming(Operation::Receive, 0, Options::NO_WAIT), endpoint, [0; 4]);
+        answer.result().map(|_| answer)
+    }
+
+    /// Init makes a process with one thread of that priority, and starts it.
+    #[track_caller]
+    pub fn spawn(&mut self, priority: usize) -> Actor {
+        let actor = self.spawn_stopped(priority);
+        self.done(Operation::ThreadStart, actor.thread_handle, [0; 4]);
+        actor
+    }
+
+    #[track_caller]
+    pub fn spawn_stopped(&mut self, priority: usize) -> Actor {
+        self.badges += 1;
+        let badge = self.badges;
+        let create = Tag::incoming(Operation::ProcessCreate, 63, Options::empty());
+        let [process_handle, ..] = self.done_with(create, 0, [40, 30, self.supervisor, badge]);
+        let thread_handle = self.make(Operation::ThreadCreate, process_handle, [ENTRY, STACK, priority, 0]);
+        let (process, thread) = (self.object(process_handle), self.object(thread_handle));
+        Actor { process, thread, process_handle, thread_handle, badge }
+    }
+
+    /// The slot of the object that one of the running process's handles names.
+    pub fn object(&self, handle: usize) -> Link {
+        let process = self.kernel.threads.at(self.kernel.current).unwrap().process;
+        let process = self.kernel.processes.at(process).unwrap();
+        self.kernel.handles.find(&process.0, handle as u32, Rights::empty()).unwrap().link()
+    }
+
+    /// Init gives an actor one of its handles, with these rights; returns the actor's handle.
+    #[track_caller]
+    pub fn grant(&mut self, to: Actor, handle: usize, rights: Rights, badge: usize) -> usize {
+        self.make(Operation::ProcessGrant, to.process_handle, [handle, rights.bits() as usize, badge, 0])
+    }
+
+    /// Init waits for its bell, so that the others run.
+    pub fn park(&mut self) {
+        assert!(self.is_running(self.init_thread));
+        self.receive(self.supervisor);
+    }
+
+    /// Init runs again, with the interrupt's message in its registers.
+    #[track_caller]
+    pub fn ring(&mut self) {
+        self.raise(BELL);
+        assert!(self.is_running(self.init_thread));
+    }
+
+    /// An edge on a line, and whatever the CPU takes because of it.
+    pub fn raise(&mut self, line: Line) {
+        self.machine.raise(line);
+        self.serve();
+    }
+
+    /// The CPU takes all interrupts that come through; returns how many.
+    pub fn serve(&mut self) -> usize {
+        let mut taken = 0;
+        while let Some(line) = self.machine.take_interrupt() {
+            self.trap(|kernel, machine| kernel.interrupt(machine, line));
+            taken += 1;
+        }
+        taken
+    }
+
+    /// Time passes, and the timer fires as often as it is due.
+    pub fn advance(&mut self, cycles: u64) {
+        self.machine.advance(cycles);
+        while self.machine.take_timer() {
+            self.trap(|kernel, machine| kernel.timer(machine));
+        }
+    }
+
+    /// The running thread raises an exception.
+    pub fn fault(&mut self, vector: u8) {
+        let fault = Fault { vector, error: 6, address: 0xDEAD_0000, instruction: ENTRY + 16 };
+        self.trap(|kernel, machine| kernel.fault(machine, fault));
+    }
+
+    /// Whether that thread runs.
+    pub fn is_running(&self, thread: Link) -> bool {
+        self.kernel.current == thread
+    }
+
+    /// Whether nobody runs.
+    pub fn is_idle(&self) -> bool {
+        self.kernel.current == self.kernel.idle
+    }
+
+    /// What stands in a thread's message registers.
+    pub fn message(&self, thread: Link) -> Message {
+        self.kernel.threads.at(thread).map(|thread| thread.context.message).unwrap_or_default()
+    }
+
+    /// What a thread does or waits for.
+    pub fn state(&self, thread: Link) -> State {
+        self.kernel.threads.at(thread).map(|thread| thread.state).unwrap_or_default()
+    }
+
+    /// Init ends a process and reaps it to the end; returns how many calls that took.
+    #[track_caller]
+    pub fn reap(&mut self, process_handle: usize) -> usize {
+        for calls in 1..10_000 {
+            let [left, quarantined, ..] = self.done(Operation::ProcessReap, process_handle, [0; 4]);
+            assert_eq!(quarantined, 0);
+            if left == 0 {
+                return calls;
+            }
+        }
+        panic!("reaping never ends");
+    }
+
+    /// What a process has mapped at an address.
+    pub fn mapped(&self, process: Link, address: usize) -> Option<crate::machine::Mapping> {
+        let space = self.kernel.processes.at(process)?.0.home.space;
+        self.machine.spaces.get(&space)?.pages.get(&Page::new(address)?).copied()
+    }
+}
