@@ -9,7 +9,7 @@ use bellwire::protocol::{ClockRequest, DateTime, ProgramStatus, ProgramsRequest}
 use bellwire::{Error, Instant, MemoryUse, ProcessUse, Result, Source, time};
 use core::fmt::Write;
 
-/// `ps`: the programs in the manifest's order, `init` before them.
+/// `ps`: `init`, the programs in the manifest's order, and the time that nobody used.
 pub fn programs(shell: &mut Shell) -> Result<(), Failure> {
     let processes: Vec<_> = each(|slot| shell.counters.process(slot))?;
     let programs: Vec<_> = (0..)
@@ -17,13 +17,14 @@ pub fn programs(shell: &mut Shell) -> Result<(), Failure> {
         .map(ProgramStatus::from_words)
         .collect();
     writeln!(shell.terminal, "NAME          STATE    RESTARTS  PRIORITY  THREADS  MEMORY     CALLS   CPU TIME")?;
-    let is_listed = |process: &ProcessUse| programs.iter().any(|program| program.badge == process.badge);
-    for process in processes.iter().filter(|process| !is_listed(process)) {
-        row(shell, "init", "running", 0, Some(process))?;
-    }
     for program in &programs {
-        let process = processes.iter().find(|process| process.badge == program.badge && !process.ended);
+        // The idle process has `init`'s badge, but none of the threads that count.
+        let is_its = |process: &&ProcessUse| process.badge == program.badge && process.threads != 0 && !process.ended;
+        let process = processes.iter().find(is_its);
         row(shell, program.name.as_str(), program.state.name(), program.restarts, process)?;
+    }
+    for idle in processes.iter().filter(|process| process.badge == 0 && process.threads == 0) {
+        row(shell, "(idle)", "", 0, Some(idle))?;
     }
     Ok(())
 }
