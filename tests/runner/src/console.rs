@@ -61,18 +61,28 @@ impl Console {
 
     /// Waits for a text behind what was read so far, and reads up to its end. Returns what was read.
     pub fn expect(&mut self, text: &str) -> Result<String, Missing> {
-        let cursor = self.cursor;
-        let find = |bytes: &[u8]| {
-            let unread = bytes.get(cursor..)?;
+        let bytes = self.read_up_to(|unread| {
             let at = unread.windows(text.len()).position(|window| window == text.as_bytes())?;
-            Some(cursor + at + text.len())
-        };
+            Some(at + text.len())
+        })?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Waits for so many bytes behind what was read so far, and reads them.
+    pub fn receive(&mut self, count: usize) -> Result<Vec<u8>, Missing> {
+        self.read_up_to(|unread| (unread.len() >= count).then_some(count))
+    }
+
+    /// Waits until what isn't read yet has an end, and reads up to there.
+    fn read_up_to(&mut self, end: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<u8>, Missing> {
         let mut received = self.log.lock();
         let deadline = Instant::now() + DEADLINE;
         loop {
-            if let Some(end) = find(&received.bytes) {
-                self.cursor = end;
-                return Ok(String::from_utf8_lossy(&received.bytes[cursor..end]).into_owned());
+            let unread = received.bytes.get(self.cursor..).unwrap_or(&[]);
+            if let Some(count) = end(unread) {
+                let read = unread[..count].to_vec();
+                self.cursor += count;
+                return Ok(read);
             }
             if received.line == Line::Closed {
                 return Err(Missing::Ended);

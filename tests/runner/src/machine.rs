@@ -195,6 +195,15 @@ impl Machine {
         }
     }
 
+    /// Waits for so many bytes, whatever they are, behind what was awaited before.
+    #[track_caller]
+    pub fn receive(&mut self, count: usize) -> Vec<u8> {
+        match self.qemu.console.receive(count) {
+            Ok(bytes) => bytes,
+            Err(missing) => self.fail(&format!("{count} bytes didn't come: {missing:?}")),
+        }
+    }
+
     /// Presses the keys for the text, one after the other.
     #[track_caller]
     pub fn keys(&mut self, text: &str) {
