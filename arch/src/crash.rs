@@ -1,23 +1,95 @@
-//! The last words: what the kernel says of an exception of its own before it stops.
+//! The last words: what the kernel says of its own end before it stops.
+//!
+//! A record is written from any point of the kernel, so nothing of it waits for a lock, allocates or relies on the core's
+//! state being whole; it goes to the log's ring, to COM1, which it takes back from whoever has it, and to the screen.
 
-use crate::journal::{self, Writer};
-use core::fmt::Write;
-use x86::controlregs::{cr2, cr3};
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use x86::controlregs::{cr0, cr2, cr3, cr4};
+use x86::io::outb;
 use x86_entry::{Frame, vector};
 
-/// Writes the record of an exception in ring 0 to the log, which takes COM1 back for it, and stops the CPU.
+use crate::journal::{self, Writer};
+use crate::{trap, width};
+
+/// The port at which QEMU's isa-debug-exit device listens, where a test has put one.
+const DEBUG_EXIT: u16 = 0xF4;
+
+/// What the kernel tells that device when it stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum End {
+    /// After a crash record.
+    Crashed = 0x21,
+    /// After the line that says why the kernel can't start.
+    NotStarted = 0x22,
+}
+
+static EXITS: AtomicBool = AtomicBool::new(false);
+static CRASHED: AtomicBool = AtomicBool::new(false);
+
+/// From now on a stop also ends the emulator, if it has an isa-debug-exit device.
+pub fn exit_on_stop() {
+    EXITS.store(true, Ordering::Relaxed);
+}
+
+/// Writes the record of an exception in ring 0 and stops.
 #[cold]
 pub fn in_kernel(frame: &Frame) -> ! {
-    journal::take_serial();
     let number = frame.vector();
-    // SAFETY: ring 0.
-    let fault_address = unsafe { cr2() };
-    // SAFETY: ring 0.
-    let root = unsafe { cr3() };
+    record(Some(frame), format_args!("{} (vector {number}) in the kernel", vector::name(number)))
+}
+
+/// Writes the record of a panic and stops.
+#[cold]
+pub fn panicked(information: &PanicInfo<'_>) -> ! {
+    match information.location() {
+        Some(location) => record(None, format_args!("panic at {location}: {}", information.message())),
+        None => record(None, format_args!("panic: {}", information.message())),
+    }
+}
+
+fn record(frame: Option<&Frame>, what: fmt::Arguments<'_>) -> ! {
+    journal::seize();
     // Writing to the log can't fail.
-    let _ = writeln!(Writer, "CRASH: {} (vector {number}) in the kernel", vector::name(number));
-    let _ = writeln!(Writer, "{frame:#x?}");
-    let _ = writeln!(Writer, "cr2: {fault_address:#x} cr3: {root:#x}");
+    let _ = writeln!(Writer, "CRASH: {what}");
+    if CRASHED.swap(true, Ordering::Relaxed) {
+        // The record itself went wrong: what it had to say so far is all that there is.
+        stop(End::Crashed);
+    }
+    if let Some(frame) = frame {
+        let _ = width::write_registers(frame, &mut Writer);
+        let _ = writeln!(Writer, "vector {:#x} error code {:#x}", frame.vector, frame.error_code);
+    }
+    // SAFETY: this is ring 0.
+    let [page_fault, root] = unsafe { [cr2() as u64, cr3()] };
+    // SAFETY: this is ring 0.
+    let controls = unsafe { (cr0().bits(), cr4().bits()) };
+    let _ = writeln!(Writer, "cr0 {:#x} cr2 {page_fault:#x} cr3 {root:#x} cr4 {:#x}", controls.0, controls.1);
+    let _ = writeln!(Writer, "the last things that happened, oldest first:");
+    // SAFETY: whoever had the core borrowed doesn't go on.
+    for entry in unsafe { trap::account_of_the_dead() }.trace_entries() {
+        let _ = writeln!(
+            Writer,
+            "  {:<9} {:#010x} in thread {:#x} at cycle {}",
+            entry.kind.name(),
+            entry.detail,
+            entry.thread,
+            entry.time
+        );
+    }
+    let _ = writeln!(Writer, "The kernel has stopped.");
+    stop(End::Crashed)
+}
+
+/// Stops this CPU for good.
+pub fn stop(end: End) -> ! {
+    if EXITS.load(Ordering::Relaxed) {
+        // SAFETY: only tests ask for it, on machines that have this device.
+        unsafe { outb(DEBUG_EXIT, end as u8) };
+    }
     loop {
         // SAFETY: with interrupts off, which they are in the kernel, this only waits.
         unsafe { x86::halt() };

@@ -73,9 +73,11 @@ static RING: Ring<RING_BYTES> = Ring::new();
 struct Sinks {
     serial: Option<SerialPort>,
     screen: Option<Screen<AnyGrid>>,
+    /// A screen that was left to user mode, for last words.
+    left: Option<Screen<AnyGrid>>,
 }
 
-static SINKS: Mutex<Sinks> = Mutex::new(Sinks { serial: None, screen: None });
+static SINKS: Mutex<Sinks> = Mutex::new(Sinks { serial: None, screen: None, left: None });
 
 /// Appends bytes to the log.
 pub fn write(bytes: &[u8]) {
@@ -123,7 +125,22 @@ pub fn take_screen(grid: AnyGrid) {
 
 /// Leaves the screen to user mode.
 pub fn release_screen() {
-    SINKS.lock().screen = None;
+    let mut sinks = SINKS.lock();
+    if let Some(screen) = sinks.screen.take() {
+        sinks.left = Some(screen);
+    }
+}
+
+/// Takes COM1 and the screen for the kernel's last words, from whoever has them.
+pub fn seize() {
+    // SAFETY: if the lock is taken, then by code that the crash interrupted and that never goes on.
+    unsafe { SINKS.force_unlock() };
+    let mut sinks = SINKS.lock();
+    sinks.serial = Some(SerialPort::take());
+    if let Some(mut screen) = sinks.left.take() {
+        screen.clear();
+        sinks.screen = Some(screen);
+    }
 }
 
 /// The log as something that can be formatted into.

@@ -13,6 +13,7 @@ use crate::time::Alarm;
 use crate::width::{self, idle};
 use core::ptr::NonNull;
 use kernel::Kernel;
+use kernel::account::Account;
 use kernel::thread::Fault;
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
@@ -28,6 +29,15 @@ pub(crate) const DELIVER_VECTOR: u8 = 0xEF;
 static KERNEL: CpuCell<Kernel<Cpu>> = CpuCell::new(Kernel::EMPTY);
 /// The machine below it.
 static CPU: CpuCell<Cpu> = CpuCell::new(Cpu::ABSENT);
+
+/// What the core counted and traced, for a crash record.
+///
+/// # Safety
+/// Whatever borrowed the core is never resumed.
+pub(crate) unsafe fn account_of_the_dead() -> &'static Account {
+    // SAFETY: the caller vouches that no other borrow is in use any more.
+    unsafe { KERNEL.borrow() }.account()
+}
 
 /// Bellwire, to its entry stubs.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use core::fmt::Write;
 use core::panic::PanicInfo;
 
 use arch::acpi::Root;
+use arch::crash::{self, End};
 use arch::journal::{self, Writer};
 use arch::memory::{BootMemory, FRAME_BYTES};
 use arch::screen::{AnyGrid, TextMode};
@@ -16,7 +17,7 @@ use kernel::memory::{Frame, FrameRecord};
 
 use crate::failure::Failure;
 use crate::information::{AcpiRoot, Information};
-use crate::{first_process, heap, prepare};
+use crate::{first_process, heap, prepare, provoke};
 
 /// Where the start code ends and Rust begins: the loader's magic number, and where its information is.
 pub extern "C" fn begin(magic: u32, information: u32) -> ! {
@@ -34,6 +35,12 @@ pub extern "C" fn begin(magic: u32, information: u32) -> ! {
 
 fn boot(magic: u32, information: u32) -> Result<Infallible, Failure> {
     let information = Information::read(magic, information, &prepare::EarlyMemory)?;
+    if information.option("exit") == Some("debug") {
+        crash::exit_on_stop();
+    }
+    if information.option("console") == Some("serial") {
+        journal::release_screen();
+    }
     let mut memory = prepare::memory(&information)?;
     prepare::tables(&mut memory)?;
     if let Some(framebuffer) = information.framebuffer {
@@ -72,6 +79,9 @@ fn first_decision(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, memory: Memory, infor
     if let Err(failure) = made.and_then(|()| first_process::make(kernel, cpu, information)) {
         cannot_start(format_args!("{failure}"));
     }
+    if let Some(end) = information.option("crash") {
+        provoke::crash(end);
+    }
     heap::seal();
     journal::release_screen();
     kernel.start(cpu);
@@ -81,18 +91,10 @@ fn first_decision(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, memory: Memory, infor
 fn cannot_start(why: core::fmt::Arguments<'_>) -> ! {
     // Writing to the log can't fail.
     let _ = writeln!(Writer, "Bellwire can't start: {why}");
-    halt()
-}
-
-/// Stops this CPU for good.
-fn halt() -> ! {
-    loop {
-        // SAFETY: with interrupts off, which they are from the first instruction on, this only waits.
-        unsafe { x86::halt() };
-    }
+    crash::stop(End::NotStarted)
 }
 
 #[panic_handler]
 fn panic(information: &PanicInfo) -> ! {
-    cannot_start(format_args!("{}", information.message()))
+    crash::panicked(information)
 }

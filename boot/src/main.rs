@@ -23,6 +23,8 @@ mod prepare;
 #[cfg(any(target_os = "none", test))]
 mod program;
 #[cfg(target_os = "none")]
+mod provoke;
+#[cfg(target_os = "none")]
 mod start;
 #[cfg(target_os = "none")]
 mod view;

@@ -81,6 +81,21 @@ pub enum TraceKind {
     Exit = 6,
 }
 
+impl TraceKind {
+    /// What it is called in a crash record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "nothing",
+            Self::Interrupt => "interrupt",
+            Self::Call => "call",
+            Self::Fault => "fault",
+            Self::Timer => "timer",
+            Self::Switch => "switch",
+            Self::Exit => "exit",
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TraceEntry {

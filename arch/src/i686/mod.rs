@@ -4,6 +4,7 @@ pub(crate) mod call_page;
 mod context;
 pub(crate) mod idle;
 pub mod layout;
+mod registers;
 pub(crate) mod segments;
 mod trap;
 mod zero_window;
@@ -11,6 +12,7 @@ mod zero_window;
 use crate::memory::BootMemory;
 use kernel::memory::Frame;
 
+pub(crate) use registers::write_registers;
 pub(crate) use trap::{SYSENTER_RETURN, TASK_SWITCHES, enable_fast_calls, stop_single_step};
 pub(crate) use zero_window::zero_outside_direct_map;
 

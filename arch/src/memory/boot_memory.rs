@@ -53,12 +53,21 @@ impl BootMemory {
     }
 
     /// Takes zeroed frames in a row, for good, that the kernel sees now and later.
+    ///
+    /// Frames that don't hold what is written to them are passed over: a wrong map must not end in page tables that
+    /// aren't there, and so in a reset.
     pub fn take(&mut self, count: u32) -> Option<Frame> {
-        let frame = Frame(self.free.carve(count, (layout::EARLY_MAP_END / FRAME_BYTES) as u32)?);
-        let start = layout::direct(address_of(frame))?;
-        // SAFETY: these frames are RAM that is mapped there, early and later, and belong to this call alone.
-        unsafe { start.write_bytes(0, count as usize * FRAME_BYTES as usize) };
-        Some(frame)
+        loop {
+            let frame = Frame(self.free.carve(count, (layout::EARLY_MAP_END / FRAME_BYTES) as u32)?);
+            let start = layout::direct(address_of(frame))?;
+            if !(0..count as usize).all(|page| holds(start.wrapping_add(page * FRAME_BYTES as usize))) {
+                self.all.remove(frame.0..frame.0 + count);
+                continue;
+            }
+            // SAFETY: these frames are RAM that is mapped there, early and later, and belong to this call alone.
+            unsafe { start.write_bytes(0, count as usize * FRAME_BYTES as usize) };
+            return Some(frame);
+        }
     }
 
     /// Takes zeroed memory for a table that stays for good.
@@ -91,4 +100,15 @@ impl BootMemory {
         let run = |run: &Range<u32>| FrameRun { first: Frame(run.start), count: run.end - run.start };
         Box::leak(self.free.runs().iter().map(run).collect::<Vec<_>>().into_boxed_slice())
     }
+}
+
+/// Whether a page holds what is written to it.
+fn holds(page: *mut u8) -> bool {
+    let word = page.cast::<usize>();
+    [usize::MAX / 3, !(usize::MAX / 3)].into_iter().all(|pattern| {
+        // SAFETY: the page belongs to the caller, who is about to overwrite it.
+        unsafe { word.write_volatile(pattern) };
+        // SAFETY: as above.
+        unsafe { word.read_volatile() == pattern }
+    })
 }

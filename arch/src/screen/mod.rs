@@ -55,11 +55,17 @@ impl<G: Grid> Screen<G> {
     /// Takes the grid and clears it.
     pub fn new(grid: G) -> Self {
         let mut screen = Self { grid, column: 0, row: 0 };
-        let (_, rows) = screen.grid.size();
-        for row in 0..rows {
-            screen.clear_row(row);
-        }
+        screen.clear();
         screen
+    }
+
+    /// Makes it empty; the next character goes to the upper left.
+    pub fn clear(&mut self) {
+        (self.column, self.row) = (0, 0);
+        let (_, rows) = self.grid.size();
+        for row in 0..rows {
+            self.clear_row(row);
+        }
     }
 
     /// Writes text.

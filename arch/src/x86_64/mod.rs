@@ -3,9 +3,11 @@
 mod context;
 pub(crate) mod idle;
 pub mod layout;
+mod registers;
 pub(crate) mod segments;
 mod trap;
 
+pub(crate) use registers::write_registers;
 pub(crate) use trap::{SYSENTER_RETURN, TASK_SWITCHES, enable_fast_calls, stop_single_step};
 
 use crate::memory::BootMemory;

@@ -139,7 +139,10 @@ impl Framebuffer {
             && matches!(self.bits, 15 | 16 | 24 | 32)
             && row <= u64::from(self.pitch)
             && self.pitch <= 1 << 20
-            && self.colours.iter().all(|(first, bits)| (1..=8).contains(bits) && u32::from(*first) + u32::from(*bits) <= 32);
+            && self
+                .colours
+                .iter()
+                .all(|(first, bits)| (1..=8).contains(bits) && u32::from(*first) + u32::from(*bits) <= 32);
         plausible.then_some(self)
     }
 
