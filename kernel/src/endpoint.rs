@@ -96,12 +96,12 @@ impl<M: Machine> Kernel<M> {
     /// Gives an event's message to a waiting receiver, or queues the event. An event that is queued already stays
     /// where it is: whatever it has to say is counted in itself.
     #[inline(always)]
-    pub(crate) fn post(&mut self, machine: &mut M, endpoint: Link, event: Event, now: Time) {
+    pub(crate) fn post(&mut self, machine: &mut M, endpoint: Link, event: Event) {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return };
         let receiver = target.receivers.head();
         if receiver.is_some() {
             self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
-            let message = self.event_message(event, receiver, now);
+            let message = self.event_message(event, receiver);
             self.give(machine, receiver, message);
             return;
         }
@@ -137,9 +137,10 @@ impl<M: Machine> Kernel<M> {
         if event.is_some() {
             self.events.unlink::<QUEUE>(&mut target.events, event);
             self.events.at_mut(event)?.queued_at = Link::NONE;
-            // The clock is read where the driver gets its message, so that the latency counted is the whole one.
+            let message = self.event_message(Event::from_link(event), receiver);
             self.now = machine.now();
-            return Some(self.event_message(Event::from_link(event), receiver, self.now));
+            self.note_delivery(receiver, self.now);
+            return Some(message);
         }
         self.take_sender(receiver, endpoint)
     }
@@ -154,9 +155,9 @@ impl<M: Machine> Kernel<M> {
         self.wake(machine, receiver);
     }
 
-    fn event_message(&mut self, event: Event, receiver: Link, now: Time) -> Message {
+    fn event_message(&mut self, event: Event, receiver: Link) -> Message {
         match event {
-            Event::Interrupt(source) => self.interrupt_message(source, receiver, now),
+            Event::Interrupt(source) => self.interrupt_message(source, receiver),
             Event::Timer(timer) => {
                 let Some(timer) = self.timers.at_mut(timer) else { return Message::default() };
                 let expiries = core::mem::replace(&mut timer.expiries, 0);
@@ -349,17 +350,17 @@ impl<M: Machine> Kernel<M> {
 
     /// The message of an interrupt source, which the receiver thereby holds.
     #[inline(always)]
-    fn interrupt_message(&mut self, source: Link, receiver: Link, now: Time) -> Message {
+    fn interrupt_message(&mut self, source: Link, receiver: Link) -> Message {
         let name = self.interrupts.name(source);
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Message::default() };
         let taken = interrupt.take();
         if let Some(thread) = self.threads.at_mut(receiver) {
             thread.completes = Token { source: name, sequence: taken.sequence };
+            thread.raised = if taken.count != 0 { taken.first.0.max(1) } else { 0 };
         }
         if let Some(counters) = self.account.sources.get_mut(source.index()) {
             if taken.count != 0 {
                 counters.delivered = counters.delivered.wrapping_add(1);
-                counters.note_latency(now.0.saturating_sub(taken.first.0));
             } else {
                 counters.replayed = counters.replayed.wrapping_add(1);
             }
@@ -367,6 +368,22 @@ impl<M: Machine> Kernel<M> {
         let [low, high] = split(taken.first.0);
         let tag = Tag::outgoing(Kind::Interrupt, taken.flags.bits(), taken.badge);
         Message::new(tag, [taken.count as usize, taken.sequence as usize, low, high])
+    }
+
+    /// A thread that holds an interrupt's message runs now: that is the latency from trap to driver.
+    #[inline(always)]
+    pub(crate) fn note_delivery(&mut self, receiver: Link, now: Time) {
+        let Some(thread) = self.threads.at_mut(receiver) else { return };
+        if thread.raised == 0 {
+            return;
+        }
+        let raised = core::mem::replace(&mut thread.raised, 0);
+        let source = thread.completes.source;
+        if self.interrupts.get(source).is_some()
+            && let Some(counters) = self.account.sources.get_mut(source.link().index())
+        {
+            counters.note_latency(now.0.saturating_sub(raised));
+        }
     }
 
     /// Notes a trap in the trace.

@@ -39,13 +39,15 @@ impl<M: Machine> Kernel<M> {
             debug_assert!(self.interrupts.next::<SOURCES>(source) == Link::NONE);
         }
         if let Some(endpoint) = self.endpoints.resolve(supervisor) {
-            self.post(machine, endpoint, Event::Exit(link), self.now);
+            self.post(machine, endpoint, Event::Exit(link));
         }
     }
 
     /// A thread stops for good: it leaves its queue, and its caller gets an error. The slot stays its process's.
     pub(crate) fn stop_thread(&mut self, machine: &mut M, link: Link) {
         self.detach(link);
+        // A message that it didn't live to see was delivered all the same.
+        self.note_delivery(link, self.now);
         let Some(thread) = self.threads.at_mut(link) else { return };
         thread.state = State::STOPPED;
         thread.completes = crate::thread::Token::NONE;

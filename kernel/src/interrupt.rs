@@ -183,7 +183,7 @@ impl<M: Machine> Kernel<M> {
         }
         machine.end_of_interrupt(line);
         if noted == Noted::Post {
-            self.post(machine, endpoint, Event::Interrupt(link), self.now);
+            self.post(machine, endpoint, Event::Interrupt(link));
         }
         self.finish(machine);
     }
@@ -314,7 +314,7 @@ impl<M: Machine> Kernel<M> {
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Err(Error::BadHandle) };
         let Some(endpoint) = self.endpoints.resolve(interrupt.endpoint) else { return Ok(()) };
         if interrupt.replay(now) == Noted::Post {
-            self.post(machine, endpoint, Event::Interrupt(source), now);
+            self.post(machine, endpoint, Event::Interrupt(source));
         }
         Ok(())
     }

@@ -243,6 +243,7 @@ impl<M: Machine> Kernel<M> {
         if let Some(process) = self.processes.at(thread.process) {
             machine.switch(&mut thread.context, &process.0.home);
         }
+        self.note_delivery(link, now);
         self.begin_slice_if_shared();
     }
 

@@ -133,6 +133,8 @@ pub struct Thread<C> {
     pub reply_to: Link,
     /// The interrupt message that it completes by receiving again.
     pub completes: Token,
+    /// When the interrupt came whose message it got and hasn't run with yet; 0 for none.
+    pub raised: u64,
     /// The endpoint that it received on last.
     pub serves: Name,
     /// Its process.
@@ -167,6 +169,7 @@ impl<C: Context> Entry for Thread<C> {
         state: State::STOPPED,
         reply_to: Link::NONE,
         completes: Token::NONE,
+        raised: 0,
         serves: Name::NONE,
         process: Link::NONE,
         priority: Priority::IDLE,

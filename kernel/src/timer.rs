@@ -58,7 +58,7 @@ impl<M: Machine> Kernel<M> {
             self.deadlines.set(Owner::Timer(link), Time(next));
         }
         if let Some(endpoint) = self.endpoints.resolve(name) {
-            self.post(machine, endpoint, Event::Timer(link), now);
+            self.post(machine, endpoint, Event::Timer(link));
         }
     }
 
