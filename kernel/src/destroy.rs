@@ -45,7 +45,7 @@ impl<M: Machine> Kernel<M> {
             }
             ObjectKind::Memory if self.memories.get(grant.object).is_some() => word(self.destroy_memory(machine, link)),
             ObjectKind::Ports if self.ports.get(grant.object).is_some() => {
-                self.destroy_ports(link);
+                self.destroy_ports(machine, link);
                 DONE
             }
             ObjectKind::Thread if self.threads.get(grant.object).is_some() => {
@@ -105,7 +105,7 @@ impl<M: Machine> Kernel<M> {
         self.refund(source.owner, 0, 1);
     }
 
-    pub(crate) fn destroy_ports(&mut self, link: Link) {
+    pub(crate) fn destroy_ports(&mut self, machine: &mut M, link: Link) {
         let Some(ports) = self.ports.at(link).copied() else { return };
         self.port_versions = self.port_versions.wrapping_add(1);
         let version = self.port_versions;
@@ -130,6 +130,7 @@ impl<M: Machine> Kernel<M> {
         }
         self.ports.remove(link);
         self.refund(ports.owner, 0, 1);
+        self.reload_home(machine);
     }
 
     /// The exit message of a process, taken out of its supervisor's queue.

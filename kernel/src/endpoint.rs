@@ -172,7 +172,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The message of the first sender that can be received, with the handle that it carries installed.
-    fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Option<Message> {
+    pub(crate) fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Option<Message> {
         loop {
             let target = self.endpoints.at_mut(endpoint)?;
             let sender = target.senders.head();

@@ -64,14 +64,31 @@ impl<M: Machine> Kernel<M> {
         match waiting.sent {
             Sent::Call => self.fail(machine, caller, Error::Gone),
             Sent::Fault(_) => match self.endpoints.resolve(waiting.fault_endpoint) {
-                Some(endpoint) => {
-                    waiting.state = State::sending(endpoint);
-                    if let Some(target) = self.endpoints.at_mut(endpoint) {
-                        self.threads.push_front::<QUEUE>(&mut target.senders, caller);
-                    }
+                Some(endpoint) => self.pass_fault_on(machine, caller, endpoint),
+                None => {
+                    waiting.state = State::STOPPED;
+                    // Whoever starts it anew starts it without the fault.
+                    waiting.sent = Sent::Call;
                 }
-                None => waiting.state = State::STOPPED,
             },
+        }
+    }
+
+    /// A fault whose handler is gone goes to one that waits on the same endpoint, or waits there for the next, ahead of
+    /// all others.
+    fn pass_fault_on(&mut self, machine: &mut M, faulty: Link, endpoint: Link) {
+        let Some(target) = self.endpoints.at_mut(endpoint) else { return };
+        self.threads.push_front::<QUEUE>(&mut target.senders, faulty);
+        if let Some(thread) = self.threads.at_mut(faulty) {
+            thread.state = State::sending(endpoint);
+        }
+        let receiver = target.receivers.head();
+        if !receiver.is_some() {
+            return;
+        }
+        self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
+        if let Some(message) = self.take_sender(receiver, endpoint) {
+            self.give(machine, receiver, message);
         }
     }
 

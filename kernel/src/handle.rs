@@ -121,7 +121,10 @@ impl Handles {
 
     /// Whether a process has room for one more.
     pub fn has_room<S>(&self, process: &Process<S>) -> bool {
-        process.table_free != 0 || process.table_fresh <= process.table_mask
+        // Usually the first entry answers: those that are retired are few.
+        let mut fresh = (process.table_fresh..=process.table_mask).map(|index| (process.table + index) as usize);
+        process.table_free != 0
+            || fresh.any(|index| self.entries.get(index).is_some_and(|entry| entry.generation < u16::MAX))
     }
 
     /// Installs a handle and returns its value.
@@ -167,9 +170,12 @@ impl Handles {
         if entry.value != value || value == 0 {
             return;
         }
-        *entry = Handle { generation: entry.generation, next_free: process.table_free as u16, ..FREE };
-        process.table_free = index + 1;
         self.used -= 1;
+        *entry = Handle { generation: entry.generation, ..FREE };
+        if entry.generation < u16::MAX {
+            entry.next_free = process.table_free as u16;
+            process.table_free = index + 1;
+        }
     }
 
     /// Closes what is left at a position of a process's run, of whatever kind.

@@ -299,11 +299,16 @@ impl<M: Machine> Kernel<M> {
             return 1;
         }
         let memory = *memory;
-        if !memory.device {
-            self.frames.give_back(FrameRun { first: memory.first, count: memory.count });
-            if !memory.module {
-                self.refund(memory.owner, memory.count, 0);
+        let run = FrameRun { first: memory.first, count: memory.count };
+        if memory.module {
+            let count = self.frames.adopt(run);
+            // All memory is the first process's quota, this from now on too.
+            if let Some(owner) = self.processes.at_mut(memory.owner).filter(|owner| owner.0.parent.is_none()) {
+                owner.0.quota.frames = owner.0.quota.frames.saturating_add(count);
             }
+        } else if !memory.device {
+            self.frames.give_back(run);
+            self.refund(memory.owner, memory.count, 0);
         }
         self.refund(memory.owner, 0, 1);
         self.memories.remove(link);

@@ -119,6 +119,15 @@ impl Frames {
         }
     }
 
+    /// Takes over a run that wasn't handed over at first. Frames beyond the records are left alone, as there.
+    pub fn adopt(&mut self, run: FrameRun) -> u32 {
+        let known = self.records.as_ref().map_or(0, |records| records.len()) as u32;
+        let count = run.count.min(known.saturating_sub(run.first.0));
+        self.give_back(FrameRun { count, ..run });
+        self.total += count;
+        count
+    }
+
     fn take_block(&mut self, zone: usize, order: usize) -> Option<u32> {
         let heads = self.heads.get(zone)?;
         let mut found = (order..ORDERS).find(|order| heads.get(*order).is_some_and(|head| *head != 0))?;

@@ -74,6 +74,10 @@ impl<M: Machine> Kernel<M> {
             Operation::ProcessCreate => self.process_create(machine, request),
             Operation::ProcessGrant => {
                 let process = self.find_process(&request)?;
+                // What is given to a process whose handles are torn down already would outlive it in its table.
+                if self.processes.at(process).is_none_or(|process| process.0.life == Life::Dead) {
+                    return Err(Error::Gone.into());
+                }
                 let grant = self.find_in(request.process, one as u32, Rights::COPY)?;
                 let grant = grant.restricted(Rights::from_bits_truncate(two as u32), Some(three as u16));
                 word(self.install(process, grant)? as usize)
@@ -113,9 +117,7 @@ impl<M: Machine> Kernel<M> {
             Operation::ThreadPointer => {
                 let thread = self.threads.at_mut(request.caller).ok_or(Error::BadHandle)?;
                 thread.context.set_register(Register::FsBase, one).ok_or(Error::BadArgument)?;
-                // The base is loaded where threads are switched.
-                let home = self.processes.at(request.process).ok_or(Error::Gone)?.0.home;
-                machine.switch(&mut thread.context, &home);
+                self.reload_home(machine);
                 DONE
             }
             Operation::HandleCopy => {
@@ -269,13 +271,17 @@ impl<M: Machine> Kernel<M> {
         *home.ports.get_mut(at).filter(|_| at < PORT_RANGES).ok_or(Error::TableFull)? = range;
         home.port_ranges += 1;
         home.ports_version = version;
-        let home = *home;
-        if target == request.process
-            && let Some(thread) = self.threads.at_mut(request.caller)
-        {
-            machine.switch(&mut thread.context, &home);
-        }
+        self.reload_home(machine);
         DONE
+    }
+
+    /// What a switch loads (ports, the thread pointer) changed for the running thread.
+    pub(crate) fn reload_home(&mut self, machine: &mut M) {
+        if let Some(thread) = self.threads.at_mut(self.current)
+            && let Some(process) = self.processes.at(thread.process)
+        {
+            machine.switch(&mut thread.context, &process.0.home);
+        }
     }
 
     fn find_interrupt(&self, request: &Request) -> Result<Link, Refusal> {

@@ -87,13 +87,17 @@ impl<M: Machine> Kernel<M> {
 
     /// The first descendant that has to go before the process itself can.
     fn deepest(&self, process: Link) -> Link {
-        match self.processes.at(process) {
-            Some(ended) if ended.0.reap.stage == 0 && ended.0.reap.position != 0 => {
-                let child = Link::from_word(ended.0.reap.position);
-                if self.processes.is_live(child) { self.deepest(child) } else { process }
+        let mut target = process;
+        while let Some(ended) = self.processes.at(target).filter(|ended| ended.0.reap.stage == 0) {
+            let child = Link::from_word(ended.0.reap.position);
+            let name = self.processes.name(target);
+            // The child may have gone since, and its slot be another's.
+            if self.processes.at(child).is_none_or(|child| child.0.parent != name) {
+                break;
             }
-            _ => process,
+            target = child;
         }
+        target
     }
 
     fn slice(&mut self, machine: &mut M, target: Link, stage: Stage, position: u32, supervisor: Link) -> Slice {
@@ -157,7 +161,7 @@ impl<M: Machine> Kernel<M> {
                     kernel.ports.is_live(link) && kernel.ports.at(link).is_some_and(|ports| ports.owner == target)
                 };
                 self.walk(position, self.ports.extent(), owned, |kernel, link| {
-                    kernel.destroy_ports(link);
+                    kernel.destroy_ports(machine, link);
                     0
                 })
             }
@@ -236,7 +240,8 @@ impl<M: Machine> Kernel<M> {
         let object = self.memories.name(link);
         let rights = Rights::DESTROY | Rights::DMA;
         let Some(owner) = self.processes.at_mut(supervisor) else { return Slice::Stuck(Error::Gone) };
-        let count = self.memories.at(link).map_or(0, |memory| memory.count);
+        // A module's frames were in no quota.
+        let count = self.memories.at(link).filter(|memory| !memory.module).map_or(0, |memory| memory.count);
         if !self.handles.has_room(&owner.0) {
             return Slice::Stuck(Error::NoHandleSlot);
         }

@@ -3,7 +3,12 @@
 //! After every trap, of every test, [`invariants`] looks at everything the core holds.
 
 mod boot;
+mod faults;
+mod handles;
 mod interrupts;
 mod invariants;
+mod memory;
+mod ports;
+mod processes;
 mod schedule;
 mod world;

@@ -31,6 +31,7 @@ pub struct World {
     /// Init's endpoint: where the bell rings and children's ends are told.
     pub supervisor: usize,
     badges: usize,
+    endpoints: usize,
 }
 
 /// A process with one thread, made by `init`.
@@ -59,8 +60,7 @@ impl World {
         let init = kernel.boot_process(&mut machine).unwrap();
         kernel.boot_thread(init.process, ENTRY, STACK, [1, 2, 3, 4]).unwrap();
         kernel.start(&mut machine);
-        let init_thread = kernel.current;
-        let mut world = Self { kernel, machine, init, init_thread, supervisor: 0, badges: 100 };
+        let mut world = Self::of(kernel, machine, init);
         invariants::check(&world);
         world.supervisor = world.endpoint();
         let bell = world.make(Operation::InterruptCreate, world.init.root as usize, [BELL.0 as usize, 0, 0, 0]);
@@ -68,6 +68,12 @@ impl World {
         // The bind says that the bell may have rung before.
         assert_eq!(world.call(Operation::Receive, world.supervisor, [0; 4]).tag.kind(), Kind::Interrupt);
         world
+    }
+
+    /// A world in which `init` runs and has done nothing yet.
+    pub fn of(kernel: Box<Kernel<Fake>>, machine: Fake, init: FirstProcess) -> Self {
+        let init_thread = kernel.current;
+        Self { kernel, machine, init, init_thread, supervisor: 0, badges: 100, endpoints: 0 }
     }
 
     /// Hands a trap to the kernel, and looks at everything afterwards.
@@ -128,7 +134,13 @@ impl World {
     /// The running process makes an endpoint.
     #[track_caller]
     pub fn endpoint(&mut self) -> usize {
-        self.make(Operation::EndpointCreate, 0, [0; 4])
+        self.endpoints = self.make(Operation::EndpointCreate, 0, [0; 4]);
+        self.endpoints
+    }
+
+    /// The endpoint made last, as its maker names it.
+    pub fn last_endpoint(&self) -> usize {
+        self.endpoints
     }
 
     /// The running thread waits on an endpoint.

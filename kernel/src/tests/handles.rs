@@ -1,0 +1,137 @@
+//! Handles: rights, copies, generations, tables that fill up.
+
+use super::world::World;
+use crate::sizes::{ENDPOINTS, TABLE_HANDLES};
+use abi::{Error, Message, ObjectKind, Operation, Options, Rights, Tag};
+use std::vec::Vec;
+
+#[test]
+fn a_closed_handle_stays_stale_when_its_entry_is_used_anew() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let old = world.make(Operation::HandleCopy, endpoint, [usize::MAX, 0, 0, 0]);
+    world.done(Operation::HandleClose, old, [0; 4]);
+    let new = world.make(Operation::HandleCopy, endpoint, [usize::MAX, 0, 0, 0]);
+    assert_ne!(old, new);
+    assert_eq!(world.refused(Operation::HandleClose, old, [0; 4]), Error::BadHandle);
+    assert_eq!(world.refused(Operation::Notify, old, [1, 0, 0, 0]), Error::BadHandle);
+    world.done(Operation::Notify, new, [1, 0, 0, 0]);
+}
+
+#[test]
+fn a_copy_has_the_rights_that_both_allow() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let rights = Rights::NOTIFY | Rights::COPY | Rights::DMA;
+    let copy = world.make(Operation::HandleCopy, endpoint, [rights.bits() as usize, 0, 0, 0]);
+    world.done(Operation::Notify, copy, [1, 0, 0, 0]);
+    assert_eq!(world.refused(Operation::Receive, copy, [0; 4]), Error::MissingRight);
+    assert_eq!(world.refused(Operation::Destroy, copy, [0; 4]), Error::MissingRight);
+    let more = world.make(Operation::HandleCopy, copy, [usize::MAX, 0, 0, 0]);
+    assert_eq!(world.refused(Operation::Call, more, [0; 4]), Error::MissingRight);
+    let none = world.make(Operation::HandleCopy, copy, [0, 0, 0, 0]);
+    assert_eq!(world.refused(Operation::HandleCopy, none, [0; 4]), Error::MissingRight);
+}
+
+#[test]
+fn only_who_may_bind_changes_a_badge() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let caller = world.spawn(20);
+    let bind = Rights::all_of(ObjectKind::Endpoint).bits() as usize;
+    let badged = world.make(Operation::HandleCopy, endpoint, [bind, 7, 0, 0]);
+    let weak = (Rights::CALL | Rights::COPY).bits() as usize;
+    let plain = world.make(Operation::HandleCopy, badged, [weak, 8, 0, 0]);
+    let theirs = world.grant(caller, plain, Rights::CALL, 9);
+    world.park();
+    world.call(Operation::Call, theirs, [0; 4]);
+    world.ring();
+    assert_eq!(world.poll(endpoint).unwrap().tag.badge(), 8);
+}
+
+#[test]
+fn a_full_table_is_an_error_and_leaves_everything_as_it_was() {
+    let mut world = World::new();
+    let actor = world.spawn(20);
+    let endpoint = world.endpoint();
+    let theirs = world.grant(actor, endpoint, Rights::all_of(ObjectKind::Endpoint), 0);
+    let memory = world.make(Operation::MemoryCreate, 0, [1, 0, 0, 0]);
+    let before = world.kernel.frames.free();
+    world.park();
+    let mut held = Vec::new();
+    while let Ok([handle, ..]) = world.call(Operation::HandleCopy, theirs, [usize::MAX, 0, 0, 0]).result() {
+        held.push(handle);
+    }
+    assert_eq!(held.len(), TABLE_HANDLES - 1);
+    for operation in [Operation::EndpointCreate, Operation::MemoryCreate] {
+        assert_eq!(world.refused(operation, 0, [1, 0, 0, 0]), Error::NoHandleSlot);
+    }
+    assert_eq!(world.refused(Operation::TimerCreate, 0, [theirs, 0, 0, 0]), Error::NoHandleSlot);
+    assert_eq!(world.refused(Operation::ThreadCreate, 0, [0x1000, 0x1000, 1, 0]), Error::NoHandleSlot);
+    let create = Tag::incoming(Operation::ProcessCreate, 1, Options::empty());
+    assert_eq!(world.refused_with(create, 0, [2, 2, 0, 0]), Error::NoHandleSlot);
+    assert_eq!(world.kernel.frames.free(), before);
+    world.done(Operation::HandleClose, held[5], [0; 4]);
+    world.endpoint();
+    world.ring();
+    let give = [memory, 0, 0, 0];
+    assert_eq!(world.refused(Operation::ProcessGrant, actor.process_handle, give), Error::NoHandleSlot);
+}
+
+#[test]
+fn a_full_table_of_objects_is_an_error() {
+    let mut world = World::new();
+    let mut made = 1;
+    while let Ok([_, ..]) = world.call(Operation::EndpointCreate, 0, [0; 4]).result() {
+        made += 1;
+    }
+    assert_eq!(made, ENDPOINTS);
+    assert_eq!(world.refused(Operation::EndpointCreate, 0, [0; 4]), Error::TableFull);
+}
+
+#[test]
+fn an_entry_whose_generations_are_used_up_is_retired_and_not_promised() {
+    let mut world = World::new();
+    let actor = world.spawn(20);
+    let endpoint = world.endpoint();
+    let theirs = world.grant(actor, endpoint, Rights::all_of(ObjectKind::Endpoint), 0);
+    world.park();
+    for _ in 0..TABLE_HANDLES - 2 {
+        world.make(Operation::HandleCopy, theirs, [usize::MAX, 0, 0, 0]);
+    }
+    // One entry is left: it is taken and given back until its generation would wrap.
+    let mut rounds = 0;
+    loop {
+        let copy = Tag::incoming(Operation::HandleCopy, 0, Options::empty());
+        let context = world.kernel.current_context().unwrap();
+        (context.message, context.handle) = (Message::new(copy, [0, 0, 0, 0]), theirs as u32);
+        world.kernel.call(&mut world.machine);
+        let Ok([handle, ..]) = world.message(actor.thread).result() else { break };
+        let context = world.kernel.current_context().unwrap();
+        context.message = Message::new(Tag::incoming(Operation::HandleClose, 0, Options::empty()), [0; 4]);
+        context.handle = handle as u32;
+        world.kernel.call(&mut world.machine);
+        rounds += 1;
+    }
+    assert_eq!(rounds, u16::MAX as usize);
+    let endpoints = world.kernel.endpoints.used();
+    assert_eq!(world.refused(Operation::EndpointCreate, 0, [0; 4]), Error::NoHandleSlot);
+    assert_eq!(world.kernel.endpoints.used(), endpoints, "nothing was made that nobody can name");
+}
+
+#[test]
+fn unknown_calls_and_handles_that_were_never_given_out_are_errors() {
+    let mut world = World::new();
+    for number in [45, 100, 255] {
+        let answer = world.call_with(Tag(number), 0, [0; 4]);
+        assert_eq!(answer.result(), Err(Error::UnknownCall));
+    }
+    for handle in [0, 1, 0x2_0000, 0x1_0FFF, 0xFFFF_FFFF] {
+        for operation in [Operation::Call, Operation::ReplyReceive, Operation::Receive, Operation::Notify] {
+            assert_eq!(world.refused(operation, handle, [1; 4]), Error::BadHandle, "{handle:#x}");
+        }
+    }
+    let root = world.init.root as usize;
+    assert_eq!(world.refused(Operation::Call, root, [0; 4]), Error::WrongType);
+    assert_eq!(world.refused(Operation::MemoryInfo, root, [0; 4]), Error::WrongType);
+}
