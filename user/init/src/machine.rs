@@ -2,7 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use bellwire::{Access, Mapping, Memory, Result, Root, Startup, StartupEntry, StartupKind};
+use bellwire::{Access, Mapping, Memory, Result, Rights, Root, Startup, StartupEntry, StartupKind};
 use manifest::Manifest;
 
 /// The kernel's gifts.
@@ -16,7 +16,13 @@ pub struct Machine {
 impl Machine {
     /// Takes the gifts.
     pub fn new(startup: Startup) -> Result<Self, String> {
-        let root = startup.handle("root").map_err(|error| format!("the kernel gave no root handle: {error}"))?;
+        let root = startup.handle("root").and_then(|root| {
+            let copy = root.copy(Rights::all());
+            // The log keeps using the first one, so that it outlives everything.
+            root.into_raw();
+            copy
+        });
+        let root = root.map_err(|error| format!("the kernel gave no root handle: {error}"))?;
         Ok(Self { root: Root::from(root), startup })
     }
 

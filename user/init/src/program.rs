@@ -5,6 +5,7 @@ use crate::claims::Claims;
 use crate::load::{LoadError, Pages};
 use crate::machine::{Machine, Module};
 use crate::service::Services;
+use alloc::format;
 use alloc::vec::Vec;
 use bellwire::protocol::{ProgramName, ProgramState, ProgramStatus};
 use bellwire::{
@@ -162,6 +163,8 @@ impl Program {
     /// Grants the process what the manifest says, and says under which names.
     fn grant(&self, machine: &Machine, services: &Services, process: &Process) -> Result<Vec<StartupEntry>> {
         let mut entries = Vec::new();
+        let name = format!("program {}", self.facts.name);
+        entries.push(StartupEntry::new(&name, StartupKind::Number, 0, [u64::from(self.badge), 0]));
         let facts = ["clock", "framebuffer-format"];
         let facts = facts.into_iter().filter_map(|name| machine.fact(name).map(|numbers| (name, numbers)));
         entries.extend(facts.map(|(name, numbers)| StartupEntry::new(name, StartupKind::Number, 0, numbers)));

@@ -122,13 +122,12 @@ pub const PANICKED: usize = 101;
 
 /// Sets up what the SDK needs, runs the program's function and ends the program.
 #[doc(hidden)]
-pub fn begin<T: Outcome>(name: &'static str, address: usize, length: usize, run: impl FnOnce(Startup) -> T) -> ! {
+pub fn begin<T: Outcome>(package: &'static str, address: usize, length: usize, run: impl FnOnce(Startup) -> T) -> ! {
     // SAFETY: these are the words that the first thread is started with: a block that stays mapped, read-only, as
     // long as the process lives.
     let block = unsafe { core::slice::from_raw_parts(address as *const u8, length) };
     let startup = Startup::new(block);
-    let log_handle = startup.entries().find(|entry| ["log", "root"].contains(&entry.name())).map(|entry| entry.value);
-    log::set_up(name, log_handle);
+    log::set_up(package, &startup);
     if let Some([hertz, _]) = startup.number("clock") {
         time::set_frequency(hertz);
     }

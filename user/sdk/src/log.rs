@@ -3,18 +3,42 @@
 //! The log is meant for what a person reads when something is wrong. It needs no other program, so it works when
 //! everything else has failed; a program's output belongs on a stream of the console.
 
+use crate::Startup;
 use crate::root::{LOG_BYTES, log_write};
+use abi::StartupEntry;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// The handle of the log, or 0.
 static HANDLE: AtomicU32 = AtomicU32::new(abi::NO_HANDLE);
 
-/// The name that lines start with.
-static NAME: spin::Once<&'static str> = spin::Once::new();
+/// Whose lines these are.
+static NAME: spin::Once<Name> = spin::Once::new();
 
-pub(crate) fn set_up(name: &'static str, handle: Option<u32>) {
-    NAME.call_once(|| name);
+/// A program's name, as the startup block has it or, for `init`, as its package has it.
+enum Name {
+    Entry(StartupEntry),
+    Package(&'static str),
+}
+
+impl Name {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Entry(entry) => entry.name().strip_prefix(NAME_PREFIX).unwrap_or("?"),
+            Self::Package(name) => name,
+        }
+    }
+}
+
+/// What the entry with the program's name starts with.
+const NAME_PREFIX: &str = "program ";
+
+pub(crate) fn set_up(package: &'static str, startup: &Startup) {
+    let find = |is_it: fn(&StartupEntry) -> bool| startup.entries().find(is_it);
+    let name = find(|entry| entry.name().starts_with(NAME_PREFIX));
+    NAME.call_once(|| name.map_or(Name::Package(package), Name::Entry));
+    // A program without the right has no such entry; `init` has the root of all rights.
+    let handle = find(|entry| ["log", "root"].contains(&entry.name())).map(|entry| entry.value);
     HANDLE.store(handle.unwrap_or(abi::NO_HANDLE), Ordering::Relaxed);
 }
 
@@ -34,7 +58,7 @@ pub fn line(text: fmt::Arguments<'_>) {
     if handle == abi::NO_HANDLE {
         return;
     }
-    let name = NAME.get().copied().unwrap_or("?");
+    let name = NAME.get().map_or("?", Name::as_str);
     let mut writer = Writer { handle, bytes: [0; LOG_BYTES], count: 0 };
     // Neither the writer nor what it calls reports errors: there is nowhere to report them to.
     let _ = writeln!(writer, "{name}: {text}");
