@@ -21,23 +21,6 @@ pub enum Root {
     InBiosArea,
 }
 
-impl Root {
-    /// The root as a boot loader gave it: the bytes of the root pointer (ACPI 6.5, 5.2.5.3), if it gave any.
-    pub fn from_pointer(pointer: Option<&[u8]>) -> Self {
-        let Some(pointer) = pointer.filter(|bytes| bytes.starts_with(b"RSD PTR ")) else { return Self::InBiosArea };
-        let number = |offset: usize, length: usize| {
-            let bytes = pointer.get(offset..offset + length)?;
-            Some(bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
-        };
-        let revision = pointer.get(15).copied().unwrap_or(0);
-        let (revision, address) = match (revision, number(24, 8)) {
-            (1.., Some(extended)) if extended != 0 => (revision, Some(extended)),
-            _ => (0, number(16, 4)),
-        };
-        address.map_or(Self::InBiosArea, |address| Self::Table { address, revision })
-    }
-}
-
 /// Reads the MADT, if there is one. `show` makes a physical range readable and says where it is.
 ///
 /// # Safety
@@ -72,33 +55,4 @@ impl<F: Fn(u64, usize) -> NonNull<u8> + Clone> AcpiHandler for Shown<F> {
     }
 
     fn unmap_physical_region<T>(_: &PhysicalMapping<Self, T>) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pointer(revision: u8, extended: u64) -> [u8; 36] {
-        let mut bytes = [0; 36];
-        bytes[..8].copy_from_slice(b"RSD PTR ");
-        bytes[15] = revision;
-        bytes[16..20].copy_from_slice(&0x07FE_1234u32.to_le_bytes());
-        bytes[24..32].copy_from_slice(&extended.to_le_bytes());
-        bytes
-    }
-
-    #[test]
-    fn the_newest_root_table_counts() {
-        let table = |address, revision| Root::Table { address, revision };
-        assert_eq!(Root::from_pointer(Some(&pointer(0, 0)[..20])), table(0x07FE_1234, 0));
-        assert_eq!(Root::from_pointer(Some(&pointer(2, 0x1_0000_5678))), table(0x1_0000_5678, 2));
-        assert_eq!(Root::from_pointer(Some(&pointer(2, 0))), table(0x07FE_1234, 0));
-    }
-
-    #[test]
-    fn what_is_no_root_pointer_is_looked_for() {
-        for bytes in [None, Some(b"RSD PTR" as &[u8]), Some(&[0; 36]), Some(b"RSD PTR ")] {
-            assert_eq!(Root::from_pointer(bytes), Root::InBiosArea);
-        }
-    }
 }

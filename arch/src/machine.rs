@@ -89,9 +89,7 @@ impl Cpu {
         self.space = space;
         // A task gate's return loads CR3 from the TSS, which the CPU never writes it to: so it is there before.
         #[cfg(target_arch = "x86")]
-        {
-            data.tss.cr3 = space.physical_root() as u32;
-        }
+        data.set_page_table(space.physical_root() as u32);
         #[cfg(target_arch = "x86_64")]
         let _ = data;
         // SAFETY: the core switches to no space that it has released.

@@ -1,29 +1,21 @@
 //! The kernel's stacks.
+//!
+//! Every trap is handled on one stack, since none waits within the kernel: the one on which the kernel booted, which has a
+//! guard page. What may come at any instruction (NMI, #DB, #MC, #DF) has stacks of its own.
 
 use crate::cell::CpuCell;
-use x86_entry::CpuData;
 
-/// The bytes of a stack. The deepest path is a crash record of a system call's slow part.
+/// The bytes of a stack for one exception: enough for a crash record.
 const BYTES: usize = 16 * 1024;
 
-/// A stack of the kernel.
+/// A stack for one exception.
 #[repr(C, align(4096))]
 pub(crate) struct Stack([u8; BYTES]);
 
-impl Stack {
-    /// An unused stack.
-    pub(crate) const ZERO: Self = Self([0; BYTES]);
-}
+/// The stacks for exceptions that may come at any instruction.
+static STACKS: [CpuCell<Stack>; 4] = [const { CpuCell::new(Stack([0; BYTES])) }; 4];
 
-/// The stack on which every trap is handled; there is one, since no trap waits within the kernel.
-static KERNEL: CpuCell<Stack> = CpuCell::new(Stack::ZERO);
-
-/// The address above a stack's last byte.
-pub(crate) fn top(stack: &CpuCell<Stack>) -> usize {
-    stack.address().wrapping_add(1) as usize
-}
-
-/// Tells the stubs which stack to use.
-pub(crate) fn assign(data: &mut CpuData) {
-    data.set_stack(top(&KERNEL));
+/// The addresses above the last bytes of the four stacks.
+pub(crate) fn tops() -> [usize; 4] {
+    STACKS.each_ref().map(|stack| stack.address().wrapping_add(1) as usize)
 }

@@ -29,11 +29,13 @@ static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescript
 ///
 /// # Safety
 /// Once, in ring 0, with interrupts off, on the kernel's own page tables; `root` and `map` are what the firmware says.
-pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<(), ClockError> {
+/// `stack_top` is the upper end of a stack, aligned to 16, that is the kernel's for good; it may be the one in use, on
+/// which nothing is needed any more once [`run`] leaves it.
+pub unsafe fn prepare(root: Root, map: &'static MemoryMap, stack_top: usize) -> Result<(), ClockError> {
     // SAFETY: the caller's promise; nothing else has borrowed them.
     let (_, cpu) = unsafe { trap::state() };
     // SAFETY: the caller's promise.
-    unsafe { catch_exceptions() };
+    unsafe { catch_exceptions(stack_top) };
     cpu.set_memory_map(map);
     cpu.floating_point.initialise(floating_point_features());
     // SAFETY: the caller vouches for the root.
@@ -61,18 +63,19 @@ pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
 ///
 /// # Safety
 /// As for [`prepare`].
-unsafe fn catch_exceptions() {
+unsafe fn catch_exceptions(stack_top: usize) {
     let Some(mut data) = cpu_data::<Bell>() else { return };
     // SAFETY: the data is static, and nothing else refers to it before the first trap.
     let data = unsafe { data.as_mut() };
+    data.set_stack(stack_top);
     // SAFETY: the caller's promise; the data is static.
     unsafe { width::segments::load(data) };
     // SAFETY: nothing else uses the table yet.
     let gates = unsafe { GATES.borrow() };
     if features().smap {
-        gates.fill::<Bell, WithSmap>().every_vector().call_gate(CALL_VECTOR);
+        gates.fill::<Bell, WithSmap>().every_vector().paranoid().call_gate(CALL_VECTOR);
     } else {
-        gates.fill::<Bell, WithoutSmap>().every_vector().call_gate(CALL_VECTOR);
+        gates.fill::<Bell, WithoutSmap>().every_vector().paranoid().call_gate(CALL_VECTOR);
     }
     // SAFETY: the selectors that the stubs load were just loaded, and the data that they use is set up.
     unsafe { gates.load() };

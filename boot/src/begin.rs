@@ -17,6 +17,7 @@ use kernel::memory::{Frame, FrameRecord};
 
 use crate::failure::Failure;
 use crate::information::{AcpiRoot, Information};
+use crate::start::stack::BOOT_STACK;
 use crate::{first_process, heap, prepare, provoke};
 
 /// Where the start code ends and Rust begins: the loader's magic number, and where its information is.
@@ -55,8 +56,10 @@ fn boot(magic: u32, information: u32) -> Result<Infallible, Failure> {
         Some(AcpiRoot { address, revision }) => Root::Table { address, revision },
         None => Root::InBiosArea,
     };
-    // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's.
-    unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
+    let stack = core::ptr::from_ref(&BOOT_STACK).wrapping_add(1).addr();
+    // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's,
+    // and the boot stack is nobody else's.
+    unsafe { arch::start::prepare(root, map, stack) }.map_err(Failure::Clock)?;
     // SAFETY: the records are plain numbers, of which zeros are the unused ones.
     let records = unsafe { memory.take_table(memory.frame_limit() as usize) }.ok_or(Failure::NoRoom)?;
     // SAFETY: the machine was prepared, and this runs once.

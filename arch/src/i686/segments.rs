@@ -2,12 +2,16 @@
 
 use crate::cell::CpuCell;
 use crate::context::Context;
+use crate::paging::Space;
 use crate::stack;
+use crate::trap::Bell;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use x86::bits32::task::TaskStateSegment;
 use x86::dtables::{DescriptorTablePointer, lgdt};
 use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
 use x86::task::load_tr;
-use x86_entry::{CpuData, GlobalDescriptorTable};
+use x86_entry::vector::{DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
+use x86_entry::{CpuData, GlobalDescriptorTable, fault_task};
 
 /// Ring 3's selector of the running thread's own segment, which FS holds once the thread has a pointer.
 pub(crate) const THREAD_SELECTOR: u16 = size_of::<GlobalDescriptorTable>() as u16 | 3;
@@ -22,6 +26,13 @@ struct Table {
     thread: u64,
 }
 
+/// The task of a gate; aligned so that it crosses no page, which the CPU doesn't allow (SDM 3A, 8.2.1).
+#[repr(C, align(128))]
+struct Task(TaskStateSegment);
+
+/// The tasks of #DF, NMI and #MC.
+static TASKS: [CpuCell<Task>; 3] = [const { CpuCell::new(Task(TaskStateSegment::new())) }; 3];
+
 static TABLE: CpuCell<Table> = CpuCell::new(Table { common: GlobalDescriptorTable::new(), thread: THREAD_SEGMENT });
 
 /// Loads the kernel's segments and its task state segment.
@@ -29,11 +40,24 @@ static TABLE: CpuCell<Table> = CpuCell::new(Table { common: GlobalDescriptorTabl
 /// # Safety
 /// Once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address space.
 pub(crate) unsafe fn load(data: &mut CpuData) {
-    stack::assign(data);
+    let root = Space::EMPTY.physical_root() as u32;
+    data.set_page_table(root);
     let selectors = GlobalDescriptorTable::SELECTORS;
     // SAFETY: interrupts are off, and nothing else uses the table.
     let table = unsafe { TABLE.borrow() };
     table.common.set_task(selectors.task, &raw const data.tss as u32, CpuData::TASK_LENGTH);
+    let [debug, stacks @ ..] = stack::tops();
+    data.set_debug_stack(debug);
+    let tasks = [
+        (GlobalDescriptorTable::DOUBLE_FAULT_TASK, fault_task::<Bell, _, _>(DOUBLE_FAULT, stacks[0], root)),
+        (GlobalDescriptorTable::NMI_TASK, fault_task::<Bell, _, _>(NON_MASKABLE_INTERRUPT, stacks[1], root)),
+        (GlobalDescriptorTable::MACHINE_CHECK_TASK, fault_task::<Bell, _, _>(MACHINE_CHECK, stacks[2], root)),
+    ];
+    for ((selector, task), place) in tasks.into_iter().zip(&TASKS) {
+        // SAFETY: no gate leads to the task yet, and nothing else refers to it.
+        unsafe { place.borrow() }.0 = task;
+        table.common.set_task(selector, place.address() as u32, size_of::<TaskStateSegment>());
+    }
     // SAFETY: the table stays where it is, and has the code segment that the CPU is in.
     unsafe { lgdt(&DescriptorTablePointer::new(&*table)) };
     let [code, kernel_data, null, task] =

@@ -8,7 +8,10 @@ use x86::dtables::{DescriptorTablePointer, lgdt};
 use x86::msr::{IA32_FS_BASE, wrmsr};
 use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
 use x86::task::load_tr;
-use x86_entry::{CpuData, GlobalDescriptorTable};
+use x86_entry::{CpuData, GlobalDescriptorTable, StackIndex};
+
+/// The stacks that the gates of #DF, NMI, #MC and #DB name.
+const INTERRUPT_STACKS: [StackIndex; 4] = [StackIndex::One, StackIndex::Two, StackIndex::Three, StackIndex::Four];
 
 static TABLE: CpuCell<GlobalDescriptorTable> = CpuCell::new(GlobalDescriptorTable::new());
 
@@ -17,7 +20,9 @@ static TABLE: CpuCell<GlobalDescriptorTable> = CpuCell::new(GlobalDescriptorTabl
 /// # Safety
 /// Once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address space.
 pub(crate) unsafe fn load(data: &mut CpuData) {
-    stack::assign(data);
+    for (index, top) in INTERRUPT_STACKS.into_iter().zip(stack::tops()) {
+        data.set_interrupt_stack(index, top);
+    }
     let selectors = GlobalDescriptorTable::SELECTORS;
     // SAFETY: interrupts are off, and nothing else uses the table.
     let table = unsafe { TABLE.borrow() };
