@@ -64,10 +64,14 @@ fn record(frame: Option<&Frame>, what: fmt::Arguments<'_>) -> ! {
         let _ = writeln!(Writer, "vector {:#x} error code {:#x}", frame.vector, frame.error_code);
     }
     // SAFETY: this is ring 0.
-    let [page_fault, root] = unsafe { [cr2() as u64, cr3()] };
+    let cr0 = unsafe { cr0() }.bits();
     // SAFETY: this is ring 0.
-    let controls = unsafe { (cr0().bits(), cr4().bits()) };
-    let _ = writeln!(Writer, "cr0 {:#x} cr2 {page_fault:#x} cr3 {root:#x} cr4 {:#x}", controls.0, controls.1);
+    let cr2 = unsafe { cr2() };
+    // SAFETY: this is ring 0.
+    let cr3 = unsafe { cr3() };
+    // SAFETY: this is ring 0.
+    let cr4 = unsafe { cr4() }.bits();
+    let _ = writeln!(Writer, "cr0 {cr0:#x} cr2 {cr2:#x} cr3 {cr3:#x} cr4 {cr4:#x}");
     let _ = writeln!(Writer, "the last things that happened, oldest first:");
     // SAFETY: whoever had the core borrowed doesn't go on.
     for entry in unsafe { trap::account_of_the_dead() }.trace_entries() {

@@ -29,6 +29,9 @@ use crate::information::{Information, Module};
 use crate::program::{Program, Width};
 use crate::view;
 
+/// What `init` must be built for.
+const OWN_WIDTH: Width = if cfg!(target_pointer_width = "64") { Width::X86_64 } else { Width::I686 };
+
 /// Where `init` finds its startup block: where it puts those of others, too.
 const STARTUP: usize = 0x1000_0000;
 /// The end of its first thread's stack, and its size. Nothing is mapped below it.
@@ -39,7 +42,7 @@ const STACK_BYTES: usize = 64 << 10;
 pub fn make<M: Machine>(kernel: &mut Kernel<M>, machine: &mut M, information: &Information) -> Result<(), Failure> {
     let (own, others) = information.modules.split_first().ok_or(Failure::NoModules)?;
     let file = view::bytes(own.physical.clone()).ok_or(Failure::NoRoom)?;
-    let program = Program::parse(file, Width::OWN).map_err(|why| Failure::Unloadable(own.name().into(), why))?;
+    let program = Program::parse(file, OWN_WIDTH).map_err(|why| Failure::Unloadable(own.name().into(), why))?;
 
     let first = kernel.boot_process(machine)?;
     let mut maker = Maker { kernel, machine, process: first.process };

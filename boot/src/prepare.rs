@@ -104,13 +104,13 @@ pub fn screen(framebuffer: Framebuffer) {
         pixel_bytes: usize::from(framebuffer.bits).div_ceil(8),
         colours: framebuffer.colours,
     };
-    match window {
-        // SAFETY: the window is as large as the format says, and stays.
-        Some(pixels) => {
-            journal::take_screen(AnyGrid::Pixels(unsafe { arch::screen::Framebuffer::new(pixels, format) }))
-        }
-        None => log::warn!("the framebuffer can't be mapped: no text on it"),
-    }
+    let Some(pixels) = window else {
+        log::warn!("the framebuffer can't be mapped: no text on it");
+        return;
+    };
+    // SAFETY: the window is as large as the format says, and stays.
+    let grid = unsafe { arch::screen::Framebuffer::new(pixels, format) };
+    journal::take_screen(AnyGrid::Pixels(grid));
 }
 
 unsafe extern "C" {

@@ -55,7 +55,7 @@ impl RunSet {
         let to = self.runs.partition_point(|own| own.start <= run.end);
         let start = self.runs[from..to].first().map_or(run.start, |own| own.start.min(run.start));
         let end = self.runs[from..to].last().map_or(run.end, |own| own.end.max(run.end));
-        self.runs.splice(from..to, [start..end]);
+        self.runs.splice(from..to, core::iter::once(start..end));
     }
 
     /// Takes frames out; what isn't in the set stays out.

@@ -57,7 +57,7 @@ fn keeps_a_map_of_pages<G: Geometry>(steps: &[(usize, bool)], top: usize, slice:
     let mut model = BTreeMap::new();
     for (number, &(page, add)) in steps.iter().enumerate() {
         // Spread over the whole user half, so that all levels take part.
-        let address = page.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) % top & !0xFFF;
+        let address = (page.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) % top) & !0xFFF;
         if add {
             let expected = if model.contains_key(&address) { Err(MapError::Occupied) } else { Ok(()) };
             assert_eq!(map_page::<G>(&mut fake, address, number as u32, u32::MAX).map(|_| ()), expected);

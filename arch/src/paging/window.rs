@@ -44,6 +44,8 @@ pub(super) fn prepare(memory: &mut BootMemory, root: Frame) -> Option<()> {
     // The region's upper table has to be in the root before any space copies the root.
     windows.map_one(Frame(0), Flags::empty(), Caching::Uncached)?;
     KernelTables::new(root).clear(windows.next);
+    // That page's table keeps large pages out of its 2 MiB; the small windows that follow it share it.
+    windows.next += abi::PAGE_BYTES;
     Some(())
 }
 

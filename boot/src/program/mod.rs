@@ -52,8 +52,6 @@ impl Width {
     pub const I686: Self = Self { class: Class::ELF32, machine: EM_386, name: "i686" };
     /// 64 bits.
     pub const X86_64: Self = Self { class: Class::ELF64, machine: EM_X86_64, name: "x86_64" };
-    /// This kernel's.
-    pub const OWN: Self = if cfg!(target_pointer_width = "64") { Self::X86_64 } else { Self::I686 };
 }
 
 /// Why a file can't be loaded; its text continues "Bellwire can't start: module 0, NAME, ".
