@@ -84,6 +84,11 @@ pub struct ProcessUse {
     pub cycles: u64,
 }
 
+impl ProcessUse {
+    /// The badge of the kernel's own process, which has the idle time.
+    pub const KERNEL: u16 = u16::MAX;
+}
+
 /// Counters of the kernel as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelCounters {

@@ -18,12 +18,10 @@ pub fn programs(shell: &mut Shell) -> Result<(), Failure> {
         .collect();
     writeln!(shell.terminal, "NAME          STATE    RESTARTS  PRIORITY  THREADS  MEMORY     CALLS   CPU TIME")?;
     for program in &programs {
-        // The idle process has `init`'s badge, but none of the threads that count.
-        let is_its = |process: &&ProcessUse| process.badge == program.badge && process.threads != 0 && !process.ended;
-        let process = processes.iter().find(is_its);
+        let process = processes.iter().find(|process| process.badge == program.badge && !process.ended);
         row(shell, program.name.as_str(), program.state.name(), program.restarts, process)?;
     }
-    for idle in processes.iter().filter(|process| process.badge == 0 && process.threads == 0) {
+    for idle in processes.iter().filter(|process| process.badge == ProcessUse::KERNEL) {
         row(shell, "(idle)", "", 0, Some(idle))?;
     }
     Ok(())
