@@ -37,13 +37,10 @@ fn row(shell: &mut Shell, name: &str, state: &str, restarts: u8, process: Option
     )?)
 }
 
-/// `irq`: a row for each source, then what belongs to none.
+/// `irq`: a row for each source, just as wide as a text screen, then what belongs to none.
 pub fn interrupts(shell: &mut Shell) -> Result<(), Failure> {
     let sources: Vec<_> = each(|index| shell.counters.source(index))?;
-    writeln!(
-        shell.terminal,
-        "LINE  KIND   OWNER          COUNT  COALESCED  SPURIOUS  DROPPED      P50      P99      MAX"
-    )?;
+    writeln!(shell.terminal, "LINE KIND  OWNER           COUNT COALESCED SPURIOUS DROPPED    P50    P99    MAX")?;
     for source in &sources {
         let Source { line, taken, coalesced, spurious, dropped, .. } = *source;
         let line = if usize::from(line) == bellwire::LINE_NMI { "NMI".to_string() } else { line.to_string() };
@@ -53,7 +50,7 @@ pub fn interrupts(shell: &mut Shell) -> Result<(), Failure> {
             .map(|cycles| Latency(time::duration(cycles)));
         writeln!(
             shell.terminal,
-            "{line:<6}{kind:<7}{owner:<12}{taken:>8}{coalesced:>11}{spurious:>10}{dropped:>9}{middle:>9}{high:>9}{longest:>9}"
+            "{line:<5}{kind:<6}{owner:<12}{taken:>9}{coalesced:>10}{spurious:>9}{dropped:>8}{middle:>7}{high:>7}{longest:>7}"
         )?;
     }
     let kernel = shell.counters.kernel()?;

@@ -23,6 +23,7 @@ pub struct Grid {
     rows: usize,
     columns: usize,
     cells: Vec<u8>,
+    /// Its column may be one beyond the last.
     cursor: Position,
 }
 
@@ -60,18 +61,19 @@ impl Grid {
         self.rows
     }
 
-    /// Where the next character goes.
+    /// Where the next character goes; after a row that is full, on its last character.
     pub fn cursor(&self) -> Position {
-        self.cursor
+        Position { column: self.cursor.column.min(self.columns - 1), ..self.cursor }
     }
 
+    /// A full row is left when the next character comes, as terminals do: so a line that just fits takes one row.
     fn put_visible(&mut self, character: u8) {
-        self.cells[self.cursor.row * self.columns + self.cursor.column] = character;
-        self.cursor.column += 1;
         if self.cursor.column == self.columns {
             self.cursor.column = 0;
             self.next_row();
         }
+        self.cells[self.cursor.row * self.columns + self.cursor.column] = character;
+        self.cursor.column += 1;
     }
 
     fn next_row(&mut self) {
@@ -104,6 +106,7 @@ mod tests {
     #[test]
     fn lines_wrap_and_scroll() {
         assert_eq!(shown(&after(b"abcdefg\r\nh\r\ni")), ["fg", "h", "i"]);
+        assert_eq!(shown(&after(b"abcde\r\nf")), ["abcde", "f", ""]);
     }
 
     #[test]
