@@ -39,12 +39,6 @@ bitflags! {
         const PERIODIC_INTERRUPT = 1 << 6;
         const STOPPED = 1 << 7;
     }
-
-    /// Register C: what the interrupt was for. Reading it is what lets the chip interrupt again.
-    #[derive(Clone, Copy)]
-    struct Cause: u8 {
-        const PERIODIC = 1 << 6;
-    }
 }
 
 /// The clock.
@@ -77,9 +71,9 @@ impl<R: Registers> Chip<R> {
         self.rate
     }
 
-    /// Says whether a period has passed since the last call, and lets the chip interrupt again.
-    pub fn acknowledge(&mut self) -> bool {
-        Cause::from_bits_retain(self.load(REGISTER_C)).contains(Cause::PERIODIC)
+    /// Lets the chip interrupt again: it waits until register C, which says what the last one was for, has been read.
+    pub fn acknowledge(&mut self) {
+        self.load(REGISTER_C);
     }
 
     /// The date and time of day. The same twice in a row, so that no update came in between; a chip that never
@@ -212,13 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn periods_are_acknowledged_once() {
+    fn a_rate_is_set_and_acknowledged() {
         let mut fake = at(0, Mode::STOPPED | Mode::ALARM_INTERRUPT);
         let mut chip = Chip::new(&mut fake);
         chip.set_rate(Rate::new(1024).unwrap());
         chip.registers.memory[REGISTER_C as usize] = 0xC0;
-        assert!(chip.acknowledge());
-        assert!(!chip.acknowledge());
+        chip.acknowledge();
+        assert_eq!(chip.registers.memory[REGISTER_C as usize], 0);
         assert_eq!(fake.memory[REGISTER_A as usize], 0x26);
         assert_eq!(fake.memory[REGISTER_B as usize], Mode::PERIODIC_INTERRUPT.bits());
     }
