@@ -1,7 +1,7 @@
 //! What a person does: types at the serial line and at the keyboard, ends drivers, pastes, and turns the machine off.
 
 use runner::exit::Exit;
-use runner::machine::{Direct, Hardware, Machine};
+use runner::machine::{Direct, Hardware, Image, Machine};
 use serde_json::json;
 use xtask::Width;
 
@@ -9,6 +9,7 @@ use super::{Case, cases};
 
 pub const CASES: &[Case] = cases![
     Short:
+    the_iso_comes_up_to_the_prompt,
     every_command_answers,
     typed_keys_arrive_at_the_shell,
     a_paste_comes_back_while_the_clock_ticks,
@@ -44,6 +45,14 @@ fn row(table: &str, name: &str) -> Vec<String> {
         Some(row) => row,
         None => panic!("no row {name:?} in\n{table}"),
     }
+}
+
+/// What users get, with a framebuffer where the direct boot has text.
+fn the_iso_comes_up_to_the_prompt(width: Width) {
+    let mut machine = Machine::boot(width, Image::Iso);
+    machine.expect(PROMPT);
+    machine.keys("echo Hi!\n");
+    machine.expect("\r\nHi!\r\n");
 }
 
 fn every_command_answers(width: Width) {
@@ -109,10 +118,10 @@ fn every_driver_works_again_after_its_end(width: Width) {
     }
 }
 
-/// QEMU counts for itself how often each of its devices raised its line. Its clock counts instructions here, so that
-/// the driver is always in time: a second edge before the first is served is one to QEMU and two to the processor.
+/// QEMU counts for itself how often each of its devices raised its line. All its clocks count instructions here, so
+/// that the driver is always in time: a second edge before the first is served is one to QEMU and two to the processor.
 fn counts_agree_with_what_the_device_raised(width: Width) {
-    let mut machine = Hardware::counting(width).boot(Direct::shipped());
+    let mut machine = Hardware::counting(width).with(&["-rtc", "clock=vm"]).boot(Direct::shipped());
     machine.expect(PROMPT);
     let before = (raised(&mut machine, 8), counted(&mut machine, "8"));
     ask(&mut machine, "rtc 512");
