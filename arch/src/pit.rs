@@ -54,22 +54,46 @@ pub fn stop() {
     CONTROL.write(CHANNEL_0_ONE_SHOT);
 }
 
-/// What one measurement saw of a pair of counters, while channel 2 counted [`MEASURE_COUNTS`].
+/// What measurements saw of a pair of counters, while channel 2 counted [`MEASURE_COUNTS`].
+///
+/// The accesses that start and end a measurement take time, and a virtual machine may be stopped there for long; so each
+/// gives bounds, and further ones narrow them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Elapsed cycles of the time stamp counter.
-    pub cycles: u64,
-    /// What the other counter advanced by.
-    pub other: u32,
-    /// By how many cycles that may be wrong: what passed around the accesses that start and end the span. A virtual
-    /// machine may be stopped there for long.
-    pub doubt: u64,
+    least: u64,
+    most: u64,
+    other: u32,
+    /// The bounds' distance in the measurement that `other` is from.
+    other_doubt: u64,
 }
 
 impl Span {
-    /// Whether it is right to a part in two thousand, which the ruler itself hardly is.
+    /// What one measurement saw: at least and at most so many cycles, and what the other counter advanced by.
+    const fn new(least: u64, most: u64, other: u32) -> Self {
+        Self { least, most, other, other_doubt: most.saturating_sub(least) }
+    }
+
+    /// What two measurements say together: the narrower bounds, and the other counter of the sharper one.
+    pub fn narrow(self, next: Self) -> Self {
+        let sharper = if next.other_doubt < self.other_doubt { next } else { self };
+        let (least, most) = (self.least.max(next.least), self.most.min(next.most));
+        // Bounds that contradict each other are a clock that jumped: the sharper measurement counts.
+        if least > most { sharper } else { Self { least, most, ..sharper } }
+    }
+
+    /// Whether the bounds differ by less than a part in two thousand; the ruler itself is hardly better.
     pub const fn is_sharp(&self) -> bool {
-        self.doubt < self.cycles / 2048
+        self.most.saturating_sub(self.least) < self.most / 2048
+    }
+
+    /// The cycles that elapsed.
+    pub const fn cycles(&self) -> u64 {
+        u64::midpoint(self.least, self.most)
+    }
+
+    /// What the other counter advanced by.
+    pub const fn other(&self) -> u32 {
+        self.other
     }
 }
 
@@ -101,11 +125,9 @@ pub fn measure(mut cycles: impl FnMut() -> u64, mut other: impl FnMut() -> u32) 
     };
     SYSTEM_CONTROL.write(saved);
     let (after_end, other_end) = ended?;
-    let (start_doubt, end_doubt) = (after_start.wrapping_sub(before_start), after_end.wrapping_sub(before_end));
-    let start = before_start.wrapping_add(start_doubt / 2);
-    let end = before_end.wrapping_add(end_doubt / 2);
-    let doubt = start_doubt.saturating_add(end_doubt);
-    Some(Span { cycles: end.wrapping_sub(start), other: other_end.wrapping_sub(other_start), doubt })
+    let least = before_end.saturating_sub(after_start);
+    let most = after_end.saturating_sub(before_start);
+    Some(Span::new(least, most, other_end.wrapping_sub(other_start)))
 }
 
 /// The frequency of a counter that advanced so far during one measurement.
@@ -118,10 +140,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn doubt_is_relative() {
-        assert!(Span { cycles: 25_000_000, other: 0, doubt: 12_000 }.is_sharp());
-        assert!(!Span { cycles: 25_000_000, other: 0, doubt: 12_500 }.is_sharp());
-        assert!(!Span { cycles: 0, other: 0, doubt: 0 }.is_sharp());
+    fn sharpness_is_relative() {
+        assert!(Span::new(24_990_000, 25_000_000, 0).is_sharp());
+        assert!(!Span::new(24_980_000, 25_000_000, 0).is_sharp());
+        assert!(!Span::new(0, 0, 0).is_sharp());
+    }
+
+    #[test]
+    fn measurements_narrow_each_other() {
+        let late_start = Span::new(20_000_000, 25_001_000, 9);
+        let late_end = Span::new(24_999_000, 31_000_000, 12);
+        let both = late_start.narrow(late_end);
+        assert!(both.is_sharp());
+        assert_eq!((both.cycles(), both.other()), (25_000_000, 9));
+        assert_eq!(both, late_end.narrow(late_start));
+        let jumped = Span::new(50_000_000, 50_001_000, 20);
+        assert_eq!(both.narrow(jumped), jumped);
     }
 
     #[test]

@@ -80,12 +80,9 @@ impl Clock {
             if span.is_sharp() {
                 break;
             }
-            let next = Self::measure_once(controller).ok_or(ClockError::NoRuler)?;
-            if next.doubt < span.doubt {
-                span = next;
-            }
+            span = span.narrow(Self::measure_once(controller).ok_or(ClockError::NoRuler)?);
         }
-        let hertz = pit::frequency(span.cycles);
+        let hertz = pit::frequency(span.cycles());
         let timer = match (controller.timer(), controller.local()) {
             (TimerSource::Apic, Some(local)) if features.tsc_deadline => {
                 // SAFETY: CPUID says that the CPU has this timer.
@@ -93,7 +90,7 @@ impl Clock {
                 Timer::Deadline
             }
             (TimerSource::Apic, Some(local)) => {
-                let scale = Scale::new(pit::frequency(u64::from(span.other)), hertz, u32::MAX);
+                let scale = Scale::new(pit::frequency(u64::from(span.other())), hertz, u32::MAX);
                 local.use_counter(TIMER_VECTOR);
                 Timer::Counter(scale.ok_or(ClockError::NoCounter)?)
             }
