@@ -61,14 +61,17 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::NoMemory);
         };
         machine.zero(root);
-        let mut process = Process::empty(machine.create_space(root));
+        let space = machine.create_space(root);
+        let mut process = Process::empty(space);
         process.table = table;
         process.table_mask = table_mask;
         process.quota = quota;
         process.root = root;
         let Some(name) = self.processes.insert(ProcessEntry(process)) else {
             self.handles.give_back_run(table, table_mask);
-            self.frames.give_back(FrameRun { first: root, count: 1 });
+            let mut give_back = |first| self.frames.give_back(FrameRun { first, count: 1 });
+            // There is nothing but the root in it.
+            let _ = machine.release_tables(space, 0, &mut give_back);
             return Err(Error::TableFull);
         };
         self.port_versions = self.port_versions.wrapping_add(1);

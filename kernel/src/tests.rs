@@ -10,5 +10,6 @@ mod invariants;
 mod memory;
 mod ports;
 mod processes;
+mod random;
 mod schedule;
 mod world;

@@ -1,0 +1,152 @@
+//! Random walks: whatever programs call and devices do, in whatever order, everything of [`super::invariants`] holds
+//! after every step, nothing panics, and all that was taken can be given back.
+//!
+//! A step is a trap. Calls are mostly plausible (a handle of the right kind, a line that exists), so that a walk gets
+//! somewhere; one in a few has garbage in it, and some are nothing else.
+
+mod step;
+mod words;
+
+use super::invariants;
+use super::world::{Actor, ENTRY, STACK, World};
+use crate::call::Request;
+use crate::process::Exit;
+use crate::thread::StateKind;
+use abi::{Message, ObjectKind, Operation, Rights, Tag};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use std::collections::BTreeMap;
+use std::vec::Vec;
+use step::step;
+
+/// `PROPTEST_CASES` asks for more cases; a case that failed is to become a test of its own instead of a file.
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..Default::default() }
+}
+
+/// Three processes of two threads each, who know each other, two endpoints and the root.
+fn crowd() -> World {
+    let mut world = World::new();
+    let shared = [world.endpoint(), world.endpoint()];
+    let actors: Vec<Actor> = [20, 20, 10].into_iter().map(|priority| world.spawn(priority)).collect();
+    for (number, actor) in actors.iter().enumerate() {
+        let second = world.make(Operation::ThreadCreate, actor.process_handle, [ENTRY, STACK, 15, shared[0]]);
+        world.done(Operation::ThreadStart, second, [0; 4]);
+        for endpoint in shared {
+            world.grant(*actor, endpoint, Rights::all_of(ObjectKind::Endpoint), number);
+        }
+        world.grant(*actor, world.init.root as usize, Rights::all_of(ObjectKind::Root), 0);
+        world.grant(*actor, second, Rights::all_of(ObjectKind::Thread), 0);
+    }
+    world.grant(actors[0], actors[1].process_handle, Rights::all_of(ObjectKind::Process), 0);
+    world.grant(actors[1], actors[2].process_handle, Rights::all_of(ObjectKind::Process), 0);
+    world.park();
+    world
+}
+
+/// Ends and reaps everybody but init, and looks whether nothing of them is left.
+fn take_back(world: &mut World) {
+    let init = world.init.process;
+    if world.kernel.processes.at(init).is_none_or(|process| process.0.life != crate::process::Life::Alive) {
+        return;
+    }
+    let spared = [init, world.kernel.root];
+    let all = world.kernel.processes.iter().map(|(link, _)| link);
+    let others: Vec<_> = all.filter(|link| !spared.contains(link)).collect();
+    let request = Request { caller: world.init_thread, process: init, handle: 0, message: Message::default() };
+    for process in others {
+        world.trap(|kernel, machine| {
+            kernel.in_call = true;
+            kernel.end_process(machine, process, Exit::default());
+            kernel.finish(machine);
+        });
+        let mut calls = 0;
+        while world.kernel.processes.is_live(process) {
+            // What goes into quarantine needs a handle in init's table, which may be full.
+            make_room(world);
+            world.trap(|kernel, machine| {
+                kernel.in_call = true;
+                let reaped = kernel.reap(machine, process, request);
+                assert!(reaped.is_ok());
+                kernel.finish(machine);
+            });
+            calls += 1;
+            assert!(calls < 10_000, "reaping never ends");
+        }
+    }
+    assert_eq!(world.kernel.processes.used(), 2, "the kernel's and init");
+    let waiting = world.kernel.threads.iter().filter(|(_, thread)| thread.state.kind() == StateKind::Awaiting);
+    assert!(waiting.count() <= 1, "only init can still wait, for itself");
+}
+
+fn make_room(world: &mut World) {
+    let init = world.kernel.processes.at_mut(world.init.process).unwrap();
+    if world.kernel.handles.has_room(&init.0) {
+        return;
+    }
+    let handles = world.kernel.handles.of(&init.0);
+    let (spare, _) = handles.iter().find(|(_, grant)| grant.kind != ObjectKind::Reply).unwrap();
+    world.kernel.handles.close(&mut init.0, *spare);
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn everything_holds_after_every_step(steps in prop::collection::vec(step(), 1..300)) {
+        let mut world = crowd();
+        for step in &steps {
+            step.take(&mut world);
+        }
+        invariants::check(&world);
+        take_back(&mut world);
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// Nothing but noise, from a thread with every right there is.
+    #[test]
+    fn garbage_never_panics(calls in prop::collection::vec(any::<(u32, u32, [usize; 4])>(), 1..200)) {
+        let mut world = World::new();
+        for (tag, handle, words) in calls {
+            if !world.is_running(world.init_thread) {
+                break;
+            }
+            // Ending or waiting for ever would be over too soon.
+            let ends = [Operation::Exit, Operation::ThreadExit, Operation::Receive].map(|operation| operation as u32);
+            let tag = if ends.contains(&(tag % 45)) { 0 } else { tag - tag & 0xFF | tag % 45 };
+            let handle = if handle % 2 == 0 { world.init.root } else { handle };
+            world.call_with(Tag(tag), handle as usize, words);
+        }
+    }
+}
+
+/// A walk that gets nowhere proves nothing: over a fixed set of walks every call succeeds, and most errors happen.
+#[test]
+fn walks_reach_every_call() {
+    let mut runner = TestRunner::deterministic();
+    let mut done: BTreeMap<u8, u32> = BTreeMap::new();
+    let mut errors: BTreeMap<u8, u32> = BTreeMap::new();
+    for _ in 0..40 {
+        let steps = prop::collection::vec(step(), 300).new_tree(&mut runner).unwrap().current();
+        let mut world = crowd();
+        for step in &steps {
+            if let Some((operation, answer)) = step.take(&mut world) {
+                match answer.result() {
+                    Ok(_) => *done.entry(operation as u8).or_default() += 1,
+                    Err(error) => *errors.entry(error as u8).or_default() += 1,
+                }
+            }
+        }
+    }
+    // Whoever exits gets no answer.
+    let answered = |row: &&abi::CallDescription| row.number != Operation::Exit as u8;
+    let missing: Vec<_> =
+        abi::DESCRIPTIONS.iter().filter(answered).filter(|row| !done.contains_key(&row.number)).collect();
+    assert!(missing.is_empty(), "never succeeded: {missing:?}; succeeded: {done:?}; errors: {errors:?}");
+    assert!(errors.len() >= 14, "{errors:?}");
+    std::println!("succeeded: {done:?}; errors: {errors:?}");
+}
