@@ -27,6 +27,7 @@ pub enum End {
     NotStarted = 0x22,
 }
 
+static AT_NON_MASKABLE: AtomicBool = AtomicBool::new(false);
 static EXITS: AtomicBool = AtomicBool::new(false);
 static CRASHED: AtomicBool = AtomicBool::new(false);
 
@@ -35,11 +36,24 @@ pub fn exit_on_stop() {
     EXITS.store(true, Ordering::Relaxed);
 }
 
-/// Writes the record of an exception in ring 0 and stops.
+/// From now on a non-maskable interrupt ends the kernel with a record: the way to see what a machine does that hangs.
+pub fn crash_at_non_maskable() {
+    AT_NON_MASKABLE.store(true, Ordering::Relaxed);
+}
+
+/// A non-maskable interrupt came: ends the kernel if that was asked for.
+pub(crate) fn at_non_maskable(frame: &Frame) {
+    if AT_NON_MASKABLE.load(Ordering::Relaxed) {
+        in_kernel(frame);
+    }
+}
+
+/// Writes the record of an exception and stops.
 #[cold]
 pub fn in_kernel(frame: &Frame) -> ! {
     let number = frame.vector();
-    record(Some(frame), format_args!("{} (vector {number}) in the kernel", vector::name(number)))
+    let place = if frame.from_user() { "a program" } else { "the kernel" };
+    record(Some(frame), format_args!("{} (vector {number}) in {place}", vector::name(number)))
 }
 
 /// Writes the record of a panic and stops.

@@ -81,6 +81,7 @@ unsafe impl x86_entry::Kernel for Bell {
     extern "C" fn paranoid(frame: &mut Frame) {
         match frame.vector() {
             vector if vector == NON_MASKABLE_INTERRUPT.number() => {
+                crash::at_non_maskable(frame);
                 nmi::note();
                 let instruction = frame.instruction_pointer();
                 let further = idle::restart(instruction);
@@ -137,6 +138,8 @@ fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
     // SAFETY: this is a trap's first function, and the frame isn't used any more.
     let (kernel, cpu) = unsafe { state() };
     if vector == NON_MASKABLE_INTERRUPT.number() {
+        // SAFETY: the frame is the running thread's, and the core is done with it until the call after this.
+        crash::at_non_maskable(unsafe { frame.as_ref() });
         kernel.non_maskable(cpu, 1);
     } else if vector != DEVICE_NOT_AVAILABLE.number() || !floating_point(kernel, cpu) {
         kernel.fault(cpu, fault);

@@ -39,6 +39,9 @@ fn boot(magic: u32, information: u32) -> Result<Infallible, Failure> {
     if information.option("exit") == Some("debug") {
         crash::exit_on_stop();
     }
+    if information.option("nmi") == Some("crash") {
+        crash::crash_at_non_maskable();
+    }
     if information.option("console") == Some("serial") {
         journal::release_screen();
     }

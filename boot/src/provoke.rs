@@ -12,6 +12,7 @@ pub fn crash(name: &str) {
         "invalid-opcode" => invalid_opcode(),
         "divide" => divide(),
         "breakpoint" => breakpoint(),
+        "bad-selector" => bad_selector(),
         "null" => read(0),
         "unmapped" => read(layout::WINDOWS.end - 8),
         "write-text" => write(crash as fn(&str) as usize),
@@ -40,6 +41,12 @@ fn invalid_opcode() {
 fn divide() {
     // SAFETY: as above; the registers that the division would change are named.
     unsafe { core::arch::asm!("div {0:e}", in(reg) 0, inout("eax") 1 => _, inout("edx") 0 => _) };
+}
+
+/// Loads a segment beyond the table's end.
+fn bad_selector() {
+    // SAFETY: as above.
+    unsafe { core::arch::asm!("mov fs, {0:x}", in(reg) 0xFFF8_u32) };
 }
 
 fn breakpoint() {

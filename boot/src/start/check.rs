@@ -1,6 +1,6 @@
 //! The first instructions, the same on both widths: is this CPU good enough for the code that follows?
 //!
-//! They run in 32-bit protected mode without paging, on a CPU that may be a 486. So they are assembly of the 386's
+//! They run in 32-bit protected mode without paging, on a CPU that may be a 486 with less memory than the image takes. So they are assembly of the 386's
 //! instruction set that ends in one line on COM1 and the text screen, or goes on at `prepare_paging` with the loader's
 //! magic number in `edi` and the address of its information in `ebp`.
 
@@ -19,6 +19,9 @@ const CX8: u32 = 1 << 8;
 const PGE: u32 = 1 << 13;
 const CMOV: u32 = 1 << 15;
 
+/// Memory that every PC has, for the few words that a last line pushes.
+const SPARE_STACK: u32 = 0x7000;
+
 /// EFLAGS.ID can be changed only where there is a `cpuid` instruction.
 const FLAGS_ID: u32 = 1 << 21;
 
@@ -31,6 +34,19 @@ global_asm!(
     "cld",
     "mov edi, eax",
     "mov ebp, ebx",
+    // Is the image in memory to its end? Its last word is nobody's yet; nothing may be pushed before this is known.
+    "mov esp, {spare_stack}",
+    "mov ebx, offset image_end_physical - 4",
+    "mov esi, offset no_memory",
+    "mov eax, 0x5A0FF0A5",
+    "mov [ebx], eax",
+    "cmp [ebx], eax",
+    "jne cannot_start",
+    "not eax",
+    "mov [ebx], eax",
+    "cmp [ebx], eax",
+    "jne cannot_start",
+    "mov dword ptr [ebx], 0",
     "mov esp, offset {stack} + {stack_size} + {to_physical}",
     // Is there a cpuid instruction?
     "pushfd",
@@ -127,6 +143,7 @@ global_asm!(
     ".short 0",
     "cannot_start_prefix: .asciz \"Bellwire can't start: \"",
     "line_end: .asciz \"\\r\\n\"",
+    "no_memory: .asciz \"too little memory: it ends within the kernel's image\"",
     "no_cpuid: .asciz \"this CPU has no CPUID instruction\"",
     "no_fpu: .asciz \"this CPU has no floating-point unit\"",
     "no_pse: .asciz \"this CPU has no large pages (PSE)\"",
@@ -139,6 +156,7 @@ global_asm!(
     ".popsection",
     stack = sym BOOT_STACK,
     stack_size = const size_of::<Stack>(),
+    spare_stack = const SPARE_STACK,
     to_physical = const TO_PHYSICAL,
     flags_id = const FLAGS_ID,
     fpu = const FPU,
