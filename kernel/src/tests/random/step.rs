@@ -118,7 +118,7 @@ impl Step {
             }
             Self::NonMaskable(count) => world.trap(|kernel, machine| kernel.non_maskable(machine, count as u32)),
             Self::Spurious(choice) => {
-                let line = (choice % 4 != 0).then(|| pick_line(world, choice));
+                let line = (!choice.is_multiple_of(4)).then(|| pick_line(world, choice));
                 world.trap(|kernel, _| kernel.spurious(line));
             }
             Self::FloatingPoint => {
@@ -139,7 +139,7 @@ impl Step {
         handle: u32,
         raw: [u32; 4],
     ) -> Option<(Operation, Message)> {
-        if ends_init(world, Some(operation)) && raw[0] % 64 != 0 {
+        if ends_init(world, Some(operation)) && !raw[0].is_multiple_of(64) {
             return None;
         }
         let row = &DESCRIPTIONS[operation as usize];
@@ -196,7 +196,7 @@ fn pick_line(world: &World, choice: u8) -> Line {
     let claimed: Vec<Line> =
         world.kernel.interrupts.iter().map(|(_, source)| source.line).filter(|line| *line != Line::NMI).collect();
     match claimed.get(choice as usize / 4 % claimed.len().max(1)) {
-        Some(line) if choice % 4 != 0 => *line,
+        Some(line) if !choice.is_multiple_of(4) => *line,
         _ => Line(choice % 24),
     }
 }

@@ -23,7 +23,7 @@ const EDGES: [usize; 12] = [
 
 /// A word of that name: mostly one that makes sense, now and then one that doesn't.
 pub fn shape(world: &World, name: &str, raw: u32) -> usize {
-    if raw % 16 == 0 {
+    if raw.is_multiple_of(16) {
         return EDGES[raw as usize / 16 % EDGES.len()];
     }
     let number = (raw / 16) as usize;
@@ -68,7 +68,7 @@ pub fn pick_handle(world: &World, needs: Rights, raw: u32) -> u32 {
     let handles = world.kernel.handles.of(&world.kernel.processes.at(process).unwrap().0);
     let fitting: Vec<u32> =
         handles.iter().filter(|(_, grant)| grant.rights.contains(needs)).map(|(value, _)| *value).collect();
-    let (choice, any) = (raw / 16, raw % 16 == 0);
+    let (choice, any) = (raw / 16, raw.is_multiple_of(16));
     match (any, fitting.is_empty(), handles.is_empty()) {
         (false, false, _) => fitting[choice as usize % fitting.len()],
         (true, _, false) if choice.is_multiple_of(2) => handles[choice as usize / 2 % handles.len()].0,
