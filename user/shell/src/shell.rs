@@ -28,7 +28,7 @@ pub struct Shell {
 
 /// Why a command failed, in words.
 #[derive(Debug)]
-pub struct Failure(String);
+pub struct Failure(pub String);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -112,8 +112,8 @@ impl Shell {
                 let MouseState { packets, x, y, buttons } = state;
                 writeln!(self.terminal, "{packets} packets, at {x}, {y}, pressed: {buttons:?}")?;
             }
-            Command::Reboot => power::reboot(self)?,
-            Command::Shutdown => power::shut_down(self),
+            Command::Reboot => return Err(power::reboot(self)),
+            Command::Shutdown => return Err(power::shut_down(self)),
         }
         Ok(())
     }
