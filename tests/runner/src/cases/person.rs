@@ -15,6 +15,7 @@ pub const CASES: &[Case] = cases![
     a_paste_comes_back_while_the_clock_ticks,
     every_driver_works_again_after_its_end,
     counts_agree_with_what_the_device_raised,
+    an_interrupt_costs_its_driver_one_call,
     the_mouse_is_followed,
     shutdown_turns_the_machine_off,
     reboot_resets_it,
@@ -131,6 +132,25 @@ fn counts_agree_with_what_the_device_raised(width: Width) {
     assert_eq!(after.0 - before.0, after.1 - before.1);
     assert!(after.1 > before.1, "the clock never ticked");
     assert!(ticks.starts_with(&format!("{} ticks,", after.1)), "{ticks}");
+}
+
+/// The clock's driver does nothing but receive: once for each tick, and once for each of the two commands between.
+fn an_interrupt_costs_its_driver_one_call(width: Width) {
+    let mut machine = Hardware::counting(width).with(&["-rtc", "clock=vm"]).boot(Direct::shipped());
+    machine.expect(PROMPT);
+    let before = calls(&mut machine, "rtc");
+    ask(&mut machine, "rtc 512");
+    ask(&mut machine, "sleep 300");
+    ask(&mut machine, "rtc 0");
+    let ticks = counted(&mut machine, "8");
+    assert!(ticks > 20, "{ticks} ticks");
+    assert_eq!(calls(&mut machine, "rtc") - before, ticks + 2);
+}
+
+/// How many system calls a program has done, as the shell says.
+fn calls(machine: &mut Machine, program: &str) -> u32 {
+    let row = row(&ask(machine, "ps"), program);
+    row[6].parse().unwrap_or_else(|_| panic!("{row:?} has no number of calls"))
 }
 
 /// How often a line was raised, as QEMU's interrupt controllers say.
