@@ -125,7 +125,12 @@ impl<M: Machine> Kernel<M> {
             }
             return Ok(Outcome::Settled);
         }
-        self.wait(caller, endpoint);
+        if let Err(error) = self.wait(caller, endpoint) {
+            if answered.is_some() {
+                self.enqueue(answered);
+            }
+            return Err(error.into());
+        }
         if answered.is_some() {
             let priority = self.threads.at(answered).map(|thread| thread.priority);
             if priority.is_some_and(|priority| priority > self.schedule.highest()) {

@@ -25,13 +25,22 @@ pub struct Endpoint {
     pub events: List,
     /// The notify word.
     pub bits: u32,
+    /// Being destroyed: nobody begins to wait here any more, or a thread that calls again and again could keep the end
+    /// from ever being reached.
+    pub dying: bool,
     /// Whose quota it is charged to.
     pub owner: Link,
 }
 
 impl Entry for Endpoint {
-    const EMPTY: Self =
-        Self { receivers: List::EMPTY, senders: List::EMPTY, events: List::EMPTY, bits: 0, owner: Link::NONE };
+    const EMPTY: Self = Self {
+        receivers: List::EMPTY,
+        senders: List::EMPTY,
+        events: List::EMPTY,
+        bits: 0,
+        dying: false,
+        owner: Link::NONE,
+    };
 }
 
 /// What can post to an endpoint without being a thread.
@@ -307,12 +316,15 @@ impl<M: Machine> Kernel<M> {
 
     /// A thread begins to wait on an endpoint where nothing is to be had.
     #[inline(always)]
-    pub(crate) fn wait(&mut self, thread: Link, endpoint: Link) {
-        let Some(target) = self.endpoints.at_mut(endpoint) else { return };
+    pub(crate) fn wait(&mut self, thread: Link, endpoint: Link) -> Result<(), Error> {
+        let Some(target) = self.endpoints.at_mut(endpoint).filter(|target| !target.dying) else {
+            return Err(Error::Gone);
+        };
         self.threads.push_back::<QUEUE>(&mut target.receivers, thread);
         if let Some(receiver) = self.threads.at_mut(thread) {
             receiver.state = State::receiving(endpoint);
         }
+        Ok(())
     }
 
     /// Takes a waiting thread out of whatever it waits in; it is in no queue afterwards.

@@ -19,7 +19,10 @@ impl<M: Machine> Kernel<M> {
         let process = thread.process;
         match handler {
             // A thread can't be its own handler: it would wait for itself.
-            Some(endpoint) if thread.serves != thread.fault_endpoint => {
+            Some(endpoint)
+                if thread.serves != thread.fault_endpoint
+                    && self.endpoints.at(endpoint).is_some_and(|target| !target.dying) =>
+            {
                 thread.sent = Sent::Fault(fault);
                 self.send(machine, endpoint);
             }
@@ -57,6 +60,9 @@ impl<M: Machine> Kernel<M> {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return };
         let receiver = target.receivers.head();
         if !receiver.is_some() {
+            if target.dying {
+                return self.set_message(current, abi::Message::error(abi::Error::Gone, [0; 2]));
+            }
             self.threads.push_back::<QUEUE>(&mut target.senders, current);
             if let Some(thread) = self.threads.at_mut(current) {
                 thread.state = State::sending(endpoint);

@@ -2,6 +2,7 @@
 //!
 //! After every trap, of every test, [`invariants`] looks at everything the core holds.
 
+mod arena;
 mod boot;
 mod faults;
 mod handles;

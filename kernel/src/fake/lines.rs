@@ -107,9 +107,9 @@ impl Fake {
     }
 
     pub(super) fn configure_line(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger {
-        let Some(index) = index(line) else { return Trigger::Edge };
+        let Some(index) = index(line).filter(|index| *index != NMI) else { return Trigger::Edge };
         // Lines from 16 on are PCI's: the firmware says level.
-        let firmware = if index >= 16 && index != NMI { Trigger::Level } else { Trigger::Edge };
+        let firmware = if index >= 16 { Trigger::Level } else { Trigger::Edge };
         self.lines[index].trigger = trigger.unwrap_or(firmware);
         self.lines[index].trigger
     }

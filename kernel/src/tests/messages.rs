@@ -269,6 +269,33 @@ fn destroying_an_endpoint_gives_everybody_who_waits_on_it_an_error() {
 }
 
 #[test]
+fn a_client_that_calls_again_at_once_does_not_keep_an_endpoint_alive() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let client = world.spawn(63);
+    let calls = world.grant(client, endpoint, Rights::CALL, 0);
+    world.done(Operation::Yield, 0, [0; 4]);
+    assert!(world.is_running(client.thread));
+    world.call(Operation::Call, calls, [0; 4]);
+    let mut slices = 0;
+    loop {
+        assert!(world.is_running(world.init_thread));
+        let [left, ..] = world.done(Operation::Destroy, endpoint, [0; 4]);
+        if left == 0 {
+            break;
+        }
+        slices += 1;
+        assert!(slices < 10);
+        world.done(Operation::Yield, 0, [0; 4]);
+        while world.is_running(client.thread) {
+            if world.call(Operation::Call, calls, [0; 4]).result().is_err() {
+                world.done(Operation::Yield, 0, [0; 4]);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_reply_handle_answers_later_once_and_from_another_thread() {
     let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
     world.call(Operation::Call, calls, [0; 4]);

@@ -1,6 +1,7 @@
 //! One step of a random walk.
 
 use super::words::{pick_handle, shape};
+use crate::interrupt::STORM_BUDGET;
 use crate::machine::Line;
 use crate::tests::world::{BELL, World};
 use crate::thread::Fault;
@@ -17,6 +18,8 @@ pub enum Step {
     Noise { tag: u32, handle: u32, words: [usize; 4] },
     /// An edge.
     Raise(u8),
+    /// A line fired so often unread that a few more times make a storm.
+    Age(u8),
     /// A level line is held.
     Assert(u8),
     /// A level line is released.
@@ -69,6 +72,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         60 => call,
         2 => noise,
         8 => any::<u8>().prop_map(Step::Raise),
+        1 => any::<u8>().prop_map(Step::Age),
         3 => any::<u8>().prop_map(Step::Assert),
         3 => any::<u8>().prop_map(Step::Release),
         6 => (0u32..20_000_000).prop_map(Step::Advance),
@@ -97,6 +101,7 @@ impl Step {
                 let line = pick_line(world, choice);
                 world.raise(line);
             }
+            Self::Age(choice) => age(world, choice),
             Self::Assert(choice) => {
                 let line = pick_line(world, choice);
                 world.machine.assert(line);
@@ -198,5 +203,21 @@ fn pick_line(world: &World, choice: u8) -> Line {
     match claimed.get(choice as usize / 4 % claimed.len().max(1)) {
         Some(line) if !choice.is_multiple_of(4) => *line,
         _ => Line(choice % 24),
+    }
+}
+
+/// Does to a source what thousands of interrupts would, up to just before the storm and the end of its numbers.
+fn age(world: &mut World, choice: u8) {
+    let line = pick_line(world, choice);
+    let link = world.kernel.lines[line.0 as usize];
+    let Some(source) = world.kernel.interrupts.at_mut(link) else { return };
+    if source.count != 0 && source.count < STORM_BUDGET - 2 {
+        let missing = STORM_BUDGET - 2 - source.count;
+        source.count += missing;
+        let counters = &mut world.kernel.account.sources[link.index()];
+        counters.taken += missing;
+        counters.coalesced += missing;
+    } else if !source.pending && source.outstanding == 0 {
+        source.sequence = u32::MAX - 1;
     }
 }
