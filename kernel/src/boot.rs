@@ -50,6 +50,7 @@ impl<M: Machine> Kernel<M> {
         let process = name.link();
         if let Some(first) = self.processes.at_mut(process) {
             first.0.ceiling = Priority::HIGHEST;
+            first.0.makes = Rights::all();
         }
         let grant = |object, kind| Grant { object, kind, rights: Rights::all_of(kind), badge: 0 };
         let root = grant(self.processes.name(self.root), ObjectKind::Root);

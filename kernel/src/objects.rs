@@ -171,11 +171,12 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::NoHandleSlot.into());
         }
         process.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
+        let rights = Rights::all_of(kind) & process.0.makes;
         let Some(object) = insert(self) else {
             self.refund(request.process, 0, 1);
             return Err(Error::TableFull.into());
         };
-        let grant = Grant { object, kind, rights: Rights::all_of(kind), badge: 0 };
+        let grant = Grant { object, kind, rights, badge: 0 };
         word(self.install(request.process, grant)? as usize)
     }
 

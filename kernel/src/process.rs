@@ -4,6 +4,7 @@ use crate::arena::{Entry, Link, Linked, Links, List, Name};
 use crate::machine::{Home, Machine, PORT_RANGES, PortRange};
 use crate::memory::Frame;
 use crate::schedule::Priority;
+use abi::Rights;
 
 /// How far a process is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +80,8 @@ pub struct Process<S> {
     pub quota: Quota,
     /// The highest priority that it may give to a thread, and that its own threads may have.
     pub ceiling: Priority,
+    /// The rights that objects of its making may carry.
+    pub makes: Rights,
     /// Its threads.
     pub threads: List,
     /// How many they are.
@@ -131,6 +134,7 @@ impl<S: Copy> Process<S> {
             table_fresh: 0,
             quota: Quota { frames: 0, frames_used: 0, objects: 0, objects_used: 0 },
             ceiling: Priority::IDLE,
+            makes: Rights::all().difference(Rights::DMA),
             threads: List::EMPTY,
             thread_count: 0,
             sources: List::EMPTY,

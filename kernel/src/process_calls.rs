@@ -10,7 +10,7 @@ use crate::process::{Life, Process, ProcessEntry, Quota};
 use crate::schedule::Priority;
 use crate::sizes::THREADS_PER_PROCESS;
 use crate::thread::{SIBLINGS, StateKind, Thread};
-use abi::{Error, ObjectKind, Rights};
+use abi::{Error, ObjectKind, Options, Rights};
 
 impl<M: Machine> Kernel<M> {
     pub(crate) fn process_create(&mut self, machine: &mut M, request: Request) -> CallResult {
@@ -25,6 +25,8 @@ impl<M: Machine> Kernel<M> {
         if ceiling > parent.0.ceiling {
             return Err(Error::Priority.into());
         }
+        let dma = if request.message.tag.options().contains(Options::DMA) { Rights::DMA } else { Rights::empty() };
+        let makes = parent.0.makes.difference(Rights::DMA) | (parent.0.makes & dma);
         if !self.handles.has_room(&parent.0) {
             return Err(Error::NoHandleSlot.into());
         }
@@ -36,6 +38,7 @@ impl<M: Machine> Kernel<M> {
                 if let Some(process) = self.processes.at_mut(name.link()) {
                     process.0.badge = badge as u16;
                     process.0.ceiling = ceiling;
+                    process.0.makes = makes;
                     process.0.supervisor = supervisor;
                     process.0.parent = parent;
                 }

@@ -141,6 +141,8 @@ bitflags! {
         const NO_WAIT = 1 << 2;
         /// Receiving doesn't complete the interrupt just handled: it is completed later by name.
         const KEEP = 1 << 3;
+        /// Memory that a new process makes carries the right [`crate::Rights::DMA`], as far as its maker's does.
+        const DMA = 1 << 4;
         /// The bits of [`Access`] stand from here on, in `memory_map`.
         const ACCESS_READ = 1 << 8;
         /// See [`Access::WRITE`].

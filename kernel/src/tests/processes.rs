@@ -246,3 +246,28 @@ fn the_machine_idles_when_init_ends() {
     world.call(Operation::Exit, 0, [0; 4]);
     assert!(world.is_idle());
 }
+
+/// What the running process learns of where memory of its making is.
+fn address_of_new_memory(world: &mut World) -> usize {
+    let memory = world.make(Operation::MemoryCreate, 0, [PAGE_BYTES, 0, 0, 0]);
+    world.done(Operation::MemoryInfo, memory, [0; 4])[2]
+}
+
+#[test]
+fn physical_addresses_are_for_processes_that_may_know_them() {
+    let mut world = World::new();
+    world.spawn(20);
+    world.park();
+    assert_ne!(address_of_new_memory(&mut world), 0);
+    // A child is made without that right; its own child can't have it either.
+    let (mut options, mut addresses) = (Options::empty(), Vec::new());
+    for (priority, frames) in [(21, 20), (22, 8)] {
+        let create = Tag::incoming(Operation::ProcessCreate, 30, options);
+        let [child, ..] = world.done_with(create, 0, [frames, frames, 0, 1]);
+        let thread = world.make(Operation::ThreadCreate, child, [ENTRY, 0x9000, priority, 0]);
+        world.call(Operation::ThreadStart, thread, [0; 4]);
+        addresses.push(address_of_new_memory(&mut world));
+        options = Options::DMA;
+    }
+    assert_eq!(addresses, [0, 0]);
+}

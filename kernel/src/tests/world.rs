@@ -166,7 +166,7 @@ impl World {
     pub fn spawn_stopped(&mut self, priority: usize) -> Actor {
         self.badges += 1;
         let badge = self.badges;
-        let create = Tag::incoming(Operation::ProcessCreate, 63, Options::empty());
+        let create = Tag::incoming(Operation::ProcessCreate, 63, Options::DMA);
         let [process_handle, ..] = self.done_with(create, 0, [40, 30, self.supervisor, badge]);
         let thread_handle = self.make(Operation::ThreadCreate, process_handle, [ENTRY, STACK, priority, 0]);
         let (process, thread) = (self.object(process_handle), self.object(thread_handle));

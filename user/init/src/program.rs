@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use bellwire::protocol::{ProgramName, ProgramState, ProgramStatus};
 use bellwire::{
-    Endpoint, Error, Exit, Instant, Limits, PAGE_BYTES, Process, Result, Rights, StartupEntry, StartupKind,
+    Endpoint, Error, Exit, Instant, Limits, PAGE_BYTES, Process, Result, Rights, StartupEntry, StartupKind, Trust,
 };
 use manifest::{Restart, Right};
 
@@ -157,7 +157,8 @@ impl Program {
     fn limits(&self) -> Limits {
         let frames = (self.facts.memory.0 as usize).div_ceil(PAGE_BYTES) + TABLE_FRAMES;
         let objects = usize::from(self.facts.objects.0) + INIT_OBJECTS;
-        Limits { frames, objects, priority: self.facts.priority }
+        let trust = if self.facts.rights.contains(&Right::Dma) { Trust::Dma } else { Trust::Contained };
+        Limits { frames, objects, priority: self.facts.priority, trust }
     }
 
     /// Grants the process what the manifest says, and says under which names.

@@ -84,7 +84,7 @@ pub use interrupt::{Interrupt, Pending, Trigger};
 pub use mapping::{Mapping, Plain};
 pub use memory::Memory;
 pub use ports::{Port, PortRange, PortValue, Ports};
-pub use process::{Limits, Process};
+pub use process::{Limits, Process, Trust};
 pub use root::Root;
 pub use server::Server;
 pub use startup::{Screen, Startup};

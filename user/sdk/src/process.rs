@@ -18,6 +18,19 @@ pub struct Limits {
     pub objects: usize,
     /// The highest priority of its threads and of those of its children.
     pub priority: u8,
+    /// Whether it may make devices write to its memory.
+    pub trust: Trust,
+}
+
+/// How far a process is trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// It reaches nothing but what it is granted.
+    #[default]
+    Contained,
+    /// It may know physical addresses, to tell devices that read and write memory themselves. Without an IOMMU such a
+    /// device reaches everything, and so does the process.
+    Dma,
 }
 
 impl Process {
@@ -26,7 +39,11 @@ impl Process {
     pub fn new(limits: Limits, supervisor: &Endpoint, badge: u16) -> Result<Self> {
         let words = [limits.frames, limits.objects, supervisor.raw() as usize, badge as usize];
         let operation = Operation::ProcessCreate;
-        let message = raw::invoke(operation, abi::NO_HANDLE, limits.priority, Options::empty(), words);
+        let options = match limits.trust {
+            Trust::Contained => Options::empty(),
+            Trust::Dma => Options::DMA,
+        };
+        let message = raw::invoke(operation, abi::NO_HANDLE, limits.priority, options, words);
         Ok(Self::from_raw(raw::checked(message)?.words[0] as u32))
     }
 
