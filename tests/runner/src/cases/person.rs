@@ -16,6 +16,7 @@ pub const CASES: &[Case] = cases![
     every_driver_works_again_after_its_end,
     counts_agree_with_what_the_device_raised,
     an_interrupt_costs_its_driver_one_call,
+    an_nmi_is_recorded_and_the_system_goes_on,
     the_mouse_is_followed,
     shutdown_turns_the_machine_off,
     reboot_resets_it,
@@ -167,6 +168,13 @@ fn raised(machine: &mut Machine, line: u32) -> u32 {
 fn counted(machine: &mut Machine, line: &str) -> u32 {
     let row = row(&ask(machine, "irq"), line);
     row[3].parse().unwrap_or_else(|_| panic!("{row:?} has no count"))
+}
+
+fn an_nmi_is_recorded_and_the_system_goes_on(width: Width) {
+    let mut machine = at_the_prompt(width);
+    assert!(ask(&mut machine, "irq").contains("; 0 NMIs"));
+    machine.nmi();
+    assert!(ask(&mut machine, "irq").contains("; 1 NMIs"));
 }
 
 fn the_mouse_is_followed(width: Width) {
