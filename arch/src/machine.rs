@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::controller::{Controller, Event};
+use crate::cpu::features;
 use crate::fpu::{Area, FloatingPoint};
 use crate::io_permission::{LoadedPorts, PortUse};
 use crate::journal;
@@ -15,6 +16,9 @@ use core::ptr::NonNull;
 use kernel::machine::{Home, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
 use kernel::memory::Frame;
 use x86_entry::{CpuData, cpu_data};
+
+/// The bits of an address within a page.
+const PAGE_BITS: u8 = abi::PAGE_BYTES.trailing_zeros() as u8;
 
 /// This CPU.
 #[derive(Debug)]
@@ -209,7 +213,11 @@ impl Machine for Cpu {
         let (Some(map), Ok(frames)) = (self.map, u32::try_from(frames)) else { return false };
         let Some(end) = first.0.checked_add(frames) else { return false };
         let range = first.0..end;
-        !map.available.intersects(range.clone()) && !self.controller.has_registers_in(range)
+        // An address with more bits than the CPU has would be a fault at its first use.
+        u64::from(end) <= 1 << (features().physical_bits - PAGE_BITS)
+            && !map.available.intersects(range.clone())
+            && !map.firmware.intersects(range.clone())
+            && !self.controller.has_registers_in(range)
     }
 
     fn are_free_ports(&self, range: PortRange) -> bool {

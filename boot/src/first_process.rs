@@ -1,17 +1,6 @@
 //! Making the first process: `init` from module 0, with the root rights and a handle to every other module.
 //!
-//! What it is born with stands in its startup block, by these names:
-//!
-//! | name | what |
-//! |---|---|
-//! | `root` | handle: all lines, ports and device memory |
-//! | `process` | handle: itself |
-//! | a module's name | handle: its memory; first number: its length in bytes |
-//! | `clock` | numbers: the time stamp counter's frequency, and 1 if it never stops or changes |
-//! | `text-screen` | numbers: the physical address of the text cells, and 0 |
-//! | `framebuffer` | numbers: its physical address; width in the upper and height in the lower half |
-//! | `framebuffer-format` | numbers: bytes from row to row, and bits of a pixel |
-//! | arguments | the words of its own command line, then those of the kernel's |
+//! What it is born with stands in its startup block, by the names in `docs/boot.md`.
 
 use alloc::vec;
 use alloc::vec::Vec;
