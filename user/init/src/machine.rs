@@ -31,7 +31,10 @@ impl Machine {
         let module = self.module("system").ok_or("there is no module \"system\"")?;
         let module = module.map_err(|error| format!("can't read the module \"system\": {error}"))?;
         let text = core::str::from_utf8(module.bytes()).map_err(|error| error.to_string())?;
-        Manifest::decode(text).map_err(|error| error.to_string())
+        let manifest = Manifest::decode(text).map_err(|error| error.to_string())?;
+        // The host has checked it, but who knows whether this is what the host checked.
+        manifest.check()?;
+        Ok(manifest)
     }
 
     /// A module by its name, if there is one.

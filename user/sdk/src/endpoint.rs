@@ -46,7 +46,12 @@ impl Endpoint {
     /// Calls the server and waits for its answer until the deadline; then it is [`Error::TimedOut`].
     pub fn call_before(&self, deadline: Instant, label: u8, words: [usize; 4]) -> Result<Answer> {
         set_deadline(deadline)?;
-        self.call(label, words)
+        let answer = self.call(label, words);
+        if answer.is_err() {
+            // A call that wasn't even sent leaves its deadline to the next one.
+            set_deadline(Instant::from_cycles(0))?;
+        }
+        answer
     }
 
     /// Calls the server and sends it a copy of a handle, for which the fourth word is taken.
@@ -101,7 +106,7 @@ fn accepted(answer: Answer) -> Result<[usize; 4]> {
     if answer.label == DONE { Ok(answer.words) } else { Err(Error::BadArgument) }
 }
 
-/// Sets the deadline of this thread's next call.
+/// Sets the deadline of this thread's next call; 0 is none.
 fn set_deadline(deadline: Instant) -> Result<()> {
     let [low, high] = split(deadline.cycles());
     raw::deadline(abi::NO_HANDLE, [low, high, 0, 0]).map(drop)

@@ -1,6 +1,7 @@
 //! The heap: memory objects mapped one behind another, so that it is one region that grows.
 
-use crate::{Memory, layout, raw};
+use crate::lock::lock;
+use crate::{Memory, layout};
 use abi::{Access, PAGE_BYTES};
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
@@ -20,15 +21,8 @@ struct Growing {
 }
 
 impl Growing {
-    /// A thread that meets the lock taken lets its peers run. Threads of one program that allocate must therefore
-    /// have the same priority.
     fn lock(&self) -> MutexGuard<'_, Heap> {
-        loop {
-            match self.heap.try_lock() {
-                Some(heap) => return heap,
-                None => drop(raw::yield_now(abi::NO_HANDLE, [0; 4])),
-            }
-        }
+        lock(&self.heap)
     }
 }
 

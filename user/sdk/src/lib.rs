@@ -55,6 +55,7 @@ mod heap;
 mod info;
 mod interrupt;
 pub mod layout;
+mod lock;
 pub mod log;
 mod mapping;
 mod memory;

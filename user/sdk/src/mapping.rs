@@ -3,6 +3,7 @@
 //! Whoever else maps the memory may change it at any time, so it is never seen through a reference: it is read and
 //! written by volatile accesses, checked against its bounds. That makes it safe to use for what it is.
 
+use crate::lock::lock;
 use crate::{Error, Handle, Memory, Result, layout, raw};
 use abi::{Access, Operation, PAGE_BYTES};
 use alloc::vec::Vec;
@@ -173,7 +174,7 @@ static ROOM: Room = Room { taken: spin::Mutex::new(Vec::new()) };
 
 impl Room {
     fn take(&self, bytes: usize) -> Result<usize> {
-        let mut taken = self.taken.lock();
+        let mut taken = lock(&self.taken);
         // A free page stays between any two mappings, so that running off the end of one is a fault.
         let mut start = layout::MAPPINGS.start;
         let mut position = taken.len();
@@ -190,7 +191,7 @@ impl Room {
     }
 
     fn give_back(&self, address: usize, bytes: usize) {
-        self.taken.lock().retain(|range| *range != (address..address + bytes));
+        lock(&self.taken).retain(|range| *range != (address..address + bytes));
     }
 }
 
