@@ -25,17 +25,18 @@ use x86_entry::{InterruptDescriptorTable, WithSmap, WithoutSmap, cpu_data};
 /// The gates of all vectors.
 static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescriptorTable::new());
 
-/// Brings the machine up; interrupts stay off. What goes wrong in it ends in a crash record from its first step on.
+/// Brings the machine up; interrupts stay off.
 ///
 /// # Safety
-/// Once, in ring 0, with interrupts off, on the kernel's own page tables; `root` and `map` are what the firmware says.
-/// `stack_top` is the upper end of a stack, aligned to 16, that is the kernel's for good; it may be the one in use, on
-/// which nothing is needed any more once [`run`] leaves it.
-pub unsafe fn prepare(root: Root, map: &'static MemoryMap, stack_top: usize) -> Result<(), ClockError> {
+/// Once, after [`catch_exceptions`], in ring 0, with interrupts off, on the kernel's own page tables; `root` and `map` are
+/// what the firmware says.
+pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<(), ClockError> {
     // SAFETY: the caller's promise; nothing else has borrowed them.
     let (_, cpu) = unsafe { trap::state() };
-    // SAFETY: the caller's promise.
-    unsafe { catch_exceptions(stack_top) };
+    if let Some(mut data) = cpu_data::<Bell>() {
+        // SAFETY: the data is static, and no trap uses it while this code does.
+        width::segments::follow_page_tables(unsafe { data.as_mut() });
+    }
     cpu.set_memory_map(map);
     cpu.floating_point.initialise(floating_point_features());
     // SAFETY: the caller vouches for the root.
@@ -59,11 +60,13 @@ pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
     unsafe { trap::enter_first() }
 }
 
-/// Loads segments, gates and the fast calls' registers.
+/// Loads segments, gates and the fast calls' registers: from now on what goes wrong ends in a crash record.
 ///
 /// # Safety
-/// As for [`prepare`].
-unsafe fn catch_exceptions(stack_top: usize) {
+/// Once, in ring 0, with interrupts off, on page tables that show the kernel where it runs. `stack_top` is the upper end of
+/// a stack, aligned to 16, that is the kernel's for good; it may be the one in use, on which nothing is needed any more
+/// once [`run`] leaves it.
+pub unsafe fn catch_exceptions(stack_top: usize) {
     let Some(mut data) = cpu_data::<Bell>() else { return };
     // SAFETY: the data is static, and nothing else refers to it before the first trap.
     let data = unsafe { data.as_mut() };

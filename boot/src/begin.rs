@@ -28,6 +28,10 @@ pub extern "C" fn begin(magic: u32, information: u32) -> ! {
     let text = unsafe { TextMode::new((layout::DIRECT_MAP + TextMode::PHYSICAL_ADDRESS as usize) as *mut u16) };
     journal::take_screen(AnyGrid::Text(text));
     log::info!("Bellwire {} {}", env!("CARGO_PKG_VERSION"), layout::NAME);
+    let stack = core::ptr::from_ref(&BOOT_STACK).wrapping_add(1).addr();
+    // SAFETY: this runs once, in ring 0, with interrupts off; the start code maps the kernel, and the boot stack is nobody
+    // else's.
+    unsafe { arch::start::catch_exceptions(stack) };
     match boot(magic, information) {
         Ok(never) => match never {},
         Err(failure) => cannot_start(format_args!("{failure}")),
@@ -45,6 +49,9 @@ fn boot(magic: u32, information: u32) -> Result<Infallible, Failure> {
     if information.option("console") == Some("serial") {
         journal::release_screen();
     }
+    if let Some(end) = information.option("early-crash") {
+        provoke::crash(end);
+    }
     let mut memory = prepare::memory(&information)?;
     prepare::tables(&mut memory)?;
     if let Some(framebuffer) = information.framebuffer {
@@ -59,10 +66,8 @@ fn boot(magic: u32, information: u32) -> Result<Infallible, Failure> {
         Some(AcpiRoot { address, revision }) => Root::Table { address, revision },
         None => Root::InBiosArea,
     };
-    let stack = core::ptr::from_ref(&BOOT_STACK).wrapping_add(1).addr();
-    // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's,
-    // and the boot stack is nobody else's.
-    unsafe { arch::start::prepare(root, map, stack) }.map_err(Failure::Clock)?;
+    // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's.
+    unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
     // SAFETY: the records are plain numbers, of which zeros are the unused ones.
     let records = unsafe { memory.take_table(memory.frame_limit() as usize) }.ok_or(Failure::NoRoom)?;
     // SAFETY: the machine was prepared, and this runs once.

@@ -2,11 +2,11 @@
 
 use crate::cell::CpuCell;
 use crate::context::Context;
-use crate::paging::Space;
 use crate::stack;
 use crate::trap::Bell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use x86::bits32::task::TaskStateSegment;
+use x86::controlregs::cr3;
 use x86::dtables::{DescriptorTablePointer, lgdt};
 use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
 use x86::task::load_tr;
@@ -40,7 +40,7 @@ static TABLE: CpuCell<Table> = CpuCell::new(Table { common: GlobalDescriptorTabl
 /// # Safety
 /// Once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address space.
 pub(crate) unsafe fn load(data: &mut CpuData) {
-    let root = Space::EMPTY.physical_root() as u32;
+    let root = page_tables();
     data.set_page_table(root);
     let selectors = GlobalDescriptorTable::SELECTORS;
     // SAFETY: interrupts are off, and nothing else uses the table.
@@ -76,6 +76,21 @@ pub(crate) unsafe fn load(data: &mut CpuData) {
     unsafe { load_gs(null) };
     // SAFETY: the descriptor was just set, to a TSS that isn't busy.
     unsafe { load_tr(task) };
+}
+
+/// Makes the tasks use the page tables that are in use now.
+pub(crate) fn follow_page_tables(data: &mut CpuData) {
+    let root = page_tables();
+    data.set_page_table(root);
+    for task in &TASKS {
+        // SAFETY: no task runs, since this code does, and interrupts are off.
+        unsafe { task.borrow() }.0.cr3 = root;
+    }
+}
+
+fn page_tables() -> u32 {
+    // SAFETY: ring 0.
+    unsafe { cr3() as u32 }
 }
 
 /// The base that the thread's own segment has.
