@@ -29,6 +29,13 @@ pub enum Command {
     Clock(Option<u32>),
     /// Wait so many milliseconds.
     Sleep(u32),
+    /// Count aloud, once every so many milliseconds.
+    Tick {
+        /// How far.
+        count: u32,
+        /// How fast.
+        milliseconds: u32,
+    },
     /// Show where the mouse is.
     Mouse,
     /// Start the machine again.
@@ -65,6 +72,7 @@ pub const COMMANDS: &[CommandHelp] = &[
     help("paste", "BYTES", "read so many bytes and write them back unchanged"),
     help("rtc", "[RATE]", "interrupt RATE times a second (a power of two up to 1024, 0 to stop); show the count"),
     help("sleep", "MILLISECONDS", "wait, by the timer service"),
+    help("tick", "COUNT MS", "count aloud, by the timer service's notifications"),
     help("mouse", "", "where the mouse is and what is pressed"),
     help("reboot", "", "start the machine again"),
     help("shutdown", "", "turn the machine off"),
@@ -101,6 +109,7 @@ impl Command {
             "rtc" if rest.is_empty() => return Some(Self::Clock(None)),
             "rtc" => return rest.parse().ok().map(|rate| Self::Clock(Some(rate))),
             "sleep" => return rest.parse().ok().map(Self::Sleep),
+            "tick" => return two_numbers(rest).map(|(count, milliseconds)| Self::Tick { count, milliseconds }),
             "help" => Self::Help,
             "ps" => Self::Programs,
             "irq" => Self::Interrupts,
@@ -116,6 +125,11 @@ impl Command {
     }
 }
 
+fn two_numbers(text: &str) -> Option<(u32, u32)> {
+    let (first, second) = text.split_once(char::is_whitespace)?;
+    Some((first.parse().ok()?, second.trim_start().parse().ok()?))
+}
+
 fn is_one_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(char::is_whitespace)
 }
@@ -129,6 +143,7 @@ mod tests {
         for help in COMMANDS {
             let line = match help.arguments {
                 "" => help.name.to_string(),
+                "COUNT MS" => alloc::format!("{} 3  10", help.name),
                 _ => alloc::format!("{} 64", help.name),
             };
             assert!(Command::parse(&line).is_ok(), "{line}");

@@ -4,13 +4,16 @@ use crate::{COMMANDS, Command, Editor, NotACommand, Outcome, Terminal, power, re
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::protocol::{ClockRequest, MouseRequest, MouseState, ProgramName, ProgramsRequest, Ticks, TimerRequest};
-use bellwire::{Endpoint, Error, Instant, PortRange, Result, Root, Startup};
+use bellwire::{Endpoint, Error, Instant, PortRange, Result, Rights, Root, Server, Startup, time};
 use core::fmt::{self, Write};
 use core::time::Duration;
 
 use crate::terminal::ask;
 
 const PROMPT: &str = "bellwire> ";
+
+/// How much later than due a notification may come before the timer service counts as gone.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The shell, and all that it was granted.
 pub struct Shell {
@@ -107,6 +110,7 @@ impl Shell {
                 let end = Instant::now() + Duration::from_millis(milliseconds.into());
                 ask(&self.timer, TimerRequest::SleepUntil(end.cycles()))?;
             }
+            Command::Tick { count, milliseconds } => self.tick(count, Duration::from_millis(milliseconds.into()))?,
             Command::Mouse => {
                 let state = MouseState::from_words(ask(&self.keyboard, MouseRequest::State)?);
                 let MouseState { packets, x, y, buttons } = state;
@@ -135,6 +139,26 @@ impl Shell {
             left -= chunk.bytes().len();
         }
         Ok(writeln!(self.terminal, "\n{bytes} bytes came and went")?)
+    }
+
+    /// By notifications to an endpoint of this command's own.
+    fn tick(&mut self, count: u32, period: Duration) -> Result<(), Failure> {
+        let endpoint = Endpoint::new()?;
+        let outcome = self.count_aloud(&endpoint, count, period);
+        endpoint.destroy()?;
+        outcome
+    }
+
+    fn count_aloud(&mut self, endpoint: &Endpoint, count: u32, period: Duration) -> Result<(), Failure> {
+        let mut server = Server::new(endpoint.copy(Rights::RECEIVE)?);
+        let every = TimerRequest::Every { period: time::cycles(period), bit: 0 };
+        let [number, ..] = self.timer.request_with_handle(every, &endpoint.copy(Rights::NOTIFY | Rights::COPY)?)?;
+        for tick in 1..=count {
+            server.next_before(Instant::now() + period + PATIENCE)?;
+            writeln!(self.terminal, "{tick}")?;
+        }
+        ask(&self.timer, TimerRequest::Stop(number as u32))?;
+        Ok(())
     }
 
     fn clock(&mut self, rate: Option<u32>) -> Result<(), Failure> {

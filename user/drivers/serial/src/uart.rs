@@ -22,6 +22,10 @@ pub const RING_BYTES: usize = 4096;
 /// 115200 bits a second: the chip's clock of 1.8432 MHz, divided by 16 for each bit, undivided further.
 const DIVISOR: u16 = 1;
 
+/// How often the line status is read before a transmitter counts as stuck. Sixteen bytes at this speed take 1400
+/// microseconds, a port of the ISA bus about one.
+const PATIENCE: usize = 10_000;
+
 /// A serial line: 115200 bits a second, 8 data bits, no parity, one stop bit.
 pub struct Uart<R> {
     registers: R,
@@ -41,6 +45,7 @@ impl<R: Registers> Uart<R> {
             output: VecDeque::with_capacity(RING_BYTES),
             overruns: 0,
         };
+        uart.wait_until_sent();
         let frame = LCR::empty().set_word_length(WordLength::EightBits);
         uart.write_register(offsets::IER, 0);
         uart.write_register(offsets::LCR, (frame | LCR::DLAB).bits());
@@ -123,8 +128,15 @@ impl<R: Registers> Uart<R> {
     }
 
     fn enable(&mut self, interrupts: IER) {
-        self.interrupts = interrupts;
-        self.write_register(offsets::IER, interrupts.bits());
+        if interrupts != self.interrupts {
+            self.interrupts = interrupts;
+            self.write_register(offsets::IER, interrupts.bits());
+        }
+    }
+
+    /// A predecessor, or the kernel's log, may still be sending, which a new divisor would garble.
+    fn wait_until_sent(&mut self) {
+        let _ = (0..PATIENCE).find(|_| self.line_status().contains(LSR::TRANSMITTER_EMPTY));
     }
 
     /// Reading this register clears the errors that it reports, so they are counted wherever it is read.

@@ -68,7 +68,7 @@ impl Registers for Shared {
                 let mut status = LSR::empty();
                 status.set(LSR::DATA_READY, !chip.fifo.is_empty());
                 status.set(LSR::OVERRUN_ERROR, core::mem::take(&mut chip.overrun));
-                status.set(LSR::THR_EMPTY, chip.transmitting.is_empty());
+                status.set(LSR::THR_EMPTY | LSR::TRANSMITTER_EMPTY, chip.transmitting.is_empty());
                 status.bits()
             }
             offsets::DATA => chip.fifo.pop_front().expect("the driver read an empty FIFO"),
