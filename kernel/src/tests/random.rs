@@ -22,7 +22,7 @@ use step::step;
 
 /// `PROPTEST_CASES` asks for more cases; a case that failed is to become a test of its own instead of a file.
 fn config() -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..Default::default() }
+    ProptestConfig { failure_persistence: None, ..Default::default() }
 }
 
 /// Three processes of two threads each, who know each other, two endpoints and the root.
