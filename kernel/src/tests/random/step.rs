@@ -158,6 +158,7 @@ impl Step {
                 flags = Options::HANDLE;
                 words[3] = pick_handle(world, abi::Rights::COPY, raw[3]) as usize;
             }
+            Operation::ProcessCreate => flags = Options::from_bits_truncate(options) & Options::DMA,
             Operation::Receive => flags = Options::from_bits_truncate(options & 0b1110),
             Operation::MemoryMap => flags = Options::from_bits_truncate(options & 0x700),
             _ => {}
