@@ -6,4 +6,4 @@ extern crate alloc;
 
 mod schedule;
 
-pub use schedule::{Full, Schedule};
+pub use schedule::{Full, LARGEST, Schedule};
