@@ -88,14 +88,16 @@ impl Controller {
         self.timer
     }
 
-    /// Whether user programs may have a port: not those of the 8259As and of their edge/level registers, nor those of the
-    /// 8254 while it gives the time.
-    pub const fn is_free_port(&self, port: u16) -> bool {
-        match port {
-            0x20 | 0x21 | 0xA0 | 0xA1 | 0x4D0 | 0x4D1 => false,
-            0x40..=0x43 => matches!(self.timer, TimerSource::Apic),
-            _ => true,
-        }
+    /// Whether user programs may have these ports: not those of the 8259As and of their edge/level registers, nor those of
+    /// the 8254 while it gives the time.
+    pub fn are_free_ports(&self, first: u16, count: u16) -> bool {
+        let wanted = usize::from(first)..usize::from(first) + usize::from(count);
+        let timer = match self.timer {
+            TimerSource::Apic => 0..0,
+            TimerSource::Pit => 0x40..0x44,
+        };
+        let taken = [0x20..0x22, 0xA0..0xA2, 0x4D0..0x4D2, timer];
+        wanted.end <= 0x1_0000 && taken.iter().all(|own| own.end <= wanted.start || wanted.end <= own.start)
     }
 
     /// Whether registers of a controller lie within these frames.
@@ -228,5 +230,47 @@ impl Controller {
 
     fn is_timer(&self, line: Line) -> bool {
         line.0 == pit::LINE && self.timer == TimerSource::Pit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_own_ports_are_refused() {
+        let with_pit = Controller::ABSENT;
+        let with_apic = Controller { timer: TimerSource::Apic, ..Controller::ABSENT };
+        for (first, count, free, free_with_pit) in [
+            (0x60, 1, true, true),
+            (0x3F8, 8, true, true),
+            (0x20, 1, false, false),
+            (0x21, 1, false, false),
+            (0x22, 0x1E, true, true),
+            (0x1F, 1, true, true),
+            (0x1F, 2, false, false),
+            (0xA1, 4, false, false),
+            (0x400, 0x100, false, false),
+            (0x40, 4, true, false),
+            (0x43, 1, true, false),
+            (0x30, 0x11, true, false),
+            (0xFFFF, 1, true, true),
+            (0xFFFF, 2, false, false),
+            (0, 0xFFFF, false, false),
+        ] {
+            assert_eq!(with_apic.are_free_ports(first, count), free, "{first:#x}, {count}");
+            assert_eq!(with_pit.are_free_ports(first, count), free_with_pit, "{first:#x}, {count}, with the 8254");
+        }
+    }
+
+    #[test]
+    fn the_kernels_timer_is_nobodys_line() {
+        let mut controller = Controller::ABSENT;
+        assert!(
+            !controller.has_line(Line(pit::LINE)) && controller.has_line(Line(1)) && controller.has_line(Line::NMI)
+        );
+        assert_eq!(controller.configure(Line::NMI, Some(Trigger::Level)), Trigger::Edge);
+        controller.timer = TimerSource::Apic;
+        assert!(controller.has_line(Line(pit::LINE)));
     }
 }

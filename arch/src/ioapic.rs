@@ -155,3 +155,71 @@ fn write(chip: &mut Window, index: u32, value: u32) {
     chip.write(SELECT, index);
     chip.write(DATA, value);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::madt::tests::{QEMU_PC, table};
+    use core::ptr::NonNull;
+
+    /// Enough of a chip for a driver that writes: the select register, and the data register, which at first reads as the
+    /// version of a chip with 24 inputs.
+    const CHIP: [u32; 8] = [0, 0, 0, 0, 23 << 16 | 0x11, 0, 0, 0];
+
+    fn with_chip(check: impl FnOnce(&mut IoApics, &dyn Fn() -> (u32, u32))) {
+        let mut chip = CHIP;
+        let base = NonNull::from(&mut chip).cast::<u32>();
+        let madt = Madt::decode(&table(QEMU_PC));
+        // SAFETY: the window covers the array, which outlives it and is only touched through this pointer.
+        let mut pins = IoApics::initialise(&madt, 0x20, 7, |_| Some(unsafe { Window::new(base, size_of_val(&CHIP)) }));
+        let word = |index: usize| {
+            // SAFETY: the index is within the array.
+            let word = unsafe { base.add(index) };
+            // SAFETY: reads the array through the same pointer as the window does.
+            unsafe { word.read_volatile() }
+        };
+        let last = || (word(SELECT / 4), word(DATA / 4));
+        check(&mut pins, &last);
+    }
+
+    #[test]
+    fn masks_and_unmasks_the_entry_of_the_line() {
+        with_chip(|pins, last| {
+            pins.unmask(1);
+            assert_eq!(last(), (0x12, 0x21));
+            pins.mask(1);
+            assert_eq!(last(), (0x12, 0x21 | MASKED));
+            // Line 0 is wired to input 2.
+            pins.unmask(0);
+            assert_eq!(last(), (0x14, 0x20));
+        });
+    }
+
+    #[test]
+    fn a_line_without_an_entry_changes_nothing() {
+        with_chip(|pins, last| {
+            let before = last();
+            for line in [2, 24, 95, 96, 255] {
+                assert!(!pins.has_line(line));
+                pins.unmask(line);
+                pins.set_trigger(line, Some(Trigger::Level));
+            }
+            assert_eq!(last(), before);
+        });
+    }
+
+    #[test]
+    fn triggers_change_without_the_mask() {
+        with_chip(|pins, last| {
+            assert_eq!(
+                (pins.trigger(4), pins.trigger(11), pins.trigger(16)),
+                (Trigger::Edge, Trigger::Level, Trigger::Level)
+            );
+            pins.set_trigger(4, Some(Trigger::Level));
+            assert_eq!(last(), (0x18, 0x8024 | MASKED));
+            pins.unmask(4);
+            pins.set_trigger(4, None);
+            assert_eq!(last(), (0x18, 0x24));
+        });
+    }
+}

@@ -221,8 +221,7 @@ impl Machine for Cpu {
     }
 
     fn are_free_ports(&self, range: PortRange) -> bool {
-        (0..range.count)
-            .all(|offset| range.first.checked_add(offset).is_some_and(|port| self.controller.is_free_port(port)))
+        self.controller.are_free_ports(range.first, range.count)
     }
 }
 
