@@ -109,8 +109,8 @@ pub struct Process<S> {
 pub struct Reap {
     /// Which table is being gone through.
     pub stage: u8,
-    /// Where in it.
-    pub position: u32,
+    /// Where in it: a slot, or an address.
+    pub position: usize,
 }
 
 impl<S: Copy> Process<S> {

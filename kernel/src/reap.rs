@@ -50,7 +50,7 @@ const STAGES: [Stage; 11] = [
 /// What a slice found out.
 enum Slice {
     /// The stage goes on from here.
-    More(u32),
+    More(usize),
     /// The stage is done.
     Done,
     /// Frames that the process could have given to a device are now this handle of the supervisor's.
@@ -89,7 +89,7 @@ impl<M: Machine> Kernel<M> {
     fn deepest(&self, process: Link) -> Link {
         let mut target = process;
         while let Some(ended) = self.processes.at(target).filter(|ended| ended.0.reap.stage == 0) {
-            let child = Link::from_word(ended.0.reap.position);
+            let child = Link::from_word(ended.0.reap.position as u32);
             let name = self.processes.name(target);
             // The child may have gone since, and its slot be another's.
             if self.processes.at(child).is_none_or(|child| child.0.parent != name) {
@@ -100,7 +100,7 @@ impl<M: Machine> Kernel<M> {
         target
     }
 
-    fn slice(&mut self, machine: &mut M, target: Link, stage: Stage, position: u32, supervisor: Link) -> Slice {
+    fn slice(&mut self, machine: &mut M, target: Link, stage: Stage, position: usize, supervisor: Link) -> Slice {
         match stage {
             Stage::Children => {
                 let parent = self.processes.name(target);
@@ -108,7 +108,7 @@ impl<M: Machine> Kernel<M> {
                 match child {
                     Some(child) => {
                         self.end_process(machine, child, crate::process::Exit { how: 1, words: [0; 4] });
-                        Slice::More(child.word())
+                        Slice::More(child.word() as usize)
                     }
                     None => Slice::Done,
                 }
@@ -177,11 +177,11 @@ impl<M: Machine> Kernel<M> {
             Stage::Memories => self.reap_memory(machine, target, position, supervisor),
             Stage::Handles => {
                 let Some(process) = self.processes.at(target) else { return Slice::Done };
-                let end = position.saturating_add(SLOTS_PER_SLICE as u32).min(process.0.table_mask + 1);
+                let end = (position + SLOTS_PER_SLICE).min(process.0.table_mask as usize + 1);
                 for position in position..end {
-                    self.handles.clear(&process.0, position);
+                    self.handles.clear(&process.0, position as u32);
                 }
-                if end > process.0.table_mask { Slice::Done } else { Slice::More(end) }
+                if end > process.0.table_mask as usize { Slice::Done } else { Slice::More(end) }
             }
             Stage::Tables => {
                 let Some(process) = self.processes.at_mut(target) else { return Slice::Done };
@@ -190,9 +190,8 @@ impl<M: Machine> Kernel<M> {
                     frames.give_back(FrameRun { first: frame, count: 1 });
                     quota.refund(1, 0);
                 };
-                // Addresses are page-aligned, so that a page number fits the position on both widths up to 2^44.
-                match machine.release_tables(space, position as usize * abi::PAGE_BYTES, &mut give_back) {
-                    Some(next) => Slice::More((next / abi::PAGE_BYTES).min(u32::MAX as usize) as u32),
+                match machine.release_tables(space, position, &mut give_back) {
+                    Some(next) => Slice::More(next),
                     None => Slice::Done,
                 }
             }
@@ -202,25 +201,25 @@ impl<M: Machine> Kernel<M> {
     /// Looks at a few slots, and ends the first object there that the process owns. `end` returns 0 once it is gone.
     fn walk(
         &mut self,
-        position: u32,
+        position: usize,
         extent: usize,
         owned: impl Fn(&Self, Link) -> bool,
         mut end: impl FnMut(&mut Self, Link) -> usize,
     ) -> Slice {
-        let stop = (position as usize + SLOTS_PER_SLICE).min(extent);
-        for index in position as usize..stop {
+        let stop = (position + SLOTS_PER_SLICE).min(extent);
+        for index in position..stop {
             let link = Link::new(index);
             if owned(self, link) {
                 let left = end(self, link);
-                return Slice::More(if left == 0 { index as u32 + 1 } else { index as u32 });
+                return Slice::More(if left == 0 { index + 1 } else { index });
             }
         }
-        if stop >= extent { Slice::Done } else { Slice::More(stop as u32) }
+        if stop >= extent { Slice::Done } else { Slice::More(stop) }
     }
 
-    fn reap_memory(&mut self, machine: &mut M, target: Link, position: u32, supervisor: Link) -> Slice {
-        let stop = (position as usize + SLOTS_PER_SLICE).min(self.memories.extent());
-        for index in position as usize..stop {
+    fn reap_memory(&mut self, machine: &mut M, target: Link, position: usize, supervisor: Link) -> Slice {
+        let stop = (position + SLOTS_PER_SLICE).min(self.memories.extent());
+        for index in position..stop {
             let link = Link::new(index);
             let Some(memory) = self.memories.at(link).copied() else { break };
             if !self.memories.is_live(link) || memory.owner != target {
@@ -230,9 +229,9 @@ impl<M: Machine> Kernel<M> {
                 return self.quarantine(link, target, supervisor);
             }
             let left = self.destroy_memory(machine, link);
-            return Slice::More(if left == 0 { index as u32 + 1 } else { index as u32 });
+            return Slice::More(if left == 0 { index + 1 } else { index });
         }
-        if stop >= self.memories.extent() { Slice::Done } else { Slice::More(stop as u32) }
+        if stop >= self.memories.extent() { Slice::Done } else { Slice::More(stop) }
     }
 
     /// A device may still write to these frames: they go to the supervisor, who destroys the object once it is quiet.

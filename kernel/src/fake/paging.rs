@@ -22,6 +22,8 @@ pub struct AddressSpace {
     pub pages: BTreeMap<Page, Mapping>,
     /// The tables, by page number divided by [`PAGES_PER_TABLE`].
     pub tables: BTreeMap<usize, Frame>,
+    /// Where giving tables back is to go on: whoever begins elsewhere may never come to the end.
+    pub release_from: usize,
 }
 
 const fn table_of(page: Page) -> usize {
@@ -88,6 +90,7 @@ impl Fake {
             return None;
         };
         let mapped = !entries.pages.is_empty();
+        let astray = entries.release_from != from;
         let first = from / (PAGES_PER_TABLE * PAGE_BYTES);
         for _ in 0..TABLES_PER_RELEASE {
             let Some(number) = entries.tables.range(first..).next().map(|(number, _)| *number) else { break };
@@ -96,6 +99,10 @@ impl Fake {
             }
         }
         let next = entries.tables.keys().next().copied();
+        entries.release_from = next.map_or(0, |next| next * PAGES_PER_TABLE * PAGE_BYTES);
+        if astray {
+            self.violation(std::format!("tables are given back from {from:#x} on"));
+        }
         if mapped {
             self.violation("tables are given back while pages are mapped");
         }

@@ -114,6 +114,21 @@ fn a_reply_goes_on_with_a_higher_thread_than_the_client() {
 }
 
 #[test]
+fn a_reply_lets_a_peer_of_the_client_that_is_ready_already_run_first() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    world.ring();
+    let peer = world.spawn(10);
+    world.park();
+    assert!(world.is_running(client.thread));
+    world.call_with(call(1), calls, [0; 4]);
+    assert!(world.is_running(server.thread));
+    world.call_with(reply_receive(0), serves, [0; 4]);
+    assert!(world.is_running(peer.thread));
+    world.done(Operation::Yield, 0, [0; 4]);
+    assert!(world.is_running(client.thread));
+}
+
+#[test]
 fn callers_are_served_in_their_order_and_events_before_them() {
     let mut world = World::new();
     let endpoint = world.endpoint();

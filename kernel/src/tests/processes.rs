@@ -67,6 +67,21 @@ fn reaping_gives_everything_back() {
 }
 
 #[test]
+fn reaping_reaches_the_end_of_user_space() {
+    let mut world = World::new();
+    let actor = world.spawn(20);
+    world.park();
+    let memory = world.make(Operation::MemoryCreate, 0, [PAGE_BYTES, 0, 0, 0]);
+    while world.done(Operation::MemoryPrepare, memory, [0; 4])[0] != 0 {}
+    let map = Tag::incoming(Operation::MemoryMap, 0, Options::ACCESS_READ);
+    for number in 1..8 {
+        world.done_with(map, memory, [abi::USER_END - number * 64 * PAGE_BYTES, 0, PAGE_BYTES, 0]);
+    }
+    world.call(Operation::Exit, 0, [0; 4]);
+    world.reap(actor.process_handle);
+}
+
+#[test]
 fn reaping_reaches_grandchildren() {
     let mut world = World::new();
     let before = holdings(&world);
