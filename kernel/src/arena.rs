@@ -129,6 +129,15 @@ impl<T: Entry, const N: usize> Arena<T, N> {
         Some(slot.name)
     }
 
+    /// Frees a slot whose name is known to nobody any more. The name serves again, so that slots of what comes and goes
+    /// with every message don't wear out.
+    pub fn recycle(&mut self, link: Link) {
+        if let Some(slot) = self.slots.get_mut(link.index()).filter(|slot| slot.name != Name::NONE) {
+            slot.generation -= 1;
+            self.remove(link);
+        }
+    }
+
     /// Frees a slot; names of its entry are stale from now on.
     pub fn remove(&mut self, link: Link) {
         let Some(slot) = self.slots.get_mut(link.index()) else { return };

@@ -217,7 +217,8 @@ impl<M: Machine> Kernel<M> {
             if matches!(answered, Err(error) if error != Error::Stale) {
                 return Err(answered.err().unwrap_or(Error::Stale).into());
             }
-            self.replies.remove(grant.link());
+            // Its one handle goes with it.
+            self.replies.recycle(grant.link());
             if let Some(process) = self.processes.at_mut(request.process) {
                 self.handles.close(&mut process.0, request.handle);
                 process.0.quota.refund(0, 1);

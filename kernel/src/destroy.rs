@@ -24,7 +24,8 @@ impl<M: Machine> Kernel<M> {
     /// A Reply that nobody will use any more: its caller gets an error.
     pub(crate) fn drop_reply(&mut self, machine: &mut M, name: Name) {
         let Some(reply) = self.replies.get(name).copied() else { return };
-        self.replies.remove(name.link());
+        // Its one handle is closed, or its process dead.
+        self.replies.recycle(name.link());
         self.refund(reply.owner, 0, 1);
         self.abandon(machine, reply.caller, State::awaiting_reply(name.link()));
     }

@@ -24,7 +24,9 @@ pub struct Handle {
     /// The badge of messages sent through it.
     badge: u16,
     kind: ObjectKind,
-    /// The generation that this entry had last; an entry whose generation would wrap is retired.
+    /// The generation that this entry had last. It wraps, from its maximum to 1: a value guards a process against its
+    /// own mistakes alone, since nobody else can present it, so that wearing out tables that are used for years would
+    /// be the greater harm.
     generation: u16,
     next_free: u16,
 }
@@ -121,46 +123,38 @@ impl Handles {
 
     /// Whether a process has room for one more.
     pub fn has_room<S>(&self, process: &Process<S>) -> bool {
-        // Usually the first entry answers: those that are retired are few.
-        let mut fresh = (process.table_fresh..=process.table_mask).map(|index| (process.table + index) as usize);
-        process.table_free != 0
-            || fresh.any(|index| self.entries.get(index).is_some_and(|entry| entry.generation < u16::MAX))
+        process.table_free != 0 || process.table_fresh <= process.table_mask
     }
 
     /// Installs a handle and returns its value.
     pub fn install<S>(&mut self, process: &mut Process<S>, grant: Grant) -> Result<u32, Error> {
-        loop {
-            let index = match process.table_free {
-                0 if process.table_fresh > process.table_mask => return Err(Error::NoHandleSlot),
-                0 => {
-                    process.table_fresh += 1;
-                    process.table_fresh - 1
-                }
-                link => {
-                    let next = self.entries.get((process.table + link - 1) as usize).map_or(0, |entry| entry.next_free);
-                    process.table_free = next as u32;
-                    link - 1
-                }
-            };
-            let Some(entry) = self.entries.get_mut((process.table + index) as usize) else {
-                return Err(Error::NoHandleSlot);
-            };
-            if entry.generation == u16::MAX {
-                continue;
+        let index = match process.table_free {
+            0 if process.table_fresh > process.table_mask => return Err(Error::NoHandleSlot),
+            0 => {
+                process.table_fresh += 1;
+                process.table_fresh - 1
             }
-            let generation = entry.generation + 1;
-            *entry = Handle {
-                value: (generation as u32) << 16 | index,
-                can: grant.rights.bits(),
-                object: grant.object,
-                badge: grant.badge,
-                kind: grant.kind,
-                generation,
-                next_free: 0,
-            };
-            self.used += 1;
-            return Ok(entry.value);
-        }
+            link => {
+                let next = self.entries.get((process.table + link - 1) as usize).map_or(0, |entry| entry.next_free);
+                process.table_free = next as u32;
+                link - 1
+            }
+        };
+        let Some(entry) = self.entries.get_mut((process.table + index) as usize) else {
+            return Err(Error::NoHandleSlot);
+        };
+        let generation = entry.generation.checked_add(1).unwrap_or(1);
+        *entry = Handle {
+            value: (generation as u32) << 16 | index,
+            can: grant.rights.bits(),
+            object: grant.object,
+            badge: grant.badge,
+            kind: grant.kind,
+            generation,
+            next_free: 0,
+        };
+        self.used += 1;
+        Ok(entry.value)
     }
 
     /// Forgets a handle.
@@ -171,11 +165,8 @@ impl Handles {
             return;
         }
         self.used -= 1;
-        *entry = Handle { generation: entry.generation, ..FREE };
-        if entry.generation < u16::MAX {
-            entry.next_free = process.table_free as u16;
-            process.table_free = index + 1;
-        }
+        *entry = Handle { generation: entry.generation, next_free: process.table_free as u16, ..FREE };
+        process.table_free = index + 1;
     }
 
     /// Closes what is left at a position of a process's run, of whatever kind.

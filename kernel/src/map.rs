@@ -249,7 +249,7 @@ impl<M: Machine> Kernel<M> {
             self.mappings.unlink::<IN_MEMORY>(&mut memory.mappings, link);
             memory.writable -= range.access.contains(Access::WRITE) as u32;
         }
-        self.mappings.remove(link);
+        self.mappings.recycle(link);
     }
 
     /// Unmaps pages at the end of the stretch that ends where the asked range ends, or all of those within it.

@@ -232,6 +232,18 @@ fn a_call_can_be_given_up_while_it_waits_and_while_it_is_served() {
 }
 
 #[test]
+fn a_call_that_is_answered_in_time_hears_no_more_of_its_deadline() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    world.done(Operation::Deadline, 0, [world.machine.time as usize + 100, 0, 0, 0]);
+    world.call(Operation::Call, calls, [0; 4]);
+    assert!(world.is_running(server.thread));
+    world.call_with(reply_receive(0), serves, [9; 4]);
+    world.advance(100);
+    assert!(world.is_running(client.thread));
+    assert_eq!(world.message(client.thread).words, [9; 4]);
+}
+
+#[test]
 fn replying_to_nobody_is_stale_and_does_not_stop_a_loop() {
     let Pair { mut world, server, serves, .. } = pair(20, 10);
     assert_eq!(world.refused(Operation::Reply, 0, [0; 4]), Error::Stale);

@@ -1,7 +1,7 @@
 //! Objects: each has an owner that pays for it, and handles name what they say.
 
 use crate::arena::Link;
-use crate::process::Quota;
+use crate::process::{Life, Quota};
 use crate::tests::world::World;
 use abi::{ObjectKind, Rights};
 use std::vec::Vec;
@@ -73,7 +73,10 @@ fn check_handles(world: &World) {
         for (_, grant) in kernel.handles.of(&process.0) {
             assert!(Rights::all_of(grant.kind).contains(grant.rights));
             count += 1;
-            if grant.kind == ObjectKind::Reply && kernel.replies.get(grant.object).is_some() {
+            let alive = process.0.life == Life::Alive;
+            // What the dead hold is out of everybody's reach, and may have been given back.
+            let held = alive || kernel.replies.at(grant.link()).is_some_and(|reply| reply.owner == link);
+            if grant.kind == ObjectKind::Reply && kernel.replies.get(grant.object).is_some() && held {
                 assert_eq!(kernel.replies.get(grant.object).unwrap().owner, link, "a Reply is another's");
                 replies.push(grant.link());
             }
