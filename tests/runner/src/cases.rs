@@ -2,6 +2,7 @@
 
 mod boot;
 mod entry;
+mod machines;
 mod person;
 
 use libtest_mimic::Trial;
@@ -35,7 +36,7 @@ macro_rules! cases {
 use cases;
 
 /// A module adds its cases here.
-const ALL: &[&[Case]] = &[boot::CASES, entry::CASES, person::CASES];
+const ALL: &[&[Case]] = &[boot::CASES, entry::CASES, machines::CASES, person::CASES];
 
 impl Case {
     const fn new(name: &'static str, run: fn(Width), length: Length) -> Case {

@@ -22,7 +22,7 @@ pub const CASES: &[Case] = cases![
     reboot_resets_it,
 ];
 
-const PROMPT: &str = "bellwire> ";
+pub(super) const PROMPT: &str = "bellwire> ";
 
 /// How much is pasted: far more than all rings on the way hold.
 const PASTE_BYTES: usize = 100 * 1024;
@@ -34,7 +34,7 @@ fn at_the_prompt(width: Width) -> Machine {
 }
 
 /// Types a command by the serial line, and returns what it prints.
-fn ask(machine: &mut Machine, command: &str) -> String {
+pub(super) fn ask(machine: &mut Machine, command: &str) -> String {
     machine.type_line(command);
     machine.expect(&format!("{command}\r\n"));
     machine.expect(PROMPT).trim_end_matches(PROMPT).to_owned()
@@ -166,7 +166,7 @@ fn raised(machine: &mut Machine, line: u32) -> u32 {
 }
 
 /// How often it was taken, as the shell says.
-fn counted(machine: &mut Machine, line: &str) -> u32 {
+pub(super) fn counted(machine: &mut Machine, line: &str) -> u32 {
     let row = row(&ask(machine, "irq"), line);
     row[3].parse().unwrap_or_else(|_| panic!("{row:?} has no count"))
 }
