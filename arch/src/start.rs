@@ -25,12 +25,12 @@ use x86_entry::{InterruptDescriptorTable, WithSmap, WithoutSmap, cpu_data};
 /// The gates of all vectors.
 static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescriptorTable::new());
 
-/// Brings the machine up; interrupts stay off.
+/// Brings the machine up; interrupts stay off. Returns how many cycles measuring the clock took, which is waiting.
 ///
 /// # Safety
 /// Once, after [`catch_exceptions`], in ring 0, with interrupts off, on the kernel's own page tables; `root` and `map` are
 /// what the firmware says.
-pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<(), ClockError> {
+pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<u64, ClockError> {
     // SAFETY: the caller's promise; nothing else has borrowed them.
     let (_, cpu) = unsafe { trap::state() };
     if let Some(mut data) = cpu_data::<Bell>() {
@@ -42,10 +42,12 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<(), ClockEr
     // SAFETY: the caller vouches for the root.
     cpu.controller = unsafe { controller(root) };
     log::info!("interrupts: {}", cpu.controller.name());
+    let before = crate::time::now();
     cpu.clock = Clock::measure(&mut cpu.controller, clock_features())?;
+    let waited = crate::time::now().0.wrapping_sub(before.0);
     let (hertz, _) = cpu.clock.frequency();
     log::info!("clock: {} MHz, timer: {}", hertz / 1_000_000, cpu.clock.name());
-    Ok(())
+    Ok(waited)
 }
 
 /// Lets `initialise` set the core up, and runs the first thread that it chooses.

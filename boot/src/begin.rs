@@ -13,6 +13,7 @@ use arch::screen::{AnyGrid, TextMode};
 use arch::{Cpu, cpu, layout};
 use kernel::Kernel;
 use kernel::boot::Setup;
+use kernel::machine::Time;
 use kernel::memory::{Frame, FrameRecord};
 
 use crate::failure::Failure;
@@ -22,6 +23,7 @@ use crate::{first_process, heap, prepare, provoke};
 
 /// Where the start code ends and Rust begins: the loader's magic number, and where its information is.
 pub extern "C" fn begin(magic: u32, information: u32) -> ! {
+    let began = arch::time::now();
     journal::install();
     journal::take_serial();
     // SAFETY: the start code maps low memory, the text cells included, at the direct map's base.
@@ -32,13 +34,13 @@ pub extern "C" fn begin(magic: u32, information: u32) -> ! {
     // SAFETY: this runs once, in ring 0, with interrupts off; the start code maps the kernel, and the boot stack is nobody
     // else's.
     unsafe { arch::start::catch_exceptions(stack) };
-    match boot(magic, information) {
+    match boot(magic, information, began) {
         Ok(never) => match never {},
         Err(failure) => cannot_start(format_args!("{failure}")),
     }
 }
 
-fn boot(magic: u32, information: u32) -> Result<Infallible, Failure> {
+fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure> {
     let information = Information::read(magic, information, &prepare::EarlyMemory)?;
     if information.option("exit") == Some("debug") {
         crash::exit_on_stop();
@@ -67,12 +69,17 @@ fn boot(magic: u32, information: u32) -> Result<Infallible, Failure> {
         None => Root::InBiosArea,
     };
     // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's.
-    unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
+    let waited = unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
     // SAFETY: the records are plain numbers, of which zeros are the unused ones.
     let records = unsafe { memory.take_table(memory.frame_limit() as usize) }.ok_or(Failure::NoRoom)?;
     // SAFETY: the machine was prepared, and this runs once.
     unsafe {
-        arch::start::run(|kernel, cpu| first_decision(kernel, cpu, Memory { records, rest: memory }, &information))
+        arch::start::run(|kernel, cpu| {
+            first_decision(kernel, cpu, Memory { records, rest: memory }, &information);
+            let cycles = arch::time::now().0.wrapping_sub(began.0).wrapping_sub(waited);
+            log::info!("started in {cycles} cycles, and {waited} for measuring the clock");
+            journal::release_screen();
+        })
     }
 }
 
@@ -94,7 +101,6 @@ fn first_decision(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, memory: Memory, infor
         provoke::crash(end);
     }
     heap::seal();
-    journal::release_screen();
     kernel.start(cpu);
 }
 

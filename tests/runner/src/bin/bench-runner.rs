@@ -31,6 +31,7 @@ const ROWS: &[Row] = &[
     row("ipc_round_trip_float", "round trip, floating-point state on both sides", 462, 519),
     row("notify_to_waiter", "notify to a waiting higher-priority thread, cross space", 537, 651),
     row("port_access", "one port read by a driver", 460, 460),
+    row("boot", "kernel start to the first user instruction", 1_450_000, 1_520_000),
     row("kernel_bytes", "kernel text and read-only data, bytes", 78_442, 58_670),
 ];
 
@@ -54,6 +55,10 @@ fn main() -> ExitCode {
 fn measure(width: Width) -> Map<String, Value> {
     let mut machine = Hardware::counting(width).boot(Direct::bench());
     let mut figures = Map::new();
+    machine.expect("started in ");
+    let started = machine.expect(" cycles");
+    let cycles: u64 = started.trim_end_matches(" cycles").trim().parse().expect("the kernel says how long it took");
+    figures.insert("boot".to_owned(), json!(cycles));
     loop {
         machine.expect("bench: ");
         let line = machine.expect("\n");
