@@ -1,12 +1,16 @@
 //! A thread's registers on i686.
 
 use crate::context::{Context, USER_FLAGS};
+use crate::layout;
 use crate::width::segments::THREAD_SELECTOR;
 use abi::{Message, Register, Tag};
 use x86_entry::{Frame, GlobalDescriptorTable};
 
-/// The addresses that user mode may go to: up to the kernel, the call page included.
-const USER_LIMIT: usize = 0xC000_0000;
+/// Whether user mode may be sent to an address: below the kernel, or in the call page, where threads wait.
+const fn is_user_code(address: usize) -> bool {
+    let page = address & !(abi::PAGE_BYTES - 1);
+    address < layout::KERNEL_BASE || page == abi::CALL_PAGE_I686 as usize
+}
 
 impl Context {
     /// A frame that enters ring 3.
@@ -81,7 +85,7 @@ impl Context {
             Register::Si => &mut frame.esi,
             Register::Di => &mut frame.edi,
             Register::Bp => &mut frame.ebp,
-            Register::Ip if value < USER_LIMIT => &mut frame.eip,
+            Register::Ip if is_user_code(value) => &mut frame.eip,
             Register::Sp => {
                 frame.set_stack(frame.stack_segment()?, value);
                 return Some(());
