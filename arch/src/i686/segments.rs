@@ -7,7 +7,7 @@ use crate::trap::Bell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use x86::bits32::task::TaskStateSegment;
 use x86::controlregs::cr3;
-use x86::dtables::{DescriptorTablePointer, lgdt};
+use x86::dtables::{DescriptorTablePointer, lgdt, load_ldtr};
 use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
 use x86::task::load_tr;
 use x86_entry::vector::{DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
@@ -76,6 +76,10 @@ pub(crate) unsafe fn load(data: &mut CpuData) {
     unsafe { load_gs(null) };
     // SAFETY: the descriptor was just set, to a TSS that isn't busy.
     unsafe { load_tr(task) };
+    // At reset there is a local table at address 0 (SDM volume 3, table 11-1), and a loader may leave it so: a program
+    // could map that page and make itself descriptors of the kernel's privilege.
+    // SAFETY: without a local table every selector that names one is refused.
+    unsafe { load_ldtr(SegmentSelector::from_raw(0)) };
 }
 
 /// Makes the tasks use the page tables that are in use now.

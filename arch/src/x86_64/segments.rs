@@ -4,7 +4,7 @@ use crate::cell::CpuCell;
 use crate::context::Context;
 use crate::stack;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use x86::dtables::{DescriptorTablePointer, lgdt};
+use x86::dtables::{DescriptorTablePointer, lgdt, load_ldtr};
 use x86::msr::{IA32_FS_BASE, wrmsr};
 use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
 use x86::task::load_tr;
@@ -46,6 +46,10 @@ pub(crate) unsafe fn load(data: &mut CpuData) {
     unsafe { load_gs(null) };
     // SAFETY: the descriptor was just set, to a TSS that isn't busy.
     unsafe { load_tr(task) };
+    // At reset there is a local table at address 0 (SDM volume 3, table 11-1), and a loader may leave it so: a program
+    // could map that page and make itself descriptors of the kernel's privilege.
+    // SAFETY: without a local table every selector that names one is refused.
+    unsafe { load_ldtr(SegmentSelector::from_raw(0)) };
 }
 
 /// The base that FS was last given.
