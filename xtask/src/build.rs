@@ -12,7 +12,7 @@ use crate::manifest;
 use crate::process::{cargo_for_target, command, run, run_quietly};
 use crate::{Result, Width, root, say};
 
-/// The package of the first process.
+/// The module of the first process.
 const INIT: &str = "init";
 
 /// A set of programs that boots together.
@@ -38,6 +38,15 @@ impl Set {
             Set::Bench => &["user/system.toml", "tests/bench/system.toml"],
         };
         files.iter().map(|file| root().join(file)).collect()
+    }
+
+    /// The package of the first process. The suite's conductor takes `init`'s place, since it tests what only the first
+    /// process may do.
+    fn first(self) -> &'static str {
+        match self {
+            Set::Shipped | Set::Bench => INIT,
+            Set::Suite => "suite",
+        }
     }
 
     /// Whether the set has all its manifests: the tree is complete enough to build it.
@@ -106,7 +115,7 @@ fn build_entry_check(width: Width) -> Result {
 
 fn build_set(width: Width, set: Set) -> Result {
     let manifest = manifest::read(&set.manifests())?;
-    let init = (INIT.to_owned(), INIT.to_owned(), INIT);
+    let init = (set.first().to_owned(), set.first().to_owned(), INIT);
     let programs = manifest.programs.iter().map(|program| (program.package(), program.binary(), program.name.as_str()));
     let programs: Vec<_> = [init].into_iter().chain(programs).collect();
     say(&format!("building {} user programs for {}", programs.len(), width.name()));

@@ -1,9 +1,14 @@
-//! (being built)
+//! The conductor: runs every case and reports each in a line on the kernel's log.
 #![cfg_attr(target_os = "none", no_std, no_main)]
-#[cfg(target_os = "none")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
-#[cfg(not(target_os = "none"))]
-fn main() {}
+
+extern crate alloc;
+
+mod case;
+mod cases;
+mod partner;
+mod report;
+mod system;
+mod watch;
+mod worker;
+
+bellwire::main!(watch::run);

@@ -1,0 +1,80 @@
+//! What a case is, and how it says why it failed.
+
+use crate::system::System;
+use alloc::string::String;
+use core::fmt;
+use core::panic::Location;
+
+/// One case.
+pub struct Case {
+    /// Its name, by group and function.
+    pub name: &'static str,
+    /// What it does.
+    pub run: fn(&System) -> Outcome,
+}
+
+/// How a case ends.
+pub type Outcome = Result<(), Failure>;
+
+/// Why a case failed, and where.
+pub struct Failure {
+    text: String,
+    place: &'static Location<'static>,
+}
+
+impl Failure {
+    /// A failure of whoever calls this.
+    #[track_caller]
+    pub fn new(text: String) -> Self {
+        Self { text, place: Location::caller() }
+    }
+}
+
+impl From<bellwire::Error> for Failure {
+    #[track_caller]
+    fn from(error: bellwire::Error) -> Self {
+        Self::new(alloc::format!("the error {error}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({}:{})", self.text, self.place.file(), self.place.line())
+    }
+}
+
+/// Fails the case unless the condition holds.
+#[macro_export]
+macro_rules! check {
+    ($condition:expr) => {
+        $crate::check!($condition, "{}", stringify!($condition))
+    };
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            return Err($crate::case::Failure::new(alloc::format!($($text)+)));
+        }
+    };
+}
+
+/// Fails the case unless both are equal.
+#[macro_export]
+macro_rules! check_eq {
+    ($found:expr, $expected:expr) => {
+        $crate::check_eq!($found, $expected, "{}", stringify!($found))
+    };
+    ($found:expr, $expected:expr, $($text:tt)+) => {{
+        let (found, expected) = (&$found, &$expected);
+        if *found != *expected {
+            let what = alloc::format!($($text)+);
+            return Err($crate::case::Failure::new(alloc::format!("{what}: {found:?}, not {expected:?}")));
+        }
+    }};
+}
+
+/// Names functions as cases of this module's group.
+#[macro_export]
+macro_rules! cases {
+    ($group:literal: $($(#[$attribute:meta])* $case:ident),+ $(,)?) => {
+        &[$($(#[$attribute])* $crate::case::Case { name: concat!($group, "::", stringify!($case)), run: $case }),+]
+    };
+}

@@ -1,0 +1,26 @@
+//! All cases, by what they are about.
+
+mod calls;
+mod entries;
+mod faults;
+mod floating;
+mod interrupts;
+mod memory;
+mod ports;
+mod processes;
+mod timers;
+
+use crate::case::Case;
+
+/// In the order in which they run: what everything else rests on comes first.
+pub const ALL: &[&[Case]] = &[
+    calls::CASES,
+    timers::CASES,
+    entries::CASES,
+    interrupts::CASES,
+    ports::CASES,
+    memory::CASES,
+    faults::CASES,
+    floating::CASES,
+    processes::CASES,
+];

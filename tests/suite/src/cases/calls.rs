@@ -1,0 +1,466 @@
+//! Messages between threads and processes: calls, replies, notifications, deadlines, and what can be wrong with them.
+
+use crate::case::{Case, Outcome};
+use crate::partner::{Grant, Partner};
+use crate::system::{System, milliseconds, poll, receive, reply};
+use crate::worker::Worker;
+use crate::{cases, check, check_eq};
+use abi::{Access, Kind, Operation, Options, Rights, Tag, split};
+use bellwire::{Endpoint, Error, Event, Handle, HowEnded, Instant, Memory, Result, Timer, raw};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use suite::role::{self, Role};
+
+pub const CASES: &[Case] = cases!["calls":
+    words_label_and_badge_arrive, handles_travel_both_ways, a_full_receiver_is_an_error, notify_merges,
+    notify_wakes_a_receiver, a_receive_has_a_deadline, a_call_has_a_deadline, nothing_to_receive_is_an_error,
+    a_reply_can_be_kept, a_reply_that_is_dropped_ends_the_call, a_reply_answers_once,
+    a_call_that_is_not_answered_ends, a_dead_server_gives_gone_and_its_successor_serves,
+    a_handle_is_stale_once_closed, a_handle_is_of_one_type, a_handle_needs_the_right, made_up_handles_are_refused,
+    unknown_numbers_are_refused, garbage_words_are_refused, senders_are_served_in_order,
+];
+
+/// A service with an echo partner behind it, and the caller's handle with a badge.
+struct Service {
+    endpoint: Endpoint,
+    client: Endpoint,
+    partner: Partner,
+}
+
+const BADGE: u16 = 0xB0B;
+
+fn serve(system: &System, endpoint: &Endpoint, badge: u16) -> Result<Partner> {
+    let rights = Rights::RECEIVE | Rights::BIND | Rights::COPY;
+    let grant = Grant { name: "service", handle: endpoint.raw(), rights, badge: 0 };
+    system.image.start(Role::Echo, badge, 45, &[grant])
+}
+
+impl Service {
+    fn new(system: &System) -> Result<Self> {
+        let endpoint = Endpoint::new()?;
+        let partner = serve(system, &endpoint, 7)?;
+        let client = endpoint.badged(Rights::CALL | Rights::NOTIFY, BADGE)?;
+        Ok(Self { endpoint, client, partner })
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.partner.kill(0);
+        while raw::destroy(self.endpoint.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
+    }
+}
+
+fn words_label_and_badge_arrive(system: &System) -> Outcome {
+    let service = Service::new(system)?;
+    for words in [[1, 2, 3, 4], [usize::MAX, 0, usize::MAX, 0], [0x8000_0000, 0x7FFF_FFFF, 0, 0xFFFF_FFFF]] {
+        let answer = service.client.call(role::ECHO, words)?;
+        check_eq!((answer.label, answer.words), (7, words));
+    }
+    let answer = service.client.call(role::BADGE, [0; 4])?;
+    check_eq!(answer.words, [BADGE as usize, 0, 0, 0]);
+    check_eq!(service.client.call(99, [0; 4])?.label, bellwire::protocol::REFUSED);
+    Ok(())
+}
+
+fn handles_travel_both_ways(system: &System) -> Outcome {
+    let service = Service::new(system)?;
+    let endpoint = Endpoint::new()?;
+    service.client.call_with_handle(role::NOTIFY, [5, 0, 0], &endpoint)?;
+    let message = poll(&endpoint)?;
+    check_eq!((message.tag.kind(), message.words), (Kind::Notify, [5, 0, 0, 0]));
+    endpoint.destroy()?;
+    let memory = Memory::new(3 * abi::PAGE_BYTES)?;
+    let answer = service.client.call_with_handle(role::BACK, [0; 3], &memory)?;
+    check_eq!(answer.words[..3], [1, 2, 3]);
+    let back = answer.handle.map(Memory::from).ok_or(Error::BadHandle)?;
+    check!(back.raw() != memory.raw());
+    check_eq!(back.bytes()?, 3 * abi::PAGE_BYTES);
+    // Rights travel with the handle: what wasn't there doesn't come back.
+    let weak = memory.copy(Rights::READ | Rights::COPY)?;
+    let answer = service.client.call_with_handle(role::BACK, [0; 3], &weak)?;
+    let back = answer.handle.map(Memory::from).ok_or(Error::BadHandle)?;
+    check_eq!(back.map(Access::READ | Access::WRITE).map(drop), Err(Error::MissingRight));
+    check_eq!(back.map(Access::READ).map(drop), Ok(()));
+    // One that may not be copied may not be sent.
+    let fixed = memory.copy(Rights::READ)?;
+    check_eq!(service.client.call_with_handle(role::BACK, [0; 3], &fixed), Err(Error::MissingRight));
+    memory.destroy()?;
+    Ok(())
+}
+
+fn a_full_receiver_is_an_error(system: &System) -> Outcome {
+    let service = Service::new(system)?;
+    let memory = Memory::new(abi::PAGE_BYTES)?;
+    let [filled, error, ..] = service.client.call(role::FILL, [0; 4])?.words;
+    check!(filled > 32, "only {filled} handles");
+    check_eq!(error, Error::NoHandleSlot as usize);
+    let result = service.client.call_with_handle(role::BACK, [0; 3], &memory);
+    check_eq!(result, Err(Error::ReceiverFull));
+    service.client.call(role::EMPTY, [0; 4])?;
+    check_eq!(service.client.call_with_handle(role::BACK, [0; 3], &memory)?.words[..3], [1, 2, 3]);
+    memory.destroy()?;
+    Ok(())
+}
+
+fn notify_merges(_: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    for bits in [1, 4, 4, 0x8000_0000, 0] {
+        endpoint.notify(bits)?;
+    }
+    let message = receive(&endpoint)?;
+    check_eq!((message.tag.kind(), message.words[0]), (Kind::Notify, 0x8000_0005));
+    check_eq!(poll(&endpoint), Err(Error::WouldBlock));
+    endpoint.destroy()?;
+    Ok(())
+}
+
+fn notify_wakes_a_receiver(_: &System) -> Outcome {
+    extern "C" fn notifier(handle: usize) {
+        let _ = raw::notify(handle as u32, [3, 0, 0, 0]);
+    }
+    let endpoint = Endpoint::new()?;
+    let worker = Worker::start(20, notifier, endpoint.raw() as usize)?;
+    let message = receive(&endpoint)?;
+    check_eq!((message.tag.kind(), message.words[0]), (Kind::Notify, 3));
+    drop(worker);
+    endpoint.destroy()?;
+    Ok(())
+}
+
+fn a_receive_has_a_deadline(_: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    let start = Instant::now().cycles();
+    let until = start + milliseconds(3);
+    let [low, high] = split(until);
+    let message = raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
+    check_eq!(raw::checked(message), Err(Error::TimedOut));
+    check!(Instant::now().cycles() >= until, "too early");
+    // One in the past ends at once, with what is there.
+    let message = raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
+    check_eq!(raw::checked(message), Err(Error::TimedOut));
+    endpoint.notify(1)?;
+    let message = raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
+    check_eq!(raw::checked(message).map(|message| message.words[0]), Ok(1));
+    endpoint.destroy()?;
+    Ok(())
+}
+
+fn a_call_has_a_deadline(system: &System) -> Outcome {
+    let service = Service::new(system)?;
+    let until = Instant::from_cycles(Instant::now().cycles() + milliseconds(3));
+    check_eq!(service.client.call_before(until, role::HOLD, [0; 4]), Err(Error::TimedOut), "one that was taken");
+    check!(Instant::now() >= until, "too early");
+    // The server's late answer reaches nobody, and harms nobody.
+    service.client.call(role::DROP, [0; 4])?;
+    let silent = Endpoint::new()?;
+    let until = Instant::from_cycles(Instant::now().cycles() + milliseconds(2));
+    check_eq!(silent.call_before(until, 1, [0; 4]), Err(Error::TimedOut), "one that nobody received");
+    check_eq!(poll(&silent), Err(Error::WouldBlock), "its message");
+    // The deadline was for one call.
+    check_eq!(service.client.call(role::ECHO, [9; 4])?.words, [9; 4]);
+    silent.destroy()?;
+    Ok(())
+}
+
+fn nothing_to_receive_is_an_error(_: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    check_eq!(poll(&endpoint), Err(Error::WouldBlock));
+    endpoint.notify(2)?;
+    check_eq!(poll(&endpoint).map(|message| message.words[0]), Ok(2));
+    endpoint.destroy()?;
+    Ok(())
+}
+
+/// Calls `HOLD` from another thread, and keeps what came of it.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn call_hold(handle: usize) {
+    HELD.store(0, Ordering::Relaxed);
+    let message = raw::invoke(Operation::Call, handle as u32, role::HOLD, Options::empty(), [0; 4]);
+    let result = match raw::checked(message) {
+        Ok(message) => message.words[0],
+        Err(error) => 0x100 + error as usize,
+    };
+    HELD.store(result, Ordering::Relaxed);
+}
+
+fn a_reply_can_be_kept(system: &System) -> Outcome {
+    let service = Service::new(system)?;
+    let worker = Worker::start(42, call_hold, service.client.raw() as usize)?;
+    // Others are served meanwhile.
+    check_eq!(service.client.call(role::ECHO, [3; 4])?.words, [3; 4]);
+    check_eq!(HELD.load(Ordering::Relaxed), 0);
+    service.client.call(role::RELEASE, [77, 0, 0, 0])?;
+    system.wait_until("the kept call ends", || Ok(HELD.load(Ordering::Relaxed) != 0))?;
+    check_eq!(HELD.load(Ordering::Relaxed), 77);
+    drop(worker);
+    Ok(())
+}
+
+fn a_reply_that_is_dropped_ends_the_call(system: &System) -> Outcome {
+    let service = Service::new(system)?;
+    let worker = Worker::start(42, call_hold, service.client.raw() as usize)?;
+    service.client.call(role::ECHO, [3; 4])?;
+    service.client.call(role::DROP, [0; 4])?;
+    system.wait_until("the kept call ends", || Ok(HELD.load(Ordering::Relaxed) != 0))?;
+    check_eq!(HELD.load(Ordering::Relaxed), 0x100 + Error::Gone as usize);
+    drop(worker);
+    Ok(())
+}
+
+/// Calls the endpoint with its own number as words, and adds the answer up.
+static ANSWERS: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn call_once(handle: usize) {
+    let message = raw::invoke(Operation::Call, handle as u32, 1, Options::empty(), [1, 2, 3, 4]);
+    let result = match raw::checked(message) {
+        Ok(message) => message.words[0],
+        Err(error) => 0x100 + error as usize,
+    };
+    ANSWERS.store(result, Ordering::Relaxed);
+}
+
+fn a_reply_answers_once(system: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    ANSWERS.store(0, Ordering::Relaxed);
+    check_eq!(reply(0, [0; 4]), Err(Error::Stale), "an answer to nobody");
+    let worker = Worker::start(20, call_once, endpoint.raw() as usize)?;
+    let message = receive(&endpoint)?;
+    check_eq!((message.tag.kind(), message.words), (Kind::Call, [1, 2, 3, 4]));
+    let taken = raw::reply_take(abi::NO_HANDLE, [0; 4])?.words[0] as u32;
+    check_eq!(reply(0, [0; 4]), Err(Error::Stale), "an answer to a call that was taken");
+    check_eq!(raw::reply_take(abi::NO_HANDLE, [0; 4]).map(drop), Err(Error::Stale), "a second Reply");
+    raw::reply(taken, [55, 0, 0, 0])?;
+    check_eq!(raw::reply(taken, [56, 0, 0, 0]).map(drop), Err(Error::BadHandle), "a second answer");
+    system.wait_until("the answer arrives", || Ok(ANSWERS.load(Ordering::Relaxed) != 0))?;
+    check_eq!(ANSWERS.load(Ordering::Relaxed), 55);
+    drop(worker);
+    endpoint.destroy()?;
+    Ok(())
+}
+
+fn a_call_that_is_not_answered_ends(system: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    ANSWERS.store(0, Ordering::Relaxed);
+    let worker = Worker::start(20, call_once, endpoint.raw() as usize)?;
+    check_eq!(receive(&endpoint)?.tag.kind(), Kind::Call);
+    check_eq!(poll(&endpoint), Err(Error::WouldBlock));
+    system.wait_until("the call ends", || Ok(ANSWERS.load(Ordering::Relaxed) != 0))?;
+    check_eq!(ANSWERS.load(Ordering::Relaxed), 0x100 + Error::Gone as usize);
+    drop(worker);
+    // One whose caller is gone can't be answered.
+    let worker = Worker::start(20, call_once, endpoint.raw() as usize)?;
+    check_eq!(receive(&endpoint)?.tag.kind(), Kind::Call);
+    drop(worker);
+    check_eq!(reply(0, [0; 4]), Err(Error::Stale));
+    endpoint.destroy()?;
+    Ok(())
+}
+
+fn a_dead_server_gives_gone_and_its_successor_serves(system: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    let client = endpoint.badged(Rights::CALL, BADGE)?;
+    for round in 0..3_usize {
+        let mut partner = serve(system, &endpoint, 100 + round as u16)?;
+        check_eq!(client.call(role::ECHO, [round; 4])?.words, [round; 4]);
+        check_eq!(client.call(role::DIE, [0; 4]), Err(Error::Gone));
+        let exit = partner.wait()?;
+        check_eq!((exit.badge, exit.how), (100 + round as u16, HowEnded::Exited { code: 0 }));
+        // A call that comes between the servers waits for the next one.
+        ANSWERS.store(0, Ordering::Relaxed);
+        let worker = Worker::start(42, call_echo, client.raw() as usize)?;
+        check_eq!(ANSWERS.load(Ordering::Relaxed), 0);
+        partner.reap()?;
+        let next = serve(system, &endpoint, 200)?;
+        system.wait_until("the successor serves", || Ok(ANSWERS.load(Ordering::Relaxed) != 0))?;
+        check_eq!(ANSWERS.load(Ordering::Relaxed), 1);
+        drop((worker, next));
+    }
+    endpoint.destroy()?;
+    Ok(())
+}
+
+extern "C" fn call_echo(handle: usize) {
+    let message = raw::invoke(Operation::Call, handle as u32, role::ECHO, Options::empty(), [1, 2, 3, 4]);
+    let result = match raw::checked(message) {
+        Ok(message) => message.words[0],
+        Err(error) => 0x100 + error as usize,
+    };
+    ANSWERS.store(result, Ordering::Relaxed);
+}
+
+fn a_handle_is_stale_once_closed(_: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    let copy = endpoint.copy(Rights::all())?.into_raw();
+    raw::notify(copy, [1, 0, 0, 0])?;
+    raw::handle_close(copy, [0; 4])?;
+    check_eq!(raw::notify(copy, [1, 0, 0, 0]).map(drop), Err(Error::BadHandle), "a closed handle");
+    check_eq!(raw::handle_close(copy, [0; 4]).map(drop), Err(Error::BadHandle), "closing it again");
+    let next = endpoint.copy(Rights::all())?;
+    check!(next.raw() != copy, "a new handle has an old one's number");
+    let raw_endpoint = endpoint.raw();
+    endpoint.destroy()?;
+    check_eq!(raw::notify(raw_endpoint, [1, 0, 0, 0]).map(drop), Err(Error::BadHandle), "a destroyed object");
+    check_eq!(next.notify(1), Err(Error::BadHandle), "a destroyed object by another handle");
+    Ok(())
+}
+
+fn a_handle_is_of_one_type(system: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    let timer = Timer::new(&endpoint, 0)?;
+    let memory = Memory::new(abi::PAGE_BYTES)?;
+    check_eq!(raw::notify(timer.raw(), [1, 0, 0, 0]).map(drop), Err(Error::WrongType), "notifying a timer");
+    check_eq!(raw::timer_cancel(memory.raw(), [0; 4]).map(drop), Err(Error::WrongType), "cancelling memory");
+    check_eq!(raw::memory_info(endpoint.raw(), [0; 4]).map(drop), Err(Error::WrongType), "the size of an endpoint");
+    check_eq!(raw::process_kill(endpoint.raw(), [0; 4]).map(drop), Err(Error::WrongType), "killing an endpoint");
+    check_eq!(raw::interrupt_unbind(system.root.raw(), [0; 4]).map(drop), Err(Error::WrongType), "unbinding the root");
+    timer.destroy()?;
+    memory.destroy()?;
+    endpoint.destroy()?;
+    Ok(())
+}
+
+fn a_handle_needs_the_right(system: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    let client = endpoint.copy(Rights::CALL)?;
+    check_eq!(client.notify(1), Err(Error::MissingRight), "notifying");
+    check_eq!(poll(&client), Err(Error::MissingRight), "receiving");
+    check_eq!(client.copy(Rights::all()).map(drop), Err(Error::MissingRight), "copying");
+    check_eq!(Timer::new(&client, 0).map(drop), Err(Error::MissingRight), "binding a timer");
+    check_eq!(raw::destroy(client.raw(), [0; 4]).map(drop), Err(Error::MissingRight), "destroying");
+    let weak = system.root.copy(Rights::ROOT_LOG)?;
+    check_eq!(weak.line(1).map(drop), Err(Error::MissingRight), "claiming a line");
+    check_eq!(weak.kernel().map(drop), Err(Error::MissingRight), "reading counters");
+    // A copy of a copy has no more rights, and no other badge without the right to bind.
+    let copyable = endpoint.badged(Rights::CALL | Rights::COPY, 5)?;
+    let copy = copyable.badged(Rights::all(), 6)?;
+    check_eq!(copy.notify(1), Err(Error::MissingRight), "notifying by a copy");
+    ANSWERS.store(0, Ordering::Relaxed);
+    let worker = Worker::start(20, call_once, copy.raw() as usize)?;
+    check_eq!(receive(&endpoint)?.tag.badge(), 5);
+    reply(0, [1; 4])?;
+    drop(worker);
+    endpoint.destroy()?;
+    Ok(())
+}
+
+fn made_up_handles_are_refused(_: &System) -> Outcome {
+    for handle in (0..0x400).chain([0xFFFF_FFFF, 0x7FFF_FFFF, 0x1_0000, 0xFFFF_0001, 0xFFFF_03FF]) {
+        // Reading a word of an unprepared register changes nothing, whatever the handle names.
+        let result = raw::thread_read(handle, [0xFFFF, 0, 0, 0]).map(drop);
+        check!(
+            matches!(result, Err(Error::BadHandle | Error::WrongType | Error::BadArgument | Error::Busy)),
+            "handle {handle:#x}: {result:?}"
+        );
+    }
+    check_eq!(raw::notify(0, [1, 0, 0, 0]).map(drop), Err(Error::BadHandle));
+    Ok(())
+}
+
+fn unknown_numbers_are_refused(_: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    let mut unknown = 0;
+    for number in 0..=u8::MAX {
+        if Operation::from_number(number).is_some() {
+            continue;
+        }
+        for handle in [0, endpoint.raw(), u32::MAX] {
+            for rest in [0, 0xFFFF_FF00] {
+                let registers = suite::entry::Registers::of_call(handle, number as u32 | rest, [usize::MAX; 4]);
+                let (tag, words) = registers.call(suite::entry::Entry::Fast).message();
+                let tag = Tag(tag);
+                check_eq!((tag.kind(), tag.label()), (Kind::Error, Error::UnknownCall as u8), "call {number}");
+                check_eq!(words, [0; 4], "what call {number} answers");
+            }
+        }
+        unknown += 1;
+    }
+    check_eq!(unknown, 256 - abi::DESCRIPTIONS.len());
+    endpoint.destroy()?;
+    Ok(())
+}
+
+/// Every call with every handle and words of all kinds, but for those that would end or stop this thread.
+fn garbage_words_are_refused(system: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    let timer = Timer::new(&endpoint, 0)?;
+    let partner = Partner::new(9, 10, [16, 16])?;
+    let before = system.root.kernel()?.calls;
+    let odd =
+        [0, 1, 0xFFF, 0x8000_0000, usize::MAX, usize::MAX / 2 + 1, abi::USER_END, abi::USER_END - abi::PAGE_BYTES];
+    let skipped = [
+        Operation::Call,
+        Operation::ReplyReceive,
+        Operation::Receive,
+        Operation::Exit,
+        Operation::ThreadExit,
+        // These succeed whatever the words are.
+        Operation::LogWrite,
+        Operation::LogRelease,
+        Operation::Deadline,
+        Operation::ThreadPointer,
+        Operation::HandleClose,
+        Operation::Destroy,
+        Operation::HandleCopy,
+        Operation::ProcessGrant,
+        Operation::ProcessKill,
+        Operation::ProcessReap,
+        Operation::EndpointCreate,
+        Operation::TimerCreate,
+        Operation::InterruptCreate,
+        Operation::PortsCreate,
+        Operation::ProcessCreate,
+        Operation::MemoryCreate,
+        Operation::MemoryDevice,
+    ];
+    let mut made = 0;
+    for number in 0..abi::DESCRIPTIONS.len() as u8 {
+        let Some(operation) = Operation::from_number(number).filter(|operation| !skipped.contains(operation)) else {
+            continue;
+        };
+        for handle in [0, endpoint.raw(), timer.raw(), partner.process.raw()] {
+            for word in odd {
+                let message = raw::invoke(operation, handle, 0xFF, Options::empty(), [word; 4]);
+                check!(matches!(message.tag.kind(), Kind::Done | Kind::Error), "{operation:?}: {message:?}");
+                made += 1;
+            }
+        }
+    }
+    check!(system.root.kernel()?.calls.wrapping_sub(before) > made);
+    raw::timer_cancel(timer.raw(), [0; 4])?;
+    let _ = poll(&endpoint);
+    timer.destroy()?;
+    drop(partner);
+    endpoint.destroy()?;
+    Ok(())
+}
+
+static ORDER: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
+
+fn senders_are_served_in_order(_: &System) -> Outcome {
+    extern "C" fn sender(handle: usize) {
+        let _ = raw::invoke(Operation::Call, handle as u32, 1, Options::empty(), [0; 4]);
+    }
+    let endpoint = Endpoint::new()?;
+    let mut workers = alloc::vec::Vec::new();
+    for badge in 1..=4 {
+        let client = endpoint.badged(Rights::CALL, badge)?;
+        // Higher than this thread: each has called before the next is started.
+        workers.push((Worker::start(41, sender, client.raw() as usize)?, client));
+    }
+    endpoint.notify(1)?;
+    let message = receive(&endpoint)?;
+    check_eq!(message.tag.kind(), Kind::Notify, "events come before calls");
+    for (position, order) in ORDER.iter().enumerate() {
+        let message = receive(&endpoint)?;
+        order.store(message.tag.badge().into(), Ordering::Relaxed);
+        check_eq!(message.tag.badge() as usize, position + 1);
+        reply(0, [0; 4])?;
+    }
+    drop(workers);
+    endpoint.destroy()?;
+    Ok(())
+}
+
+// Kept for the events that a partner's exit server hands out.
+const _: fn(Event<'_>) = |_| {};

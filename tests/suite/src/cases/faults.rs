@@ -1,0 +1,504 @@
+//! Exceptions of user mode: each a message to the thread's handler, after whose reply the thread tries again, or the
+//! end of a process without a handler.
+
+use crate::case::{Case, Failure, Outcome};
+use crate::system::{System, receive};
+use crate::worker::{STACK_BYTES, Worker};
+use crate::{cases, check, check_eq};
+use abi::{Access, Kind, Operation, Options, Register, Rights, Tag};
+use alloc::vec::Vec;
+use bellwire::{Endpoint, Handle, HowEnded, Memory, raw};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use suite::code;
+use suite::role::Role;
+
+pub const CASES: &[Case] = cases!["faults":
+    divide_error_0, debug_by_icebp_1, debug_by_trap_flag_1, breakpoint_3, overflow_4, bound_5, undefined_6,
+    protection_13, protection_by_selectors_13, #[cfg(target_arch = "x86_64")] stack_12, page_14, floating_point_16, simd_19,
+    every_interrupt_instruction, other_fast_entries, a_handler_may_map_memory, a_handler_may_step,
+    without_a_handler_the_process_ends, a_dead_handler_leaves_the_fault_to_the_next, a_fault_is_no_call_to_answer_twice,
+];
+
+/// What a thread is started with and how it must fault.
+struct Expected {
+    entry: extern "C" fn(),
+    cx: usize,
+    flags: usize,
+    bp: usize,
+    vector: u8,
+    error: usize,
+    /// CR2, where it is one.
+    address: Option<usize>,
+    instruction: usize,
+}
+
+/// The carry flag and whatever else a thread starts with.
+const FLAGS: usize = 0x202;
+
+fn at(function: extern "C" fn()) -> usize {
+    function as *const () as usize
+}
+
+impl Expected {
+    /// A fault: the instruction pointer stays at the function.
+    fn fault(entry: extern "C" fn(), vector: u8, error: usize) -> Self {
+        Self { entry, cx: 0, flags: FLAGS, bp: 0, vector, error, address: None, instruction: at(entry) }
+    }
+
+    /// A trap: the instruction pointer is behind the instruction of one byte.
+    fn trap(entry: extern "C" fn(), vector: u8) -> Self {
+        Self { instruction: at(entry) + 1, ..Self::fault(entry, vector, 0) }
+    }
+
+    /// Lets it happen, and lets the thread go on: it must then do the call that its registers were given.
+    fn happens(self) -> Outcome {
+        let faults = Endpoint::new()?;
+        let calls = Endpoint::new()?;
+        let worker = Worker::prepare(30, at(self.entry), Some((&faults, 0x5A)), STACK_BYTES)?;
+        set(&worker, Register::Cx, self.cx)?;
+        set(&worker, Register::Bp, self.bp)?;
+        set(&worker, Register::Flags, self.flags)?;
+        worker.thread.start([0; 4])?;
+        let message = receive(&faults)?;
+        let [error, address, instruction, _] = message.words;
+        check_eq!((message.tag.kind(), message.tag.label()), (Kind::Fault, self.vector), "at {:#x}", at(self.entry));
+        check_eq!((error, instruction), (self.error, self.instruction), "error code and instruction");
+        if let Some(expected) = self.address {
+            check_eq!(address, expected, "the address");
+        }
+        check_eq!(message.tag.badge(), 0x5A);
+        check_eq!(worker.thread.register(Register::Ip)?, self.instruction);
+        check_eq!(worker.thread.register(Register::Cx)?, self.cx, "cx");
+        resume(&worker, &calls, 0x77)?;
+        drop(worker);
+        calls.destroy()?;
+        faults.destroy()?;
+        Ok(())
+    }
+}
+
+fn set(worker: &Worker, register: Register, value: usize) -> Outcome {
+    Ok(raw::thread_write(worker.thread.raw(), [register as usize, value, 0, 0]).map(drop)?)
+}
+
+/// Sends a thread whose fault was received on with a call in its registers, and waits for that call.
+fn resume(worker: &Worker, calls: &Endpoint, label: u8) -> Outcome {
+    prepare_call(worker, calls, label)?;
+    raw::reply(abi::NO_HANDLE, [0; 4])?;
+    check_call(calls, label)
+}
+
+fn prepare_call(worker: &Worker, calls: &Endpoint, label: u8) -> Outcome {
+    let tag = Tag::incoming(Operation::Call, label, Options::empty()).0 as usize;
+    let (handle_register, tag_register, word0, word1) = if cfg!(target_arch = "x86_64") {
+        (Register::Ax, Register::Di, Register::Si, Register::Dx)
+    } else {
+        (Register::Dx, Register::Ax, Register::Bx, Register::Si)
+    };
+    set(worker, handle_register, calls.raw() as usize)?;
+    set(worker, tag_register, tag)?;
+    set(worker, word0, 0x1234)?;
+    set(worker, word1, 0x5678)?;
+    set(worker, Register::Flags, FLAGS)?;
+    set(worker, Register::Ip, at(code::resumed))
+}
+
+fn check_call(calls: &Endpoint, label: u8) -> Outcome {
+    let message = receive(calls)?;
+    check_eq!((message.tag.kind(), message.tag.label()), (Kind::Call, label), "what the resumed thread does");
+    check_eq!(message.words[..2], [0x1234, 0x5678]);
+    Ok(())
+}
+
+fn divide_error_0(_: &System) -> Outcome {
+    Expected::fault(code::divide, 0, 0).happens()
+}
+
+/// The emulator doesn't know this instruction.
+fn debug_by_icebp_1(_: &System) -> Outcome {
+    let expected = if is_emulated() { Expected::fault(code::icebp, 6, 0) } else { Expected::trap(code::icebp, 1) };
+    expected.happens()
+}
+
+/// QEMU's emulation differs from processors in a few exceptions; each place says in which.
+fn is_emulated() -> bool {
+    let [highest, name, ..] = suite::float::cpuid(0x4000_0000);
+    highest >= 0x4000_0000 && name.to_le_bytes() == *b"TCGT"
+}
+
+const TRAP_FLAG: usize = 1 << 8;
+
+fn debug_by_trap_flag_1(_: &System) -> Outcome {
+    Expected { flags: FLAGS | TRAP_FLAG, ..Expected::trap(code::no_operation, 1) }.happens()
+}
+
+fn breakpoint_3(_: &System) -> Outcome {
+    Expected::trap(code::breakpoint, 3).happens()
+}
+
+/// 64-bit mode has no such instruction, and none for bounds: there both are undefined.
+fn overflow_4(_: &System) -> Outcome {
+    #[cfg(target_arch = "x86")]
+    {
+        Expected { flags: FLAGS | 1 << 11, ..Expected::trap(code::overflow, 4) }.happens()
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        // `int 4` goes through the same gate.
+        interrupt_instruction(4)
+    }
+}
+
+fn bound_5(_: &System) -> Outcome {
+    #[cfg(target_arch = "x86")]
+    {
+        static BOUNDS: [u32; 2] = [1, 2];
+        Expected { cx: BOUNDS.as_ptr() as usize, ..Expected::fault(code::bound, 5, 0) }.happens()
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        interrupt_instruction(5)
+    }
+}
+
+fn undefined_6(_: &System) -> Outcome {
+    Expected::fault(code::undefined, 6, 0).happens()
+}
+
+fn protection_13(_: &System) -> Outcome {
+    let privileged: [extern "C" fn(); 18] = [
+        code::clear_interrupts,
+        code::set_interrupts,
+        code::halt,
+        code::load_gdt,
+        code::load_idt,
+        code::load_ldt,
+        code::load_task,
+        code::clear_task_switched,
+        code::invalidate_page,
+        code::invalidate_caches,
+        code::read_model_register,
+        code::write_model_register,
+        code::read_control,
+        code::write_control,
+        code::write_debug,
+        code::return_fast,
+        code::input_other,
+        code::input_wide,
+    ];
+    for entry in privileged {
+        Expected { cx: 0, ..Expected::fault(entry, 13, 0) }.happens()?;
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        Expected::fault(code::swap, 13, 0).happens()?;
+        // An address that isn't canonical.
+        Expected { cx: 1 << 63, ..Expected::fault(code::load, 13, 0) }.happens()?;
+        Expected { cx: 1 << 47, ..Expected::fault(code::store, 13, 0) }.happens()?;
+    }
+    Ok(())
+}
+
+/// Selectors of the kernel, of nothing, beyond the table and in a table that isn't there.
+fn protection_by_selectors_13(_: &System) -> Outcome {
+    for selector in [0x08, 0x10, 0x13, 0x0B, 0xFFF8, 0xFFFB, 0x7C, 0x7F] {
+        let error = selector & !3;
+        for entry in [code::load_data_segment as extern "C" fn(), code::load_extra_segment, code::load_stack_segment] {
+            Expected { cx: selector, ..Expected::fault(entry, 13, error) }.happens()?;
+        }
+    }
+    Expected { cx: 0, ..Expected::fault(code::load_stack_segment, 13, 0) }.happens()
+}
+
+/// An address that isn't canonical, by way of the stack segment; the emulator takes that for #GP. i686 has no way to it
+/// with flat segments, all of which are present.
+#[cfg(target_arch = "x86_64")]
+fn stack_12(_: &System) -> Outcome {
+    let vector = if is_emulated() { 13 } else { 12 };
+    Expected { bp: 1 << 63, ..Expected::fault(code::load_by_stack, vector, 0) }.happens()
+}
+
+const WRITE: usize = 1 << 1;
+const USER: usize = 1 << 2;
+const FETCH: usize = 1 << 4;
+const PRESENT: usize = 1;
+
+fn page_14(_: &System) -> Outcome {
+    let page = |entry: extern "C" fn(), address: usize, error: usize| Expected {
+        cx: address,
+        address: Some(address),
+        ..Expected::fault(entry, 14, error)
+    };
+    for address in [0, 8, 0x0030_0123, abi::USER_END - 1] {
+        page(code::load, address, USER).happens()?;
+        page(code::store, address, USER | WRITE).happens()?;
+        Expected { instruction: address, ..page(code::jump, address, USER | FETCH) }.happens()?;
+    }
+    // What is there but not for this.
+    let code = at(code::load);
+    page(code::store, code, USER | WRITE | PRESENT).happens()?;
+    let data: Vec<u8> = alloc::vec![0xCC; 16];
+    let data = data.as_ptr() as usize;
+    Expected { instruction: data, ..page(code::jump, data, USER | FETCH | PRESENT) }.happens()?;
+    // The kernel's half: there or not, it is out of reach, and the error code may say which.
+    for address in kernel_addresses() {
+        for (entry, error) in [(code::load as extern "C" fn(), USER), (code::store, USER | WRITE)] {
+            let present = kernel_page_is_present(address)?;
+            page(entry, address, error | present).happens()?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn kernel_addresses() -> [usize; 3] {
+    [0xFFFF_8000_0000_0000, 0xFFFF_FFFF_8010_0000, usize::MAX]
+}
+
+#[cfg(target_arch = "x86")]
+fn kernel_addresses() -> [usize; 3] {
+    [0xC000_0000, 0xC010_0000, usize::MAX]
+}
+
+/// Bit 0 of the error code, by trying.
+fn kernel_page_is_present(address: usize) -> Result<usize, Failure> {
+    let faults = Endpoint::new()?;
+    let worker = Worker::prepare(30, at(code::load), Some((&faults, 0)), STACK_BYTES)?;
+    set(&worker, Register::Cx, address)?;
+    worker.thread.start([0; 4])?;
+    let message = receive(&faults)?;
+    drop(worker);
+    faults.destroy()?;
+    Ok(message.words[0] & PRESENT)
+}
+
+fn floating_point_16(_: &System) -> Outcome {
+    let entry = code::divide_x87;
+    Expected { instruction: at(code::wait), ..Expected::fault(entry, 16, 0) }.happens()
+}
+
+/// QEMU's emulation doesn't raise it (nor #AC, 17): there the thread runs on into what follows, #UD.
+fn simd_19(_: &System) -> Outcome {
+    let emulated = is_emulated();
+    let sse = suite::float::Level::detect() != suite::float::Level::X87;
+    let divide = at(code::divide_single);
+    match (sse, emulated) {
+        (true, false) => Expected { instruction: divide, ..Expected::fault(code::divide_sse, 19, 0) }.happens(),
+        (true, true) => Expected { instruction: divide + 4, ..Expected::fault(code::divide_sse, 6, 0) }.happens(),
+        // `ldmxcsr` is undefined.
+        (false, _) => {
+            Expected { instruction: at(code::divide_sse) + 5, ..Expected::fault(code::divide_sse, 6, 0) }.happens()
+        }
+    }
+}
+
+/// Code made at run time: `int n` for each n, 8 bytes apart.
+struct Generated {
+    memory: Memory,
+    mapping: Option<bellwire::Mapping>,
+}
+
+impl Generated {
+    fn new() -> Result<Self, Failure> {
+        let memory = Memory::new(256 * 8)?;
+        let writable = memory.map(Access::READ | Access::WRITE)?;
+        for number in 0..256 {
+            writable.write_bytes(number * 8, &[0xCD, number as u8, 0x0F, 0x0B]);
+        }
+        drop(writable);
+        memory.seal()?;
+        let mapping = Some(memory.map(Access::READ | Access::EXECUTE)?);
+        Ok(Self { memory, mapping })
+    }
+
+    fn address(&self, number: usize) -> usize {
+        self.mapping.as_ref().map_or(0, |mapping| mapping.address() + 8 * number)
+    }
+
+    fn end(mut self) -> Outcome {
+        drop(self.mapping.take());
+        Ok(self.memory.destroy()?)
+    }
+}
+
+fn every_interrupt_instruction(_: &System) -> Outcome {
+    let generated = Generated::new()?;
+    for number in 0..256 {
+        one_interrupt_instruction(&generated, number)?;
+    }
+    generated.end()
+}
+
+#[cfg(target_arch = "x86_64")]
+fn interrupt_instruction(number: usize) -> Outcome {
+    let generated = Generated::new()?;
+    one_interrupt_instruction(&generated, number)?;
+    generated.end()
+}
+
+fn one_interrupt_instruction(generated: &Generated, number: usize) -> Outcome {
+    let faults = Endpoint::new()?;
+    let calls = Endpoint::new()?;
+    let address = generated.address(number);
+    let worker = Worker::prepare(30, address, Some((&faults, 0)), STACK_BYTES)?;
+    worker.thread.start([0; 4])?;
+    let message = receive(&faults)?;
+    let [error, _, instruction, _] = message.words;
+    let found = (message.tag.label(), error, instruction);
+    // Gates that user mode may use: breakpoint and overflow, as their own instructions do; and system calls, where the
+    // thread faults behind the call, at the `ud2`.
+    let expected = match number {
+        3 | 4 => (number as u8, 0, address + 2),
+        0x80 => (6, 0, address + 2),
+        // In 64-bit mode the emulator doubles the number.
+        _ if cfg!(target_arch = "x86_64") && is_emulated() => (13, number << 4 | 2, address),
+        _ => (13, number << 3 | 2, address),
+    };
+    check_eq!(found, expected, "int {number:#x}: vector, error code, instruction");
+    resume(&worker, &calls, 1)?;
+    drop(worker);
+    calls.destroy()?;
+    faults.destroy()?;
+    Ok(())
+}
+
+/// `sysenter` in 64-bit mode: no segment is set up for it. i686 uses it, and enters at its own risk: the call page is
+/// the only way that comes back.
+fn other_fast_entries(_: &System) -> Outcome {
+    let [_, vendor, ..] = suite::float::cpuid(0);
+    // AMD's processors don't have it in 64-bit mode.
+    let vector = if cfg!(target_arch = "x86") || vendor.to_le_bytes() == *b"Auth" { 6 } else { 13 };
+    Expected::fault(code::other_fast_entry, vector, 0).happens()
+}
+
+fn a_handler_may_map_memory(_: &System) -> Outcome {
+    const ADDRESS: usize = 0x9F00_0000;
+    let faults = Endpoint::new()?;
+    let calls = Endpoint::new()?;
+    let worker = Worker::prepare(30, at(code::store), Some((&faults, 0)), STACK_BYTES)?;
+    set(&worker, Register::Cx, ADDRESS + 16)?;
+    worker.thread.start([0; 4])?;
+    let message = receive(&faults)?;
+    check_eq!((message.tag.label(), message.words[1]), (14, ADDRESS + 16));
+    let memory = Memory::new(abi::PAGE_BYTES)?;
+    memory.map_at(None, ADDRESS, 0, abi::PAGE_BYTES, Access::READ | Access::WRITE)?;
+    // The same instruction again: this time it gets through, to the `ud2` behind it.
+    raw::reply(abi::NO_HANDLE, [0; 4])?;
+    let message = receive(&faults)?;
+    check_eq!(message.tag.label(), 6);
+    resume(&worker, &calls, 2)?;
+    drop(worker);
+    memory.destroy()?;
+    calls.destroy()?;
+    faults.destroy()?;
+    Ok(())
+}
+
+/// Single steps through a system call, by both entries: the kernel itself is never stepped into.
+fn a_handler_may_step(_: &System) -> Outcome {
+    for entry in [suite::entry::Entry::Gate, suite::entry::Entry::Fast] {
+        let faults = Endpoint::new()?;
+        let worker = Worker::prepare(30, crate::worker::begin as *const () as usize, Some((&faults, 0)), STACK_BYTES)?;
+        STEPPED_ENTRY.store(entry as usize, Ordering::Relaxed);
+        worker.begin(step, faults.raw() as usize)?;
+        let mut steps = 0;
+        let result = loop {
+            let message = receive(&faults)?;
+            let [word, _, instruction, _] = message.words;
+            if message.tag.kind() == Kind::Notify {
+                break word;
+            }
+            check_eq!((message.tag.kind(), message.tag.label()), (Kind::Fault, 1), "step {steps}");
+            check!(is_user_code(instruction), "a step at {instruction:#x}");
+            steps += 1;
+            check!(steps < 500, "the steps don't end");
+            raw::reply(abi::NO_HANDLE, [0; 4])?;
+        };
+        check!(steps >= 4, "only {steps} steps");
+        check_eq!(result, STEPPED_RIGHTLY, "the stepped call's result");
+        drop(worker);
+        faults.destroy()?;
+    }
+    Ok(())
+}
+
+/// Whether an address is a program's, or in the call page that i686 has.
+fn is_user_code(address: usize) -> bool {
+    let in_call_page = address & !(abi::PAGE_BYTES - 1) == abi::CALL_PAGE_I686 as usize;
+    address < abi::USER_END || cfg!(target_arch = "x86") && in_call_page
+}
+
+static STEPPED_ENTRY: AtomicUsize = AtomicUsize::new(0);
+const STEPPED_RIGHTLY: usize = 1;
+
+/// Does a call with the trap flag set, and notifies of whether it was answered rightly.
+extern "C" fn step(endpoint: usize) {
+    use suite::entry::{Entry, Registers};
+    let entry = if STEPPED_ENTRY.load(Ordering::Relaxed) == Entry::Fast as usize { Entry::Fast } else { Entry::Gate };
+    let tag = Tag::incoming(Operation::Notify, 0, Options::empty()).0;
+    let mut registers = Registers::of_call(0xFFFF_FFFF, tag, [1; 4]);
+    registers.flags |= TRAP_FLAG;
+    let (tag, _) = registers.call(entry).message();
+    let right = Tag(tag).kind() == Kind::Error && Tag(tag).label() == bellwire::Error::BadHandle as u8;
+    let _ = raw::notify(endpoint as u32, [if right { STEPPED_RIGHTLY } else { 2 }, 0, 0, 0]);
+}
+
+fn without_a_handler_the_process_ends(system: &System) -> Outcome {
+    let faults =
+        [(0_u8, [0, 0], 0), (3, [3, 0], 0), (6, [6, 0], 0), (13, [13, 0], 0), (14, [14, 0x1234], USER | WRITE)];
+    for (vector, numbers, error) in faults {
+        let mut partner = system.image.start_with(Role::Fault, 60 + u16::from(vector), 30, numbers)?;
+        let exit = partner.wait()?;
+        check_eq!(exit.badge, 60 + u16::from(vector));
+        let HowEnded::Fault { vector: found, code, address, instruction } = exit.how else {
+            return Err(Failure::new(alloc::format!("it ended by {:?}", exit.how)));
+        };
+        check_eq!((found, code), (vector, error));
+        if vector == 14 {
+            check_eq!(address, 0x1234);
+        }
+        check!((0x0040_0000..0x0080_0000).contains(&instruction), "at {instruction:#x}");
+    }
+    Ok(())
+}
+
+fn a_dead_handler_leaves_the_fault_to_the_next(_: &System) -> Outcome {
+    extern "C" fn handle_and_go(endpoint: usize) {
+        let _ = raw::receive(endpoint as u32, [0; 4]);
+    }
+    let faults = Endpoint::new()?;
+    let calls = Endpoint::new()?;
+    let worker = Worker::prepare(30, at(code::undefined), Some((&faults, 0)), STACK_BYTES)?;
+    let handler = Worker::start(41, handle_and_go, faults.raw() as usize)?;
+    worker.thread.start([0; 4])?;
+    // The handler takes the fault and ends without an answer.
+    let message = receive(&faults)?;
+    check_eq!((message.tag.kind(), message.tag.label()), (Kind::Fault, 6));
+    resume(&worker, &calls, 3)?;
+    drop((worker, handler));
+    calls.destroy()?;
+    faults.destroy()?;
+    Ok(())
+}
+
+fn a_fault_is_no_call_to_answer_twice(_: &System) -> Outcome {
+    let faults = Endpoint::new()?;
+    let calls = Endpoint::new()?;
+    let worker = Worker::prepare(30, at(code::undefined), Some((&faults, 0)), STACK_BYTES)?;
+    worker.thread.start([0; 4])?;
+    receive(&faults)?;
+    resume(&worker, &calls, 3)?;
+    // The thread waits for an answer to its call now; one more to its fault would go to that.
+    check_eq!(raw::reply(abi::NO_HANDLE, [0; 4]).map(drop), Ok(()));
+    check_eq!(raw::reply(abi::NO_HANDLE, [0; 4]).map(drop), Err(bellwire::Error::Stale));
+    // A thread whose registers are its own can't be read or written through a weak handle.
+    let weak = worker.thread.copy(Rights::COPY)?;
+    check_eq!(
+        raw::thread_read(weak.raw(), [Register::Ip as usize, 0, 0, 0]).map(drop),
+        Err(bellwire::Error::MissingRight)
+    );
+    drop(worker);
+    calls.destroy()?;
+    faults.destroy()?;
+    Ok(())
+}

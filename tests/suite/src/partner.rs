@@ -1,0 +1,215 @@
+//! Partner processes: made from one ELF module, each with its own role, grants and quota.
+
+use abi::{Access, Operation, Options, PAGE_BYTES, Rights, StartupBlock, StartupEntry, StartupKind};
+use alloc::vec;
+use alloc::vec::Vec;
+use bellwire::{Endpoint, Error, Event, Exit, Handle, Memory, Process, Result, Server, Thread, layout, raw};
+use elf::ElfBytes;
+use elf::abi::{PF_W, PF_X, PT_LOAD};
+use elf::endian::LittleEndian;
+use suite::role::Role;
+
+const STACK_BYTES: usize = 32 << 10;
+
+/// What partners are made from.
+pub struct Image {
+    entry: usize,
+    segments: Vec<Segment>,
+}
+
+struct Segment {
+    address: usize,
+    bytes: usize,
+    access: Access,
+    content: Content,
+}
+
+enum Content {
+    /// The same pages in every partner.
+    Shared(Memory),
+    /// What each partner's own pages begin with.
+    Own(Vec<u8>),
+}
+
+/// A handle that a partner gets.
+pub struct Grant<'a> {
+    /// The name in its startup block.
+    pub name: &'a str,
+    /// The handle.
+    pub handle: u32,
+    /// What it may do with it.
+    pub rights: Rights,
+    /// With which badge.
+    pub badge: u16,
+}
+
+/// A partner process. It is torn down when this is dropped.
+pub struct Partner {
+    /// The process.
+    pub process: Process,
+    /// Its first thread.
+    pub thread: Thread,
+    /// Hears of its end.
+    pub exits: Server,
+    memories: Vec<Memory>,
+    reaped: bool,
+}
+
+/// What a partner may use.
+pub const FRAMES: usize = 96;
+/// What a partner may use.
+pub const OBJECTS: usize = 96;
+
+impl Image {
+    /// Reads the module and shares what partners can share of it.
+    pub fn read(module: u32, bytes: usize) -> Result<Self> {
+        let mapping = Memory::from_raw(module).map(Access::READ)?;
+        // SAFETY: nobody writes to the module.
+        let file = unsafe { mapping.as_slice() };
+        let file = file.get(..bytes).ok_or(Error::BadArgument)?;
+        let elf = ElfBytes::<LittleEndian>::minimal_parse(file).map_err(|_| Error::BadArgument)?;
+        let headers = elf.segments().ok_or(Error::BadArgument)?;
+        let mut segments = Vec::new();
+        for header in headers.iter().filter(|header| header.p_type == PT_LOAD && header.p_memsz != 0) {
+            let address = header.p_vaddr as usize & !(PAGE_BYTES - 1);
+            let before = header.p_vaddr as usize - address;
+            let bytes = (before + header.p_memsz as usize).next_multiple_of(PAGE_BYTES);
+            let data = elf.segment_data(&header).map_err(|_| Error::BadArgument)?;
+            let mut content = vec![0; before];
+            content.extend_from_slice(data);
+            let (access, content) = if header.p_flags & PF_W != 0 {
+                (Access::READ | Access::WRITE, Content::Own(content))
+            } else {
+                let memory = filled(bytes, &content)?;
+                memory.seal()?;
+                let execute = if header.p_flags & PF_X != 0 { Access::EXECUTE } else { Access::empty() };
+                (Access::READ | execute, Content::Shared(memory))
+            };
+            segments.push(Segment { address, bytes, access, content });
+        }
+        Ok(Self { entry: elf.ehdr.e_entry as usize, segments })
+    }
+
+    /// Starts a partner with the usual quota.
+    pub fn start(&self, role: Role, badge: u16, priority: u8, grants: &[Grant<'_>]) -> Result<Partner> {
+        let partner = Partner::new(badge, priority, [FRAMES, OBJECTS])?;
+        self.load(partner, role, priority, grants, [0; 2])
+    }
+
+    /// Starts a partner that is told a pair of numbers.
+    pub fn start_with(&self, role: Role, badge: u16, priority: u8, numbers: [u64; 2]) -> Result<Partner> {
+        let partner = Partner::new(badge, priority, [FRAMES, OBJECTS])?;
+        self.load(partner, role, priority, &[], numbers)
+    }
+
+    /// Fills a process that has nothing yet, and starts it.
+    pub fn load(
+        &self,
+        mut partner: Partner,
+        role: Role,
+        priority: u8,
+        grants: &[Grant<'_>],
+        numbers: [u64; 2],
+    ) -> Result<Partner> {
+        for segment in &self.segments {
+            match &segment.content {
+                Content::Shared(memory) => {
+                    memory.map_at(Some(&partner.process), segment.address, 0, segment.bytes, segment.access)?;
+                }
+                Content::Own(content) => {
+                    partner.give(filled(segment.bytes, content)?, segment.address, segment.access)?;
+                }
+            }
+        }
+        let access = Access::READ | Access::WRITE;
+        partner.give(Memory::new(STACK_BYTES)?, layout::STACK_TOP - STACK_BYTES, access)?;
+        let mut entries = vec![
+            StartupEntry::new(role.name(), StartupKind::Argument, 0, [0; 2]),
+            StartupEntry::new("numbers", StartupKind::Number, 0, numbers),
+            StartupEntry::new("clock", StartupKind::Number, 0, [bellwire::time::frequency(), 0]),
+        ];
+        for grant in grants {
+            let words = [grant.handle as usize, grant.rights.bits() as usize, grant.badge as usize, 0];
+            let handle = raw::process_grant(partner.process.raw(), words)?.words[0] as u32;
+            entries.push(StartupEntry::new(grant.name, StartupKind::Handle, handle, [0; 2]));
+        }
+        let mut block = [0; PAGE_BYTES];
+        let length = StartupBlock::write(&entries, &mut block).ok_or(Error::NoMemory)?;
+        partner.give(filled(PAGE_BYTES, &block)?, layout::STARTUP, Access::READ)?;
+        let words = [self.entry, layout::STACK_TOP, priority as usize, 0];
+        partner.thread = Thread::from_raw(raw::thread_create(partner.process.raw(), words)?.words[0] as u32);
+        partner.thread.start([layout::STARTUP, length, 0, 0])?;
+        Ok(partner)
+    }
+}
+
+/// Fresh memory with this content.
+fn filled(bytes: usize, content: &[u8]) -> Result<Memory> {
+    let memory = Memory::new(bytes)?;
+    memory.map(Access::READ | Access::WRITE)?.write_bytes(0, content);
+    Ok(memory)
+}
+
+impl Partner {
+    /// An empty process without a thread.
+    pub fn new(badge: u16, ceiling: u8, quota: [usize; 2]) -> Result<Self> {
+        let exits = Server::new(Endpoint::new()?);
+        let [frames, objects] = quota;
+        let words = [frames, objects, exits.endpoint().raw() as usize, badge as usize];
+        let message = raw::invoke(Operation::ProcessCreate, abi::NO_HANDLE, ceiling, Options::empty(), words);
+        let process = match raw::checked(message) {
+            Ok(message) => Process::from_raw(message.words[0] as u32),
+            Err(error) => {
+                let _ = raw::destroy(exits.endpoint().raw(), [0; 4]);
+                return Err(error);
+            }
+        };
+        Ok(Self { process, thread: Thread::from_raw(0), exits, memories: Vec::new(), reaped: false })
+    }
+
+    /// Maps memory into it that ends with it.
+    pub fn give(&mut self, memory: Memory, address: usize, access: Access) -> Result<()> {
+        let bytes = memory.bytes()?;
+        let result = memory.map_at(Some(&self.process), address, 0, bytes, access);
+        self.memories.push(memory);
+        result
+    }
+
+    /// Waits until it has ended, for some seconds at the most.
+    pub fn wait(&mut self) -> Result<Exit> {
+        let deadline = bellwire::Instant::now() + core::time::Duration::from_secs(10);
+        match self.exits.next_before(deadline)? {
+            Event::Exit(exit) => Ok(exit),
+            _ => Err(Error::BadArgument),
+        }
+    }
+
+    /// Ends it.
+    pub fn kill(&self, reason: usize) -> Result<()> {
+        self.process.kill(reason)
+    }
+
+    /// Tears it down, and counts the slices.
+    pub fn reap(&mut self) -> Result<usize> {
+        let mut slices = 1;
+        while raw::process_reap(self.process.raw(), [0; 4])?.words[0] != 0 {
+            slices += 1;
+        }
+        self.reaped = true;
+        Ok(slices)
+    }
+}
+
+impl Drop for Partner {
+    fn drop(&mut self) {
+        if !self.reaped {
+            let _ = self.process.kill(0);
+            let _ = self.reap();
+        }
+        for memory in self.memories.drain(..) {
+            let _ = memory.destroy();
+        }
+        let endpoint = self.exits.endpoint().raw();
+        while raw::destroy(endpoint, [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
+    }
+}

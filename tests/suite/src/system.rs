@@ -1,0 +1,141 @@
+//! What the cases work with: the machine's authority, the partner's image, and small helpers.
+
+use crate::case::{Failure, Outcome};
+use crate::partner::Image;
+use crate::{check, check_eq};
+use abi::{InfoItem, Message, Operation, Options, split};
+use alloc::string::ToString;
+use bellwire::{Endpoint, Error, Handle, Instant, Interrupt, PortRange, Ports, Result, Root, Startup, raw, time};
+use core::time::Duration;
+
+/// The priority of the thread that runs the cases.
+pub const PRIORITY: u8 = 40;
+
+/// The port of QEMU's isa-debug-exit device.
+const EXIT_PORT: u16 = 0xF4;
+
+/// The ports of the real-time clock.
+pub const CLOCK_PORT: u16 = 0x70;
+
+/// Its line.
+pub const CLOCK_LINE: u8 = 8;
+
+/// What the cases work with.
+pub struct System {
+    /// All authority.
+    pub root: Root,
+    /// What partners are made from.
+    pub image: Image,
+    /// The real-time clock's line.
+    pub clock_line: Interrupt,
+    /// The real-time clock's ports.
+    pub clock_ports: Ports,
+    /// Where nothing ever arrives: for waiting until a deadline.
+    pub silent: Endpoint,
+}
+
+impl System {
+    /// Takes what the first process gets.
+    pub fn new(startup: &Startup) -> core::result::Result<Self, Failure> {
+        let root = Root::from(startup.handle("root")?);
+        let module = startup.entries().find(|entry| entry.name() == "partner").ok_or(Error::BadHandle)?;
+        let image = Image::read(module.value, module.extra[0] as usize)?;
+        root.ports(EXIT_PORT, 4)?.attach(None)?;
+        let clock_line = root.line(CLOCK_LINE)?;
+        let clock_ports = root.ports(CLOCK_PORT, 2)?;
+        clock_ports.attach(None)?;
+        Ok(Self { root, image, clock_line, clock_ports, silent: Endpoint::new()? })
+    }
+
+    /// Ends the machine.
+    pub fn end(&self) -> ! {
+        loop {
+            PortRange::new(EXIT_PORT, 4).port::<u32>(0).write(0x10);
+        }
+    }
+
+    /// Waits without using the processor.
+    pub fn sleep(&self, duration: Duration) -> Outcome {
+        let [low, high] = split((Instant::now() + duration).cycles());
+        let message = raw::invoke(Operation::Receive, self.silent.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
+        check_eq!(raw::checked(message), Err(Error::TimedOut), "a wait for nothing");
+        Ok(())
+    }
+
+    /// Asks until it is so, for ten seconds at the most.
+    pub fn wait_until(&self, what: &str, mut so: impl FnMut() -> core::result::Result<bool, Failure>) -> Outcome {
+        let start = Instant::now();
+        while !so()? {
+            check!(start.elapsed() < Duration::from_secs(10), "{}", what.to_string());
+            self.sleep(Duration::from_micros(500))?;
+        }
+        Ok(())
+    }
+
+    /// How many system calls a process has made.
+    pub fn calls_of(&self, badge: u16) -> core::result::Result<u64, Failure> {
+        Ok(self.find_process(badge)?.calls)
+    }
+
+    /// The process of a badge.
+    pub fn find_process(&self, badge: u16) -> core::result::Result<bellwire::ProcessUse, Failure> {
+        for index in 0.. {
+            match self.root.process(index) {
+                Ok(Some(process)) if process.badge == badge => return Ok(process),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        Err(Failure::new(alloc::format!("no process has the badge {badge}")))
+    }
+
+    /// Objects in use: processes, threads, endpoints, handles; then this process's quota.
+    pub fn in_use(&self) -> Result<([usize; 4], [usize; 4], usize)> {
+        let objects = self.root.info(InfoItem::Kernel, 0, 1)?;
+        let quota = raw::info(abi::NO_HANDLE, [InfoItem::Memory as usize, 1, 0, 0])?.words;
+        let [_, free, ..] = raw::info(abi::NO_HANDLE, [InfoItem::Memory as usize, 0, 0, 0])?.words;
+        Ok((objects, quota, free))
+    }
+
+    /// Of every interrupt that was taken, it is known what became of it.
+    pub fn check_conservation(&self) -> Outcome {
+        for index in 0.. {
+            let source = match self.root.source(index) {
+                Ok(Some(source)) => source,
+                Ok(None) => continue,
+                Err(_) => break,
+            };
+            let accounted = source.delivered + source.coalesced + source.spurious + source.dropped;
+            // One message at the most is pending, and none where the source isn't bound.
+            let pending = source.taken.wrapping_sub(accounted);
+            check!(pending <= u32::from(source.bound), "line {}: an interrupt is lost: {source:?}", source.line);
+        }
+        Ok(())
+    }
+}
+
+/// Receives what is next, for some seconds at the most.
+pub fn receive(endpoint: &Endpoint) -> Result<Message> {
+    receive_before(endpoint, Instant::now() + Duration::from_secs(10))
+}
+
+/// Receives until a deadline.
+pub fn receive_before(endpoint: &Endpoint, deadline: Instant) -> Result<Message> {
+    let [low, high] = split(deadline.cycles());
+    raw::checked(raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]))
+}
+
+/// Receives what is there.
+pub fn poll(endpoint: &Endpoint) -> Result<Message> {
+    raw::checked(raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::NO_WAIT, [0; 4]))
+}
+
+/// Answers the call received last.
+pub fn reply(label: u8, words: [usize; 4]) -> Result<()> {
+    raw::checked(raw::invoke(Operation::Reply, abi::NO_HANDLE, label, Options::empty(), words)).map(drop)
+}
+
+/// So many cycles in milliseconds.
+pub fn milliseconds(count: u64) -> u64 {
+    time::cycles(Duration::from_millis(count))
+}
