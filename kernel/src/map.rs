@@ -60,7 +60,8 @@ impl<M: Machine> Kernel<M> {
                     memory.dma = true;
                 }
                 let [low, high] = address;
-                Ok(Outcome::Return([memory.count as usize * PAGE_BYTES, flags, low, high]))
+                // Four gigabytes of device registers are one byte too many for a word of 32 bits.
+                Ok(Outcome::Return([(memory.count as usize).saturating_mul(PAGE_BYTES), flags, low, high]))
             }
         }
     }

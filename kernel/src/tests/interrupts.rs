@@ -4,7 +4,7 @@ use super::world::{Actor, World};
 use crate::fake::Controller;
 use crate::interrupt::STORM_BUDGET;
 use crate::machine::{Line, Trigger};
-use abi::{Error, InterruptFlags, InterruptMessage, Kind, Operation, Options, Rights, Tag};
+use abi::{Error, InterruptFlags, InterruptMessage, InterruptPart, Kind, ObjectKind, Operation, Options, Rights, Tag};
 use std::vec;
 use std::vec::Vec;
 
@@ -386,6 +386,79 @@ fn destroying_a_bound_source_takes_its_pending_message_along() {
     world.done(Operation::Destroy, source, [0; 4]);
     assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
     assert!(world.machine.line(EDGE).masked);
+}
+
+#[test]
+fn a_driver_that_dies_leaves_its_line_masked_and_its_successor_begins_anew() {
+    let mut world = World::new();
+    let driver = driver(&mut world, LEVEL);
+    world.machine.assert(LEVEL);
+    world.serve();
+    let sequence = interrupt(&world, &driver).sequence as usize;
+    world.call(Operation::Exit, 0, [0; 4]);
+    assert!(world.machine.line(LEVEL).masked);
+    world.reap(driver.actor.process_handle);
+    // Init claimed the line, so that it is still there.
+    let source = world.object_of_line(LEVEL);
+    let counters = world.kernel.account.sources[source.index()];
+    assert_eq!((counters.taken, counters.delivered, counters.completed), (1, 1, 0));
+    let endpoint = world.endpoint();
+    let handle = world.handle_to(ObjectKind::Interrupt, source);
+    world.done(Operation::InterruptBind, handle, [endpoint, 0, 0, 0]);
+    assert_eq!(world.refused(Operation::InterruptComplete, handle, [sequence, 0, 0, 0]), Error::Stale);
+    assert_eq!(world.serve(), 1, "the device still waits to be served");
+    assert!(world.poll(endpoint).is_ok());
+}
+
+#[test]
+fn a_driver_that_dies_unread_drops_what_was_pending() {
+    let mut world = World::new();
+    let driver = driver(&mut world, EDGE);
+    world.raise(EDGE);
+    interrupt(&world, &driver);
+    world.raise(EDGE);
+    world.raise(EDGE);
+    world.call(Operation::Exit, 0, [0; 4]);
+    let counters = world.kernel.account.sources[world.object_of_line(EDGE).index()];
+    assert_eq!((counters.taken, counters.delivered, counters.coalesced, counters.dropped), (3, 1, 1, 1));
+}
+
+#[test]
+fn a_kept_interrupt_survives_an_answer() {
+    let mut world = World::new();
+    let driver = driver(&mut world, LEVEL);
+    world.machine.assert(LEVEL);
+    world.serve();
+    let sequence = interrupt(&world, &driver).sequence as usize;
+    world.machine.release(LEVEL);
+    let keep = Tag::incoming(Operation::ReplyReceive, 0, Options::KEEP);
+    world.call_with(keep, driver.endpoint, [0; 4]);
+    assert!(world.is_idle() && world.machine.line(LEVEL).masked);
+    world.ring();
+    let handle = world.handle_to(ObjectKind::Interrupt, world.object_of_line(LEVEL));
+    world.done(Operation::InterruptComplete, handle, [sequence, 0, 0, 0]);
+    assert!(!world.machine.line(LEVEL).masked);
+}
+
+#[test]
+fn what_a_source_did_can_be_read() {
+    let mut world = World::new();
+    let driver = driver(&mut world, LEVEL);
+    for _ in 0..3 {
+        world.machine.assert(LEVEL);
+        world.serve();
+        world.machine.release(LEVEL);
+        world.receive(driver.endpoint);
+    }
+    world.ring();
+    let root = world.init.root as usize;
+    let index = world.object_of_line(LEVEL).index();
+    let mut info = |part: InterruptPart| world.done(Operation::Info, root, [3, index, part as usize, 0]);
+    assert_eq!(info(InterruptPart::Source), [1, LEVEL.0 as usize, 0b101, driver.actor.badge]);
+    assert_eq!(info(InterruptPart::Counts), [3, 3, 0, 0]);
+    assert_eq!(info(InterruptPart::More), [0, 0, 3, 3]);
+    assert_eq!(info(InterruptPart::Histogram0), [3, 0, 0, 0]);
+    assert_eq!(info(InterruptPart::Histogram7), [0; 4]);
 }
 
 #[test]

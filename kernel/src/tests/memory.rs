@@ -174,6 +174,29 @@ fn destroying_memory_takes_it_from_everybody() {
 }
 
 #[test]
+fn a_mapping_is_charged_to_the_process_that_it_is_in() {
+    let mut world = World::new();
+    let memory = prepared(&mut world, 2);
+    let create = Tag::incoming(Operation::ProcessCreate, 20, Options::empty());
+    let [child, ..] = world.done_with(create, 0, [3, 1, 0, 1]);
+    let link = world.object(child);
+    let quota = |world: &World| world.kernel.processes.at(link).unwrap().0.quota;
+    world.done_with(map(READ), memory, [AT, 0, PAGE_BYTES, child]);
+    assert_eq!((quota(&world).frames_used, quota(&world).objects_used), (2, 1), "the root and a table; a stretch");
+    // It goes on the same stretch; another one is too many.
+    world.done_with(map(READ), memory, [AT + PAGE_BYTES, PAGE_BYTES, PAGE_BYTES, child]);
+    assert_eq!(world.refused_with(map(READ), memory, [2 * AT, 0, PAGE_BYTES, child]), Error::NoMemory);
+    world.done(Operation::MemoryUnmap, 0, [AT, 2 * PAGE_BYTES, 0, child]);
+    assert_eq!(quota(&world).objects_used, 0);
+    world.done_with(map(READ), memory, [2 * AT, 0, PAGE_BYTES, child]);
+    assert_eq!(quota(&world).frames_used, 3);
+    world.done(Operation::MemoryUnmap, 0, [2 * AT, PAGE_BYTES, 0, child]);
+    let beyond = [4 * AT, 0, PAGE_BYTES, child];
+    assert_eq!(world.refused_with(map(READ), memory, beyond), Error::NoMemory, "no frame for a third table");
+    assert_eq!(quota(&world).objects_used, 0);
+}
+
+#[test]
 fn device_memory_is_claimed_once_and_mapped_uncached() {
     let mut world = World::new();
     let root = world.init.root as usize;

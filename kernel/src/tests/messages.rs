@@ -270,10 +270,13 @@ fn a_server_that_dies_gives_its_caller_an_error_and_its_successor_the_queue() {
     world.call(Operation::Call, calls, [0; 4]);
     assert!(world.is_running(server.thread));
     world.call(Operation::Exit, 0, [0; 4]);
+    // The supervisor runs, and by then the client has been told.
+    assert!(world.is_running(world.init_thread));
+    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
+    assert_eq!(world.state(client.thread).kind(), StateKind::Ready);
     world.reap(server.process_handle);
     world.park();
     assert!(world.is_running(client.thread));
-    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
     world.call(Operation::Call, calls, [4; 4]);
     world.ring();
     assert_eq!(world.poll(endpoint).unwrap().words, [4; 4]);

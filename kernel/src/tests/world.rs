@@ -11,7 +11,7 @@ use crate::fake::Fake;
 use crate::machine::{Line, Page};
 use crate::memory::Frame;
 use crate::thread::{Fault, State};
-use abi::{Error, Kind, Message, Operation, Options, Rights, Tag};
+use abi::{Error, Kind, Message, ObjectKind, Operation, Options, Rights, Tag};
 use std::boxed::Box;
 
 /// The line whose interrupt wakes `init`.
@@ -178,6 +178,19 @@ impl World {
         let process = self.kernel.threads.at(self.kernel.current).unwrap().process;
         let process = self.kernel.processes.at(process).unwrap();
         self.kernel.handles.find(&process.0, handle as u32, Rights::empty()).unwrap().link()
+    }
+
+    /// The source that claimed a line.
+    pub fn object_of_line(&self, line: Line) -> Link {
+        self.kernel.lines[line.0 as usize]
+    }
+
+    /// The handle by which the running process names an object.
+    #[track_caller]
+    pub fn handle_to(&self, kind: ObjectKind, object: Link) -> usize {
+        let process = self.kernel.threads.at(self.kernel.current).unwrap().process;
+        let handles = self.kernel.handles.of(&self.kernel.processes.at(process).unwrap().0);
+        handles.iter().find(|(_, grant)| grant.kind == kind && grant.link() == object).unwrap().0 as usize
     }
 
     /// Init gives an actor one of its handles, with these rights; returns the actor's handle.
