@@ -5,8 +5,8 @@
 //! machine in safe Rust without globals; what it needs of the hardware it asks of a [`machine::Machine`], so the same code runs
 //! in ring 0 and in host tests.
 //!
-//! To follow an interrupt, read [`interrupt`] and then [`endpoint`]. Calls begin in [`call`]; who runs next is
-//! decided here, in [`Kernel::finish`] and what it calls.
+//! To follow an interrupt, read [`interrupt`] and then [`endpoint`]. Calls begin in `call.rs`; who runs next is
+//! decided here, in `Kernel::finish` and what it calls.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 

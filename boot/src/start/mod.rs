@@ -1,7 +1,7 @@
 //! From the loader's 32-bit entry to Rust in the higher half.
 //!
 //! In order: `header` is what the loader reads, `check` refuses a CPU that can't run the kernel, and the width's own
-//! part maps low memory twice (where it is, and at the kernel's base), turns paging on and calls [`crate::begin`].
+//! part maps low memory twice (where it is, and at the kernel's base), turns paging on and calls [`crate::begin()`].
 
 use core::cell::UnsafeCell;
 
