@@ -6,6 +6,7 @@ mod faults;
 mod floating;
 mod interrupts;
 mod memory;
+mod pointers;
 mod ports;
 mod processes;
 mod timers;
@@ -22,5 +23,6 @@ pub const ALL: &[&[Case]] = &[
     memory::CASES,
     faults::CASES,
     floating::CASES,
+    pointers::CASES,
     processes::CASES,
 ];
