@@ -29,18 +29,22 @@ const FIFO_CLEAR: u8 = 0x07;
 const READY: u8 = 0x03;
 const TRANSMITTER_EMPTY: u8 = 0x20;
 
-/// How often a full transmitter is looked at before its byte is given up: some 10 ms on real ports, where a look takes
-/// a microsecond; a byte takes a hundred of those. Output must never hang on a chip that is stuck or absent.
-const PATIENCE: u32 = 10_000;
+/// How often a full transmitter is looked at before its byte is given up: for a second on real ports, where a look takes
+/// a microsecond and a byte a hundred of those; whoever reads a virtual one may be that slow. Output must never hang on
+/// a chip that is stuck, so only one byte is waited for in that way until the chip takes another.
+const PATIENCE: u32 = 1_000_000;
 
 /// The kernel's output to COM1.
 #[derive(Debug)]
-pub struct SerialPort(());
+pub struct SerialPort {
+    /// How often the next byte looks for room.
+    patience: u32,
+}
 
 impl SerialPort {
     /// Programs the chip and takes it for the kernel's output.
     pub fn take() -> Self {
-        let mut port = Self(());
+        let mut port = Self { patience: PATIENCE };
         for (register, value) in [
             (INTERRUPT_ENABLE, 0),
             (LINE_CONTROL, DIVISOR_LATCH),
@@ -66,10 +70,11 @@ impl SerialPort {
     }
 
     fn put_byte(&mut self, byte: u8) {
-        let ready = (0..PATIENCE).any(|_| self.read(LINE_STATUS) & TRANSMITTER_EMPTY != 0);
+        let ready = (0..self.patience).any(|_| self.read(LINE_STATUS) & TRANSMITTER_EMPTY != 0);
         if ready {
             self.write(DATA, byte);
         }
+        self.patience = if ready { PATIENCE } else { 1 };
     }
 
     fn read(&self, register: u16) -> u8 {
