@@ -7,6 +7,7 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use kernel::account::{Account, TraceEntry};
 use x86::controlregs::{cr0, cr2, cr3, cr4};
 use x86::io::outb;
 use x86_entry::{Frame, vector};
@@ -86,20 +87,38 @@ fn record(frame: Option<&Frame>, what: fmt::Arguments<'_>) -> ! {
     // SAFETY: this is ring 0.
     let cr4 = unsafe { cr4() }.bits();
     let _ = writeln!(Writer, "cr0 {cr0:#x} cr2 {cr2:#x} cr3 {cr3:#x} cr4 {cr4:#x}");
-    let _ = writeln!(Writer, "the last things that happened, oldest first:");
     // SAFETY: whoever had the core borrowed doesn't go on.
-    for entry in unsafe { trap::account_of_the_dead() }.trace_entries() {
-        let _ = writeln!(
-            Writer,
-            "  {:<9} {:#010x} in thread {:#x} at cycle {}",
-            entry.kind.name(),
-            entry.detail,
-            entry.thread,
-            entry.time
-        );
-    }
+    let account = unsafe { trap::account_of_the_dead() };
+    let _ = write_trace(account, &mut Writer);
     let _ = writeln!(Writer, "The kernel has stopped.");
     stop(End::Crashed)
+}
+
+/// Writes the last trace entries, two in a line of 80 characters: with all its registers the record fits on a screen of
+/// 25 lines.
+fn write_trace(account: &Account, to: &mut impl Write) -> fmt::Result {
+    writeln!(to, "the last things that happened, oldest first, in cycles before the last of them:")?;
+    let last = account.trace_entries().map(|entry| entry.time).max().unwrap_or(0);
+    for (number, entry) in account.trace_entries().enumerate() {
+        write!(to, "{:<9} {:8x} in {:5x} {:>11}", entry.kind.name(), entry.detail, entry.thread, Ago { entry, last })?;
+        to.write_str(if number % 2 == 0 { " " } else { "\n" })?;
+    }
+    if account.trace_entries().count() % 2 == 1 { writeln!(to) } else { Ok(()) }
+}
+
+/// How long before the last entry an entry was noted.
+struct Ago<'a> {
+    entry: &'a TraceEntry,
+    last: u64,
+}
+
+impl fmt::Display for Ago<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.entry.time {
+            0 => to.pad("?"),
+            time => (self.last - time).fmt(to),
+        }
+    }
 }
 
 /// Stops this CPU for good.

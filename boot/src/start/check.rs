@@ -1,8 +1,8 @@
-//! The first instructions, the same on both widths: is this CPU good enough for the code that follows?
+//! The first instructions, the same on both widths: are memory and CPU good enough for the code that follows?
 //!
-//! They run in 32-bit protected mode without paging, on a CPU that may be a 486 with less memory than the image takes. So they are assembly of the 386's
-//! instruction set that ends in one line on COM1 and the text screen, or goes on at `prepare_paging` with the loader's
-//! magic number in `edi` and the address of its information in `ebp`.
+//! They run in 32-bit protected mode without paging, on a CPU that may be a 486 with less memory than the image takes. So
+//! they are assembly of the 386's instruction set that ends in one line on COM1 and the text screen, or goes on at
+//! `prepare_paging` with the loader's magic number in `edi` and the address of its information in `ebp`.
 
 use core::arch::global_asm;
 
