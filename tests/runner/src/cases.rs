@@ -1,9 +1,13 @@
 //! All booted cases, by what they are about. Each runs on both widths.
 
 mod boot;
+mod crashes;
 mod entry;
+mod interrupts;
 mod machines;
 mod person;
+mod refusals;
+mod shell;
 
 use libtest_mimic::Trial;
 use xtask::Width;
@@ -36,7 +40,8 @@ macro_rules! cases {
 use cases;
 
 /// A module adds its cases here.
-const ALL: &[&[Case]] = &[boot::CASES, entry::CASES, machines::CASES, person::CASES];
+const ALL: &[&[Case]] =
+    &[boot::CASES, refusals::CASES, crashes::CASES, entry::CASES, machines::CASES, person::CASES, interrupts::CASES];
 
 impl Case {
     const fn new(name: &'static str, run: fn(Width), length: Length) -> Case {

@@ -120,6 +120,11 @@ impl Console {
         self.stream.write_all(bytes)
     }
 
+    /// What was printed so far and not read yet.
+    pub fn unread(&self) -> String {
+        String::from_utf8_lossy(self.log.lock().bytes.get(self.cursor..).unwrap_or(&[])).into_owned()
+    }
+
     /// All that was printed so far.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.log.lock().bytes).into_owned()

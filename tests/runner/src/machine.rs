@@ -21,6 +21,9 @@ use crate::qemu::Qemu;
 /// controller holds 16 bytes, so keys may not come faster than a busy machine reads them.
 const KEY_MILLISECONDS: u32 = 20;
 
+/// How long to wait before looking again at what announces itself nowhere.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// How much of the log a failure shows.
 const SHOWN_LINES: usize = 60;
 
@@ -204,6 +207,11 @@ impl Machine {
         }
     }
 
+    /// What was printed so far behind what was awaited.
+    pub fn unread(&self) -> String {
+        self.qemu.console.unread()
+    }
+
     /// Presses the keys for the text, one after the other.
     #[track_caller]
     pub fn keys(&mut self, text: &str) {
@@ -229,6 +237,31 @@ impl Machine {
         }
     }
 
+    /// Runs a command of QEMU's monitor for people, and returns what it prints.
+    #[track_caller]
+    pub fn monitor(&mut self, command: &str) -> String {
+        let text = self.command("human-monitor-command", json!({ "command-line": command }));
+        text.as_str().unwrap_or("").to_owned()
+    }
+
+    /// Waits until the CPU has stopped for good: it halts with interrupts off. A CPU announces that to nobody.
+    #[track_caller]
+    pub fn expect_halted(&mut self) {
+        self.wait_until("the CPU to halt", |machine| is_halted(&machine.monitor("info registers")));
+    }
+
+    /// Waits until something is so that announces itself nowhere, and so must be looked at again and again.
+    #[track_caller]
+    pub fn wait_until(&mut self, what: &str, mut is_so: impl FnMut(&mut Machine) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !is_so(self) {
+            if Instant::now() > deadline {
+                self.fail(&format!("waited {DEADLINE:?} for {what}"));
+            }
+            self.qemu.console.pause(PAUSE);
+        }
+    }
+
     /// The lines of the VGA text screen, read from its memory.
     #[track_caller]
     pub fn screen(&mut self) -> Vec<String> {
@@ -242,21 +275,12 @@ impl Machine {
         cells.chunks(160).map(|line| text(line).trim_end_matches(['\0', ' ']).to_owned()).collect()
     }
 
-    /// Waits until a line of the VGA text screen contains the text. A screen announces nothing, so it is looked at
-    /// again and again.
+    /// Waits until a line of the VGA text screen contains the text.
     #[track_caller]
     pub fn expect_on_screen(&mut self, text: &str) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            let screen = self.screen();
-            if screen.iter().any(|line| line.contains(text)) {
-                return;
-            }
-            if Instant::now() > deadline {
-                self.fail(&format!("{text:?} didn't come onto the screen:\n{}", screen.join("\n")));
-            }
-            self.qemu.console.pause(Duration::from_millis(50));
-        }
+        self.wait_until(&format!("{text:?} on the screen"), |machine| {
+            machine.screen().iter().any(|line| line.contains(text))
+        });
     }
 
     /// Waits until the machine has ended by itself.
@@ -284,5 +308,27 @@ impl Machine {
         let lines: Vec<_> = log.lines().collect();
         let shown = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
         panic!("{what}\nend of the serial log:\n{shown}\nQEMU said: {}", self.qemu.complaints())
+    }
+}
+
+/// Reads QEMU's list of registers: `HLT=1` among its states, and the interrupt flag off.
+fn is_halted(registers: &str) -> bool {
+    const INTERRUPT_FLAG: u64 = 1 << 9;
+    let value = |name: &str| registers.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let flags = value("RFL").or(value("EFL")).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    value("HLT") == Some("1") && flags.is_some_and(|flags| flags & INTERRUPT_FLAG == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cpu_is_halted_only_with_interrupts_off() {
+        assert!(is_halted("RIP=0 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1\nES =0010"));
+        assert!(is_halted("EIP=0 EFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1\n"));
+        assert!(!is_halted("RIP=0 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1\n"));
+        assert!(!is_halted("RIP=0 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=0\n"));
+        assert!(!is_halted("nothing"));
     }
 }

@@ -1,61 +1,25 @@
 //! What a person does: types at the serial line and at the keyboard, ends drivers, pastes, and turns the machine off.
 
 use runner::exit::Exit;
-use runner::machine::{Direct, Hardware, Image, Machine};
 use serde_json::json;
 use xtask::Width;
 
+use super::shell::{PROMPT, ask, at_the_prompt, row};
 use super::{Case, cases};
 
 pub const CASES: &[Case] = cases![
     Short:
-    the_iso_comes_up_to_the_prompt,
     every_command_answers,
     typed_keys_arrive_at_the_shell,
     a_paste_comes_back_while_the_clock_ticks,
     every_driver_works_again_after_its_end,
-    counts_agree_with_what_the_device_raised,
-    an_interrupt_costs_its_driver_one_call,
-    an_nmi_is_recorded_and_the_system_goes_on,
     the_mouse_is_followed,
     shutdown_turns_the_machine_off,
     reboot_resets_it,
 ];
 
-pub(super) const PROMPT: &str = "bellwire> ";
-
 /// How much is pasted: far more than all rings on the way hold.
 const PASTE_BYTES: usize = 100 * 1024;
-
-fn at_the_prompt(width: Width) -> Machine {
-    let mut machine = Machine::boot(width, Direct::shipped());
-    machine.expect(PROMPT);
-    machine
-}
-
-/// Types a command by the serial line, and returns what it prints.
-pub(super) fn ask(machine: &mut Machine, command: &str) -> String {
-    machine.type_line(command);
-    machine.expect(&format!("{command}\r\n"));
-    machine.expect(PROMPT).trim_end_matches(PROMPT).to_owned()
-}
-
-/// The row of a table that begins with a word, as words.
-fn row(table: &str, name: &str) -> Vec<String> {
-    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    match table.lines().map(words).find(|row| row.first().is_some_and(|first| first == name)) {
-        Some(row) => row,
-        None => panic!("no row {name:?} in\n{table}"),
-    }
-}
-
-/// What users get, with a framebuffer where the direct boot has text.
-fn the_iso_comes_up_to_the_prompt(width: Width) {
-    let mut machine = Machine::boot(width, Image::Iso);
-    machine.expect(PROMPT);
-    machine.keys("echo Hi!\n");
-    machine.expect("\r\nHi!\r\n");
-}
 
 fn every_command_answers(width: Width) {
     let mut machine = at_the_prompt(width);
@@ -119,63 +83,6 @@ fn every_driver_works_again_after_its_end(width: Width) {
         let row = row(&ask(&mut machine, "ps"), name);
         assert_eq!((row[1].as_str(), row[2].as_str()), ("running", "1"), "{row:?}");
     }
-}
-
-/// QEMU counts for itself how often each of its devices raised its line. All its clocks count instructions here, so
-/// that the driver is always in time: a second edge before the first is served is one to QEMU and two to the processor.
-fn counts_agree_with_what_the_device_raised(width: Width) {
-    let mut machine = Hardware::counting(width).with(&["-rtc", "clock=vm"]).boot(Direct::shipped());
-    machine.expect(PROMPT);
-    let before = (raised(&mut machine, 8), counted(&mut machine, "8"));
-    ask(&mut machine, "rtc 512");
-    ask(&mut machine, "sleep 300");
-    let ticks = ask(&mut machine, "rtc 0");
-    let after = (raised(&mut machine, 8), counted(&mut machine, "8"));
-    assert_eq!(after.0 - before.0, after.1 - before.1);
-    assert!(after.1 > before.1, "the clock never ticked");
-    assert!(ticks.starts_with(&format!("{} ticks,", after.1)), "{ticks}");
-}
-
-/// The clock's driver does nothing but receive: once for each tick, and once for each of the two commands between.
-fn an_interrupt_costs_its_driver_one_call(width: Width) {
-    let mut machine = Hardware::counting(width).with(&["-rtc", "clock=vm"]).boot(Direct::shipped());
-    machine.expect(PROMPT);
-    let before = calls(&mut machine, "rtc");
-    ask(&mut machine, "rtc 512");
-    ask(&mut machine, "sleep 300");
-    ask(&mut machine, "rtc 0");
-    let ticks = counted(&mut machine, "8");
-    assert!(ticks > 20, "{ticks} ticks");
-    assert_eq!(calls(&mut machine, "rtc") - before, ticks + 2);
-}
-
-/// How many system calls a program has done, as the shell says.
-fn calls(machine: &mut Machine, program: &str) -> u32 {
-    let row = row(&ask(machine, "ps"), program);
-    row[6].parse().unwrap_or_else(|_| panic!("{row:?} has no number of calls"))
-}
-
-/// How often a line was raised, as QEMU's interrupt controllers say.
-fn raised(machine: &mut Machine, line: u32) -> u32 {
-    let text = machine.command("human-monitor-command", json!({ "command-line": "info irq" }));
-    let text = text.as_str().unwrap_or("").to_owned();
-    let name = format!("{line}:");
-    let counts = text.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
-    let of_line = counts.filter(|row| row.first() == Some(&name.as_str()));
-    of_line.filter_map(|row| row.get(1)?.parse().ok()).max().unwrap_or(0)
-}
-
-/// How often it was taken, as the shell says.
-pub(super) fn counted(machine: &mut Machine, line: &str) -> u32 {
-    let row = row(&ask(machine, "irq"), line);
-    row[3].parse().unwrap_or_else(|_| panic!("{row:?} has no count"))
-}
-
-fn an_nmi_is_recorded_and_the_system_goes_on(width: Width) {
-    let mut machine = at_the_prompt(width);
-    assert!(ask(&mut machine, "irq").contains("; 0 NMIs"));
-    machine.nmi();
-    assert!(ask(&mut machine, "irq").contains("; 1 NMIs"));
 }
 
 fn the_mouse_is_followed(width: Width) {
