@@ -92,7 +92,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Takes a thread's slot away; a process that has none left ends.
+    /// Takes a thread's slot away. A process goes on without threads: its maker may give it new ones.
     pub(crate) fn remove_thread(&mut self, machine: &mut M, link: Link) {
         self.stop_thread(machine, link);
         self.detach_floating_point(link);

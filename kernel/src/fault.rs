@@ -35,7 +35,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The running thread uses floating point for the first time: it gets a state area, charged to its process.
-    /// Returns whether it may go on; if not, it has been given a fault in place.
+    /// Returns whether it may go on; if there is no frame for it, the exception is a fault like any other.
     pub fn attach_floating_point(&mut self, machine: &mut M) -> bool {
         let current = self.current;
         let Some(thread) = self.threads.at_mut(current) else { return false };
