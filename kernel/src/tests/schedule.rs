@@ -85,6 +85,19 @@ fn slices_go_on_where_a_preemption_interrupted_them() {
 }
 
 #[test]
+fn a_ready_peer_costs_a_running_thread_no_switch() {
+    let mut world = World::new();
+    let [one, _two] = [7; 2].map(|priority| world.spawn(priority));
+    world.park();
+    let switches = world.kernel.account.switches;
+    world.done(Operation::Null, 0, [0; 4]);
+    world.advance(SLICE / 2);
+    world.raise(Line(3));
+    assert!(world.is_running(one.thread));
+    assert_eq!(world.kernel.account.switches, switches);
+}
+
+#[test]
 fn a_preempted_thread_keeps_its_turn_along_a_falling_chain() {
     let mut world = World::new();
     let (middle, middle_endpoint) = driver(&mut world, 20, Line(8));
