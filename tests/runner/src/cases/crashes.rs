@@ -18,6 +18,7 @@ pub const CASES: &[Case] = cases![
     constants_are_not_writable,
     data_is_not_executable,
     a_stack_overflow_is_recorded,
+    a_crash_of_early_code_is_recorded,
     an_nmi_shows_what_a_running_system_does,
 ];
 
@@ -32,7 +33,13 @@ const TRACED: [&str; 7] = ["interrupt", "call", "fault", "timer", "switch", "exi
 /// Lets the kernel crash in a way that it knows by name, and returns its record.
 #[track_caller]
 fn crash(width: Width, name: &str) -> String {
-    let mut machine = Hardware::new(width).boot(Direct::shipped().command_line(&format!("crash={name}")));
+    record_of(width, &format!("crash={name}"))
+}
+
+/// Boots with this command line, and returns the record that the kernel ends with.
+#[track_caller]
+fn record_of(width: Width, command_line: &str) -> String {
+    let mut machine = Hardware::new(width).boot(Direct::shipped().command_line(command_line));
     machine.expect("CRASH: ");
     let record = machine.expect("The kernel has stopped.\r\n");
     machine.expect_on_screen("CRASH: ");
@@ -122,6 +129,13 @@ fn a_stack_overflow_is_recorded(width: Width) {
     let address = check(width, &record, "DOUBLE_FAULT", 8, 0);
     let pointer = value(&record, if width == Width::I686 { "esp" } else { "rsp" });
     assert!(pointer.abs_diff(address) < 0x1000, "the stack at {pointer:#x} didn't end at {address:#x}:\n{record}");
+}
+
+/// While the start code's page tables are still in use.
+fn a_crash_of_early_code_is_recorded(width: Width) {
+    check(width, &record_of(width, "early-crash=invalid-opcode"), "INVALID_OPCODE", 6, 0);
+    let record = record_of(width, "early-crash=panic");
+    assert!(record.starts_with("panic at boot/src/provoke.rs:"), "{record}");
 }
 
 /// The way to see what a machine does that hangs: a person asked for it on the command line, presses the button, and gets
