@@ -4,6 +4,7 @@ mod calls;
 mod entries;
 mod faults;
 mod floating;
+mod hostile;
 mod interrupts;
 mod memory;
 mod pointers;
@@ -25,4 +26,5 @@ pub const ALL: &[&[Case]] = &[
     floating::CASES,
     pointers::CASES,
     processes::CASES,
+    hostile::CASES,
 ];

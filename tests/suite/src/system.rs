@@ -139,3 +139,9 @@ pub fn reply(label: u8, words: [usize; 4]) -> Result<()> {
 pub fn milliseconds(count: u64) -> u64 {
     time::cycles(Duration::from_millis(count))
 }
+
+/// QEMU's emulation differs from processors in a few exceptions; each place that asks says in which.
+pub fn is_emulated() -> bool {
+    let [highest, name, ..] = suite::float::cpuid(0x4000_0000);
+    highest >= 0x4000_0000 && name.to_le_bytes() == *b"TCGT"
+}

@@ -2,7 +2,7 @@
 //! end of a process without a handler.
 
 use crate::case::{Case, Failure, Outcome};
-use crate::system::{System, receive};
+use crate::system::{System, is_emulated, receive};
 use crate::worker::{STACK_BYTES, Worker};
 use crate::{cases, check, check_eq};
 use abi::{Access, Kind, Operation, Options, Register, Rights, Tag};
@@ -118,12 +118,6 @@ fn divide_error_0(_: &System) -> Outcome {
 fn debug_by_icebp_1(_: &System) -> Outcome {
     let expected = if is_emulated() { Expected::fault(code::icebp, 6, 0) } else { Expected::trap(code::icebp, 1) };
     expected.happens()
-}
-
-/// QEMU's emulation differs from processors in a few exceptions; each place says in which.
-fn is_emulated() -> bool {
-    let [highest, name, ..] = suite::float::cpuid(0x4000_0000);
-    highest >= 0x4000_0000 && name.to_le_bytes() == *b"TCGT"
 }
 
 const TRAP_FLAG: usize = 1 << 8;
