@@ -8,6 +8,7 @@ mod machines;
 mod person;
 mod refusals;
 mod shell;
+mod whole_suite;
 
 use libtest_mimic::Trial;
 use xtask::Width;
@@ -40,8 +41,16 @@ macro_rules! cases {
 use cases;
 
 /// A module adds its cases here.
-const ALL: &[&[Case]] =
-    &[boot::CASES, refusals::CASES, crashes::CASES, entry::CASES, machines::CASES, person::CASES, interrupts::CASES];
+const ALL: &[&[Case]] = &[
+    boot::CASES,
+    refusals::CASES,
+    crashes::CASES,
+    entry::CASES,
+    machines::CASES,
+    person::CASES,
+    interrupts::CASES,
+    whole_suite::CASES,
+];
 
 impl Case {
     const fn new(name: &'static str, run: fn(Width), length: Length) -> Case {

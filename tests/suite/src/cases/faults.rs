@@ -226,14 +226,17 @@ fn page_14(_: &System) -> Outcome {
     for address in [0, 8, 0x0030_0123, abi::USER_END - 1] {
         page(code::load, address, USER).happens()?;
         page(code::store, address, USER | WRITE).happens()?;
-        Expected { instruction: address, ..page(code::jump, address, USER | FETCH) }.happens()?;
+        let fetch = if has_no_execute() { FETCH } else { 0 };
+        Expected { instruction: address, ..page(code::jump, address, USER | fetch) }.happens()?;
     }
     // What is there but not for this.
     let code = at(code::load);
     page(code::store, code, USER | WRITE | PRESENT).happens()?;
     let data: Vec<u8> = alloc::vec![0xCC; 16];
     let data = data.as_ptr() as usize;
-    Expected { instruction: data, ..page(code::jump, data, USER | FETCH | PRESENT) }.happens()?;
+    if has_no_execute() {
+        Expected { instruction: data, ..page(code::jump, data, USER | FETCH | PRESENT) }.happens()?;
+    }
     // The kernel's half: there or not, it is out of reach, and the error code may say which.
     for address in kernel_addresses() {
         for (entry, error) in [(code::load as extern "C" fn(), USER), (code::store, USER | WRITE)] {
@@ -242,6 +245,12 @@ fn page_14(_: &System) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// Old processors run whatever can be read.
+fn has_no_execute() -> bool {
+    let [highest, ..] = suite::float::cpuid(0x8000_0000);
+    highest > 0x8000_0000 && suite::float::cpuid(0x8000_0001)[3] & 1 << 20 != 0
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -72,7 +72,8 @@ impl<'a> Bound<'a> {
         // An edge line may have fired before: the bind says so once.
         let message = InterruptMessage::from_message(&poll(&bound.endpoint)?);
         check!(message.flags.contains(InterruptFlags::REPLAYED), "{message:?}");
-        check_eq!(message.count, 0);
+        // The 8259A keeps one edge that came before.
+        check!(message.count <= 1, "{message:?}");
         check_eq!(poll(&bound.endpoint), Err(Error::WouldBlock));
         Ok(bound)
     }
@@ -246,7 +247,7 @@ fn stale_completions_are_refused(system: &System) -> Outcome {
 fn bind_says_what_was_pending(system: &System) -> Outcome {
     let endpoint = Endpoint::new()?;
     let first = system.clock_line.bind(&endpoint, 1, Trigger::Firmware)?;
-    check_eq!(first.count, 0);
+    check!(first.count <= 1, "{first:?}");
     let message = interrupt(poll(&endpoint)?)?;
     check_eq!(message.sequence, first.sequence);
     system.clock_line.unbind()?;

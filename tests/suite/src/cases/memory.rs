@@ -274,9 +274,10 @@ fn device_memory_is_claimed_once(system: &System) -> Outcome {
     mapping.write(2 * (80 * 24 + 79), cell);
     drop(mapping);
     screen.destroy()?;
-    for (address, bytes) in
-        [(0x10_0000, PAGE_BYTES), (TEXT_SCREEN + 1, PAGE_BYTES), (TEXT_SCREEN, 0), (0xFEE0_0000, PAGE_BYTES)]
-    {
+    // RAM; no whole page; nothing; the local APIC, where there is one.
+    let wrong = [(0x10_0000, PAGE_BYTES), (TEXT_SCREEN + 1, PAGE_BYTES), (TEXT_SCREEN, 0), (0xFEE0_0000, PAGE_BYTES)];
+    let has_apic = suite::float::cpuid(1)[3] & 1 << 9 != 0;
+    for (address, bytes) in wrong.into_iter().take(if has_apic { 4 } else { 3 }) {
         let result = system.root.device_memory(address, bytes).map(drop);
         check_eq!(result, Err(Error::BadArgument), "device memory at {address:#x}");
     }
