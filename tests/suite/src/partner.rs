@@ -153,10 +153,19 @@ fn filled(bytes: usize, content: &[u8]) -> Result<Memory> {
 impl Partner {
     /// An empty process without a thread.
     pub fn new(badge: u16, ceiling: u8, quota: [usize; 2]) -> Result<Self> {
+        Self::with_options(badge, ceiling, quota, Options::empty())
+    }
+
+    /// As `new`, but one that may know where its memory is.
+    pub fn trusted(badge: u16, ceiling: u8, quota: [usize; 2]) -> Result<Self> {
+        Self::with_options(badge, ceiling, quota, Options::DMA)
+    }
+
+    fn with_options(badge: u16, ceiling: u8, quota: [usize; 2], options: Options) -> Result<Self> {
         let exits = Server::new(Endpoint::new()?);
         let [frames, objects] = quota;
         let words = [frames, objects, exits.endpoint().raw() as usize, badge as usize];
-        let message = raw::invoke(Operation::ProcessCreate, abi::NO_HANDLE, ceiling, Options::empty(), words);
+        let message = raw::invoke(Operation::ProcessCreate, abi::NO_HANDLE, ceiling, options, words);
         let process = match raw::checked(message) {
             Ok(message) => Process::from_raw(message.words[0] as u32),
             Err(error) => {

@@ -17,11 +17,25 @@ pub enum Role {
     Nest,
     /// Keeps floating-point state, and counts how often it found it changed.
     Float,
+    /// Claims the interrupt line whose number it is told, and as many ports as the second number says from 0x300 on.
+    Claim,
+    /// Reads the physical address of memory of its own.
+    Device,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 7] = [Self::Echo, Self::Clock, Self::Wait, Self::Spin, Self::Fault, Self::Nest, Self::Float];
+    pub const ALL: [Self; 9] = [
+        Self::Echo,
+        Self::Clock,
+        Self::Wait,
+        Self::Spin,
+        Self::Fault,
+        Self::Nest,
+        Self::Float,
+        Self::Claim,
+        Self::Device,
+    ];
 
     /// The word for it.
     pub const fn name(self) -> &'static str {
@@ -33,6 +47,8 @@ impl Role {
             Self::Fault => "fault",
             Self::Nest => "nest",
             Self::Float => "float",
+            Self::Claim => "claim",
+            Self::Device => "device",
         }
     }
 }

@@ -7,7 +7,7 @@ use abi::{Access, Kind, Operation, Options};
 use alloc::vec::Vec;
 use bellwire::{
     Call, Endpoint, Error, Event, Handle, Instant, InterruptMessage, Limits, Memory, OwnedHandle, Process, Reply,
-    Result, Server, Startup, Trust, raw,
+    Result, Root, Server, Startup, Trust, raw,
 };
 use suite::role::{self, Role};
 use suite::{code, float};
@@ -27,6 +27,8 @@ fn run(startup: Startup) -> Result<()> {
         Role::Fault => fault(startup),
         Role::Nest => nest(),
         Role::Float => float(startup),
+        Role::Claim => claim(startup),
+        Role::Device => device(),
     }
 }
 
@@ -206,6 +208,25 @@ fn nest() -> Result<()> {
     let result = wait();
     drop((child, second));
     result
+}
+
+/// Claims, and waits with what it has.
+fn claim(startup: Startup) -> Result<()> {
+    let root = startup.handle("root").map(Root::from)?;
+    let [line, ports] = startup.number("numbers").unwrap_or_default();
+    let claimed = (root.line(line as u8)?, root.ports(0x300, ports as u16)?);
+    let result = wait();
+    drop(claimed);
+    result
+}
+
+/// Knows where its memory is, as the driver of a device that writes there by itself.
+fn device() -> Result<()> {
+    let memory = Memory::new(3 * abi::PAGE_BYTES)?;
+    if memory.physical_address()? == 0 {
+        return Err(Error::MissingRight);
+    }
+    wait()
 }
 
 /// Holds a pattern while it yields and is interrupted.

@@ -94,9 +94,24 @@ fn instruction_pointers_that_are_none(_: &System) -> Outcome {
         let (vector, _) = victim.fault()?;
         check!(vector == 13 || vector == 14, "vector {vector} at {pointer:#x}");
     }
-    // A system call that ends at the last user address, by which the return lands behind it.
-    let code = Generated::new(&[0xCC])?;
-    drop(code);
+    // A system call in the last bytes of user space, whose return lands behind it.
+    const CALLS: [&[u8]; 2] =
+        if cfg!(target_arch = "x86_64") { [&[0xCD, 0x80], &[0x0F, 0x05]] } else { [&[0xCD, 0x80]; 2] };
+    for call in CALLS {
+        let memory = Memory::new(abi::PAGE_BYTES)?;
+        memory.map(Access::READ | Access::WRITE)?.write_bytes(abi::PAGE_BYTES - call.len(), call);
+        memory.seal()?;
+        memory.map_at(None, abi::USER_END - abi::PAGE_BYTES, 0, abi::PAGE_BYTES, Access::READ | Access::EXECUTE)?;
+        let victim = Victim::new(abi::USER_END - call.len())?;
+        victim.worker.thread.start([0; 4])?;
+        let message = receive(&victim.faults)?;
+        let [_, address, instruction, _] = message.words;
+        check!([13, 14].contains(&message.tag.label()), "{message:x?}");
+        check_eq!(instruction, abi::USER_END);
+        check!(message.tag.label() == 13 || address == abi::USER_END, "the address {address:#x}");
+        drop(victim);
+        memory.destroy()?;
+    }
     Ok(())
 }
 

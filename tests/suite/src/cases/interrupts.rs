@@ -272,7 +272,22 @@ fn a_second_claim_names_the_owner(system: &System) -> Outcome {
     let message = claim([CLOCK_LINE as usize, 0, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::Conflict));
     check_eq!(message.words[0], 0, "the first process's badge");
-    // The same by a process that has a badge: it can't claim, so the conductor claims what it owns.
+    // What a process with a badge has claimed, until it is torn down.
+    const OWNER: u16 = 0x0E0E;
+    const PARALLEL: usize = 7;
+    let authority = Rights::ROOT_LINES | Rights::ROOT_PORTS;
+    let grant = Grant { name: "root", handle: system.root.raw(), rights: authority, badge: 0 };
+    let owner = Partner::new(OWNER, 45, [crate::partner::FRAMES, crate::partner::OBJECTS])?;
+    let mut owner = system.image.load(owner, Role::Claim, 45, &[grant], [PARALLEL as u64, 8])?;
+    let message = claim([PARALLEL, 0, 0, 0]);
+    check_eq!((raw::checked(message), message.words[0]), (Err(Error::Conflict), OWNER as usize));
+    let message = raw::invoke(Operation::PortsCreate, system.root.raw(), 0, Options::empty(), [0x307, 1, 0, 0]);
+    check_eq!((raw::checked(message), message.words[0]), (Err(Error::Conflict), OWNER as usize));
+    owner.kill(0)?;
+    owner.wait()?;
+    owner.reap()?;
+    system.root.line(PARALLEL as u8)?.destroy()?;
+    system.root.ports(0x300, 8)?.destroy()?;
     let ports = raw::invoke(Operation::PortsCreate, system.root.raw(), 0, Options::empty(), [0x71, 1, 0, 0]);
     check_eq!(raw::checked(ports), Err(Error::Conflict), "ports that overlap");
     let free: Ports = system.root.ports(0x300, 4)?;

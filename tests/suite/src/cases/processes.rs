@@ -1,7 +1,7 @@
 //! Processes: how they end, and that nothing is left of them.
 
 use crate::case::{Case, Failure, Outcome};
-use crate::partner::{Grant, Partner};
+use crate::partner::{FRAMES, Grant, OBJECTS, Partner};
 use crate::system::{CLOCK_LINE, System};
 use crate::{cases, check, check_eq};
 use abi::{Access, InfoItem, Operation, Options, PAGE_BYTES, Rights};
@@ -257,15 +257,41 @@ fn a_living_process_cannot_be_reaped(system: &System) -> Outcome {
     Ok(())
 }
 
-/// Memory of which a process knew the physical address goes to its supervisor, who says when no device writes to it.
+/// Memory of which a process knew the physical address goes to its supervisor, who destroys it once no device writes to
+/// it any more.
 fn physical_addresses_quarantine_memory(system: &System) -> Outcome {
     let memory = Memory::new(PAGE_BYTES)?;
-    let [_, _, low, high] = raw::memory_info(memory.raw(), [0; 4])?.words;
-    check!((low, high) != (0, 0), "no address with the right");
-    let weak = memory.copy(Rights::READ)?;
-    check_eq!(raw::memory_info(weak.raw(), [0; 4])?.words[2..], [0, 0], "an address without the right");
+    check!(memory.physical_address()? != 0, "no address with the right");
+    check_eq!(memory.copy(Rights::READ)?.physical_address()?, 0, "an address without the right");
     memory.destroy()?;
-    let _ = system;
+    // A process that isn't trusted so far has no memory that tells its address.
+    let mut contained = system.image.start(Role::Device, 8, 45, &[])?;
+    check_eq!(contained.wait()?.how, HowEnded::Exited { code: bellwire::entry::FAILED });
+    drop(contained);
+    let before = system.in_use()?;
+    let trusted = Partner::trusted(9, 45, [FRAMES, OBJECTS])?;
+    let mut trusted = system.image.load(trusted, Role::Device, 45, &[], [0; 2])?;
+    trusted.kill(0)?;
+    trusted.wait()?;
+    let mut quarantined = Vec::with_capacity(4);
+    loop {
+        let [left, handle, ..] = raw::process_reap(trusted.process.raw(), [0; 4])?.words;
+        if handle != 0 {
+            quarantined.push(Memory::from_raw(handle as u32));
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    drop(trusted);
+    check_eq!(quarantined.len(), 1, "objects in quarantine");
+    for memory in quarantined.drain(..) {
+        check_eq!(memory.bytes()?, 3 * PAGE_BYTES);
+        check!(memory.map(Access::READ).is_err(), "memory in quarantine was mapped");
+        memory.destroy()?;
+    }
+    drop(quarantined);
+    check_eq!(system.in_use()?, before);
     Ok(())
 }
 
