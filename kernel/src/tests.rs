@@ -13,6 +13,8 @@ mod messages;
 mod ports;
 mod processes;
 mod random;
+mod replies;
 mod schedule;
+mod sources;
 mod timers;
 mod world;

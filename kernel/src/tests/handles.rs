@@ -156,3 +156,38 @@ fn unknown_calls_and_handles_that_were_never_given_out_are_errors() {
     assert_eq!(world.refused(Operation::Call, root, [0; 4]), Error::WrongType);
     assert_eq!(world.refused(Operation::MemoryInfo, root, [0; 4]), Error::WrongType);
 }
+
+/// Each row of the table of calls names a right: with every other right of the kind, the call is refused.
+#[test]
+fn every_call_needs_the_right_that_the_table_names() {
+    let mut world = World::new();
+    let root = world.init.root as usize;
+    let actor = world.spawn_stopped(10);
+    let endpoint = world.endpoint();
+    let handles = [
+        endpoint,
+        world.make(Operation::InterruptCreate, root, [5, 0, 0, 0]),
+        world.make(Operation::TimerCreate, 0, [endpoint, 0, 0, 0]),
+        world.make(Operation::MemoryCreate, 0, [1, 0, 0, 0]),
+        world.make(Operation::PortsCreate, root, [0x60, 1, 0, 0]),
+        actor.process_handle,
+        actor.thread_handle,
+        root,
+    ];
+    let mut checked = 0;
+    for row in abi::DESCRIPTIONS.iter().filter(|row| !row.needs.is_empty() && row.needs != Rights::DESTROY) {
+        let operation = Operation::from_number(row.number).unwrap();
+        for handle in handles {
+            let rights = Rights::all().difference(row.needs).bits() as usize;
+            let weak = world.make(Operation::HandleCopy, handle, [rights, 0, 0, 0]);
+            // Words that the call would take, so that nothing but the right is amiss.
+            let error = world.refused(operation, weak, [7, 0, 1, 0]);
+            assert!(matches!(error, Error::MissingRight | Error::WrongType), "{} says {error}", row.name);
+            checked += (error == Error::MissingRight) as usize;
+            world.done(Operation::HandleClose, weak, [0; 4]);
+        }
+    }
+    let named = abi::DESCRIPTIONS.iter().filter(|row| !row.needs.is_empty()).count();
+    // Destroying and replying aside: their rights belong to all kinds, and to a kind that isn't copied.
+    assert!(checked >= named - 2, "{checked} of {named}");
+}

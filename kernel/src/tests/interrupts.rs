@@ -3,27 +3,26 @@
 use super::world::{Actor, World};
 use crate::fake::Controller;
 use crate::interrupt::STORM_BUDGET;
-use crate::machine::{Line, Trigger};
-use abi::{Error, InterruptFlags, InterruptMessage, InterruptPart, Kind, ObjectKind, Operation, Options, Rights, Tag};
+use crate::machine::Line;
+use abi::{Error, InterruptFlags, InterruptMessage, Kind, Operation, Options, Rights, Tag};
 use std::vec;
-use std::vec::Vec;
 
-const EDGE: Line = Line(4);
-const LEVEL: Line = Line(17);
+pub const EDGE: Line = Line(4);
+pub const LEVEL: Line = Line(17);
 
-fn source(world: &mut World, line: Line) -> usize {
+pub fn source(world: &mut World, line: Line) -> usize {
     world.make(Operation::InterruptCreate, world.init.root as usize, [line.0 as usize, 0, 0, 0])
 }
 
 /// What a driver has: its process, its endpoint and its source, as it names them.
-struct Driver {
-    actor: Actor,
-    endpoint: usize,
-    source: usize,
+pub struct Driver {
+    pub actor: Actor,
+    pub endpoint: usize,
+    pub source: usize,
 }
 
 /// A driver of that line that waits for its first interrupt; nobody else runs.
-fn driver(world: &mut World, line: Line) -> Driver {
+pub fn driver(world: &mut World, line: Line) -> Driver {
     let actor = world.spawn(20);
     let endpoint = world.endpoint();
     let source = source(world, line);
@@ -41,7 +40,7 @@ fn driver(world: &mut World, line: Line) -> Driver {
 }
 
 #[track_caller]
-fn interrupt(world: &World, driver: &Driver) -> InterruptMessage {
+pub fn interrupt(world: &World, driver: &Driver) -> InterruptMessage {
     assert!(world.is_running(driver.actor.thread));
     let message = world.message(driver.actor.thread);
     assert_eq!(message.tag.kind(), Kind::Interrupt);
@@ -212,20 +211,6 @@ fn a_level_line_that_is_asserted_before_the_bind_arrives_with_it() {
 }
 
 #[test]
-fn a_driver_says_how_its_line_signals() {
-    let mut world = World::new();
-    let endpoint = world.endpoint();
-    let source = source(&mut world, EDGE);
-    assert_eq!(world.refused(Operation::InterruptBind, source, [endpoint, 0, 3, 0]), Error::BadArgument);
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 2, 0]);
-    assert_eq!(world.machine.line(EDGE).trigger, Trigger::Level);
-    assert_eq!(world.refused(Operation::InterruptBind, source, [endpoint, 0, 1, 0]), Error::Busy);
-    world.done(Operation::InterruptUnbind, source, [0; 4]);
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 1, 0]);
-    assert_eq!(world.machine.line(EDGE).trigger, Trigger::Edge);
-}
-
-#[test]
 fn a_kept_interrupt_is_completed_by_name_once() {
     let mut world = World::new();
     let driver = driver(&mut world, LEVEL);
@@ -280,150 +265,6 @@ fn a_call_in_between_completes_nothing_and_neither_does_another_endpoint() {
 }
 
 #[test]
-fn an_unbound_source_is_silent_and_what_nobody_read_is_dropped() {
-    let mut world = World::new();
-    let endpoint = world.endpoint();
-    let source = source(&mut world, EDGE);
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
-    world.raise(EDGE);
-    world.raise(EDGE);
-    world.done(Operation::InterruptUnbind, source, [0; 4]);
-    assert!(world.machine.line(EDGE).masked);
-    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
-    let counters = world.kernel.account.sources[world.object(source).index()];
-    assert_eq!((counters.taken, counters.coalesced, counters.dropped, counters.delivered), (2, 1, 1, 0));
-    world.done(Operation::InterruptUnbind, source, [0; 4]);
-}
-
-#[test]
-fn interrupts_of_lines_that_nobody_bound_are_masked_and_counted() {
-    let mut world = World::new();
-    world.machine.lines[9].masked = false;
-    world.raise(Line(9));
-    assert_eq!(world.kernel.account.unowned, 1);
-    assert!(world.machine.line(Line(9)).masked);
-    assert_eq!(world.machine.ended.last(), Some(&Line(9)));
-}
-
-#[test]
-fn a_source_survives_the_death_of_the_endpoint_that_it_was_bound_to() {
-    let mut world = World::new();
-    let endpoint = world.endpoint();
-    let source = source(&mut world, EDGE);
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
-    world.raise(EDGE);
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
-    // Whoever gets the endpoint's slot next has nothing to do with the source.
-    let innocent = world.endpoint();
-    world.raise(EDGE);
-    assert_eq!(world.poll(innocent), Err(Error::WouldBlock));
-    assert!(world.machine.line(EDGE).masked);
-    let successor = world.endpoint();
-    world.done(Operation::InterruptBind, source, [successor, 0, 0, 0]);
-    world.raise(EDGE);
-    let message = InterruptMessage::from_message(&world.poll(successor).unwrap());
-    assert_eq!((message.count, message.flags), (1, InterruptFlags::REPLAYED));
-    let counters = world.kernel.account.sources[world.object(source).index()];
-    assert_eq!((counters.taken, counters.dropped, counters.delivered), (2, 1, 1));
-}
-
-#[test]
-fn a_source_whose_endpoint_died_can_be_bound_anew_without_an_interrupt_in_between() {
-    let mut world = World::new();
-    let endpoint = world.endpoint();
-    let source = source(&mut world, LEVEL);
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
-    world.machine.assert(LEVEL);
-    world.serve();
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
-    let successor = world.endpoint();
-    world.done(Operation::InterruptBind, source, [successor, 0, 0, 0]);
-    assert_eq!(world.serve(), 1);
-    assert!(world.poll(successor).is_ok());
-}
-
-#[test]
-fn a_source_that_fires_after_its_endpoint_died_falls_silent() {
-    let mut world = World::new();
-    let endpoint = world.endpoint();
-    let source = source(&mut world, EDGE);
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
-    assert!(world.poll(endpoint).is_ok());
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
-    let innocent = world.endpoint();
-    world.raise(EDGE);
-    assert_eq!(world.poll(innocent), Err(Error::WouldBlock));
-    assert!(world.machine.line(EDGE).masked);
-    assert_eq!(world.kernel.account.unowned, 1);
-}
-
-#[test]
-fn a_line_has_one_owner_who_is_named_to_others() {
-    let mut world = World::new();
-    let root = world.init.root as usize;
-    let actor = world.spawn(20);
-    let theirs = world.grant(actor, root, Rights::ROOT_LINES, 0);
-    world.park();
-    let source = world.make(Operation::InterruptCreate, theirs, [EDGE.0 as usize, 0, 0, 0]);
-    let answer = world.call(Operation::InterruptCreate, theirs, [EDGE.0 as usize, 0, 0, 0]);
-    assert_eq!(answer.result(), Err(Error::Conflict));
-    assert_eq!(answer.words[0], actor.badge);
-    for nonsense in [24, 200, 254, 256, usize::MAX] {
-        assert_eq!(world.refused(Operation::InterruptCreate, theirs, [nonsense, 0, 0, 0]), Error::BadArgument);
-    }
-    world.done(Operation::Destroy, source, [0; 4]);
-    assert_eq!(world.refused(Operation::InterruptUnbind, source, [0; 4]), Error::BadHandle);
-    world.make(Operation::InterruptCreate, theirs, [EDGE.0 as usize, 0, 0, 0]);
-}
-
-#[test]
-fn destroying_a_bound_source_takes_its_pending_message_along() {
-    let mut world = World::new();
-    let endpoint = world.endpoint();
-    let source = source(&mut world, EDGE);
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
-    world.raise(EDGE);
-    world.done(Operation::Destroy, source, [0; 4]);
-    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
-    assert!(world.machine.line(EDGE).masked);
-}
-
-#[test]
-fn a_driver_that_dies_leaves_its_line_masked_and_its_successor_begins_anew() {
-    let mut world = World::new();
-    let driver = driver(&mut world, LEVEL);
-    world.machine.assert(LEVEL);
-    world.serve();
-    let sequence = interrupt(&world, &driver).sequence as usize;
-    world.call(Operation::Exit, 0, [0; 4]);
-    assert!(world.machine.line(LEVEL).masked);
-    world.reap(driver.actor.process_handle);
-    // Init claimed the line, so that it is still there.
-    let source = world.object_of_line(LEVEL);
-    let counters = world.kernel.account.sources[source.index()];
-    assert_eq!((counters.taken, counters.delivered, counters.completed), (1, 1, 0));
-    let endpoint = world.endpoint();
-    let handle = world.handle_to(ObjectKind::Interrupt, source);
-    world.done(Operation::InterruptBind, handle, [endpoint, 0, 0, 0]);
-    assert_eq!(world.refused(Operation::InterruptComplete, handle, [sequence, 0, 0, 0]), Error::Stale);
-    assert_eq!(world.serve(), 1, "the device still waits to be served");
-    assert!(world.poll(endpoint).is_ok());
-}
-
-#[test]
-fn a_driver_that_dies_unread_drops_what_was_pending() {
-    let mut world = World::new();
-    let driver = driver(&mut world, EDGE);
-    world.raise(EDGE);
-    interrupt(&world, &driver);
-    world.raise(EDGE);
-    world.raise(EDGE);
-    world.call(Operation::Exit, 0, [0; 4]);
-    let counters = world.kernel.account.sources[world.object_of_line(EDGE).index()];
-    assert_eq!((counters.taken, counters.delivered, counters.coalesced, counters.dropped), (3, 1, 1, 1));
-}
-
-#[test]
 fn a_kept_interrupt_survives_an_answer() {
     let mut world = World::new();
     let driver = driver(&mut world, LEVEL);
@@ -438,71 +279,4 @@ fn a_kept_interrupt_survives_an_answer() {
     let handle = world.handle_to(ObjectKind::Interrupt, world.object_of_line(LEVEL));
     world.done(Operation::InterruptComplete, handle, [sequence, 0, 0, 0]);
     assert!(!world.machine.line(LEVEL).masked);
-}
-
-#[test]
-fn what_a_source_did_can_be_read() {
-    let mut world = World::new();
-    let driver = driver(&mut world, LEVEL);
-    for _ in 0..3 {
-        world.machine.assert(LEVEL);
-        world.serve();
-        world.machine.release(LEVEL);
-        world.receive(driver.endpoint);
-    }
-    world.ring();
-    let root = world.init.root as usize;
-    let index = world.object_of_line(LEVEL).index();
-    let mut info = |part: InterruptPart| world.done(Operation::Info, root, [3, index, part as usize, 0]);
-    assert_eq!(info(InterruptPart::Source), [1, LEVEL.0 as usize, 0b101, driver.actor.badge]);
-    assert_eq!(info(InterruptPart::Counts), [3, 3, 0, 0]);
-    assert_eq!(info(InterruptPart::More), [0, 0, 3, 3]);
-    assert_eq!(info(InterruptPart::Histogram0), [3, 0, 0, 0]);
-    assert_eq!(info(InterruptPart::Histogram7), [0; 4]);
-}
-
-#[test]
-fn the_non_maskable_interrupt_is_a_source_like_another() {
-    let mut world = World::new();
-    let endpoint = world.endpoint();
-    world.trap(|kernel, machine| kernel.non_maskable(machine, 3));
-    assert_eq!(world.kernel.account.nmis, 3);
-    let source = source(&mut world, Line::NMI);
-    world.done(Operation::InterruptBind, source, [endpoint, 9, 0, 0]);
-    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock), "none is ever missed, so none is replayed");
-    world.trap(|kernel, machine| kernel.non_maskable(machine, 3));
-    let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
-    assert_eq!((message.badge, message.count), (9, 3));
-}
-
-#[test]
-fn spurious_interrupts_are_counted_where_they_came_from() {
-    let mut world = World::new();
-    let endpoint = world.endpoint();
-    let source = source(&mut world, Line(7));
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
-    world.trap(|kernel, _| kernel.spurious(Some(Line(7))));
-    world.trap(|kernel, _| kernel.spurious(Some(Line(3))));
-    world.trap(|kernel, _| kernel.spurious(None));
-    assert_eq!((world.kernel.account.spurious_pic, world.kernel.account.spurious_apic), (2, 1));
-    let counters = world.kernel.account.sources[world.object(source).index()];
-    assert_eq!((counters.taken, counters.spurious), (1, 1));
-}
-
-#[test]
-fn every_call_on_a_source_checks_its_handle() {
-    let mut world = World::new();
-    let endpoint = world.endpoint();
-    let source = source(&mut world, EDGE);
-    let weak = world.make(Operation::HandleCopy, source, [Rights::COPY.bits() as usize, 0, 0, 0]);
-    let root = world.make(Operation::HandleCopy, world.init.root as usize, [Rights::COPY.bits() as usize, 0, 0, 0]);
-    let calls = [Operation::InterruptBind, Operation::InterruptComplete, Operation::InterruptUnbind];
-    let found: Vec<_> = calls
-        .into_iter()
-        .flat_map(|operation| [0, weak, endpoint].map(|handle| world.refused(operation, handle, [endpoint, 0, 0, 0])))
-        .collect();
-    assert_eq!(found, [[Error::BadHandle, Error::MissingRight, Error::WrongType]; 3].concat());
-    assert_eq!(world.refused(Operation::InterruptCreate, root, [5, 0, 0, 0]), Error::MissingRight);
-    assert_eq!(world.refused(Operation::InterruptBind, source, [source, 0, 0, 0]), Error::WrongType);
-    assert_eq!(world.refused(Operation::InterruptBind, source, [0; 4]), Error::BadHandle);
 }

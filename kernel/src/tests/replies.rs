@@ -1,0 +1,211 @@
+//! Answers that come later or never, and handles that travel with messages.
+
+use super::messages::{Pair, pair, served};
+use super::world::World;
+use crate::thread::StateKind;
+use abi::{Error, ObjectKind, Operation, Options, Rights, Tag};
+
+#[test]
+fn a_server_that_receives_without_answering_gives_its_caller_an_error() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    world.call(Operation::Call, calls, [0; 4]);
+    assert_eq!(world.poll(serves), Err(Error::WouldBlock));
+    assert!(world.is_running(server.thread));
+    world.receive(serves);
+    assert!(world.is_running(client.thread));
+    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
+}
+
+#[test]
+fn a_server_that_dies_gives_its_caller_an_error_and_its_successor_the_queue() {
+    let Pair { mut world, server, client, calls, endpoint, .. } = served(20, 10);
+    world.call(Operation::Call, calls, [0; 4]);
+    assert!(world.is_running(server.thread));
+    world.call(Operation::Exit, 0, [0; 4]);
+    // The supervisor runs, and by then the client has been told.
+    assert!(world.is_running(world.init_thread));
+    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
+    assert_eq!(world.state(client.thread).kind(), StateKind::Ready);
+    world.reap(server.process_handle);
+    world.park();
+    assert!(world.is_running(client.thread));
+    world.call(Operation::Call, calls, [4; 4]);
+    world.ring();
+    assert_eq!(world.poll(endpoint).unwrap().words, [4; 4]);
+}
+
+#[test]
+fn destroying_an_endpoint_gives_everybody_who_waits_on_it_an_error() {
+    let Pair { mut world, server, client, serves, calls, endpoint } = pair(10, 20);
+    world.call(Operation::Call, calls, [0; 4]);
+    assert!(world.is_running(server.thread));
+    world.ring();
+    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.park();
+    assert!(world.is_running(client.thread));
+    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
+    assert_eq!(world.refused(Operation::Call, calls, [0; 4]), Error::BadHandle);
+    world.call(Operation::Exit, 0, [0; 4]);
+    world.park();
+    assert_eq!(world.refused(Operation::Receive, serves, [0; 4]), Error::BadHandle);
+}
+
+#[test]
+fn a_reply_handle_answers_later_once_and_from_another_thread() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    world.call(Operation::Call, calls, [0; 4]);
+    let reply = world.make(Operation::ReplyTake, 0, [0; 4]);
+    assert_eq!(world.refused(Operation::ReplyTake, 0, [0; 4]), Error::Stale);
+    assert_eq!(world.refused(Operation::HandleCopy, reply, [usize::MAX, 0, 0, 0]), Error::WrongType, "no copies");
+    // It goes on receiving meanwhile, and the client goes on waiting.
+    assert_eq!(world.poll(serves), Err(Error::WouldBlock));
+    assert_eq!(world.state(client.thread).kind(), StateKind::AwaitingReply);
+    world.ring();
+    let second = world.make(Operation::ThreadCreate, server.process_handle, [0x1000, 0x2000, 30, 0]);
+    let second_thread = world.object(second);
+    world.done(Operation::ThreadStart, second, [0; 4]);
+    world.park();
+    assert!(world.is_running(second_thread));
+    world.done(Operation::Reply, reply, [6; 4]);
+    assert_eq!(world.message(client.thread).words, [6; 4]);
+    assert_eq!(world.refused(Operation::Reply, reply, [6; 4]), Error::BadHandle);
+}
+
+#[test]
+fn a_reply_handle_that_is_closed_unanswered_gives_its_caller_an_error() {
+    let Pair { mut world, server, client, calls, .. } = served(20, 10);
+    world.call(Operation::Call, calls, [0; 4]);
+    let reply = world.make(Operation::ReplyTake, 0, [0; 4]);
+    world.done(Operation::HandleClose, reply, [0; 4]);
+    assert!(world.is_running(server.thread));
+    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
+    assert_eq!(world.kernel.replies.used(), 0);
+}
+
+#[test]
+fn a_reply_handle_whose_process_is_reaped_gives_its_caller_an_error() {
+    let Pair { mut world, server, client, calls, .. } = served(20, 10);
+    world.call(Operation::Call, calls, [0; 4]);
+    world.make(Operation::ReplyTake, 0, [0; 4]);
+    world.call(Operation::Exit, 0, [0; 4]);
+    world.reap(server.process_handle);
+    world.park();
+    assert!(world.is_running(client.thread));
+    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
+}
+
+#[test]
+fn a_reply_handle_to_a_caller_that_gave_up_is_stale() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    world.done(Operation::Deadline, 0, [world.machine.time as usize + 100, 0, 0, 0]);
+    world.call(Operation::Call, calls, [0; 4]);
+    let reply = world.make(Operation::ReplyTake, 0, [0; 4]);
+    world.receive(serves);
+    world.advance(100);
+    assert!(world.is_running(client.thread));
+    assert_eq!(world.message(client.thread).result(), Err(Error::TimedOut));
+    world.call(Operation::Notify, calls, [1, 0, 0, 0]);
+    assert!(world.is_running(server.thread));
+    assert_eq!(world.refused(Operation::Reply, reply, [0; 4]), Error::Stale);
+    assert_eq!(world.refused(Operation::Reply, reply, [0; 4]), Error::BadHandle, "it is used up all the same");
+    assert_eq!(world.kernel.replies.used(), 0);
+}
+
+#[test]
+fn a_handle_travels_with_a_call_and_with_a_reply() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    let memory = world.make(Operation::MemoryCreate, 0, [1, 0, 0, 0]);
+    let with_handle = |operation| Tag::incoming(operation, 1, Options::HANDLE);
+    world.call_with(with_handle(Operation::Call), calls, [1, 2, 3, memory]);
+    assert!(world.is_running(server.thread));
+    let message = world.message(server.thread);
+    assert!(message.tag.has_handle());
+    assert_eq!(message.words[..3], [1, 2, 3]);
+    assert_eq!(world.done(Operation::MemoryInfo, message.words[3], [0; 4])[0], abi::PAGE_BYTES);
+    let back = world.endpoint();
+    world.call_with(with_handle(Operation::ReplyReceive), serves, [4, 5, 6, back]);
+    let answer = world.message(client.thread);
+    assert!(answer.tag.has_handle());
+    world.done(Operation::Notify, answer.words[3], [1, 0, 0, 0]);
+}
+
+#[test]
+fn a_handle_that_may_not_travel_sends_nothing() {
+    let Pair { mut world, client, calls, .. } = served(20, 10);
+    let memory = world.make(Operation::MemoryCreate, 0, [1, 0, 0, 0]);
+    let fixed = Rights::READ.bits() as usize;
+    let fixed = world.make(Operation::HandleCopy, memory, [fixed, 0, 0, 0]);
+    let tag = Tag::incoming(Operation::Call, 1, Options::HANDLE);
+    assert_eq!(world.refused_with(tag, calls, [0, 0, 0, fixed]), Error::MissingRight);
+    assert_eq!(world.refused_with(tag, calls, [0, 0, 0, 0xDEAD]), Error::BadHandle);
+    assert!(world.is_running(client.thread));
+}
+
+fn fill_table(world: &mut World, handle: usize) {
+    while world.call(Operation::HandleCopy, handle, [usize::MAX, 0, 0, 0]).result().is_ok() {}
+}
+
+#[test]
+fn a_full_receiver_refuses_a_message_with_a_handle_as_a_whole() {
+    let mut pair = pair(20, 10);
+    let spare = {
+        pair.world.ring();
+        let handle = pair.world.grant(pair.server, pair.endpoint, Rights::all_of(ObjectKind::Endpoint), 0);
+        pair.world.park();
+        handle
+    };
+    let Pair { mut world, server, client, serves, calls, .. } = pair;
+    fill_table(&mut world, spare);
+    let tag = Tag::incoming(Operation::Call, 1, Options::HANDLE);
+    // The receiver waits: the caller hears at once.
+    world.receive(serves);
+    assert_eq!(world.refused_with(tag, calls, [0, 0, 0, calls]), Error::ReceiverFull);
+    assert_eq!(world.state(server.thread).kind(), StateKind::Receiving);
+    // The receiver is busy: the caller hears when its turn comes, and the next caller is served.
+    world.call(Operation::Notify, calls, [1, 0, 0, 0]);
+    assert!(world.is_running(server.thread));
+    world.ring();
+    world.done(Operation::ThreadPriority, client.thread_handle, [30, 0, 0, 0]);
+    world.park();
+    assert!(world.is_running(client.thread));
+    world.call_with(tag, calls, [0, 0, 0, calls]);
+    assert!(world.is_running(server.thread));
+    world.receive(serves);
+    assert!(world.is_running(client.thread));
+    assert_eq!(world.message(client.thread).result(), Err(Error::ReceiverFull));
+}
+
+#[test]
+fn a_full_client_leaves_the_reply_owed() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    fill_table(&mut world, calls);
+    world.call(Operation::Call, calls, [0; 4]);
+    assert!(world.is_running(server.thread));
+    let back = world.endpoint();
+    for operation in [Operation::Reply, Operation::ReplyReceive] {
+        let tag = Tag::incoming(operation, 0, Options::HANDLE);
+        let handle = if operation == Operation::Reply { 0 } else { serves };
+        assert_eq!(world.refused_with(tag, handle, [0, 0, 0, back]), Error::ReceiverFull);
+    }
+    world.done(Operation::Reply, 0, [3; 4]);
+    assert_eq!(world.message(client.thread).words, [3; 4]);
+}
+
+#[test]
+fn a_caller_that_dies_leaves_its_server_with_nothing_to_answer() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    world.call(Operation::Call, calls, [0; 4]);
+    world.ring();
+    world.done(Operation::ProcessKill, client.process_handle, [0; 4]);
+    world.reap(client.process_handle);
+    // Its slot may be another's by now, who must not get the answer.
+    let innocent = world.spawn(15);
+    assert_eq!(innocent.thread, client.thread);
+    let before = world.message(innocent.thread);
+    world.park();
+    assert!(world.is_running(server.thread));
+    assert_eq!(world.refused(Operation::Reply, 0, [9; 4]), Error::Stale);
+    assert_eq!(world.message(innocent.thread), before);
+    world.receive(serves);
+    assert!(world.is_running(innocent.thread));
+}
