@@ -4,7 +4,7 @@ use super::world::{Actor, World};
 use crate::fake::Controller;
 use crate::interrupt::STORM_BUDGET;
 use crate::machine::Line;
-use abi::{Error, InterruptFlags, InterruptMessage, Kind, Operation, Options, Rights, Tag};
+use abi::{Error, InterruptFlags, InterruptMessage, Kind, ObjectKind, Operation, Options, Rights, Tag};
 use std::vec;
 
 pub const EDGE: Line = Line(4);
