@@ -11,11 +11,41 @@ use core::time::Duration;
 use suite::role::{self, Role};
 
 pub const CASES: &[Case] = cases!["processes":
-    a_killed_process_says_so, an_exit_arrives_once, a_process_is_dead_at_once, everything_comes_back_a_hundred_times,
+    every_object_gives_back_what_it_took, a_killed_process_says_so, an_exit_arrives_once, a_process_is_dead_at_once, everything_comes_back_a_hundred_times,
     a_process_dies_with_a_pending_interrupt, children_of_children_end_with_it, the_process_table_fills_up,
     the_handle_table_fills_up, threads_of_a_process_are_limited, quota_is_inherited, a_process_dies_while_it_waits,
     a_living_process_cannot_be_reaped, physical_addresses_quarantine_memory, a_spinning_process_can_be_killed,
 ];
+
+/// Objects, frames and handles of each kind that can be destroyed one by one.
+fn every_object_gives_back_what_it_took(system: &System) -> Outcome {
+    let endpoint = Endpoint::new()?;
+    let stack = Memory::new(PAGE_BYTES)?;
+    let kinds: [(&str, &dyn Fn() -> Result<(), Error>); 7] = [
+        ("an endpoint", &|| Endpoint::new()?.destroy()),
+        ("a timer", &|| Timer::new(&endpoint, 1)?.destroy()),
+        ("memory", &|| Memory::new(3 * PAGE_BYTES)?.destroy()),
+        ("a line", &|| system.root.line(7)?.destroy()),
+        ("ports", &|| system.root.ports(0x300, 8)?.destroy()),
+        ("a mapping", &|| stack.map(Access::READ).map(drop)),
+        ("a thread", &|| {
+            let entry = suite::code::spin as *const () as usize;
+            let thread = raw::thread_create(0, [entry, 0x1000, 1, 0])?.words[0] as u32;
+            raw::destroy(thread, [0; 4])?;
+            raw::handle_close(thread, [0; 4]).map(drop)
+        }),
+    ];
+    for (kind, make_and_destroy) in kinds {
+        // The first may leave a page table or a larger heap behind.
+        make_and_destroy()?;
+        let before = system.in_use()?;
+        make_and_destroy()?;
+        check_eq!(system.in_use()?, before, "{kind}");
+    }
+    stack.destroy()?;
+    endpoint.destroy()?;
+    Ok(())
+}
 
 fn a_killed_process_says_so(system: &System) -> Outcome {
     let mut partner = system.image.start(Role::Wait, 0x1234, 30, &[])?;
