@@ -17,11 +17,14 @@ pub const CASES: &[Case] = cases!["processes":
     a_living_process_cannot_be_reaped, physical_addresses_quarantine_memory, a_spinning_process_can_be_killed,
 ];
 
+/// Makes an object and destroys it.
+type Step<'a> = &'a dyn Fn() -> Result<(), Error>;
+
 /// Objects, frames and handles of each kind that can be destroyed one by one.
 fn every_object_gives_back_what_it_took(system: &System) -> Outcome {
     let endpoint = Endpoint::new()?;
     let stack = Memory::new(PAGE_BYTES)?;
-    let kinds: [(&str, &dyn Fn() -> Result<(), Error>); 7] = [
+    let kinds: [(&str, Step<'_>); 7] = [
         ("an endpoint", &|| Endpoint::new()?.destroy()),
         ("a timer", &|| Timer::new(&endpoint, 1)?.destroy()),
         ("memory", &|| Memory::new(3 * PAGE_BYTES)?.destroy()),
