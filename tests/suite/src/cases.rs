@@ -4,12 +4,14 @@ mod calls;
 mod entries;
 mod faults;
 mod floating;
+mod handlers;
 mod hostile;
 mod interrupts;
 mod memory;
 mod pointers;
 mod ports;
 mod processes;
+mod refusals;
 mod timers;
 
 use crate::case::Case;
@@ -17,12 +19,14 @@ use crate::case::Case;
 /// In the order in which they run: what everything else rests on comes first.
 pub const ALL: &[&[Case]] = &[
     calls::CASES,
+    refusals::CASES,
     timers::CASES,
     entries::CASES,
     interrupts::CASES,
     ports::CASES,
     memory::CASES,
     faults::CASES,
+    handlers::CASES,
     floating::CASES,
     pointers::CASES,
     processes::CASES,
