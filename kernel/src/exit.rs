@@ -8,7 +8,6 @@ use crate::Kernel;
 use crate::account::TraceKind;
 use crate::arena::Link;
 use crate::endpoint::Event;
-use crate::interrupt::SOURCES;
 use crate::machine::Machine;
 use crate::process::{Exit, Life};
 use crate::schedule::QUEUE;
@@ -36,7 +35,6 @@ impl<M: Machine> Kernel<M> {
             self.processes.at(link).map(|process| process.0.sources.head()).filter(|source| source.is_some())
         {
             self.unbind(machine, source);
-            debug_assert!(self.interrupts.next::<SOURCES>(source) == Link::NONE);
         }
         if let Some(endpoint) = self.endpoints.resolve(supervisor) {
             self.post(machine, endpoint, Event::Exit(link));

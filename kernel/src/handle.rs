@@ -19,7 +19,7 @@ pub struct Handle {
     value: u32,
     /// What it allows; empty while free.
     can: u32,
-    /// What it names. While free: the next free entry plus one, in the raw number.
+    /// What it names; nothing while free.
     object: Name,
     /// The badge of messages sent through it.
     badge: u16,
