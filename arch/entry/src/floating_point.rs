@@ -5,9 +5,9 @@
 //! interrupted code's state, in the format that the CPU has, and hands out a clean unit.
 use core::arch::asm;
 #[cfg(target_arch = "x86")]
-use core::arch::x86::{__cpuid, __cpuid_count};
+use core::arch::x86::{__cpuid_count, CpuidResult};
 #[cfg(target_arch = "x86_64")]
-use core::arch::x86_64::{__cpuid, __cpuid_count};
+use core::arch::x86_64::{__cpuid_count, CpuidResult};
 
 use x86::controlregs::{Cr0, cr0, cr0_write};
 
@@ -48,12 +48,12 @@ impl FloatingPointFormat {
     pub fn detect() -> Option<Self> {
         const FEATURES: u32 = 1;
         const EXTENDED_STATE: u32 = 0xD;
-        let features = __cpuid(FEATURES);
+        let features = cpuid(FEATURES);
         if features.edx & HAS_X87 == 0 {
             return None;
         }
         if features.ecx & XSAVE_ENABLED != 0 {
-            let bytes = __cpuid_count(EXTENDED_STATE, 0).ebx as usize;
+            let bytes = cpuid(EXTENDED_STATE).ebx as usize;
             // SAFETY: the kernel has enabled XSAVE and with it `xgetbv`.
             let components = unsafe { extended_control() };
             return Some(Self::Xsave { components, bytes });
@@ -76,7 +76,7 @@ impl FloatingPointFormat {
         const HAS_SSE: u32 = 1 << 25;
         match self {
             Self::Fnsave => false,
-            Self::Fxsave => __cpuid(1).edx & HAS_SSE != 0,
+            Self::Fxsave => cpuid(1).edx & HAS_SSE != 0,
             Self::Xsave { components, .. } => components & SSE != 0,
         }
     }
@@ -239,6 +239,13 @@ mod images {
 }
 
 use images::{fxrstor, fxsave, xrstor, xsave};
+
+/// A leaf of CPUID, and its first part where it has several.
+#[allow(unused_unsafe, reason = "the function is unsafe before Rust 1.94 and safe from then on")]
+fn cpuid(leaf: u32) -> CpuidResult {
+    // SAFETY: every CPU that has an x87 to ask about, from the 80486's later models on, has the instruction.
+    unsafe { __cpuid_count(leaf, 0) }
+}
 
 /// XCR0.
 unsafe fn extended_control() -> u64 {
