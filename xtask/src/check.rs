@@ -1,8 +1,9 @@
-//! What must hold besides the tests: format, lints on host and targets, and docs without a warning.
+//! What must hold besides the tests: format, lints on host and targets, docs without a warning, and a package of
+//! `x86-entry` that builds by itself.
 
 use std::process::Command;
 
-use crate::process::{cargo_for_target, command, run};
+use crate::process::{cargo_for_target, command, run, run_quietly, stable_cargo};
 use crate::{Result, Width, root, say};
 
 /// What runs in ring 0 or is shared with it.
@@ -32,7 +33,18 @@ pub fn check() -> Result {
         lint(&width.kernel_target(), &KERNEL_PACKAGES.map(str::to_owned))?;
         lint(&width.user_target(), &user_packages()?)?;
     }
+    package()?;
     doc()
+}
+
+/// Packages `x86-entry` as for a registry, and builds what is in the package on the stable language.
+///
+/// What it depends on was fetched for the lints. Its files may have changes that aren't committed yet.
+fn package() -> Result {
+    say("packaging x86-entry");
+    let mut package = stable_cargo("package");
+    package.args(["--quiet", "--offline", "--allow-dirty"]);
+    run_quietly(package)
 }
 
 fn lint(target: &str, packages: &[String]) -> Result {

@@ -22,6 +22,17 @@ pub fn cargo_for_target(subcommand: &str, target: &str) -> Result<Command> {
     Ok(cargo)
 }
 
+/// A cargo command as somebody has it who only uses `x86-entry`: for the host, and without the unstable features that
+/// RUSTC_BOOTSTRAP unlocks.
+pub fn stable_cargo(subcommand: &str) -> Command {
+    let mut cargo = command("cargo");
+    cargo.args([subcommand, "--target-dir", "target/stable", "-p", ENTRY]).env_remove("RUSTC_BOOTSTRAP");
+    cargo
+}
+
+/// The package that other kernels adopt.
+pub const ENTRY: &str = "x86-entry";
+
 /// Runs a command to its end; anything but success is an error.
 pub fn run(mut command: Command) -> Result {
     let status = command.status().map_err(|error| format!("can't run {}: {error}", describe(&command)))?;
