@@ -6,11 +6,12 @@
 use crate::apic::LocalApic;
 use crate::ioapic::IoApics;
 use crate::memory::FRAME_BYTES;
-use crate::pic::{Arrival, Pic};
+use crate::msi;
+use crate::pic::{self, Arrival, Pic};
 use crate::pit;
 use crate::route;
 use core::ops::Range;
-use kernel::machine::{Line, Trigger};
+use kernel::machine::{InterruptWrite, Line, Trigger};
 
 /// The vector of line 0: the first after the exceptions.
 pub const FIRST_VECTOR: u8 = 0x20;
@@ -19,6 +20,12 @@ pub const TIMER_VECTOR: u8 = 0xF0;
 /// The vector at which the local APIC signals that an interrupt went away; its low four bits are set, as the P6
 /// family wires them (SDM 3A, 11.9).
 pub const SPURIOUS_VECTOR: u8 = 0xFF;
+
+/// The vectors of interrupts that devices raise by a write: what is left between the system call's gate and the kernel's
+/// own vectors.
+const MESSAGE_VECTORS: Range<u8> = 0x81..0xEF;
+/// The numbers of these interrupts as lines.
+pub const MESSAGE_LINES: Range<u8> = MESSAGE_VECTORS.start - FIRST_VECTOR..MESSAGE_VECTORS.end - FIRST_VECTOR;
 
 /// Who raises the timer's interrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,9 +169,16 @@ impl Controller {
         }
     }
 
+    /// The write that raises the interrupt of one of [`MESSAGE_LINES`] on this CPU; nothing without a local APIC, which
+    /// is what takes it.
+    pub fn message(&self, line: Line) -> Option<InterruptWrite> {
+        let local = self.local.as_ref().filter(|_| MESSAGE_LINES.contains(&line.0))?;
+        Some(msi::message(u8::try_from(local.number()).ok()?, FIRST_VECTOR + line.0))
+    }
+
     /// Sets how a line signals (nothing: as the firmware says) and returns how it does.
     pub fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger {
-        if line == Line::NMI || self.is_timer(line) {
+        if line == Line::NMI || self.is_timer(line) || MESSAGE_LINES.contains(&line.0) {
             return Trigger::Edge;
         }
         match &mut self.lines {
@@ -208,8 +222,8 @@ impl Controller {
             return;
         }
         match &mut self.lines {
-            Lines::Pic(pic) => pic.end_of_interrupt(line.0),
-            Lines::IoApics(_) => self.end_local(),
+            Lines::Pic(pic) if line.0 < pic::LINES => pic.end_of_interrupt(line.0),
+            Lines::Pic(_) | Lines::IoApics(_) => self.end_local(),
         }
     }
 

@@ -27,6 +27,7 @@ pub mod journal;
 mod machine;
 pub mod madt;
 pub mod memory;
+pub mod msi;
 mod nmi;
 pub mod paging;
 pub mod pic;

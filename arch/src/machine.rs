@@ -1,7 +1,7 @@
 //! The machine as the core asks for it: one CPU, its controllers, its clock and its page tables.
 
 use crate::context::Context;
-use crate::controller::{Controller, Event};
+use crate::controller::{Controller, Event, MESSAGE_LINES};
 use crate::cpu::features;
 use crate::fpu::{Area, FloatingPoint};
 use crate::io_permission::{LoadedPorts, PortUse};
@@ -12,8 +12,9 @@ use crate::paging::{self, Space};
 use crate::time::{Alarm, Clock, now};
 use crate::trap::Bell;
 use crate::width::segments::switch_thread_pointer;
+use core::ops::Range;
 use core::ptr::NonNull;
-use kernel::machine::{Home, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
+use kernel::machine::{Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
 use kernel::memory::Frame;
 use x86_entry::{CpuData, cpu_data};
 
@@ -105,6 +106,7 @@ impl Machine for Cpu {
     type Context = Context;
     type Space = Space;
     const EMPTY_SPACE: Space = Space::EMPTY;
+    const MESSAGE_LINES: Range<u8> = MESSAGE_LINES;
 
     #[inline(always)]
     fn now(&mut self) -> Time {
@@ -126,6 +128,10 @@ impl Machine for Cpu {
 
     fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger {
         self.controller.configure(line, trigger)
+    }
+
+    fn message(&self, line: Line) -> Option<InterruptWrite> {
+        self.controller.message(line)
     }
 
     #[inline(always)]

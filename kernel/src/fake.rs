@@ -12,12 +12,13 @@ mod lines;
 mod paging;
 mod registers;
 
-pub use lines::{Controller, LINE_COUNT, LineState};
+pub use lines::{Controller, LINE_COUNT, LineState, MESSAGE_LINES, Messages};
 pub use paging::{AddressSpace, PAGES_PER_TABLE, Space, TABLES_PER_RELEASE};
 pub use registers::{Mode, Registers};
 
-use crate::machine::{Home, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
+use crate::machine::{Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
 use crate::memory::{Frame, FrameRecord, FrameRun};
+use core::ops::Range;
 use std::boxed::Box;
 use std::collections::{BTreeMap, BTreeSet};
 use std::string::String;
@@ -42,6 +43,8 @@ pub struct Fake {
     pub lines: [LineState; LINE_COUNT],
     /// What the controller does with an edge on a masked line.
     pub controller: Controller,
+    /// Whether messages raise interrupts.
+    pub messages: Messages,
     /// Lines in the order in which their interrupts were ended.
     pub ended: Vec<Line>,
     /// The address spaces, by their roots.
@@ -69,6 +72,7 @@ impl Default for Fake {
             armed: None,
             lines: [LineState::default(); LINE_COUNT],
             controller: Controller::Dropping,
+            messages: Messages::Taken,
             ended: Vec::new(),
             spaces: BTreeMap::new(),
             zeroed: BTreeMap::new(),
@@ -120,6 +124,7 @@ impl Machine for Fake {
     type Context = Registers;
     type Space = Space;
     const EMPTY_SPACE: Space = Space(Frame(0));
+    const MESSAGE_LINES: Range<u8> = MESSAGE_LINES;
 
     fn now(&mut self) -> Time {
         Time(self.time)
@@ -134,11 +139,15 @@ impl Machine for Fake {
     }
 
     fn has_line(&self, line: Line) -> bool {
-        lines::index(line).is_some()
+        lines::index(line).is_some() && !MESSAGE_LINES.contains(&line.0)
     }
 
     fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger {
         self.configure_line(line, trigger)
+    }
+
+    fn message(&self, line: Line) -> Option<InterruptWrite> {
+        self.message_of(line)
     }
 
     fn mask(&mut self, line: Line) {

@@ -56,9 +56,11 @@ impl<M: Machine> Kernel<M> {
             InterruptPart::Source => {
                 let level = (source.trigger == crate::machine::Trigger::Level) as usize;
                 let bound = (!source.endpoint.is_none()) as usize;
+                let message = M::MESSAGE_LINES.contains(&source.line.0) as usize;
                 let holder = if source.holder.is_some() { source.holder } else { source.owner };
                 let badge = self.processes.at(holder).map_or(0, |process| process.0.badge);
-                [1, source.line.0 as usize, level | (source.masked as usize) << 1 | bound << 2, badge as usize]
+                let flags = level | (source.masked as usize) << 1 | bound << 2 | message << 3;
+                [1, source.line.0 as usize, flags, badge as usize]
             }
             InterruptPart::Counts => {
                 [counters.taken, counters.delivered, counters.coalesced, counters.spurious].map(|count| count as usize)

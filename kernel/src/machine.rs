@@ -6,13 +6,15 @@
 
 use crate::memory::Frame;
 use abi::{Access, Message, Register};
+use core::ops::Range;
 
 /// The time stamp counter, in cycles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Time(pub u64);
 
-/// An interrupt line as user programs number it: 0 to 15 are the ISA lines, higher ones the IOAPICs' further inputs.
+/// An interrupt line as user programs number it: 0 to 15 are the ISA lines, higher ones the IOAPICs' further inputs, and
+/// those of [`Machine::MESSAGE_LINES`] are no lines at all but stand for the messages that devices write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Line(pub u8);
@@ -30,6 +32,15 @@ pub enum Trigger {
     Edge,
     /// The line stays asserted until the device is served.
     Level,
+}
+
+/// What a device writes where to raise an interrupt without a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterruptWrite {
+    /// The physical address.
+    pub address: u64,
+    /// The data.
+    pub data: u32,
 }
 
 /// A page-aligned user address.
@@ -156,6 +167,8 @@ pub trait Machine {
     type Space: Copy + PartialEq + core::fmt::Debug;
     /// The address space of no process: the kernel's half alone. All zeros will do until `initialise`.
     const EMPTY_SPACE: Self::Space;
+    /// The numbers of the interrupts that devices raise by a write. They are edges that can't be masked.
+    const MESSAGE_LINES: Range<u8>;
 
     /// The present time.
     fn now(&mut self) -> Time;
@@ -168,6 +181,8 @@ pub trait Machine {
     fn has_line(&self, line: Line) -> bool;
     /// Sets how a line signals (nothing: as the firmware says) and returns what it is now.
     fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger;
+    /// What raises the interrupt of one of [`Self::MESSAGE_LINES`]; nothing if the machine takes no such writes.
+    fn message(&self, line: Line) -> Option<InterruptWrite>;
     /// Stops a line from interrupting.
     fn mask(&mut self, line: Line);
     /// Lets it interrupt again.

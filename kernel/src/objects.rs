@@ -6,11 +6,11 @@ use crate::call::{CallResult, DONE, Outcome, Refusal, Request, word};
 use crate::endpoint::Endpoint;
 use crate::handle::Grant;
 use crate::interrupt::{Binding, Interrupt};
-use crate::machine::{Context, Line, Machine, PORT_RANGES, PortRange, Time, Trigger};
+use crate::machine::{Context, InterruptWrite, Line, Machine, PORT_RANGES, PortRange, Time, Trigger};
 use crate::process::{Exit, Life, Ports, Reply};
 use crate::thread::{State, Token};
 use crate::timer::Timer;
-use abi::{Error, ObjectKind, Operation, Register, Rights, join};
+use abi::{Error, ObjectKind, Operation, Register, Rights, join, split};
 
 /// The shortest period of a timer, in parts of a second: shorter ones would leave no time for anything else.
 const SHORTEST_PERIOD: u64 = 100_000;
@@ -24,6 +24,7 @@ impl<M: Machine> Kernel<M> {
                 kernel.endpoints.insert(Endpoint { owner: request.process, ..crate::arena::Entry::EMPTY })
             }),
             Operation::InterruptCreate => self.interrupt_create(machine, request, one),
+            Operation::MessageInterruptCreate => self.message_interrupt_create(machine, request),
             Operation::InterruptBind => {
                 let source = self.find_interrupt(&request)?;
                 let endpoint = self.bindable_endpoint(request.process, one)?;
@@ -213,10 +214,29 @@ impl<M: Machine> Kernel<M> {
         if !machine.has_line(line) {
             return Err(Error::BadArgument.into());
         }
-        let claimed = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
-        if let Some(source) = self.interrupts.at(claimed) {
+        if let Some(source) = self.claim_of(line) {
             return Err(self.conflict(source.owner));
         }
+        self.claim(machine, request, line)
+    }
+
+    fn message_interrupt_create(&mut self, machine: &mut M, request: Request) -> CallResult {
+        self.find(&request, Rights::ROOT_LINES)?;
+        let free = M::MESSAGE_LINES.map(Line).find(|line| self.claim_of(*line).is_none());
+        let line = free.ok_or(Error::TableFull)?;
+        let InterruptWrite { address, data } = machine.message(line).ok_or(Error::Unsupported)?;
+        let result = self.claim(machine, request, line)?;
+        let Outcome::Return([interrupt, ..]) = result else { return Ok(result) };
+        let [low, high] = split(address);
+        Ok(Outcome::Return([interrupt, low, high, data as usize]))
+    }
+
+    fn claim_of(&self, line: Line) -> Option<&Interrupt> {
+        self.interrupts.at(self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE))
+    }
+
+    /// Makes the source of a line that nobody has.
+    fn claim(&mut self, machine: &mut M, request: Request, line: Line) -> CallResult {
         let trigger = machine.configure(line, None);
         let owner = request.process;
         let result = self.create(request, ObjectKind::Interrupt, |kernel| {

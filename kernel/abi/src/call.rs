@@ -56,6 +56,7 @@ macro_rules! for_each_call {
             42 LogRelease log_release ROOT_LOG [] [] "Makes the kernel's log leave the serial port, which the caller drives from now on.";
             43 ThreadExit thread_exit empty [] [] "Ends the calling thread; the process's last thread ends the process.";
             44 ThreadPointer thread_pointer empty [address] [] "Sets the calling thread's FS base.";
+            45 MessageInterruptCreate message_interrupt_create ROOT_LINES [] [interrupt address_low address_high data] "Claims a message interrupt (MSI, MSI-X): one that its device raises by writing the returned data to the returned physical address. It is bound and completed as a line's is, and always edge-triggered. `Unsupported` on a machine without local APIC.";
         }
     };
 }

@@ -59,6 +59,8 @@ errors! {
     Priority = 17,
     /// The receiver of the handle in a message has no free slot for it; nothing was sent.
     ReceiverFull = 18,
+    /// This machine lacks the hardware for it: do without, or by other means.
+    Unsupported = 19,
 }
 
 impl core::fmt::Display for Error {

@@ -41,7 +41,7 @@ numbered! {
 numbered! {
     /// Parts of [`InfoItem::Interrupt`].
     InterruptPart {
-        /// 1 if the slot is in use; the line; flags: bit 0 level, bit 1 masked, bit 2 bound; the owner's process badge.
+        /// 1 if the slot is in use; the line; flags: bit 0 level, bit 1 masked, bit 2 bound, bit 3 message (MSI); the owner's process badge.
         Source = 0,
         /// Taken, delivered, coalesced, spurious; 32 bits each, wrapping.
         Counts = 1,

@@ -1,11 +1,25 @@
-//! The fake's interrupt controller: masks, edges that are latched or dropped, levels that re-raise.
+//! The fake's interrupt controller: masks, edges that are latched or dropped, levels that re-raise, and messages, which
+//! no mask stops.
 
 use super::Fake;
-use crate::machine::{Line, Trigger};
+use crate::machine::{InterruptWrite, Line, Trigger};
+use core::ops::Range;
 
-/// How many lines there are: 24 of the controller's, and the non-maskable one.
-pub const LINE_COUNT: usize = 25;
+/// How many lines there are: 24 of the controller's, 4 of messages, and the non-maskable one.
+pub const LINE_COUNT: usize = 29;
+/// The lines that stand for messages.
+pub const MESSAGE_LINES: Range<u8> = 24..28;
 const NMI: usize = LINE_COUNT - 1;
+
+/// Whether the fake's devices can raise interrupts by a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Messages {
+    /// They can.
+    #[default]
+    Taken,
+    /// Nobody takes such writes.
+    Unsupported,
+}
 
 /// What becomes of an edge on a masked line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +72,10 @@ pub(super) fn index(line: Line) -> Option<usize> {
     }
 }
 
+fn is_message(line: Line) -> bool {
+    MESSAGE_LINES.contains(&line.0)
+}
+
 impl Fake {
     /// A line's state; that of line 0 for one that doesn't exist.
     pub fn line(&self, line: Line) -> &LineState {
@@ -68,7 +86,7 @@ impl Fake {
     pub fn raise(&mut self, line: Line) {
         let controller = self.controller;
         let Some(state) = index(line).map(|index| &mut self.lines[index]) else { return };
-        if state.masked && controller == Controller::Dropping || state.latched {
+        if state.masked && !is_message(line) && controller == Controller::Dropping || state.latched {
             state.lost += 1;
         } else {
             state.latched = true;
@@ -91,14 +109,14 @@ impl Fake {
 
     /// The interrupt that the CPU takes now, if there is one.
     pub fn take_interrupt(&mut self) -> Option<Line> {
-        let takes = |state: &LineState| {
+        let takes = |(index, state): (usize, &LineState)| {
             let signals = match state.trigger {
                 Trigger::Edge => state.latched,
                 Trigger::Level => state.asserted,
             };
-            signals && !state.masked && !state.in_service
+            signals && (!state.masked || is_message(Line(index as u8))) && !state.in_service
         };
-        let index = self.lines.iter().take(NMI).position(takes)?;
+        let index = self.lines.iter().take(NMI).enumerate().position(takes)?;
         let state = &mut self.lines[index];
         state.latched = false;
         state.in_service = true;
@@ -110,8 +128,14 @@ impl Fake {
         let Some(index) = index(line).filter(|index| *index != NMI) else { return Trigger::Edge };
         // Lines from 16 on are PCI's: the firmware says level.
         let firmware = if index >= 16 { Trigger::Level } else { Trigger::Edge };
-        self.lines[index].trigger = trigger.unwrap_or(firmware);
-        self.lines[index].trigger
+        let trigger = if is_message(line) { Trigger::Edge } else { trigger.unwrap_or(firmware) };
+        self.lines[index].trigger = trigger;
+        trigger
+    }
+
+    pub(super) fn message_of(&self, line: Line) -> Option<InterruptWrite> {
+        let taken = self.messages == Messages::Taken && is_message(line);
+        taken.then_some(InterruptWrite { address: 0xFEE0_1000, data: u32::from(line.0) })
     }
 
     pub(super) fn mask_line(&mut self, line: Line) {

@@ -117,7 +117,8 @@ proptest! {
             }
             // Ending or waiting for ever would be over too soon.
             let ends = [Operation::Exit, Operation::ThreadExit, Operation::Receive].map(|operation| operation as u32);
-            let tag = if ends.contains(&(tag % 45)) { 0 } else { (tag & !0xFF) | (tag % 45) };
+            let number = tag % abi::DESCRIPTIONS.len() as u32;
+            let tag = if ends.contains(&number) { 0 } else { (tag & !0xFF) | number };
             let handle = if handle % 2 == 0 { world.init.root } else { handle };
             world.call_with(Tag(tag), handle as usize, words);
         }

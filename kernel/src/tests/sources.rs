@@ -230,3 +230,77 @@ fn every_call_on_a_source_checks_its_handle() {
     assert_eq!(world.refused(Operation::InterruptBind, source, [source, 0, 0, 0]), Error::WrongType);
     assert_eq!(world.refused(Operation::InterruptBind, source, [0; 4]), Error::BadHandle);
 }
+
+fn message_source(world: &mut World) -> (usize, Line) {
+    let [source, low, high, data] = world.done(Operation::MessageInterruptCreate, world.init.root as usize, [0; 4]);
+    assert_eq!((low, high), (0xFEE0_1000, 0), "the address that the machine gave");
+    (source, Line(data as u8))
+}
+
+#[test]
+fn a_message_interrupt_is_an_edge_that_no_mask_stops() {
+    let mut world = World::new();
+    let (source, line) = message_source(&mut world);
+    let endpoint = world.endpoint();
+    // Before the bind it is nobody's; it is ended all the same.
+    world.raise(line);
+    assert_eq!((world.kernel.account.unowned, world.machine.ended.last()), (1, Some(&line)));
+    // What a driver says of its trigger changes nothing.
+    world.done(Operation::InterruptBind, source, [endpoint, 7, 2, 0]);
+    let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
+    assert_eq!((message.count, message.flags), (0, InterruptFlags::REPLAYED));
+    world.raise(line);
+    world.raise(line);
+    let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
+    assert_eq!((message.badge, message.count, message.flags), (7, 2, InterruptFlags::empty()));
+    assert!(!world.machine.line(line).masked, "a message interrupt was masked");
+}
+
+#[test]
+fn a_storm_of_messages_is_counted_though_nothing_masks_it() {
+    let mut world = World::new();
+    let (source, line) = message_source(&mut world);
+    let endpoint = world.endpoint();
+    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+    world.poll(endpoint).unwrap();
+    for _ in 0..crate::interrupt::STORM_BUDGET + 10 {
+        world.raise(line);
+    }
+    let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
+    let flags = InterruptFlags::STORM | InterruptFlags::REPLAYED;
+    assert_eq!((message.count, message.flags), (crate::interrupt::STORM_BUDGET + 10, flags));
+    world.raise(line);
+    let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
+    assert_eq!(message.count, 1, "what came while the storm's message was uncompleted");
+}
+
+#[test]
+fn message_interrupts_are_claimed_until_there_are_no_more() {
+    let mut world = World::new();
+    let root = world.init.root as usize;
+    let lines: Vec<Line> = crate::fake::MESSAGE_LINES.map(|_| message_source(&mut world).1).collect();
+    assert_eq!(lines, crate::fake::MESSAGE_LINES.map(Line).collect::<Vec<_>>());
+    assert_eq!(world.refused(Operation::MessageInterruptCreate, root, [0; 4]), Error::TableFull);
+    for line in crate::fake::MESSAGE_LINES {
+        let refused = world.refused(Operation::InterruptCreate, root, [line as usize, 0, 0, 0]);
+        assert_eq!(refused, Error::BadArgument, "a message's number isn't a line's");
+    }
+}
+
+#[test]
+fn a_freed_message_interrupt_can_be_had_again() {
+    let mut world = World::new();
+    let (source, line) = message_source(&mut world);
+    let (_, other) = message_source(&mut world);
+    assert_ne!(line, other);
+    while world.done(Operation::Destroy, source, [0; 4])[0] != 0 {}
+    assert_eq!(message_source(&mut world).1, line);
+}
+
+#[test]
+fn a_machine_that_takes_no_messages_says_so() {
+    let mut world = World::new();
+    world.machine.messages = crate::fake::Messages::Unsupported;
+    let root = world.init.root as usize;
+    assert_eq!(world.refused(Operation::MessageInterruptCreate, root, [0; 4]), Error::Unsupported);
+}

@@ -10,6 +10,8 @@ pub struct Source {
     pub line: u8,
     /// Whether the line is level-triggered.
     pub level: bool,
+    /// Whether it is no line but a device's messages.
+    pub message: bool,
     /// Whether it is masked now.
     pub masked: bool,
     /// Whether it is bound to an endpoint.
@@ -133,6 +135,7 @@ impl Root {
             level: flags & 1 != 0,
             masked: flags & 2 != 0,
             bound: flags & 4 != 0,
+            message: flags & 8 != 0,
             owner: owner as u16,
             taken,
             delivered,

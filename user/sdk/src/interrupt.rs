@@ -4,7 +4,7 @@ use crate::handle::handle_type;
 use crate::{Endpoint, Handle, Result, raw};
 
 handle_type! {
-    /// An interrupt line, found by [`crate::Startup::line`].
+    /// An interrupt line, found by [`crate::Startup::line`], or an interrupt that a device raises by a message.
     Interrupt
 }
 
@@ -19,6 +19,15 @@ pub enum Trigger {
     Edge = 1,
     /// The line stays asserted until the device is served.
     Level = 2,
+}
+
+/// What a device writes where to raise a message interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterruptWrite {
+    /// The physical address.
+    pub address: u64,
+    /// The data.
+    pub data: u32,
 }
 
 /// What had happened on a line before it was bound.

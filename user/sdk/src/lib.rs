@@ -81,7 +81,7 @@ pub use endpoint::{Answer, Endpoint, Reply};
 pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};
 pub use handle::{Handle, OwnedHandle};
 pub use info::{KernelCounters, MemoryUse, ProcessUse, Source};
-pub use interrupt::{Interrupt, Pending, Trigger};
+pub use interrupt::{Interrupt, InterruptWrite, Pending, Trigger};
 pub use mapping::{Mapping, Plain};
 pub use memory::Memory;
 pub use ports::{Port, PortRange, PortValue, Ports};

@@ -1,8 +1,8 @@
 //! The authority over the machine. `init` is born with all of it; other programs get parts: the log, the counters.
 
 use crate::handle::handle_type;
-use crate::{Handle, Interrupt, Memory, Ports, Result, raw};
-use abi::{InfoItem, Message, Operation, Options, split};
+use crate::{Handle, Interrupt, InterruptWrite, Memory, Ports, Result, raw};
+use abi::{InfoItem, Message, Operation, Options, join, split};
 
 handle_type! {
     /// Authority over the machine; what of it depends on the handle's rights.
@@ -14,6 +14,14 @@ impl Root {
     pub fn line(&self, line: u8) -> Result<Interrupt> {
         let message = raw::interrupt_create(self.raw(), [line as usize, 0, 0, 0])?;
         Ok(Interrupt::from_raw(message.words[0] as u32))
+    }
+
+    /// Claims a message interrupt, and returns the write by which its device raises it. [`crate::Error::Unsupported`] on a
+    /// machine that takes no such writes.
+    pub fn message_interrupt(&self) -> Result<(Interrupt, InterruptWrite)> {
+        let [interrupt, low, high, data] = raw::message_interrupt_create(self.raw(), [0; 4])?.words;
+        let write = InterruptWrite { address: join(low, high), data: data as u32 };
+        Ok((Interrupt::from_raw(interrupt as u32), write))
     }
 
     /// Claims I/O ports.

@@ -44,7 +44,11 @@ pub fn interrupts(shell: &mut Shell) -> Result<(), Failure> {
     for source in &sources {
         let Source { line, taken, coalesced, spurious, dropped, .. } = *source;
         let line = if usize::from(line) == bellwire::LINE_NMI { "NMI".to_string() } else { line.to_string() };
-        let kind = if source.level { "level" } else { "edge" };
+        let kind = match source {
+            Source { message: true, .. } => "msi",
+            Source { level: true, .. } => "level",
+            _ => "edge",
+        };
         let owner = name_of(shell, source.owner);
         let [middle, high, longest] = [source.percentile(50), source.percentile(99), source.longest.into()]
             .map(|cycles| Latency(time::duration(cycles)));
