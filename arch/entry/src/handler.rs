@@ -2,13 +2,13 @@
 //!
 //! A handler is a function or a closure that captures nothing, so that its type alone names it and a stub can lead
 //! straight to it. What it takes depends on the vector's class; a mismatch is a compile error at the call that
-//! installs it.
+//! installs it, and tells the signature that is wanted (`tests/messages.rs` holds the words).
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use crate::error_code::DecodeErrorCode;
 use crate::kernel::Target;
-use crate::vector::{Diverging, NoErrorCode, WithErrorCode};
+use crate::vector::{AnyInterrupt, Diverging, NoErrorCode, WithErrorCode};
 use crate::{Frame, Kernel};
 
 /// The type `!`, by a way that stable Rust accepts in bounds.
@@ -25,11 +25,7 @@ impl<T> Returns for fn() -> T {
     type Type = T;
 }
 
-/// The class of interrupts: one handler for a range of vectors, told which.
-#[derive(Clone, Copy, Debug)]
-pub struct AnyInterrupt;
-
-/// A function that may handle vectors of `Class`.
+/// A function that may handle vectors of `Class`, which is the type of that function:
 ///
 /// | class | signature |
 /// |---|---|
@@ -38,92 +34,95 @@ pub struct AnyInterrupt;
 /// | [`Diverging`] | `fn(&mut Frame) -> !` |
 /// | [`AnyInterrupt`] | `fn(&mut Frame, u8)` with the vector |
 ///
-/// A handler without an error code for a vector that has one doesn't compile:
+/// Whatever else doesn't compile, and the error names the signature that the vector wants:
 ///
-/// ```compile_fail,E0593
+/// ```compile_fail,E0277
 /// # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap, vector};
 /// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
-/// fn handler(frame: &mut Frame) {}
-/// table.fill::<K, WithoutSmap>().exception(vector::PAGE_FAULT, handler);
+/// fn without_code(frame: &mut Frame) {}
+/// table.fill::<K, WithoutSmap>().exception(vector::PAGE_FAULT, without_code);
 /// # }
 /// ```
 ///
-/// Nor does one with an error code where there is none, with another vector's code, or one that returns from where
-/// nothing returns:
-///
-/// ```compile_fail,E0593
-/// # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap, vector, error_code::ErrorCode};
-/// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
-/// fn handler(frame: &mut Frame, code: ErrorCode) {}
-/// table.fill::<K, WithoutSmap>().exception(vector::BREAKPOINT, handler);
-/// # }
-/// ```
-///
-/// ```compile_fail,E0631
-/// # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap, vector, error_code::SelectorErrorCode};
-/// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
-/// fn handler(frame: &mut Frame, code: SelectorErrorCode) {}
-/// table.fill::<K, WithoutSmap>().exception(vector::PAGE_FAULT, handler);
-/// # }
-/// ```
-///
-/// ```compile_fail,E0271
-/// # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap, vector};
-/// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
-/// fn handler(frame: &mut Frame) {}
-/// table.fill::<K, WithoutSmap>().exception(vector::DOUBLE_FAULT, handler);
-/// # }
-/// ```
+/// `Marker` is for the compiler alone: it is always inferred.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't handle a vector of the class `{Class}`",
-    label = "this handler has the wrong signature for its vector",
-    note = "NoErrorCode takes `fn(&mut Frame)`, WithErrorCode<E> takes `fn(&mut Frame, E)`, Diverging takes \
-            `fn(&mut Frame) -> !`"
+    message = "a handler of the wrong signature for its vector",
+    label = "this vector's handlers are `{Class}`",
+    note = "the handler here is `{Self}`",
+    note = "a closure that captures nothing will do too, with the types of its parameters written out"
 )]
-pub trait Handler<Class>: Copy + 'static {
+pub trait Handler<Class, Marker>: 'static {
     /// Calls it with what its class needs.
     #[doc(hidden)]
-    fn handle(self, frame: &mut Frame);
+    fn handle(&self, frame: &mut Frame);
 }
 
-impl<F: Fn(&mut Frame) + Copy + 'static> Handler<NoErrorCode> for F {
+/// The marker of all functions that fit.
+#[derive(Debug)]
+pub struct Fits;
+
+impl<F: Fn(&mut Frame) + Sync + 'static> Handler<NoErrorCode, Fits> for F {
     #[inline(always)]
-    fn handle(self, frame: &mut Frame) {
+    fn handle(&self, frame: &mut Frame) {
         self(frame);
     }
 }
 
-impl<E: DecodeErrorCode, F: Fn(&mut Frame, E) + Copy + 'static> Handler<WithErrorCode<E>> for F {
+impl<E: DecodeErrorCode, F: Fn(&mut Frame, E) + Sync + 'static> Handler<WithErrorCode<E>, Fits> for F {
     #[inline(always)]
-    fn handle(self, frame: &mut Frame) {
+    fn handle(&self, frame: &mut Frame) {
         let code = frame.error_code();
         self(frame, code);
     }
 }
 
-impl<F: Fn(&mut Frame) -> Never + Copy + 'static> Handler<Diverging> for F {
+impl<F: Fn(&mut Frame) -> Never + Sync + 'static> Handler<Diverging, Fits> for F {
     #[inline(always)]
-    fn handle(self, frame: &mut Frame) {
+    fn handle(&self, frame: &mut Frame) {
         self(frame)
     }
 }
 
-impl<F: Fn(&mut Frame, u8) + Copy + 'static> Handler<AnyInterrupt> for F {
+impl<F: Fn(&mut Frame, u8) + Sync + 'static> Handler<AnyInterrupt, Fits> for F {
     #[inline(always)]
-    fn handle(self, frame: &mut Frame) {
+    fn handle(&self, frame: &mut Frame) {
         let vector = frame.vector() as u8;
         self(frame, vector);
     }
 }
 
-/// Leads to the handler `F`, with the kernel's hooks around it.
-pub(crate) struct Typed<K, Class, F>(PhantomData<(K, Class, F)>);
+/// The marker of what [`Nothing`] implements.
+#[derive(Debug)]
+pub struct FitsNothing;
 
-impl<K: Kernel, Class: 'static, F: Handler<Class>> Target for Typed<K, Class, F> {
+/// Has no implementations.
+pub trait Nothing: Sync + 'static {}
+
+/// Applies to nothing, but makes the compiler choose between two: where neither fits it says so, in the words of
+/// [`Handler`]. Were there just one, it would say what that one lacks, a `Fn` of so many arguments.
+impl<Class, F: Nothing> Handler<Class, FitsNothing> for F {
+    fn handle(&self, _: &mut Frame) {}
+}
+
+/// For a compile-time check where a handler is installed, so that the error names that place.
+pub(crate) const fn assert_captures_nothing<F>() {
+    assert!(size_of::<F>() == 0, "a handler is a function, or a closure that captures nothing");
+}
+
+/// Leads to the handler `F`, with the kernel's hooks around it.
+pub(crate) struct Typed<K, Class, Marker, F>(PhantomData<(K, Class, Marker, F)>);
+
+impl<K, Class, Marker, F> Target for Typed<K, Class, Marker, F>
+where
+    K: Kernel,
+    Class: 'static,
+    Marker: 'static,
+    F: Handler<Class, Marker>,
+{
     extern "C" fn enter(mut frame: NonNull<Frame>) -> NonNull<Frame> {
-        const { assert!(size_of::<F>() == 0, "a handler is a function, or a closure that captures nothing") };
-        // SAFETY: F has no bytes to read, and a value of it was given when the gate was set, so that it may be copied.
-        let handler = unsafe { NonNull::<F>::dangling().read() };
+        const { assert_captures_nothing::<F>() };
+        // SAFETY: F has no bytes to read; its value was given when the gate was set, and forgotten: it lives for good.
+        let handler = unsafe { NonNull::<F>::dangling().as_ref() };
         // SAFETY: the stub passes the frame that it just saved; the kernel has no other use of it meanwhile.
         let saved = unsafe { frame.as_mut() };
         K::entered(saved);

@@ -1,12 +1,12 @@
 //! The interrupt descriptor table: 256 gates, filled with stubs that fit their vectors.
-use core::ops::RangeInclusive;
-
 use x86::dtables::{DescriptorTablePointer, lidt};
 
-use crate::handler::{AnyInterrupt, Handler, Typed};
-use crate::kernel::{Call, Smap, Target, Trap};
-use crate::stub::{Stub, Stubs};
-use crate::vector::{BREAKPOINT, Exception, OVERFLOW};
+#[cfg(target_arch = "x86_64")]
+use crate::StackIndex;
+use crate::handler::{Handler, Typed, assert_captures_nothing};
+use crate::kernel::{Call, Smap, Trap};
+use crate::stub::{Stub, Stubs, stub};
+use crate::vector::{AnyInterrupt, BREAKPOINT, Exception, Interrupts, OVERFLOW};
 use crate::{Gate, Kernel, Privilege};
 
 /// The table as the CPU reads it (SDM 3A 6.10).
@@ -61,45 +61,88 @@ pub struct Fill<'a, K, S> {
 impl<K: Kernel, S: Smap> Fill<'_, K, S> {
     /// Leads every vector to [`Kernel::trap`]; ring 3 may use `int3` and `into` alone.
     pub fn every_vector(&mut self) -> &mut Self {
-        for (gate, stub) in self.gates.iter_mut().zip(Stubs::<K, Trap<K>, S>::ALL) {
-            *gate = gate_to::<K>(stub);
-        }
-        for vector in [BREAKPOINT.number(), OVERFLOW.number()] {
-            self.gates[vector] = self.gates[vector].callable_from(Privilege::User);
+        for (vector, stub) in Stubs::<K, Trap<K>, S>::ALL.into_iter().enumerate() {
+            self.set(vector, stub);
         }
         self
     }
 
     /// Leads a vector that ring 3 may use by `int` to [`Kernel::call`].
     pub fn call_gate(&mut self, vector: u8) -> &mut Self {
-        self.gates[vector as usize] =
-            gate_to::<K>(Stubs::<K, Call<K>, S>::ALL[vector as usize]).callable_from(Privilege::User);
+        self.set(vector.into(), Stubs::<K, Call<K>, S>::ALL[vector as usize]);
+        self.allow_user(vector.into());
         self
     }
 
-    /// Leads an exception to a handler of its kind.
-    pub fn exception<const VECTOR: usize, Class, F>(
+    /// Leads an exception to a handler of its kind; ring 3 may use `int3` and `into` alone.
+    pub fn exception<const VECTOR: usize, Class, Marker, F>(
         &mut self,
         _exception: Exception<VECTOR, Class>,
-        _handler: F,
+        handler: F,
     ) -> &mut Self
     where
         Class: 'static,
-        F: Handler<Class>,
+        Marker: 'static,
+        F: Handler<Class, Marker>,
     {
-        self.set::<Typed<K, Class, F>>(VECTOR);
+        const { assert_captures_nothing::<F>() };
+        core::mem::forget(handler);
+        self.set(VECTOR, stub::<K, Typed<K, Class, Marker, F>, S, VECTOR>);
         self
     }
 
-    /// Leads a range of vectors to one handler that is told the vector.
+    /// Leads an exception to a handler of its kind, on one of the TSS's interrupt stacks (SDM 3A 6.14.5), whatever ring
+    /// is interrupted.
     ///
-    /// # Panics
-    ///
-    /// If the range has exceptions in it (vectors below 32): some of those push an error code.
-    pub fn interrupts<F: Handler<AnyInterrupt>>(&mut self, vectors: RangeInclusive<u8>, _handler: F) -> &mut Self {
-        assert!(*vectors.start() >= 32, "vectors below 32 are exceptions");
-        for vector in vectors {
-            self.set::<Typed<K, AnyInterrupt, F>>(vector as usize);
+    /// The stack is used from its top each time: the vector must not come again before its handler has returned. For
+    /// what may come at any instruction (NMI, #DB, #MC, #DF) in a kernel that swaps GS, see [`Fill::paranoid`].
+    #[cfg(target_arch = "x86_64")]
+    pub fn exception_on_stack<const VECTOR: usize, Class, Marker, F>(
+        &mut self,
+        exception: Exception<VECTOR, Class>,
+        stack: StackIndex,
+        handler: F,
+    ) -> &mut Self
+    where
+        Class: 'static,
+        Marker: 'static,
+        F: Handler<Class, Marker>,
+    {
+        self.exception(exception, handler);
+        self.gates[VECTOR] = self.gates[VECTOR].on_stack(stack);
+        self
+    }
+
+    /// Leads #DF, NMI or #MC to the hardware task of a TSS (SDM 3A 6.14.2), made by [`fault_task`](crate::fault_task) for
+    /// the same exception: it ends in [`Kernel::paranoid`], whatever state the stack is in.
+    #[cfg(target_arch = "x86")]
+    pub fn task_gate<const VECTOR: usize, Class>(
+        &mut self,
+        _exception: Exception<VECTOR, Class>,
+        task_selector: u16,
+    ) -> &mut Self {
+        const { crate::task::assert_has_task(VECTOR) };
+        self.gates[VECTOR] = Gate::task(task_selector);
+        self
+    }
+
+    /// Leads a range of vectors to one handler that is told the vector: `Interrupts::<32, 47>`.
+    pub fn interrupts<const FIRST: u8, const LAST: u8, Marker, F>(
+        &mut self,
+        _vectors: Interrupts<FIRST, LAST>,
+        handler: F,
+    ) -> &mut Self
+    where
+        Marker: 'static,
+        F: Handler<AnyInterrupt, Marker>,
+    {
+        const { assert!(FIRST >= 32, "vectors below 32 are exceptions: each has a handler of its kind, by `exception`") };
+        const { assert!(FIRST <= LAST, "the range of vectors is empty") };
+        const { assert_captures_nothing::<F>() };
+        core::mem::forget(handler);
+        let stubs = Stubs::<K, Typed<K, AnyInterrupt, Marker, F>, S>::ALL;
+        for vector in FIRST..=LAST {
+            self.set(vector.into(), stubs[usize::from(vector)]);
         }
         self
     }
@@ -110,14 +153,13 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
     /// [`Kernel::paranoid`]; a gate set afterwards replaces that. They take the first four stacks of the TSS: #DF the first, then NMI, #MC, #DB.
     #[cfg(target_arch = "x86_64")]
     pub fn paranoid(&mut self) -> &mut Self {
-        use crate::StackIndex::{Four, One, Three, Two};
         use crate::stub::paranoid_stub;
         use crate::vector::{DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
-        let stubs: [(usize, Stub, crate::StackIndex); 4] = [
-            (DOUBLE_FAULT.number(), paranoid_stub::<K, S, { DOUBLE_FAULT.number() }>, One),
-            (NON_MASKABLE_INTERRUPT.number(), paranoid_stub::<K, S, { NON_MASKABLE_INTERRUPT.number() }>, Two),
-            (MACHINE_CHECK.number(), paranoid_stub::<K, S, { MACHINE_CHECK.number() }>, Three),
-            (DEBUG.number(), paranoid_stub::<K, S, { DEBUG.number() }>, Four),
+        let stubs: [(usize, Stub, StackIndex); 4] = [
+            (DOUBLE_FAULT.number(), paranoid_stub::<K, S, { DOUBLE_FAULT.number() }>, DOUBLE_FAULT_STACK),
+            (NON_MASKABLE_INTERRUPT.number(), paranoid_stub::<K, S, { NON_MASKABLE_INTERRUPT.number() }>, NMI_STACK),
+            (MACHINE_CHECK.number(), paranoid_stub::<K, S, { MACHINE_CHECK.number() }>, MACHINE_CHECK_STACK),
+            (DEBUG.number(), paranoid_stub::<K, S, { DEBUG.number() }>, DEBUG_STACK),
         ];
         for (vector, stub, stack) in stubs {
             self.gates[vector] = gate_to::<K>(stub).on_stack(stack);
@@ -134,22 +176,34 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
     pub fn paranoid(&mut self) -> &mut Self {
         use crate::GlobalDescriptorTable as Table;
         use crate::vector::{DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
-        let tasks = [
-            (DOUBLE_FAULT.number(), Table::DOUBLE_FAULT_TASK),
-            (NON_MASKABLE_INTERRUPT.number(), Table::NMI_TASK),
-            (MACHINE_CHECK.number(), Table::MACHINE_CHECK_TASK),
-        ];
-        for (vector, selector) in tasks {
-            self.gates[vector] = Gate::task(selector);
-        }
         self.gates[DEBUG.number()] = gate_to::<K>(crate::stub::debug_stub::<K, S>);
-        self
+        self.task_gate(DOUBLE_FAULT, Table::DOUBLE_FAULT_TASK)
+            .task_gate(NON_MASKABLE_INTERRUPT, Table::NMI_TASK)
+            .task_gate(MACHINE_CHECK, Table::MACHINE_CHECK_TASK)
     }
 
-    fn set<T: Target>(&mut self, vector: usize) {
-        self.gates[vector] = gate_to::<K>(Stubs::<K, T, S>::ALL[vector]);
+    fn set(&mut self, vector: usize, stub: Stub) {
+        self.gates[vector] = gate_to::<K>(stub);
+        // `int3` and `into` are ring 3's to use, and go through their gates as `int` does (SDM 3A 6.12.1.2).
+        if vector == BREAKPOINT.number() || vector == OVERFLOW.number() {
+            self.allow_user(vector);
+        }
+    }
+
+    fn allow_user(&mut self, vector: usize) {
+        self.gates[vector] = self.gates[vector].callable_from(Privilege::User);
     }
 }
+
+/// The interrupt stacks that [`Fill::paranoid`] takes.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const DOUBLE_FAULT_STACK: StackIndex = StackIndex::One;
+#[cfg(target_arch = "x86_64")]
+pub(crate) const NMI_STACK: StackIndex = StackIndex::Two;
+#[cfg(target_arch = "x86_64")]
+pub(crate) const MACHINE_CHECK_STACK: StackIndex = StackIndex::Three;
+#[cfg(target_arch = "x86_64")]
+pub(crate) const DEBUG_STACK: StackIndex = StackIndex::Four;
 
 fn gate_to<K: Kernel>(stub: Stub) -> Gate {
     Gate::interrupt(K::SELECTORS.kernel_code, stub as usize as _)

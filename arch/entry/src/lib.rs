@@ -51,7 +51,7 @@
 //! # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap};
 //! # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
 //! use x86_entry::error_code::PageFaultErrorCode;
-//! use x86_entry::vector::{BREAKPOINT, PAGE_FAULT};
+//! use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT};
 //!
 //! fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {}
 //!
@@ -59,7 +59,7 @@
 //!     .fill::<K, WithoutSmap>()
 //!     .exception(PAGE_FAULT, page_fault)
 //!     .exception(BREAKPOINT, |frame: &mut Frame| {})
-//!     .interrupts(32..=255, |frame: &mut Frame, vector: u8| {});
+//!     .interrupts(Interrupts::<32, 255>, |frame: &mut Frame, vector: u8| {});
 //! # }
 //! ```
 //!
@@ -91,7 +91,7 @@ pub use kernel::{CallerStack, Kernel, Place, Smap, Stack, UserGs, WithSmap, With
 
 mod handler;
 mod idt;
-pub use handler::{AnyInterrupt, Handler, Never};
+pub use handler::{Handler, Never};
 pub use idt::{Fill, InterruptDescriptorTable};
 
 mod stub;
@@ -101,6 +101,9 @@ pub use stub::{enable_fast_calls, resume};
 
 mod cpu;
 pub use cpu::{CpuData, IO_BITMAP_BYTES, cpu_data};
+
+mod cpu_segments;
+pub use cpu_segments::{CpuSegments, FaultStacks};
 
 mod fixup;
 

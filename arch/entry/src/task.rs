@@ -30,14 +30,7 @@ pub fn fault_task<K: Kernel, const VECTOR: usize, Class>(
     stack_top: usize,
     cr3: u32,
 ) -> TaskStateSegment {
-    const {
-        assert!(
-            VECTOR == DOUBLE_FAULT.number()
-                || VECTOR == NON_MASKABLE_INTERRUPT.number()
-                || VECTOR == MACHINE_CHECK.number(),
-            "only #DF, NMI and #MC have tasks"
-        );
-    }
+    const { assert_has_task(VECTOR) };
     assert!(stack_top.is_multiple_of(16), "handlers would run on a misaligned stack");
     let mut task = TaskStateSegment::new();
     task.eip = task_entry::<K, VECTOR> as *const () as u32;
@@ -47,6 +40,16 @@ pub fn fault_task<K: Kernel, const VECTOR: usize, Class>(
     task.cs = K::SELECTORS.kernel_code;
     (task.ss, task.ds, task.es) = (K::SELECTORS.kernel_data, K::SELECTORS.kernel_data, K::SELECTORS.kernel_data);
     task
+}
+
+/// #DB has none: a task gate would lose what the CPU clears in a switch, DR7's local breakpoints (SDM 3B 17.2.4).
+pub(crate) const fn assert_has_task(vector: usize) {
+    assert!(
+        vector == DOUBLE_FAULT.number()
+            || vector == NON_MASKABLE_INTERRUPT.number()
+            || vector == MACHINE_CHECK.number(),
+        "only #DF, NMI and #MC have tasks"
+    );
 }
 
 /// Where a task begins. After its `iretd` it stays there until the gate is used again, and goes round.

@@ -5,6 +5,7 @@
 //! (Intel SDM 3A, table 6-1; AMD APM 2, table 8-1 for 29 and 30).
 use core::marker::PhantomData;
 
+use crate::Frame;
 use crate::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 
 /// Bit `n` is set where the CPU pushes an error code for vector `n`.
@@ -24,21 +25,27 @@ pub const FAST_CALL: usize = 0x100;
 /// What a frame's vector slot holds if nothing is known about how it was entered: it is resumed by `iret`.
 pub const INTERRUPTED: usize = 0x101;
 
-/// The class of vectors that push no error code.
-#[derive(Clone, Copy, Debug)]
-pub struct NoErrorCode;
+/// The class of vectors that push no error code: the type of their handlers.
+pub type NoErrorCode = fn(&mut Frame);
 
-/// The class of vectors that push an error code, which decodes to `E`.
-#[derive(Clone, Copy, Debug)]
-pub struct WithErrorCode<E>(PhantomData<E>);
+/// The class of vectors that push an error code, which decodes to `E`: the type of their handlers.
+pub type WithErrorCode<E> = fn(&mut Frame, E);
 
-/// The class of vectors from which there is no return: their handlers diverge.
-#[derive(Clone, Copy, Debug)]
-pub struct Diverging;
+/// The class of vectors from which there is no return: the type of their handlers.
+pub type Diverging = fn(&mut Frame) -> !;
+
+/// The class of vectors that aren't exceptions, of which one handler may take many and is told which.
+pub type AnyInterrupt = fn(&mut Frame, u8);
 
 /// An exception: its vector, and the class of handler that it needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Exception<const VECTOR: usize, Class>(PhantomData<Class>);
+
+/// A range of vectors that aren't exceptions, both ends in it: `Interrupts::<32, 47>`.
+///
+/// A range with exceptions in it (vectors below 32) doesn't compile: some of those push an error code.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupts<const FIRST: u8, const LAST: u8>;
 
 impl<const VECTOR: usize, Class> Exception<VECTOR, Class> {
     const fn new() -> Self {

@@ -1,0 +1,168 @@
+//! A handler of the wrong kind for its vector doesn't compile, and the error says which kind is wanted.
+//!
+//! Each case is a line that installs a handler, compiled by itself. What is held is what a person reads first: the
+//! message, the signature that the vector wants, and the handler's own. The rest of the text changes with compilers.
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What every case may name.
+const PRELUDE: &str = "
+#![allow(unused)]
+use core::ptr::NonNull;
+use x86_entry::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
+use x86_entry::vector::*;
+use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap};
+
+struct Bell;
+unsafe impl Kernel for Bell {
+    extern \"C\" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> { frame }
+    extern \"C\" fn paranoid(_: &mut Frame) {}
+}
+
+fn plain(frame: &mut Frame) {}
+fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {}
+fn protection(frame: &mut Frame, code: SelectorErrorCode) {}
+fn diverging(frame: &mut Frame) -> ! { loop {} }
+fn device(frame: &mut Frame, vector: u8) {}
+fn shared(frame: &Frame) {}
+fn shared_code(frame: &Frame, code: PageFaultErrorCode) {}
+fn by_value(frame: Frame) {}
+fn integer(frame: usize) {}
+fn integers(frame: u64, code: u64) {}
+fn code_64(frame: &mut Frame, code: u64) {}
+fn code_32(frame: &mut Frame, code: u32) {}
+fn nothing() {}
+fn returns(frame: &mut Frame) -> u32 { 0 }
+extern \"C\" fn foreign(frame: *mut Frame) {}
+
+pub fn fill(table: &mut InterruptDescriptorTable, value: usize, name: String) {
+    let mut fill = table.fill::<Bell, WithoutSmap>();
+    fill
+";
+
+const MESSAGE: &str = "a handler of the wrong signature for its vector";
+const WANTS_PLAIN: &str = "this vector's handlers are `for<'a> fn(&'a mut Frame)`";
+const WANTS_PAGE_FAULT: &str = "this vector's handlers are `for<'a> fn(&'a mut Frame, PageFaultErrorCode)`";
+const WANTS_DIVERGING: &str = "this vector's handlers are `for<'a> fn(&'a mut Frame) -> !`";
+const WANTS_DEVICE: &str = "this vector's handlers are `for<'a> fn(&'a mut Frame, u8)`";
+const CAPTURES: &str = "a handler is a function, or a closure that captures nothing";
+
+/// What must not compile, and what the error must say.
+const WRONG: &[(&str, &[&str])] = &[
+    // An error code where there is none, and the reverse.
+    (".exception(BREAKPOINT, page_fault)", &[MESSAGE, WANTS_PLAIN, "PageFaultErrorCode) {page_fault}`"]),
+    (".exception(PAGE_FAULT, plain)", &[MESSAGE, WANTS_PAGE_FAULT, "fn(&'a mut Frame) {plain}`"]),
+    (".exception(BREAKPOINT, |_: &mut Frame, _: ErrorCode| {})", &[MESSAGE, WANTS_PLAIN]),
+    (".exception(PAGE_FAULT, |_: &mut Frame| {})", &[MESSAGE, WANTS_PAGE_FAULT]),
+    // Another vector's error code, and integers of either width for it.
+    (".exception(PAGE_FAULT, protection)", &[MESSAGE, WANTS_PAGE_FAULT, "SelectorErrorCode) {protection}`"]),
+    (".exception(PAGE_FAULT, code_64)", &[MESSAGE, WANTS_PAGE_FAULT, "u64) {code_64}`"]),
+    (".exception(PAGE_FAULT, code_32)", &[MESSAGE, WANTS_PAGE_FAULT, "u32) {code_32}`"]),
+    // Frames that can't be changed, or are none.
+    (".exception(BREAKPOINT, shared)", &[MESSAGE, WANTS_PLAIN, "fn(&'a Frame) {shared}`"]),
+    (".exception(PAGE_FAULT, shared_code)", &[MESSAGE, WANTS_PAGE_FAULT, "{shared_code}`"]),
+    (".exception(BREAKPOINT, by_value)", &[MESSAGE, WANTS_PLAIN, "fn(Frame) {by_value}`"]),
+    (".exception(BREAKPOINT, integer)", &[MESSAGE, WANTS_PLAIN, "fn(usize) {integer}`"]),
+    (".exception(PAGE_FAULT, integers)", &[MESSAGE, WANTS_PAGE_FAULT, "fn(u64, u64) {integers}`"]),
+    (".exception(BREAKPOINT, nothing)", &[MESSAGE, WANTS_PLAIN, "fn() {nothing}`"]),
+    (".exception(BREAKPOINT, foreign)", &[MESSAGE, WANTS_PLAIN, "{foreign}`"]),
+    (".exception(BREAKPOINT, 3)", &[MESSAGE, WANTS_PLAIN, "`{integer}`"]),
+    // Returning or not.
+    (".exception(DOUBLE_FAULT, plain)", &[MESSAGE, WANTS_DIVERGING, "{plain}`"]),
+    (".exception(MACHINE_CHECK, plain)", &[MESSAGE, WANTS_DIVERGING, "{plain}`"]),
+    (".exception(DOUBLE_FAULT, page_fault)", &[MESSAGE, WANTS_DIVERGING, "{page_fault}`"]),
+    (".exception(BREAKPOINT, diverging)", &[MESSAGE, WANTS_PLAIN, "fn(&'a mut Frame) -> ! {diverging}`"]),
+    (".exception(BREAKPOINT, returns)", &[MESSAGE, WANTS_PLAIN, "-> u32 {returns}`"]),
+    // Ranges.
+    (".interrupts(Interrupts::<32, 255>, plain)", &[MESSAGE, WANTS_DEVICE, "{plain}`"]),
+    (".interrupts(Interrupts::<32, 255>, page_fault)", &[MESSAGE, WANTS_DEVICE, "{page_fault}`"]),
+    (".exception(BREAKPOINT, device)", &[MESSAGE, WANTS_PLAIN, "{device}`"]),
+    (".interrupts(Interrupts::<0, 255>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
+    (".interrupts(Interrupts::<14, 14>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
+    (".interrupts(Interrupts::<48, 47>, device)", &["the range of vectors is empty"]),
+    (".interrupts(32..=255, device)", &["expected `Interrupts<_, _>`"]),
+    (".exception(14, page_fault)", &["expected `Exception<_,"]),
+    // Captures: there is nowhere to keep them.
+    (".exception(BREAKPOINT, move |_: &mut Frame| { value; })", &[CAPTURES]),
+    (".exception(BREAKPOINT, move |_: &mut Frame| drop(&name))", &[CAPTURES]),
+    (".interrupts(Interrupts::<32, 33>, move |_: &mut Frame, _: u8| { value; })", &[CAPTURES]),
+];
+
+/// What must compile, so that the cases above fail for their own reason.
+const RIGHT: &str = ".exception(BREAKPOINT, plain)
+    .exception(PAGE_FAULT, page_fault)
+    .exception(GENERAL_PROTECTION, protection)
+    .exception(DOUBLE_FAULT, diverging)
+    .exception(MACHINE_CHECK, |_: &mut Frame| -> ! { loop {} })
+    .exception(OVERFLOW, |_: &mut Frame| {})
+    .exception(ALIGNMENT_CHECK, |_: &mut Frame, _: ErrorCode| {})
+    .interrupts(Interrupts::<32, 254>, device)
+    .interrupts(Interrupts::<255, 255>, |_: &mut Frame, _: u8| {})";
+
+#[test]
+fn wrong_handlers_are_refused_in_words_that_say_what_is_wanted() {
+    let compiler = Compiler::new();
+    let mut failures = String::new();
+    for (number, (handlers, wanted)) in WRONG.iter().enumerate() {
+        match compiler.compile(&number.to_string(), handlers) {
+            Ok(()) => failures += &format!("{handlers} compiled\n"),
+            Err(text) => {
+                // Compilers differ in how much of a path they print.
+                let text = text.replace("x86_entry::", "").replace("error_code::", "");
+                for words in wanted.iter().filter(|words| !text.contains(**words)) {
+                    failures += &format!("{handlers}: the error doesn't say {words:?}, but:\n{text}\n");
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
+/// The compiler that built this test, with the crate as it was built for this test.
+struct Compiler {
+    libraries: PathBuf,
+    library: PathBuf,
+}
+
+impl Compiler {
+    /// Older builds of the crate may lie in the same folder: the newest is the one that accepts what is right.
+    fn new() -> Self {
+        let test = std::env::current_exe().expect("a running test has a path");
+        let libraries = test.parent().expect("it lies in a folder").to_owned();
+        let is_ours = |path: &Path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("libx86_entry-") && name.ends_with(".rlib")
+        };
+        let entries = libraries.read_dir().expect("the folder can be read");
+        let mut found: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| is_ours(path)).collect();
+        found.sort_by_key(|path| path.metadata().and_then(|data| data.modified()).ok());
+        let mut complaints = String::new();
+        for library in found.into_iter().rev() {
+            let compiler = Self { libraries: libraries.clone(), library };
+            match compiler.compile("right", RIGHT) {
+                Ok(()) => return compiler,
+                Err(text) => complaints += &text,
+            }
+        }
+        panic!("no build of the crate accepts right handlers:\n{complaints}")
+    }
+
+    /// Compiles to an object, since some of what is checked is only known then.
+    fn compile(&self, name: &str, handlers: &str) -> Result<(), String> {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let source = folder.join(format!("handlers_{name}.rs"));
+        std::fs::write(&source, format!("{PRELUDE}{handlers};\n}}\n")).expect("the source can be written");
+        let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let output = Command::new(compiler)
+            .args(["--edition", "2024", "--crate-type", "lib", "--emit", "obj", "--verbose", "--out-dir"])
+            .arg(&folder)
+            .arg("-L")
+            .arg(format!("dependency={}", self.libraries.display()))
+            .arg("--extern")
+            .arg(format!("x86_entry={}", self.library.display()))
+            .arg(&source)
+            .output()
+            .expect("the compiler that built this test runs");
+        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    }
+}
