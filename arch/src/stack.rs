@@ -4,6 +4,7 @@
 //! guard page. What may come at any instruction (NMI, #DB, #MC, #DF) has stacks of its own.
 
 use crate::cell::CpuCell;
+use x86_entry::FaultStacks;
 
 /// The bytes of a stack for one exception: enough for a crash record.
 const BYTES: usize = 16 * 1024;
@@ -15,7 +16,9 @@ pub(crate) struct Stack([u8; BYTES]);
 /// The stacks for exceptions that may come at any instruction.
 static STACKS: [CpuCell<Stack>; 4] = [const { CpuCell::new(Stack([0; BYTES])) }; 4];
 
-/// The addresses above the last bytes of the four stacks.
-pub(crate) fn tops() -> [usize; 4] {
-    STACKS.each_ref().map(|stack| stack.address().wrapping_add(1) as usize)
+/// Their upper ends.
+pub(crate) fn fault_stacks() -> FaultStacks {
+    let [double_fault, non_maskable_interrupt, machine_check, debug] =
+        STACKS.each_ref().map(|stack| stack.address().wrapping_add(1) as usize);
+    FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug }
 }

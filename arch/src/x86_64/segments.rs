@@ -3,53 +3,23 @@
 use crate::cell::CpuCell;
 use crate::context::Context;
 use crate::stack;
+use crate::trap::Bell;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use x86::dtables::{DescriptorTablePointer, lgdt, load_ldtr};
 use x86::msr::{IA32_FS_BASE, wrmsr};
-use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
-use x86::task::load_tr;
-use x86_entry::{CpuData, GlobalDescriptorTable, StackIndex};
+use x86::segmentation::{SegmentSelector, load_ds, load_es, load_fs, load_gs};
+use x86_entry::{CpuData, CpuSegments, GlobalDescriptorTable};
 
-/// The stacks that the gates of #DF, NMI, #MC and #DB name.
-const INTERRUPT_STACKS: [StackIndex; 4] = [StackIndex::One, StackIndex::Two, StackIndex::Three, StackIndex::Four];
-
-static TABLE: CpuCell<GlobalDescriptorTable> = CpuCell::new(GlobalDescriptorTable::new());
+static SEGMENTS: CpuCell<CpuSegments> = CpuCell::new(CpuSegments::new([]));
 
 /// Loads the kernel's segments and its task state segment.
 ///
 /// # Safety
 /// Once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address space.
 pub(crate) unsafe fn load(data: &mut CpuData) {
-    for (index, top) in INTERRUPT_STACKS.into_iter().zip(stack::tops()) {
-        data.set_interrupt_stack(index, top);
-    }
-    let selectors = GlobalDescriptorTable::SELECTORS;
-    // SAFETY: interrupts are off, and nothing else uses the table.
-    let table = unsafe { TABLE.borrow() };
-    table.set_task(&raw const data.tss as u64, CpuData::TASK_LENGTH);
-    // SAFETY: the table stays where it is, and has the code segment that the CPU is in.
-    unsafe { lgdt(&DescriptorTablePointer::new_from_slice(table.entries())) };
-    let [code, stack, null, task] =
-        [selectors.kernel_code, selectors.kernel_data, 0, selectors.task].map(SegmentSelector::from_raw);
-    // SAFETY: the selector names ring 0's code.
-    unsafe { load_cs(code) };
-    // SAFETY: the selector names ring 0's data.
-    unsafe { load_ss(stack) };
-    // Data segments mean nothing in 64-bit mode; null ones are what every thread starts with.
-    // SAFETY: a null selector may be loaded in 64-bit mode.
-    unsafe { load_ds(null) };
-    // SAFETY: as above.
-    unsafe { load_es(null) };
-    // SAFETY: as above.
-    unsafe { load_fs(null) };
-    // SAFETY: as above.
-    unsafe { load_gs(null) };
-    // SAFETY: the descriptor was just set, to a TSS that isn't busy.
-    unsafe { load_tr(task) };
-    // At reset there is a local table at address 0 (SDM volume 3, table 11-1), and a loader may leave it so: a program
-    // could map that page and make itself descriptors of the kernel's privilege.
-    // SAFETY: without a local table every selector that names one is refused.
-    unsafe { load_ldtr(SegmentSelector::from_raw(0)) };
+    // SAFETY: interrupts are off, and nothing else uses the segments.
+    let segments = unsafe { SEGMENTS.borrow() };
+    // SAFETY: the caller's promise; the segments are static.
+    unsafe { segments.load::<Bell>(data, stack::fault_stacks()) };
 }
 
 /// The base that FS was last given.

@@ -1,0 +1,182 @@
+//! A CPU's segments, ready to be loaded: the descriptor table, its TSS, and where the paranoid gates have their stacks.
+use core::mem::offset_of;
+
+use x86::dtables::{DescriptorTablePointer, lgdt, load_ldtr};
+use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
+use x86::task::load_tr;
+
+use crate::{CpuData, GlobalDescriptorTable, Kernel};
+
+/// The upper ends of four stacks, each a multiple of 16, for what may interrupt ring 0 in any state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultStacks {
+    /// For #DF.
+    pub double_fault: usize,
+    /// For the NMI.
+    pub non_maskable_interrupt: usize,
+    /// For #MC.
+    pub machine_check: usize,
+    /// For #DB.
+    pub debug: usize,
+}
+
+/// The descriptor table of one CPU with what it refers to, and `EXTRA` descriptors of the kernel's own behind it.
+///
+/// On i686 that includes the tasks of #DF, NMI and #MC (SDM 3A 7.2.1); on x86_64 those have interrupt stacks.
+#[repr(C)]
+#[derive(Debug)]
+pub struct CpuSegments<const EXTRA: usize = 0> {
+    table: GlobalDescriptorTable,
+    /// The kernel's own descriptors; the CPU reads them when a selector is loaded.
+    pub extra: [u64; EXTRA],
+    #[cfg(target_arch = "x86")]
+    tasks: [Task; 3],
+}
+
+/// A TSS of a task gate, aligned so that it crosses no page, which the CPU doesn't allow (SDM 3A 7.2.1).
+#[cfg(target_arch = "x86")]
+#[repr(C, align(128))]
+struct Task(x86::bits32::task::TaskStateSegment);
+
+#[cfg(target_arch = "x86")]
+impl core::fmt::Debug for Task {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str("Task")
+    }
+}
+
+impl<const EXTRA: usize> CpuSegments<EXTRA> {
+    /// Flat segments, `extra` descriptors behind them, and no TSS yet.
+    pub const fn new(extra: [u64; EXTRA]) -> Self {
+        Self {
+            table: GlobalDescriptorTable::new(),
+            extra,
+            #[cfg(target_arch = "x86")]
+            tasks: [const { Task(x86::bits32::task::TaskStateSegment::new()) }; 3],
+        }
+    }
+
+    /// The selector of an extra descriptor, for ring 0; ring 3's has the two lowest bits set.
+    pub const fn extra_selector(index: usize) -> u16 {
+        assert!(index < EXTRA, "there are fewer descriptors");
+        (offset_of!(Self, extra) + index * size_of::<u64>()) as u16
+    }
+
+    /// Loads everything: the descriptor table, all segment registers, the TSS in `data` and the stacks of
+    /// [`Fill::paranoid`](crate::Fill::paranoid). There is no local table afterwards.
+    ///
+    /// Data segment registers that the kernel has no use for become null: FS and GS, whose bases are 0 then (a kernel
+    /// with [`Place::Gs`](crate::Place::Gs) sets its base afterwards), and on x86_64 DS and ES.
+    ///
+    /// # Safety
+    ///
+    /// Once a CPU, in ring 0, with interrupts off and flat segments. `self` and `data` stay where they are for good,
+    /// mapped in every address space, and `data` is where the stubs of `K` look for it. The stacks are the kernel's.
+    pub unsafe fn load<K: Kernel>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+        const {
+            let (ours, kernels) = (GlobalDescriptorTable::SELECTORS, K::SELECTORS);
+            assert!(
+                ours.kernel_code == kernels.kernel_code
+                    && ours.kernel_data == kernels.kernel_data
+                    && ours.user_code == kernels.user_code
+                    && ours.user_data == kernels.user_data
+                    && ours.task == kernels.task,
+                "the kernel's selectors are those of another table"
+            );
+        }
+        self.set_stacks::<K>(data, stacks);
+        let bytes = offset_of!(Self, extra) + size_of_val(&self.extra);
+        let pointer = DescriptorTablePointer { limit: (bytes - 1) as u16, base: &raw const self.table };
+        // SAFETY: the table stays where it is, and has the flat code segment that the CPU is in.
+        unsafe { lgdt(&pointer) };
+        let [code, stack, data, null, task] =
+            [K::SELECTORS.kernel_code, K::SELECTORS.kernel_data, DATA_SELECTOR, 0, K::SELECTORS.task]
+                .map(SegmentSelector::from_raw);
+        // SAFETY: the selector names flat code of ring 0.
+        unsafe { load_cs(code) };
+        // SAFETY: the selector names flat data of ring 0.
+        unsafe { load_ss(stack) };
+        for load in [load_ds, load_es] {
+            // SAFETY: the selector names flat data, or is null in 64-bit mode, where the segment isn't used.
+            unsafe { load(data) };
+        }
+        for load in [load_fs, load_gs] {
+            // SAFETY: the caller has no use for the segments yet.
+            unsafe { load(null) };
+        }
+        // SAFETY: the descriptor was just set, to a TSS that isn't busy.
+        unsafe { load_tr(task) };
+        // At reset there is a local table at address 0 (SDM 3A table 9-1), and a loader may leave it so: a program
+        // could map that page and make itself descriptors of the kernel's privilege.
+        // SAFETY: without a local table every selector that names one is refused.
+        unsafe { load_ldtr(null) };
+    }
+}
+
+/// Data segments mean nothing in 64-bit mode (SDM 3A 3.2.4).
+#[cfg(target_arch = "x86_64")]
+const DATA_SELECTOR: u16 = 0;
+#[cfg(target_arch = "x86")]
+const DATA_SELECTOR: u16 = GlobalDescriptorTable::SELECTORS.kernel_data;
+
+#[cfg(target_arch = "x86_64")]
+impl<const EXTRA: usize> CpuSegments<EXTRA> {
+    #[expect(clippy::extra_unused_type_parameters, reason = "i686's tasks lead to the kernel")]
+    fn set_stacks<K: Kernel>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+        use crate::idt::{DEBUG_STACK, DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NMI_STACK};
+        data.set_interrupt_stack(DOUBLE_FAULT_STACK, stacks.double_fault);
+        data.set_interrupt_stack(NMI_STACK, stacks.non_maskable_interrupt);
+        data.set_interrupt_stack(MACHINE_CHECK_STACK, stacks.machine_check);
+        data.set_interrupt_stack(DEBUG_STACK, stacks.debug);
+        self.table.set_task(&raw const data.tss as u64, CpuData::TASK_LENGTH);
+    }
+}
+
+#[cfg(target_arch = "x86")]
+impl<const EXTRA: usize> CpuSegments<EXTRA> {
+    fn set_stacks<K: Kernel>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+        use crate::fault_task;
+        use crate::vector::{DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
+        // SAFETY: `load`'s caller promises ring 0.
+        let page_table = unsafe { x86::controlregs::cr3() } as u32;
+        data.set_page_table(page_table);
+        data.set_debug_stack(stacks.debug);
+        self.table.set_task(K::SELECTORS.task, &raw const data.tss as u32, CpuData::TASK_LENGTH);
+        let tasks = [
+            fault_task::<K, _, _>(DOUBLE_FAULT, stacks.double_fault, page_table),
+            fault_task::<K, _, _>(NON_MASKABLE_INTERRUPT, stacks.non_maskable_interrupt, page_table),
+            fault_task::<K, _, _>(MACHINE_CHECK, stacks.machine_check, page_table),
+        ];
+        let selectors = [
+            GlobalDescriptorTable::DOUBLE_FAULT_TASK,
+            GlobalDescriptorTable::NMI_TASK,
+            GlobalDescriptorTable::MACHINE_CHECK_TASK,
+        ];
+        for ((place, task), selector) in self.tasks.iter_mut().zip(tasks).zip(selectors) {
+            self.table.set_task(selector, &raw const place.0 as u32, size_of_val(&task));
+            place.0 = task;
+        }
+    }
+
+    /// Gives the tasks other page tables than those that [`CpuSegments::load`] found in use. They need the kernel's
+    /// part alone.
+    pub const fn set_page_table(&mut self, cr3: u32) {
+        let mut index = 0;
+        while index < self.tasks.len() {
+            self.tasks[index].0.cr3 = cr3;
+            index += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extra_descriptors_follow_the_table() {
+        let words = size_of::<GlobalDescriptorTable>() / size_of::<u64>();
+        assert_eq!(usize::from(CpuSegments::<2>::extra_selector(1)), (words + 1) * size_of::<u64>());
+        assert_eq!(offset_of!(CpuSegments<2>, table), 0);
+    }
+}
