@@ -8,6 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::abi;
 use crate::manifest;
 use crate::process::{cargo_for_target, command, run, run_quietly};
 use crate::{Result, Width, root, say};
@@ -94,6 +95,7 @@ pub fn build(widths: &[Width]) -> Result {
         create(&width.image_folder())?;
         strip(&built(&width.kernel_target(), "boot"), &kernel(width))?;
         build_entry_check(width)?;
+        abi::build(abi::Variant::shipped(width))?;
         for set in Set::ALL {
             if set.exists() {
                 build_set(width, set)?;
@@ -138,13 +140,13 @@ fn built(target: &str, binary: &str) -> PathBuf {
 }
 
 /// Symbols and line tables are most of a file; the image needs neither.
-fn strip(from: &Path, to: &Path) -> Result {
+pub(crate) fn strip(from: &Path, to: &Path) -> Result {
     let mut strip = command("strip");
     strip.arg("--strip-all").arg("-o").arg(to).arg(from);
     run_quietly(strip)
 }
 
-fn create(folder: &Path) -> Result {
+pub(crate) fn create(folder: &Path) -> Result {
     fs::create_dir_all(folder).map_err(|error| format!("can't make {}: {error}", folder.display()))
 }
 

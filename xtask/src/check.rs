@@ -7,7 +7,7 @@ use crate::process::{cargo_for_target, command, run, run_quietly, stable_cargo};
 use crate::{Result, Width, root, say};
 
 /// What runs in ring 0 or is shared with it.
-const KERNEL_PACKAGES: [&str; 5] = ["abi", "arch", "boot", "kernel", "x86-entry"];
+const KERNEL_PACKAGES: [&str; 6] = ["abi", "arch", "boot", "conformance", "kernel", "x86-entry"];
 
 /// What is the same on every machine.
 const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
@@ -15,8 +15,8 @@ const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
 /// Where the packages of user programs lie.
 const USER_FOLDERS: [&str; 3] = ["user", "user/drivers", "tests"];
 
-/// Host packages inside those folders.
-const HOST_PACKAGES: [&str; 1] = ["runner"];
+/// Other packages inside those folders: a host tool and a kernel.
+const OTHER_PACKAGES: [&str; 2] = ["conformance", "runner"];
 
 /// Checks everything; the first failure ends it.
 pub fn check() -> Result {
@@ -103,7 +103,7 @@ fn user_packages() -> Result<Vec<String>> {
                 .lines()
                 .find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
                 .ok_or_else(|| format!("{} has no package name", entry.path().display()))?;
-            if !HOST_PACKAGES.contains(&name) {
+            if !OTHER_PACKAGES.contains(&name) {
                 packages.push(name.to_owned());
             }
         }

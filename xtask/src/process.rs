@@ -13,12 +13,17 @@ pub fn command(program: &str) -> Command {
 
 /// A cargo command for one of `targets/*.json`: the standard library is built along with it.
 pub fn cargo_for_target(subcommand: &str, target: &str) -> Result<Command> {
+    cargo_for_target_file(subcommand, &format!("targets/{target}.json"))
+}
+
+/// The same for a target whose file lies elsewhere.
+pub fn cargo_for_target_file(subcommand: &str, file: &str) -> Result<Command> {
     let flags =
         std::env::var("BUILD_STD").map_err(|_| "BUILD_STD isn't set: use `just`, or source tools/env.sh first")?;
     let mut cargo = command("cargo");
     cargo.arg(subcommand);
     cargo.args(flags.split_whitespace());
-    cargo.args(["--target", &format!("targets/{target}.json")]);
+    cargo.args(["--target", file]);
     Ok(cargo)
 }
 

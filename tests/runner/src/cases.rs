@@ -1,5 +1,6 @@
 //! All booted cases, by what they are about. Each runs on both widths.
 
+mod abi;
 mod boot;
 mod crashes;
 mod entry;
@@ -42,6 +43,7 @@ use cases;
 
 /// A module adds its cases here.
 const ALL: &[&[Case]] = &[
+    abi::CASES,
     boot::CASES,
     refusals::CASES,
     crashes::CASES,
@@ -71,3 +73,6 @@ impl Case {
 pub fn trials(width: Width) -> Vec<Trial> {
     ALL.iter().copied().flatten().map(|case| case.trial(width)).collect()
 }
+
+/// The rows of the interrupt entry's table, which one boot runs all.
+pub use abi::trials as rows;

@@ -28,17 +28,20 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_iter(std::iter::once(program).chain(words));
     arguments.test_threads = Some(arguments.test_threads.unwrap_or(MACHINES).min(MACHINES));
     let mut trials = cases::trials(width);
-    if wants_suite(&arguments) {
+    if wants(&arguments, "suite") {
         trials.extend(suite::trials(width));
+    }
+    if wants(&arguments, "abi") {
+        trials.extend(cases::rows(width));
     }
     check_unique(&trials);
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The suite's tests are known only once it ran, so a filter decides beforehand: one that doesn't speak of the suite
-/// leaves it out, and so does a mere listing.
-fn wants_suite(arguments: &Arguments) -> bool {
-    !arguments.list && arguments.filter.as_ref().is_none_or(|filter| filter.contains("suite"))
+/// Some tests are known only once they ran, so a filter decides beforehand: one that doesn't speak of them leaves them
+/// out, and so does a mere listing.
+fn wants(arguments: &Arguments, name: &str) -> bool {
+    !arguments.list && arguments.filter.as_ref().is_none_or(|filter| filter.contains(name))
 }
 
 /// Two cases of one name would hide each other in reports.

@@ -1,0 +1,65 @@
+//! The two sides that every row is run against.
+use x86_entry::{AnyInterrupt, Fill, Handler, Kernel, Privilege, WithSmap};
+
+use crate::harness::{lead, table};
+use crate::kernel::Ours;
+
+/// What takes the traps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// `extern "x86-interrupt"` functions, straight from the gate.
+    Compiler,
+    /// `x86-entry` and handlers of its types.
+    Entry,
+}
+
+/// The vector of rows that need no exception.
+pub const VECTOR: u8 = 0x40;
+
+/// What the compiler's ABI shows a handler, as the `x86_64` crate and others declare it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct StackFrame {
+    pub instruction: usize,
+    pub code: usize,
+    pub flags: usize,
+    pub stack: usize,
+    pub stack_segment: usize,
+}
+
+/// A handler of the compiler's ABI for a vector without an error code, and one with.
+pub type Theirs = extern "x86-interrupt" fn(StackFrame);
+pub type TheirsWithCode = extern "x86-interrupt" fn(StackFrame, usize);
+
+impl StackFrame {
+    /// Goes behind an instruction of so many bytes, in the way that release builds don't delete.
+    pub fn skip(&mut self, bytes: usize) {
+        let place = &raw mut self.instruction;
+        // SAFETY: a field of a value that is borrowed.
+        unsafe { place.write_volatile(self.instruction + bytes) };
+    }
+}
+
+impl Column {
+    /// Leads [`VECTOR`], which ring 3 may use, to the column's handler.
+    pub fn interrupt(self, theirs: Theirs, ours: impl Handler<AnyInterrupt>) {
+        match self {
+            Column::Compiler => lead(VECTOR, theirs as usize),
+            Column::Entry => interrupt::<Ours, _>(ours),
+        }
+    }
+
+    /// Leads an exception with an error code to the column's handler.
+    pub fn exception(self, vector: u8, theirs: TheirsWithCode, ours: impl FnOnce(&mut Fill<'_, Ours, WithSmap>)) {
+        match self {
+            Column::Compiler => lead(vector, theirs as usize),
+            Column::Entry => ours(&mut table().fill::<Ours, WithSmap>()),
+        }
+    }
+}
+
+/// Leads [`VECTOR`], which ring 3 may use, to a handler of a kernel.
+pub fn interrupt<K: Kernel, F: Handler<AnyInterrupt>>(handler: F) {
+    table().fill::<K, WithSmap>().interrupts(VECTOR..=VECTOR, handler);
+    *table().gate(VECTOR) = table().gate(VECTOR).callable_from(Privilege::User);
+}

@@ -1,0 +1,58 @@
+//! What `x86-entry` is told of this kernel.
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use x86_entry::{Frame, Kernel};
+
+use crate::rows;
+
+/// Traps on the interrupted thread's stack, as most kernels keep them.
+pub struct Ours;
+
+/// The same with the GS base swapped.
+#[cfg(target_arch = "x86_64")]
+pub struct Swapping;
+
+/// How often [`Kernel::entered`] and [`Kernel::leaving`] ran.
+pub static ENTERED: AtomicUsize = AtomicUsize::new(0);
+pub static LEFT: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: `segments` and `harness` load the standard selectors and a TSS with a stack; frames are resumed as they were
+// saved, or as a row changed them, and the harness catches what comes of that.
+unsafe impl Kernel for Ours {
+    const SYSENTER_RETURN: usize = rows::calls::RETURN;
+
+    extern "C" fn trap(_: NonNull<Frame>) -> NonNull<Frame> {
+        panic!("every vector has a handler of its own")
+    }
+
+    extern "C" fn call(frame: NonNull<Frame>) -> NonNull<Frame> {
+        rows::calls::take(frame)
+    }
+
+    extern "C" fn paranoid(frame: &mut Frame) {
+        panic!("nothing of the kind is expected: {frame:x?}")
+    }
+
+    fn entered(_: &mut Frame) {
+        ENTERED.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn leaving(_: &mut Frame) {
+        LEFT.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: as above; the row that uses it sets both GS bases.
+#[cfg(target_arch = "x86_64")]
+unsafe impl Kernel for Swapping {
+    const USER_GS: x86_entry::UserGs = x86_entry::UserGs::Swapped;
+
+    extern "C" fn trap(_: NonNull<Frame>) -> NonNull<Frame> {
+        panic!("every vector has a handler of its own")
+    }
+
+    extern "C" fn paranoid(frame: &mut Frame) {
+        panic!("nothing of the kind is expected: {frame:x?}")
+    }
+}
