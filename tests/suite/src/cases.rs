@@ -30,5 +30,8 @@ pub const ALL: &[&[Case]] = &[
     floating::CASES,
     pointers::CASES,
     processes::CASES,
-    hostile::CASES,
+    hostile::returns::CASES,
+    hostile::fast_entry::CASES,
+    hostile::selectors::CASES,
+    hostile::random::CASES,
 ];

@@ -101,6 +101,10 @@ instructions! {
     /// #GP with the selector as error code.
     load_extra_segment: "mov es, ecx";
     /// #GP with the selector as error code.
+    load_thread_segment: "mov fs, ecx";
+    /// #GP with the selector as error code.
+    load_last_segment: "mov gs, ecx";
+    /// #GP with the selector as error code.
     load_stack_segment: "mov ss, ecx";
     /// #MF, in a thread that has come by `divide_x87`.
     wait: "fwait";
@@ -127,6 +131,8 @@ instructions! {
     jump: "jmp rcx";
     /// #SS: with an address in `bp` that isn't canonical.
     load_by_stack: "mov al, [rbp]";
+    /// DS, ES, FS and GS, in r12 to r15.
+    read_selectors: "mov r12d, ds", "mov r13d, es", "mov r14d, fs", "mov r15d, gs";
     /// #GP: swaps nothing but the kernel's base.
     swap: "swapgs";
     /// #GP.
@@ -143,6 +149,8 @@ instructions! {
     write_debug: "mov dr7, ecx";
     /// #PF at the address in `cx`.
     jump: "jmp ecx";
+    /// DS, ES, FS and GS, in eax, ebx, ecx and edx.
+    read_selectors: "mov eax, ds", "mov ebx, es", "mov ecx, fs", "mov edx, gs";
     /// #OF, as a trap, with the overflow flag set.
     overflow: "into";
     /// #BR: `ax` is the tag of a started thread, 0, and the bounds in memory at `cx` are 1 and 2.

@@ -108,19 +108,19 @@ impl Registers {
     }
 }
 
-const AX: usize = offset_of!(Registers, ax);
-const BX: usize = offset_of!(Registers, bx);
-const CX: usize = offset_of!(Registers, cx);
-const DX: usize = offset_of!(Registers, dx);
-const SI: usize = offset_of!(Registers, si);
-const DI: usize = offset_of!(Registers, di);
-const BP: usize = offset_of!(Registers, bp);
+pub(crate) const AX: usize = offset_of!(Registers, ax);
+pub(crate) const BX: usize = offset_of!(Registers, bx);
+pub(crate) const CX: usize = offset_of!(Registers, cx);
+pub(crate) const DX: usize = offset_of!(Registers, dx);
+pub(crate) const SI: usize = offset_of!(Registers, si);
+pub(crate) const DI: usize = offset_of!(Registers, di);
+pub(crate) const BP: usize = offset_of!(Registers, bp);
 #[cfg(target_arch = "x86_64")]
-const R8: usize = offset_of!(Registers, r);
-const FLAGS: usize = offset_of!(Registers, flags);
+pub(crate) const R8: usize = offset_of!(Registers, r);
+pub(crate) const FLAGS: usize = offset_of!(Registers, flags);
 
 /// Flags as the calling convention wants them.
-const PLAIN_FLAGS: usize = 0x202;
+pub(crate) const PLAIN_FLAGS: usize = 0x202;
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! with_registers {

@@ -64,7 +64,12 @@ impl Level {
         let xmm = (0..registers).filter(move |_| has(Self::Sse)).map(|number| 160 + 16 * number..176 + 16 * number);
         let ymm = (0..registers).filter(move |_| has(Self::Avx)).map(|number| 576 + 16 * number..592 + 16 * number);
         let mxcsr = has(Self::Sse).then_some(24..28);
-        st.chain(xmm).chain(ymm).chain(mxcsr).chain(core::iter::once(0..2))
+        // Control, status and tags.
+        let words = match self {
+            Self::X87 => [0..2, 4..6, 8..10],
+            _ => [0..2, 2..4, 4..5],
+        };
+        st.chain(xmm).chain(ymm).chain(mxcsr).chain(words)
     }
 
     /// The state that every thread begins with.

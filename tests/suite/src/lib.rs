@@ -11,4 +11,6 @@ extern crate alloc;
 pub mod code;
 pub mod entry;
 pub mod float;
+pub mod held;
 pub mod role;
+pub mod witness;

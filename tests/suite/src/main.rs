@@ -7,7 +7,9 @@ mod case;
 mod cases;
 mod partner;
 mod report;
+mod scene;
 mod system;
+mod victim;
 mod watch;
 mod worker;
 

@@ -21,11 +21,13 @@ pub enum Role {
     Claim,
     /// Reads the physical address of memory of its own.
     Device,
+    /// Holds a pattern in every register, see [`crate::witness`].
+    Witness,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Echo,
         Self::Clock,
         Self::Wait,
@@ -35,6 +37,7 @@ impl Role {
         Self::Float,
         Self::Claim,
         Self::Device,
+        Self::Witness,
     ];
 
     /// The word for it.
@@ -49,6 +52,7 @@ impl Role {
             Self::Float => "float",
             Self::Claim => "claim",
             Self::Device => "device",
+            Self::Witness => "witness",
         }
     }
 }

@@ -29,6 +29,7 @@ fn run(startup: Startup) -> Result<()> {
         Role::Float => float(startup),
         Role::Claim => claim(startup),
         Role::Device => device(),
+        Role::Witness => suite::witness::run(),
     }
 }
 
