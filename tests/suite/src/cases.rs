@@ -32,6 +32,7 @@ pub const ALL: &[&[Case]] = &[
     processes::CASES,
     hostile::returns::CASES,
     hostile::fast_entry::CASES,
+    hostile::leftovers::CASES,
     hostile::selectors::CASES,
     hostile::random::CASES,
 ];

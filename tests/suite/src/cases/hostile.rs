@@ -4,6 +4,7 @@
 //! Each case runs beside a witness, see [`crate::scene`].
 
 pub mod fast_entry;
+pub mod leftovers;
 pub mod random;
 pub mod returns;
 pub mod selectors;

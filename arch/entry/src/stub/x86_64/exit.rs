@@ -54,6 +54,8 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         ".if {swaps_gs}",
         "swapgs",
         ".endif",
+        // Or it would tell what the kernel left there last.
+        "mov r10, [rsp + {r10} - {r11}]",
         "mov rsp, [rsp + {rsp} - {r11}]",
         "sysretq",
         ".org 2b + {bytes}, 0xCC",
@@ -64,6 +66,7 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         rip = const offset_of!(Frame, rip),
         rflags = const offset_of!(Frame, rflags),
         rsp = const offset_of!(Frame, rsp),
+        r10 = const offset_of!(Frame, r10),
         r11 = const offset_of!(Frame, r11),
         needs_iret = const NEEDS_IRET,
         bytes = const RESUME_BYTES,
