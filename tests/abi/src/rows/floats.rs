@@ -2,7 +2,7 @@
 use core::arch::{asm, naked_asm};
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use x86_entry::{AnyInterrupt, Frame, Handler};
+use x86_entry::Frame;
 
 use super::{Verdict, ensure};
 use crate::column::{Column, StackFrame, Theirs, VECTOR};
@@ -187,7 +187,12 @@ pub fn x87_and_mmx(column: Column) -> Verdict {
     all().into()
 }
 
-fn keeps_x87(column: Column, theirs: Theirs, ours: impl Handler<AnyInterrupt>, what: &str) -> Result<(), Text> {
+fn keeps_x87(
+    column: Column,
+    theirs: Theirs,
+    ours: impl Fn(&mut Frame, u8) + Sync + 'static,
+    what: &str,
+) -> Result<(), Text> {
     column.interrupt(theirs, ours);
     interrupt(Floats::changed_x87).map_err(|why| Text::new(format_args!("{what}: {why}")))
 }

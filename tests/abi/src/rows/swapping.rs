@@ -53,7 +53,7 @@ fn get(register: u32) -> usize {
 pub fn swapgs(column: Column) -> Verdict {
     match column {
         Column::Compiler => lead(VECTOR, theirs as *const () as usize),
-        Column::Entry => interrupt::<Swapping, _>(ours),
+        Column::Entry => interrupt::<Swapping>(ours),
     }
     let kernel = &raw const KERNEL_DATA as usize;
     // SAFETY: memory of programs, in which nothing else lies.
