@@ -80,9 +80,12 @@ pub fn kernel(width: Width) -> PathBuf {
     width.image_folder().join("kernel")
 }
 
-/// The bare kernel that checks `x86-entry` alone.
-pub fn entry_check(width: Width) -> PathBuf {
-    width.image_folder().join("entry-check")
+/// The kernels among the examples of `x86-entry`.
+pub const ENTRY_KERNELS: [&str; 4] = ["self_test", "bare", "port-before", "port-after"];
+
+/// One of them.
+pub fn entry_kernel(width: Width, name: &str) -> PathBuf {
+    width.image_folder().join(format!("entry-{name}"))
 }
 
 /// Builds everything for the given widths.
@@ -94,7 +97,7 @@ pub fn build(widths: &[Width]) -> Result {
         run(cargo)?;
         create(&width.image_folder())?;
         strip(&built(&width.kernel_target(), "boot"), &kernel(width))?;
-        build_entry_check(width)?;
+        build_entry_kernels(width)?;
         abi::build(abi::Variant::shipped(width))?;
         for set in Set::ALL {
             if set.exists() {
@@ -105,14 +108,16 @@ pub fn build(widths: &[Width]) -> Result {
     Ok(())
 }
 
-/// An example of `x86-entry` is a kernel of its own. It has a linker script of its own too, which a package can't say for
-/// a single target.
-fn build_entry_check(width: Width) -> Result {
-    let mut cargo = cargo_for_target("rustc", &width.kernel_target())?;
-    cargo.args(["--release", "--quiet", "-p", "x86-entry", "--example", "bare", "--"]);
-    cargo.args(["-C", "link-arg=-Tarch/entry/examples/bare/link.ld"]);
-    run(cargo)?;
-    strip(&built(&width.kernel_target(), "examples/bare"), &entry_check(width))
+/// The examples have a linker script of their own, which a package can't say for its examples alone.
+fn build_entry_kernels(width: Width) -> Result {
+    for name in ENTRY_KERNELS {
+        let mut cargo = cargo_for_target("rustc", &width.kernel_target())?;
+        cargo.args(["--release", "--quiet", "-p", "x86-entry", "--features", "kernels", "--example", name, "--"]);
+        cargo.args(["-C", "link-arg=-Tarch/entry/examples/support/link.ld"]);
+        run(cargo)?;
+        strip(&built(&width.kernel_target(), &format!("examples/{name}")), &entry_kernel(width, name))?;
+    }
+    Ok(())
 }
 
 fn build_set(width: Width, set: Set) -> Result {

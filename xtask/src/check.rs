@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::process::{cargo_for_target, command, run, run_quietly, stable_cargo};
+use crate::process::{ENTRY, cargo_for_target, command, run, run_quietly, stable_cargo};
 use crate::{Result, Width, root, say};
 
 /// What runs in ring 0 or is shared with it.
@@ -31,6 +31,7 @@ pub fn check() -> Result {
     run(clippy)?;
     for width in Width::ALL {
         lint(&width.kernel_target(), &KERNEL_PACKAGES.map(str::to_owned))?;
+        lint_entry_kernels(width)?;
         lint(&width.user_target(), &user_packages()?)?;
     }
     package()?;
@@ -54,6 +55,14 @@ fn lint(target: &str, packages: &[String]) -> Result {
     for package in packages {
         clippy.args(["-p", package]);
     }
+    deny_lints(&mut clippy);
+    run(clippy)
+}
+
+/// The kernels among the examples of `x86-entry`.
+fn lint_entry_kernels(width: Width) -> Result {
+    let mut clippy = cargo_for_target("clippy", &width.kernel_target())?;
+    clippy.args(["--quiet", "--release", "-p", ENTRY, "--features", "kernels", "--examples"]);
     deny_lints(&mut clippy);
     run(clippy)
 }

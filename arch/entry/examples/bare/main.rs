@@ -1,33 +1,111 @@
-//! A bare kernel: boots on either width, runs a program in ring 3, and checks every trap that it takes.
+//! A small kernel for both widths: it counts a timer's interrupts, takes a breakpoint, and reports a page fault.
 //!
-//! The smallest complete use of `x86-entry`: segments, table, CPU data, a thread's frame, an idle context. It has no
-//! address spaces: kernel and program share one, in which ring 3 may touch everything.
-//!
-//! ```text
-//! cargo rustc -p x86-entry --example bare --release --target targets/i686-kernel.json BUILD_STD_FLAGS \
-//!     -- -C link-arg=-Tarch/entry/examples/bare/link.ld
-//! qemu-system-i386 -kernel target/i686-kernel/release/examples/bare -serial stdio -display none -no-reboot \
-//!     -device isa-debug-exit,iobase=0xf4,iosize=0x4
-//! ```
-#![cfg_attr(target_os = "none", no_std, no_main)]
+//! What lies in `../support` is what any kernel has: start code, a serial line, the timer. This file is all that
+//! `x86-entry` asks for. The package's README says how to build and boot it.
+#![no_std]
+#![no_main]
 
-#[cfg(target_os = "none")]
-mod console;
-#[cfg(target_os = "none")]
-mod kernel;
-#[cfg(target_os = "none")]
-mod script;
-#[cfg(target_os = "none")]
-mod storm;
+#[path = "../support/mod.rs"]
+#[macro_use]
+mod support;
 
-#[cfg(all(target_os = "none", target_arch = "x86"))]
-#[path = "i686.rs"]
-mod width;
-#[cfg(all(target_os = "none", target_arch = "x86_64"))]
-#[path = "x86_64.rs"]
-mod width;
+use core::arch::asm;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
-#[cfg(not(target_os = "none"))]
-fn main() {
-    println!("This example is a kernel: its first lines say how to build and boot it.");
+use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
+use x86_entry::error_code::PageFaultErrorCode;
+use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT, name};
+use x86_entry::{CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, WithoutSmap, cpu_data};
+
+/// This kernel, as the entries see it: one stack a thread, one CPU, no `swapgs`.
+struct Bare;
+
+// SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
+unsafe impl Kernel for Bare {
+    /// Takes whatever has no handler of its own.
+    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+        // SAFETY: the entry has just saved it there.
+        unexpected(unsafe { frame.as_ref() })
+    }
+
+    /// Takes an NMI, #DB, #MC or #DF of the kernel's own, on a stack that is good in any state.
+    extern "C" fn paranoid(frame: &mut Frame) {
+        unexpected(frame)
+    }
+}
+
+static SEGMENTS: Setup<CpuSegments> = Setup::new(CpuSegments::new([]));
+static TABLE: Setup<InterruptDescriptorTable> = Setup::new(InterruptDescriptorTable::new());
+static STACKS: [Stack; 4] = [const { Stack::new() }; 4];
+static TICKS: AtomicUsize = AtomicUsize::new(0);
+
+/// Loads segments and gates.
+///
+/// # Safety
+///
+/// Once, in ring 0, with interrupts off.
+unsafe fn set_up() {
+    let [double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Stack::top);
+    let stacks = FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug };
+    let mut cpu = cpu_data::<Bare>().expect("there is one CPU");
+    // SAFETY: nothing else refers to the data yet.
+    let cpu = unsafe { cpu.as_mut() };
+    // SAFETY: this function runs once.
+    let segments = unsafe { SEGMENTS.borrow() };
+    // SAFETY: the caller's promise; all of it is static.
+    unsafe { segments.load::<Bare>(cpu, stacks) };
+    // SAFETY: this function runs once.
+    let table = unsafe { TABLE.borrow() };
+    // This kernel doesn't switch SMAP on, so its entries need no `clac`.
+    table
+        .fill::<Bare, WithoutSmap>()
+        .every_vector()
+        .paranoid()
+        .exception(BREAKPOINT, breakpoint)
+        .exception(PAGE_FAULT, page_fault)
+        .interrupts(Interrupts::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
+    // SAFETY: the segments are loaded.
+    unsafe { table.load() };
+}
+
+fn breakpoint(frame: &mut Frame) {
+    line!("bare: breakpoint at {:#x}", frame.instruction_pointer());
+}
+
+fn tick(_frame: &mut Frame, _vector: u8) {
+    TICKS.fetch_add(1, Ordering::Relaxed);
+    timer::end_of_interrupt();
+}
+
+/// Reports the fault, and ends: there is nobody to bring the page.
+fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {
+    // SAFETY: ring 0.
+    let address = unsafe { x86::controlregs::cr2() };
+    line!("bare: page fault at {:#x}, address {address:#x}, {code:?}", frame.instruction_pointer());
+    exit(if address == HOLE && code.is_empty() { 0 } else { 1 })
+}
+
+fn unexpected(frame: &Frame) -> ! {
+    line!("bare: {}: {frame:x?}", name(frame.vector()));
+    exit(1)
+}
+
+extern "C" fn kernel_main() -> ! {
+    line!("bare: x86-entry on {NAME}");
+    // SAFETY: the start code calls this once, in ring 0, with interrupts off.
+    unsafe { set_up() };
+    // SAFETY: the handler changes nothing.
+    unsafe { asm!("int3") };
+    timer::initialise();
+    timer::unmask();
+    while TICKS.load(Ordering::Relaxed) < 3 {
+        // SAFETY: the handlers change nothing but the count. Interrupts come only while the CPU halts.
+        unsafe { asm!("sti", "hlt", "cli") };
+    }
+    line!("bare: {} ticks", TICKS.load(Ordering::Relaxed));
+    // SAFETY: nothing is there, and the handler doesn't return.
+    unsafe { (HOLE as *const u8).read_volatile() };
+    line!("bare: the hole has a bottom");
+    exit(1)
 }

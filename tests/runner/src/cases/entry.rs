@@ -1,17 +1,51 @@
-//! `x86-entry` by itself, in a kernel that has nothing else.
+//! `x86-entry` by itself, in kernels that have nothing else: its examples.
 
 use runner::exit::Exit;
 use runner::machine::{Direct, Machine};
 use xtask::Width;
-use xtask::build::entry_check;
+use xtask::build::entry_kernel;
 
 use super::{Case, cases};
 
-pub const CASES: &[Case] = cases![Short: bare_kernel_takes_every_trap_as_it_expects];
+pub const CASES: &[Case] = cases![
+    Short:
+    entry_self_test_takes_every_trap_as_it_expects,
+    entry_example_of_a_bare_kernel_runs,
+    entry_example_before_the_port_runs,
+    entry_example_after_the_port_runs,
+];
 
 /// The kernel takes its program's traps one by one, and ends with 0 only if each was the expected one.
-fn bare_kernel_takes_every_trap_as_it_expects(width: Width) {
-    let (text, exit) = Machine::boot(width, Direct::kernel(entry_check(width))).output();
-    assert_eq!(exit, Exit::Debug(0), "{text}");
+fn entry_self_test_takes_every_trap_as_it_expects(width: Width) {
+    let text = run(width, "self_test");
+    assert!(text.contains("self-test: hooks saw and changed"), "{text}");
     assert!(text.contains(" passed"), "{text}");
+}
+
+fn entry_example_of_a_bare_kernel_runs(width: Width) {
+    let text = run(width, "bare");
+    assert!(text.contains("bare: breakpoint at 0x1"), "{text}");
+    assert!(text.contains("bare: 3 ticks"), "{text}");
+    assert!(text.contains("address 0xd0000000, PageFaultErrorCode(0x0)"), "{text}");
+}
+
+/// What the compiler's ABI can do.
+fn entry_example_before_the_port_runs(width: Width) {
+    let text = run(width, "port-before");
+    assert!(text.contains("port: x86-interrupt on "), "{text}");
+    assert!(text.contains("port: 1 breakpoint, 3 ticks, loaded 0x0"), "{text}");
+}
+
+/// The same, and a register changed.
+fn entry_example_after_the_port_runs(width: Width) {
+    let text = run(width, "port-after");
+    assert!(text.contains("port: x86-entry on "), "{text}");
+    assert!(text.contains("port: 1 breakpoint, 3 ticks, loaded 0x51515151"), "{text}");
+}
+
+/// Boots an example, which must end with 0, and returns what it printed.
+fn run(width: Width, name: &str) -> String {
+    let (text, exit) = Machine::boot(width, Direct::kernel(entry_kernel(width, name))).output();
+    assert_eq!(exit, Exit::Debug(0), "{text}");
+    text
 }

@@ -39,7 +39,7 @@ pub enum Field {
 }
 
 /// The timer's vector, and the program's call gate.
-pub const TIMER: usize = 0x20;
+pub const TIMER: usize = crate::support::timer::VECTOR as usize;
 pub const CALL: usize = 0x80;
 
 /// The local APIC's interrupt command register, and the command that sends an NMI to the first CPU.

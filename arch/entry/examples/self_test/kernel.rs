@@ -7,21 +7,24 @@ use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use x86::io::outb;
 use x86_entry::error_code::{PageFaultErrorCode, SelectorErrorCode};
 use x86_entry::vector::{BREAKPOINT, DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
-use x86_entry::{CallerStack, CpuData, Frame, InterruptDescriptorTable, Kernel, Stack, WithSmap, WithoutSmap, resume};
+use x86_entry::{
+    CallerStack, CpuData, CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, Stack, WithSmap,
+    WithoutSmap, resume,
+};
 
-use crate::console::exit;
-use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TIMER, TRAP_FLAG, Then};
-use crate::{line, storm, width};
+use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_FLAG, Then};
+use crate::support::console::exit;
+use crate::support::{NAME, Setup, Stack as Memory, timer};
+use crate::{hooks, storm, width};
 
 /// This kernel, as the entry paths see it.
-pub struct Bare;
+pub struct SelfTest;
 
-// SAFETY: `start` loads the standard GDT and sets the CPU's data up before ring 3 runs; frames that `trap` returns were
+// SAFETY: `kernel_main` loads the standard segments and sets the CPU's data up before ring 3 runs; frames that `trap` returns were
 // saved by an entry, or built by `width`; `paranoid` only ends the run.
-unsafe impl Kernel for Bare {
+unsafe impl Kernel for SelfTest {
     const STACK: Stack = Stack::PerCpu;
     const CALLER_STACK: CallerStack = CallerStack::InR10;
     const SYSENTER_RETURN: usize = width::SYSENTER_RETURN;
@@ -38,11 +41,11 @@ unsafe impl Kernel for Bare {
                 storm::take(frame);
             }
             vector if vector == DOUBLE_FAULT.number() && FINISHED.load(Ordering::Relaxed) => {
-                line!("bare: {} steps, a storm and a double fault passed", STEPS.len());
+                line!("self-test: {} steps, a storm and a double fault passed", STEPS.len());
                 exit(0)
             }
             _ => {
-                line!("bare: unexpected {frame:x?}");
+                line!("self-test: unexpected {frame:x?}");
                 exit(2)
             }
         }
@@ -89,23 +92,35 @@ static STATE: Cell = Cell(UnsafeCell::new(State {
     table: InterruptDescriptorTable::new(),
 }));
 
-/// Sets everything up and enters ring 3; the start code of the width jumps here.
-pub extern "C" fn start() -> ! {
-    line!("bare: x86-entry on {}", width::NAME);
+/// The kernel's stack, and those for #DF, NMI, #MC and #DB.
+static STACKS: [Memory; 5] = [const { Memory::new() }; 5];
+
+static SEGMENTS: Setup<CpuSegments> = Setup::new(CpuSegments::new([]));
+
+/// Sets everything up and enters ring 3.
+pub extern "C" fn kernel_main() -> ! {
+    line!("self-test: x86-entry on {NAME}");
     // SAFETY: the start code runs this once, before any trap.
     let state = unsafe { &mut *STATE.0.get() };
-    let mut cpu = x86_entry::cpu_data::<Bare>().expect("a static place");
+    let mut cpu = x86_entry::cpu_data::<SelfTest>().expect("a static place");
     // SAFETY: nothing else refers to it yet.
     let data: &mut CpuData = unsafe { cpu.as_mut() };
-    data.set_stack(width::stack_top());
+    let [kernel, double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Memory::top);
+    data.set_stack(kernel);
     state.program.frame = width::program_frame();
     state.idle.frame = width::idle_frame(NonNull::from(&mut state.idle.frame));
     data.set_current_frame(NonNull::from(&mut state.program.frame));
-    width::load_segments(data);
+    // SAFETY: nothing else refers to it.
+    let segments = unsafe { SEGMENTS.borrow() };
+    // SAFETY: ring 0, interrupts off, everything static.
+    unsafe {
+        segments.load::<SelfTest>(data, FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug })
+    };
+    hooks::check();
     if has_smap() {
-        state.table.fill::<Bare, WithSmap>().every_vector().call_gate(CALL as u8).paranoid();
+        state.table.fill::<SelfTest, WithSmap>().every_vector().call_gate(CALL as u8).paranoid();
     } else {
-        state.table.fill::<Bare, WithoutSmap>().every_vector().call_gate(CALL as u8).paranoid();
+        state.table.fill::<SelfTest, WithoutSmap>().every_vector().call_gate(CALL as u8).paranoid();
     }
     // SAFETY: the state is static, and the table is changed no more.
     let table: &'static InterruptDescriptorTable = unsafe { &(*STATE.0.get()).table };
@@ -113,9 +128,9 @@ pub extern "C" fn start() -> ! {
     unsafe { table.load() };
     // SAFETY: ring 0; the machines that this runs on have these instructions.
     unsafe { width::enable_fast_calls() };
-    set_up_timer_interrupt();
+    timer::initialise();
     // SAFETY: the program's frame is for ring 3.
-    unsafe { resume::<Bare>(NonNull::from(&mut state.program.frame)) }
+    unsafe { resume::<SelfTest>(NonNull::from(&mut state.program.frame)) }
 }
 
 /// Leaf 7 (SDM 2A, CPUID): EBX bit 20.
@@ -147,7 +162,7 @@ impl State {
             let code: SelectorErrorCode = current.error_code();
             assert_eq!(code.index(), NO_SELECTOR >> 3);
         }
-        line!("bare: step {} ok: {} -> {then:?}", self.step, x86_entry::vector::name(vector));
+        line!("self-test: step {} ok: {} -> {then:?}", self.step, x86_entry::vector::name(vector));
         self.step += 1;
         self.go_on(then)
     }
@@ -163,7 +178,7 @@ impl State {
         }
         if storm::is_over() {
             let (in_ring_0, in_ring_3) = storm::counts();
-            line!("bare: {in_ring_0} NMIs in ring 0, {in_ring_3} in ring 3");
+            line!("self-test: {in_ring_0} NMIs in ring 0, {in_ring_3} in ring 3");
             FINISHED.store(true, Ordering::Relaxed);
             width::double_fault()
         }
@@ -180,12 +195,12 @@ impl State {
                 width::replace(program, field, self.kept);
             }
             Then::Idle => {
-                mask_lines(!1);
+                timer::unmask();
                 self.current = Current::Idle;
             }
             Then::Wake => {
-                mask_lines(!0);
-                end_timer_interrupt();
+                timer::mask();
+                timer::end_of_interrupt();
                 self.current = Current::Program;
             }
             Then::Interrupt => interrupt_ring_0(),
@@ -201,8 +216,8 @@ impl State {
             Current::Program => &mut self.program.frame,
             Current::Idle => &mut self.idle.frame,
         });
-        let mut cpu = x86_entry::cpu_data::<Bare>().expect("a static place");
-        // SAFETY: only this function and `start` make a reference of it.
+        let mut cpu = x86_entry::cpu_data::<SelfTest>().expect("a static place");
+        // SAFETY: only this function and `kernel_main` make a reference of it.
         unsafe { cpu.as_mut() }.set_current_frame(frame);
         frame
     }
@@ -216,39 +231,4 @@ fn interrupt_ring_0() {
     while storm::counts().0 == before {
         core::hint::spin_loop();
     }
-}
-
-const COMMANDS: [u16; 2] = [0x20, 0xA0];
-const END_OF_INTERRUPT: u8 = 0x20;
-
-/// Puts the interrupt controllers' lines at [`TIMER`] and above, and masks them: the timer's may come
-/// while the kernel idles, not while the program runs its steps.
-fn set_up_timer_interrupt() {
-    let writes: [(u16, u8); 10] = [
-        (COMMANDS[0], 0x11),
-        (COMMANDS[1], 0x11),
-        (COMMANDS[0] + 1, TIMER as u8),
-        (COMMANDS[1] + 1, TIMER as u8 + 8),
-        (COMMANDS[0] + 1, 1 << 2),
-        (COMMANDS[1] + 1, 2),
-        (COMMANDS[0] + 1, 1),
-        (COMMANDS[1] + 1, 1),
-        (COMMANDS[0] + 1, !0),
-        (COMMANDS[1] + 1, !0),
-    ];
-    for (port, value) in writes {
-        // SAFETY: ring 0; this is the 8259's initialisation sequence.
-        unsafe { outb(port, value) };
-    }
-}
-
-/// Masks the first controller's lines whose bits are set.
-fn mask_lines(lines: u8) {
-    // SAFETY: ring 0; a masked line stays pending.
-    unsafe { outb(COMMANDS[0] + 1, lines) };
-}
-
-fn end_timer_interrupt() {
-    // SAFETY: ring 0; the timer's interrupt is in service.
-    unsafe { outb(COMMANDS[0], END_OF_INTERRUPT) };
 }

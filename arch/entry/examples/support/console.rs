@@ -20,11 +20,10 @@ impl Write for Console {
 }
 
 /// Prints a line.
-#[macro_export]
 macro_rules! line {
     ($($part:tt)*) => {{
         use core::fmt::Write as _;
-        let _ = writeln!($crate::console::Console, $($part)*);
+        let _ = writeln!($crate::support::console::Console, $($part)*);
     }};
 }
 
@@ -40,6 +39,6 @@ pub fn exit(code: u8) -> ! {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo) -> ! {
-    line!("bare: {info}");
+    line!("{info}");
     exit(2)
 }

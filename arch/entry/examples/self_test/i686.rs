@@ -1,0 +1,202 @@
+//! i686: the program, and its registers.
+use core::arch::naked_asm;
+use core::ptr::NonNull;
+
+use x86_entry::{Frame, GlobalDescriptorTable};
+
+use crate::kernel::SelfTest;
+use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
+use crate::support::{HOLE, Stack};
+
+/// Where the linker script puts the section that holds nothing but [`sysenter_return`].
+pub const SYSENTER_RETURN: usize = 0x10_0000;
+
+/// What `sysexit` returns to.
+#[unsafe(naked)]
+#[unsafe(link_section = ".fixed")]
+extern "C" fn sysenter_return() {
+    naked_asm!("ret")
+}
+
+/// What the program calls for a system call: its stack pointer goes with it, the return address lies there.
+#[unsafe(naked)]
+extern "C" fn call_kernel() {
+    naked_asm!("mov ecx, esp", "sysenter")
+}
+
+/// The program's stack.
+static STACK: Stack = Stack::new();
+
+pub unsafe fn enable_fast_calls() {
+    assert_eq!(sysenter_return as *const () as usize, SYSENTER_RETURN, "the linker script put it elsewhere");
+    let cpu = x86_entry::cpu_data::<SelfTest>().expect("a static place");
+    // SAFETY: the caller promises ring 0 and a CPU with `sysenter`; the CPU's data is static.
+    unsafe { x86_entry::enable_fast_calls::<SelfTest>(cpu) };
+}
+
+/// A frame to begin with.
+pub const EMPTY: Frame = Frame::new();
+
+const INTERRUPTS_ON: u32 = 1 << 9;
+
+const fn with_registers(mut frame: Frame) -> Frame {
+    frame.eax = 0xA100_001A;
+    frame.ebx = 0xB100_001B;
+    frame.ecx = 0xC100_001C;
+    // The program reads from here.
+    frame.edx = HOLE as u32;
+    frame.esi = 0x5100_0015;
+    frame.edi = 0xD100_001D;
+    frame.ebp = 0xB900_009B;
+    let data = GlobalDescriptorTable::SELECTORS.user_data as u32;
+    (frame.ds, frame.es, frame.fs, frame.gs) = (data, data, data, 0);
+    frame
+}
+
+/// The program's first frame. It runs with interrupts off, so that its steps have an order.
+pub fn program_frame() -> Frame {
+    let selectors = GlobalDescriptorTable::SELECTORS;
+    let mut frame = with_registers(EMPTY);
+    frame.eip = program as *const () as u32;
+    frame.cs = selectors.user_code as u32;
+    frame.set_stack(selectors.user_data, STACK.top());
+    frame
+}
+
+/// A ring-0 frame whose interrupts are saved into `place`: the stub's stack pointer must be where the return leaves it.
+pub fn idle_frame(_place: NonNull<Frame>) -> Frame {
+    let selectors = GlobalDescriptorTable::SELECTORS;
+    let mut frame = with_registers(EMPTY);
+    let data = selectors.kernel_data as u32;
+    (frame.ds, frame.es) = (data, data);
+    frame.eip = idle as *const () as u32;
+    frame.cs = selectors.kernel_code as u32;
+    frame.eflags = INTERRUPTS_ON;
+    frame
+}
+
+/// Checks what no trap may change, and what only a system call may.
+pub fn check_registers(frame: &Frame) {
+    let expected = with_registers(EMPTY);
+    let kept = |frame: &Frame| [frame.eax, frame.ebx, frame.esi, frame.edi, frame.ebp];
+    assert_eq!(kept(frame), kept(&expected), "registers changed");
+    let top = STACK.top();
+    // A call is made with its return address on the stack.
+    assert!(matches!(frame.stack_pointer(), Some(esp) if esp == top || esp == top - 4), "the stack pointer changed");
+    if frame.edx != expected.edx {
+        // A call spoils edx and ecx.
+        assert_eq!((frame.edx as usize, frame.ecx as usize), (SYSENTER_RETURN, top - 4));
+    }
+}
+
+pub fn replace(frame: &mut Frame, field: Field, selector: u16) -> u16 {
+    let place = match field {
+        Field::Cs => &mut frame.cs,
+        Field::Ds => &mut frame.ds,
+        Field::Es => &mut frame.es,
+        Field::Fs => &mut frame.fs,
+        Field::Gs => &mut frame.gs,
+        Field::Ss => {
+            let kept = frame.stack_segment().unwrap_or_default();
+            let pointer = frame.stack_pointer().unwrap_or_default();
+            frame.set_stack(selector, pointer);
+            return kept;
+        }
+    };
+    core::mem::replace(place, selector as u32) as u16
+}
+
+/// A register's size.
+pub type Word = u32;
+
+/// The general registers but for the stack pointer.
+pub const REGISTERS: usize = 7;
+
+/// The registers, in the order of their numbers. Segment registers hold no numbers; the script changes those.
+pub fn numbers(frame: &mut Frame) -> [&mut Word; REGISTERS] {
+    [&mut frame.eax, &mut frame.ebx, &mut frame.ecx, &mut frame.edx, &mut frame.esi, &mut frame.edi, &mut frame.ebp]
+}
+
+/// Interrupts itself with a number in each register; stores what is in them afterwards, and returns the flags.
+#[unsafe(naked)]
+pub extern "C" fn interrupt_with_numbers(_after: &mut [Word; REGISTERS]) -> usize {
+    naked_asm!(
+        "mov eax, [esp + {argument}]",
+        "push ebx\n push esi\n push edi\n push ebp",
+        "push eax",
+        "clc",
+        "mov eax, 1\n mov ebx, 2\n mov ecx, 3\n mov edx, 4\n mov esi, 5\n mov edi, 6\n mov ebp, 7",
+        "int {vector}",
+        // The hook leads over it.
+        "ud2",
+        // They are stored from the last to the first, as pushes below the array's end.
+        "xchg eax, [esp]",
+        "lea eax, [eax + {bytes}]",
+        "xchg eax, esp",
+        "push ebp\n push edi\n push esi\n push edx\n push ecx\n push ebx\n push dword ptr [eax]",
+        "mov esp, eax",
+        "pushfd",
+        "pop eax",
+        "pop ecx",
+        "pop ebp\n pop edi\n pop esi\n pop ebx",
+        "ret",
+        argument = const size_of::<Word>(),
+        vector = const crate::hooks::VECTOR,
+        bytes = const size_of::<[Word; REGISTERS]>(),
+    )
+}
+
+/// A breakpoint on a stack that isn't there.
+#[unsafe(naked)]
+pub extern "C" fn double_fault() -> ! {
+    naked_asm!("mov esp, {stack}", "int3", stack = const HOLE + 4096)
+}
+
+#[unsafe(naked)]
+extern "C" fn idle() {
+    naked_asm!("2: hlt", "jmp 2b")
+}
+
+/// The program: see the script.
+#[unsafe(naked)]
+extern "C" fn program() {
+    naked_asm!(
+        "int3",
+        "ud2",
+        "mov eax, [edx]",
+        "int 0x80",
+        "int3",
+        "int3",
+        "int3",
+        "int3",
+        "int3",
+        "int3",
+        "int3",
+        // An emulator may look for interrupts at jumps alone.
+        "mov dword ptr [{command}], {nmi}",
+        "jmp 3f",
+        "3: mov dword ptr [{command}], {nmi}",
+        "jmp 4f",
+        "4:",
+        "int3",
+        "nop",
+        "call {call_kernel}",
+        "call {call_kernel}",
+        // A call with its last instruction traced.
+        "call 2f",
+        "int3",
+        // The storm.
+        "5: int3",
+        "int 0x80",
+        "call 6f",
+        "jmp 5b",
+        "2: mov ecx, esp",
+        "int3",
+        "sysenter",
+        "6: mov ecx, esp",
+        "sysenter",
+        call_kernel = sym call_kernel,
+        command = const INTERRUPT_COMMAND,
+        nmi = const SEND_NMI,
+    )
+}

@@ -1,0 +1,24 @@
+//! A kernel that checks `x86-entry` by itself: it runs a program in ring 3 and knows what each trap must look like.
+//!
+//! It goes beyond `../bare` in that frames are saved straight into a thread's structure ([`Stack::PerCpu`]), and an
+//! idle context is laid out like a thread. It has no address spaces: kernel and program share one, in which ring 3 may
+//! touch everything.
+//!
+//! [`Stack::PerCpu`]: x86_entry::Stack
+#![no_std]
+#![no_main]
+
+#[path = "../support/mod.rs"]
+#[macro_use]
+mod support;
+
+mod hooks;
+mod kernel;
+mod script;
+mod storm;
+
+#[cfg_attr(target_arch = "x86", path = "i686.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+mod width;
+
+use kernel::kernel_main;

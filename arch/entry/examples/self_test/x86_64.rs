@@ -1,0 +1,205 @@
+//! x86_64: the program, and its registers.
+use core::arch::naked_asm;
+use core::ptr::NonNull;
+
+use x86_entry::{Frame, GlobalDescriptorTable};
+
+use crate::kernel::SelfTest;
+use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
+use crate::support::{HOLE, Stack};
+
+/// `sysenter` isn't used here.
+pub const SYSENTER_RETURN: usize = 0;
+
+/// The program's stack.
+static STACK: Stack = Stack::new();
+
+pub unsafe fn enable_fast_calls() {
+    // SAFETY: the caller promises ring 0 and a CPU with `syscall`.
+    unsafe { x86_entry::enable_fast_calls::<SelfTest>() };
+}
+
+/// A frame to begin with.
+pub const EMPTY: Frame = Frame {
+    r15: 0x1500_0000_0000_0051,
+    r14: 0x1400_0000_0000_0041,
+    r13: 0x1300_0000_0000_0031,
+    r12: 0x1200_0000_0000_0021,
+    rbp: 0xB900_0000_0000_009B,
+    rbx: 0xB100_0000_0000_001B,
+    r9: 0x0900_0000_0000_0090,
+    r8: 0x0800_0000_0000_0080,
+    // The program reads from here.
+    rdx: HOLE as u64,
+    rsi: 0x5100_0000_0000_0015,
+    rdi: 0xD100_0000_0000_001D,
+    rax: 0xA100_0000_0000_001A,
+    r11: 0x1100_0000_0000_0011,
+    r10: 0x1000_0000_0000_0001,
+    rcx: 0xC100_0000_0000_001C,
+    vector: x86_entry::vector::INTERRUPTED as u64,
+    error_code: 0,
+    rip: 0,
+    cs: 0,
+    rflags: 0,
+    rsp: 0,
+    ss: 0,
+};
+
+const INTERRUPTS_ON: u64 = 1 << 9;
+
+/// The program's first frame. It runs with interrupts off, so that its steps have an order.
+pub fn program_frame() -> Frame {
+    Frame {
+        rip: program as *const () as u64,
+        cs: GlobalDescriptorTable::SELECTORS.user_code as u64,
+        rflags: 0,
+        rsp: STACK.top() as u64,
+        ss: GlobalDescriptorTable::SELECTORS.user_data as u64,
+        ..EMPTY
+    }
+}
+
+/// A ring-0 frame whose interrupts are saved into `place`, where it lies: its stack pointer is the frame's end.
+pub fn idle_frame(place: NonNull<Frame>) -> Frame {
+    Frame {
+        rip: idle as *const () as u64,
+        cs: GlobalDescriptorTable::SELECTORS.kernel_code as u64,
+        rflags: INTERRUPTS_ON,
+        rsp: place.as_ptr().wrapping_add(1) as u64,
+        ss: GlobalDescriptorTable::SELECTORS.kernel_data as u64,
+        ..EMPTY
+    }
+}
+
+/// Checks what no trap may change, and what only a system call may.
+pub fn check_registers(frame: &Frame) {
+    let kept = |frame: &Frame| {
+        [
+            frame.r15, frame.r14, frame.r13, frame.r12, frame.rbp, frame.rbx, frame.r9, frame.r8, frame.rdx, frame.rsi,
+            frame.rdi, frame.rax,
+        ]
+    };
+    assert_eq!(kept(frame), kept(&EMPTY), "registers changed");
+    assert_eq!(frame.rsp, STACK.top() as u64, "the stack pointer changed");
+    if frame.rcx != EMPTY.rcx {
+        assert_eq!(frame.rcx & !0xFF, program as *const () as u64 & !0xFF, "rcx is neither its own nor an address");
+    }
+}
+
+pub fn replace(frame: &mut Frame, field: Field, selector: u16) -> u16 {
+    let place = match field {
+        Field::Ss => &mut frame.ss,
+        _ => &mut frame.cs,
+    };
+    core::mem::replace(place, selector as u64) as u16
+}
+
+/// A register's size.
+pub type Word = u64;
+
+/// The general registers but for the stack pointer.
+pub const REGISTERS: usize = 15;
+
+/// The registers, in the order of their numbers.
+pub fn numbers(frame: &mut Frame) -> [&mut Word; REGISTERS] {
+    [
+        &mut frame.rax,
+        &mut frame.rbx,
+        &mut frame.rcx,
+        &mut frame.rdx,
+        &mut frame.rsi,
+        &mut frame.rdi,
+        &mut frame.rbp,
+        &mut frame.r8,
+        &mut frame.r9,
+        &mut frame.r10,
+        &mut frame.r11,
+        &mut frame.r12,
+        &mut frame.r13,
+        &mut frame.r14,
+        &mut frame.r15,
+    ]
+}
+
+/// Interrupts itself with a number in each register; stores what is in them afterwards, and returns the flags.
+#[unsafe(naked)]
+pub extern "C" fn interrupt_with_numbers(_after: &mut [Word; REGISTERS]) -> usize {
+    naked_asm!(
+        "push rbx\n push rbp\n push r12\n push r13\n push r14\n push r15",
+        "push rdi",
+        "clc",
+        "mov eax, 1\n mov ebx, 2\n mov ecx, 3\n mov edx, 4\n mov esi, 5\n mov edi, 6\n mov ebp, 7\n mov r8d, 8",
+        "mov r9d, 9\n mov r10d, 10\n mov r11d, 11\n mov r12d, 12\n mov r13d, 13\n mov r14d, 14\n mov r15d, 15",
+        "int {vector}",
+        // The hook leads over it.
+        "ud2",
+        // They are stored from the last to the first, as pushes below the array's end.
+        "xchg rax, [rsp]",
+        "lea rax, [rax + {bytes}]",
+        "xchg rax, rsp",
+        "push r15\n push r14\n push r13\n push r12\n push r11\n push r10\n push r9\n push r8",
+        "push rbp\n push rdi\n push rsi\n push rdx\n push rcx\n push rbx\n push qword ptr [rax]",
+        "mov rsp, rax",
+        "pushfq",
+        "pop rax",
+        "pop rdi",
+        "pop r15\n pop r14\n pop r13\n pop r12\n pop rbp\n pop rbx",
+        "ret",
+        vector = const crate::hooks::VECTOR,
+        bytes = const size_of::<[Word; REGISTERS]>(),
+    )
+}
+
+/// A breakpoint on a stack that isn't there.
+#[unsafe(naked)]
+pub extern "C" fn double_fault() -> ! {
+    naked_asm!("mov rsp, {stack}", "int3", stack = const HOLE + 4096)
+}
+
+#[unsafe(naked)]
+extern "C" fn idle() {
+    naked_asm!("2: hlt", "jmp 2b")
+}
+
+/// The program: see the script.
+#[unsafe(naked)]
+extern "C" fn program() {
+    naked_asm!(
+        ".balign 256",
+        "int3",
+        "ud2",
+        "mov eax, [rdx]",
+        "int 0x80",
+        "int3",
+        "int3",
+        "int3",
+        // 0x67: a 32-bit address. An emulator may look for interrupts at jumps alone.
+        ".byte 0x67",
+        "mov dword ptr [{command}], {nmi}",
+        "jmp 3f",
+        "3: .byte 0x67",
+        "mov dword ptr [{command}], {nmi}",
+        "jmp 4f",
+        "4:",
+        "int3",
+        "nop",
+        "mov r10, rsp",
+        "syscall",
+        "mov r10, rsp",
+        "syscall",
+        "mov r10, rsp",
+        "int3",
+        "syscall",
+        "nop",
+        "int3",
+        // The storm.
+        "2: int3",
+        "int 0x80",
+        "mov r10, rsp",
+        "syscall",
+        "jmp 2b",
+        command = const INTERRUPT_COMMAND as i32,
+        nmi = const SEND_NMI,
+    )
+}
