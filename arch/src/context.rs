@@ -8,7 +8,8 @@ use crate::trap;
 use crate::width::idle;
 use crate::width::segments::load_thread_pointer;
 use abi::{Message, Register};
-use kernel::machine;
+use bitflags::bitflags;
+use kernel::machine::{self, Resume};
 use kernel::memory;
 use x86_entry::Frame;
 use x86_entry::vector::INTERRUPTED;
@@ -28,6 +29,23 @@ pub struct Context {
     pub(crate) fs_base: usize,
     /// Where its floating-point state is kept, if it has used any.
     pub(crate) area: Area,
+    /// What CR3 holds while it runs.
+    pub(crate) root: usize,
+    /// What a switch to it has to see to besides.
+    pub(crate) extras: Extras,
+}
+
+bitflags! {
+    /// What most threads don't have, and a switch between two that don't needn't look at.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Extras: u32 {
+        /// Floating-point state.
+        const FLOATING_POINT = 1 << 0;
+        /// A thread pointer.
+        const THREAD_POINTER = 1 << 1;
+        /// Ports; a process that has lost all its ports keeps this.
+        const PORTS = 1 << 2;
+    }
 }
 
 const _: () = assert!(
@@ -39,7 +57,7 @@ impl machine::Context for Context {
     const EMPTY: Self = {
         // SAFETY: registers are integers, for which zero is a value.
         let frame = unsafe { core::mem::MaybeUninit::<Frame>::zeroed().assume_init() };
-        Self { room: [0; Frame::ROOM], frame, fs_base: 0, area: Area::NONE }
+        Self { room: [0; Frame::ROOM], frame, fs_base: 0, area: Area::NONE, root: 0, extras: Extras::empty() }
     };
 
     fn start(&mut self, entry: usize, stack: usize) {
@@ -67,20 +85,30 @@ impl machine::Context for Context {
         self.write_message(message);
     }
 
+    #[inline(always)]
+    fn deliver(&mut self, message: Message) -> Resume {
+        self.write_message(message);
+        Resume::Saved
+    }
+
     fn register(&self, register: Register) -> Option<usize> {
         self.read_register(register)
     }
 
     fn set_register(&mut self, register: Register, value: usize) -> Option<()> {
         self.write_register(register, value)?;
-        if register == Register::FsBase && trap::is_current(self) {
-            load_thread_pointer(self.fs_base);
+        if register == Register::FsBase {
+            self.extras |= Extras::THREAD_POINTER;
+            if trap::is_current(self) {
+                load_thread_pointer(self.fs_base);
+            }
         }
         Some(())
     }
 
     fn attach_floating_point(&mut self, area: memory::Frame) {
         self.area = Area::of(area);
+        self.extras |= Extras::FLOATING_POINT;
     }
 }
 
@@ -90,6 +118,7 @@ impl Context {
         Self::set_flags(&mut self.frame, INITIAL_FLAGS);
         self.fs_base = 0;
         self.area = Area::NONE;
+        self.extras = Extras::empty();
     }
 }
 

@@ -100,7 +100,14 @@ fn write_trace(account: &Account, to: &mut impl Write) -> fmt::Result {
     writeln!(to, "the last things that happened, oldest first, in cycles before the last of them:")?;
     let last = account.trace_entries().map(|entry| entry.time).max().unwrap_or(0);
     for (number, entry) in account.trace_entries().enumerate() {
-        write!(to, "{:<9} {:8x} in {:5x} {:>11}", entry.kind.name(), entry.detail, entry.thread, Ago { entry, last })?;
+        write!(
+            to,
+            "{:<9} {:8x} in {:5x} {:>11}",
+            entry.kind.name(),
+            entry.detail,
+            entry.thread,
+            Ago { entry: &entry, last }
+        )?;
         to.write_str(if number % 2 == 0 { " " } else { "\n" })?;
     }
     if account.trace_entries().count() % 2 == 1 { writeln!(to) } else { Ok(()) }

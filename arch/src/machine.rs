@@ -1,6 +1,6 @@
 //! The machine as the core asks for it: one CPU, its controllers, its clock and its page tables.
 
-use crate::context::Context;
+use crate::context::{Context, Extras};
 use crate::controller::{Controller, Event, MESSAGE_LINES};
 use crate::cpu::features;
 use crate::fpu::{Area, FloatingPoint};
@@ -11,11 +11,12 @@ use crate::memory::{MemoryMap, address_of};
 use crate::paging::{self, Space};
 use crate::time::{Alarm, Clock, now};
 use crate::trap::Bell;
-use crate::width::segments::switch_thread_pointer;
+use crate::width::segments::{reset_selectors, switch_thread_pointer};
 use core::ops::Range;
 use core::ptr::NonNull;
 use kernel::machine::{Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
 use kernel::memory::Frame;
+use x86::controlregs::cr3_write;
 use x86_entry::{CpuData, cpu_data};
 
 /// The bits of an address within a page.
@@ -28,7 +29,10 @@ pub struct Cpu {
     pub(crate) clock: Clock,
     pub(crate) floating_point: FloatingPoint,
     ports: LoadedPorts,
-    space: Space,
+    /// What CR3 holds.
+    root: usize,
+    /// What the CPU has loaded of what most threads don't have.
+    extras: Extras,
     map: Option<&'static MemoryMap>,
 }
 
@@ -39,7 +43,8 @@ impl Cpu {
         clock: Clock::STOPPED,
         floating_point: FloatingPoint::OFF,
         ports: LoadedPorts::NONE,
-        space: Space::EMPTY,
+        root: 0,
+        extras: Extras::empty(),
         map: None,
     };
 
@@ -74,31 +79,39 @@ impl Cpu {
     /// # Safety
     /// The area is the running thread's, and was prepared.
     pub(crate) unsafe fn restore_area(&mut self, area: Area) {
+        self.extras |= Extras::FLOATING_POINT;
         // SAFETY: the caller vouches for this area; others are those of threads that `forget` wasn't told of.
         unsafe { self.floating_point.restore(area, locate) }
     }
 
+    /// # Safety
+    /// `root` is the root of a space that wasn't released.
     #[inline(always)]
-    fn switch_ports(&mut self, data: &mut CpuData, home: &Home<Space>) {
-        match self.ports.load(&mut data.io_bitmap, home) {
-            PortUse::Some => data.show_io_bitmap(),
-            PortUse::None => data.hide_io_bitmap(),
-        }
-    }
-
-    #[inline(always)]
-    fn switch_space(&mut self, data: &mut CpuData, space: Space) {
-        if space == self.space {
+    unsafe fn switch_space(&mut self, data: &mut CpuData, root: usize) {
+        if root == self.root {
             return;
         }
-        self.space = space;
+        self.root = root;
         // A task gate's return loads CR3 from the TSS, which the CPU never writes it to: so it is there before.
         #[cfg(target_arch = "x86")]
-        data.set_page_table(space.physical_root() as u32);
+        data.set_page_table(root as u32);
         #[cfg(target_arch = "x86_64")]
         let _ = data;
-        // SAFETY: the core switches to no space that it has released.
-        unsafe { space.activate() };
+        // SAFETY: every space maps the kernel's half alike, so execution goes on; the caller vouches for the rest.
+        unsafe { cr3_write(root as u64) };
+    }
+
+    /// Loads what most threads don't have, or takes away what the thread before had of it.
+    #[inline(never)]
+    fn switch_extras(&mut self, data: &mut CpuData, to: &Context, home: Option<&Home<Space>>) {
+        self.extras = to.extras;
+        match home.map(|home| self.ports.load(&mut data.io_bitmap, home)) {
+            Some(PortUse::Some) => data.show_io_bitmap(),
+            Some(PortUse::None) | None => data.hide_io_bitmap(),
+        }
+        switch_thread_pointer(to);
+        // SAFETY: areas are frames that the core gave to threads; it tells `forget` before it takes one back.
+        unsafe { self.floating_point.switch(to.area, locate) };
     }
 }
 
@@ -149,17 +162,25 @@ impl Machine for Cpu {
         self.controller.end_of_interrupt(line);
     }
 
+    fn settle(&self, context: &mut Context, home: &Home<Space>) {
+        context.root = home.space.physical_root() as usize;
+        context.extras.set(Extras::PORTS, home.port_ranges != 0);
+        context.extras.set(Extras::FLOATING_POINT, context.area.is_some());
+        context.extras.set(Extras::THREAD_POINTER, context.fs_base != 0);
+    }
+
     #[inline(always)]
-    fn switch(&mut self, to: &mut Context, home: &Home<Space>) {
+    fn switch<'a>(&mut self, to: &mut Context, home: impl FnOnce() -> Option<&'a Home<Space>>) {
         let Some(mut data) = cpu_data::<Bell>() else { return };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
         let data = unsafe { data.as_mut() };
         data.set_current_frame(NonNull::from(&mut to.frame));
-        self.switch_space(data, home.space);
-        self.switch_ports(data, home);
-        switch_thread_pointer(to);
-        // SAFETY: areas are frames that the core gave to threads; it tells `forget` before it takes one back.
-        unsafe { self.floating_point.switch(to.area, locate) };
+        // SAFETY: the core switches to no space that it has released.
+        unsafe { self.switch_space(data, to.root) };
+        reset_selectors();
+        if !(self.extras | to.extras).is_empty() {
+            self.switch_extras(data, to, home());
+        }
     }
 
     fn forget(&mut self, context: &mut Context) {
@@ -194,10 +215,12 @@ impl Machine for Cpu {
     }
 
     fn release_tables(&mut self, space: Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize> {
-        if space == self.space {
+        if space.physical_root() as usize == self.root {
             let Some(mut data) = cpu_data::<Bell>() else { return Some(from) };
             // SAFETY: interrupts are off, and nothing else holds a reference to it.
-            self.switch_space(unsafe { data.as_mut() }, Space::EMPTY);
+            let data = unsafe { data.as_mut() };
+            // SAFETY: the kernel's own space is never released.
+            unsafe { self.switch_space(data, Space::EMPTY.physical_root() as usize) };
         }
         // SAFETY: the core releases a space once, when no thread of it is left and nothing is mapped.
         unsafe { space.release_tables(from, give_back) }

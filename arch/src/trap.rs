@@ -71,10 +71,15 @@ unsafe impl x86_entry::Kernel for Bell {
     }
 
     #[inline(always)]
-    extern "C" fn call(_: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn call(frame: NonNull<Frame>) -> NonNull<Frame> {
+        // SAFETY: the stub's frame is not borrowed yet.
+        let (tag, handle) = width::call_of(unsafe { frame.as_ref() });
         // SAFETY: this is a trap's first function.
         let (kernel, cpu) = unsafe { state() };
-        kernel.call(cpu);
+        match kernel.fast_call(cpu, tag, handle, |caller| caller.read_message().words) {
+            Some(resume) => kernel.save(resume),
+            None => kernel.call(cpu),
+        }
         leave(kernel, cpu)
     }
 
@@ -102,7 +107,10 @@ fn interrupt(vector: u8) -> ! {
     let (kernel, cpu) = unsafe { state() };
     if vector != DELIVER_VECTOR {
         match cpu.identify(vector) {
-            Event::Line(line) => kernel.interrupt(cpu, line),
+            Event::Line(line) => match kernel.fast_interrupt(cpu, line) {
+                Some(resume) => kernel.save(resume),
+                None => kernel.interrupt(cpu, line),
+            },
             Event::Timer => {
                 if cpu.alarm() == Alarm::Due {
                     kernel.timer(cpu);
@@ -142,7 +150,10 @@ fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
         crash::at_non_maskable(unsafe { frame.as_ref() });
         kernel.non_maskable(cpu, 1);
     } else if vector != DEVICE_NOT_AVAILABLE.number() || !floating_point(kernel, cpu) {
-        kernel.fault(cpu, fault);
+        match kernel.fast_fault(cpu, fault) {
+            Some(resume) => kernel.save(resume),
+            None => kernel.fault(cpu, fault),
+        }
     }
     leave(kernel, cpu)
 }

@@ -57,7 +57,7 @@ pub fn make<M: Machine>(kernel: &mut Kernel<M>, machine: &mut M, information: &I
     let mut block = vec![0; (entries.len() + 1) * StartupEntry::BYTES];
     let length = StartupBlock::write(&entries, &mut block).ok_or(Failure::NoRoom)?;
     maker.map(STARTUP, length, (0, block.get(..length).unwrap_or(&[])), Access::READ)?;
-    maker.kernel.boot_thread(first.process, program.entry, STACK_END, [STARTUP, length, 0, 0])?;
+    maker.kernel.boot_thread(maker.machine, first.process, program.entry, STACK_END, [STARTUP, length, 0, 0])?;
     Ok(())
 }
 

@@ -60,7 +60,7 @@ impl SourceCounters {
     }
 }
 
-/// What a trace entry is about.
+/// What a trace entry is about. Switches have none of their own: the next entry names the thread that ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TraceKind {
@@ -75,13 +75,22 @@ pub enum TraceKind {
     Fault = 3,
     /// The one-shot timer.
     Timer = 4,
-    /// A switch to the thread in the detail.
-    Switch = 5,
     /// The end of the process whose badge is in the detail.
     Exit = 6,
 }
 
 impl TraceKind {
+    const fn from_code(code: u32) -> Self {
+        match code {
+            1 => Self::Interrupt,
+            2 => Self::Call,
+            3 => Self::Fault,
+            4 => Self::Timer,
+            6 => Self::Exit,
+            _ => Self::None,
+        }
+    }
+
     /// What it is called in a crash record.
     pub const fn name(self) -> &'static str {
         match self {
@@ -90,14 +99,13 @@ impl TraceKind {
             Self::Call => "call",
             Self::Fault => "fault",
             Self::Timer => "timer",
-            Self::Switch => "switch",
             Self::Exit => "exit",
         }
     }
 }
 
 /// One thing that happened.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TraceEntry {
     /// When, in cycles, if the way there had to read the clock anyway; else 0.
     pub time: u64,
@@ -111,6 +119,42 @@ pub struct TraceEntry {
 
 /// How many trace entries are kept.
 pub const TRACE_ENTRIES: usize = 16;
+
+/// Where the kind stands beside the thread.
+const KIND_SHIFT: u32 = 24;
+
+/// The last things that happened, as three arrays: an entry's place in each is found by scaling alone.
+struct Trace {
+    times: [u64; TRACE_ENTRIES],
+    details: [u32; TRACE_ENTRIES],
+    /// The thread that was running, and the kind above [`KIND_SHIFT`].
+    who: [u32; TRACE_ENTRIES],
+    count: u32,
+}
+
+impl Trace {
+    const EMPTY: Self =
+        Self { times: [0; TRACE_ENTRIES], details: [0; TRACE_ENTRIES], who: [0; TRACE_ENTRIES], count: 0 };
+
+    #[inline(always)]
+    fn note(&mut self, kind: TraceKind, time: Time, thread: Link, detail: u32) {
+        let place = self.count as usize % TRACE_ENTRIES;
+        self.count = self.count.wrapping_add(1);
+        self.times[place] = time.0;
+        self.details[place] = detail;
+        self.who[place] = (kind as u32) << KIND_SHIFT | thread.word();
+    }
+
+    fn entry(&self, place: usize) -> TraceEntry {
+        let who = self.who[place];
+        TraceEntry {
+            time: self.times[place],
+            kind: TraceKind::from_code(who >> KIND_SHIFT),
+            thread: who & ((1 << KIND_SHIFT) - 1),
+            detail: self.details[place],
+        }
+    }
+}
 
 /// Everything that is counted.
 pub struct Account {
@@ -136,8 +180,7 @@ pub struct Account {
     pub expiries: u32,
     /// Replies to callers that had gone.
     pub stale_replies: u32,
-    trace: [TraceEntry; TRACE_ENTRIES],
-    traced: u32,
+    trace: Trace,
 }
 
 impl Account {
@@ -154,22 +197,20 @@ impl Account {
         exits: 0,
         expiries: 0,
         stale_replies: 0,
-        trace: [TraceEntry { time: 0, kind: TraceKind::None, thread: 0, detail: 0 }; TRACE_ENTRIES],
-        traced: 0,
+        trace: Trace::EMPTY,
     };
 
     /// Notes what happens.
     #[inline(always)]
     pub fn trace(&mut self, kind: TraceKind, time: Time, thread: Link, detail: u32) {
-        if let Some(entry) = self.trace.get_mut(self.traced as usize % TRACE_ENTRIES) {
-            *entry = TraceEntry { time: time.0, kind, thread: thread.word(), detail };
-        }
-        self.traced = self.traced.wrapping_add(1);
+        self.trace.note(kind, time, thread, detail);
     }
 
     /// The last entries, oldest first.
-    pub fn trace_entries(&self) -> impl Iterator<Item = &TraceEntry> {
-        let (newer, older) = self.trace.split_at(self.traced as usize % TRACE_ENTRIES);
-        older.iter().chain(newer).filter(|entry| entry.kind != TraceKind::None)
+    pub fn trace_entries(&self) -> impl Iterator<Item = TraceEntry> {
+        let oldest = self.trace.count as usize;
+        (0..TRACE_ENTRIES)
+            .map(move |number| self.trace.entry((oldest + number) % TRACE_ENTRIES))
+            .filter(|entry| entry.kind != TraceKind::None)
     }
 }

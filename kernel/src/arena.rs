@@ -46,7 +46,7 @@ impl Link {
     }
 }
 
-/// An entry's index and generation; 0 is none.
+/// An entry's link in the low half, its generation in the high one; 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct Name(u32);
@@ -56,13 +56,13 @@ impl Name {
     pub const NONE: Self = Self(0);
 
     const fn new(index: usize, generation: u16) -> Self {
-        Self((generation as u32) << 16 | index as u32)
+        Self((generation as u32) << 16 | Link::new(index).0)
     }
 
     /// The link of the entry that the name was given to; whoever uses it must know that the name still holds.
     #[inline(always)]
     pub const fn link(self) -> Link {
-        if self.0 == 0 { Link::NONE } else { Link((self.0 & 0xFFFF) + 1) }
+        Link(self.0 & 0xFFFF)
     }
 
     const fn generation(self) -> u16 {
@@ -186,6 +186,7 @@ impl<T, const N: usize> Arena<T, N> {
     }
 
     /// The present name of an entry.
+    #[inline(always)]
     pub fn name(&self, link: Link) -> Name {
         self.slots.get(link.index()).map_or(Name::NONE, |slot| slot.name)
     }
@@ -263,6 +264,19 @@ impl List {
     #[inline(always)]
     pub const fn head(&self) -> Link {
         self.head
+    }
+
+    /// The list of one entry that is in no other.
+    #[inline(always)]
+    pub const fn of(entry: Link) -> Self {
+        Self { head: entry, tail: entry }
+    }
+
+    /// The entry that is alone in the list; none if the list is empty or longer. To take such a one out, or to put one
+    /// into an empty list, touches no entry.
+    #[inline(always)]
+    pub const fn only(&self) -> Link {
+        if self.head.0 == self.tail.0 { self.head } else { Link::NONE }
     }
 
     /// Whether there is none.

@@ -34,6 +34,9 @@ impl<M: Machine> Kernel<M> {
         self.idle = self.threads.insert(idle).ok_or(Error::TableFull)?.link();
         if let Some(idle) = self.threads.at_mut(self.idle) {
             idle.context.start_idle();
+            if let Some(process) = self.processes.at(process.link()) {
+                machine.settle(&mut idle.context, &process.0.home);
+            }
         }
         self.current = self.idle;
         self.root = process.link();
@@ -116,8 +119,15 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Makes the first process's thread ready, with the highest priority and these words in its message registers.
-    pub fn boot_thread(&mut self, process: Link, entry: usize, stack: usize, words: [usize; 4]) -> Result<(), Error> {
-        let name = self.make_thread(process, entry, stack, Priority::HIGHEST)?;
+    pub fn boot_thread(
+        &mut self,
+        machine: &mut M,
+        process: Link,
+        entry: usize,
+        stack: usize,
+        words: [usize; 4],
+    ) -> Result<(), Error> {
+        let name = self.make_thread(machine, process, entry, stack, Priority::HIGHEST)?;
         if let Some(thread) = self.threads.at_mut(name.link()) {
             thread.context.set_message(abi::Message::new(Default::default(), words));
         }
@@ -128,9 +138,9 @@ impl<M: Machine> Kernel<M> {
     /// The first decision: whoever is ready runs. After this the machine resumes the registers it was switched to.
     pub fn start(&mut self, machine: &mut M) {
         self.now = machine.now();
-        self.since = self.now;
         if let Some(idle) = self.threads.at_mut(self.idle) {
             idle.state = State::READY;
+            idle.cycles = idle.cycles.wrapping_sub(self.now.0);
         }
         self.finish(machine);
     }

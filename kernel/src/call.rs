@@ -48,7 +48,7 @@ pub(crate) fn word(value: usize) -> CallResult {
 pub(crate) const DONE: CallResult = Ok(Outcome::Return([0; 4]));
 
 impl<M: Machine> Kernel<M> {
-    /// The running thread made a system call; its arguments stand in its registers.
+    /// The running thread made a system call; its arguments stand in its saved registers.
     pub fn call(&mut self, machine: &mut M) {
         let caller = self.current;
         let Some(thread) = self.threads.at(caller) else { return };
@@ -56,11 +56,8 @@ impl<M: Machine> Kernel<M> {
         let handle = thread.context.handle();
         let process = thread.process;
         self.in_call = true;
-        self.account.calls = self.account.calls.wrapping_add(1);
-        self.trace(TraceKind::Call, message.tag.0);
-        if let Some(process) = self.processes.at_mut(process) {
-            process.0.calls = process.0.calls.wrapping_add(1);
-        }
+        self.now = machine.now();
+        self.note_call(message.tag, self.now);
         let request = Request { caller, process, handle, message };
         let result = match Operation::from_number(message.tag.operation_number()) {
             Some(Operation::ReplyReceive) => self.reply_receive(machine, request),
@@ -83,6 +80,16 @@ impl<M: Machine> Kernel<M> {
             Err(refusal) => self.set_message(caller, Message::error(refusal.error, refusal.details)),
         }
         self.finish(machine);
+    }
+
+    /// Counts and traces a call of the running thread.
+    #[inline(always)]
+    pub(crate) fn note_call(&mut self, tag: Tag, now: Time) {
+        self.account.calls = self.account.calls.wrapping_add(1);
+        self.account.trace(TraceKind::Call, now, self.current, tag.0);
+        if let Some(thread) = self.threads.at_mut(self.current) {
+            thread.calls = thread.calls.wrapping_add(1);
+        }
     }
 
     /// Answers, completes, and waits for the next message.

@@ -133,7 +133,8 @@ impl<M: Machine> Kernel<M> {
         }
         self.ports.remove(link);
         self.refund(ports.owner, 0, 1);
-        self.reload_home(machine);
+        let running = self.threads.at(self.current).map_or(Link::NONE, |thread| thread.process);
+        self.reload_home(machine, running);
     }
 
     /// The exit message of a process, taken out of its supervisor's queue.

@@ -12,7 +12,7 @@ use crate::machine::{Context, Machine, Time};
 use crate::schedule::QUEUE;
 use crate::sizes::{INTERRUPTS, PROCESSES, TIMERS};
 use crate::thread::{Sent, State, StateKind, Token};
-use abi::{Error, Kind, Message, Rights, Tag, split};
+use abi::{Error, Kind, Message, Rights, Tag};
 
 /// Where messages arrive.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,15 @@ pub struct Endpoint {
     pub dying: bool,
     /// Whose quota it is charged to.
     pub owner: Link,
+}
+
+impl Endpoint {
+    /// Whether whoever receives here now has to wait, and alone.
+    #[inline(always)]
+    pub const fn is_quiet(&self) -> bool {
+        let waiting = self.receivers.head().word() | self.senders.head().word() | self.events.head().word();
+        waiting | self.bits | self.dying as u32 == 0
+    }
 }
 
 impl Entry for Endpoint {
@@ -232,10 +241,7 @@ impl<M: Machine> Kernel<M> {
                 }
                 Ok(Message::new(tag, message.words))
             }
-            Sent::Fault(fault) => Ok(Message::new(
-                Tag::outgoing(Kind::Fault, fault.vector, thread.fault_badge),
-                [fault.error, fault.address, fault.instruction, 0],
-            )),
+            Sent::Fault => Ok(thread.fault.message(thread.fault_badge)),
         }
     }
 
@@ -377,9 +383,7 @@ impl<M: Machine> Kernel<M> {
                 counters.replayed = counters.replayed.wrapping_add(1);
             }
         }
-        let [low, high] = split(taken.first.0);
-        let tag = Tag::outgoing(Kind::Interrupt, taken.flags.bits(), taken.badge);
-        Message::new(tag, [taken.count as usize, taken.sequence as usize, low, high])
+        taken.message()
     }
 
     /// A thread that holds an interrupt's message runs now: that is the latency from trap to driver.

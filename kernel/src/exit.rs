@@ -61,7 +61,7 @@ impl<M: Machine> Kernel<M> {
         }
         match waiting.sent {
             Sent::Call => self.fail(machine, caller, Error::Gone),
-            Sent::Fault(_) => match self.endpoints.resolve(waiting.fault_endpoint) {
+            Sent::Fault => match self.endpoints.resolve(waiting.fault_endpoint) {
                 Some(endpoint) => self.pass_fault_on(machine, caller, endpoint),
                 None => {
                     waiting.state = State::STOPPED;
@@ -94,10 +94,13 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn remove_thread(&mut self, machine: &mut M, link: Link) {
         self.stop_thread(machine, link);
         self.detach_floating_point(link);
+        let used = self.used_cycles(machine, link);
         let Some(thread) = self.threads.at_mut(link) else { return };
         machine.forget(&mut thread.context);
-        let owner = thread.process;
+        let (owner, calls) = (thread.process, thread.calls);
         if let Some(process) = self.processes.at_mut(owner) {
+            process.0.calls = process.0.calls.wrapping_add(calls);
+            process.0.cycles = process.0.cycles.wrapping_add(used);
             self.threads.unlink::<SIBLINGS>(&mut process.0.threads, link);
             process.0.thread_count = process.0.thread_count.saturating_sub(1);
             process.0.quota.refund(0, 1);

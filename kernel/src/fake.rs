@@ -162,7 +162,15 @@ impl Machine for Fake {
         self.end_line(line);
     }
 
-    fn switch(&mut self, to: &mut Registers, home: &Home<Space>) {
+    fn settle(&self, context: &mut Registers, home: &Home<Space>) {
+        context.space = Some(home.space);
+    }
+
+    fn switch<'a>(&mut self, to: &mut Registers, home: impl FnOnce() -> Option<&'a Home<Space>>) {
+        let Some(home) = home() else { return self.violation("switch to a thread of no process") };
+        if to.space != Some(home.space) {
+            self.violation("switch to registers that weren't told of which process they are");
+        }
         if to.mode == Mode::Unset {
             self.violation("switch to registers that were never set up");
         }

@@ -11,6 +11,7 @@ use crate::thread::{Fault, Sent, State};
 impl<M: Machine> Kernel<M> {
     /// The running thread raised an exception. Its handler's reply means "retry".
     pub fn fault(&mut self, machine: &mut M, fault: Fault) {
+        self.now = machine.now();
         self.trace(TraceKind::Fault, fault.vector as u32);
         self.account.faults = self.account.faults.wrapping_add(1);
         let current = self.current;
@@ -23,7 +24,8 @@ impl<M: Machine> Kernel<M> {
                 if thread.serves != thread.fault_endpoint
                     && self.endpoints.at(endpoint).is_some_and(|target| !target.dying) =>
             {
-                thread.sent = Sent::Fault(fault);
+                thread.sent = Sent::Fault;
+                thread.fault = fault;
                 self.send(machine, endpoint);
             }
             _ => {

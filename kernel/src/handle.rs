@@ -1,8 +1,8 @@
 //! Handles: what a process may name, and what it may do with it.
 //!
 //! All handles of all processes stand in one array; a process owns an aligned run of it whose length is a power of
-//! two. A lookup is one bounds check and two compares: the value (index and generation in one) and the right (type
-//! and right in one bit).
+//! two. A lookup is two compares: the value (index and generation in one) and the right (type and right in one bit).
+//! Which entry that is needs no check: 16 bits of an index can't leave the array.
 
 use crate::arena::{Link, Name};
 use crate::process::Process;
@@ -14,21 +14,49 @@ mod checks;
 
 /// An entry of the handle table.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Handle {
-    /// Generation and index within the run; 0 while free.
+    /// Generation and index within the run. A free entry keeps those that it had last; it allows nothing. Generations
+    /// wrap, from their maximum to 1: a value guards a process against its own mistakes alone, since nobody else can
+    /// present it, so that wearing out tables that are used for years would be the greater harm.
     value: u32,
     /// What it allows; empty while free.
     can: u32,
     /// What it names; nothing while free.
     object: Name,
-    /// The badge of messages sent through it.
+    /// The badge of messages sent through it; of a free entry, the next free one plus one.
     badge: u16,
+    /// Of what kind it is; of a free entry, of none.
     kind: ObjectKind,
-    /// The generation that this entry had last. It wraps, from its maximum to 1: a value guards a process against its
-    /// own mistakes alone, since nobody else can present it, so that wearing out tables that are used for years would
-    /// be the greater harm.
-    generation: u16,
-    next_free: u16,
+}
+
+const _: () = assert!(size_of::<Handle>() == 16, "an entry's place is found by a shift");
+
+/// A process's part of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// Its first entry.
+    first: u16,
+    /// Its length less one.
+    mask: u16,
+}
+
+impl Run {
+    /// Of nobody.
+    pub const NONE: Self = Self { first: 0, mask: 0 };
+
+    /// The entry where a value's handle stands, if it is one.
+    #[inline(always)]
+    const fn place(self, value: u32) -> usize {
+        (value as u16 & self.mask | self.first) as usize
+    }
+}
+
+impl<S> Process<S> {
+    /// Its part of the table.
+    pub const fn run(&self) -> Run {
+        Run { first: self.table as u16, mask: self.table_mask as u16 }
+    }
 }
 
 /// What a handle says, apart from its place.
@@ -55,8 +83,7 @@ impl Grant {
     }
 }
 
-const FREE: Handle =
-    Handle { value: 0, can: 0, object: Name::NONE, badge: 0, kind: ObjectKind::None, generation: 0, next_free: 0 };
+const FREE: Handle = Handle { value: 0, can: 0, object: Name::NONE, badge: 0, kind: ObjectKind::None };
 
 const BLOCKS: usize = HANDLES / TABLE_HANDLES;
 
@@ -96,26 +123,29 @@ impl Handles {
         }
     }
 
+    /// What a handle says that has the rights, of which there is at least one.
+    #[inline(always)]
+    pub fn look_up(&self, run: Run, value: u32, needs: Rights) -> Option<Grant> {
+        match self.entries.get(run.place(value)) {
+            Some(entry) if entry.value == value && entry.can & needs.bits() == needs.bits() => Some(entry.grant()),
+            _ => None,
+        }
+    }
+
     /// What a handle says, with the rights checked; `needs` may be empty.
     #[inline(always)]
     pub fn find<S>(&self, process: &Process<S>, value: u32, needs: Rights) -> Result<Grant, Error> {
-        match self.entries.get(((value & process.table_mask) | process.table) as usize) {
-            Some(entry) if entry.value == value && entry.can & needs.bits() == needs.bits() && value != 0 => {
-                Ok(entry.grant())
-            }
+        match self.look_up(process.run(), value, needs) {
+            Some(grant) if grant.kind != ObjectKind::None => Ok(grant),
             _ => Err(self.why_not(process, value, needs)),
         }
     }
 
     #[cold]
     fn why_not<S>(&self, process: &Process<S>, value: u32, needs: Rights) -> Error {
-        match self.entries.get(((value & process.table_mask) | process.table) as usize) {
-            Some(entry) if entry.value == value && value != 0 => {
-                if Rights::all_of(entry.kind).contains(needs) {
-                    Error::MissingRight
-                } else {
-                    Error::WrongType
-                }
+        match self.entries.get(process.run().place(value)) {
+            Some(entry) if entry.value == value && entry.kind != ObjectKind::None => {
+                if Rights::all_of(entry.kind).contains(needs) { Error::MissingRight } else { Error::WrongType }
             }
             _ => Error::BadHandle,
         }
@@ -135,7 +165,7 @@ impl Handles {
                 process.table_fresh - 1
             }
             link => {
-                let next = self.entries.get((process.table + link - 1) as usize).map_or(0, |entry| entry.next_free);
+                let next = self.entries.get((process.table + link - 1) as usize).map_or(0, |entry| entry.badge);
                 process.table_free = next as u32;
                 link - 1
             }
@@ -143,15 +173,13 @@ impl Handles {
         let Some(entry) = self.entries.get_mut((process.table + index) as usize) else {
             return Err(Error::NoHandleSlot);
         };
-        let generation = entry.generation.checked_add(1).unwrap_or(1);
+        let generation = ((entry.value >> 16) as u16).checked_add(1).unwrap_or(1);
         *entry = Handle {
             value: (generation as u32) << 16 | index,
             can: grant.rights.bits(),
             object: grant.object,
             badge: grant.badge,
             kind: grant.kind,
-            generation,
-            next_free: 0,
         };
         self.used += 1;
         Ok(entry.value)
@@ -161,21 +189,21 @@ impl Handles {
     pub fn close<S>(&mut self, process: &mut Process<S>, value: u32) {
         let index = value & process.table_mask;
         let Some(entry) = self.entries.get_mut((index | process.table) as usize) else { return };
-        if entry.value != value || value == 0 {
+        if entry.value != value || entry.kind == ObjectKind::None {
             return;
         }
         self.used -= 1;
-        *entry = Handle { generation: entry.generation, next_free: process.table_free as u16, ..FREE };
+        *entry = Handle { value, badge: process.table_free as u16, ..FREE };
         process.table_free = index + 1;
     }
 
     /// Closes what is left at a position of a process's run, of whatever kind.
     pub fn clear<S>(&mut self, process: &Process<S>, position: u32) {
         let Some(entry) = self.entries.get_mut((process.table + position) as usize) else { return };
-        if entry.value != 0 {
+        if entry.kind != ObjectKind::None {
             self.used -= 1;
         }
-        *entry = Handle { generation: entry.generation, ..FREE };
+        *entry = Handle { value: entry.value, ..FREE };
     }
 }
 

@@ -35,7 +35,7 @@ impl<M: Machine> Kernel<M> {
                 [quota.frames, quota.frames_used, quota.objects, quota.objects_used].map(|number| number as usize)
             }
             InfoItem::Interrupt => self.interrupt_info(index, part)?,
-            InfoItem::Process => self.process_info(index, part)?,
+            InfoItem::Process => self.process_info(machine, index, part)?,
             InfoItem::Kernel => self.kernel_info(part)?,
         };
         Ok(Outcome::Return(words))
@@ -78,7 +78,7 @@ impl<M: Machine> Kernel<M> {
         })
     }
 
-    fn process_info(&self, index: usize, part: usize) -> Result<[usize; 4], Error> {
+    fn process_info(&self, machine: &mut M, index: usize, part: usize) -> Result<[usize; 4], Error> {
         if index >= self.processes.capacity() {
             return Err(Error::BadArgument);
         }
@@ -104,10 +104,30 @@ impl<M: Machine> Kernel<M> {
                 [quota.frames_used, quota.frames, quota.objects_used, quota.objects].map(|number| number as usize)
             }
             ProcessPart::Usage => {
-                let ([calls, calls_high], [cycles, cycles_high]) = (split(process.calls), split(process.cycles));
+                let (calls, cycles) = self.usage(machine, link);
+                let ([calls, calls_high], [cycles, cycles_high]) = (split(calls), split(cycles));
                 [calls, calls_high, cycles, cycles_high]
             }
         })
+    }
+
+    /// The calls and the processor time of a process, of threads that it has and of those that it had.
+    pub(crate) fn usage(&self, machine: &mut M, link: Link) -> (u64, u64) {
+        let Some(process) = self.processes.at(link) else { return (0, 0) };
+        let (mut calls, mut cycles) = (process.0.calls, process.0.cycles);
+        let mut thread = process.0.threads.head();
+        while let Some(entry) = self.threads.at(thread) {
+            calls = calls.wrapping_add(entry.calls);
+            cycles = cycles.wrapping_add(self.used_cycles(machine, thread));
+            thread = self.threads.next::<SIBLINGS>(thread);
+        }
+        (calls, cycles)
+    }
+
+    /// The processor time that a thread has used up to now.
+    pub(crate) fn used_cycles(&self, machine: &mut M, link: Link) -> u64 {
+        let began = if link == self.current { machine.now().0 } else { 0 };
+        self.threads.at(link).map_or(0, |thread| thread.cycles.wrapping_add(began))
     }
 
     fn kernel_info(&self, part: usize) -> Result<[usize; 4], Error> {

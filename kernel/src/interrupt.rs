@@ -11,7 +11,7 @@ use crate::arena::{Entry, Link, Linked, Links, Name};
 use crate::endpoint::Event;
 use crate::machine::{Line, Machine, Time, Trigger};
 use crate::thread::Token;
-use abi::{Error, InterruptFlags};
+use abi::{Error, InterruptFlags, Kind, Message, Tag, split};
 
 /// How many interrupts may pile up in one unread message before their source is masked.
 pub const STORM_BUDGET: u32 = 4096;
@@ -94,6 +94,16 @@ pub struct Taken {
     pub badge: u16,
 }
 
+impl Taken {
+    /// The message.
+    #[inline(always)]
+    pub const fn message(&self) -> Message {
+        let [low, high] = split(self.first.0);
+        let tag = Tag::outgoing(Kind::Interrupt, self.flags.bits(), self.badge);
+        Message::new(tag, [self.count as usize, self.sequence as usize, low, high])
+    }
+}
+
 /// What to do after an interrupt was noted at its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Noted {
@@ -135,15 +145,26 @@ impl Interrupt {
     /// Hands out the pending message.
     #[inline(always)]
     pub fn take(&mut self) -> Taken {
-        let level = match self.trigger {
-            Trigger::Level => InterruptFlags::LEVEL,
-            Trigger::Edge => InterruptFlags::empty(),
-        };
-        let flags = core::mem::replace(&mut self.flags, InterruptFlags::empty()) | level;
+        let flags = core::mem::replace(&mut self.flags, InterruptFlags::empty()) | self.level();
         let count = core::mem::replace(&mut self.count, 0);
         self.pending = false;
         self.outstanding = self.sequence;
         Taken { count, sequence: self.sequence, first: self.first, flags, badge: self.badge }
+    }
+
+    /// The line fired, and a receiver that waits gets the message before it is ever pending.
+    #[inline(always)]
+    pub fn note_and_take(&mut self, now: Time) -> Taken {
+        self.sequence = Self::after(self.sequence);
+        self.outstanding = self.sequence;
+        self.first = now;
+        Taken { count: 1, sequence: self.sequence, first: now, flags: self.level(), badge: self.badge }
+    }
+
+    /// Whether edges may have come unseen: it was masked, and edges of a masked line get lost.
+    #[inline(always)]
+    pub const fn may_have_lost(&self) -> bool {
+        self.masked && matches!(self.trigger, Trigger::Edge)
     }
 
     #[inline(always)]
@@ -152,9 +173,22 @@ impl Interrupt {
             return Noted::Coalesced;
         }
         self.pending = true;
-        // 0 means "none outstanding", so the numbers go from their maximum to 1.
-        self.sequence = if self.sequence == u32::MAX { 1 } else { self.sequence + 1 };
+        self.sequence = Self::after(self.sequence);
         Noted::Post
+    }
+
+    /// 0 means "none outstanding", so the numbers go from their maximum to 1.
+    #[inline(always)]
+    const fn after(sequence: u32) -> u32 {
+        if sequence == u32::MAX { 1 } else { sequence + 1 }
+    }
+
+    #[inline(always)]
+    const fn level(&self) -> InterruptFlags {
+        match self.trigger {
+            Trigger::Level => InterruptFlags::LEVEL,
+            Trigger::Edge => InterruptFlags::empty(),
+        }
     }
 }
 
@@ -229,22 +263,27 @@ impl<M: Machine> Kernel<M> {
     /// Completes a message: a level line, or one that a storm masked, may fire again.
     #[inline(always)]
     pub(crate) fn complete(&mut self, machine: &mut M, token: Token) -> Result<(), Error> {
-        let Some(source) = self.interrupts.get_mut(token.source) else { return Err(Error::BadHandle) };
+        let Some(source) = self.interrupts.get(token.source) else { return Err(Error::BadHandle) };
         if source.outstanding != token.sequence || token.sequence == 0 {
             return Err(Error::Stale);
         }
+        let may_have_lost = source.may_have_lost();
+        self.let_through(machine, token.source.link());
+        if may_have_lost { self.replay(machine, token.source.link()) } else { Ok(()) }
+    }
+
+    /// A source's message is over: its line may fire again.
+    #[inline(always)]
+    pub(crate) fn let_through(&mut self, machine: &mut M, link: Link) {
+        let Some(source) = self.interrupts.at_mut(link) else { return };
         source.outstanding = 0;
-        if let Some(counters) = self.account.sources.get_mut(token.source.link().index()) {
-            counters.completed = counters.completed.wrapping_add(1);
-        }
         if source.masked {
             source.masked = false;
             machine.unmask(source.line);
-            if source.trigger == Trigger::Edge {
-                return self.replay(machine, token.source.link());
-            }
         }
-        Ok(())
+        if let Some(counters) = self.account.sources.get_mut(link.index()) {
+            counters.completed = counters.completed.wrapping_add(1);
+        }
     }
 
     /// Binds a source, unmasks it and returns how many interrupts it has seen before, and its last number.

@@ -6,7 +6,8 @@
 //! in ring 0 and in host tests.
 //!
 //! To follow an interrupt, read [`interrupt`] and then [`endpoint`]. Calls begin in `call.rs`; who runs next is
-//! decided here, in `Kernel::finish` and what it calls.
+//! decided here, in `Kernel::finish` and what it calls. What happens most has a shorter way with the same outcome, in
+//! `fast.rs`.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ pub mod deadline;
 mod destroy;
 pub mod endpoint;
 mod exit;
+mod fast;
 mod fault;
 pub mod handle;
 mod info;
@@ -46,7 +48,7 @@ use interrupt::Interrupt;
 use machine::{Context, Machine, Time};
 use memory::Frames;
 use process::{MappedRange, Memory, Ports, ProcessEntry, Reply};
-use schedule::{Priority, Schedule};
+use schedule::{Priority, Schedule, Slice};
 use sizes::*;
 use thread::{State, Thread};
 use timer::Timer;
@@ -89,8 +91,6 @@ pub struct Kernel<M: Machine> {
     armed: u64,
     /// The time of the trap, or of the last switch.
     now: Time,
-    /// When the running thread began to run.
-    since: Time,
     /// A call is being carried out: threads that become ready wait for its end.
     in_call: bool,
     port_versions: u32,
@@ -122,7 +122,6 @@ impl<M: Machine> Kernel<M> {
         slice_cycles: 0,
         armed: 0,
         now: Time(0),
-        since: Time(0),
         in_call: false,
         port_versions: 0,
         account: Account::ZERO,
@@ -198,7 +197,7 @@ impl<M: Machine> Kernel<M> {
 
     /// The running thread goes behind its peers.
     pub(crate) fn yield_turn(&mut self) {
-        self.slice_end = NEVER;
+        self.set_slice_end(NEVER);
         let Some(thread) = self.threads.at(self.current) else { return };
         if thread.state == State::RUNNING && self.current != self.idle {
             self.enqueue(self.current);
@@ -214,7 +213,7 @@ impl<M: Machine> Kernel<M> {
             thread.state = State::READY;
             return;
         }
-        thread.state = State::PREEMPTED;
+        thread.state = if self.slice_end == NEVER { State::PREEMPTED } else { State::PREEMPTED_IN_SLICE };
         self.schedule.preempt(&mut self.threads, current);
     }
 
@@ -229,37 +228,37 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     pub(crate) fn run(&mut self, machine: &mut M, link: Link) {
         let now = machine.now();
-        self.leave(now);
         self.now = now;
-        self.account.switches = self.account.switches.wrapping_add(1);
-        self.account.trace(TraceKind::Switch, now, self.current, link.word());
-        let Some(thread) = self.threads.at_mut(link) else { return };
-        self.slice_end = match thread.state {
-            State::PREEMPTED => now.0.saturating_add(thread.slice_left),
-            _ => NEVER,
-        };
-        thread.state = State::RUNNING;
-        self.current = link;
-        if let Some(process) = self.processes.at(thread.process) {
-            machine.switch(&mut thread.context, &process.0.home);
+        // A slice goes on where it stopped: otherwise interrupts that come more often than slices end would keep a
+        // thread's peers from running.
+        if let Some(thread) = self.threads.at_mut(self.current)
+            && thread.state == State::PREEMPTED_IN_SLICE
+        {
+            thread.slice_left = self.slice_end.saturating_sub(now.0);
         }
+        let Some(thread) = self.threads.at(link) else { return };
+        self.set_slice_end(match thread.state {
+            State::PREEMPTED_IN_SLICE => now.0.saturating_add(thread.slice_left),
+            _ => NEVER,
+        });
+        self.hand_over(machine, link, now);
         self.note_delivery(link, now);
         self.begin_slice_if_shared();
     }
 
-    /// The thread that ran until now is charged for it. If it was preempted, its slice goes on where it stopped:
-    /// otherwise interrupts that come more often than slices end would keep its peers from running.
+    /// The CPU goes from the running thread to another, which begins to be charged for it.
     #[inline(always)]
-    fn leave(&mut self, now: Time) {
-        let used = now.0.wrapping_sub(self.since.0);
-        self.since = now;
-        let Some(thread) = self.threads.at_mut(self.current) else { return };
-        if thread.state == State::PREEMPTED {
-            thread.slice_left = if self.slice_end == NEVER { NEVER } else { self.slice_end.saturating_sub(now.0) };
+    pub(crate) fn hand_over(&mut self, machine: &mut M, to: Link, now: Time) {
+        self.account.switches = self.account.switches.wrapping_add(1);
+        if let Some(from) = self.threads.at_mut(self.current) {
+            from.cycles = from.cycles.wrapping_add(now.0);
         }
-        if let Some(process) = self.processes.at_mut(thread.process) {
-            process.0.cycles = process.0.cycles.wrapping_add(used);
-        }
+        self.current = to;
+        let Some(thread) = self.threads.at_mut(to) else { return };
+        thread.state = State::RUNNING;
+        thread.cycles = thread.cycles.wrapping_sub(now.0);
+        let (process, processes) = (thread.process, &self.processes);
+        machine.switch(&mut thread.context, || processes.at(process).map(|process| &process.0.home));
     }
 
     /// The running thread's slice begins once a peer is ready.
@@ -267,8 +266,13 @@ impl<M: Machine> Kernel<M> {
     fn begin_slice_if_shared(&mut self) {
         let priority = self.threads.at(self.current).map_or(Priority::IDLE, |thread| thread.priority);
         if self.slice_end == NEVER && self.schedule.has_peer(priority) {
-            self.slice_end = self.now.0.saturating_add(self.slice_cycles);
+            self.set_slice_end(self.now.0.saturating_add(self.slice_cycles));
         }
+    }
+
+    fn set_slice_end(&mut self, end: u64) {
+        self.slice_end = end;
+        self.schedule.set_slice(if end == NEVER { Slice::Open } else { Slice::Measured });
     }
 
     #[inline(always)]
@@ -278,6 +282,13 @@ impl<M: Machine> Kernel<M> {
         if next != self.armed {
             self.armed = next;
             machine.arm(if next == NEVER { None } else { Some(Time(next)) });
+        }
+    }
+
+    /// Puts what the running thread is to go on with into its saved registers.
+    pub fn save(&mut self, resume: machine::Resume) {
+        if let machine::Resume::With(message) = resume {
+            self.set_message(self.current, message);
         }
     }
 

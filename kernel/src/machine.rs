@@ -135,6 +135,16 @@ pub enum MapError {
     Occupied,
 }
 
+/// How the thread that runs next goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a message that isn't passed on is lost"]
+pub enum Resume {
+    /// With its saved registers.
+    Saved,
+    /// With its saved registers, but for the message registers: those are to hold this.
+    With(Message),
+}
+
 /// A thread's saved registers.
 pub trait Context {
     /// Registers of a thread that was never set up; all zeros, so that tables of them need no image.
@@ -150,6 +160,9 @@ pub trait Context {
     fn handle(&self) -> u32;
     /// Replaces the message registers.
     fn set_message(&mut self, message: Message);
+    /// Gives a message to the thread that runs next: by its saved registers, or by the CPU's, where they can hold it on
+    /// the way out of the kernel.
+    fn deliver(&mut self, message: Message) -> Resume;
     /// A register by name, if this width has it.
     fn register(&self, register: Register) -> Option<usize>;
     /// Changes a register; only what user mode may have is taken over (flags, canonical addresses).
@@ -190,8 +203,14 @@ pub trait Machine {
     /// Tells the controller that the interrupt was taken.
     fn end_of_interrupt(&mut self, line: Line);
 
-    /// Makes `to` the registers that the next exit from the kernel resumes, in that process.
-    fn switch(&mut self, to: &mut Self::Context, home: &Home<Self::Space>);
+    /// Tells registers of which process they are: before anything is switched to them, and when that process has got
+    /// ports, or they themselves a thread pointer or a floating-point area.
+    fn settle(&self, context: &mut Self::Context, home: &Home<Self::Space>);
+    /// Makes `to` the registers that the next exit from the kernel resumes. `home` is their process's, for what
+    /// [`Machine::settle`] didn't note down in them.
+    fn switch<'a>(&mut self, to: &mut Self::Context, home: impl FnOnce() -> Option<&'a Home<Self::Space>>)
+    where
+        Self::Space: 'a;
     /// The registers are about to be thrown away: forget whatever refers to them.
     fn forget(&mut self, context: &mut Self::Context);
 

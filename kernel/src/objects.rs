@@ -8,7 +8,7 @@ use crate::handle::Grant;
 use crate::interrupt::{Binding, Interrupt};
 use crate::machine::{Context, InterruptWrite, Line, Machine, PORT_RANGES, PortRange, Time, Trigger};
 use crate::process::{Exit, Life, Ports, Reply};
-use crate::thread::{State, Token};
+use crate::thread::{SIBLINGS, State, Token};
 use crate::timer::Timer;
 use abi::{Error, ObjectKind, Operation, Register, Rights, join, split};
 
@@ -92,7 +92,7 @@ impl<M: Machine> Kernel<M> {
                 let process = self.find_process(&request)?;
                 self.reap(machine, process, request)
             }
-            Operation::ThreadCreate => self.thread_create(request),
+            Operation::ThreadCreate => self.thread_create(machine, request),
             Operation::ThreadStart => {
                 let thread = self.find_stopped(&request)?;
                 if let Some(thread) = self.threads.at_mut(thread) {
@@ -118,7 +118,7 @@ impl<M: Machine> Kernel<M> {
             Operation::ThreadPointer => {
                 let thread = self.threads.at_mut(request.caller).ok_or(Error::BadHandle)?;
                 thread.context.set_register(Register::FsBase, one).ok_or(Error::BadArgument)?;
-                self.reload_home(machine);
+                self.reload_home(machine, request.process);
                 DONE
             }
             Operation::HandleCopy => {
@@ -292,16 +292,20 @@ impl<M: Machine> Kernel<M> {
         *home.ports.get_mut(at).filter(|_| at < PORT_RANGES).ok_or(Error::TableFull)? = range;
         home.port_ranges += 1;
         home.ports_version = version;
-        self.reload_home(machine);
+        self.reload_home(machine, target);
         DONE
     }
 
-    /// What a switch loads (ports, the thread pointer) changed for the running thread.
-    pub(crate) fn reload_home(&mut self, machine: &mut M) {
-        if let Some(thread) = self.threads.at_mut(self.current)
-            && let Some(process) = self.processes.at(thread.process)
-        {
-            machine.switch(&mut thread.context, &process.0.home);
+    /// What a switch loads (ports, the thread pointer) changed for a process.
+    pub(crate) fn reload_home(&mut self, machine: &mut M, process: Link) {
+        let Some(home) = self.processes.at(process).map(|process| &process.0.home) else { return };
+        let mut link = self.processes.at(process).map_or(Link::NONE, |process| process.0.threads.head());
+        while let Some(thread) = self.threads.at_mut(link) {
+            machine.settle(&mut thread.context, home);
+            if link == self.current {
+                machine.switch(&mut thread.context, || Some(home));
+            }
+            link = self.threads.next::<SIBLINGS>(link);
         }
     }
 

@@ -98,9 +98,9 @@ pub struct Process<S> {
     pub exit: Exit,
     /// Where `reap` goes on.
     pub reap: Reap,
-    /// System calls that its threads made.
+    /// System calls that threads made which it has no more.
     pub calls: u64,
-    /// Processor time of its threads, in cycles.
+    /// Processor time of those threads, in cycles.
     pub cycles: u64,
 }
 

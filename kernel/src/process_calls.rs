@@ -85,7 +85,7 @@ impl<M: Machine> Kernel<M> {
         Ok(name)
     }
 
-    pub(crate) fn thread_create(&mut self, request: Request) -> CallResult {
+    pub(crate) fn thread_create(&mut self, machine: &mut M, request: Request) -> CallResult {
         let [entry, stack, priority, fault_endpoint] = request.message.words;
         let target = self.process_or_own(request, request.handle as usize)?;
         let priority = Priority::new(priority).ok_or(Error::BadArgument)?;
@@ -99,7 +99,7 @@ impl<M: Machine> Kernel<M> {
         if !self.handles.has_room(&owner.0) {
             return Err(Error::NoHandleSlot.into());
         }
-        let name = self.make_thread(target, entry, stack, priority)?;
+        let name = self.make_thread(machine, target, entry, stack, priority)?;
         if let Some(thread) = self.threads.at_mut(name.link()) {
             thread.fault_endpoint = fault_endpoint;
             thread.fault_badge = request.message.tag.label() as u16;
@@ -111,6 +111,7 @@ impl<M: Machine> Kernel<M> {
     /// Makes a stopped thread, charged to its process.
     pub(crate) fn make_thread(
         &mut self,
+        machine: &mut M,
         process: Link,
         entry: usize,
         stack: usize,
@@ -124,7 +125,8 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::TableFull);
         }
         owner.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
-        let Some(name) = self.threads.insert(Thread { process, priority, ..crate::arena::Entry::EMPTY }) else {
+        let run = owner.0.run();
+        let Some(name) = self.threads.insert(Thread { process, run, priority, ..crate::arena::Entry::EMPTY }) else {
             owner.0.quota.refund(0, 1);
             return Err(Error::TableFull);
         };
@@ -132,6 +134,7 @@ impl<M: Machine> Kernel<M> {
         self.threads.push_back::<SIBLINGS>(&mut owner.0.threads, name.link());
         if let Some(thread) = self.threads.at_mut(name.link()) {
             thread.context.start(entry, stack);
+            machine.settle(&mut thread.context, &owner.0.home);
         }
         Ok(name)
     }

@@ -16,6 +16,8 @@ impl Priority {
     pub const IDLE: Self = Self(0);
     /// The highest.
     pub const HIGHEST: Self = Self(abi::PRIORITIES);
+    /// Above every thread: see [`Schedule::bar`].
+    const MEASURED: Self = Self(u8::MAX);
 
     /// The priority of the interface's number.
     pub const fn new(number: usize) -> Option<Self> {
@@ -42,8 +44,23 @@ pub struct Schedule {
     ready: [List; abi::PRIORITIES as usize + 1],
     bitmap: u64,
     chain: List,
+    /// The highest priority in the queues; `IDLE` if all are empty.
+    queued: Priority,
     /// The highest priority in queues and chain; `IDLE` if both are empty.
     highest: Priority,
+    /// What a thread's priority must exceed to run without a look at anything else: the highest, or more than there is
+    /// while the running thread's slice is being measured.
+    bar: Priority,
+    slice: Slice,
+}
+
+/// Whether the running thread has to make room for a peer at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slice {
+    /// It may run on.
+    Open,
+    /// It has an end.
+    Measured,
 }
 
 impl Schedule {
@@ -52,13 +69,67 @@ impl Schedule {
         ready: [List::EMPTY; abi::PRIORITIES as usize + 1],
         bitmap: 0,
         chain: List::EMPTY,
+        queued: Priority::IDLE,
         highest: Priority::IDLE,
+        bar: Priority::IDLE,
+        slice: Slice::Open,
     };
 
     /// The highest priority of a thread that waits for the processor.
     #[inline(always)]
     pub const fn highest(&self) -> Priority {
         self.highest
+    }
+
+    /// What a thread's priority must exceed for it to run at once, with nobody's slice to be begun or kept.
+    #[inline(always)]
+    pub const fn bar(&self) -> Priority {
+        self.bar
+    }
+
+    /// The running thread's slice began or ended.
+    pub fn set_slice(&mut self, slice: Slice) {
+        self.slice = slice;
+        self.set_highest(self.highest);
+    }
+
+    /// Whether a running thread that is preempted now would be alone in the chain.
+    #[inline(always)]
+    pub const fn has_no_chain(&self) -> bool {
+        self.chain.is_empty()
+    }
+
+    /// The running thread, whose slice isn't measured, is preempted, and nobody else is: its place touches nobody's.
+    #[inline(always)]
+    pub const fn preempt_first(&mut self, link: Link, priority: Priority) {
+        self.chain = List::of(link);
+        self.highest = priority;
+        self.bar = priority;
+    }
+
+    /// The next thread to run, if it is the only preempted one and outranks all that are queued; none if it isn't as
+    /// simple as that.
+    #[inline(always)]
+    pub fn sole_preempted<T: Schedulable, const N: usize>(&self, threads: &Arena<T, N>) -> Link {
+        let link = self.chain.only();
+        match threads.at(link) {
+            Some(thread) if thread.priority() > self.queued && self.bar != Priority::MEASURED => link,
+            _ => Link::NONE,
+        }
+    }
+
+    /// Whether nobody is ready, and nobody's slice is being measured.
+    #[inline(always)]
+    pub fn is_idle(&self) -> bool {
+        self.chain.is_empty() && self.bar == Priority::IDLE
+    }
+
+    /// Takes the thread that [`Self::sole_preempted`] named.
+    #[inline(always)]
+    pub const fn take_sole_preempted(&mut self) {
+        self.chain = List::EMPTY;
+        self.highest = self.queued;
+        self.bar = self.queued;
     }
 
     /// Whether another thread of that priority waits in its queue.
@@ -73,20 +144,21 @@ impl Schedule {
         let Some(queue) = self.ready.get_mut(priority.0 as usize) else { return };
         threads.push_back::<QUEUE>(queue, link);
         self.bitmap |= bit(priority);
-        self.highest = self.highest.max(priority);
+        self.queued = self.queued.max(priority);
+        self.set_highest(self.highest.max(priority));
     }
 
     /// A running thread is preempted by a higher one: it keeps its turn.
     pub fn preempt<T: Schedulable, const N: usize>(&mut self, threads: &mut Arena<T, N>, link: Link) {
         let Some(priority) = threads.at(link).map(T::priority) else { return };
         threads.push_front::<QUEUE>(&mut self.chain, link);
-        self.highest = self.highest.max(priority);
+        self.set_highest(self.highest.max(priority));
     }
 
     /// Takes the next thread to run; none if nobody is ready. A preempted thread goes before its peers.
     pub fn pick<T: Schedulable, const N: usize>(&mut self, threads: &mut Arena<T, N>) -> Link {
         let chained = threads.at(self.chain.head()).map_or(Priority::IDLE, T::priority);
-        let queued = self.highest_queued();
+        let queued = self.queued;
         let link = if chained != Priority::IDLE && chained >= queued {
             threads.pop_front::<QUEUE>(&mut self.chain)
         } else {
@@ -135,11 +207,16 @@ impl Schedule {
 
     fn refresh<T: Schedulable, const N: usize>(&mut self, threads: &Arena<T, N>) {
         let chained = threads.at(self.chain.head()).map_or(Priority::IDLE, T::priority);
-        self.highest = chained.max(self.highest_queued());
+        self.queued = Priority(64 - self.bitmap.leading_zeros() as u8);
+        self.set_highest(chained.max(self.queued));
     }
 
-    const fn highest_queued(&self) -> Priority {
-        Priority(64 - self.bitmap.leading_zeros() as u8)
+    fn set_highest(&mut self, highest: Priority) {
+        self.highest = highest;
+        self.bar = match self.slice {
+            Slice::Open => highest,
+            Slice::Measured => Priority::MEASURED,
+        };
     }
 }
 

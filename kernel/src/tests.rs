@@ -4,6 +4,7 @@
 
 mod arena;
 mod boot;
+mod fast;
 mod faults;
 mod handles;
 mod interrupts;

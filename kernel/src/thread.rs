@@ -1,9 +1,11 @@
 //! A thread: saved registers, a priority, and what it waits for.
 
 use crate::arena::{Entry, Link, Linked, Links, Name};
+use crate::handle::Run;
 use crate::machine::Context;
 use crate::memory::Frame;
 use crate::schedule::{Priority, QUEUE, Schedulable};
+use abi::{Kind, Message, Tag};
 
 /// What a thread does or waits for, in one word: a kind and the link of what it waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -43,6 +45,8 @@ impl State {
     pub const RUNNING: Self = Self((StateKind::Running as u32) << KIND_SHIFT);
     /// In the chain of preempted threads.
     pub const PREEMPTED: Self = Self((StateKind::Preempted as u32) << KIND_SHIFT);
+    /// The same, in the middle of a slice.
+    pub const PREEMPTED_IN_SLICE: Self = Self((StateKind::Preempted as u32) << KIND_SHIFT | 1);
 
     /// In that endpoint's queue of receivers.
     pub const fn receiving(endpoint: Link) -> Self {
@@ -97,6 +101,15 @@ pub struct Fault {
     pub instruction: usize,
 }
 
+impl Fault {
+    /// What the handler is told.
+    #[inline(always)]
+    pub const fn message(&self, badge: u16) -> Message {
+        let tag = Tag::outgoing(Kind::Fault, self.vector, badge);
+        Message::new(tag, [self.error, self.address, self.instruction, 0])
+    }
+}
+
 /// What a thread that waits in [`StateKind::Sending`] or is being answered has sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sent {
@@ -104,7 +117,7 @@ pub enum Sent {
     #[default]
     Call,
     /// A fault: its registers are its own and stay untouched.
-    Fault(Fault),
+    Fault,
 }
 
 /// A token for the interrupt message that a thread has taken and not yet completed.
@@ -139,10 +152,18 @@ pub struct Thread<C> {
     pub serves: Name,
     /// Its process.
     pub process: Link,
+    /// That one's part of the handle table.
+    pub run: Run,
+    /// System calls that it made.
+    pub calls: u64,
+    /// Processor time that it used, in cycles; while it runs, less the time when it began to.
+    pub cycles: u64,
     /// Its priority.
     pub priority: Priority,
     /// What it sent, while it waits for a reply.
     pub sent: Sent,
+    /// The fault that it sent, while it waits for the handler's reply.
+    pub fault: Fault,
     /// The badge that its queued message carries.
     pub badge: u16,
     /// The handle that goes along with its queued message; 0 for none.
@@ -172,8 +193,12 @@ impl<C: Context> Entry for Thread<C> {
         raised: 0,
         serves: Name::NONE,
         process: Link::NONE,
+        run: Run::NONE,
+        calls: 0,
+        cycles: 0,
         priority: Priority::IDLE,
         sent: Sent::Call,
+        fault: Fault { vector: 0, error: 0, address: 0, instruction: 0 },
         badge: 0,
         carries: 0,
         call_deadline: 0,

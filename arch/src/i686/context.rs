@@ -12,6 +12,12 @@ const fn is_user_code(address: usize) -> bool {
     address < layout::KERNEL_BASE || page == abi::CALL_PAGE_I686 as usize
 }
 
+/// The tag and the handle of a system call.
+#[inline(always)]
+pub(crate) const fn call_of(frame: &Frame) -> (Tag, u32) {
+    (Tag(frame.eax), frame.edx)
+}
+
 impl Context {
     /// A frame that enters ring 3.
     pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {

@@ -12,6 +12,7 @@ mod zero_window;
 use crate::memory::BootMemory;
 use kernel::memory::Frame;
 
+pub(crate) use context::call_of;
 pub(crate) use registers::write_registers;
 pub(crate) use trap::{SYSENTER_RETURN, TASK_SWITCHES, enable_fast_calls, stop_single_step};
 pub(crate) use zero_window::zero_outside_direct_map;

@@ -40,8 +40,10 @@ pub(crate) fn follow_page_tables(data: &mut CpuData) {
 /// The base that the thread's own segment has.
 static THREAD_POINTER: AtomicUsize = AtomicUsize::new(0);
 
+/// Every entry and exit saves and loads the selectors.
+pub(crate) fn reset_selectors() {}
+
 /// Makes the thread segment that of another thread. FS itself is saved and loaded with every frame.
-#[inline(always)]
 pub(crate) fn switch_thread_pointer(to: &Context) {
     if THREAD_POINTER.load(Ordering::Relaxed) != to.fs_base {
         load_thread_pointer(to.fs_base);

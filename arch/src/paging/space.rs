@@ -104,7 +104,6 @@ impl Space {
     }
 
     /// The physical address of its root table: what CR3 holds.
-    #[cfg(target_arch = "x86")]
     pub(crate) fn physical_root(self) -> u64 {
         address_of(self.root())
     }

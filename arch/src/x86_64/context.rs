@@ -7,6 +7,12 @@ use x86_entry::{Frame, GlobalDescriptorTable};
 /// The addresses that user mode may go to and keep in FS base: the lower canonical half.
 const USER_LIMIT: usize = 1 << 47;
 
+/// The tag and the handle of a system call.
+#[inline(always)]
+pub(crate) const fn call_of(frame: &Frame) -> (Tag, u32) {
+    (Tag(frame.rdi as u32), frame.rax as u32)
+}
+
 impl Context {
     /// A frame that enters ring 3.
     pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {

@@ -7,6 +7,7 @@ mod registers;
 pub(crate) mod segments;
 mod trap;
 
+pub(crate) use context::call_of;
 pub(crate) use registers::write_registers;
 pub(crate) use trap::{SYSENTER_RETURN, TASK_SWITCHES, enable_fast_calls, stop_single_step};
 

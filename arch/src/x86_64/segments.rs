@@ -25,13 +25,17 @@ pub(crate) unsafe fn load(data: &mut CpuData) {
 /// The base that FS was last given.
 static THREAD_POINTER: AtomicUsize = AtomicUsize::new(0);
 
-/// Gives the CPU a thread's FS base, and takes away what the thread before put into data segment registers: ring 3 may
-/// load them with a few values, which must not reach another thread, and a load of FS or GS changes its base.
+/// Takes away what the thread before put into data segment registers: ring 3 may load them with a few values, which must
+/// not reach another thread, and a load of FS or GS changes its base.
 #[inline(always)]
-pub(crate) fn switch_thread_pointer(to: &Context) {
+pub(crate) fn reset_selectors() {
     if data_selectors() != 0 {
         reset_data_segments();
     }
+}
+
+/// Gives the CPU a thread's FS base.
+pub(crate) fn switch_thread_pointer(to: &Context) {
     // Ring 3 can make its FS base 0 unseen, by a null selector; so only 0 is known to be what was loaded.
     if THREAD_POINTER.load(Ordering::Relaxed) | to.fs_base != 0 {
         load_thread_pointer(to.fs_base);
@@ -49,6 +53,7 @@ pub(crate) fn load_thread_pointer(base: usize) {
 }
 
 #[cold]
+#[inline(never)]
 fn reset_data_segments() {
     let data = SegmentSelector::from_raw(GlobalDescriptorTable::SELECTORS.user_data);
     let null = SegmentSelector::from_raw(0);

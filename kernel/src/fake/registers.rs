@@ -3,7 +3,8 @@
 //! On real hardware the message registers are some of the general ones. The core never relies on which, so here they
 //! stand apart, and a test can tell a message from a register that somebody wrote by name.
 
-use crate::machine::Context;
+use super::Space;
+use crate::machine::{Context, Resume};
 use crate::memory::Frame;
 use abi::{Message, Register};
 
@@ -32,6 +33,8 @@ pub struct Registers {
     pub handle: u32,
     /// The floating-point state area.
     pub floating_point: Option<Frame>,
+    /// The address space in which they run, once they were told.
+    pub space: Option<Space>,
     /// Which of the machine's switches made them the ones that run; 0 for none.
     pub mark: u64,
 }
@@ -46,6 +49,7 @@ impl Context for Registers {
         message: Message { tag: abi::Tag(0), words: [0; 4] },
         handle: 0,
         floating_point: None,
+        space: None,
         mark: 0,
     };
 
@@ -70,6 +74,11 @@ impl Context for Registers {
 
     fn set_message(&mut self, message: Message) {
         self.message = message;
+    }
+
+    /// As a machine does that passes messages in the CPU's registers: the caller has to put it where it belongs.
+    fn deliver(&mut self, message: Message) -> Resume {
+        Resume::With(message)
     }
 
     fn register(&self, register: Register) -> Option<usize> {

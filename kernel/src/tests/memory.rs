@@ -243,7 +243,7 @@ fn a_boot_module_becomes_ordinary_memory_when_it_is_destroyed() {
     let init = kernel.boot_process(&mut machine).unwrap();
     let module = kernel.boot_module(init.process, FrameRun { first: Frame(55), count: 4 }).unwrap();
     let handle = kernel.boot_grant(init.process, module).unwrap() as usize;
-    kernel.boot_thread(init.process, ENTRY, STACK, [0; 4]).unwrap();
+    kernel.boot_thread(&mut machine, init.process, ENTRY, STACK, [0; 4]).unwrap();
     kernel.start(&mut machine);
     let mut world = World::of(kernel, machine, init);
     invariants::check(&world);

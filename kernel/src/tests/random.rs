@@ -4,7 +4,7 @@
 //! A step is a trap. Calls are mostly plausible (a handle of the right kind, a line that exists), so that a walk gets
 //! somewhere; one in a few has garbage in it, and some are nothing else.
 
-mod step;
+pub(super) mod step;
 mod words;
 
 use super::invariants;
@@ -21,12 +21,12 @@ use std::vec::Vec;
 use step::step;
 
 /// `PROPTEST_CASES` asks for more cases; a case that failed is to become a test of its own instead of a file.
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..Default::default() }
 }
 
 /// Three processes of two threads each, who know each other, two endpoints and the root.
-fn crowd() -> World {
+pub(super) fn crowd() -> World {
     let mut world = World::new();
     let shared = [world.endpoint(), world.endpoint()];
     let actors: Vec<Actor> = [20, 20, 10].into_iter().map(|priority| world.spawn(priority)).collect();

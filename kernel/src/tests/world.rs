@@ -8,11 +8,15 @@ use crate::Kernel;
 use crate::arena::Link;
 use crate::boot::FirstProcess;
 use crate::fake::Fake;
-use crate::machine::{Line, Page};
+use crate::machine::{Line, Page, Resume};
 use crate::memory::Frame;
 use crate::thread::{Fault, State};
-use abi::{Error, Kind, Message, ObjectKind, Operation, Options, Rights, Tag};
+use abi::{DESCRIPTIONS, Error, Kind, Message, ObjectKind, Operation, Options, Rights, Tag};
 use std::boxed::Box;
+use std::collections::BTreeMap;
+
+/// What stands in saved message registers that nobody may read.
+const STALE: Message = Message::new(Tag(0xDEAD_DEAD), [0xDEAD_0000; 4]);
 
 /// The line whose interrupt wakes `init`.
 pub const BELL: Line = Line(15);
@@ -30,8 +34,21 @@ pub struct World {
     pub init_thread: Link,
     /// Init's endpoint: where the bell rings and children's ends are told.
     pub supervisor: usize,
+    /// Which ways through the core traps may go.
+    pub ways: Ways,
+    /// How many went the short one, by what they were.
+    pub short_ways: BTreeMap<&'static str, u32>,
     badges: usize,
     endpoints: usize,
+}
+
+/// Which ways through the core traps go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ways {
+    /// The short one where there is one, as on real machines.
+    All,
+    /// The general one alone.
+    General,
 }
 
 /// A process with one thread, made by `init`.
@@ -58,7 +75,7 @@ impl World {
         let mut kernel = Box::new(Kernel::EMPTY);
         kernel.initialise(&mut machine, Fake::setup(frames, Frame(u32::MAX))).unwrap();
         let init = kernel.boot_process(&mut machine).unwrap();
-        kernel.boot_thread(init.process, ENTRY, STACK, [1, 2, 3, 4]).unwrap();
+        kernel.boot_thread(&mut machine, init.process, ENTRY, STACK, [1, 2, 3, 4]).unwrap();
         kernel.start(&mut machine);
         let mut world = Self::of(kernel, machine, init);
         invariants::check(&world);
@@ -73,7 +90,17 @@ impl World {
     /// A world in which `init` runs and has done nothing yet.
     pub fn of(kernel: Box<Kernel<Fake>>, machine: Fake, init: FirstProcess) -> Self {
         let init_thread = kernel.current;
-        Self { kernel, machine, init, init_thread, supervisor: 0, badges: 100, endpoints: 0 }
+        Self {
+            kernel,
+            machine,
+            init,
+            init_thread,
+            supervisor: 0,
+            ways: Ways::All,
+            short_ways: BTreeMap::new(),
+            badges: 100,
+            endpoints: 0,
+        }
     }
 
     /// Hands a trap to the kernel, and looks at everything afterwards.
@@ -83,6 +110,61 @@ impl World {
         result
     }
 
+    /// The running thread makes the system call that stands in its registers.
+    fn system_call(&mut self) {
+        let caller = self.kernel.current;
+        let message = self.message(caller);
+        let handle = self.kernel.threads.at(caller).unwrap().context.handle;
+        // Where a machine has the message in the CPU's registers, the saved ones hold something old.
+        self.kernel.set_message(caller, STALE);
+        let what = DESCRIPTIONS.get(message.tag.operation_number() as usize).map_or("", |row| row.name);
+        self.enter(
+            what,
+            |kernel, machine| kernel.fast_call(machine, message.tag, handle, |_| message.words),
+            |kernel, machine| {
+                kernel.set_message(caller, message);
+                kernel.call(machine);
+            },
+        );
+    }
+
+    /// A line fired.
+    pub fn interrupt(&mut self, line: Line) {
+        self.enter(
+            "interrupt",
+            |kernel, machine| kernel.fast_interrupt(machine, line),
+            |kernel, machine| kernel.interrupt(machine, line),
+        );
+    }
+
+    /// The running thread raises this exception.
+    pub fn raise_fault(&mut self, fault: Fault) {
+        self.enter(
+            "fault",
+            |kernel, machine| kernel.fast_fault(machine, fault),
+            |kernel, machine| kernel.fault(machine, fault),
+        );
+    }
+
+    /// A trap goes its short way if there is one, else the general one.
+    fn enter(
+        &mut self,
+        what: &'static str,
+        short: impl FnOnce(&mut Kernel<Fake>, &mut Fake) -> Option<Resume>,
+        general: impl FnOnce(&mut Kernel<Fake>, &mut Fake),
+    ) {
+        let ways = self.ways;
+        let is_short = self.trap(|kernel, machine| {
+            let resume = if ways == Ways::All { short(kernel, machine) } else { None };
+            match resume {
+                Some(resume) => kernel.save(resume),
+                None => general(kernel, machine),
+            }
+            resume.is_some()
+        });
+        *self.short_ways.entry(what).or_default() += is_short as u32;
+    }
+
     /// The running thread makes a system call. Returns what stands in its message registers afterwards: its answer,
     /// or, if it waits now, whatever it gave.
     pub fn call_with(&mut self, tag: Tag, handle: usize, words: [usize; 4]) -> Message {
@@ -90,7 +172,7 @@ impl World {
         let context = self.kernel.current_context().expect("the idle thread makes no calls");
         context.message = Message::new(tag, words);
         context.handle = handle as u32;
-        self.trap(|kernel, machine| kernel.call(machine));
+        self.system_call();
         self.message(caller)
     }
 
@@ -222,7 +304,7 @@ impl World {
     pub fn serve(&mut self) -> usize {
         let mut taken = 0;
         while let Some(line) = self.machine.take_interrupt() {
-            self.trap(|kernel, machine| kernel.interrupt(machine, line));
+            self.interrupt(line);
             taken += 1;
         }
         taken
@@ -239,7 +321,7 @@ impl World {
     /// The running thread raises an exception.
     pub fn fault(&mut self, vector: u8) {
         let fault = Fault { vector, error: 6, address: 0xDEAD_0000, instruction: ENTRY + 16 };
-        self.trap(|kernel, machine| kernel.fault(machine, fault));
+        self.raise_fault(fault);
     }
 
     /// Whether that thread runs.

@@ -107,7 +107,7 @@ impl Step {
                 world.machine.assert(line);
                 // A level that nobody serves is there again at once; drivers get to run in between.
                 if let Some(line) = world.machine.take_interrupt() {
-                    world.trap(|kernel, machine| kernel.interrupt(machine, line));
+                    world.interrupt(line);
                 }
             }
             Self::Release(choice) => {
@@ -118,7 +118,7 @@ impl Step {
             Self::Fault(vector) => {
                 if !world.is_running(world.init_thread) {
                     let fault = Fault { vector, error: 1, address: 2, instruction: 3 };
-                    world.trap(|kernel, machine| kernel.fault(machine, fault));
+                    world.raise_fault(fault);
                 }
             }
             Self::NonMaskable(count) => world.trap(|kernel, machine| kernel.non_maskable(machine, count as u32)),
