@@ -67,9 +67,16 @@
 //! be the kernel's to lose, and on x86_64 the frame must be 16-byte aligned (its type is).
 //!
 //! The modules, in the order of the story: [`vector`] and [`error_code`] (what arrives), [`i686`] and [`x86_64`] (frames,
-//! gates and segments as plain data, both on every host), [`Kernel`] (what a kernel says), the table and its handlers,
-//! the stubs, [`CpuData`] (what the stubs find), and what happens to a return that faults.
+//! gates and segments as plain data, both on either width), [`Kernel`] (what a kernel says), the table and its handlers,
+//! the stubs, [`CpuData`] and [`CpuSegments`] (what the stubs and the CPU find), and what happens to a return that faults.
+//!
+//! The README has a table of what else there is, small kernels as examples, and a port from `extern "x86-interrupt"`.
+//!
+//! SDM is Intel's Software Developer's Manual, with the sections of its edition 080 of June 2023; editions in which
+//! chapter 4 of volume 3 is "Linear-Address Pre-Processing" count that volume's chapters one higher from there on. APM is
+//! AMD's Architecture Programmer's Manual.
 #![no_std]
+#![deny(missing_docs)]
 
 pub mod error_code;
 mod gate;
@@ -109,6 +116,11 @@ mod fixup;
 
 mod floating_point;
 pub use floating_point::{FloatingPointArea, FloatingPointFormat, with_floating_point};
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(target_arch = "x86")]
 mod task;
