@@ -3,15 +3,17 @@
 //! The entries save no floating-point state: a kernel built without it never disturbs any. A handler that wants to use
 //! it (a copy loop with SSE, a cipher) says so by running that part in [`with_floating_point`], which keeps all of the
 //! interrupted code's state, in the format that the CPU has, and hands out a clean unit.
+mod images;
+
 use core::arch::asm;
 #[cfg(target_arch = "x86")]
 use core::arch::x86::{__cpuid_count, CpuidResult};
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::{__cpuid_count, CpuidResult};
 
-use x86::controlregs::{Cr0, cr0, cr0_write};
+use x86::controlregs::{Cr0, Cr4, cr0, cr0_write, cr4};
 
-/// By which instructions a CPU's floating-point state is saved and loaded.
+/// By which instructions a CPU's floating-point state is saved and loaded (SDM 1, 8.1.10, 10.5 and 13.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FloatingPointFormat {
     /// FNSAVE and FRSTOR: x87 and MMX.
@@ -45,6 +47,8 @@ const XSAVE_HEADER_BYTES: usize = 64;
 
 impl FloatingPointFormat {
     /// The best format that this CPU has and its kernel has enabled in CR4 and XCR0; `None` without x87.
+    ///
+    /// The size is that of the components which XCR0 enables now (CPUID 0DH, SDM 1, 13.2).
     pub fn detect() -> Option<Self> {
         const FEATURES: u32 = 1;
         const EXTENDED_STATE: u32 = 0xD;
@@ -61,7 +65,7 @@ impl FloatingPointFormat {
         Some(if features.edx & HAS_FXSAVE != 0 { Self::Fxsave } else { Self::Fnsave })
     }
 
-    /// The bytes that a state takes; they must lie on a multiple of 64.
+    /// The bytes that a state takes; they must lie on a multiple of 64 (SDM 1, 13.4).
     pub const fn bytes(self) -> usize {
         match self {
             Self::Fnsave => FNSAVE_BYTES,
@@ -70,8 +74,9 @@ impl FloatingPointFormat {
         }
     }
 
-    /// Whether the state has MXCSR. A CPU with FXSAVE and without SSE (a Pentium II) doesn't, and `ldmxcsr` is
-    /// undefined there.
+    /// Whether the state has MXCSR, given that the kernel has enabled what it can.
+    ///
+    /// A CPU with FXSAVE and without SSE (a Pentium II) has none, and `ldmxcsr` is undefined there.
     fn has_mxcsr(self) -> bool {
         const HAS_SSE: u32 = 1 << 25;
         match self {
@@ -80,6 +85,25 @@ impl FloatingPointFormat {
             Self::Xsave { components, .. } => components & SSE != 0,
         }
     }
+
+    /// What MXCSR is loaded with for the handler.
+    ///
+    /// # Safety
+    ///
+    /// Ring 0.
+    unsafe fn mxcsr(self) -> Mxcsr {
+        // SAFETY: the caller promises ring 0, and a CPU with SSE has CR4.
+        if self.has_mxcsr() && unsafe { cr4() }.contains(Cr4::CR4_ENABLE_SSE) { Mxcsr::Clean } else { Mxcsr::Untouched }
+    }
+}
+
+/// What happens to MXCSR before the handler's part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mxcsr {
+    /// It is as after reset.
+    Clean,
+    /// Nothing: the CPU has none, or the kernel hasn't enabled it (CR4.OSFXSR), so that nobody can change it.
+    Untouched,
 }
 
 /// Room for a state of `N` bytes.
@@ -107,7 +131,22 @@ impl<const N: usize> Default for FloatingPointArea<N> {
 
 /// Runs `body` with a clean floating-point unit, and keeps the interrupted code's state in `area` meanwhile.
 ///
-/// It works whether the unit is on or off (CR0.TS), and leaves it as it was.
+/// It works whether the unit is on or off (CR0.TS), and leaves it as it was. Clean is what FNINIT leaves, and MXCSR with
+/// every exception masked and rounding to nearest; the other registers hold what they held.
+///
+/// ```no_run
+/// use x86_entry::{FloatingPointArea, FloatingPointFormat, Frame, with_floating_point};
+///
+/// static mut AREA: FloatingPointArea<4096> = FloatingPointArea::new();
+///
+/// fn handler(_: &mut Frame, _vector: u8) {
+///     let format = FloatingPointFormat::detect().expect("an x87"); // once, and kept, in a real kernel
+///     // SAFETY: handlers run one at a time.
+///     let area = unsafe { (*(&raw mut AREA)).bytes() };
+///     // SAFETY: ring 0, interrupts off, and the kernel is built without floating point.
+///     unsafe { with_floating_point(format, area, || { /* a copy loop in assembly, a cipher */ }) };
+/// }
+/// ```
 ///
 /// # Panics
 ///
@@ -116,28 +155,35 @@ impl<const N: usize> Default for FloatingPointArea<N> {
 /// # Safety
 ///
 /// The kernel must be built without floating point: otherwise the compiler may keep values of its own in registers that
-/// this loads. (`body` may have parts that aren't, in assembly or with target features.) Ring 0, with interrupts off until it returns, and `format` must be what [`FloatingPointFormat::detect`] gave on this
-/// CPU.
+/// this loads. (`body` may have parts that aren't, in assembly or with target features.) Ring 0, with interrupts off
+/// until it returns, and `format` must be what [`FloatingPointFormat::detect`] gave on this CPU.
 pub unsafe fn with_floating_point<R>(format: FloatingPointFormat, area: &mut [u8], body: impl FnOnce() -> R) -> R {
     // SAFETY: the caller promises ring 0.
     let control = unsafe { cr0() };
     let off = Cr0::CR0_TASK_SWITCHED | Cr0::CR0_EMULATE_COPROCESSOR;
     // SAFETY: as above; only floating point is switched on.
     unsafe { cr0_write(control & !off) };
+    // SAFETY: the caller promises ring 0.
+    let mxcsr = unsafe { format.mxcsr() };
     // SAFETY: the unit is on, and the caller promises the rest.
-    let result = unsafe { with_state_kept(format, area, body) };
+    let result = unsafe { with_state_kept(format, mxcsr, area, body) };
     // SAFETY: as above; the register was so.
     unsafe { cr0_write(control) };
     result
 }
 
 /// Saves, cleans, calls, loads.
-unsafe fn with_state_kept<R>(format: FloatingPointFormat, area: &mut [u8], body: impl FnOnce() -> R) -> R {
+unsafe fn with_state_kept<R>(
+    format: FloatingPointFormat,
+    mxcsr: Mxcsr,
+    area: &mut [u8],
+    body: impl FnOnce() -> R,
+) -> R {
     assert!(area.len() >= format.bytes() && area.as_ptr().addr().is_multiple_of(64), "no room for the state");
     // SAFETY: the area has room, is aligned, and the caller promises that the CPU has the format.
     unsafe { save(format, area) };
     // SAFETY: the state is kept.
-    unsafe { clean(format) };
+    unsafe { clean(mxcsr) };
     let result = body();
     // SAFETY: the area holds what `save` put there.
     unsafe { load(format, area) };
@@ -148,14 +194,14 @@ unsafe fn save(format: FloatingPointFormat, area: &mut [u8]) {
     let place = area.as_mut_ptr();
     match format {
         // SAFETY: the caller promises room and format.
-        FloatingPointFormat::Fnsave => unsafe { asm!("fnsave [{}]", in(reg) place, options(nostack)) },
+        FloatingPointFormat::Fnsave => unsafe { images::fnsave(place) },
         // SAFETY: as above.
-        FloatingPointFormat::Fxsave => unsafe { fxsave(place) },
+        FloatingPointFormat::Fxsave => unsafe { images::fxsave(place) },
         FloatingPointFormat::Xsave { components, .. } => {
-            // XSAVE merges into the header and XRSTOR refuses reserved bits in it.
+            // XSAVE merges into the header, and XRSTOR refuses reserved bits in it (SDM 1, 13.4.2 and 13.8).
             area[FXSAVE_BYTES..][..XSAVE_HEADER_BYTES].fill(0);
             // SAFETY: as above.
-            unsafe { xsave(place, components) }
+            unsafe { images::xsave(place, components) }
         }
     }
 }
@@ -164,81 +210,23 @@ unsafe fn load(format: FloatingPointFormat, area: &[u8]) {
     let place = area.as_ptr();
     match format {
         // SAFETY: the caller promises that `save` filled the area.
-        FloatingPointFormat::Fnsave => unsafe { asm!("frstor [{}]", in(reg) place, options(nostack, readonly)) },
+        FloatingPointFormat::Fnsave => unsafe { images::frstor(place) },
         // SAFETY: as above.
-        FloatingPointFormat::Fxsave => unsafe { fxrstor(place) },
+        FloatingPointFormat::Fxsave => unsafe { images::fxrstor(place) },
         // SAFETY: as above.
-        FloatingPointFormat::Xsave { components, .. } => unsafe { xrstor(place, components) },
+        FloatingPointFormat::Xsave { components, .. } => unsafe { images::xrstor(place, components) },
     }
 }
 
 /// `fninit` raises no pending exception; MXCSR may hold the interrupted code's rounding and unmasked exceptions.
-unsafe fn clean(format: FloatingPointFormat) {
+unsafe fn clean(mxcsr: Mxcsr) {
     // SAFETY: the unit is on; the caller promises that its state is kept.
     unsafe { asm!("fninit", options(nomem, nostack)) };
-    if format.has_mxcsr() {
-        // SAFETY: the CPU has MXCSR.
+    if mxcsr == Mxcsr::Clean {
+        // SAFETY: the CPU has MXCSR, and it is enabled.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &CLEAN_MXCSR, options(nostack, readonly)) };
     }
 }
-
-/// The 64-bit forms keep the last x87 instruction's whole address.
-#[cfg(target_arch = "x86_64")]
-mod images {
-    use core::arch::asm;
-
-    pub(super) unsafe fn fxsave(place: *mut u8) {
-        // SAFETY: the caller promises 512 bytes on a multiple of 16.
-        unsafe { asm!("fxsave64 [{}]", in(reg) place, options(nostack)) };
-    }
-
-    pub(super) unsafe fn fxrstor(place: *const u8) {
-        // SAFETY: the caller promises an image of `fxsave`.
-        unsafe { asm!("fxrstor64 [{}]", in(reg) place, options(nostack, readonly)) };
-    }
-
-    pub(super) unsafe fn xsave(place: *mut u8, components: u64) {
-        let (low, high) = (components as u32, (components >> 32) as u32);
-        // SAFETY: the caller promises room for the components on a multiple of 64.
-        unsafe { asm!("xsave64 [{}]", in(reg) place, in("eax") low, in("edx") high, options(nostack)) };
-    }
-
-    pub(super) unsafe fn xrstor(place: *const u8, components: u64) {
-        let (low, high) = (components as u32, (components >> 32) as u32);
-        // SAFETY: the caller promises an image of `xsave`.
-        unsafe { asm!("xrstor64 [{}]", in(reg) place, in("eax") low, in("edx") high, options(nostack, readonly)) };
-    }
-}
-
-/// The only forms of 32-bit mode.
-#[cfg(target_arch = "x86")]
-mod images {
-    use core::arch::asm;
-
-    pub(super) unsafe fn fxsave(place: *mut u8) {
-        // SAFETY: the caller promises 512 bytes on a multiple of 16.
-        unsafe { asm!("fxsave [{}]", in(reg) place, options(nostack)) };
-    }
-
-    pub(super) unsafe fn fxrstor(place: *const u8) {
-        // SAFETY: the caller promises an image of `fxsave`.
-        unsafe { asm!("fxrstor [{}]", in(reg) place, options(nostack, readonly)) };
-    }
-
-    pub(super) unsafe fn xsave(place: *mut u8, components: u64) {
-        let (low, high) = (components as u32, (components >> 32) as u32);
-        // SAFETY: the caller promises room for the components on a multiple of 64.
-        unsafe { asm!("xsave [{}]", in(reg) place, in("eax") low, in("edx") high, options(nostack)) };
-    }
-
-    pub(super) unsafe fn xrstor(place: *const u8, components: u64) {
-        let (low, high) = (components as u32, (components >> 32) as u32);
-        // SAFETY: the caller promises an image of `xsave`.
-        unsafe { asm!("xrstor [{}]", in(reg) place, in("eax") low, in("edx") high, options(nostack, readonly)) };
-    }
-}
-
-use images::{fxrstor, fxsave, xrstor, xsave};
 
 /// A leaf of CPUID, and its first part where it has several.
 #[allow(unused_unsafe, reason = "the function is unsafe before Rust 1.94 and safe from then on")]
@@ -256,62 +244,4 @@ unsafe fn extended_control() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// x87 control word, MXCSR, and the top of the x87 stack, as integers.
-    fn state() -> (u16, u32, i32) {
-        let (mut control, mut status, mut top) = (0_u16, 0_u32, 0_i32);
-        // SAFETY: stores of registers; the x87 stack has a value on top, see `disturb`.
-        unsafe {
-            asm!(
-                "fnstcw [{}]", "stmxcsr [{}]", "fist dword ptr [{}]",
-                in(reg) &mut control, in(reg) &mut status, in(reg) &mut top,
-            )
-        };
-        (control, status, top)
-    }
-
-    /// Leaves a control word, an MXCSR and a value that a clean unit hasn't.
-    fn disturb(control: u16, status: u32, value: i32) {
-        // SAFETY: exceptions stay masked in the values that the tests use.
-        unsafe {
-            asm!(
-                "fninit", "fldcw [{}]", "ldmxcsr [{}]", "fild dword ptr [{}]",
-                in(reg) &control, in(reg) &status, in(reg) &value,
-            )
-        };
-    }
-
-    fn keeps_state(format: FloatingPointFormat) {
-        let mut area = FloatingPointArea::<8192>::new();
-        disturb(0x0F7F, 0x7F80, 1234);
-        let before = state();
-        let mut clean = (0_u16, 0_u32);
-        let body = || {
-            // SAFETY: stores of registers.
-            unsafe { asm!("fnstcw [{}]", "stmxcsr [{}]", in(reg) &mut clean.0, in(reg) &mut clean.1) };
-            disturb(0x037F, 0x1F80, 99);
-        };
-        // SAFETY: a user program may use floating point, and the CPU has the format.
-        unsafe { with_state_kept(format, area.bytes(), body) };
-        let after = state();
-        disturb(0x037F, 0x1F80, 0);
-        // SAFETY: takes the value off the stack, as other code expects.
-        unsafe { asm!("fninit") };
-        assert_eq!(clean.0, 0x037F, "{format:?}: the body gets a clean control word");
-        if format == FloatingPointFormat::Fnsave {
-            assert_eq!((after.0, after.2), (before.0, before.2), "{format:?}");
-        } else {
-            assert_eq!(clean.1, CLEAN_MXCSR, "{format:?}: the body gets a clean MXCSR");
-            assert_eq!(after, before, "{format:?}");
-        }
-    }
-
-    #[test]
-    fn every_format_keeps_the_state() {
-        keeps_state(FloatingPointFormat::Fnsave);
-        keeps_state(FloatingPointFormat::Fxsave);
-        keeps_state(FloatingPointFormat::detect().expect("the host has x87"));
-    }
-}
+mod tests;
