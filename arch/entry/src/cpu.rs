@@ -12,7 +12,7 @@ use x86::bits64::task::TaskStateSegment;
 
 use crate::{Frame, Kernel, Place};
 
-/// Bytes of the I/O permission bitmap: a bit a port, and a last byte of ones (SDM 1, 18.5.2).
+/// Bytes of the I/O permission bitmap: a bit a port, and a last byte of ones (SDM 1, "I/O Permission Bit Map").
 pub const IO_BITMAP_BYTES: usize = 65536 / 8 + 1;
 
 /// Bytes below the TSS for a #DB that meets `sysenter`'s first instruction, whose stack pointer is at `esp0`.
@@ -22,7 +22,7 @@ const ROOM_BELOW_TSS: usize = 64;
 #[repr(C, align(64))]
 pub struct CpuData {
     room: [u8; ROOM_BELOW_TSS],
-    /// The TSS; `set_current_frame` and `set_stack` are for its hot fields.
+    /// The TSS (SDM 3A 7.2.1, 7.7); `set_current_frame` is for its hot field.
     pub tss: TaskStateSegment,
     /// Where Rust code begins: aligned, with an argument's place above it on i686.
     pub(crate) stack_top: usize,
@@ -35,7 +35,7 @@ pub struct CpuData {
 /// Bytes from TSS to bitmap: what the TSS's I/O map base says while the bitmap is on.
 const IO_BITMAP_OFFSET: usize = core::mem::offset_of!(CpuData, io_bitmap) - core::mem::offset_of!(CpuData, tss);
 
-/// A bitmap offset at the segment's end, which denies every port (SDM 1, 18.5.2).
+/// A bitmap offset at the segment's end, which denies every port (SDM 1, "I/O Permission Bit Map").
 const NO_IO_BITMAP: usize = CpuData::TASK_LENGTH;
 
 impl CpuData {

@@ -1,10 +1,11 @@
 //! Error codes: what the CPU pushes with ten of its exceptions, decoded.
 //!
 //! One type serves both widths, since the CPU defines 32 bits at most (SDM 3A 6.13); a frame's slot is a whole word,
-//! of which the upper half on x86_64 is reserved and left out.
+//! of which the upper half on x86_64 is reserved and left out. Bits that one width alone can have say so.
 use bitflags::bitflags;
 
-/// An error code without further structure.
+/// An error code without further structure: #AC's, which is always 0 (SDM 3A 6.15, interrupt 17), and AMD's of #VC (an
+/// exit code, APM 2 15.35.5) and #SX (APM 2 8.2, vector 30).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ErrorCode(pub u32);
 
@@ -22,13 +23,15 @@ bitflags! {
         const RESERVED_BIT = 1 << 3;
         /// It was an instruction fetch (reported where NX or SMEP is on).
         const INSTRUCTION_FETCH = 1 << 4;
-        /// A protection key forbade it.
+        /// A protection key forbade it (x86_64).
         const PROTECTION_KEY = 1 << 5;
         /// It was a shadow-stack access.
         const SHADOW_STACK = 1 << 6;
+        /// Hypervisor-managed address translation found no translation (x86_64).
+        const MANAGED_TRANSLATION = 1 << 7;
         /// An SGX access control forbade it.
         const SGX = 1 << 15;
-        /// AMD: the reverse map table forbade it.
+        /// AMD: the reverse map table forbade it (x86_64; APM 2 15.36.10).
         const REVERSE_MAP = 1 << 31;
     }
 
@@ -46,6 +49,48 @@ bitflags! {
     }
 }
 
+bitflags! {
+    /// Which control transfer a #CP is about (SDM 3A 6.15, interrupt 21).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct ControlProtectionErrorCode: u32 {
+        /// It happened in an SGX enclave.
+        const ENCLAVE = 1 << 15;
+        /// The bits that [`ControlProtectionErrorCode::cause`] reads.
+        const CAUSE = 0x7FFF;
+    }
+}
+
+/// Why a #CP happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ControlProtectionCause {
+    /// A near return to elsewhere than the shadow stack says.
+    NearReturn,
+    /// A far return or `iret` to elsewhere than the shadow stack says.
+    FarReturn,
+    /// An indirect jump or call to something else than `endbr`.
+    EndBranch,
+    /// A token that `rstorssp` found wrong.
+    RestoreToken,
+    /// A token that `setssbsy` found wrong.
+    BusyToken,
+    /// One that no manual has named yet.
+    Unknown,
+}
+
+impl ControlProtectionErrorCode {
+    /// Why it happened.
+    pub const fn cause(self) -> ControlProtectionCause {
+        match self.bits() & Self::CAUSE.bits() {
+            1 => ControlProtectionCause::NearReturn,
+            2 => ControlProtectionCause::FarReturn,
+            3 => ControlProtectionCause::EndBranch,
+            4 => ControlProtectionCause::RestoreToken,
+            5 => ControlProtectionCause::BusyToken,
+            _ => ControlProtectionCause::Unknown,
+        }
+    }
+}
+
 /// The table that a selector's index counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Table {
@@ -58,7 +103,7 @@ pub enum Table {
 }
 
 impl SelectorErrorCode {
-    /// The entry's index in [`SelectorErrorCode::table`].
+    /// The entry's index in [`SelectorErrorCode::table`] (SDM 3A figure 6-7).
     pub const fn index(self) -> u16 {
         (self.bits() as u16 & Self::INDEX.bits() as u16) >> 3
     }
@@ -77,7 +122,7 @@ impl SelectorErrorCode {
 
 /// What a frame's error-code slot can be decoded to.
 pub trait DecodeErrorCode {
-    /// Decodes it; bits that no manual names are kept.
+    /// Decodes it; bits that no manual names are kept, as those that a later CPU defines.
     fn decode(bits: u32) -> Self;
 }
 
@@ -99,6 +144,12 @@ impl DecodeErrorCode for SelectorErrorCode {
     }
 }
 
+impl DecodeErrorCode for ControlProtectionErrorCode {
+    fn decode(bits: u32) -> Self {
+        Self::from_bits_retain(bits)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +164,14 @@ mod tests {
         assert_eq!((local.table(), local.index()), (Table::Local, 1));
         let global = SelectorErrorCode::decode(0x2B & !7);
         assert_eq!((global.table(), global.index()), (Table::Global, 5));
+    }
+
+    #[test]
+    fn control_protection_codes_name_their_cause() {
+        let code = ControlProtectionErrorCode::decode(0x8003);
+        assert!(code.contains(ControlProtectionErrorCode::ENCLAVE));
+        assert_eq!(code.cause(), ControlProtectionCause::EndBranch);
+        assert_eq!(ControlProtectionErrorCode::decode(6).cause(), ControlProtectionCause::Unknown);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the gates of both widths share.
 
-/// The least privilege that may reach a gate by an instruction; hardware may reach any.
+/// The least privilege that may reach a gate by an instruction; hardware may reach any (SDM 3A 6.12.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Privilege {
@@ -10,7 +10,7 @@ pub enum Privilege {
     User = 3,
 }
 
-/// One of the seven stacks in an x86_64 TSS's interrupt stack table.
+/// One of the seven stacks in an x86_64 TSS's interrupt stack table (SDM 3A 6.14.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names are the numbers")]

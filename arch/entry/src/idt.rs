@@ -9,7 +9,7 @@ use crate::stub::{Stub, Stubs, stub};
 use crate::vector::{AnyInterrupt, BREAKPOINT, Exception, Interrupts, OVERFLOW};
 use crate::{Gate, Kernel, Privilege};
 
-/// The table as the CPU reads it (SDM 3A 6.10).
+/// The table as the CPU reads it (SDM 3A 6.10, 6.14.1 for 64-bit mode).
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub struct InterruptDescriptorTable {
@@ -32,7 +32,7 @@ impl InterruptDescriptorTable {
         &mut self.gates[vector as usize]
     }
 
-    /// Makes the table this CPU's.
+    /// Makes the table this CPU's (`lidt`, SDM 3A 2.4.3).
     ///
     /// # Safety
     ///
@@ -113,7 +113,7 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
         self
     }
 
-    /// Leads #DF, NMI or #MC to the hardware task of a TSS (SDM 3A 6.14.2), made by [`fault_task`](crate::fault_task) for
+    /// Leads #DF, NMI or #MC to the hardware task of a TSS (SDM 3A 6.12.2), made by [`fault_task`](crate::fault_task) for
     /// the same exception: it ends in [`Kernel::paranoid`], whatever state the stack is in.
     #[cfg(target_arch = "x86")]
     pub fn task_gate<const VECTOR: usize, Class>(
@@ -150,7 +150,8 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
     /// Gives NMI, #DB, #MC and #DF their own stacks, in whatever state they find ring 0.
     ///
     /// From ring 3 they arrive at [`Kernel::trap`] as any other vector does, from ring 0 (and #DF from anywhere) at
-    /// [`Kernel::paranoid`]; a gate set afterwards replaces that. They take the first four stacks of the TSS: #DF the first, then NMI, #MC, #DB.
+    /// [`Kernel::paranoid`]; a gate set afterwards replaces that. They take the first four stacks of the TSS (SDM 3A
+    /// 6.14.5): #DF the first, then NMI, #MC, #DB.
     #[cfg(target_arch = "x86_64")]
     pub fn paranoid(&mut self) -> &mut Self {
         use crate::stub::paranoid_stub;
@@ -170,8 +171,9 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
     /// Gives NMI, #MC and #DF their own tasks and #DB its own stack, in whatever state they find ring 0.
     ///
     /// From ring 3 they arrive at [`Kernel::trap`] as any other vector does, from ring 0 (and #DF from anywhere) at
-    /// [`Kernel::paranoid`]; a gate set afterwards replaces that. The GDT must have [`fault_task`](crate::fault_task)s at the selectors that
-    /// [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names, and the CPU's data a debug stack.
+    /// [`Kernel::paranoid`]; a gate set afterwards replaces that. The GDT must have [`fault_task`](crate::fault_task)s
+    /// (SDM 3A 6.12.2) at the selectors that [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names, and the CPU's
+    /// data a debug stack: [`CpuSegments::load`](crate::CpuSegments::load) does both.
     #[cfg(target_arch = "x86")]
     pub fn paranoid(&mut self) -> &mut Self {
         use crate::GlobalDescriptorTable as Table;

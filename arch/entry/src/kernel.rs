@@ -55,7 +55,7 @@ impl Place {
 pub enum UserGs {
     /// It stays: the kernel uses no GS.
     Kept,
-    /// `swapgs` on every way in from ring 3 and back.
+    /// `swapgs` on every way in from ring 3 and back (SDM 2B, SWAPGS).
     Swapped,
 }
 
@@ -91,7 +91,7 @@ pub unsafe trait Kernel: Sized + 'static {
     const CALLER_STACK: CallerStack = CallerStack::InRsp;
     /// The selectors of the loaded GDT.
     const SELECTORS: Selectors = GlobalDescriptorTable::SELECTORS;
-    /// Where `sysexit` returns to (i686): `sysenter` saves no address, so it is the same for all programs.
+    /// Where `sysexit` returns to (i686): `sysenter` saves no address (SDM 3A 5.8.7), so it is the same for all programs.
     const SYSENTER_RETURN: usize = 0;
 
     /// Takes an interrupt or exception, and returns the frame to resume: the same or another thread's.
@@ -109,16 +109,22 @@ pub unsafe trait Kernel: Sized + 'static {
     /// Nothing that the interrupted code may have half-changed can be touched. Returning resumes that code.
     extern "C" fn paranoid(frame: &mut Frame);
 
-    /// Runs before each typed handler (not before [`Kernel::trap`], which sees everything anyhow).
+    /// Runs before each typed handler, and sees and may change every register, as the handler after it.
+    ///
+    /// [`Kernel::trap`] and [`Kernel::call`] have no hooks: they are one function each, whose first and last lines come
+    /// at the same places. Nor has [`Kernel::paranoid`], where hardly anything may be touched.
     #[inline(always)]
     fn entered(_frame: &mut Frame) {}
 
-    /// Runs after each typed handler that returns.
+    /// Runs after each typed handler that returns; what the frame holds then is what is resumed.
     #[inline(always)]
     fn leaving(_frame: &mut Frame) {}
 }
 
 /// Whether the CPU has SMAP, chosen once when the IDT is filled: code is never patched.
+///
+/// An interrupt leaves EFLAGS.AC as it was, and with AC set SMAP protects nothing (SDM 3A 4.6.1), so that the entries clear
+/// it. A kernel that never sets CR4.SMAP may take [`WithoutSmap`] on every CPU.
 pub trait Smap: 'static {
     /// Whether the entries clear EFLAGS.AC.
     #[doc(hidden)]

@@ -1,11 +1,11 @@
-//! Descriptor bits that both widths share, and the selectors that the entry paths use.
+//! Descriptor bits that both widths share (SDM 3A 3.4.5), and the selectors that the entry paths use.
 
 /// The selectors of a kernel with flat segments; those of ring 3 carry its privilege level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selectors {
     /// Ring 0 code.
     pub kernel_code: u16,
-    /// Ring 0 data: the next descriptor, as `syscall` and `sysenter` derive it.
+    /// Ring 0 data: the next descriptor, as `syscall` and `sysenter` derive it (SDM 3A 5.8.7, 5.8.8).
     pub kernel_data: u16,
     /// Ring 3 code.
     pub user_code: u16,
@@ -16,7 +16,7 @@ pub struct Selectors {
 }
 
 impl Selectors {
-    /// What the upper half of IA32_STAR holds for `sysret`: SS is 8 above it, 64-bit CS is 16 above it.
+    /// What the upper half of IA32_STAR holds for `sysret`: SS is 8 above it, 64-bit CS is 16 above it (SDM 3A 5.8.8).
     pub const fn star_user_base(self) -> u16 {
         self.user_code - 16
     }

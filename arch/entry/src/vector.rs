@@ -2,13 +2,13 @@
 //!
 //! An exception's vector is a constant of its own type, so that a handler of the wrong kind for its vector is a
 //! compile error and not a shifted stack: the CPU pushes an error code for ten vectors and none for the others
-//! (Intel SDM 3A, table 6-1; AMD APM 2, table 8-1 for 29 and 30).
+//! (SDM 3A table 6-1; APM 2 table 8-1 for 29 and 30). What each exception means is SDM 3A 6.15.
 use core::marker::PhantomData;
 
 use crate::Frame;
-use crate::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
+use crate::error_code::{ControlProtectionErrorCode, ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 
-/// Bit `n` is set where the CPU pushes an error code for vector `n`.
+/// Bit `n` is set where the CPU pushes an error code for vector `n` (SDM 3A table 6-1, APM 2 table 8-1).
 pub const WITH_ERROR_CODE: u32 = 1 << 8 | 0b1_1111 << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
 
 /// Whether the CPU pushes an error code for this vector.
@@ -78,53 +78,53 @@ macro_rules! exceptions {
 }
 
 exceptions! {
-    /// #DE.
+    /// #DE: a division by zero, or one whose quotient is too large.
     DIVIDE_ERROR = 0: NoErrorCode;
     /// #DB: a trap or a fault, by cause (DR6 tells).
     DEBUG = 1: NoErrorCode;
-    /// The non-maskable interrupt.
+    /// The non-maskable interrupt (SDM 3A 6.7): another is held back until the next `iret`.
     NON_MASKABLE_INTERRUPT = 2: NoErrorCode;
-    /// #BP, from `int3`.
+    /// #BP, from `int3`: the instruction pointer is behind it.
     BREAKPOINT = 3: NoErrorCode;
-    /// #OF, from `into`.
+    /// #OF, from `into` (i686: 64-bit mode has no such instruction).
     OVERFLOW = 4: NoErrorCode;
-    /// #BR, from `bound`.
+    /// #BR, from `bound` (i686: 64-bit mode has no such instruction).
     BOUND_RANGE = 5: NoErrorCode;
-    /// #UD.
+    /// #UD: no such instruction, or not now.
     INVALID_OPCODE = 6: NoErrorCode;
-    /// #NM: floating point is switched off (CR0.TS or CR0.EM).
+    /// #NM: floating point is switched off (CR0.TS or CR0.EM, SDM 3A 2.5).
     DEVICE_NOT_AVAILABLE = 7: NoErrorCode;
     /// #DF: there is no return from it (SDM 3A 6.15: an abort).
     DOUBLE_FAULT = 8: Diverging;
     /// Raised by the 80386 and 80387 only.
     COPROCESSOR_SEGMENT_OVERRUN = 9: NoErrorCode;
-    /// #TS.
+    /// #TS: a task switch or a stack switch met a bad segment.
     INVALID_TSS = 10: WithErrorCode<SelectorErrorCode>;
-    /// #NP.
+    /// #NP: a segment or gate that isn't there.
     SEGMENT_NOT_PRESENT = 11: WithErrorCode<SelectorErrorCode>;
-    /// #SS.
+    /// #SS: a bad stack segment, or an address that isn't canonical, by way of the stack.
     STACK_SEGMENT = 12: WithErrorCode<SelectorErrorCode>;
-    /// #GP.
+    /// #GP: what has no exception of its own.
     GENERAL_PROTECTION = 13: WithErrorCode<SelectorErrorCode>;
-    /// #PF; the address is in CR2.
+    /// #PF; the address is in CR2 (SDM 3A 4.7).
     PAGE_FAULT = 14: WithErrorCode<PageFaultErrorCode>;
     /// #MF: an unmasked x87 exception.
     FLOATING_POINT = 16: NoErrorCode;
     /// #AC: its error code is 0.
     ALIGNMENT_CHECK = 17: WithErrorCode<ErrorCode>;
-    /// #MC: an abort.
+    /// #MC: an abort (SDM 3B 15.10).
     MACHINE_CHECK = 18: Diverging;
     /// #XM: an unmasked SSE exception.
     SIMD_FLOATING_POINT = 19: NoErrorCode;
-    /// #VE.
+    /// #VE: a virtual machine's memory is handed to its own kernel.
     VIRTUALIZATION = 20: NoErrorCode;
-    /// #CP.
-    CONTROL_PROTECTION = 21: WithErrorCode<ErrorCode>;
-    /// #HV (AMD).
+    /// #CP: a return or jump to elsewhere than shadow stack or `endbr` allow.
+    CONTROL_PROTECTION = 21: WithErrorCode<ControlProtectionErrorCode>;
+    /// #HV: a hypervisor's event for an encrypted guest (APM 2 15.36.16).
     HYPERVISOR_INJECTION = 28: NoErrorCode;
-    /// #VC (AMD).
+    /// #VC: an encrypted guest did what its hypervisor must help with (APM 2 15.35.5).
     VMM_COMMUNICATION = 29: WithErrorCode<ErrorCode>;
-    /// #SX (AMD).
+    /// #SX: an INIT that was turned into an exception (APM 2 8.2, vector 30).
     SECURITY = 30: WithErrorCode<ErrorCode>;
 }
 

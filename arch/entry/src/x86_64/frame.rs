@@ -5,7 +5,7 @@ use crate::error_code::DecodeErrorCode;
 
 /// Every register that interrupted code had, and how it was interrupted.
 ///
-/// From the end down: what the CPU pushes (SDM 3A figure 6-8), error code and vector, general registers. A change
+/// From the end down: what the CPU pushes (SDM 3A figure 6-9), error code and vector, general registers. A change
 /// to a field is what the code sees when it is resumed.
 #[repr(C, align(16))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
