@@ -127,6 +127,11 @@ impl Reply {
     /// Answers the call with a label other than [`DONE`].
     pub fn answer_as(self, label: u8, words: [usize; 4]) -> Result<()> {
         let message = raw::invoke(Operation::Reply, self.raw(), label, Options::empty(), words);
-        raw::checked(message).map(drop)
+        let answered = raw::checked(message).map(drop);
+        if matches!(answered, Ok(()) | Err(crate::Error::Stale)) {
+            // The handle is gone with the right: closing it would be one call more.
+            self.into_raw();
+        }
+        answered
     }
 }
