@@ -8,6 +8,7 @@ mod handlers;
 mod hostile;
 mod interrupts;
 mod memory;
+mod messages;
 mod pointers;
 mod ports;
 mod processes;
@@ -23,6 +24,7 @@ pub const ALL: &[&[Case]] = &[
     timers::CASES,
     entries::CASES,
     interrupts::CASES,
+    messages::CASES,
     ports::CASES,
     memory::CASES,
     faults::CASES,
