@@ -25,11 +25,13 @@ pub enum Set {
     Suite,
     /// The shipped programs and the benches beside them.
     Bench,
+    /// The shipped programs, with a device's interrupts as messages.
+    Messages,
 }
 
 impl Set {
     /// All sets.
-    pub const ALL: [Set; 3] = [Set::Shipped, Set::Suite, Set::Bench];
+    pub const ALL: [Set; 4] = [Set::Shipped, Set::Suite, Set::Bench, Set::Messages];
 
     /// The manifests of the set, which are read as one.
     pub fn manifests(self) -> Vec<PathBuf> {
@@ -37,6 +39,7 @@ impl Set {
             Set::Shipped => &["user/system.toml"],
             Set::Suite => &["tests/suite/system.toml"],
             Set::Bench => &["user/system.toml", "tests/bench/system.toml"],
+            Set::Messages => &["user/system.toml", "tests/msi/system.toml"],
         };
         files.iter().map(|file| root().join(file)).collect()
     }
@@ -45,7 +48,7 @@ impl Set {
     /// process may do.
     fn first(self) -> &'static str {
         match self {
-            Set::Shipped | Set::Bench => INIT,
+            Set::Shipped | Set::Bench | Set::Messages => INIT,
             Set::Suite => "suite",
         }
     }
@@ -61,6 +64,7 @@ impl Set {
             Set::Shipped => width.image_folder(),
             Set::Suite => width.image_folder().join("suite"),
             Set::Bench => width.image_folder().join("bench"),
+            Set::Messages => width.image_folder().join("msi"),
         }
     }
 

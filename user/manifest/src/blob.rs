@@ -4,7 +4,7 @@
 //! up to the next belongs to it. Ranges are a first number and how many. It is text so that a person can look at what
 //! an image was built with.
 
-use crate::{Manifest, Objects, Program, Quota, Range, Restart, Right};
+use crate::{Manifest, Objects, PciId, Program, Quota, Range, Restart, Right, Signal};
 use alloc::string::{String, ToString};
 use alloc::{format, vec};
 use core::fmt;
@@ -56,6 +56,9 @@ impl Manifest {
             "ports" => program.ports.push(range(value)?),
             "objects" => program.objects = Objects(value.parse().ok()?),
             "device-memory" => program.device_memory.push(range(value)?),
+            "pci" => program.pci.push(PciId::parse(value)?),
+            "interrupt" if value == "line" => program.interrupt = Signal::Line,
+            "interrupt" if value == "msi" => program.interrupt = Signal::Msi,
             "serves" => program.serves.push(value.to_string()),
             "uses" => program.uses.push(value.to_string()),
             "notifies" => program.notifies.push(value.to_string()),
@@ -90,6 +93,10 @@ impl Program {
         lines.extend(self.lines.iter().map(|line| format!("line {line}")));
         lines.extend(self.ports.iter().map(|ports| range("ports", ports)));
         lines.extend(self.device_memory.iter().map(|memory| range("device-memory", memory)));
+        lines.extend(self.pci.iter().map(|id| format!("pci {id}")));
+        if self.interrupt == Signal::Msi {
+            lines.push("interrupt msi".to_string());
+        }
         lines.extend(self.serves.iter().map(|name| format!("serves {name}")));
         lines.extend(self.uses.iter().map(|name| format!("uses {name}")));
         lines.extend(self.notifies.iter().map(|name| format!("notifies {name}")));
@@ -120,13 +127,15 @@ mod tests {
             restart in prop_oneof![Just(Restart::Always), Just(Restart::Never)],
             lines in vec(any::<u8>(), 0..4),
             (ports, device_memory) in (ranges(), ranges()),
+            pci in vec(any::<(u16, u16)>().prop_map(|(vendor, device)| PciId { vendor, device }), 0..4),
+            interrupt in prop_oneof![Just(Signal::Line), Just(Signal::Msi)],
             [arguments, serves, uses, notifies] in [const { 0 }; 4].map(|_| vec("[!-~]{1,16}", 0..4)),
             rights in vec(proptest::sample::select(Right::ALL.to_vec()), 0..4),
         ) -> Program {
             let (memory, objects) = (Quota(memory), Objects(objects));
             Program {
                 name, package: None, binary: None, priority, memory, objects, restart, arguments, lines, ports, device_memory,
-                serves, uses, notifies, rights,
+                pci, interrupt, serves, uses, notifies, rights,
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a manifest must fulfil before an image is made of it. Each error names everyone concerned.
 
-use crate::{Manifest, Program, Range};
+use crate::{Manifest, Program, Range, Right, Signal};
 use alloc::string::String;
 use alloc::vec::Vec;
 use alloc::{format, vec};
@@ -9,6 +9,9 @@ type Result = core::result::Result<(), String>;
 
 /// The endpoint that `init` itself receives on.
 pub const INIT_SERVICE: &str = "programs";
+
+/// The endpoint of the program that has PCI's configuration space, which `init` calls.
+pub const PCI_SERVICE: &str = "pci";
 
 /// The priority of `init` while it serves.
 pub const INIT_PRIORITY: u8 = 40;
@@ -58,7 +61,8 @@ impl Manifest {
             check_values(program)?;
         }
         check_claims(programs)?;
-        check_endpoints(programs)
+        check_endpoints(programs)?;
+        check_pci(programs)
     }
 }
 
@@ -130,6 +134,44 @@ fn no_conflict(what: &str, programs: &[Program], claims: impl Fn(&Program) -> Ve
     Ok(())
 }
 
+/// PCI devices need the program that turns them on. `init` calls it, so the rule for calls holds; and it is there when the
+/// others start, as it stands before them.
+fn check_pci(programs: &[Program]) -> Result {
+    let server = programs.iter().position(|program| program.serves.iter().any(|name| name == PCI_SERVICE));
+    if let Some(server) = server.map(|server| &programs[server])
+        && server.priority < INIT_PRIORITY
+    {
+        return Err(format!(
+            "{} (priority {}) serves {PCI_SERVICE:?} for init (priority {INIT_PRIORITY}): a server's priority must be at least its callers'",
+            server.name, server.priority
+        ));
+    }
+    for (place, program) in programs.iter().enumerate() {
+        let name = &program.name;
+        if program.pci.is_empty() {
+            if program.interrupt == Signal::Msi {
+                return Err(format!("{name}: without PCI devices nothing interrupts by messages"));
+            }
+            continue;
+        }
+        if server.is_none_or(|server| server >= place) {
+            return Err(format!("{name} drives PCI devices, and no program before it serves {PCI_SERVICE:?}"));
+        }
+        if program.interrupt == Signal::Msi && !program.rights.contains(&Right::Dma) {
+            return Err(format!(
+                "{name}: messages are writes by the device to memory, so interrupt = \"msi\" needs the right \"dma\""
+            ));
+        }
+        for (index, id) in program.pci.iter().enumerate() {
+            let others = programs[..place].iter().find(|other| other.pci.contains(id));
+            if let Some(other) = others.or_else(|| program.pci[..index].contains(id).then_some(program)) {
+                return Err(format!("{} and {name} both claim the PCI device {id}", other.name));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Who receives on an endpoint.
 struct Server<'a> {
     endpoint: &'a str,
@@ -176,7 +218,7 @@ fn check_endpoints(programs: &[Program]) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Quota;
+    use crate::{PciId, Quota};
 
     fn program(name: &str, priority: u8) -> Program {
         Program { name: name.into(), priority, memory: Quota::default(), ..Program::default() }
@@ -264,6 +306,50 @@ mod tests {
         assert_eq!(both, "first and second both serve \"timer\"");
         let own = error(|first| first.serves = names("programs"), nothing);
         assert_eq!(own, "init and first both serve \"programs\"");
+    }
+
+    #[test]
+    fn pci_devices_need_who_turns_them_on() {
+        let device = |program: &mut Program| program.pci = vec![PciId { vendor: 0x1234, device: 0x11E8 }];
+        let serve = |program: &mut Program| (program.serves, program.priority) = (names("pci"), 42);
+        assert_eq!(error(serve, device), "");
+        assert_eq!(error(nothing, device), "second drives PCI devices, and no program before it serves \"pci\"");
+        assert_eq!(error(device, serve), "first drives PCI devices, and no program before it serves \"pci\"");
+        let low = error(|first| first.serves = names("pci"), device);
+        assert!(low.starts_with("first (priority 20) serves \"pci\" for init (priority 40)"), "{low}");
+    }
+
+    #[test]
+    fn a_pci_device_has_one_driver() {
+        let device = |program: &mut Program| program.pci = vec![PciId { vendor: 0x1234, device: 0x11E8 }];
+        let both = |program: &mut Program| {
+            device(program);
+            (program.serves, program.priority) = (names("pci"), 42);
+        };
+        // A program that serves PCI and drives a device comes too late for itself.
+        assert!(error(both, nothing).contains("no program before it"));
+        let mut programs = vec![program("pci", 42), program("a", 20), program("b", 10)];
+        programs[0].serves = names("pci");
+        programs[1..].iter_mut().for_each(device);
+        let two = Manifest { programs }.check();
+        assert_eq!(two, Err("a and b both claim the PCI device 1234:11e8".into()));
+    }
+
+    #[test]
+    fn messages_take_trust_and_a_device() {
+        let serve = |program: &mut Program| (program.serves, program.priority) = (names("pci"), 42);
+        let messages = |program: &mut Program| program.interrupt = Signal::Msi;
+        assert_eq!(error(serve, messages), "second: without PCI devices nothing interrupts by messages");
+        let untrusted = |program: &mut Program| {
+            messages(program);
+            program.pci = vec![PciId { vendor: 0x1234, device: 0x11E8 }];
+        };
+        assert!(error(serve, untrusted).ends_with("interrupt = \"msi\" needs the right \"dma\""));
+        let trusted = |program: &mut Program| {
+            untrusted(program);
+            program.rights = vec![Right::Dma];
+        };
+        assert_eq!(error(serve, trusted), "");
     }
 
     #[test]

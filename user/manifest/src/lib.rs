@@ -15,6 +15,8 @@
 //! lines = [4]                 # interrupt lines
 //! ports = ["0x3f8-0x3ff"]     # I/O ports, both ends included
 //! device_memory = []          # physical addresses, both ends included
+//! pci = ["1234:11e8"]         # PCI devices by vendor and device: all that there are, or it isn't started
+//! interrupt = "line"          # how these interrupt; or "msi", which needs the right "dma"
 //! serves = ["serial"]         # endpoints that it receives on
 //! uses = ["timer"]            # endpoints of others that it calls
 //! notifies = ["console"]      # endpoints of others that it only notifies
@@ -31,6 +33,7 @@ extern crate alloc;
 
 mod blob;
 mod check;
+mod pci;
 mod quota;
 mod range;
 
@@ -39,7 +42,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use blob::BlobError;
-pub use check::{INIT_PRIORITY, INIT_SERVICE};
+pub use check::{INIT_PRIORITY, INIT_SERVICE, PCI_SERVICE};
+pub use pci::{PciId, Signal};
 pub use quota::{Objects, Quota};
 pub use range::Range;
 
@@ -87,6 +91,12 @@ pub struct Program {
     /// Physical addresses of device registers.
     #[cfg_attr(feature = "serde", serde(default))]
     pub device_memory: Vec<Range>,
+    /// PCI devices, every function that has one of these numbers. Without any of them the program isn't started.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub pci: Vec<PciId>,
+    /// How they interrupt.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub interrupt: Signal,
     /// Endpoints that it receives on.
     #[cfg_attr(feature = "serde", serde(default))]
     pub serves: Vec<String>,
