@@ -6,6 +6,7 @@ mod crashes;
 mod entry;
 mod interrupts;
 mod machines;
+mod pci;
 mod person;
 mod refusals;
 mod shell;
@@ -50,6 +51,7 @@ const ALL: &[&[Case]] = &[
     entry::CASES,
     machines::CASES,
     person::CASES,
+    pci::CASES,
     interrupts::CASES,
     whole_suite::CASES,
 ];

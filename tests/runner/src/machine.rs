@@ -67,6 +67,11 @@ impl Direct {
         Direct::of(Modules::Of(Set::Bench))
     }
 
+    /// The modules of the shipped image, with a device's interrupts as messages.
+    pub fn messages() -> Direct {
+        Direct::of(Modules::Of(Set::Messages))
+    }
+
     /// Files under the names that the kernel shall see.
     pub fn files(modules: Vec<(String, PathBuf)>) -> Direct {
         Direct::of(Modules::Files(modules))

@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod backoff;
 mod claims;
+mod devices;
 mod image;
 mod load;
 mod machine;

@@ -2,6 +2,7 @@
 
 use crate::backoff::Backoff;
 use crate::claims::Claims;
+use crate::devices::{Bus, Devices, Missing};
 use crate::load::{LoadError, Pages};
 use crate::machine::{Machine, Module};
 use crate::service::Services;
@@ -9,7 +10,8 @@ use alloc::format;
 use alloc::vec::Vec;
 use bellwire::protocol::{ProgramName, ProgramState, ProgramStatus};
 use bellwire::{
-    Endpoint, Error, Exit, Instant, Limits, PAGE_BYTES, Process, Result, Rights, StartupEntry, StartupKind, Trust,
+    Endpoint, Error, Exit, Instant, Limits, Memory, PAGE_BYTES, Process, Result, Rights, StartupEntry, StartupKind,
+    Trust,
 };
 use manifest::{Restart, Right};
 
@@ -27,6 +29,8 @@ pub struct Program {
     /// By which its messages and the kernel's counters name it.
     badge: u16,
     claims: Claims,
+    /// Its PCI functions, once they were found.
+    devices: Option<Devices>,
     life: Life,
     backoff: Backoff,
     restarts: u8,
@@ -39,18 +43,43 @@ enum Life {
     Running { process: Process, pages: Pages, since: Instant },
     Waiting { until: Instant },
     Ended,
+    Absent,
+}
+
+/// What programs are started with.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// What the kernel gave to `init`.
+    pub machine: &'a Machine,
+    /// The endpoints of all services.
+    pub services: &'a Services,
+    /// Where programs' ends are told.
+    pub supervisor: &'a Endpoint,
+    /// The PCI bus, if its program runs.
+    pub bus: Option<Bus<'a>>,
 }
 
 impl Program {
     /// A program that isn't started yet.
     pub fn new(machine: &Machine, facts: manifest::Program, badge: u16) -> Self {
         let claims = Claims::new(machine, &facts);
-        Self { facts, badge, claims, life: Life::Stopped, backoff: Backoff::NEW, restarts: 0 }
+        Self { facts, badge, claims, devices: None, life: Life::Stopped, backoff: Backoff::NEW, restarts: 0 }
     }
 
     /// Starts it; what goes wrong is logged, and is no different from a death.
-    pub fn start(&mut self, machine: &Machine, services: &Services, supervisor: &Endpoint) {
-        match self.make(machine, services, supervisor) {
+    pub fn start(&mut self, surroundings: Surroundings<'_>) {
+        if let Err(missing) = self.find_devices(surroundings) {
+            match missing {
+                Missing::Absent => self.life = Life::Absent,
+                Missing::Refused => self.life = Life::Stopped,
+                Missing::Bus(error) => {
+                    bellwire::println!("can't start {}: the PCI bus says {error}", self.facts.name);
+                    self.wait(Instant::now());
+                }
+            }
+            return;
+        }
+        match self.make(surroundings) {
             Ok((process, pages)) => self.life = Life::Running { process, pages, since: Instant::now() },
             Err(StartError::NoModule) => {
                 bellwire::println!("{} has no module", self.facts.name);
@@ -67,11 +96,39 @@ impl Program {
         }
     }
 
-    /// Its process has ended: gives back what that held, and decides what comes next. Frames that a device may still
-    /// write to stay out of use, since nothing here can tell the device to stop.
-    pub fn ended(&mut self, exit: Exit) {
+    /// Finds and claims its PCI functions, if it has any and they aren't found yet, and turns them on.
+    fn find_devices(&mut self, surroundings: Surroundings<'_>) -> Result<(), Missing> {
+        if self.facts.pci.is_empty() {
+            return Ok(());
+        }
+        let bus = surroundings.bus.ok_or(Missing::Bus(Error::Gone))?;
+        let devices = match self.devices.take() {
+            Some(devices) => devices,
+            None => Devices::claim(&surroundings.machine.root, bus, &self.facts)?,
+        };
+        self.devices.insert(devices).enable(bus).map_err(Missing::Bus)
+    }
+
+    /// Its process has ended: turns its devices off, gives back what it held, and decides what comes next. Frames to which
+    /// a device may still write stay out of use.
+    pub fn ended(&mut self, exit: Exit, bus: Option<Bus<'_>>) {
         let Life::Running { process, pages, since } = core::mem::replace(&mut self.life, Life::Ended) else { return };
-        if let Err(error) = process.reap(|memory| _ = memory.into_raw()) {
+        let quiet = self.devices.as_ref().is_some_and(|devices| {
+            let outcome = bus.ok_or(Error::Gone).and_then(|bus| devices.disable(bus));
+            if let Err(error) = outcome {
+                bellwire::println!("can't turn the devices of {} off: {error}", self.facts.name);
+            }
+            outcome.is_ok()
+        });
+        let quarantine = |memory: Memory| {
+            if quiet {
+                // What fails stays out of use, too.
+                let _ = memory.destroy();
+            } else {
+                memory.into_raw();
+            }
+        };
+        if let Err(error) = process.reap(quarantine) {
             bellwire::println!("can't tear {} down: {error}", self.facts.name);
         }
         drop(pages);
@@ -99,11 +156,16 @@ impl Program {
     }
 
     /// Starts it again if its time has come.
-    pub fn start_if_due(&mut self, now: Instant, machine: &Machine, services: &Services, supervisor: &Endpoint) {
+    pub fn start_if_due(&mut self, now: Instant, surroundings: Surroundings<'_>) {
         if self.due().is_some_and(|due| due <= now) {
             self.restarts = self.restarts.saturating_add(1);
-            self.start(machine, services, supervisor);
+            self.start(surroundings);
         }
+    }
+
+    /// Whether it runs and serves that.
+    pub fn serves(&self, service: &str) -> bool {
+        matches!(self.life, Life::Running { .. }) && self.facts.serves.iter().any(|name| name == service)
     }
 
     /// What clients are told of it.
@@ -113,6 +175,7 @@ impl Program {
             Life::Running { .. } => ProgramState::Running,
             Life::Waiting { .. } => ProgramState::Waiting,
             Life::Ended => ProgramState::Ended,
+            Life::Absent => ProgramState::Absent,
         };
         let name = ProgramName::new(&self.facts.name).unwrap_or_default();
         ProgramStatus { name, state, restarts: self.restarts, badge: self.badge }
@@ -123,12 +186,8 @@ impl Program {
         self.life = Life::Waiting { until: now + self.backoff.after(now - since) };
     }
 
-    fn make(
-        &self,
-        machine: &Machine,
-        services: &Services,
-        supervisor: &Endpoint,
-    ) -> Result<(Process, Pages), StartError> {
+    fn make(&self, surroundings: Surroundings<'_>) -> Result<(Process, Pages), StartError> {
+        let Surroundings { machine, services, supervisor, .. } = surroundings;
         let module = machine.module(&self.facts.name).ok_or(StartError::NoModule)?.map_err(LoadError::from)?;
         let process = Process::new(self.limits(), supervisor, self.badge).map_err(LoadError::from)?;
         let mut pages = Pages::default();
@@ -176,6 +235,9 @@ impl Program {
             }
         }
         self.claims.grant(process, &mut entries)?;
+        if let Some(devices) = &self.devices {
+            devices.grant(process, &mut entries)?;
+        }
         services.grant(&self.facts, self.badge, process, &mut entries)?;
         let words = self.facts.arguments.iter();
         entries.extend(words.map(|word| StartupEntry::new(word, StartupKind::Argument, 0, [0; 2])));

@@ -50,7 +50,8 @@ impl Services {
         Ok(())
     }
 
-    fn endpoint(&self, service: &str) -> Result<&Endpoint> {
+    /// The endpoint of a service, with all rights to it.
+    pub fn endpoint(&self, service: &str) -> Result<&Endpoint> {
         let endpoint = self.endpoints.iter().find(|(name, _)| name == service);
         endpoint.map(|(_, endpoint)| endpoint).ok_or(Error::BadHandle)
     }

@@ -1,12 +1,13 @@
 //! The loop: programs end, their time to start again comes, and clients ask about them.
 
+use crate::devices::Bus;
 use crate::machine::Machine;
-use crate::program::Program;
+use crate::program::{Program, Surroundings};
 use crate::service::Services;
 use alloc::vec::Vec;
 use bellwire::protocol::{ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
-use bellwire::{Call, Endpoint, Error, Event, Instant, Result, Rights, Server, Timer};
-use manifest::{Manifest, Right};
+use bellwire::{Call, Endpoint, Error, Event, Exit, Instant, Result, Rights, Server, Timer};
+use manifest::{Manifest, PCI_SERVICE, Right};
 
 /// All programs and what `init` needs for them.
 #[derive(Debug)]
@@ -40,10 +41,7 @@ impl Supervisor {
 
     /// Starts all programs, in the manifest's order.
     pub fn start_all(&mut self) {
-        let Programs { machine, services, supervisor, programs } = &mut self.programs;
-        for program in programs {
-            program.start(machine, services, supervisor);
-        }
+        self.programs.each(|program, surroundings| program.start(surroundings));
         self.set_timer();
     }
 
@@ -51,12 +49,11 @@ impl Supervisor {
     pub fn serve(&mut self) -> Error {
         loop {
             match self.server.next() {
-                Ok(Event::Exit(exit)) => {
-                    if let Some(program) = self.programs.by_badge(exit.badge) {
-                        program.ended(exit);
-                    }
+                Ok(Event::Exit(exit)) => self.programs.ended(exit),
+                Ok(Event::Timer(_)) => {
+                    let now = Instant::now();
+                    self.programs.each(|program, surroundings| program.start_if_due(now, surroundings));
                 }
-                Ok(Event::Timer(_)) => self.programs.start_due(Instant::now()),
                 Ok(Event::Call(call)) => {
                     self.programs.answer(call);
                     continue;
@@ -82,10 +79,23 @@ impl Programs {
         self.programs.get_mut(usize::from(badge).checked_sub(1)?)
     }
 
-    fn start_due(&mut self, now: Instant) {
-        let Self { machine, services, supervisor, programs } = self;
-        for program in programs {
-            program.start_if_due(now, machine, services, supervisor);
+    /// Does something with each program, in the manifest's order.
+    fn each(&mut self, mut action: impl FnMut(&mut Program, Surroundings<'_>)) {
+        for index in 0..self.programs.len() {
+            // The one before may have been the bus.
+            let Self { machine, services, supervisor, programs } = self;
+            let bus = bus(programs, services);
+            if let Some(program) = programs.get_mut(index) {
+                action(program, Surroundings { machine, services, supervisor, bus });
+            }
+        }
+    }
+
+    fn ended(&mut self, exit: Exit) {
+        let bus = bus(&self.programs, &self.services);
+        let program = usize::from(exit.badge).checked_sub(1).and_then(|index| self.programs.get_mut(index));
+        if let Some(program) = program {
+            program.ended(exit, bus);
         }
     }
 
@@ -117,4 +127,10 @@ impl Programs {
         program.kill(usize::from(client)).ok()?;
         Some(program.status())
     }
+}
+
+/// The PCI bus, while its program runs: a call to it would wait for one that is dead, and only `init` starts it again.
+fn bus<'a>(programs: &[Program], services: &'a Services) -> Option<Bus<'a>> {
+    let runs = programs.iter().any(|program| program.serves(PCI_SERVICE));
+    services.endpoint(PCI_SERVICE).ok().filter(|_| runs).map(Bus)
 }

@@ -8,14 +8,18 @@
 //! A reply's label is [`DONE`] or [`REFUSED`].
 
 mod clock;
+mod edu;
 mod mouse;
+mod pci;
 mod power;
 mod programs;
 mod stream;
 mod timer;
 
 pub use clock::{ClockRequest, DateTime, Ticks};
+pub use edu::{EduCounts, EduRequest};
 pub use mouse::{Buttons, MouseRequest, MouseState};
+pub use pci::{PciAddress, PciBar, PciFunction, PciId, PciRequest, PciSignal};
 pub use power::PowerRequest;
 pub use programs::{ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
 pub use stream::{CHUNK_BYTES, Chunk, StreamRequest};

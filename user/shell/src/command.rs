@@ -1,6 +1,7 @@
 //! What a line means.
 
 use alloc::string::{String, ToString};
+use bellwire::protocol::EduRequest;
 
 /// A command and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,10 @@ pub enum Command {
     },
     /// Show where the mouse is.
     Mouse,
+    /// List what is on the PCI bus.
+    Bus,
+    /// Ask something of QEMU's teaching devices.
+    Edu(EduRequest),
     /// Start the machine again.
     Reboot,
     /// Turn the machine off.
@@ -74,6 +79,8 @@ pub const COMMANDS: &[CommandHelp] = &[
     help("sleep", "MILLISECONDS", "wait, by the timer service"),
     help("tick", "COUNT MS", "count aloud, by the timer service's notifications"),
     help("mouse", "", "where the mouse is and what is pressed"),
+    help("pci", "", "functions of PCI devices"),
+    help("edu", "[COUNT|N!|hold]", "let QEMU's edu devices interrupt COUNT times, calculate N!, or be left unserved"),
     help("reboot", "", "start the machine again"),
     help("shutdown", "", "turn the machine off"),
 ];
@@ -109,6 +116,7 @@ impl Command {
             "rtc" if rest.is_empty() => return Some(Self::Clock(None)),
             "rtc" => return rest.parse().ok().map(|rate| Self::Clock(Some(rate))),
             "sleep" => return rest.parse().ok().map(Self::Sleep),
+            "edu" => return edu(rest).map(Self::Edu),
             "tick" => return two_numbers(rest).map(|(count, milliseconds)| Self::Tick { count, milliseconds }),
             "help" => Self::Help,
             "ps" => Self::Programs,
@@ -117,11 +125,23 @@ impl Command {
             "time" => Self::Time,
             "log" => Self::Log,
             "mouse" => Self::Mouse,
+            "pci" => Self::Bus,
             "reboot" => Self::Reboot,
             "shutdown" => Self::Shutdown,
             _ => return None,
         };
         rest.is_empty().then_some(without_arguments)
+    }
+}
+
+fn edu(rest: &str) -> Option<EduRequest> {
+    match rest {
+        "" => Some(EduRequest::Counts),
+        "hold" => Some(EduRequest::Hold),
+        _ => match rest.strip_suffix('!') {
+            Some(number) => number.parse().ok().map(EduRequest::Factorial),
+            None => rest.parse().ok().map(EduRequest::Raise),
+        },
     }
 }
 
@@ -152,6 +172,7 @@ mod tests {
 
     #[test]
     fn spaces_around_words_do_not_matter() {
+        assert_eq!(Command::parse("edu 5!"), Ok(Command::Edu(EduRequest::Factorial(5))));
         assert_eq!(Command::parse("  kill   serial "), Ok(Command::Kill("serial".into())));
         assert_eq!(Command::parse(" \t "), Ok(Command::Nothing));
         assert_eq!(Command::parse("echo  a  b "), Ok(Command::Echo("a  b".into())));

@@ -7,6 +7,7 @@ extern crate alloc;
 mod command;
 mod editor;
 mod latency;
+mod pci;
 mod power;
 mod report;
 mod shell;

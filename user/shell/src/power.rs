@@ -8,12 +8,6 @@ use bellwire::protocol::{PowerRequest, TimerRequest};
 use bellwire::{Instant, Result};
 use core::time::Duration;
 
-/// The chipset's reset control register (Intel PIIX3 and ICH data sheets, RST_CNT).
-pub const RESET_CONTROL: u16 = 0xCF9;
-/// What it resets: the whole system rather than the processor alone; then the bit that does it.
-const SYSTEM_RESET: u8 = 1 << 1;
-const RESET_NOW: u8 = 1 << 2;
-
 /// ACPI's PM1a control register where QEMU's firmware puts it, and where older versions did. Real machines say in
 /// their FADT where it is.
 pub const PM1A_CONTROL: u16 = 0x604;
@@ -25,12 +19,9 @@ const SLEEP_ENABLE: u16 = 1 << 13;
 /// How long the machine gets to do it.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Resets the machine: by the chipset, or else by the keyboard controller.
+/// Resets the machine: by the chipset, whose register lies among the PCI bus's, or else by the keyboard controller.
 pub fn reboot(shell: &Shell) -> Failure {
-    let control = shell.reset.port::<u8>(0);
-    control.write(SYSTEM_RESET);
-    control.write(SYSTEM_RESET | RESET_NOW);
-    let asked = ask(&shell.keyboard, PowerRequest::Reset);
+    let asked = ask(&shell.bus, PowerRequest::Reset).and(ask(&shell.keyboard, PowerRequest::Reset));
     still_here(shell, asked)
 }
 

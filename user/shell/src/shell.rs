@@ -1,6 +1,6 @@
 //! The loop: a line is typed, a command is carried out.
 
-use crate::{COMMANDS, Command, Editor, NotACommand, Outcome, Terminal, power, report};
+use crate::{COMMANDS, Command, Editor, NotACommand, Outcome, Terminal, pci, power, report};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::protocol::{ClockRequest, MouseRequest, MouseState, ProgramName, ProgramsRequest, Ticks, TimerRequest};
@@ -24,7 +24,8 @@ pub struct Shell {
     pub(crate) keyboard: Endpoint,
     pub(crate) counters: Root,
     pub(crate) log: Root,
-    pub(crate) reset: PortRange,
+    pub(crate) bus: Endpoint,
+    pub(crate) edu: Endpoint,
     pub(crate) power: [PortRange; 2],
     editor: Editor,
 }
@@ -56,7 +57,8 @@ impl Shell {
             keyboard: startup.uses("keyboard")?,
             counters: startup.info()?,
             log: startup.log()?,
-            reset: startup.ports(power::RESET_CONTROL)?,
+            bus: startup.uses("pci")?,
+            edu: startup.uses("edu")?,
             power: [startup.ports(power::PM1A_CONTROL)?, startup.ports(power::OLD_PM1A_CONTROL)?],
             editor: Editor::default(),
         })
@@ -116,6 +118,8 @@ impl Shell {
                 let MouseState { packets, x, y, buttons } = state;
                 writeln!(self.terminal, "{packets} packets, at {x}, {y}, pressed: {buttons:?}")?;
             }
+            Command::Bus => pci::list(self)?,
+            Command::Edu(request) => pci::edu(self, request)?,
             Command::Reboot => return Err(power::reboot(self)),
             Command::Shutdown => return Err(power::shut_down(self)),
         }

@@ -62,6 +62,8 @@ pub enum ProgramState {
     Waiting = 2,
     /// It ended, and isn't to be started again.
     Ended = 3,
+    /// The device that it drives isn't there.
+    Absent = 4,
 }
 
 impl ProgramState {
@@ -72,6 +74,7 @@ impl ProgramState {
             Self::Running => "running",
             Self::Waiting => "waiting",
             Self::Ended => "ended",
+            Self::Absent => "absent",
         }
     }
 }
@@ -104,6 +107,7 @@ impl ProgramStatus {
             1 => ProgramState::Running,
             2 => ProgramState::Waiting,
             3 => ProgramState::Ended,
+            4 => ProgramState::Absent,
             _ => ProgramState::Stopped,
         };
         let name = ProgramName::from_words([word0, word1, word2]);

@@ -1,0 +1,196 @@
+//! QEMU's teaching device (`-device edu`; docs/specs/edu in QEMU's sources), apart from its driver's loop.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+/// Identification: the low byte is that of every such device, the rest its version.
+const IDENTIFICATION: usize = 0x00;
+const IDENTITY: u32 = 0xED;
+/// Reads as the inverse of what was written.
+const LIVENESS: usize = 0x04;
+/// Takes a number, and has its factorial some time later.
+const FACTORIAL: usize = 0x08;
+/// What the device does, and whether it interrupts when it has a factorial.
+const STATUS: usize = 0x20;
+const INTERRUPT_WHEN_CALCULATED: u32 = 0x80;
+/// Why it interrupts.
+const INTERRUPT_STATUS: usize = 0x24;
+/// Adds to the reasons to interrupt.
+const RAISE: usize = 0x60;
+/// Takes from them.
+const ACKNOWLEDGE: usize = 0x64;
+
+/// Why a device interrupts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Causes(u32);
+
+impl Causes {
+    const CALCULATED: u32 = 1 << 0;
+    const RAISED: u32 = 1 << 1;
+
+    /// Nothing: it doesn't.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// It was told to.
+    pub const fn was_raised(self) -> bool {
+        self.0 & Self::RAISED != 0
+    }
+
+    /// It has a factorial.
+    pub const fn has_calculated(self) -> bool {
+        self.0 & Self::CALCULATED != 0
+    }
+}
+
+/// The device's registers, of 32 bits each.
+pub trait Registers {
+    /// Reads the register at an offset.
+    fn read(&mut self, offset: usize) -> u32;
+
+    /// Writes the register at an offset.
+    fn write(&mut self, offset: usize, value: u32);
+}
+
+/// What stands behind the registers isn't such a device, or doesn't work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchDevice {
+    /// What it says it is.
+    pub identification: u32,
+}
+
+impl fmt::Display for NoSuchDevice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a device that says {:#x} is none of these, or doesn't work", self.identification)
+    }
+}
+
+/// A device.
+#[derive(Debug)]
+pub struct Edu<R> {
+    registers: R,
+}
+
+impl<R: Registers> Edu<R> {
+    /// The bytes of its registers.
+    pub const REGISTER_BYTES: usize = 0x100;
+
+    /// Takes a device over, in whatever state it was left: it interrupts no more.
+    pub fn new(mut registers: R) -> Result<Self, NoSuchDevice> {
+        let identification = registers.read(IDENTIFICATION);
+        let answers = [0x1234_5678, 0].into_iter().all(|value| {
+            registers.write(LIVENESS, value);
+            registers.read(LIVENESS) == !value
+        });
+        if identification & 0xFF != IDENTITY || !answers {
+            return Err(NoSuchDevice { identification });
+        }
+        let mut device = Self { registers };
+        device.serve();
+        Ok(device)
+    }
+
+    /// Has it interrupt.
+    pub fn raise(&mut self) {
+        self.registers.write(RAISE, Causes::RAISED);
+    }
+
+    /// Has it calculate a factorial, and interrupt then.
+    pub fn calculate(&mut self, number: u32) {
+        self.registers.write(STATUS, INTERRUPT_WHEN_CALCULATED);
+        self.registers.write(FACTORIAL, number);
+    }
+
+    /// What it has calculated, modulo 2^32.
+    pub fn calculated(&mut self) -> u32 {
+        self.registers.read(FACTORIAL)
+    }
+
+    /// Acknowledges whatever it interrupts for, until that is nothing, and says what it was.
+    pub fn serve(&mut self) -> Causes {
+        let mut causes = Causes::default();
+        loop {
+            let status = self.registers.read(INTERRUPT_STATUS);
+            if status == 0 {
+                return causes;
+            }
+            self.registers.write(ACKNOWLEDGE, status);
+            causes.0 |= status;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fake {
+        identification: u32,
+        liveness: u32,
+        factorial: u32,
+        status: u32,
+        causes: u32,
+    }
+
+    impl Fake {
+        const NEW: Self = Self { identification: 0x0100_00ED, liveness: 0, factorial: 0, status: 0, causes: 0 };
+    }
+
+    impl Registers for &mut Fake {
+        fn read(&mut self, offset: usize) -> u32 {
+            match offset {
+                IDENTIFICATION => self.identification,
+                LIVENESS => self.liveness,
+                FACTORIAL => self.factorial,
+                INTERRUPT_STATUS => self.causes,
+                _ => panic!("a read of {offset:#x}"),
+            }
+        }
+
+        fn write(&mut self, offset: usize, value: u32) {
+            match offset {
+                LIVENESS => self.liveness = !value,
+                FACTORIAL => {
+                    self.factorial = (1..=value).product();
+                    if self.status & INTERRUPT_WHEN_CALCULATED != 0 {
+                        self.causes |= Causes::CALCULATED;
+                    }
+                }
+                STATUS => self.status = value,
+                RAISE => self.causes |= value,
+                ACKNOWLEDGE => self.causes &= !value,
+                _ => panic!("a write of {offset:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn another_device_is_refused() {
+        let mut other = Fake { identification: 0x0100_00EE, ..Fake::NEW };
+        assert_eq!(Edu::new(&mut other).err(), Some(NoSuchDevice { identification: 0x0100_00EE }));
+    }
+
+    #[test]
+    fn what_a_dead_driver_left_is_acknowledged() {
+        let mut fake = Fake { causes: 0x8000_0003, ..Fake::NEW };
+        assert!(Edu::new(&mut fake).is_ok());
+        assert_eq!(fake.causes, 0);
+    }
+
+    #[test]
+    fn each_cause_is_told_once() {
+        let mut fake = Fake::NEW;
+        let mut device = Edu::new(&mut fake).unwrap();
+        assert!(device.serve().is_empty());
+        device.raise();
+        let causes = device.serve();
+        assert!(causes.was_raised() && !causes.has_calculated());
+        device.calculate(5);
+        let causes = device.serve();
+        assert!(causes.has_calculated() && !causes.was_raised());
+        assert_eq!(device.calculated(), 120);
+        assert!(device.serve().is_empty());
+    }
+}

@@ -1,0 +1,108 @@
+//! Turning a function on for its driver, and off when that has ended.
+
+use crate::bar::decodes;
+use crate::capability::MessageCapability;
+use crate::space::{Command, ConfigurationSpace};
+use bellwire::Trust;
+use bellwire::protocol::{PciAddress, PciSignal};
+
+/// Why a function can't be turned on as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It has no capability to send messages, or none that reaches that address.
+    NoMessages,
+    /// Messages are writes by the function itself, and it isn't to be trusted with these: what it sends a message to is up
+    /// to the driver from then on.
+    Untrusted,
+}
+
+/// Lets a function answer to its addresses and interrupt, from a known state: what its last driver or the firmware left
+/// on is off first.
+pub fn enable(
+    space: &mut impl ConfigurationSpace,
+    function: PciAddress,
+    signal: PciSignal,
+    trust: Trust,
+) -> Result<(), Refused> {
+    disable(space, function);
+    let mut command = space.command(function) | decodes(space, function);
+    match signal {
+        PciSignal::Line => command.remove(Command::INTERRUPT_DISABLE),
+        PciSignal::Message(_) if trust == Trust::Contained => return Err(Refused::Untrusted),
+        PciSignal::Message(write) => {
+            let capability = MessageCapability::find(space, function).ok_or(Refused::NoMessages)?;
+            capability.enable(space, write).ok_or(Refused::NoMessages)?;
+        }
+    }
+    command.set(Command::BUS_MASTER, trust == Trust::Dma);
+    space.set_command(function, command);
+    Ok(())
+}
+
+/// Has a function neither interrupt nor reach memory any more. Reading the register back makes sure that its earlier
+/// writes have arrived: they go before the answer to a read (PCI Local Bus Specification 3.0, 3.2.5).
+pub fn disable(space: &mut impl ConfigurationSpace, function: PciAddress) {
+    let command = space.command(function);
+    space.set_command(function, (command - Command::BUS_MASTER) | Command::INTERRUPT_DISABLE);
+    if let Some(capability) = MessageCapability::find(space, function) {
+        capability.disable(space);
+    }
+    space.command(function);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+    use crate::space::{CAPABILITIES, COMMAND, FIRST_BAR};
+    use bellwire::InterruptWrite;
+
+    const MESSAGE: PciSignal = PciSignal::Message(InterruptWrite { address: 0xFEE0_0000, data: 0x90 });
+
+    /// A function as firmware leaves one: everything is on.
+    fn function() -> (Fake, PciAddress) {
+        let mut fake = Fake::default();
+        let function = fake.endpoint(4, 0x11E8_1234);
+        fake.define(function, FIRST_BAR, 0xFEB0_0000, 0xFFF0_0000);
+        fake.set(function, COMMAND, 1 << 20 | 0x0107);
+        fake.set(function, CAPABILITIES, 0x40);
+        fake.define(function, 0x40, 0x0081_0005, 1 << 16);
+        for register in [0x44, 0x48, 0x4C] {
+            fake.define(function, register, 0, u32::MAX);
+        }
+        (fake, function)
+    }
+
+    fn command(fake: &mut Fake, function: PciAddress) -> u16 {
+        fake.command(function).bits()
+    }
+
+    #[test]
+    fn by_its_line_a_contained_function_reaches_no_memory() {
+        let (mut fake, function) = function();
+        assert_eq!(enable(&mut fake, function, PciSignal::Line, Trust::Contained), Ok(()));
+        assert_eq!(command(&mut fake, function), 0x0103, "memory on, its master bit off, its pin on");
+        assert_eq!(fake.read(function, 0x40), 0x0080_0005, "messages off");
+    }
+
+    #[test]
+    fn by_messages_its_pin_is_silent() {
+        let (mut fake, function) = function();
+        assert_eq!(enable(&mut fake, function, MESSAGE, Trust::Dma), Ok(()));
+        assert_eq!(command(&mut fake, function), 0x0507);
+        assert_eq!([0x40, 0x44, 0x4C].map(|register| fake.read(function, register)), [0x0081_0005, 0xFEE0_0000, 0x90]);
+        disable(&mut fake, function);
+        assert_eq!(command(&mut fake, function), 0x0503);
+        assert_eq!(fake.read(function, 0x40), 0x0080_0005);
+    }
+
+    #[test]
+    fn what_cannot_be_had_leaves_it_silent() {
+        let (mut fake, function) = function();
+        assert_eq!(enable(&mut fake, function, MESSAGE, Trust::Contained), Err(Refused::Untrusted));
+        assert_eq!(command(&mut fake, function), 0x0503);
+        fake.set(function, CAPABILITIES, 0);
+        assert_eq!(enable(&mut fake, function, MESSAGE, Trust::Dma), Err(Refused::NoMessages));
+        assert_eq!(command(&mut fake, function), 0x0503);
+    }
+}

@@ -1,0 +1,209 @@
+//! The PCI functions that a program drives: found when it first starts, granted to each of its instances, turned on
+//! before an instance starts and off when it has ended.
+//!
+//! What is where stands in configuration space, which the program behind the service `pci` keeps; the rights to memory,
+//! ports and interrupts are `init`'s to give.
+
+use alloc::vec::Vec;
+use bellwire::pci::entries;
+use bellwire::protocol::{PciBar, PciFunction, PciId, PciRequest, PciSignal, Request};
+use bellwire::{
+    Endpoint, Error, Instant, Interrupt, InterruptWrite, Memory, PAGE_BYTES, PciInterrupt, Ports, Process, Result,
+    Rights, Root, StartupEntry, Trust,
+};
+use core::fmt;
+use core::time::Duration;
+use manifest::{Program, Right, Signal};
+
+/// How many base address registers a function has at most.
+const BARS: u8 = 6;
+
+/// After so long without an answer the bus counts as gone: `init` must not wait for it for good, since it is `init` that
+/// would start it again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A program's functions.
+#[derive(Debug)]
+pub struct Devices {
+    functions: Vec<Function>,
+    /// The lines of all functions, each once.
+    lines: Vec<(u8, Interrupt)>,
+    trust: Trust,
+}
+
+#[derive(Debug)]
+struct Function {
+    found: PciFunction,
+    memory: Vec<(u8, Memory, u64)>,
+    ports: Vec<(u8, Ports, u16, u16)>,
+    signal: ClaimedSignal,
+}
+
+#[derive(Debug)]
+enum ClaimedSignal {
+    /// The line stands in [`Devices::lines`], where others may share it.
+    Line(u8),
+    Message(Interrupt, InterruptWrite),
+}
+
+/// Why a program doesn't get its functions.
+#[derive(Debug)]
+pub enum Missing {
+    /// There are none.
+    Absent,
+    /// The bus doesn't answer, now.
+    Bus(Error),
+    /// A function's registers or interrupt can't be had. The log says why.
+    Refused,
+}
+
+/// The service `pci`, as `init` calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct Bus<'a>(pub &'a Endpoint);
+
+impl Bus<'_> {
+    fn ask(self, request: impl Request) -> Result<[usize; 4]> {
+        self.0.request_before(Instant::now() + PATIENCE, request)
+    }
+
+    /// All functions with one of the program's numbers, and their registers.
+    fn find(self, program: &Program) -> Result<Vec<(PciFunction, Vec<PciBar>)>> {
+        let wanted = |id: PciId| program.pci.iter().any(|want| (want.vendor, want.device) == (id.vendor, id.device));
+        let mut functions = Vec::new();
+        for index in 0.. {
+            match self.ask(PciRequest::Get(index)) {
+                Ok(words) => functions.push(PciFunction::from_words(words)),
+                Err(Error::BadArgument) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        functions.retain(|function| wanted(function.id));
+        let registers = |function: &PciFunction| -> Result<Vec<PciBar>> {
+            let bars = (0..BARS).map(|index| self.ask(PciRequest::Bar { function: function.address, index }));
+            bars.map(|words| words.map(PciBar::from_words)).collect()
+        };
+        functions.into_iter().map(|function| Ok((function, registers(&function)?))).collect()
+    }
+}
+
+impl Devices {
+    /// Finds a program's functions and claims what they have.
+    pub fn claim(root: &Root, bus: Bus<'_>, program: &Program) -> Result<Self, Missing> {
+        let found = bus.find(program).map_err(Missing::Bus)?;
+        if found.is_empty() {
+            return Err(Missing::Absent);
+        }
+        let trust = if program.rights.contains(&Right::Dma) { Trust::Dma } else { Trust::Contained };
+        let mut devices = Self { functions: Vec::new(), lines: Vec::new(), trust };
+        for (function, bars) in found {
+            devices.claim_function(root, program, function, bars)?;
+        }
+        Ok(devices)
+    }
+
+    fn claim_function(
+        &mut self,
+        root: &Root,
+        program: &Program,
+        found: PciFunction,
+        bars: Vec<PciBar>,
+    ) -> Result<(), Missing> {
+        let refuse = |what: fmt::Arguments<'_>, why: &dyn fmt::Display| {
+            bellwire::println!("{} doesn't get {what} of the PCI function {}: {why}", program.name, found.address);
+            Missing::Refused
+        };
+        let (mut memory, mut ports) = (Vec::new(), Vec::new());
+        for (index, bar) in (0..).zip(bars) {
+            match bar {
+                PciBar::None => {}
+                PciBar::Memory { address, bytes } => {
+                    let claimed = claim_memory(root, address, bytes);
+                    let claimed =
+                        claimed.map_err(|error| refuse(format_args!("the memory at {address:#x}"), &error))?;
+                    memory.push((index, claimed, bytes));
+                }
+                PciBar::Ports { first, count } => {
+                    let claimed = root.ports(first, count);
+                    let claimed = claimed.map_err(|error| refuse(format_args!("the ports at {first:#x}"), &error))?;
+                    ports.push((index, claimed, first, count));
+                }
+            }
+        }
+        let signal = match program.interrupt {
+            Signal::Line => {
+                let line =
+                    found.line.ok_or_else(|| refuse(format_args!("the interrupt"), &"firmware names no line"))?;
+                if !self.lines.iter().any(|(other, _)| *other == line) {
+                    let claimed = root.line(line);
+                    let claimed = claimed.map_err(|error| refuse(format_args!("the line {line}"), &error))?;
+                    self.lines.push((line, claimed));
+                }
+                ClaimedSignal::Line(line)
+            }
+            Signal::Msi if !found.has_messages => {
+                return Err(refuse(format_args!("messages"), &"it can't send any"));
+            }
+            Signal::Msi => {
+                let claimed = root.message_interrupt();
+                let claimed = claimed.map_err(|error| refuse(format_args!("messages"), &error))?;
+                ClaimedSignal::Message(claimed.0, claimed.1)
+            }
+        };
+        self.functions.push(Function { found, memory, ports, signal });
+        Ok(())
+    }
+
+    /// Turns the functions on, for an instance that is about to start.
+    pub fn enable(&self, bus: Bus<'_>) -> Result<()> {
+        for function in &self.functions {
+            let signal = match &function.signal {
+                ClaimedSignal::Line(_) => PciSignal::Line,
+                ClaimedSignal::Message(_, write) => PciSignal::Message(*write),
+            };
+            bus.ask(PciRequest::Enable { function: function.found.address, signal, trust: self.trust })?;
+        }
+        Ok(())
+    }
+
+    /// Turns the functions off: after this, none of them reaches memory any more.
+    pub fn disable(&self, bus: Bus<'_>) -> Result<()> {
+        self.functions.iter().try_for_each(|function| {
+            bus.ask(PciRequest::Disable(function.found.address))?;
+            Ok(())
+        })
+    }
+
+    /// Grants the functions to an instance, and says under which names.
+    pub fn grant(&self, process: &Process, entries: &mut Vec<StartupEntry>) -> Result<()> {
+        for (index, function) in self.functions.iter().enumerate() {
+            entries.push(entries::function(index, function.found.id, function.found.address));
+            for (register, memory, bytes) in &function.memory {
+                let handle = process.grant(memory, Rights::READ | Rights::WRITE)?;
+                entries.push(entries::memory(index, *register, handle, *bytes));
+            }
+            for (register, ports, first, count) in &function.ports {
+                ports.attach(Some(process))?;
+                entries.push(entries::ports(index, *register, *first, *count));
+            }
+            let (interrupt, kind) = match &function.signal {
+                ClaimedSignal::Line(line) => (self.line(*line)?, PciInterrupt::Line(*line)),
+                ClaimedSignal::Message(interrupt, _) => (interrupt, PciInterrupt::Message),
+            };
+            let handle = process.grant(interrupt, Rights::INTERRUPT)?;
+            entries.push(entries::interrupt(index, handle, kind));
+        }
+        Ok(())
+    }
+
+    fn line(&self, line: u8) -> Result<&Interrupt> {
+        let found = self.lines.iter().find(|(other, _)| *other == line);
+        found.map(|(_, interrupt)| interrupt).ok_or(Error::BadHandle)
+    }
+}
+
+/// Registers that share a page with others go to the first who claims that: to nobody else then.
+fn claim_memory(root: &Root, address: u64, bytes: u64) -> Result<Memory> {
+    let page = PAGE_BYTES as u64;
+    let bytes = usize::try_from(bytes.next_multiple_of(page)).map_err(|_| Error::BadArgument)?;
+    root.device_memory(address, bytes)
+}

@@ -1,0 +1,141 @@
+//! A function of a PCI device, as its driver gets it. Configuration space stays with the program `pci`: the function is
+//! switched on before the driver starts, and off when it has ended.
+
+use crate::protocol::{PciAddress, PciId};
+use crate::{Error, Interrupt, Memory, Pending, PortRange, Result, Server, Startup, Trigger};
+use abi::StartupKind;
+use alloc::format;
+
+/// How a function interrupts, as the manifest says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PciInterrupt {
+    /// By this line, which is level-triggered and may be that of other functions, too.
+    Line(u8),
+    /// By messages.
+    Message,
+}
+
+/// One function.
+#[derive(Debug)]
+pub struct PciDevice {
+    startup: Startup,
+    index: usize,
+    /// Which it is.
+    pub id: PciId,
+    /// Where it is.
+    pub address: PciAddress,
+    /// How it interrupts.
+    pub interrupt: PciInterrupt,
+}
+
+impl PciDevice {
+    /// The memory of a base address register. Only its pages are granted, so a size below that of a page counts as one.
+    pub fn memory(&self, register: u8) -> Result<Memory> {
+        self.startup.handle(&format!("pci {} bar {register}", self.index)).map(Memory::from)
+    }
+
+    /// The ports of a base address register.
+    pub fn ports(&self, register: u8) -> Result<PortRange> {
+        let numbers = self.startup.number(&format!("pci {} ports {register}", self.index));
+        let [first, count] = numbers.ok_or(Error::BadHandle)?;
+        Ok(PortRange::new(first as u16, count as u16))
+    }
+
+    /// Lets its interrupts arrive at a server, with a badge. Functions that share a line share an interrupt: bound once,
+    /// it is [`Error::Busy`] for the second.
+    pub fn bind(&self, server: &Server, badge: u16) -> Result<(Interrupt, Pending)> {
+        let interrupt = Interrupt::from(self.startup.handle(&format!("pci {} interrupt", self.index))?);
+        // The pins of PCI are level-triggered (PCI Local Bus Specification 3.0, 2.2.6), whatever the firmware says of
+        // the line.
+        let trigger = match self.interrupt {
+            PciInterrupt::Line(_) => Trigger::Level,
+            PciInterrupt::Message => Trigger::Edge,
+        };
+        let pending = interrupt.bind(server.endpoint(), badge, trigger)?;
+        Ok((interrupt, pending))
+    }
+}
+
+impl Startup {
+    /// The PCI functions that this program drives.
+    pub fn pci_devices(&self) -> impl Iterator<Item = PciDevice> {
+        let startup = *self;
+        (0..).map_while(move |index| {
+            let [id, address] = startup.number(&format!("pci {index}"))?;
+            let interrupt = format!("pci {index} interrupt");
+            let interrupt = startup.entries().find(|entry| entry.name() == interrupt)?;
+            let interrupt = match interrupt.extra {
+                [line, 0] => PciInterrupt::Line(line as u8),
+                _ => PciInterrupt::Message,
+            };
+            let id = PciId { vendor: (id >> 16) as u16, device: id as u16 };
+            Some(PciDevice { startup, index, id, address: PciAddress::from_number(address as u16), interrupt })
+        })
+    }
+}
+
+/// How `init` names what a program gets of its function with an index; the driver's side of it is [`PciDevice`].
+pub mod entries {
+    use super::{PciInterrupt, StartupKind, format};
+    use crate::protocol::{PciAddress, PciId};
+    use abi::StartupEntry;
+
+    /// The function itself.
+    pub fn function(index: usize, id: PciId, address: PciAddress) -> StartupEntry {
+        let numbers = [u64::from(id.vendor) << 16 | u64::from(id.device), u64::from(address.number())];
+        StartupEntry::new(&format!("pci {index}"), StartupKind::Number, 0, numbers)
+    }
+
+    /// Registers in memory.
+    pub fn memory(index: usize, register: u8, handle: u32, bytes: u64) -> StartupEntry {
+        StartupEntry::new(&format!("pci {index} bar {register}"), StartupKind::Handle, handle, [bytes, 0])
+    }
+
+    /// Ports.
+    pub fn ports(index: usize, register: u8, first: u16, count: u16) -> StartupEntry {
+        let name = format!("pci {index} ports {register}");
+        StartupEntry::new(&name, StartupKind::Number, 0, [first.into(), count.into()])
+    }
+
+    /// Its interrupt.
+    pub fn interrupt(index: usize, handle: u32, kind: PciInterrupt) -> StartupEntry {
+        let numbers = match kind {
+            PciInterrupt::Line(line) => [u64::from(line), 0],
+            PciInterrupt::Message => [0, 1],
+        };
+        StartupEntry::new(&format!("pci {index} interrupt"), StartupKind::Handle, handle, numbers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Handle;
+    use abi::StartupBlock;
+
+    #[test]
+    fn a_driver_finds_what_init_names() {
+        let id = PciId { vendor: 0x1234, device: 0x11E8 };
+        let address = [PciAddress::new(0, 4, 0), PciAddress::new(1, 8, 3)];
+        let all = [
+            entries::function(0, id, address[0]),
+            entries::memory(0, 0, 5, 1 << 20),
+            entries::interrupt(0, 6, PciInterrupt::Line(11)),
+            entries::function(1, id, address[1]),
+            entries::ports(1, 4, 0xC000, 32),
+            entries::interrupt(1, 7, PciInterrupt::Message),
+        ];
+        let mut bytes = vec![0; 1024];
+        let length = StartupBlock::write(&all, &mut bytes).unwrap();
+        bytes.truncate(length);
+        let startup = Startup::new(bytes.leak());
+        let devices: Vec<PciDevice> = startup.pci_devices().collect();
+        let [first, second] = devices.as_slice() else { panic!("{devices:?}") };
+        assert_eq!((first.id, first.address, first.interrupt), (id, address[0], PciInterrupt::Line(11)));
+        assert_eq!((second.address, second.interrupt), (address[1], PciInterrupt::Message));
+        let memory = first.memory(0).unwrap();
+        assert_eq!(memory.raw(), 5);
+        assert_eq!(first.memory(1).err(), Some(Error::BadHandle));
+        assert_eq!(second.ports(4), Ok(PortRange::new(0xC000, 32)));
+    }
+}

@@ -1,0 +1,81 @@
+//! QEMU's teaching device, which interrupts when it is told to: what interrupts are tested and shown with.
+
+use super::Request;
+
+/// What has happened to the driver of the devices since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EduCounts {
+    /// Messages of interrupts that arrived.
+    pub messages: u32,
+    /// For how many interrupts these stood.
+    pub interrupts: u32,
+    /// How often a device was found interrupting, and acknowledged.
+    pub served: u32,
+    /// How many devices there are.
+    pub devices: u32,
+}
+
+impl EduCounts {
+    /// The counts as four words.
+    pub fn to_words(self) -> [usize; 4] {
+        [self.messages, self.interrupts, self.served, self.devices].map(|count| count as usize)
+    }
+
+    /// The counts that four words carry.
+    pub fn from_words(words: [usize; 4]) -> Self {
+        let [messages, interrupts, served, devices] = words.map(|word| word as u32);
+        Self { messages, interrupts, served, devices }
+    }
+}
+
+/// What a client asks of the devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EduRequest {
+    /// The present [`EduCounts`].
+    Counts,
+    /// Have each device interrupt so many times, again when all are served. Answered with the [`EduCounts`] after the
+    /// last time.
+    Raise(u32),
+    /// Have each device interrupt, and serve none of them any more: their lines stay asserted until the driver ends.
+    Hold,
+    /// Have the first device calculate a factorial, which it reports by an interrupt. Answered with the result, modulo
+    /// 2^32.
+    Factorial(u32),
+}
+
+impl Request for EduRequest {
+    fn encode(self) -> (u8, [usize; 4]) {
+        let (label, word) = match self {
+            Self::Counts => (112, 0),
+            Self::Raise(count) => (113, count),
+            Self::Hold => (114, 0),
+            Self::Factorial(number) => (115, number),
+        };
+        (label, [word as usize, 0, 0, 0])
+    }
+
+    fn decode(label: u8, [word, ..]: [usize; 4]) -> Option<Self> {
+        match label {
+            112 => Some(Self::Counts),
+            113 => Some(Self::Raise(word as u32)),
+            114 => Some(Self::Hold),
+            115 => Some(Self::Factorial(word as u32)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_counts_survive_the_words() {
+        for request in [EduRequest::Counts, EduRequest::Raise(5000), EduRequest::Hold, EduRequest::Factorial(7)] {
+            let (label, words) = request.encode();
+            assert_eq!(EduRequest::decode(label, words), Some(request));
+        }
+        let counts = EduCounts { messages: 1, interrupts: 2, served: u32::MAX, devices: 4 };
+        assert_eq!(EduCounts::from_words(counts.to_words()), counts);
+    }
+}
