@@ -3,6 +3,7 @@
 //! What the kernel can't do without was checked by the start code before any Rust ran. Everything here is used where it
 //! exists and done without where it doesn't.
 
+use crate::paging::{Geometry, Width};
 use core::fmt;
 
 use raw_cpuid::{CpuId, CpuIdReader, CpuIdResult};
@@ -44,6 +45,8 @@ pub struct Features {
     pub smap: bool,
     /// User mode can be kept from reading descriptor-table registers.
     pub umip: bool,
+    /// Pages can be a gibibyte large (never with PAE's tables).
+    pub gigabyte_pages: bool,
     /// How many bits physical addresses have.
     pub physical_bits: u8,
 }
@@ -59,6 +62,7 @@ impl Features {
             smep: structured(|flags| flags.has_smep()),
             smap: structured(|flags| flags.has_smap()),
             umip: structured(|flags| flags.has_umip()),
+            gigabyte_pages: Width::LEVELS > 3 && processor.as_ref().is_some_and(|flags| flags.has_1gib_pages()),
             // SDM 3A 4.1.4: 36 where the leaf doesn't exist and the CPU has PAE.
             physical_bits: cpuid
                 .get_processor_capacity_feature_info()

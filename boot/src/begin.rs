@@ -14,7 +14,7 @@ use arch::{Cpu, cpu, layout};
 use kernel::Kernel;
 use kernel::boot::Setup;
 use kernel::machine::Time;
-use kernel::memory::{Frame, FrameRecord};
+use kernel::memory::{Frame, FrameRecord, Records};
 
 use crate::failure::Failure;
 use crate::information::{AcpiRoot, Information};
@@ -70,8 +70,7 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     };
     // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's.
     let waited = unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
-    // SAFETY: the records are plain numbers, of which zeros are the unused ones.
-    let records = unsafe { memory.take_table(memory.frame_limit() as usize) }.ok_or(Failure::NoRoom)?;
+    let records = records(&mut memory).ok_or(Failure::NoRoom)?;
     // SAFETY: the machine was prepared, and this runs once.
     unsafe {
         arch::start::run(|kernel, cpu| {
@@ -83,9 +82,19 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     }
 }
 
+/// Room for the core's records of all frames.
+fn records(memory: &mut BootMemory) -> Option<Records> {
+    let count = memory.frame_limit() as usize;
+    // SAFETY: records are plain numbers, of which any are values.
+    let records = unsafe { memory.take_uncleared_table::<FrameRecord>(count) }?;
+    // SAFETY: zeros are numbers.
+    let zeros = unsafe { memory.take_table(Records::words(count)) }?;
+    Some(Records::new(records, zeros))
+}
+
 /// What the core gets of memory.
 struct Memory {
-    records: &'static mut [FrameRecord],
+    records: Records,
     rest: BootMemory,
 }
 

@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use abi::{Access, PAGE_BYTES, StartupBlock, StartupEntry, StartupKind};
-use arch::memory::{address_of, frames_touching};
+use arch::memory::{address_of, copy, frames_touching};
 use kernel::Kernel;
 use kernel::arena::Link;
 use kernel::boot::BootMemory;
@@ -91,7 +91,7 @@ impl<M: Machine> Maker<'_, M> {
         let pages = unsafe { view::bytes_mut(pages) }.ok_or(Failure::NoRoom)?;
         let (offset, content) = content;
         let place = pages.get_mut(offset..).and_then(|rest| rest.get_mut(..content.len()));
-        place.ok_or(Failure::NoRoom)?.copy_from_slice(content);
+        copy(content, place.ok_or(Failure::NoRoom)?);
         Ok(self.kernel.boot_map(self.machine, self.process, memory, address, access)?)
     }
 

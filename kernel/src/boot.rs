@@ -4,7 +4,7 @@ use crate::arena::{Link, Name};
 use crate::handle::{Grant, TableSize};
 use crate::machine::{Context, Machine};
 use crate::map::Stretch;
-use crate::memory::{Frame, FrameRecord, FrameRun, Zone};
+use crate::memory::{Frame, FrameRun, Records, Zone};
 use crate::process::{Memory, Process, ProcessEntry, Quota};
 use crate::schedule::Priority;
 use crate::thread::{State, Thread};
@@ -13,8 +13,8 @@ use abi::{Access, Error, ObjectKind, PAGE_BYTES, Rights};
 
 /// The machine's memory, as the boot code found it.
 pub struct Setup<R> {
-    /// Zeroed records, one for each frame up to the last that is handed over.
-    pub records: &'static mut [FrameRecord],
+    /// Records, one for each frame up to the last that is handed over.
+    pub records: Records,
     /// Where memory ends that the kernel reaches at all times: a multiple of 256 MiB, or beyond all memory.
     pub low_end: Frame,
     /// The free runs.

@@ -17,7 +17,7 @@ pub use paging::{AddressSpace, PAGES_PER_TABLE, Space, TABLES_PER_RELEASE};
 pub use registers::{Mode, Registers};
 
 use crate::machine::{Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
-use crate::memory::{Frame, FrameRecord, FrameRun};
+use crate::memory::{Frame, FrameRecord, FrameRun, Records};
 use core::ops::Range;
 use std::boxed::Box;
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,6 +104,8 @@ impl Fake {
     /// Memory for a kernel: so many frames, of which the core gets all but the first.
     pub fn setup(frames: u32, low_end: Frame) -> crate::boot::Setup<impl Iterator<Item = FrameRun>> {
         let records = Box::leak(vec![FrameRecord::default(); frames as usize].into_boxed_slice());
+        let zeros = Box::leak(vec![0; Records::words(frames as usize)].into_boxed_slice());
+        let records = Records::new(records, zeros);
         let run = FrameRun { first: Frame(1), count: frames - 1 };
         crate::boot::Setup { records, low_end, runs: core::iter::once(run) }
     }

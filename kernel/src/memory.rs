@@ -4,6 +4,9 @@
 //! and go in a number of steps that depends on neither the machine's size nor its history. Two zones keep the frames
 //! that the kernel itself can reach (page tables, register areas) apart from the rest on i686; on x86_64 all memory
 //! is one zone.
+//!
+//! The records aren't cleared at boot, which would take time by the machine's size: sixteen are, when the first of them
+//! is written, and a bit for each sixteen tells. Until then none of their frames begins a free block.
 
 #[cfg(test)]
 mod checks;
@@ -23,6 +26,8 @@ pub struct FrameRun {
 }
 
 /// What the allocator keeps of a frame; all zeros for one that isn't the head of a free block.
+///
+/// It is plain numbers: whatever memory holds is a value.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct FrameRecord {
@@ -30,6 +35,65 @@ pub struct FrameRecord {
     previous: u32,
     /// The order of the free block that begins here, plus one.
     order: u32,
+}
+
+/// How many records are cleared at a time: 192 bytes.
+const GROUP: usize = 16;
+
+/// How many groups a word of [`Records::cleared`] tells about.
+const GROUPS_A_WORD: usize = u32::BITS as usize;
+
+/// The records of all frames, and which of them mean something.
+#[derive(Debug)]
+pub struct Records {
+    records: &'static mut [FrameRecord],
+    cleared: &'static mut [u32],
+}
+
+impl Records {
+    /// Records with any content, one a frame, and [`Records::words`] of zeros. Frames whose words are missing are left
+    /// alone.
+    pub fn new(records: &'static mut [FrameRecord], zeros: &'static mut [u32]) -> Self {
+        let known = records.len().min(zeros.len() * GROUPS_A_WORD * GROUP);
+        Self { records: records.get_mut(..known).unwrap_or(&mut []), cleared: zeros }
+    }
+
+    /// How many words of zeros so many records need.
+    pub const fn words(records: usize) -> usize {
+        records.div_ceil(GROUPS_A_WORD * GROUP)
+    }
+
+    fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The order of the free block that begins at a frame, plus one; 0 if none does.
+    fn order(&self, frame: u32) -> u32 {
+        let (word, bit) = Self::place(frame);
+        if self.cleared.get(word).is_none_or(|word| word & bit == 0) {
+            return 0;
+        }
+        self.records.get(frame as usize).map_or(0, |record| record.order)
+    }
+
+    /// A frame's record, to be read or changed.
+    fn at_mut(&mut self, frame: u32) -> Option<&mut FrameRecord> {
+        let (word, bit) = Self::place(frame);
+        let word = self.cleared.get_mut(word)?;
+        if *word & bit == 0 {
+            *word |= bit;
+            let start = frame as usize / GROUP * GROUP;
+            let end = self.records.len().min(start + GROUP);
+            self.records.get_mut(start..end)?.fill(FrameRecord::default());
+        }
+        self.records.get_mut(frame as usize)
+    }
+
+    /// Where the bit of a frame's group stands.
+    const fn place(frame: u32) -> (usize, u32) {
+        let group = frame as usize / GROUP;
+        (group / GROUPS_A_WORD, 1 << (group % GROUPS_A_WORD))
+    }
 }
 
 /// The largest block is 2^16 frames, 256 MiB.
@@ -46,7 +110,7 @@ pub enum Zone {
 
 /// The free frames.
 pub struct Frames {
-    records: Option<&'static mut [FrameRecord]>,
+    records: Option<Records>,
     /// Block heads by zone (low, high) and order, as frame number plus one.
     heads: [[u32; ORDERS]; 2],
     low_end: u32,
@@ -58,14 +122,9 @@ impl Frames {
     /// No memory yet.
     pub const EMPTY: Self = Self { records: None, heads: [[0; ORDERS]; 2], low_end: 0, total: 0, free: 0 };
 
-    /// Takes over the machine's memory: zeroed records, one for each frame up to the last, the frame at which low
+    /// Takes over the machine's memory: records, one for each frame up to the last, the frame at which low
     /// memory ends (a multiple of 256 MiB) and the free runs. Frames beyond the records are left alone.
-    pub fn initialise(
-        &mut self,
-        records: &'static mut [FrameRecord],
-        low_end: Frame,
-        runs: impl Iterator<Item = FrameRun>,
-    ) {
+    pub fn initialise(&mut self, records: Records, low_end: Frame, runs: impl Iterator<Item = FrameRun>) {
         let known = records.len() as u32;
         self.records = Some(records);
         self.low_end = low_end.0;
@@ -121,7 +180,7 @@ impl Frames {
 
     /// Takes over a run that wasn't handed over at first. Frames beyond the records are left alone, as there.
     pub fn adopt(&mut self, run: FrameRun) -> u32 {
-        let known = self.records.as_ref().map_or(0, |records| records.len()) as u32;
+        let known = self.records.as_ref().map_or(0, Records::len) as u32;
         let count = run.count.min(known.saturating_sub(run.first.0));
         self.give_back(FrameRun { count, ..run });
         self.total += count;
@@ -144,7 +203,9 @@ impl Frames {
         let zone = self.zone(first);
         while order < ORDERS - 1 {
             let buddy = first ^ (1 << order);
-            if self.zone(buddy) != zone || self.record(buddy).map_or(0, |record| record.order) != order as u32 + 1 {
+            if self.zone(buddy) != zone
+                || self.records.as_ref().map_or(0, |records| records.order(buddy)) != order as u32 + 1
+            {
                 break;
             }
             self.unlink(buddy, zone, order);
@@ -189,7 +250,7 @@ impl Frames {
     }
 
     fn record(&mut self, frame: u32) -> Option<&mut FrameRecord> {
-        self.records.as_mut()?.get_mut(frame as usize)
+        self.records.as_mut()?.at_mut(frame)
     }
 }
 
@@ -203,8 +264,15 @@ mod tests {
 
     fn frames(count: usize, low_end: u32) -> Frames {
         let mut frames = Frames::EMPTY;
-        let records = Box::leak(vec![FrameRecord::default(); count].into_boxed_slice());
-        frames.initialise(records, Frame(low_end), [FrameRun { first: Frame(3), count: count as u32 - 3 }].into_iter());
+        // What memory may hold: records that would link to each other if they were believed.
+        let garbage = FrameRecord { next: 2, previous: 4, order: 2 };
+        let records = Box::leak(vec![garbage; count].into_boxed_slice());
+        let zeros = Box::leak(vec![0; Records::words(count)].into_boxed_slice());
+        frames.initialise(
+            Records::new(records, zeros),
+            Frame(low_end),
+            [FrameRun { first: Frame(3), count: count as u32 - 3 }].into_iter(),
+        );
         frames
     }
 

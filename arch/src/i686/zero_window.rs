@@ -4,6 +4,7 @@ use kernel::memory::Frame;
 use x86::tlb;
 
 use super::layout::ZERO_WINDOW;
+use crate::memory::clear;
 use crate::paging::{Flags, KernelTables, kernel_root};
 
 /// Makes the table ready that the window's entry stands in.
@@ -23,7 +24,7 @@ pub(crate) unsafe fn zero_outside_direct_map(frame: Frame) {
     let flags = Flags::WRITE | Flags::NO_EXECUTE;
     if tables.map(ZERO_WINDOW, frame, flags, &mut || None).is_some() {
         // SAFETY: the page shows the frame, which the caller vouches for; interrupts are off, so nothing else uses it.
-        unsafe { (ZERO_WINDOW as *mut u8).write_bytes(0, abi::PAGE_BYTES) };
+        unsafe { clear(ZERO_WINDOW as *mut u8, abi::PAGE_BYTES) };
         tables.clear(ZERO_WINDOW);
         // SAFETY: this is ring 0.
         unsafe { tlb::flush(ZERO_WINDOW) };

@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use kernel::memory::{Frame, FrameRun};
 
-use super::{FRAME_BYTES, MemoryMap, RunSet, address_of, frames_touching};
+use super::{FRAME_BYTES, MemoryMap, RunSet, address_of, clear, frames_touching};
 use crate::layout;
 
 /// Physical memory while booting.
@@ -53,21 +53,12 @@ impl BootMemory {
     }
 
     /// Takes zeroed frames in a row, for good, that the kernel sees now and later.
-    ///
-    /// Frames that don't hold what is written to them are passed over: a wrong map must not end in page tables that
-    /// aren't there, and so in a reset.
     pub fn take(&mut self, count: u32) -> Option<Frame> {
-        loop {
-            let frame = Frame(self.free.carve(count, (layout::EARLY_MAP_END / FRAME_BYTES) as u32)?);
-            let start = layout::direct(address_of(frame))?;
-            if !(0..count as usize).all(|page| holds(start.wrapping_add(page * FRAME_BYTES as usize))) {
-                self.all.remove(frame.0..frame.0 + count);
-                continue;
-            }
-            // SAFETY: these frames are RAM that is mapped there, early and later, and belong to this call alone.
-            unsafe { start.write_bytes(0, count as usize * FRAME_BYTES as usize) };
-            return Some(frame);
-        }
+        let frame = self.take_uncleared(count, 1)?;
+        let start = layout::direct(address_of(frame))?;
+        // SAFETY: these frames are RAM that is mapped there, early and later, and belong to this call alone.
+        unsafe { clear(start, count as usize * FRAME_BYTES as usize) };
+        Some(frame)
     }
 
     /// Takes zeroed memory for a table that stays for good.
@@ -75,16 +66,40 @@ impl BootMemory {
     /// # Safety
     /// A `T` of all zero bytes is valid.
     pub unsafe fn take_table<T>(&mut self, length: usize) -> Option<&'static mut [T]> {
-        const { assert!(align_of::<T>() <= FRAME_BYTES as usize) };
-        let bytes = (length as u64).checked_mul(size_of::<T>() as u64)?;
-        let count = u32::try_from(bytes.div_ceil(FRAME_BYTES)).ok()?;
-        if count == 0 {
-            return Some(&mut []);
-        }
+        let Some(count) = frames_of::<T>(length)? else { return Some(&mut []) };
         let frame = self.take(count)?;
         let start = layout::direct(address_of(frame))?.cast::<T>();
         // SAFETY: the frames hold `length` zeroed values, are mapped for good, page-aligned, and belong to nobody else.
         Some(unsafe { core::slice::from_raw_parts_mut(start, length) })
+    }
+
+    /// Takes memory for a table that stays for good, with whatever it holds. For large tables: clearing takes time by
+    /// their size, and so does looking at each page, so that only one in 64 (256 KiB) and the last are looked at.
+    ///
+    /// # Safety
+    /// Any bytes are a valid `T`.
+    pub unsafe fn take_uncleared_table<T>(&mut self, length: usize) -> Option<&'static mut [T]> {
+        const LOOK_AT_ONE_IN: usize = 64;
+        let Some(count) = frames_of::<T>(length)? else { return Some(&mut []) };
+        let frame = self.take_uncleared(count, LOOK_AT_ONE_IN)?;
+        let start = layout::direct(address_of(frame))?.cast::<T>();
+        // SAFETY: the frames have room for `length` values, are mapped for good, page-aligned, and belong to nobody else.
+        Some(unsafe { core::slice::from_raw_parts_mut(start, length) })
+    }
+
+    /// Takes frames in a row that hold what is written to them, as far as a look at one in so many tells. Others are
+    /// passed over: a wrong map must not end in page tables that aren't there, and so in a reset.
+    fn take_uncleared(&mut self, count: u32, look_at_one_in: usize) -> Option<Frame> {
+        loop {
+            let frame = Frame(self.free.carve(count, (layout::EARLY_MAP_END / FRAME_BYTES) as u32)?);
+            let start = layout::direct(address_of(frame))?;
+            let last = count as usize - 1;
+            let mut looked_at = (0..last).step_by(look_at_one_in).chain([last]);
+            if looked_at.all(|page| holds(start.wrapping_add(page * FRAME_BYTES as usize))) {
+                return Some(frame);
+            }
+            self.all.remove(frame.0..frame.0 + count);
+        }
     }
 
     /// Gives a range back that `new` took, such as start code that won't run again.
@@ -100,6 +115,15 @@ impl BootMemory {
         let run = |run: &Range<u32>| FrameRun { first: Frame(run.start), count: run.end - run.start };
         Box::leak(self.free.runs().iter().map(run).collect::<Vec<_>>().into_boxed_slice())
     }
+}
+
+/// How many frames a table needs: none if it is empty, and nothing if there can't be so many.
+#[expect(clippy::option_option, reason = "an empty table isn't a failure")]
+fn frames_of<T>(length: usize) -> Option<Option<u32>> {
+    const { assert!(align_of::<T>() <= FRAME_BYTES as usize) };
+    let bytes = (length as u64).checked_mul(size_of::<T>() as u64)?;
+    let count = u32::try_from(bytes.div_ceil(FRAME_BYTES)).ok()?;
+    Some((count > 0).then_some(count))
 }
 
 /// Whether a page holds what is written to it.

@@ -4,10 +4,12 @@
 mod boot_memory;
 mod map;
 mod run_set;
+mod string;
 
 pub use boot_memory::BootMemory;
 pub use map::{MemoryMap, Region, RegionKind};
 pub use run_set::RunSet;
+pub use string::{clear, copy};
 
 use core::ops::Range;
 

@@ -11,7 +11,7 @@ use kernel::memory::Frame;
 use x86::controlregs;
 
 use super::tables::DirectMap;
-use super::{Flags, Geometry, LARGE_PAGE_BYTES, Tables, Width, walk, window};
+use super::{Entry, Flags, Geometry, Tables, Width, walk, window};
 use crate::memory::{BootMemory, FRAME_BYTES, RunSet, address_of};
 use crate::{cpu, layout};
 
@@ -36,6 +36,11 @@ pub struct OutOfMemory;
 const FIRST_MIB: Range<u32> = 0..0x100;
 /// VGA memory: text mode's cells are in it.
 const VGA: Range<u32> = 0xA0..0xC0;
+
+/// Frames of a page that stands in a table of the level.
+fn frames_a_page(level: u32) -> u32 {
+    1 << (Width::shift(level) - Width::shift(1))
+}
 
 static ROOT: AtomicU32 = AtomicU32::new(0);
 
@@ -116,6 +121,17 @@ impl KernelTables {
         walk::map::<Width>(&mut self.tables, self.root, address, level, entry, new_table).ok().map(|_| ())
     }
 
+    /// Maps pages in a row, as many as one table holds; how many those were.
+    fn map_run(
+        &mut self,
+        address: usize,
+        level: u32,
+        entries: impl Iterator<Item = Entry>,
+        new_table: &mut impl FnMut() -> Option<Frame>,
+    ) -> Option<usize> {
+        walk::map_run::<Width>(&mut self.tables, self.root, address, level, entries, new_table).ok()
+    }
+
     /// Takes a small page out; what the CPU has cached of it is the caller's business.
     pub(crate) fn clear(&mut self, address: usize) {
         walk::unmap::<Width>(&mut self.tables, self.root, address);
@@ -129,31 +145,46 @@ struct Half<'a> {
 
 impl Half<'_> {
     fn map_image(&mut self, addresses: Range<usize>, flags: Flags) -> Result<(), OutOfMemory> {
-        let first = Frame(((addresses.start - layout::KERNEL_BASE) as u64 / FRAME_BYTES) as u32);
-        for (address, frame) in addresses.step_by(abi::PAGE_BYTES).zip(first.0..) {
-            self.map(address, Frame(frame), flags)?;
-        }
-        Ok(())
+        let number = |address: usize| ((address - layout::KERNEL_BASE) as u64 / FRAME_BYTES) as u32;
+        self.map_run(addresses.start, number(addresses.start)..number(addresses.end), 1, flags)
     }
 
     /// Shows frames in the direct map, as far as it goes, by large pages where they fit.
     fn map_direct(&mut self, frames: Range<u32>, flags: Flags) -> Result<(), OutOfMemory> {
-        const LARGE: u32 = (LARGE_PAGE_BYTES / abi::PAGE_BYTES) as u32;
         let end = u64::from(frames.end).min(layout::DIRECT_MAP_END / FRAME_BYTES) as u32;
+        let largest = if cpu::features().gigabyte_pages { 3 } else { 2 };
         let mut frame = frames.start;
         while frame < end {
-            let large = frame.is_multiple_of(LARGE) && end - frame >= LARGE;
-            let (count, size) = if large { (LARGE, Flags::LARGE) } else { (1, Flags::empty()) };
-            let address = layout::DIRECT_MAP + address_of(Frame(frame)) as usize;
-            self.map(address, Frame(frame), flags | size)?;
-            frame += count;
+            let fits =
+                |level: &u32| frame.is_multiple_of(frames_a_page(*level)) && end - frame >= frames_a_page(*level);
+            let level = (2..=largest).rev().find(fits).unwrap_or(1);
+            // Up to where a larger page may fit.
+            let next = if level < largest { (frame + 1).next_multiple_of(frames_a_page(level + 1)) } else { end };
+            let run = frame..next.min(end / frames_a_page(level) * frames_a_page(level));
+            frame = run.end;
+            self.map_run(layout::DIRECT_MAP + address_of(Frame(run.start)) as usize, run, level, flags)?;
         }
         Ok(())
     }
 
-    fn map(&mut self, address: usize, frame: Frame, flags: Flags) -> Result<(), OutOfMemory> {
+    /// Maps frames at an address and behind it, table by table.
+    fn map_run(&mut self, mut address: usize, frames: Range<u32>, level: u32, flags: Flags) -> Result<(), OutOfMemory> {
+        let step = frames_a_page(level);
+        let size = if level > 1 { Flags::LARGE } else { Flags::empty() };
         let memory = &mut *self.memory;
-        self.tables.map(address, frame, flags | Flags::GLOBAL, &mut || memory.take(1)).ok_or(OutOfMemory)
+        // What a page may do is the same for all: only the address counts up.
+        let mut next = super::encode(Frame(frames.start), flags | size | Flags::GLOBAL).bits();
+        let entry = |_| {
+            let entry = Entry::from_bits(next);
+            next += u64::from(step) * FRAME_BYTES;
+            entry
+        };
+        let mut entries = frames.step_by(step as usize).map(entry).peekable();
+        while entries.peek().is_some() {
+            let done = self.tables.map_run(address, level, &mut entries, &mut || memory.take(1)).ok_or(OutOfMemory)?;
+            address += done * step as usize * abi::PAGE_BYTES;
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,9 @@ use super::{Entry, Tables};
 use crate::layout;
 use crate::memory::address_of;
 
+/// How many entries fit in a table's page.
+const ENTRIES: usize = abi::PAGE_BYTES / size_of::<u64>();
+
 /// The tables as they are, through the direct map.
 #[derive(Debug)]
 pub struct DirectMap(());
@@ -21,7 +24,7 @@ impl DirectMap {
 
     fn slot(table: Frame, index: usize) -> Option<*mut u64> {
         let start = layout::direct(address_of(table))?.cast::<u64>();
-        Some(start.wrapping_add(index % (abi::PAGE_BYTES / size_of::<u64>())))
+        Some(start.wrapping_add(index % ENTRIES))
     }
 }
 
@@ -35,6 +38,25 @@ impl Tables for DirectMap {
         if let Some(slot) = Self::slot(table, index) {
             write_entry(slot, entry);
         }
+    }
+
+    fn write_run(
+        &mut self,
+        table: Frame,
+        index: usize,
+        length: usize,
+        mut entries: impl Iterator<Item = Entry>,
+    ) -> usize {
+        let Some(first) = Self::slot(table, index) else { return 0 };
+        let room = ENTRIES.min(length).saturating_sub(index);
+        let mut count = 0;
+        // SAFETY: as in `read`; the count keeps it within the page.
+        while count < room && unsafe { first.wrapping_add(count).read_volatile() } == 0 {
+            let Some(entry) = entries.next() else { break };
+            write_entry(first.wrapping_add(count), entry);
+            count += 1;
+        }
+        count
     }
 }
 

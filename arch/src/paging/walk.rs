@@ -13,6 +13,23 @@ pub trait Tables {
     fn read(&self, table: Frame, index: usize) -> Entry;
     /// Replaces it.
     fn write(&mut self, table: Frame, index: usize, entry: Entry);
+
+    /// Writes entries in a row, from an index up to the table's end (`length`) or the first that is occupied; how many.
+    fn write_run(
+        &mut self,
+        table: Frame,
+        index: usize,
+        length: usize,
+        mut entries: impl Iterator<Item = Entry>,
+    ) -> usize {
+        let mut next = index;
+        while next < length && self.read(table, next) == Entry::EMPTY {
+            let Some(entry) = entries.next() else { break };
+            self.write(table, next, entry);
+            next += 1;
+        }
+        next - index
+    }
 }
 
 /// Whether the root itself changed, which PAE caches.
@@ -35,6 +52,42 @@ pub fn map<G: Geometry>(
     entry: Entry,
     new_table: &mut impl FnMut() -> Option<Frame>,
 ) -> Result<Root, MapError> {
+    let (table, change) = table_for::<G>(tables, root, address, level, new_table)?;
+    let index = G::index(level, address);
+    if tables.read(table, index) != Entry::EMPTY {
+        return Err(MapError::Occupied);
+    }
+    tables.write(table, index, entry);
+    Ok(change)
+}
+
+/// Puts entries in a row into the table of `level`, from that of `address` up to the table's end or an
+/// occupied one at most; returns how many.
+///
+/// One walk serves them all: to map all of memory page by page with [`map`] would be most of what booting costs.
+pub fn map_run<G: Geometry>(
+    tables: &mut impl Tables,
+    root: Frame,
+    address: usize,
+    level: u32,
+    entries: impl Iterator<Item = Entry>,
+    new_table: &mut impl FnMut() -> Option<Frame>,
+) -> Result<usize, MapError> {
+    let (table, _) = table_for::<G>(tables, root, address, level, new_table)?;
+    match tables.write_run(table, G::index(level, address), G::entries(level), entries) {
+        0 => Err(MapError::Occupied),
+        count => Ok(count),
+    }
+}
+
+/// The table of `level` on the way to `address`.
+fn table_for<G: Geometry>(
+    tables: &mut impl Tables,
+    root: Frame,
+    address: usize,
+    level: u32,
+    new_table: &mut impl FnMut() -> Option<Frame>,
+) -> Result<(Frame, Root), MapError> {
     let mut table = root;
     let mut change = Root::Same;
     for above in (level + 1..=G::LEVELS).rev() {
@@ -55,12 +108,7 @@ pub fn map<G: Geometry>(
             }
         };
     }
-    let index = G::index(level, address);
-    if tables.read(table, index) != Entry::EMPTY {
-        return Err(MapError::Occupied);
-    }
-    tables.write(table, index, entry);
-    Ok(change)
+    Ok((table, change))
 }
 
 /// The entry that maps a page, and the table and index where it stands.

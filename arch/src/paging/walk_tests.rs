@@ -114,3 +114,22 @@ fn the_kernel_s_half_is_not_given_back() {
     fake.write(ROOT, 256, Entry::table(Frame(5)));
     assert_eq!(release_all::<FourLevel>(&mut fake, 4096), [ROOT]);
 }
+
+#[test]
+fn a_run_ends_with_its_table_or_at_what_is_there() {
+    let mut fake = Fake::default();
+    map_page::<FourLevel>(&mut fake, 0x20_3000, 7, 9).expect("room");
+    let mut pages = (100..).map(|frame| Entry::page(Frame(frame), Flags::USER));
+    let mut next = 100;
+    let mut new_table = || {
+        next += 1;
+        Some(Frame(ROOT.0 + next))
+    };
+    let mut run = |fake: &mut Fake, address| map_run::<FourLevel>(fake, ROOT, address, 1, &mut pages, &mut new_table);
+    assert_eq!(run(&mut fake, 0x1F_E000), Ok(2), "two entries up to the table's end");
+    assert_eq!(run(&mut fake, 0x20_0000), Ok(3), "three up to the page that is there");
+    assert_eq!(run(&mut fake, 0x20_3000), Err(MapError::Occupied));
+    let frames = [0x1F_E000, 0x1F_F000, 0x20_0000, 0x20_1000, 0x20_2000, 0x20_3000];
+    let found = frames.map(|address| translate::<FourLevel>(&fake, address).map(|frame| frame.0));
+    assert_eq!(found, [Some(100), Some(101), Some(102), Some(103), Some(104), Some(7)]);
+}

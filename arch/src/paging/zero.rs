@@ -3,7 +3,7 @@
 use kernel::memory::Frame;
 
 use crate::layout;
-use crate::memory::address_of;
+use crate::memory::{address_of, clear};
 
 /// Fills a frame with zeros.
 ///
@@ -11,8 +11,8 @@ use crate::memory::address_of;
 /// The frame is RAM, and nothing uses it.
 pub unsafe fn zero(frame: Frame) {
     match layout::direct(address_of(frame)) {
-        // SAFETY: the direct map shows all RAM up to its end, and the caller vouches for the frame.
-        Some(start) => unsafe { start.write_bytes(0, abi::PAGE_BYTES) },
+        // SAFETY: the direct map shows all RAM up to its end, page-aligned, and the caller vouches for the frame.
+        Some(start) => unsafe { clear(start, abi::PAGE_BYTES) },
         // SAFETY: as above.
         None => unsafe { crate::width::zero_outside_direct_map(frame) },
     }

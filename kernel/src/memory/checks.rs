@@ -6,7 +6,8 @@ use std::vec::Vec;
 impl Frames {
     /// The free blocks; panics unless their records agree with the lists that they are in.
     pub(crate) fn free_blocks(&self) -> Vec<FrameRun> {
-        let records = self.records.as_ref().expect("initialised");
+        let all = self.records.as_ref().expect("initialised");
+        let records = &*all.records;
         let mut blocks = Vec::new();
         for (zone, heads) in self.heads.iter().enumerate() {
             for (order, head) in heads.iter().enumerate().take(ORDERS) {
@@ -14,6 +15,7 @@ impl Frames {
                 while next != 0 {
                     let first = next - 1;
                     let record = records[first as usize];
+                    assert_eq!(all.order(first), record.order, "a free block's record was never cleared");
                     assert_eq!(record.order as usize, order + 1, "a free block's record has another size");
                     assert_eq!(record.previous, previous, "free blocks aren't linked both ways");
                     assert_eq!(self.zone(first), zone, "a free block is in the wrong zone");
