@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 use core::ptr::NonNull;
 
-use super::TRAP_FLAG;
+use super::{CLEAN_FLAGS, TRAP_FLAG};
 use crate::i686::Frame;
 use crate::kernel::Kernel;
 use crate::vector::FAST_CALL;
@@ -15,6 +15,8 @@ pub(crate) const RESUME_BYTES: usize = 64;
 ///
 /// A frame saved by `sysenter` goes back by `sysexit`, unless it is to be single-stepped; any other by `iretd`. If a
 /// segment pop or `iretd` faults, the entry reports that as a fault of this frame.
+///
+/// A word below the frame is used, of the [`Frame::ROOM`] there.
 ///
 /// # Safety
 ///
@@ -33,6 +35,9 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         "4:",
         "test dword ptr [esp + {eflags}], {trap_flag}",
         "jnz 3b",
+        // `sysexit` loads no flags: those of whoever was interrupted last would go along, AC and ID among them.
+        "push {clean_flags}",
+        "popfd",
         pop_registers!(),
         "mov edx, [esp + {eip} - {vector}]",
         "mov ecx, [esp + {esp} - {vector}]",
@@ -47,6 +52,7 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         eflags = const offset_of!(Frame, eflags),
         esp = const Frame::ESP,
         trap_flag = const TRAP_FLAG,
+        clean_flags = const CLEAN_FLAGS,
         bytes = const RESUME_BYTES,
     )
 }
