@@ -2,10 +2,10 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{RSP0, resume};
+use super::{RESUME_BYTES, RSP0, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::fixup;
-use crate::kernel::{Kernel, Smap, Stack, Target, UserGs};
+use crate::kernel::{Kernel, Place, Smap, Stack, Target, UserGs};
 use crate::vector::pushes_error_code;
 use crate::x86_64::Frame;
 
@@ -22,6 +22,21 @@ pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR
         vector = const VECTOR,
         common = sym common::<K, T, S>,
     )
+}
+
+/// `iretq`, as a word.
+const IRETQ: u16 = u16::from_le_bytes([0x48, 0xCF]);
+
+/// Swaps GS if the interrupted instruction is the `iretq` of a return to ring 3: ring 3's base was loaded already, and what
+/// it leads to is ring 3's choice. Spoils rcx and rsi.
+///
+/// The CPU's data can only be read in between. [`fixup`] swaps for good, since it knows the whole frame.
+macro_rules! swapgs_if_return_faulted {
+    () => {
+        "mov rcx, [rsp + {rip}]\n lea rsi, [rip + {resume}]\n sub rsi, rcx\n neg rsi\n cmp rsi, {resume_bytes}\n \
+         jae 5f\n cmp word ptr [rcx], {iretq}\n jne 5f\n mov rcx, [rsp + {rsp}]\n \
+         test byte ptr [rcx + {cs} - {rip}], 3\n jz 5f\n swapgs\n 5: lfence"
+    };
 }
 
 /// Saves the registers, moves to the stack for Rust, calls the target, and resumes what it returns.
@@ -57,11 +72,18 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
         "lfence",
         ".endif",
         ".if {per_cpu}",
+        ".if {finds_by_gs}",
+        swapgs_if_return_faulted!(),
+        ".endif",
         with_cpu!("mov rax,", "rsp0", ""),
+        with_cpu!("mov rdx,", "stack_top", ""),
+        ".if {finds_by_gs}",
+        swapgs_if_return_faulted!(),
+        ".endif",
         "sub rax, rsp",
         "cmp rax, {frame_and_room}",
         "ja 3f",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        "mov rsp, rdx",
         "3:",
         ".endif",
         "call {from_ring_0}",
@@ -71,6 +93,11 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
         cs = const offset_of!(Frame, cs),
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        finds_by_gs = const matches!(K::PLACE, Place::Gs) as usize,
+        rip = const offset_of!(Frame, rip),
+        rsp = const offset_of!(Frame, rsp),
+        iretq = const IRETQ,
+        resume_bytes = const RESUME_BYTES,
         place = const K::PLACE.kind(),
         fixed = const K::PLACE.address(),
         cpu = sym CPU,
