@@ -1,0 +1,125 @@
+//! What QEMU calls: the installation, each block that is translated, each instruction, each access, the end.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::{Mutex, PoisonError};
+
+use crate::profile::Profile;
+use crate::qemu::{self, Block, HardwareAddress, Id, Info, MemoryInfo, NO_REGISTERS, READS_AND_WRITES};
+use crate::row::Touch;
+use crate::{Counter, Width};
+
+/// The version of QEMU's plugin interface that this is written for; QEMU refuses a plugin that is too new for it.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals, reason = "QEMU looks for this name")]
+pub static qemu_plugin_version: c_int = 1;
+
+static COUNTER: Mutex<Counter> = Mutex::new(Counter::new());
+
+/// QEMU calls this first.
+///
+/// # Safety
+///
+/// Only QEMU may call it, with what its plugin interface (version 1, `qemu-plugin.h`) says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_plugin_install(
+    id: Id,
+    info: *const Info,
+    count: c_int,
+    arguments: *const *const c_char,
+) -> c_int {
+    // SAFETY: QEMU passes a structure that lives as long as the call.
+    let name = unsafe { (*info).target_name };
+    // SAFETY: it is a C string.
+    let target = unsafe { CStr::from_ptr(name) };
+    let mut counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
+    counter.width = if target == c"i386" { Width::I686 } else { Width::X86_64 };
+    let mut file = String::new();
+    for index in 0..count as usize {
+        // SAFETY: QEMU passes so many pointers.
+        let argument = unsafe { arguments.wrapping_add(index).read() };
+        // SAFETY: each is a C string.
+        let argument = unsafe { CStr::from_ptr(argument) }.to_string_lossy();
+        match argument.split_once('=') {
+            Some(("out", name)) => file = name.to_owned(),
+            Some(("profile", _)) => counter.profile = Some(Profile::default()),
+            _ => {
+                eprintln!("counter: {argument} is no argument: out=FILE, profile=on");
+                return -1;
+            }
+        }
+    }
+    // SAFETY: the functions have the types that the interface asks for.
+    unsafe { qemu::qemu_plugin_register_vcpu_tb_trans_cb(id, translate) };
+    let file = Box::into_raw(Box::new(file)).cast();
+    // SAFETY: as above; the name is there until the end.
+    unsafe { qemu::qemu_plugin_register_atexit_cb(id, finish, file) };
+    0
+}
+
+/// A block is being translated: ask to be called at each of its instructions and memory accesses.
+extern "C" fn translate(_: Id, block: *mut Block) {
+    let mut counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: QEMU passes the block that it translates.
+    let count = unsafe { qemu::qemu_plugin_tb_n_insns(block) };
+    for index in 0..count {
+        // SAFETY: the block has so many.
+        let handle = unsafe { qemu::qemu_plugin_tb_get_insn(block, index) };
+        // SAFETY: an instruction of the block.
+        let address = unsafe { qemu::qemu_plugin_insn_vaddr(handle) };
+        // SAFETY: as above.
+        let length = unsafe { qemu::qemu_plugin_insn_size(handle) };
+        // SAFETY: as above.
+        let data = unsafe { qemu::qemu_plugin_insn_data(handle) };
+        // SAFETY: QEMU keeps so many bytes there during the translation.
+        let bytes = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) };
+        let number = counter.translated(address, bytes) as *mut c_void;
+        // SAFETY: the instruction is the block's; the number is no pointer to anything.
+        unsafe { qemu::qemu_plugin_register_vcpu_insn_exec_cb(handle, execute, NO_REGISTERS, number) };
+        // SAFETY: as above.
+        unsafe { qemu::qemu_plugin_register_vcpu_mem_cb(handle, access, NO_REGISTERS, READS_AND_WRITES, number) };
+    }
+}
+
+/// An instruction is about to be executed.
+extern "C" fn execute(_: u32, number: *mut c_void) {
+    COUNTER.lock().unwrap_or_else(PoisonError::into_inner).executed(number as usize);
+}
+
+/// Memory is accessed by an instruction.
+extern "C" fn access(_: u32, info: MemoryInfo, address: u64, number: *mut c_void) {
+    let mut counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
+    if !counter.wants_access(number as usize) {
+        return;
+    }
+    // SAFETY: QEMU passes the access that it is making.
+    let place = unsafe { qemu::qemu_plugin_get_hwaddr(info, address) };
+    let device = device(place);
+    // SAFETY: as above.
+    let store = unsafe { qemu::qemu_plugin_mem_is_store(info) };
+    counter.touched(match (device, store) {
+        (Some(physical), _) => Touch::Device(physical),
+        (None, false) => Touch::Read(address),
+        (None, true) => Touch::Write(address),
+    });
+}
+
+/// The physical address, where a device answers.
+fn device(place: *const HardwareAddress) -> Option<u64> {
+    if place.is_null() {
+        return None;
+    }
+    // SAFETY: QEMU gave it for the access at hand.
+    let is_device = unsafe { qemu::qemu_plugin_hwaddr_is_io(place) };
+    // SAFETY: as above.
+    is_device.then(|| unsafe { qemu::qemu_plugin_hwaddr_phys_addr(place) })
+}
+
+/// The machine has ended.
+extern "C" fn finish(_: Id, file: *mut c_void) {
+    // SAFETY: the string that the installation made, which nothing else refers to.
+    let file = unsafe { Box::from_raw(file.cast::<String>()) };
+    let counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = std::fs::write(&*file, counter.report()) {
+        eprintln!("counter: can't write {file}: {error}");
+    }
+}
