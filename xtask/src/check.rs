@@ -15,8 +15,8 @@ const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
 /// Where the packages of user programs lie.
 const USER_FOLDERS: [&str; 3] = ["user", "user/drivers", "tests"];
 
-/// Other packages inside those folders: a host tool and a kernel.
-const OTHER_PACKAGES: [&str; 2] = ["conformance", "runner"];
+/// Other packages inside those folders: host tools and a kernel.
+const OTHER_PACKAGES: [&str; 3] = ["conformance", "counter", "runner"];
 
 /// Checks everything; the first failure ends it.
 pub fn check() -> Result {
