@@ -36,5 +36,11 @@ pub const ALL: &[&[Case]] = &[
     hostile::fast_entry::CASES,
     hostile::leftovers::CASES,
     hostile::selectors::CASES,
+    hostile::steps::CASES,
+    hostile::flags::CASES,
+    hostile::endless::CASES,
+    hostile::bases::CASES,
+    hostile::stacks::CASES,
+    hostile::instructions::CASES,
     hostile::random::CASES,
 ];

@@ -9,7 +9,7 @@ use crate::{check, check_eq};
 use abi::{Access, PAGE_BYTES};
 use bellwire::{Endpoint, Handle, Instant, KernelCounters, Mapping, Memory, Timer, raw};
 use core::cell::Cell;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use suite::held;
 use suite::role::Role;
@@ -70,6 +70,12 @@ impl Scene<'_> {
     /// Waits until the witness holds its registers: what comes next interrupts it in that.
     pub fn breathe(&self) -> Outcome {
         self.witness.wait_for_hold(self.system)
+    }
+
+    /// Waits until the ticker was woken so often: the program that runs meanwhile is interrupted.
+    pub fn ticks(&self, count: u32) -> Outcome {
+        let before = TICKS.load(Ordering::Relaxed);
+        self.system.wait_until("the ticker ticks", || Ok(TICKS.load(Ordering::Relaxed).wrapping_sub(before) >= count))
     }
 
     /// A fault has arrived that was meant to; at the end the kernel must have counted as many.
@@ -144,6 +150,9 @@ impl Witness {
     }
 }
 
+/// How often the ticker was woken.
+static TICKS: AtomicU32 = AtomicU32::new(0);
+
 /// A thread above all cases that timer interrupts wake, so that attacks are interrupted at any instruction.
 struct Ticker {
     worker: Worker,
@@ -154,7 +163,9 @@ struct Ticker {
 impl Ticker {
     fn start() -> Result<Self, Failure> {
         extern "C" fn receive(endpoint: usize) {
-            while raw::receive(endpoint as u32, [0; 4]).is_ok() {}
+            while raw::receive(endpoint as u32, [0; 4]).is_ok() {
+                TICKS.fetch_add(1, Ordering::Relaxed);
+            }
         }
         let endpoint = Endpoint::new()?;
         let timer = Timer::new(&endpoint, 0)?;

@@ -76,6 +76,13 @@ impl<'a> Victim<'a> {
         self.next()
     }
 
+    /// Waits until it has come to an address at which it stays, and is interrupted there.
+    pub fn interrupted_at(&self, address: usize) -> Outcome {
+        let what = alloc::format!("the thread comes to {address:#x}");
+        self.scene.system.wait_until(&what, || Ok(self.get(Register::Ip)? == address))?;
+        self.scene.ticks(2)
+    }
+
     /// Waits for its next fault.
     pub fn next(&self) -> Result<Caught, Failure> {
         let message = receive(&self.faults)?;

@@ -3,17 +3,19 @@
 
 use crate::case::{Case, Failure, Outcome};
 use crate::system::{System, is_emulated, receive};
+#[cfg(target_arch = "x86_64")]
+use crate::victim::Generated;
 use crate::worker::{STACK_BYTES, Worker};
 use crate::{cases, check_eq};
-use abi::{Access, Kind, Operation, Options, Register, Tag};
+use abi::{Kind, Operation, Options, Register, Tag};
 use alloc::vec::Vec;
-use bellwire::{Endpoint, Handle, Memory, raw};
+use bellwire::{Endpoint, Handle, raw};
 use suite::code;
 
 pub const CASES: &[Case] = cases!["faults":
     divide_error_0, debug_by_icebp_1, debug_by_trap_flag_1, breakpoint_3, overflow_4, bound_5, undefined_6,
     protection_13, protection_by_selectors_13, #[cfg(target_arch = "x86_64")] stack_12, page_14, floating_point_16, simd_19,
-    every_interrupt_instruction, other_fast_entries,
+    other_fast_entries,
 ];
 
 /// What a thread is started with and how it must fault.
@@ -292,68 +294,21 @@ fn simd_19(_: &System) -> Outcome {
     }
 }
 
-/// Code made at run time: `int n` for each n, 8 bytes apart.
-struct Generated {
-    memory: Memory,
-    mapping: Option<bellwire::Mapping>,
-}
-
-impl Generated {
-    fn new() -> Result<Self, Failure> {
-        let memory = Memory::new(256 * 8)?;
-        let writable = memory.map(Access::READ | Access::WRITE)?;
-        for number in 0..256 {
-            writable.write_bytes(number * 8, &[0xCD, number as u8, 0x0F, 0x0B]);
-        }
-        drop(writable);
-        memory.seal()?;
-        let mapping = Some(memory.map(Access::READ | Access::EXECUTE)?);
-        Ok(Self { memory, mapping })
-    }
-
-    fn address(&self, number: usize) -> usize {
-        self.mapping.as_ref().map_or(0, |mapping| mapping.address() + 8 * number)
-    }
-
-    fn end(mut self) -> Outcome {
-        drop(self.mapping.take());
-        Ok(self.memory.destroy()?)
-    }
-}
-
-fn every_interrupt_instruction(_: &System) -> Outcome {
-    let generated = Generated::new()?;
-    for number in 0..256 {
-        one_interrupt_instruction(&generated, number)?;
-    }
-    generated.end()
-}
-
+/// `int n` for #OF and #BR; every other number is tried by a hostile program.
 #[cfg(target_arch = "x86_64")]
-fn interrupt_instruction(number: usize) -> Outcome {
-    let generated = Generated::new()?;
-    one_interrupt_instruction(&generated, number)?;
-    generated.end()
-}
-
-fn one_interrupt_instruction(generated: &Generated, number: usize) -> Outcome {
+fn interrupt_instruction(number: u8) -> Outcome {
+    let generated = Generated::new(&[0xCD, number, 0x0F, 0x0B])?;
     let faults = Endpoint::new()?;
     let calls = Endpoint::new()?;
-    let address = generated.address(number);
+    let address = generated.address();
     let worker = Worker::prepare(30, address, Some((&faults, 0)), STACK_BYTES)?;
     worker.thread.start([0; 4])?;
     let message = receive(&faults)?;
     let [error, _, instruction, _] = message.words;
     let found = (message.tag.label(), error, instruction);
-    // Gates that user mode may use: breakpoint and overflow, as their own instructions do; and system calls, where the
-    // thread faults behind the call, at the `ud2`.
-    let expected = match number {
-        3 | 4 => (number as u8, 0, address + 2),
-        0x80 => (6, 0, address + 2),
-        // In 64-bit mode the emulator doubles the number.
-        _ if cfg!(target_arch = "x86_64") && is_emulated() => (13, number << 4 | 2, address),
-        _ => (13, number << 3 | 2, address),
-    };
+    // User mode may use the gate of the overflow, as its own instruction does. The emulator doubles the number of others.
+    let shift = if is_emulated() { 4 } else { 3 };
+    let expected = if number == 4 { (4, 0, address + 2) } else { (13, usize::from(number) << shift | 2, address) };
     check_eq!(found, expected, "int {number:#x}: vector, error code, instruction");
     resume(&worker, &calls, 1)?;
     drop(worker);

@@ -3,11 +3,24 @@
 //!
 //! Each case runs beside a witness, see [`crate::scene`].
 
+mod assembly;
+pub mod bases;
+pub mod endless;
 pub mod fast_entry;
+pub mod flags;
+pub mod instructions;
 pub mod leftovers;
 pub mod random;
 pub mod returns;
 pub mod selectors;
+pub mod stacks;
+pub mod steps;
+
+use crate::partner::Partner;
+use crate::system::is_emulated;
+use abi::{Access, PAGE_BYTES};
+use bellwire::{Handle, Memory, Thread, raw};
+use suite::float::cpuid;
 
 /// A stack pointer that nobody uses.
 const STACK: usize = 0x1000;
@@ -30,5 +43,38 @@ fn own_stack_segment() -> usize {
 
 /// Whether i686's fast call is `sysenter`.
 fn has_sysenter() -> bool {
-    suite::float::cpuid(1)[3] & 1 << 11 != 0
+    cpuid(1)[3] & 1 << 11 != 0
+}
+
+/// Whether `iret` in ring 3 does what it should: QEMU's emulation reads the stack with the kernel's rights, so that SMAP
+/// refuses.
+fn has_own_returns() -> bool {
+    const SMAP: u32 = 1 << 20;
+    let [highest, ..] = cpuid(0);
+    !(is_emulated() && highest >= 7 && cpuid(7)[1] & SMAP != 0)
+}
+
+/// Where an outlaw's code lies.
+const OUTLAW_CODE: usize = 0x0040_0000;
+/// Where its one page of data lies.
+const OUTLAW_DATA: usize = 0x0050_0000;
+
+/// A process that has nothing: this code, one page to write to, no handle, no port, and one thread, not started yet,
+/// whose faults end it.
+fn outlaw(code: &[u8]) -> Result<Partner, bellwire::Error> {
+    outlaw_with_handler(code, abi::NO_HANDLE)
+}
+
+/// As [`outlaw`], but its faults arrive at an endpoint.
+fn outlaw_with_handler(code: &[u8], faults: u32) -> Result<Partner, bellwire::Error> {
+    const PRIORITY: u8 = 10;
+    let mut partner = Partner::new(77, PRIORITY, [16, 16])?;
+    let memory = Memory::new(code.len().next_multiple_of(PAGE_BYTES))?;
+    memory.map(Access::READ | Access::WRITE)?.write_bytes(0, code);
+    memory.seal()?;
+    partner.give(memory, OUTLAW_CODE, Access::READ | Access::EXECUTE)?;
+    partner.give(Memory::new(PAGE_BYTES)?, OUTLAW_DATA, Access::READ | Access::WRITE)?;
+    let words = [OUTLAW_CODE, OUTLAW_DATA + PAGE_BYTES, PRIORITY as usize, faults as usize];
+    partner.thread = Thread::from_raw(raw::thread_create(partner.process.raw(), words)?.words[0] as u32);
+    Ok(partner)
 }

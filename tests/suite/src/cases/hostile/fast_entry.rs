@@ -1,6 +1,7 @@
 //! Call numbers out of range, and garbage where a call's registers hold more than the call looks at (CVE-2007-4573,
 //! CVE-2010-3301).
 
+use super::assembly::Code;
 use crate::case::{Case, Outcome};
 use crate::scene::Scene;
 use crate::victim::{Generated, Victim};
@@ -98,25 +99,15 @@ fn garbage_around_a_call_changes_nothing(scene: &Scene<'_>) -> Outcome {
 fn a_thread_ends_itself_with_garbage_around(scene: &Scene<'_>) -> Outcome {
     let tag = Operation::ThreadExit as u32 | 0xFFFF_FF00;
     for entry in ENTRIES {
-        let mut code = alloc::vec::Vec::new();
-        if cfg!(target_arch = "x86_64") {
+        let code = if cfg!(target_arch = "x86_64") {
             // mov rdi, TAG with all upper bits set; mov rax, -1
-            code.extend([0x48, 0xBF]);
-            code.extend((u64::from(tag) | 0xFFFF_FFFF << 32).to_le_bytes());
-            code.extend([0x48, 0xC7, 0xC0, 0xFF, 0xFF, 0xFF, 0xFF]);
+            let tag = u64::from(tag) | 0xFFFF_FFFF << 32;
+            Code::default().then(&[0x48, 0xBF]).then(&tag.to_le_bytes()).then(&[0x48, 0xC7, 0xC0]).then(&[0xFF; 4])
         } else {
             // mov eax, TAG; mov edx, -1
-            code.push(0xB8);
-            code.extend(tag.to_le_bytes());
-            code.extend([0xBA, 0xFF, 0xFF, 0xFF, 0xFF]);
-        }
-        code.extend_from_slice(match entry {
-            Entry::Fast if cfg!(target_arch = "x86_64") => &[0x0F, 0x05],
-            Entry::Fast if super::has_sysenter() => &[0x89, 0xE1, 0x0F, 0x34],
-            _ => &[0xCD, 0x80],
-        });
-        code.extend([0x0F, 0x0B]);
-        let generated = Generated::new(&code)?;
+            Code::default().then(&[0xB8]).then(&tag.to_le_bytes()).then(&[0xBA]).then(&[0xFF; 4])
+        };
+        let generated = Generated::new(&code.call(entry).end())?;
         let victim = Victim::new(scene, generated.address())?;
         victim.start([0; 4])?;
         let what = alloc::format!("the thread ends by {entry:?}");

@@ -2,12 +2,11 @@
 
 use crate::case::{Case, Failure, Outcome};
 use crate::hostile;
-use crate::partner::Partner;
 use crate::scene::Scene;
 use crate::system::receive_before;
 use crate::victim::{TRAP_FLAG, Victim, at};
-use abi::{Access, Kind, Register};
-use bellwire::{Endpoint, Error, Handle, Instant, Memory, Thread, raw};
+use abi::{Kind, Register};
+use bellwire::{Endpoint, Error, Handle, Instant, raw};
 use core::time::Duration;
 use suite::code;
 
@@ -53,7 +52,7 @@ fn random_registers(scene: &Scene<'_>) -> Outcome {
         }
         if spins {
             victim.start([random.odd(); 4])?;
-            scene.system.sleep(Duration::from_micros(200))?;
+            scene.ticks(2)?;
         } else {
             crate::check_eq!(victim.fault()?.vector, 6, "round {round}");
         }
@@ -63,8 +62,6 @@ fn random_registers(scene: &Scene<'_>) -> Outcome {
 
 /// Bytes that look random as instructions, in a process that has nothing: no handle, no port, one page to write to.
 fn random_instructions(scene: &Scene<'_>) -> Outcome {
-    const CODE: usize = 0x0040_0000;
-    const DATA: usize = 0x0050_0000;
     let mut random = Random(0xFEDC_BA98_7654_3210);
     let faults = Endpoint::new()?;
     scene.lose_count_of_faults();
@@ -73,21 +70,14 @@ fn random_instructions(scene: &Scene<'_>) -> Outcome {
         for bytes in code.chunks_mut(8) {
             bytes.copy_from_slice(&random.next().to_le_bytes());
         }
-        let mut partner = Partner::new(77, 10, [16, 16])?;
-        let memory = Memory::new(abi::PAGE_BYTES)?;
-        memory.map(Access::READ | Access::WRITE)?.write_bytes(0, &code);
-        memory.seal()?;
-        partner.give(memory, CODE, Access::READ | Access::EXECUTE)?;
-        partner.give(Memory::new(abi::PAGE_BYTES)?, DATA, Access::READ | Access::WRITE)?;
-        let words = [CODE, DATA + abi::PAGE_BYTES, 10, faults.raw() as usize];
-        partner.thread = Thread::from_raw(raw::thread_create(partner.process.raw(), words)?.words[0] as u32);
+        let partner = super::outlaw_with_handler(&code, faults.raw())?;
         scene.breathe()?;
-        partner.thread.start([DATA + 2048; 4])?;
+        partner.thread.start([super::OUTLAW_DATA + 2048; 4])?;
         // It goes on behind each of its first faults.
         for step in 1..8 {
             match receive_before(&faults, Instant::now() + Duration::from_micros(300)) {
                 Ok(message) if message.tag.kind() == Kind::Fault => {
-                    let next = CODE + (step * 31) % code.len();
+                    let next = super::OUTLAW_CODE + (step * 31) % code.len();
                     raw::thread_write(partner.thread.raw(), [Register::Ip as usize, next, 0, 0])?;
                     raw::reply(abi::NO_HANDLE, [0; 4])?;
                 }

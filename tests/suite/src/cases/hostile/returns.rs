@@ -1,5 +1,6 @@
 //! Returns to addresses that a return instruction faults on in ring 0 (CVE-2006-0744, CVE-2012-0217, CVE-2014-4699).
 
+use super::assembly::Code;
 use crate::case::{Case, Outcome};
 use crate::scene::Scene;
 use crate::system::receive;
@@ -109,21 +110,10 @@ fn registers_written_during_a_call(scene: &Scene<'_>) -> Outcome {
 /// Code that does `call` on an endpoint: the tag and handle come from the code itself, as `start` sets the words.
 fn calling_code(entry: Entry, endpoint: u32) -> alloc::vec::Vec<u8> {
     let tag = Tag::incoming(Operation::Call, 0, Options::empty()).0;
+    // mov edi, TAG; mov eax, ENDPOINT, or mov eax, TAG; mov edx, ENDPOINT
     let (load_tag, load_handle) = if cfg!(target_arch = "x86_64") { (0xBF, 0xB8) } else { (0xB8, 0xBA) };
-    let mut code = alloc::vec![load_tag];
-    code.extend(tag.to_le_bytes());
-    code.push(load_handle);
-    code.extend(endpoint.to_le_bytes());
-    code.extend_from_slice(match entry {
-        Entry::Gate => &[0xCD, 0x80],
-        // mov r10, rsp; syscall
-        Entry::Fast if cfg!(target_arch = "x86_64") => &[0x49, 0x89, 0xE2, 0x0F, 0x05],
-        Entry::Fast if !super::has_sysenter() => &[0xCD, 0x80],
-        // mov ecx, esp; sysenter
-        Entry::Fast => &[0x89, 0xE1, 0x0F, 0x34],
-    });
-    code.extend([0x0F, 0x0B]);
-    code
+    let code = Code::default().then(&[load_tag]).then(&tag.to_le_bytes());
+    code.then(&[load_handle]).then(&endpoint.to_le_bytes()).call(entry).end()
 }
 
 /// Jumps and returns of user mode itself.

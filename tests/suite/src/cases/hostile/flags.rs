@@ -1,0 +1,150 @@
+//! Flags that a program sets before it enters the kernel, in each way and by each entry: NT, AC, DF, ID, RF and those
+//! that it may not set, IOPL, VM, VIF, VIP. The kernel isn't hurt, the witness doesn't see them, and the program has what
+//! it may have (syscall_nt).
+
+use super::assembly::{Code, SPIN, UNDEFINED};
+use crate::case::{Case, Outcome};
+use crate::scene::Scene;
+use crate::system::is_emulated;
+use crate::victim::{Caught, Generated, Victim, at};
+use crate::{check, check_eq, hostile};
+use abi::Register;
+use suite::code;
+use suite::entry::Entry;
+
+pub const CASES: &[Case] = hostile!["flags":
+    flags_at_each_entry, flags_that_are_not_the_programs, a_nested_task_returns_nowhere,
+];
+
+const CARRY: u32 = 1;
+const OVERFLOW: u32 = 1 << 11;
+const DIRECTION: u32 = 1 << 10;
+const LEVEL: u32 = 3 << 12;
+const NESTED: u32 = 1 << 14;
+const RESUME: u32 = 1 << 16;
+const VIRTUAL: u32 = 1 << 17;
+const ALIGNMENT: u32 = 1 << 18;
+const VIRTUAL_INTERRUPT: u32 = 3 << 19;
+const IDENTIFICATION: u32 = 1 << 21;
+const INTERRUPTS: u32 = 1 << 9;
+
+/// What only the kernel may set.
+const PRIVILEGED: u32 = LEVEL | VIRTUAL | VIRTUAL_INTERRUPT;
+/// What the instructions at the end of a piece of code don't change, and a program may set.
+const SETTABLE: u32 = CARRY | OVERFLOW | DIRECTION | NESTED | ALIGNMENT | IDENTIFICATION;
+
+/// How the flags get set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// By whoever may write the thread's registers, who can't set NT.
+    Written,
+    Pop,
+    Return,
+}
+
+/// How the kernel is entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Into {
+    Call(Entry),
+    /// #UD.
+    Exception,
+    /// #PF.
+    PageFault,
+    /// The timer's, while the program runs.
+    Interrupt,
+}
+
+fn flags_at_each_entry(scene: &Scene<'_>) -> Outcome {
+    let all = SETTABLE | RESUME | PRIVILEGED;
+    let kinds = [Into::Call(Entry::Fast), Into::Call(Entry::Gate), Into::Exception, Into::PageFault, Into::Interrupt];
+    for flags in
+        [DIRECTION, NESTED, ALIGNMENT, LEVEL, RESUME, VIRTUAL, VIRTUAL_INTERRUPT, IDENTIFICATION, SETTABLE, all]
+    {
+        for way in [Way::Written, Way::Pop, Way::Return] {
+            if way == Way::Return && !super::has_own_returns() {
+                continue;
+            }
+            for into in kinds {
+                one(scene, flags, way, into)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn one(scene: &Scene<'_>, flags: u32, way: Way, into: Into) -> Outcome {
+    // QEMU's emulation lets ring 3 return to virtual-8086 mode; to a CPU the flag means that in ring 0 alone.
+    let flags = if way == Way::Return && is_emulated() { flags & !VIRTUAL } else { flags };
+    let what = alloc::format!("flags {flags:#x} by {way:?} at {into:?}");
+    let word = flags | INTERRUPTS | 2;
+    let code = match way {
+        Way::Written => Code::default(),
+        Way::Pop => Code::default().flags_by_pop(word),
+        Way::Return => Code::default().flags_by_return(word),
+    };
+    let begin = code.len();
+    let code = match into {
+        Into::Call(entry) => code.call(entry),
+        Into::Exception => code.then(UNDEFINED),
+        // mov al, [ecx]
+        Into::PageFault => code.then(&[0x8A, 0x01]),
+        Into::Interrupt => code.then(SPIN),
+    };
+    let end = code.len();
+    let generated = Generated::new(&code.end())?;
+    let victim = Victim::new(scene, generated.address())?;
+    if way == Way::Written {
+        victim.set(Register::Flags, word as usize)?;
+    }
+    victim.start([0; 4])?;
+    match into {
+        Into::Call(_) => {}
+        Into::Exception | Into::PageFault => {
+            let caught = victim.next()?;
+            let vector = if into == Into::Exception { 6 } else { 14 };
+            check_eq!((caught.vector, caught.instruction), (vector, generated.address() + begin), "{what}");
+            victim.set(Register::Ip, generated.address() + end)?;
+            victim.go_on()?;
+        }
+        Into::Interrupt => {
+            victim.interrupted_at(generated.address() + begin)?;
+            victim.set(Register::Ip, generated.address() + end)?;
+        }
+    }
+    let Caught { vector, instruction, .. } = victim.next()?;
+    check_eq!((vector, instruction), (6, generated.address() + end), "{what}");
+    let found = victim.get(Register::Flags)? as u32;
+    check_eq!(found & (PRIVILEGED | INTERRUPTS), INTERRUPTS, "{what}: found {found:#x}");
+    // `sysenter` saves none.
+    if into != Into::Call(Entry::Fast) || cfg!(target_arch = "x86_64") || !super::has_sysenter() {
+        let settable = if way == Way::Written { SETTABLE & !NESTED } else { SETTABLE };
+        check_eq!(found & SETTABLE, flags & settable, "{what}: found {found:#x}");
+    }
+    Ok(())
+}
+
+/// Written all at once, and none.
+fn flags_that_are_not_the_programs(scene: &Scene<'_>) -> Outcome {
+    for flags in [usize::MAX & !crate::victim::TRAP_FLAG, 0, PRIVILEGED as usize] {
+        let victim = Victim::new(scene, at(code::undefined))?;
+        victim.try_set(Register::Flags, flags)?;
+        check_eq!(victim.fault()?.vector, 6, "with flags {flags:#x}");
+        let found = victim.get(Register::Flags)? as u32;
+        check_eq!(found & (PRIVILEGED | NESTED), 0, "privileged flags after {flags:#x}: {found:#x}");
+        check!(found & INTERRUPTS != 0, "interrupts off");
+    }
+    Ok(())
+}
+
+/// An `iret` of the program itself with NT set: to a task that interrupted nothing.
+fn a_nested_task_returns_nowhere(scene: &Scene<'_>) -> Outcome {
+    // iretd or iretq
+    let code: &[u8] = if cfg!(target_arch = "x86_64") { &[0x48, 0xCF] } else { &[0xCF] };
+    let generated = Generated::new(&Code::default().flags_by_pop(NESTED | INTERRUPTS | 2).then(code).end())?;
+    let victim = Victim::new(scene, generated.address())?;
+    let caught = victim.fault()?;
+    // #TS for the link of this task, 0; 64-bit mode has no tasks.
+    let expected = if cfg!(target_arch = "x86_64") { (13, 0) } else { (10, 0) };
+    check_eq!((caught.vector, caught.error), expected);
+    Ok(())
+}
