@@ -127,8 +127,9 @@ impl Instructions {
             unsafe { asm!("fnclex", "emms", "fild dword ptr [{}]", in(reg) &ZERO, options(nostack, preserves_flags)) };
         }
         match self.method {
+            // FRSTOR first raises what is pending (SDM 1, 8.3.11), which a thread that has ended may have left behind.
             // SAFETY: reads 108 bytes of the caller's frame.
-            Method::Fnsave => unsafe { asm!("frstor [{}]", in(reg) area, options(nostack, preserves_flags)) },
+            Method::Fnsave => unsafe { asm!("fnclex", "frstor [{}]", in(reg) area, options(nostack, preserves_flags)) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: reads 512 bytes of the caller's frame, whose MXCSR has no reserved bit.
             Method::Fxsave => unsafe { asm!("fxrstor64 [{}]", in(reg) area, options(nostack, preserves_flags)) },
@@ -152,6 +153,22 @@ impl Instructions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// It would be ring 0's own exception.
+    #[test]
+    fn loading_raises_nothing_that_somebody_left_pending() {
+        let mut area = prepared(Method::Fnsave);
+        let unmasked: u16 = INITIAL_CONTROL & !0x3F;
+        // SAFETY: no code between here and `load` uses the x87 registers.
+        unsafe { asm!("fninit", "fldcw [{}]", "fld1", "fldz", "fdivp", in(reg) &unmasked, options(nostack)) };
+        let instructions = Instructions::OLDEST;
+        // SAFETY: the area was prepared, and is as long as a frame.
+        unsafe { instructions.load(NonNull::from(&mut area).cast()) };
+        let mut status = 0_u16;
+        // SAFETY: writes the status word where it is told to.
+        unsafe { asm!("fnstsw [{}]", in(reg) &mut status, options(nostack)) };
+        assert_eq!(status, 0);
+    }
 
     fn prepared(method: Method) -> [u8; AREA_BYTES] {
         let mut area = [0xA5; AREA_BYTES];
