@@ -20,6 +20,16 @@ mod width;
 #[path = "fixup/i686.rs"]
 mod width;
 
+/// Leads to [`from_ring_0`].
+pub(crate) struct FromRing0<K, T>(K, T);
+
+impl<K: Kernel, T: Target> Target for FromRing0<K, T> {
+    #[inline(always)]
+    extern "C" fn enter(frame: NonNull<Frame>) -> NonNull<Frame> {
+        from_ring_0::<K, T>(frame)
+    }
+}
+
 /// Where a stub goes that interrupted ring 0.
 pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(frame: NonNull<Frame>) -> NonNull<Frame> {
     // SAFETY: the stub passes the frame that it just saved, which nothing else refers to.

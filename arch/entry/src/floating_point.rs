@@ -3,7 +3,11 @@
 //! The entries save no floating-point state: a kernel built without it never disturbs any. A handler that wants to use
 //! it (a copy loop with SSE, a cipher) says so by running that part in [`with_floating_point`], which keeps all of the
 //! interrupted code's state, in the format that the CPU has, and hands out a clean unit.
+//!
+//! A kernel that is built with floating point can't say where it uses it: the compiler does, for a copy as for a sum. It
+//! says [`FloatingPoint::Used`](crate::FloatingPoint) once, and every way into its code keeps the state.
 mod images;
+mod kept;
 
 use core::arch::asm;
 #[cfg(target_arch = "x86")]
@@ -12,6 +16,8 @@ use core::arch::x86::{__cpuid_count, CpuidResult};
 use core::arch::x86_64::{__cpuid_count, CpuidResult};
 
 use x86::controlregs::{Cr0, Cr4, cr0, cr0_write, cr4};
+
+pub(crate) use kept::{KEPT, KeptFormat, Kind};
 
 /// By which instructions a CPU's floating-point state is saved and loaded (SDM 1, 8.1.10, 10.5 and 13.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +44,12 @@ const XSAVE_ENABLED: u32 = 1 << 27;
 const SSE: u64 = 1 << 1;
 
 /// MXCSR after reset: every exception masked, round to nearest (SDM 1, 10.2.3).
-const CLEAN_MXCSR: u32 = 0x1F80;
+pub(crate) static CLEAN_MXCSR: u32 = 0x1F80;
 
 /// Bytes of the FNSAVE image in 32-bit and 64-bit mode, of the FXSAVE image, and of what XSAVE adds before extensions.
 const FNSAVE_BYTES: usize = 108;
-const FXSAVE_BYTES: usize = 512;
-const XSAVE_HEADER_BYTES: usize = 64;
+pub(crate) const FXSAVE_BYTES: usize = 512;
+pub(crate) const XSAVE_HEADER_BYTES: usize = 64;
 
 impl FloatingPointFormat {
     /// The best format that this CPU has and its kernel has enabled in CR4 and XCR0; `None` without x87.

@@ -59,6 +59,22 @@ pub enum UserGs {
     Swapped,
 }
 
+/// What a kernel's own code does with floating-point registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloatingPoint {
+    /// Nothing: it is built without them (soft float), and the entries leave them alone. A handler that wants them asks, by
+    /// [`with_floating_point`](crate::with_floating_point).
+    Unused,
+    /// Anything: it is built for x87, SSE or AVX, so that the compiler decides. Whenever Rust is called, the interrupted
+    /// code's state is saved on the stack, whose room must suffice for it, and loaded again when Rust has returned.
+    ///
+    /// That takes [`Stack::Interrupted`], a unit that is switched on, and
+    /// [`FloatingPointFormat::keep`](crate::FloatingPointFormat::keep) beforehand. The kernel's functions must return with
+    /// the frame that they got: another one would be resumed with the wrong state. Every entry clears CR0.TS, which i686's
+    /// task switches set, so that #NM's handler has nothing to do.
+    Used,
+}
+
 /// Where `syscall` finds the caller's stack pointer (x86_64).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerStack {
@@ -87,6 +103,8 @@ pub unsafe trait Kernel: Sized + 'static {
     const PLACE: Place = Place::Static;
     /// What happens to GS (x86_64).
     const USER_GS: UserGs = UserGs::Kept;
+    /// What the kernel's code does with floating-point registers.
+    const FLOATING_POINT: FloatingPoint = FloatingPoint::Unused;
     /// Where `syscall` finds the stack pointer (x86_64).
     const CALLER_STACK: CallerStack = CallerStack::InRsp;
     /// The selectors of the loaded GDT.
@@ -151,6 +169,26 @@ impl Smap for WithoutSmap {
 pub(crate) trait Target: 'static {
     /// Takes the frame; returns the one to resume.
     extern "C" fn enter(frame: NonNull<Frame>) -> NonNull<Frame>;
+}
+
+/// Whether the stubs keep the floating-point state, as the assembler's conditions read it.
+pub(crate) const fn keeps_state<K: Kernel>() -> usize {
+    let keeps = matches!(K::FLOATING_POINT, FloatingPoint::Used);
+    assert!(!keeps || matches!(K::STACK, Stack::Interrupted), "only a thread's own stack can keep its state");
+    keeps as usize
+}
+
+/// Leads to [`Kernel::paranoid`], which i686 calls in other ways.
+#[cfg(target_arch = "x86_64")]
+pub(crate) struct Paranoid<K>(K);
+
+#[cfg(target_arch = "x86_64")]
+impl<K: Kernel> Target for Paranoid<K> {
+    extern "C" fn enter(mut frame: NonNull<Frame>) -> NonNull<Frame> {
+        // SAFETY: the stub passes the frame that it just saved.
+        K::paranoid(unsafe { frame.as_mut() });
+        frame
+    }
 }
 
 /// Leads to [`Kernel::trap`].

@@ -94,13 +94,14 @@ pub use crate::i686::{Frame, Gate, GlobalDescriptorTable};
 pub use crate::x86_64::{Frame, Gate, GlobalDescriptorTable};
 
 mod kernel;
-pub use kernel::{CallerStack, Kernel, Place, Smap, Stack, UserGs, WithSmap, WithoutSmap};
+pub use kernel::{CallerStack, FloatingPoint, Kernel, Place, Smap, Stack, UserGs, WithSmap, WithoutSmap};
 
 mod handler;
 mod idt;
 pub use handler::{Handler, Never};
 pub use idt::{Fill, InterruptDescriptorTable};
 
+#[macro_use]
 mod stub;
 #[cfg(target_arch = "x86_64")]
 pub use stub::SYSCALL_FLAG_MASK;

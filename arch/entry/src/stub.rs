@@ -9,6 +9,13 @@
 use crate::Kernel;
 use crate::kernel::{Smap, Target};
 
+/// Calls a function, or the other one that keeps the floating-point state around it. The operands are the stub's.
+macro_rules! call_rust {
+    ($target:literal) => {
+        concat!(".if {keeps_state}\n call {", $target, "_keeping}\n .else\n call {", $target, "}\n .endif")
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 #[path = "stub/x86_64/mod.rs"]
 mod width;

@@ -10,11 +10,12 @@
 //! Two facts for kernels: a task switch loads CR3 from a TSS and never stores it ([`CpuData::set_page_table`]), and
 //! every one, the return too, sets CR0.TS, so that a #NM may find the floating-point state to be the right one already.
 use core::arch::naked_asm;
+use core::ptr::NonNull;
 
 use x86::bits32::task::TaskStateSegment;
 
-use crate::kernel::{Kernel, Stack};
-use crate::stub::resume;
+use crate::kernel::{Kernel, Stack, Target, Trap, keeps_state};
+use crate::stub::{keeping, resume};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{CpuData, Frame, cpu_data};
 
@@ -63,17 +64,32 @@ unsafe extern "C" fn task_entry<K: Kernel, const VECTOR: usize>() {
         "xor ebp, ebp",
         "mov ebx, esp",
         "and esp, {alignment}",
-        "call {run}",
+        "sub esp, {argument}",
+        "mov [esp], esp",
+        call_rust!("run"),
         "mov esp, ebx",
         "iretd",
         "jmp 2b",
         alignment = const -16,
-        run = sym run::<K, VECTOR>,
+        argument = const 16,
+        keeps_state = const keeps_state::<K>(),
+        run = sym Run::<K, VECTOR>::enter,
+        run_keeping = sym keeping::<Run<K, VECTOR>>,
     )
 }
 
+/// Leads to [`run`]. A task has no frame: its argument is only a place on its stack.
+struct Run<K, const VECTOR: usize>(K);
+
+impl<K: Kernel, const VECTOR: usize> Target for Run<K, VECTOR> {
+    extern "C" fn enter(place: NonNull<Frame>) -> NonNull<Frame> {
+        run::<K, VECTOR>();
+        place
+    }
+}
+
 /// What a task does.
-extern "C" fn run<K: Kernel, const VECTOR: usize>() {
+fn run<K: Kernel, const VECTOR: usize>() {
     let mut cpu = cpu_data::<K>().expect("i686 kernels have their CPU data at an address");
     // SAFETY: the TSS is the one that the CPU left; what was interrupted doesn't run.
     let cpu = unsafe { cpu.as_mut() };
@@ -138,12 +154,14 @@ unsafe extern "C" fn continue_as_trap<K: Kernel>() {
         "and esp, {alignment}",
         "sub esp, {argument}",
         "mov [esp], ebx",
-        "call {trap}",
+        call_rust!("trap"),
         "push eax",
         "call {resume}",
         alignment = const -16,
         argument = const 16,
+        keeps_state = const keeps_state::<K>(),
         trap = sym K::trap,
+        trap_keeping = sym keeping::<Trap<K>>,
         resume = sym resume::<K>,
     )
 }

@@ -6,7 +6,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
-use x86_entry::{CpuData, Frame, Gate, InterruptDescriptorTable, Privilege};
+use x86_entry::{CpuData, FloatingPointFormat, Frame, Gate, InterruptDescriptorTable, Privilege};
 
 use crate::console::Text;
 use crate::floats::Floats;
@@ -78,6 +78,7 @@ pub fn set_up() {
         // SAFETY: ring 0; nothing here waits for an interrupt.
         unsafe { x86::io::outb(port, !0) };
     }
+    keep_floats(best_format());
     segments::load(cpu());
     #[cfg(target_arch = "x86_64")]
     cpu().set_interrupt_stack(x86_entry::StackIndex::Seven, HARNESS_STACK.end());
@@ -86,6 +87,17 @@ pub fn set_up() {
     let table: &'static InterruptDescriptorTable = unsafe { &*TABLE.0.get() };
     // SAFETY: the segments are loaded, and the gates lead to the harness until a row says otherwise.
     unsafe { table.load() };
+}
+
+/// The format of floating-point state that the CPU has.
+pub fn best_format() -> FloatingPointFormat {
+    FloatingPointFormat::detect().expect("a CPU with floating point")
+}
+
+/// Has `x86-entry` keep the state in this format, if the kernel is built with floating point.
+pub fn keep_floats(format: FloatingPointFormat) {
+    // SAFETY: ring 0, and interrupts stay off; CPUs have the older formats too.
+    unsafe { format.keep() };
 }
 
 /// Every gate to the harness, and every stack to its place.

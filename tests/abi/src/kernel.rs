@@ -2,7 +2,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::{Frame, Kernel};
+use x86_entry::{FloatingPoint, Frame, Kernel};
 
 use crate::rows;
 
@@ -13,6 +13,10 @@ pub struct Ours;
 #[cfg(target_arch = "x86_64")]
 pub struct Swapping;
 
+/// What the target's compiler does.
+const FLOATING_POINT: FloatingPoint =
+    if cfg!(feature = "hard-float") { FloatingPoint::Used } else { FloatingPoint::Unused };
+
 /// How often [`Kernel::entered`] and [`Kernel::leaving`] ran.
 pub static ENTERED: AtomicUsize = AtomicUsize::new(0);
 pub static LEFT: AtomicUsize = AtomicUsize::new(0);
@@ -20,6 +24,7 @@ pub static LEFT: AtomicUsize = AtomicUsize::new(0);
 // SAFETY: `segments` and `harness` load the standard selectors and a TSS with a stack; frames are resumed as they were
 // saved, or as a row changed them, and the harness catches what comes of that.
 unsafe impl Kernel for Ours {
+    const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
     const SYSENTER_RETURN: usize = rows::calls::RETURN;
 
     extern "C" fn trap(_: NonNull<Frame>) -> NonNull<Frame> {
@@ -46,6 +51,7 @@ unsafe impl Kernel for Ours {
 // SAFETY: as above; the row that uses it sets both GS bases.
 #[cfg(target_arch = "x86_64")]
 unsafe impl Kernel for Swapping {
+    const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
     const USER_GS: x86_entry::UserGs = x86_entry::UserGs::Swapped;
 
     extern "C" fn trap(_: NonNull<Frame>) -> NonNull<Frame> {

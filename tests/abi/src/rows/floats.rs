@@ -2,13 +2,13 @@
 use core::arch::{asm, naked_asm};
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use x86_entry::Frame;
+use x86_entry::{FloatingPointFormat, Frame};
 
 use super::{Verdict, ensure};
 use crate::column::{Column, StackFrame, Theirs, VECTOR};
 use crate::console::Text;
 use crate::floats::Floats;
-use crate::harness::{DONE, Program, Ring};
+use crate::harness::{DONE, Program, Ring, best_format, keep_floats};
 
 /// MXCSR as reset leaves it: what a handler may expect.
 const CLEAN_MXCSR: u32 = 0x1F80;
@@ -23,11 +23,10 @@ fn with_floats(body: impl FnOnce()) {
     body();
     #[cfg(not(feature = "hard-float"))]
     {
-        use x86_entry::{FloatingPointArea, FloatingPointFormat, with_floating_point};
-        let format = FloatingPointFormat::detect().expect("a CPU with floating point");
+        use x86_entry::{FloatingPointArea, with_floating_point};
         let mut area = FloatingPointArea::<2048>::new();
         // SAFETY: a soft-float kernel with interrupts off.
-        unsafe { with_floating_point(format, area.bytes(), body) };
+        unsafe { with_floating_point(best_format(), area.bytes(), body) };
     }
 }
 
@@ -187,6 +186,32 @@ pub fn x87_and_mmx(column: Column) -> Verdict {
     all().into()
 }
 
+/// Runs something once in each format in which `x86-entry` keeps the state for a kernel that is built with floating
+/// point, of those that keep what is looked at. It chooses by CPU, and these are of different ages.
+fn in_every_format(
+    column: Column,
+    formats: &[FloatingPointFormat],
+    run: impl Fn() -> Result<(), Text>,
+) -> Result<(), Text> {
+    run()?;
+    if column == Column::Compiler || cfg!(not(feature = "hard-float")) {
+        return Ok(());
+    }
+    for format in formats {
+        keep_floats(*format);
+        let result = run().map_err(|why| Text::new(format_args!("{format:?}: {why}")));
+        keep_floats(best_format());
+        result?;
+    }
+    Ok(())
+}
+
+#[cfg(target_arch = "x86_64")]
+const WITH_X87: &[FloatingPointFormat] = &[FloatingPointFormat::Fxsave];
+#[cfg(target_arch = "x86")]
+const WITH_X87: &[FloatingPointFormat] = &[FloatingPointFormat::Fxsave, FloatingPointFormat::Fnsave];
+const WITH_SSE: &[FloatingPointFormat] = &[FloatingPointFormat::Fxsave];
+
 fn keeps_x87(
     column: Column,
     theirs: Theirs,
@@ -194,7 +219,8 @@ fn keeps_x87(
     what: &str,
 ) -> Result<(), Text> {
     column.interrupt(theirs, ours);
-    interrupt(Floats::changed_x87).map_err(|why| Text::new(format_args!("{what}: {why}")))
+    let run = || interrupt(Floats::changed_x87).map_err(|why| Text::new(format_args!("{what}: {why}")));
+    in_every_format(column, WITH_X87, run)
 }
 
 /// Row 2.
@@ -215,10 +241,14 @@ pub fn mxcsr(column: Column) -> Verdict {
 pub fn sse(column: Column) -> Verdict {
     if cfg!(target_feature = "sse") {
         column.interrupt(theirs_sse, ours_sse);
-        return interrupt(Floats::changed_sse).into();
+        return in_every_format(column, WITH_SSE, || interrupt(Floats::changed_sse)).into();
     }
     column.interrupt(theirs_plain, ours_plain);
-    without_sse(|| Program::new(call, Ring::Three).without_floats().finish(&[]).map(drop)).into()
+    // The format of a CPU without SSE, for kernels whose floating point is x87's.
+    keep_floats(FloatingPointFormat::Fnsave);
+    let verdict = without_sse(|| Program::new(call, Ring::Three).without_floats().finish(&[]).map(drop)).into();
+    keep_floats(best_format());
+    verdict
 }
 
 extern "x86-interrupt" fn theirs_plain(_: StackFrame) {

@@ -1,12 +1,13 @@
 //! #DB's gate, which may find ring 0 with hardly a stack.
 use core::arch::naked_asm;
 use core::mem::offset_of;
+use core::ptr::NonNull;
 
 use super::fast_call::sysenter_entry;
-use super::{CALLER_FLAGS, TRAP_FLAG, place, resume};
+use super::{CALLER_FLAGS, TRAP_FLAG, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::i686::Frame;
-use crate::kernel::{Kernel, Smap, Stack};
+use crate::kernel::{Kernel, Smap, Stack, Target, Trap, keeps_state};
 use crate::vector::DEBUG;
 
 /// #DB's gate. No error code.
@@ -45,14 +46,14 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
         "sub esp, {argument}",
         ".endif",
         "mov [esp], ecx",
-        "call {trap}",
+        call_rust!("trap"),
         "push eax",
         "call {resume}",
         "2:",
         with_cpu!("mov esp,", "debug_stack", ""),
         "mov ebx, ecx",
         "mov [esp], ecx",
-        "call {in_ring_0}",
+        call_rust!("in_ring_0"),
         "push ebx",
         "call {resume}",
         kernel_data = const K::SELECTORS.kernel_data,
@@ -66,17 +67,31 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
         debug_stack = const offset_of!(CpuData, spare),
         alignment = const -16,
         argument = const 16,
+        keeps_state = const keeps_state::<K>(),
         trap = sym K::trap,
-        in_ring_0 = sym debug_in_ring_0::<K>,
+        trap_keeping = sym keeping::<Trap<K>>,
+        in_ring_0 = sym InRing0::<K>::enter,
+        in_ring_0_keeping = sym keeping::<InRing0<K>>,
         resume = sym resume::<K>,
     )
+}
+
+/// Leads to [`debug_in_ring_0`].
+struct InRing0<K>(K);
+
+impl<K: Kernel> Target for InRing0<K> {
+    extern "C" fn enter(mut frame: NonNull<Frame>) -> NonNull<Frame> {
+        // SAFETY: the stub passes the frame that it just saved.
+        debug_in_ring_0::<K>(unsafe { frame.as_mut() });
+        frame
+    }
 }
 
 /// A #DB out of ring 0: the kernel's to see, unless it is a caller's single step that came along with `sysenter`.
 ///
 /// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. The step is put off until the
 /// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`.
-extern "C" fn debug_in_ring_0<K: Kernel>(frame: &mut Frame) {
+fn debug_in_ring_0<K: Kernel>(frame: &mut Frame) {
     let entry = sysenter_entry::<K, CALLER_FLAGS> as *const () as usize;
     if frame.instruction_pointer() != entry {
         return K::paranoid(frame);

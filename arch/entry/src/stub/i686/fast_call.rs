@@ -3,9 +3,9 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, place, resume};
+use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
-use crate::kernel::{Kernel, Stack};
+use crate::kernel::{Call, Kernel, Stack, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// Where IA32_SYSENTER_EIP points: saves the caller's registers as an interrupt would.
@@ -36,7 +36,7 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
         "push {clean_flags}",
         "popfd",
         "mov [esp], ecx",
-        "call {call}",
+        call_rust!("call"),
         "push eax",
         "call {resume}",
         user_data = const K::SELECTORS.user_data,
@@ -53,7 +53,9 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
         alignment = const -16,
         argument = const 16,
         clean_flags = const CLEAN_FLAGS,
+        keeps_state = const keeps_state::<K>(),
         call = sym K::call,
+        call_keeping = sym keeping::<Call<K>>,
         resume = sym resume::<K>,
     )
 }

@@ -2,11 +2,11 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{ESP0, place, resume};
+use super::{ESP0, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::fixup;
 use crate::i686::Frame;
-use crate::kernel::{Kernel, Smap, Stack, Target};
+use crate::kernel::{Kernel, Smap, Stack, Target, keeps_state};
 use crate::vector::pushes_error_code;
 
 /// A gate's first instructions.
@@ -48,7 +48,7 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
         "sub esp, {argument}",
         ".endif",
         "mov [esp], ecx",
-        "call {target}",
+        call_rust!("target"),
         "push eax",
         "call {resume}",
         // From ring 0. A frame in the current thread's (an idle context) or just below it (a faulting return) leaves
@@ -67,7 +67,7 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
         "sub esp, {argument}",
         "4:",
         "mov [esp], ecx",
-        "call {from_ring_0}",
+        call_rust!("from_ring_0"),
         "push eax",
         "call {resume}",
         kernel_data = const K::SELECTORS.kernel_data,
@@ -82,8 +82,11 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
         frame_and_room = const size_of::<Frame>() + Frame::ROOM,
         alignment = const -16,
         argument = const 16,
+        keeps_state = const keeps_state::<K>(),
         target = sym T::enter,
+        target_keeping = sym keeping::<T>,
         from_ring_0 = sym fixup::from_ring_0::<K, T>,
+        from_ring_0_keeping = sym keeping::<fixup::FromRing0<K, T>>,
         resume = sym resume::<K>,
     )
 }

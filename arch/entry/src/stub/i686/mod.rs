@@ -6,6 +6,7 @@ mod debug;
 mod exit;
 mod fast_call;
 mod gate;
+mod keeping;
 
 use core::mem::offset_of;
 
@@ -14,6 +15,7 @@ pub(crate) use exit::RESUME_BYTES;
 pub use exit::resume;
 pub use fast_call::enable_fast_calls;
 pub(crate) use gate::stub;
+pub(crate) use keeping::keeping;
 
 use crate::cpu::CpuData;
 use crate::kernel::{Kernel, Place};

@@ -2,9 +2,9 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
-use super::{RSP0, resume};
+use super::{RSP0, keeping, resume};
 use crate::cpu::{CPU, CpuData};
-use crate::kernel::{CallerStack, Kernel, Stack, UserGs};
+use crate::kernel::{Call, CallerStack, Kernel, Stack, UserGs, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).
@@ -41,7 +41,7 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: Kernel>() {
         ".if {per_cpu}",
         with_cpu!("mov rsp,", "stack_top", ""),
         ".endif",
-        "call {call}",
+        call_rust!("call"),
         "mov rdi, rax",
         "jmp {resume}",
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
@@ -56,7 +56,9 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: Kernel>() {
         spare = const offset_of!(CpuData, spare),
         rsp0 = const RSP0,
         stack_top = const offset_of!(CpuData, stack_top),
+        keeps_state = const keeps_state::<K>(),
         call = sym K::call,
+        call_keeping = sym keeping::<Call<K>>,
         resume = sym resume::<K>,
     )
 }

@@ -2,10 +2,10 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{RESUME_BYTES, RSP0, resume};
+use super::{RESUME_BYTES, RSP0, keeping, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::fixup;
-use crate::kernel::{Kernel, Place, Smap, Stack, Target, UserGs};
+use crate::kernel::{Kernel, Place, Smap, Stack, Target, UserGs, keeps_state};
 use crate::vector::pushes_error_code;
 use crate::x86_64::Frame;
 
@@ -62,7 +62,7 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
         ".if {per_cpu}",
         with_cpu!("mov rsp,", "stack_top", ""),
         ".endif",
-        "call {target}",
+        call_rust!("target"),
         "mov rdi, rax",
         "jmp {resume}",
         // From ring 0. A frame in the current thread's (an idle context) or just below it (a faulting return) leaves
@@ -86,7 +86,7 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
         "mov rsp, rdx",
         "3:",
         ".endif",
-        "call {from_ring_0}",
+        call_rust!("from_ring_0"),
         "mov rdi, rax",
         "jmp {resume}",
         clears_ac = const S::CLEARS_AC,
@@ -104,8 +104,11 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
         stack_top = const offset_of!(CpuData, stack_top),
         rsp0 = const RSP0,
         frame_and_room = const size_of::<Frame>() + Frame::ROOM,
+        keeps_state = const keeps_state::<K>(),
         target = sym T::enter,
+        target_keeping = sym keeping::<T>,
         from_ring_0 = sym fixup::from_ring_0::<K, T>,
+        from_ring_0_keeping = sym keeping::<fixup::FromRing0<K, T>>,
         resume = sym resume::<K>,
     )
 }

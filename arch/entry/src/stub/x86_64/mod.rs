@@ -4,6 +4,7 @@ mod instructions;
 mod exit;
 mod fast_call;
 mod gate;
+mod keeping;
 mod paranoid;
 
 use core::mem::offset_of;
@@ -12,6 +13,7 @@ pub(crate) use exit::RESUME_BYTES;
 pub use exit::resume;
 pub use fast_call::{SYSCALL_FLAG_MASK, enable_fast_calls};
 pub(crate) use gate::stub;
+use keeping::keeping;
 pub(crate) use paranoid::paranoid_stub;
 
 use crate::cpu::CpuData;

@@ -2,9 +2,9 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{RSP0, resume};
+use super::{RSP0, keeping, resume};
 use crate::cpu::{CPU, CpuData};
-use crate::kernel::{Kernel, Smap, Stack, UserGs};
+use crate::kernel::{Kernel, Paranoid, Smap, Stack, Trap, UserGs, keeps_state};
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
 use crate::x86_64::Frame;
 
@@ -68,7 +68,7 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         "iretq",
         "2:",
         "mov rdi, rdx",
-        "call {trap}",
+        call_rust!("trap"),
         "mov rdi, rax",
         "jmp {resume}",
         ".endif",
@@ -85,7 +85,7 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         "lfence",
         ".endif",
         "mov rdi, rsp",
-        "call {paranoid}",
+        call_rust!("paranoid"),
         ".if {swaps_gs}",
         "mov ecx, {gs_base}",
         "mov eax, ebx",
@@ -108,10 +108,13 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         frame_words = const size_of::<Frame>() / size_of::<u64>(),
         kernel_data = const K::SELECTORS.kernel_data,
         kernel_code = const K::SELECTORS.kernel_code,
+        keeps_state = const keeps_state::<K>(),
         trap = sym K::trap,
+        trap_keeping = sym keeping::<Trap<K>>,
         resume = sym resume::<K>,
         gs_base = const x86::msr::IA32_GS_BASE,
         half = const size_of::<u32>(),
         paranoid = sym K::paranoid,
+        paranoid_keeping = sym keeping::<Paranoid<K>>,
     )
 }

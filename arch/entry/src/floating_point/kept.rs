@@ -1,0 +1,55 @@
+//! The format in which the stubs keep the state for kernels with floating point, laid out for assembly.
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use super::{FloatingPointFormat, Mxcsr};
+
+/// How the stubs know a format. They compare: the order counts.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    Fnsave = 1,
+    Fxsave,
+    Xsave,
+}
+
+/// A format as the stubs read it; none at first.
+#[repr(C)]
+pub(crate) struct KeptFormat {
+    pub(crate) bytes: AtomicUsize,
+    pub(crate) kind: AtomicU32,
+    pub(crate) low: AtomicU32,
+    pub(crate) high: AtomicU32,
+    pub(crate) has_mxcsr: AtomicU32,
+}
+
+/// See [`FloatingPointFormat::keep`].
+pub(crate) static KEPT: KeptFormat = KeptFormat {
+    bytes: AtomicUsize::new(0),
+    kind: AtomicU32::new(0),
+    low: AtomicU32::new(0),
+    high: AtomicU32::new(0),
+    has_mxcsr: AtomicU32::new(0),
+};
+
+impl FloatingPointFormat {
+    /// Makes this the format in which the entries of a kernel with [`FloatingPoint::Used`](crate::FloatingPoint) keep the
+    /// state, on every CPU: to be called before the first interrupt.
+    ///
+    /// # Safety
+    ///
+    /// Ring 0, with interrupts off. Every CPU must have the format, enabled as it is on this one.
+    pub unsafe fn keep(self) {
+        let (kind, components) = match self {
+            Self::Fnsave => (Kind::Fnsave, 0),
+            Self::Fxsave => (Kind::Fxsave, 0),
+            Self::Xsave { components, .. } => (Kind::Xsave, components),
+        };
+        // SAFETY: the caller promises ring 0.
+        let mxcsr = unsafe { self.mxcsr() };
+        KEPT.bytes.store(self.bytes(), Ordering::Relaxed);
+        KEPT.low.store(components as u32, Ordering::Relaxed);
+        KEPT.high.store((components >> 32) as u32, Ordering::Relaxed);
+        KEPT.has_mxcsr.store((mxcsr == Mxcsr::Clean).into(), Ordering::Relaxed);
+        KEPT.kind.store(kind as u32, Ordering::Release);
+    }
+}

@@ -1,0 +1,93 @@
+//! A call of Rust that may use floating-point registers, where the interrupted code's are still in them.
+use core::arch::naked_asm;
+use core::mem::offset_of;
+use core::ptr::NonNull;
+
+use crate::floating_point::{CLEAN_MXCSR, FXSAVE_BYTES, KEPT, KeptFormat, Kind, XSAVE_HEADER_BYTES};
+use crate::i686::Frame;
+use crate::kernel::Target;
+
+/// Calls the target with a clean unit, the state in an area on the stack meanwhile.
+///
+/// XRSTOR refuses a header with anything reserved in it, and XSAVE merges into what is there: it is zeroed (SDM 1, 13.4.2).
+/// A task switch has set CR0.TS where a task gate led here.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> NonNull<Frame> {
+    naked_asm!(
+        "push ebp",
+        "mov ebp, esp",
+        "sub esp, [{kept} + {bytes}]",
+        "and esp, {alignment}",
+        "clts",
+        "cmp dword ptr [{kept} + {kind}], {xsave}",
+        "je 2f",
+        "cmp dword ptr [{kept} + {kind}], {fxsave}",
+        "je 3f",
+        "cmp dword ptr [{kept} + {kind}], {fnsave}",
+        "je 4f",
+        // Nobody said in which format (`FloatingPointFormat::keep`).
+        "ud2",
+        "2:",
+        "lea ecx, [esp + {header}]",
+        "xor eax, eax",
+        ".rept {header_words}",
+        "mov [ecx], eax",
+        "add ecx, {word}",
+        ".endr",
+        "mov eax, [{kept} + {low}]",
+        "mov edx, [{kept} + {high}]",
+        "xsave [esp]",
+        "jmp 5f",
+        "3:",
+        "fxsave [esp]",
+        "jmp 5f",
+        "4:",
+        "fnsave [esp]",
+        "5:",
+        "fninit",
+        "cmp dword ptr [{kept} + {has_mxcsr}], 0",
+        "je 6f",
+        "ldmxcsr [{clean_mxcsr}]",
+        "6:",
+        "mov eax, [ebp + {frame_argument}]",
+        "sub esp, {argument}",
+        "mov [esp], eax",
+        "call {target}",
+        "add esp, {argument}",
+        "mov ecx, eax",
+        "cmp dword ptr [{kept} + {kind}], {fxsave}",
+        "je 8f",
+        "ja 7f",
+        "frstor [esp]",
+        "jmp 9f",
+        "7:",
+        "mov eax, [{kept} + {low}]",
+        "mov edx, [{kept} + {high}]",
+        "xrstor [esp]",
+        "jmp 9f",
+        "8:",
+        "fxrstor [esp]",
+        "9:",
+        "mov eax, ecx",
+        "leave",
+        "ret",
+        kept = sym KEPT,
+        bytes = const offset_of!(KeptFormat, bytes),
+        kind = const offset_of!(KeptFormat, kind),
+        low = const offset_of!(KeptFormat, low),
+        high = const offset_of!(KeptFormat, high),
+        has_mxcsr = const offset_of!(KeptFormat, has_mxcsr),
+        xsave = const Kind::Xsave as u32,
+        fxsave = const Kind::Fxsave as u32,
+        fnsave = const Kind::Fnsave as u32,
+        alignment = const -64,
+        // Behind the saved ebp and the return address.
+        frame_argument = const 2 * size_of::<u32>(),
+        argument = const 16,
+        header = const FXSAVE_BYTES,
+        header_words = const XSAVE_HEADER_BYTES / size_of::<u32>(),
+        word = const size_of::<u32>(),
+        clean_mxcsr = sym CLEAN_MXCSR,
+        target = sym T::enter,
+    )
+}

@@ -1,0 +1,71 @@
+//! A call of Rust that may use floating-point registers, where the interrupted code's are still in them.
+use core::arch::naked_asm;
+use core::mem::offset_of;
+use core::ptr::NonNull;
+
+use crate::floating_point::{CLEAN_MXCSR, FXSAVE_BYTES, KEPT, KeptFormat, Kind, XSAVE_HEADER_BYTES};
+use crate::kernel::Target;
+use crate::x86_64::Frame;
+
+/// Calls the target with a clean unit, the state in an area on the stack meanwhile.
+///
+/// XRSTOR refuses a header with anything reserved in it, and XSAVE merges into what is there: it is zeroed (SDM 1, 13.4.2).
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> NonNull<Frame> {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "sub rsp, [rip + {kept} + {bytes}]",
+        "and rsp, {alignment}",
+        "clts",
+        "cmp dword ptr [rip + {kept} + {kind}], {xsave}",
+        "je 2f",
+        "cmp dword ptr [rip + {kept} + {kind}], {fxsave}",
+        "je 3f",
+        // Nobody said in which format (`FloatingPointFormat::keep`).
+        "ud2",
+        "2:",
+        "lea rsi, [rsp + {header}]",
+        "xor eax, eax",
+        ".rept {header_words}",
+        "mov [rsi], rax",
+        "add rsi, {word}",
+        ".endr",
+        "mov eax, [rip + {kept} + {low}]",
+        "mov edx, [rip + {kept} + {high}]",
+        "xsave64 [rsp]",
+        "jmp 4f",
+        "3:",
+        "fxsave64 [rsp]",
+        "4:",
+        "fninit",
+        "ldmxcsr [rip + {clean_mxcsr}]",
+        "call {target}",
+        "mov rcx, rax",
+        "cmp dword ptr [rip + {kept} + {kind}], {xsave}",
+        "je 5f",
+        "fxrstor64 [rsp]",
+        "jmp 6f",
+        "5:",
+        "mov eax, [rip + {kept} + {low}]",
+        "mov edx, [rip + {kept} + {high}]",
+        "xrstor64 [rsp]",
+        "6:",
+        "mov rax, rcx",
+        "leave",
+        "ret",
+        kept = sym KEPT,
+        bytes = const offset_of!(KeptFormat, bytes),
+        kind = const offset_of!(KeptFormat, kind),
+        low = const offset_of!(KeptFormat, low),
+        high = const offset_of!(KeptFormat, high),
+        xsave = const Kind::Xsave as u32,
+        fxsave = const Kind::Fxsave as u32,
+        alignment = const -64,
+        header = const FXSAVE_BYTES,
+        header_words = const XSAVE_HEADER_BYTES / size_of::<u64>(),
+        word = const size_of::<u64>(),
+        clean_mxcsr = sym CLEAN_MXCSR,
+        target = sym T::enter,
+    )
+}
