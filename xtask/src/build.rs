@@ -27,11 +27,13 @@ pub enum Set {
     Bench,
     /// The shipped programs, with a device's interrupts as messages.
     Messages,
+    /// The benches of interrupts, with the device's as messages.
+    BenchMessages,
 }
 
 impl Set {
     /// All sets.
-    pub const ALL: [Set; 4] = [Set::Shipped, Set::Suite, Set::Bench, Set::Messages];
+    pub const ALL: [Set; 5] = [Set::Shipped, Set::Suite, Set::Bench, Set::Messages, Set::BenchMessages];
 
     /// The manifests of the set, which are read as one.
     pub fn manifests(self) -> Vec<PathBuf> {
@@ -40,6 +42,7 @@ impl Set {
             Set::Suite => &["tests/suite/system.toml"],
             Set::Bench => &["user/system.toml", "tests/bench/system.toml"],
             Set::Messages => &["user/system.toml", "tests/msi/system.toml"],
+            Set::BenchMessages => &["user/system.toml", "tests/bench/system.toml", "tests/bench/msi.toml"],
         };
         files.iter().map(|file| root().join(file)).collect()
     }
@@ -48,7 +51,7 @@ impl Set {
     /// process may do.
     fn first(self) -> &'static str {
         match self {
-            Set::Shipped | Set::Bench | Set::Messages => INIT,
+            Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages => INIT,
             Set::Suite => "suite",
         }
     }
@@ -65,6 +68,7 @@ impl Set {
             Set::Suite => width.image_folder().join("suite"),
             Set::Bench => width.image_folder().join("bench"),
             Set::Messages => width.image_folder().join("msi"),
+            Set::BenchMessages => width.image_folder().join("bench-msi"),
         }
     }
 

@@ -10,6 +10,21 @@ pub const NOTIFIED: u8 = 3;
 /// Asks the partner to calculate in floating point, so that it has such state from then on.
 pub const FLOAT: u8 = 4;
 
+/// Asks the device's driver for the device's registers, and how they interrupt: word 0 of the answer is one of [`BY_LINE`] and
+/// [`BY_MESSAGE`], word 3 a handle to their memory.
+pub const REGISTERS: u8 = 5;
+/// By a level-triggered line.
+pub const BY_LINE: usize = 0;
+/// By a message.
+pub const BY_MESSAGE: usize = 1;
+/// Asks the device's driver when it last was interrupted: words 0 and 1 of the answer, in cycles.
+pub const INTERRUPTED: u8 = 6;
+
+/// The register of QEMU's teaching device that makes it interrupt.
+pub const EDU_RAISE: usize = 0x60;
+/// The register that acknowledges it.
+pub const EDU_ACKNOWLEDGE: usize = 0x64;
+
 /// Rounds that are measured.
 pub const ROUNDS: usize = 2000;
 /// Rounds before them, so that tables are filled and lazily given state is there.

@@ -9,8 +9,10 @@ extern crate alloc;
 use alloc::format;
 use alloc::vec::Vec;
 use bellwire::protocol::{Chunk, StreamRequest};
-use bellwire::{Endpoint, Error, Handle, Instant, Options, Port, Result, Root, Startup, join, raw};
-use bench::{Cost, ECHO, FLOAT, NOTIFIED, ROUNDS, STAMP, WARM_UP};
+use bellwire::{
+    Access, Endpoint, Error, Handle, Instant, Memory, Options, PAGE_BYTES, Port, Result, Root, Startup, join, raw,
+};
+use bench::{BY_LINE, Cost, ECHO, EDU_RAISE, FLOAT, INTERRUPTED, NOTIFIED, REGISTERS, ROUNDS, STAMP, WARM_UP};
 
 use abi::Operation;
 
@@ -24,6 +26,10 @@ fn run(startup: Startup) -> Result<()> {
         port: startup.ports(DELAY_PORT)?.port(0),
     };
     let overhead = measure(0, || Ok([Instant::now(), Instant::now()]))?.minimum;
+    bench.interrupts(&startup.uses("edu")?, overhead)?;
+    if startup.arguments().any(|word| word == ONLY_INTERRUPTS) {
+        return bench.say("bench: done\n");
+    }
     let partner = bench.partner.raw();
     let call = |label, words| raw::checked(raw::invoke(Operation::Call, partner, label, Options::empty(), words));
 
@@ -52,6 +58,9 @@ fn run(startup: Startup) -> Result<()> {
     bench.say("bench: done\n")
 }
 
+/// The argument with which only the rows about interrupts are measured.
+const ONLY_INTERRUPTS: &str = "interrupts";
+
 /// The port that firmware writes its progress to: reading it has no effect on any PC.
 const DELAY_PORT: u16 = 0x80;
 
@@ -67,6 +76,32 @@ impl Bench {
     fn row(&self, name: &str, overhead: u64, round: impl FnMut() -> Result<[Instant; 2]>) -> Result<()> {
         let cost = measure(overhead, round)?;
         self.say(&format!("bench: {name} {} {}\n", cost.minimum, cost.median))
+    }
+
+    /// Measures the ways of an interrupt from the store that makes the device raise it: to its driver, and back to here,
+    /// once the driver has acknowledged it and waits again. Of that the driver makes one call.
+    fn interrupts(&self, driver: &Endpoint, overhead: u64) -> Result<()> {
+        let answer = driver.call(REGISTERS, [0; 4])?;
+        let (latency, cycle) = match answer.words {
+            [BY_LINE, ..] => ("irq_latency_intx", "irq_cycle_intx"),
+            _ => ("irq_latency_msi", "irq_cycle_msi"),
+        };
+        let memory = Memory::from(answer.handle.ok_or(Error::BadHandle)?);
+        let registers = memory.map_part(0, PAGE_BYTES, Access::READ | Access::WRITE)?;
+        let raise = registers.register::<u32>(EDU_RAISE);
+        let driver = driver.raw();
+        self.counted(latency, overhead, 3, || {
+            let before = Instant::now();
+            raise.write(1);
+            let asked = raw::invoke(Operation::Call, driver, INTERRUPTED, Options::empty(), [0; 4]);
+            let [low, high, ..] = raw::checked(asked)?.words;
+            Ok([before, Instant::from_cycles(join(low, high))])
+        })?;
+        self.counted(cycle, overhead, 1, || {
+            let before = Instant::now();
+            raise.write(1);
+            Ok([before, Instant::now()])
+        })
     }
 
     /// Measures a row, and checks that the kernel's counter of calls rose by exactly what the rounds make.

@@ -72,6 +72,11 @@ impl Direct {
         Direct::of(Modules::Of(Set::Messages))
     }
 
+    /// The benches of interrupts, with the device's as messages.
+    pub fn bench_messages() -> Direct {
+        Direct::of(Modules::Of(Set::BenchMessages))
+    }
+
     /// Files under the names that the kernel shall see.
     pub fn files(modules: Vec<(String, PathBuf)>) -> Direct {
         Direct::of(Modules::Files(modules))

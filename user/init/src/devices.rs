@@ -178,7 +178,8 @@ impl Devices {
         for (index, function) in self.functions.iter().enumerate() {
             entries.push(entries::function(index, function.found.id, function.found.address));
             for (register, memory, bytes) in &function.memory {
-                let handle = process.grant(memory, Rights::READ | Rights::WRITE)?;
+                // A driver may show its device to its clients.
+                let handle = process.grant(memory, Rights::READ | Rights::WRITE | Rights::COPY)?;
                 entries.push(entries::memory(index, *register, handle, *bytes));
             }
             for (register, ports, first, count) in &function.ports {

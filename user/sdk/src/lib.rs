@@ -83,7 +83,7 @@ pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};
 pub use handle::{Handle, OwnedHandle};
 pub use info::{KernelCounters, MemoryUse, ProcessUse, Source};
 pub use interrupt::{Interrupt, InterruptWrite, Pending, Trigger};
-pub use mapping::{Mapping, Plain};
+pub use mapping::{MappedRegister, Mapping, Plain};
 pub use memory::Memory;
 pub use pci::{PciDevice, PciInterrupt};
 pub use ports::{Port, PortRange, PortValue, Ports};

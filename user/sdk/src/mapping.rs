@@ -7,6 +7,7 @@ use crate::lock::lock;
 use crate::{Error, Handle, Memory, Result, layout, raw};
 use abi::{Access, Operation, PAGE_BYTES};
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 use core::ops::Range;
 
 mod sealed {
@@ -85,6 +86,14 @@ impl Mapping {
         unsafe { address.write_volatile(value) }
     }
 
+    /// The value at an offset as a register, which is checked now and not at each access.
+    ///
+    /// # Panics
+    /// If it isn't wholly inside, or the offset isn't a multiple of its size.
+    pub fn register<T: Plain>(&self, offset: usize) -> MappedRegister<'_, T> {
+        MappedRegister { address: self.pointer(offset), mapping: PhantomData }
+    }
+
     /// Copies bytes out.
     ///
     /// # Panics
@@ -119,6 +128,29 @@ impl Mapping {
         assert!(end.is_some_and(|end| end <= self.bytes), "offset {offset:#x} is outside of a mapping");
         assert!(offset.is_multiple_of(align_of::<T>()), "offset {offset:#x} isn't aligned");
         (self.address + offset) as *mut T
+    }
+}
+
+/// One value in a [`Mapping`].
+#[derive(Clone, Copy, Debug)]
+pub struct MappedRegister<'a, T> {
+    address: *mut T,
+    mapping: PhantomData<&'a Mapping>,
+}
+
+impl<T: Plain> MappedRegister<'_, T> {
+    /// Reads it.
+    #[inline(always)]
+    pub fn read(self) -> T {
+        // SAFETY: the address was checked when this was made, and stays mapped as long as the mapping that is borrowed.
+        unsafe { self.address.read_volatile() }
+    }
+
+    /// Writes it. Where the mapping is read-only, that is a fault of the program.
+    #[inline(always)]
+    pub fn write(self, value: T) {
+        // SAFETY: as for `read`; Rust has no reference there.
+        unsafe { self.address.write_volatile(value) }
     }
 }
 
@@ -198,6 +230,14 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[should_panic(expected = "outside of a mapping")]
+    fn a_register_that_is_half_outside_is_refused() {
+        let mapping = core::mem::ManuallyDrop::new(Mapping { address: PAGE_BYTES, bytes: PAGE_BYTES });
+        mapping.register::<u32>(PAGE_BYTES - 4);
+        mapping.register::<u64>(PAGE_BYTES - 4);
+    }
 
     #[test]
     fn room_is_taken_first_fit_with_a_page_between() {

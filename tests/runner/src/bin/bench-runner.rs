@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use runner::machine::{Direct, Hardware};
+use runner::machine::{Direct, Hardware, Machine};
 use serde_json::{Map, Value, json};
 use xtask::{Width, build, root};
 
@@ -30,8 +30,13 @@ const ROWS: &[Row] = &[
     row("ipc_reply", "one way: reply", 229, 252),
     row("ipc_round_trip_float", "round trip, floating-point state on both sides", 462, 519),
     row("notify_to_waiter", "notify to a waiting higher-priority thread, cross space", 537, 651),
+    row("irq_latency_intx", "interrupt to driver, edu by its line, cross space", 372, 449),
+    row("irq_latency_msi", "the same by a message", 338, 407),
+    row("irq_cycle_intx", "interrupt to low thread resumed, by its line", 1293, 1513),
+    row("irq_cycle_msi", "the same by a message", 1224, 1427),
     row("port_access", "one port read by a driver", 460, 460),
     row("boot", "kernel start to the first user instruction", 1_450_000, 1_520_000),
+    Row { key: "boot_8gib", work: "the same with 8 GiB instead of 256 MiB", sel4: [None, None] },
     row("kernel_bytes", "kernel text and read-only data, bytes", 78_442, 58_670),
 ];
 
@@ -51,20 +56,28 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Boots a machine and reads the lines `bench: NAME MINIMUM MEDIAN`, up to `bench: done`.
+/// What all machines of a width measure.
 fn measure(width: Width) -> Map<String, Value> {
-    let mut machine = Hardware::counting(width).boot(Direct::bench());
+    let mut figures = rows(width, Direct::bench());
+    let messages = rows(width, Direct::bench_messages());
+    figures.extend(messages.into_iter().filter(|(key, _)| key.starts_with("irq_")));
+    let mut large = Hardware::counting(width).with(&["-m", "8G"]).boot(Direct::shipped());
+    figures.insert("boot_8gib".to_owned(), json!(boot_cycles(&mut large)));
+    figures.insert("kernel_bytes".to_owned(), json!(build::kernel_bytes(width).expect("the kernel was built")));
+    figures
+}
+
+/// Boots a machine and reads the lines `bench: NAME MINIMUM MEDIAN`, up to `bench: done`.
+fn rows(width: Width, image: Direct) -> Map<String, Value> {
+    let mut machine = Hardware::counting(width).with(&["-device", "edu"]).boot(image);
     let mut figures = Map::new();
-    machine.expect("started in ");
-    let started = machine.expect(" cycles");
-    let cycles: u64 = started.trim_end_matches(" cycles").trim().parse().expect("the kernel says how long it took");
-    figures.insert("boot".to_owned(), json!(cycles));
+    figures.insert("boot".to_owned(), json!(boot_cycles(&mut machine)));
     loop {
         machine.expect("bench: ");
         let line = machine.expect("\n");
         let words: Vec<_> = line.split_whitespace().collect();
         match words.as_slice() {
-            ["done"] => break,
+            ["done"] => return figures,
             [name, minimum, median] => {
                 let (Ok(minimum), Ok(median)) = (minimum.parse::<u64>(), median.parse::<u64>()) else {
                     panic!("{}: {line}", width.name());
@@ -75,8 +88,13 @@ fn measure(width: Width) -> Map<String, Value> {
             _ => panic!("{}: {line}", width.name()),
         }
     }
-    figures.insert("kernel_bytes".to_owned(), json!(build::kernel_bytes(width).expect("the kernel was built")));
-    figures
+}
+
+/// How long the kernel took to its first user instruction, as it says.
+fn boot_cycles(machine: &mut Machine) -> u64 {
+    machine.expect("started in ");
+    let started = machine.expect(" cycles");
+    started.trim_end_matches(" cycles").trim().parse().expect("the kernel says how long it took")
 }
 
 fn print(columns: &[(Width, Map<String, Value>)]) {
