@@ -30,12 +30,15 @@ pub(super) unsafe fn fnsave(place: *mut u8) {
 
 /// Loads what [`fnsave`] saved.
 ///
+/// FRSTOR waits first, as most x87 instructions do: an unmasked exception that the handler left pending would be raised
+/// now, in ring 0 (SDM 1, 8.3.12).
+///
 /// # Safety
 ///
 /// An image of it, and the unit is on.
 pub(super) unsafe fn frstor(place: *const u8) {
     // SAFETY: the caller's promise.
-    unsafe { asm!("frstor [{}]", in(reg) place, options(nostack, readonly)) };
+    unsafe { asm!("fnclex", "frstor [{}]", in(reg) place, options(nostack, readonly)) };
 }
 
 /// Saves x87, MMX and SSE.

@@ -110,6 +110,23 @@ fn xsave_keeps_upper_halves_of_avx_registers() {
     assert_eq!(after, before);
 }
 
+/// A division by zero with its exception unmasked is raised by whatever waits next, here a signal that ends the test.
+#[test]
+fn what_the_handler_leaves_pending_is_nobodys() {
+    for format in [FloatingPointFormat::Fnsave, FloatingPointFormat::Fxsave] {
+        let mut area = FloatingPointArea::<512>::new();
+        let leave_pending = || {
+            let unmasked = 0x0300_u16;
+            // SAFETY: nothing here waits for the exception; the state is loaded over.
+            unsafe { asm!("fldcw [{}]", "fld1", "fldz", "fdivp", in(reg) &unmasked, options(nostack)) };
+        };
+        // SAFETY: a user program may use floating point, and the CPU has the format.
+        unsafe { with_state_kept(format, mxcsr_of(format), area.bytes(), leave_pending) };
+        // SAFETY: it waits.
+        unsafe { asm!("fwait", options(nomem, nostack)) };
+    }
+}
+
 #[test]
 #[should_panic(expected = "no room for the state")]
 fn a_small_area_is_refused() {

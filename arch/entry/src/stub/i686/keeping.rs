@@ -58,6 +58,8 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> Non
         "cmp dword ptr [{kept} + {kind}], {fxsave}",
         "je 8f",
         "ja 7f",
+        // FRSTOR waits first: what the target left pending would be raised now (SDM 1, 8.3.12).
+        "fnclex",
         "frstor [esp]",
         "jmp 9f",
         "7:",
