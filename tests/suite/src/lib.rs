@@ -12,5 +12,6 @@ pub mod code;
 pub mod entry;
 pub mod float;
 pub mod held;
+pub mod report;
 pub mod role;
 pub mod witness;

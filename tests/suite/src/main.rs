@@ -6,7 +6,6 @@ extern crate alloc;
 mod case;
 mod cases;
 mod partner;
-mod report;
 mod scene;
 mod system;
 mod victim;

@@ -5,7 +5,6 @@
 
 use crate::case::Case;
 use crate::cases::ALL;
-use crate::report::line;
 use crate::system::{PRIORITY, System, receive_before};
 use crate::worker::{Worker, begin};
 use alloc::string::String;
@@ -14,6 +13,7 @@ use bellwire::{Endpoint, Error, Instant, Kind, Startup, println};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use spin::Once;
+use suite::report::line;
 
 static SYSTEM: Once<System> = Once::new();
 static CHOSEN: Once<Vec<&'static Case>> = Once::new();
