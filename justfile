@@ -61,6 +61,10 @@ test-x86_64 *arguments: iso-x86_64
 bench: build
     @{{ xtask }} bench
 
+# Fuzz the kernel's entries from user mode: [i686|x86_64|all] [seed=N] [first=STEP] [steps=COUNT] [cpu=MODEL]
+fuzz-entry *arguments: build
+    @{{ xtask }} fuzz "$@"
+
 # Check the format, the lints on host and targets, and the docs
 check:
     @{{ xtask }} check

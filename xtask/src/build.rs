@@ -29,11 +29,13 @@ pub enum Set {
     Messages,
     /// The benches of interrupts, with the device's as messages.
     BenchMessages,
+    /// The fuzzer of the kernel's entries.
+    Fuzz,
 }
 
 impl Set {
     /// All sets.
-    pub const ALL: [Set; 5] = [Set::Shipped, Set::Suite, Set::Bench, Set::Messages, Set::BenchMessages];
+    pub const ALL: [Set; 6] = [Set::Shipped, Set::Suite, Set::Bench, Set::Messages, Set::BenchMessages, Set::Fuzz];
 
     /// The manifests of the set, which are read as one.
     pub fn manifests(self) -> Vec<PathBuf> {
@@ -43,16 +45,18 @@ impl Set {
             Set::Bench => &["user/system.toml", "tests/bench/system.toml"],
             Set::Messages => &["user/system.toml", "tests/msi/system.toml"],
             Set::BenchMessages => &["user/system.toml", "tests/bench/system.toml", "tests/bench/msi.toml"],
+            Set::Fuzz => &["tests/fuzz/system.toml"],
         };
         files.iter().map(|file| root().join(file)).collect()
     }
 
-    /// The package of the first process. The suite's conductor takes `init`'s place, since it tests what only the first
-    /// process may do.
+    /// The package of the first process. The suite's conductor and the fuzzer take `init`'s place, since they do
+    /// what only the first process may.
     fn first(self) -> &'static str {
         match self {
             Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages => INIT,
             Set::Suite => "suite",
+            Set::Fuzz => "fuzz",
         }
     }
 
@@ -69,15 +73,20 @@ impl Set {
             Set::Bench => width.image_folder().join("bench"),
             Set::Messages => width.image_folder().join("msi"),
             Set::BenchMessages => width.image_folder().join("bench-msi"),
+            Set::Fuzz => width.image_folder().join("fuzz"),
         }
     }
 
-    /// The names of the set's modules in the order in which the kernel gets them. A set without a manifest has none.
+    /// The names of the set's modules in the order in which the kernel gets them. A set without a manifest has none, one
+    /// without programs has the first process alone, since a module can't be empty.
     pub fn modules(self) -> Result<Vec<String>> {
         if !self.exists() {
             return Ok(Vec::new());
         }
         let manifest = manifest::read(&self.manifests())?;
+        if manifest.programs.is_empty() {
+            return Ok(vec![INIT.to_owned()]);
+        }
         let programs = manifest.programs.into_iter().map(|program| program.name);
         Ok([INIT.to_owned(), "system".to_owned()].into_iter().chain(programs).collect())
     }

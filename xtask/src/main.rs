@@ -9,6 +9,7 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask manifest FILE
        xtask test [host|i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
        xtask bench
+       xtask fuzz [i686|x86_64|all] [seed=NUMBER] [first=STEP] [steps=COUNT] [cpu=MODEL]
        xtask check
        xtask doc
        xtask reference";
@@ -40,6 +41,7 @@ fn run(arguments: &[String]) -> Result {
             test::test(&parts, rest)
         }
         ["bench"] => test::bench(),
+        ["fuzz", rest @ ..] => test::fuzz(rest),
         ["check"] => check::check(),
         ["doc"] => check::doc(),
         ["reference"] => reference::write(),

@@ -77,6 +77,15 @@ pub fn bench() -> Result {
     crate::process::run(cargo)
 }
 
+/// Runs the fuzzer of the kernel's entries. `arguments` go to it.
+pub fn fuzz(arguments: &[&str]) -> Result {
+    say("fuzzing the entries");
+    let mut cargo = command("cargo");
+    cargo.args(["run", "--quiet", "-p", "runner", "--bin", "fuzz-runner", "--"]);
+    cargo.args(arguments);
+    crate::process::run(cargo)
+}
+
 /// Runs a command that reports like libtest, shows what it prints and adds up its results.
 fn counted(mut command: Command) -> Result<Count> {
     let mut child = command

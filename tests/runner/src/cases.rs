@@ -4,6 +4,7 @@ mod abi;
 mod boot;
 mod crashes;
 mod entry;
+mod fuzz;
 mod interrupts;
 mod machines;
 mod pci;
@@ -53,6 +54,7 @@ const ALL: &[&[Case]] = &[
     person::CASES,
     pci::CASES,
     interrupts::CASES,
+    fuzz::CASES,
     whole_suite::CASES,
 ];
 

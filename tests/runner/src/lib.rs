@@ -6,6 +6,7 @@ pub mod abi;
 pub mod console;
 pub mod exit;
 pub mod folder;
+pub mod fuzz;
 pub mod keys;
 pub mod machine;
 pub mod qemu;

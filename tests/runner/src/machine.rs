@@ -77,6 +77,11 @@ impl Direct {
         Direct::of(Modules::Of(Set::BenchMessages))
     }
 
+    /// The fuzzer.
+    pub fn fuzz() -> Direct {
+        Direct::of(Modules::Of(Set::Fuzz))
+    }
+
     /// Files under the names that the kernel shall see.
     pub fn files(modules: Vec<(String, PathBuf)>) -> Direct {
         Direct::of(Modules::Files(modules))
@@ -194,6 +199,11 @@ impl Machine {
         }
     }
 
+    /// Waits for a whole line, behind what was awaited before. Without one it is the caller's to say what failed.
+    pub fn line(&mut self) -> std::result::Result<String, Missing> {
+        self.qemu.console.expect("\n")
+    }
+
     /// Sends a line by the serial line, as a terminal does.
     #[track_caller]
     pub fn type_line(&mut self, line: &str) {
@@ -275,14 +285,27 @@ impl Machine {
     /// The lines of the VGA text screen, read from its memory.
     #[track_caller]
     pub fn screen(&mut self) -> Vec<String> {
-        let file = self.qemu.folder.file("screen.memory");
-        self.command("pmemsave", json!({ "val": 0xb8000, "size": 80 * 25 * 2, "filename": file }));
-        let cells = match std::fs::read(&file) {
-            Ok(cells) => cells,
-            Err(error) => self.fail(&format!("the screen can't be read: {error}")),
-        };
+        let cells = self.memory(0xb8000, 80 * 25 * 2);
         let text = |line: &[u8]| line.chunks(2).map(|cell| char::from(cell[0])).collect::<String>();
         cells.chunks(160).map(|line| text(line).trim_end_matches(['\0', ' ']).to_owned()).collect()
+    }
+
+    /// How an emulator came to its end, and what it said.
+    #[track_caller]
+    pub fn last_words(&mut self) -> String {
+        let exit = self.wait_exit();
+        format!("{exit:?}: {}", self.qemu.complaints())
+    }
+
+    /// The machine's memory, by physical address.
+    #[track_caller]
+    pub fn memory(&mut self, address: u64, bytes: usize) -> Vec<u8> {
+        let file = self.qemu.folder.file("memory.bytes");
+        self.command("pmemsave", json!({ "val": address, "size": bytes, "filename": file }));
+        match std::fs::read(&file) {
+            Ok(content) => content,
+            Err(error) => self.fail(&format!("the memory can't be read: {error}")),
+        }
     }
 
     /// Waits until a line of the VGA text screen contains the text.

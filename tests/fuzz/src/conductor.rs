@@ -1,0 +1,424 @@
+//! Runs steps one after the other, and looks at what they did.
+
+use crate::counters::{InUse, check_sources};
+use crate::launch::{self, LOAD_MXCSR, LOAD_X87};
+use crate::memory::Shared;
+use crate::victim::{self, Data, Surroundings, Victim, WARD_BADGE};
+use crate::watchdog::Watchdog;
+use crate::witness::{self, Witness};
+use abi::{Access, Kind, Message, Operation, Options, PAGE_BYTES, Register, split};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use bellwire::{Endpoint, Error, Handle, Instant, Mapping, Memory, Root, Thread, raw};
+use core::time::Duration;
+use fuzz::fault::Fault;
+use fuzz::layout::{BATCH_STEPS, CODE, CODE_BYTES, DATA, DESK, LAUNCH, STEP_BYTES};
+use fuzz::registers::{GENERAL, Registers};
+use fuzz::step::{Launch, Machine, Plan, Step};
+use fuzz::values;
+use suite::float::Level;
+use suite::report::line;
+
+/// After so many steps the counters are looked at.
+const CHECKED: u64 = 8 * BATCH_STEPS as u64;
+/// After so many steps a line says how far it is.
+const REPORTED: u64 = 32 * BATCH_STEPS as u64;
+/// So many steps in a row that had to be stopped: something else in the victim takes its time.
+const STUCK: usize = 3;
+
+/// What is to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The seed of everything.
+    pub seed: u64,
+    /// The first step.
+    pub first: u64,
+    /// How many.
+    pub steps: u64,
+}
+
+/// What came out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Faults, by vector.
+    pub vectors: [u32; 32],
+    /// Steps that had their time.
+    pub stopped: u32,
+    /// Victims that ended by a step, or were made useless.
+    pub victims: u32,
+    /// A sum of all faults and ends in their order.
+    pub digest: u64,
+}
+
+/// The code of a batch, and the memory of its steps.
+struct Batch {
+    number: u64,
+    code: Memory,
+    mapping: Option<Mapping>,
+    data: Box<Data>,
+}
+
+/// How a step left its victim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Usable,
+    Useless,
+}
+
+/// Runs steps.
+pub struct Conductor {
+    surroundings: Surroundings,
+    witness: Witness,
+    watchdog: Option<Watchdog>,
+    /// Where a person, or the runner, finds the step's number when the kernel has stopped.
+    place: Shared<u64>,
+    /// Where nothing ever arrives.
+    silent: Endpoint,
+    floating: usize,
+    machine: Machine,
+    in_use: Option<InUse>,
+    /// What came out so far.
+    pub tally: Tally,
+    stopped_in_a_row: usize,
+}
+
+type Outcome<T = ()> = Result<T, String>;
+
+impl Conductor {
+    /// Takes the machine.
+    pub fn new(root: Root) -> bellwire::Result<Self> {
+        let watchdog = Watchdog::find(&root)?;
+        let surroundings = Surroundings::new(root)?;
+        let witness = Witness::new(&surroundings.events)?;
+        let floating = if Level::detect() == Level::X87 { LOAD_X87 } else { LOAD_X87 | LOAD_MXCSR };
+        Ok(Self {
+            surroundings,
+            witness,
+            watchdog,
+            place: Shared::new(0)?,
+            silent: Endpoint::new()?,
+            floating,
+            machine: if is_qemu() { Machine::Qemu } else { Machine::Right },
+            in_use: None,
+            tally: Tally::default(),
+            stopped_in_a_row: 0,
+        })
+    }
+
+    /// The machine.
+    pub fn root(&self) -> &Root {
+        &self.surroundings.root
+    }
+
+    /// The physical address at which the present step's number stands.
+    pub fn place(&self) -> bellwire::Result<u64> {
+        self.place.memory.physical_address()
+    }
+
+    /// How often the witnesses looked, and how often the watchdog was started.
+    pub fn looks(&self) -> ([usize; 2], u32) {
+        (self.witness.rounds(), self.watchdog.as_ref().map_or(0, |watchdog| watchdog.count))
+    }
+
+    /// Runs all steps. The failure is of the step whose number stands at the place.
+    pub fn run(&mut self, run: Run) -> Result<(), (u64, String)> {
+        let mut batch = None;
+        let mut victim = None;
+        for number in run.first..run.first + run.steps {
+            self.place.write(&number);
+            let step = Step { seed: run.seed, number };
+            let done = number - run.first;
+            self.step(step, &mut batch, &mut victim).map_err(|why| (number, why))?;
+            if done % CHECKED == CHECKED - 1 || done + 1 == run.steps {
+                self.check(&mut batch, &mut victim).map_err(|why| (number, why))?;
+            }
+            if done % REPORTED == REPORTED - 1 {
+                line(self.root(), format_args!("fuzz: {} steps", done + 1));
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: Step, batch: &mut Option<Batch>, victim: &mut Option<Victim>) -> Outcome {
+        if batch.as_ref().is_none_or(|batch| batch.number != step.batch()) {
+            self.end(batch, victim).map_err(said("the last batch doesn't end"))?;
+            *batch = Some(Batch::new(step, self.machine).map_err(said("no batch can be made"))?);
+        }
+        let Some(batch) = batch else { return Ok(()) };
+        let plan = step.plan();
+        if let Some(nanoseconds) = plan.pause {
+            self.pause(nanoseconds)?;
+        }
+        let (ready, thread) = match self.prepare(step, &plan, batch, victim.take()) {
+            Ok(both) => both,
+            Err(error) => return Err(format!("no victim can be made: {error}")),
+        };
+        let after = self.watch(step, plan, batch, &thread)?;
+        // One that ended its process, or itself, is gone.
+        let _ = raw::destroy(thread.raw(), [0; 4]);
+        drop(thread);
+        if after == After::Useless || self.stopped_in_a_row >= STUCK {
+            self.tally.victims += 1;
+            self.stopped_in_a_row = 0;
+            ready.bury().map_err(said("the victim can't be taken down"))?;
+        } else {
+            *victim = Some(ready);
+        }
+        Ok(())
+    }
+
+    /// A thread with the step's registers, in the victim that there is or, if it has taken all that it may, in another.
+    fn prepare(
+        &mut self,
+        step: Step,
+        plan: &Plan,
+        batch: &Batch,
+        victim: Option<Victim>,
+    ) -> bellwire::Result<(Victim, Thread)> {
+        let victim = match victim {
+            Some(victim) => match victim.thread(&self.surroundings, launch::STEP) {
+                Ok(thread) => return self.load(step, plan, batch, victim, thread),
+                Err(_) => {
+                    self.tally.victims += 1;
+                    victim.bury()?;
+                    Victim::new(&self.surroundings, &batch.code)?
+                }
+            },
+            None => Victim::new(&self.surroundings, &batch.code)?,
+        };
+        let thread = victim.thread(&self.surroundings, launch::STEP)?;
+        self.load(step, plan, batch, victim, thread)
+    }
+
+    /// Loads the registers and starts the thread, which runs once this one waits.
+    fn load(
+        &mut self,
+        step: Step,
+        plan: &Plan,
+        batch: &Batch,
+        victim: Victim,
+        thread: Thread,
+    ) -> bellwire::Result<(Victim, Thread)> {
+        let mut registers = plan.registers.clone();
+        let words = match plan.launch {
+            Launch::Code { floating } => {
+                registers.flags &= !values::TRAP;
+                victim.put(&self.surroundings, &registers, &batch.data);
+                [0, 0, 0, floating * self.floating]
+            }
+            Launch::Calls => {
+                victim.put(&self.surroundings, &registers, &batch.data);
+                self.write(&thread, Register::Ip, step.address())?;
+                self.write(&thread, Register::Ip, registers.pointer)?;
+                self.write(&thread, Register::Sp, registers.stack)?;
+                self.write(&thread, Register::Flags, registers.flags)?;
+                self.write(&thread, Register::FsBase, registers.general[0])?;
+                for (general, value) in registers.general.iter().enumerate() {
+                    if let Some(register) = Register::from_number(Registers::number(general)) {
+                        self.write(&thread, register, *value)?;
+                    }
+                }
+                let message: [usize; 4] = if GENERAL > 8 { [4, 3, 7, 8] } else { [1, 4, 5, 6] };
+                message.map(|general| registers.general[general])
+            }
+        };
+        if let Some(nanoseconds) = plan.timer {
+            self.witness.wake_in(nanoseconds)?;
+        }
+        if let (Some(microseconds), Some(watchdog)) = (plan.non_maskable, &mut self.watchdog) {
+            watchdog.start(microseconds);
+        }
+        thread.start(words)?;
+        Ok((victim, thread))
+    }
+
+    /// Values that a register can't have are refused, and that is right.
+    fn write(&self, thread: &Thread, register: Register, value: usize) -> bellwire::Result<()> {
+        match raw::thread_write(thread.raw(), [register as usize, value, 0, 0]) {
+            Ok(_) | Err(Error::BadArgument) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for what becomes of the step, and lets it go on after faults as often as is planned.
+    fn watch(&mut self, step: Step, mut plan: Plan, batch: &Batch, thread: &Thread) -> Outcome<After> {
+        let mut retries = plan.retries;
+        loop {
+            let patience = Duration::from_nanos(plan.patience as u64);
+            let message = match receive_before(&self.surroundings.events, Instant::now() + patience) {
+                Ok(message) => message,
+                Err(Error::TimedOut) => {
+                    self.tally.stopped += 1;
+                    self.stopped_in_a_row += 1;
+                    self.note(&[0x100]);
+                    return Ok(After::Usable);
+                }
+                Err(error) => return Err(format!("nothing can be received: {error}")),
+            };
+            let badge = message.tag.badge();
+            match message.tag.kind() {
+                Kind::Exit if badge == WARD_BADGE => {}
+                Kind::Exit if badge == victim::BADGE => {
+                    self.note(&[0x200, message.tag.label() as usize]);
+                    self.stopped_in_a_row = 0;
+                    return Ok(After::Useless);
+                }
+                Kind::Fault if badge == victim::BADGE => {
+                    self.stopped_in_a_row = 0;
+                    let fault = fault(&message);
+                    self.judge(step, batch, &fault)?;
+                    if is_of_missing_memory(&fault) {
+                        return Ok(After::Useless);
+                    }
+                    if retries == 0 {
+                        return Ok(After::Usable);
+                    }
+                    retries -= 1;
+                    self.retry(step, &mut plan, &fault, thread).map_err(said("the thread can't go on"))?;
+                }
+                Kind::Fault if badge == witness::BADGE => {
+                    let fault = fault(&message);
+                    return Err(format!("{} ({fault:x?})", self.witness.finding(fault.instruction)));
+                }
+                _ => return Err(format!("nobody should have sent {message:x?}")),
+            }
+        }
+    }
+
+    /// Counts a fault and sees whether it makes sense.
+    fn judge(&mut self, step: Step, batch: &Batch, fault: &Fault) -> Outcome {
+        if let Some(count) = self.tally.vectors.get_mut(fault.vector as usize) {
+            *count += 1;
+        }
+        self.note(&[fault.vector as usize, fault.error, fault.instruction]);
+        if !fault.is_a_programs() {
+            return Err(format!("no program can raise this: {fault:x?}"));
+        }
+        let Some(at) = fault.instruction.checked_sub(CODE).filter(|at| *at < CODE_BYTES) else { return Ok(()) };
+        let mut bytes = [0; 32];
+        let start = at.saturating_sub(16).min(CODE_BYTES - bytes.len());
+        if let Some(mapping) = &batch.mapping {
+            mapping.read_bytes(start, &mut bytes);
+        }
+        let (before, behind) = bytes.split_at(at - start);
+        if fault.fits(before, behind) {
+            return Ok(());
+        }
+        let position = step.position() * STEP_BYTES;
+        Err(format!("{fault:x?}, {at:#x} in the code (the step's is at {position:#x}), of {before:x?} {behind:x?}"))
+    }
+
+    /// Lets it go on: as it is, behind what it did, elsewhere, or with other registers.
+    fn retry(&self, step: Step, plan: &mut Plan, fault: &Fault, thread: &Thread) -> bellwire::Result<()> {
+        let random = &mut plan.random;
+        match random.below(4) {
+            0 => {}
+            1 => self.write(thread, Register::Ip, fault.instruction.wrapping_add(1 + random.below(8)))?,
+            2 => self.write(thread, Register::Ip, step.address() + random.below(STEP_BYTES))?,
+            _ => {
+                self.write(thread, Register::Ip, values::instruction_pointer(random))?;
+                self.write(thread, Register::Sp, values::stack_pointer(random))?;
+                self.write(thread, Register::Flags, values::flags(random))?;
+                if let Some(register) = Register::from_number(random.below(GENERAL + 4)) {
+                    self.write(thread, register, values::word(random))?;
+                }
+            }
+        }
+        raw::reply(abi::NO_HANDLE, [0; 4]).map(drop)
+    }
+
+    /// Takes the victim down and compares all counters.
+    fn check(&mut self, batch: &mut Option<Batch>, victim: &mut Option<Victim>) -> Outcome {
+        self.end(batch, victim).map_err(said("the batch doesn't end"))?;
+        // The witness below all others gets its turn.
+        self.pause(50_000)?;
+        self.witness.check_life()?;
+        check_sources(self.root())?;
+        let now = InUse::now(self.root()).map_err(said("the counters can't be read"))?;
+        match self.in_use {
+            Some(before) if before != now => Err(format!("something isn't given back: {now:?}, before {before:?}")),
+            _ => {
+                self.in_use = Some(now);
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&mut self, batch: &mut Option<Batch>, victim: &mut Option<Victim>) -> bellwire::Result<()> {
+        if let Some(victim) = victim.take() {
+            victim.bury()?;
+        }
+        if let Some(batch) = batch.take() {
+            drop(batch.mapping);
+            batch.code.destroy()?;
+        }
+        Ok(())
+    }
+
+    /// Lets the witness below all others run.
+    fn pause(&self, nanoseconds: usize) -> Outcome {
+        match receive_before(&self.silent, Instant::now() + Duration::from_nanos(nanoseconds as u64)) {
+            Err(Error::TimedOut) => Ok(()),
+            other => Err(format!("where nothing arrives there came {other:x?}")),
+        }
+    }
+
+    fn note(&mut self, words: &[usize]) {
+        for word in words {
+            self.tally.digest = (self.tally.digest ^ *word as u64).wrapping_mul(0x0100_0000_01B3).rotate_left(17);
+        }
+    }
+}
+
+impl Batch {
+    /// The batch of a step: the code of all its steps, and their memory.
+    fn new(step: Step, machine: Machine) -> bellwire::Result<Self> {
+        let number = step.batch();
+        let code = Memory::new(CODE_BYTES)?;
+        let mapping = code.map(Access::READ | Access::WRITE)?;
+        let mut bytes = [0; STEP_BYTES];
+        for position in 0..BATCH_STEPS {
+            let step = Step { number: number * BATCH_STEPS as u64 + position as u64, ..step };
+            step.write_code(&mut bytes, machine);
+            for (at, word) in bytes.as_chunks::<8>().0.iter().enumerate() {
+                mapping.write(position * STEP_BYTES + at * 8, u64::from_le_bytes(*word));
+            }
+        }
+        drop(mapping);
+        code.seal()?;
+        let mapping = Some(code.map(Access::READ)?);
+        let mut data = Box::new([0; _]);
+        step.fill_memory(&mut data);
+        Ok(Self { number, code, mapping, data })
+    }
+}
+
+fn is_qemu() -> bool {
+    const HYPERVISOR: u32 = 0x4000_0000;
+    let [highest, name, ..] = suite::float::cpuid(HYPERVISOR);
+    highest >= HYPERVISOR && name.to_le_bytes() == *b"TCGT"
+}
+
+fn fault(message: &Message) -> Fault {
+    let [error, address, instruction, _] = message.words;
+    Fault { vector: message.tag.label(), error, address, instruction }
+}
+
+/// A page is missing that each step needs: an earlier one unmapped it.
+fn is_of_missing_memory(fault: &Fault) -> bool {
+    const PAGE_FAULT: u8 = 14;
+    const PRESENT: usize = 1;
+    let pages = [(CODE, CODE_BYTES), (LAUNCH, PAGE_BYTES), (DESK, PAGE_BYTES), (DATA, PAGE_BYTES)];
+    let is_in = |(start, bytes): &(usize, usize)| (*start..*start + *bytes).contains(&fault.address);
+    fault.vector == PAGE_FAULT && fault.error & PRESENT == 0 && pages.iter().any(is_in)
+}
+
+fn receive_before(endpoint: &Endpoint, deadline: Instant) -> bellwire::Result<Message> {
+    let [low, high] = split(deadline.cycles());
+    raw::checked(raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]))
+}
+
+fn said(what: &str) -> impl Fn(Error) -> String {
+    move |error| format!("{what}: {error}")
+}

@@ -1,0 +1,101 @@
+//! What a fault may look like, given the bytes at and before the instruction that it names.
+
+/// A fault as the kernel reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The exception's number.
+    pub vector: u8,
+    /// Its error code.
+    pub error: usize,
+    /// The address, of a page fault.
+    pub address: usize,
+    /// Where the thread was.
+    pub instruction: usize,
+}
+
+/// The last exceptions that a program can raise: the others are the machine's, or don't exist.
+const VECTORS: [u8; 14] = [0, 1, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 16, 19];
+
+/// #PF came from ring 3.
+const BY_USER: usize = 1 << 2;
+
+impl Fault {
+    /// Whether any program can cause this, wherever it was.
+    pub fn is_a_programs(&self) -> bool {
+        // #AC needs a CPU that checks alignment, which emulators mostly don't.
+        VECTORS.contains(&self.vector) || self.vector == 17
+    }
+
+    /// Whether these bytes can: those before the instruction pointer, and those at it.
+    ///
+    /// An exception that many instructions raise says nothing; the others must stand at, or as a trap right behind, one
+    /// that does.
+    pub fn fits(&self, before: &[u8], at: &[u8]) -> bool {
+        let opcode = opcode(at);
+        let starts = |first: &[u8]| opcode.first().is_none_or(|byte| first.contains(byte));
+        let interrupt = |number: u8| before.ends_with(&[0xCD, number]);
+        match self.vector {
+            0 => starts(&[0xF6, 0xF7, 0xD4]),
+            3 => before.ends_with(&[0xCC]) || interrupt(3),
+            4 => before.ends_with(&[0xCE]) || interrupt(4),
+            5 => starts(&[0x62]),
+            7 | 16 => starts(&[0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0x9B, 0x0F, 0xC4, 0xC5]),
+            10 => starts(&RETURNS),
+            11 => starts(&SELECTOR_LOADS),
+            14 => self.error & BY_USER != 0 || starts(&SELECTOR_LOADS),
+            19 => starts(&[0x0F, 0xC4, 0xC5]),
+            _ => self.is_a_programs(),
+        }
+    }
+}
+
+/// `iret`, which is a return from a task with NT set.
+const RETURNS: [u8; 1] = [0xCF];
+
+/// What loads segments: by name, by far jumps and returns, and some of the two-byte ones. The emulator reads the stack
+/// and the tables for these with the kernel's rights.
+const SELECTOR_LOADS: [u8; 14] = [0x8E, 0x07, 0x17, 0x1F, 0x0F, 0xC4, 0xC5, 0xCF, 0xCA, 0xCB, 0x9A, 0xEA, 0xFF, 0xCD];
+
+/// The bytes behind the prefixes.
+fn opcode(bytes: &[u8]) -> &[u8] {
+    const PREFIXES: [u8; 11] = [0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65];
+    let is_prefix = |byte: &u8| PREFIXES.contains(byte) || crate::layout::LONG && *byte & 0xF0 == 0x40;
+    let start = bytes.iter().position(|byte| !is_prefix(byte)).unwrap_or(bytes.len());
+    &bytes[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(vector: u8, error: usize) -> Fault {
+        Fault { vector, error, address: 0, instruction: 0 }
+    }
+
+    #[test]
+    fn a_breakpoint_needs_its_instruction() {
+        assert!(fault(3, 0).fits(&[0x90, 0xCC], &[0x90]));
+        assert!(fault(3, 0).fits(&[0xCD, 3], &[0x90]));
+        assert!(!fault(3, 0).fits(&[0x90, 0x90], &[0xCC]));
+    }
+
+    #[test]
+    fn a_division_stands_behind_its_prefixes() {
+        assert!(fault(0, 0).fits(&[], &[0x66, 0x2E, 0xF7, 0xF0]));
+        assert!(!fault(0, 0).fits(&[], &[0x66, 0x89, 0xF0]));
+    }
+
+    #[test]
+    fn a_page_fault_is_ring_3s() {
+        assert!(fault(14, 6).fits(&[], &[0x89]));
+        assert!(!fault(14, 2).fits(&[], &[0x89]));
+    }
+
+    #[test]
+    fn programs_raise_no_double_faults() {
+        for vector in [2, 8, 9, 15, 18, 20, 32, 128] {
+            assert!(!fault(vector, 0).is_a_programs());
+            assert!(!fault(vector, 0).fits(&[0xCD, vector], &[0x90]));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Memory for the processes that the fuzzer makes.
+
+use abi::{Access, PAGE_BYTES};
+use bellwire::{Memory, Result};
+
+/// Fresh memory with these bytes, sealed so that they may be run.
+pub fn sealed(bytes: &[u8]) -> Result<Memory> {
+    let memory = Memory::new(bytes.len())?;
+    memory.map(Access::READ | Access::WRITE)?.write_bytes(0, bytes);
+    memory.seal()?;
+    Ok(memory)
+}
+
+/// One page that this process shares with another.
+pub struct Shared<T> {
+    /// The page.
+    pub memory: Memory,
+    place: *mut T,
+}
+
+impl<T> Shared<T> {
+    /// A page with this content, mapped for good.
+    pub fn new(content: T) -> Result<Self> {
+        const { assert!(size_of::<T>() <= PAGE_BYTES, "it is one page") };
+        let memory = Memory::new(PAGE_BYTES)?;
+        let mapping = memory.map(Access::READ | Access::WRITE)?;
+        let shared = Self { memory, place: mapping.address() as *mut T };
+        core::mem::forget(mapping);
+        shared.write(&content);
+        Ok(shared)
+    }
+
+    /// Puts a content there, while the other process doesn't run.
+    pub fn write(&self, content: &T) {
+        // SAFETY: the page is mapped for as long as this process lives, is aligned, and no reference to it exists.
+        unsafe { self.place.copy_from_nonoverlapping(content, 1) };
+    }
+
+    /// One of its parts, an array of integers or one, whatever the other process made of it.
+    pub fn read_field<F: Copy>(&self, field: impl FnOnce(*const T) -> *const F) -> F {
+        // SAFETY: as in `write`; all bits of integers are values.
+        unsafe { field(self.place).read_volatile() }
+    }
+}
