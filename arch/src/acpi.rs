@@ -33,8 +33,12 @@ pub unsafe fn madt(root: Root, show: impl Fn(u64, usize) -> NonNull<u8> + Clone)
         Root::Table { address, revision } => unsafe {
             AcpiTables::from_rsdt(handler, revision, usize::try_from(address).ok()?)
         },
-        // SAFETY: the caller vouches for a PC's memory below 1 MiB; the crate checks the pointer that is found.
-        Root::InBiosArea => unsafe { AcpiTables::from_rsdp(handler.clone(), search_bios_area(&handler)?) },
+        Root::InBiosArea => {
+            // SAFETY: the caller vouches for a PC's memory below 1 MiB.
+            let pointer = unsafe { search_bios_area(&handler) }?;
+            // SAFETY: the crate checks the pointer that was found there.
+            unsafe { AcpiTables::from_rsdp(handler, pointer) }
+        }
     };
     let table = tables.ok()?.find_table::<acpi::madt::Madt>().ok()?;
     // SAFETY: the crate mapped and checked `region_length` bytes there, which stay readable.
