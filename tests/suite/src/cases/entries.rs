@@ -5,13 +5,13 @@ use crate::system::{PRIORITY, System, poll};
 use crate::worker::Worker;
 use crate::{cases, check, check_eq};
 use abi::{InfoItem, Kind, Operation, Options, Tag};
-use bellwire::{Endpoint, Error, Handle, Memory, raw};
+use bellwire::{Endpoint, Handle, Memory, raw};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use suite::entry::{Entry, Registers};
 
 pub const CASES: &[Case] = cases!["entries":
     both_entries_do_the_same, registers_are_kept, upper_halves_do_not_matter, flags_do_no_harm,
-    flags_do_not_reach_other_threads, a_stack_pointer_that_is_none_does_no_harm,
+    flags_do_not_reach_other_threads,
 ];
 
 const ENTRIES: [Entry; 2] = [Entry::Fast, Entry::Gate];
@@ -136,29 +136,5 @@ fn flags_do_not_reach_other_threads(_: &System) -> Outcome {
     }
     check_eq!(SEEN.load(Ordering::Relaxed) & (DIRECTION | NESTED | ALIGNMENT), 0, "flags that the other thread saw");
     drop(worker);
-    Ok(())
-}
-
-/// The kernel never follows the user's stack pointer: calls, faults and interrupts do without it.
-fn a_stack_pointer_that_is_none_does_no_harm(system: &System) -> Outcome {
-    use abi::Register;
-    for pointer in [0, 1, abi::USER_END, usize::MAX & !7, 0xFFFF_8000] {
-        let faults = Endpoint::new()?;
-        let entry = suite::code::spin as *const () as usize;
-        let worker = Worker::prepare(PRIORITY - 1, entry, Some((&faults, 0)), crate::worker::STACK_BYTES)?;
-        match raw::thread_write(worker.thread.raw(), [Register::Sp as usize, pointer, 0, 0]) {
-            Ok(_) | Err(Error::BadArgument) => {}
-            Err(error) => return Err(error.into()),
-        }
-        worker.thread.start([0; 4])?;
-        // It spins while the timer interrupts it, then faults.
-        system.sleep(core::time::Duration::from_millis(2))?;
-        let undefined = suite::code::undefined as *const () as usize;
-        raw::thread_write(worker.thread.raw(), [Register::Ip as usize, undefined, 0, 0])?;
-        let message = crate::system::receive(&faults)?;
-        check_eq!((message.tag.kind(), message.tag.label()), (Kind::Fault, 6), "with the stack pointer {pointer:#x}");
-        drop(worker);
-        faults.destroy()?;
-    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::system::{CLOCK_LINE, System};
 use crate::{cases, check, check_eq};
 use abi::{Access, InfoItem, Operation, Options, PAGE_BYTES, Rights};
 use alloc::vec::Vec;
-use bellwire::{Endpoint, Error, Handle, HowEnded, Memory, Process, Timer, raw};
+use bellwire::{Endpoint, Error, Handle, HowEnded, Memory, Process, Source, Timer, raw};
 use core::time::Duration;
 use suite::role::{self, Role};
 
@@ -110,6 +110,22 @@ fn everything_comes_back_a_hundred_times(system: &System) -> Outcome {
     Ok(())
 }
 
+/// What is known of the clock's line.
+fn clock(system: &System) -> Result<Source, Failure> {
+    for index in 0.. {
+        match system.root.source(index)? {
+            Some(source) if source.line == CLOCK_LINE => return Ok(source),
+            _ => {}
+        }
+    }
+    Err(Failure::new("the clock has no line".into()))
+}
+
+/// Whether a message of it waits to be received.
+fn is_pending(source: &Source) -> bool {
+    source.taken.wrapping_sub(source.delivered + source.coalesced + source.spurious + source.dropped) != 0
+}
+
 fn a_process_dies_with_a_pending_interrupt(system: &System) -> Outcome {
     let endpoint = Endpoint::new()?;
     let once = || -> Result<(), Failure> {
@@ -122,11 +138,12 @@ fn a_process_dies_with_a_pending_interrupt(system: &System) -> Outcome {
         system.clock_ports.attach(Some(&partner.process))?;
         let mut partner = system.image.load(partner, Role::Clock, 45, &grants, [0; 2])?;
         endpoint.call(role::START, [0; 4])?;
-        system.sleep(Duration::from_millis(2))?;
+        let before = clock(system)?.delivered;
+        system.wait_until("the clock ticks", || Ok(clock(system)?.delivered != before))?;
         raw::thread_priority(partner.thread.raw(), [0, 0, 0, 0])?;
         let start = bellwire::Instant::now();
-        while start.elapsed() < Duration::from_millis(3) {
-            core::hint::spin_loop();
+        while !is_pending(&clock(system)?) {
+            check!(start.elapsed() < Duration::from_secs(10), "no interrupt stays pending");
         }
         partner.kill(0)?;
         system.check_conservation()?;
