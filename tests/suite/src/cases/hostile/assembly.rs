@@ -1,5 +1,6 @@
 //! Pieces of machine code that the cases put together.
 
+use abi::Tag;
 use alloc::vec::Vec;
 use suite::entry::Entry;
 
@@ -30,6 +31,13 @@ impl Code {
             // mov ecx, CALL_PAGE; call ecx
             Entry::Fast => self.then(&[0xB9]).then(&abi::CALL_PAGE_I686.to_le_bytes()).then(&[0xFF, 0xD1]),
         }
+    }
+
+    /// The tag and the handle of a call that follows; its words come from whoever starts the thread.
+    pub fn message(self, tag: Tag, handle: u32) -> Self {
+        // mov edi, TAG; mov eax, HANDLE, or mov eax, TAG; mov edx, HANDLE
+        let (load_tag, load_handle) = if cfg!(target_arch = "x86_64") { (0xBF, 0xB8) } else { (0xB8, 0xBA) };
+        self.then(&[load_tag]).then(&tag.0.to_le_bytes()).then(&[load_handle]).then(&handle.to_le_bytes())
     }
 
     /// push FLAGS; popf

@@ -2,13 +2,15 @@
 //! that it may not set, IOPL, VM, VIF, VIP. The kernel isn't hurt, the witness doesn't see them, and the program has what
 //! it may have (syscall_nt).
 
-use super::assembly::{Code, SPIN, UNDEFINED};
+use super::assembly::{Code, NOTHING, SPIN, UNDEFINED};
 use crate::case::{Case, Outcome};
 use crate::scene::Scene;
 use crate::system::is_emulated;
 use crate::victim::{Caught, Generated, Victim, at};
 use crate::{check, check_eq, hostile};
-use abi::Register;
+use abi::{Operation, Options, Register, Tag};
+use bellwire::{Handle, Instant};
+use core::time::Duration;
 use suite::code;
 use suite::entry::Entry;
 
@@ -46,6 +48,8 @@ enum Way {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Into {
     Call(Entry),
+    /// As well, but others run before it returns: the witness, which was interrupted.
+    Wait(Entry),
     /// #UD.
     Exception,
     /// #PF.
@@ -56,7 +60,15 @@ enum Into {
 
 fn flags_at_each_entry(scene: &Scene<'_>) -> Outcome {
     let all = SETTABLE | RESUME | PRIVILEGED;
-    let kinds = [Into::Call(Entry::Fast), Into::Call(Entry::Gate), Into::Exception, Into::PageFault, Into::Interrupt];
+    let kinds = [
+        Into::Call(Entry::Fast),
+        Into::Call(Entry::Gate),
+        Into::Wait(Entry::Fast),
+        Into::Wait(Entry::Gate),
+        Into::Exception,
+        Into::PageFault,
+        Into::Interrupt,
+    ];
     for flags in
         [DIRECTION, NESTED, ALIGNMENT, LEVEL, RESUME, VIRTUAL, VIRTUAL_INTERRUPT, IDENTIFICATION, SETTABLE, all]
     {
@@ -85,10 +97,15 @@ fn one(scene: &Scene<'_>, flags: u32, way: Way, into: Into) -> Outcome {
     let begin = code.len();
     let code = match into {
         Into::Call(entry) => code.call(entry),
+        Into::Wait(entry) => {
+            let tag = Tag::incoming(Operation::Receive, 0, Options::DEADLINE);
+            code.message(tag, scene.system.silent.raw()).call(entry)
+        }
         Into::Exception => code.then(UNDEFINED),
         // mov al, [ecx]
         Into::PageFault => code.then(&[0x8A, 0x01]),
-        Into::Interrupt => code.then(SPIN),
+        // Behind an instruction, so that the program is seen to have begun.
+        Into::Interrupt => code.then(NOTHING).then(SPIN),
     };
     let end = code.len();
     let generated = Generated::new(&code.end())?;
@@ -96,9 +113,10 @@ fn one(scene: &Scene<'_>, flags: u32, way: Way, into: Into) -> Outcome {
     if way == Way::Written {
         victim.set(Register::Flags, word as usize)?;
     }
-    victim.start([0; 4])?;
+    let [low, high] = abi::split((Instant::now() + Duration::from_micros(100)).cycles());
+    victim.start(if let Into::Wait(_) = into { [low, high, 0, 0] } else { [0; 4] })?;
     match into {
-        Into::Call(_) => {}
+        Into::Call(_) | Into::Wait(_) => {}
         Into::Exception | Into::PageFault => {
             let caught = victim.next()?;
             let vector = if into == Into::Exception { 6 } else { 14 };
@@ -107,7 +125,7 @@ fn one(scene: &Scene<'_>, flags: u32, way: Way, into: Into) -> Outcome {
             victim.go_on()?;
         }
         Into::Interrupt => {
-            victim.interrupted_at(generated.address() + begin)?;
+            victim.interrupted_at(generated.address() + end - SPIN.len())?;
             victim.set(Register::Ip, generated.address() + end)?;
         }
     }
@@ -116,7 +134,8 @@ fn one(scene: &Scene<'_>, flags: u32, way: Way, into: Into) -> Outcome {
     let found = victim.get(Register::Flags)? as u32;
     check_eq!(found & (PRIVILEGED | INTERRUPTS), INTERRUPTS, "{what}: found {found:#x}");
     // `sysenter` saves none.
-    if into != Into::Call(Entry::Fast) || cfg!(target_arch = "x86_64") || !super::has_sysenter() {
+    let is_fast = matches!(into, Into::Call(Entry::Fast) | Into::Wait(Entry::Fast));
+    if !is_fast || cfg!(target_arch = "x86_64") || !super::has_sysenter() {
         let settable = if way == Way::Written { SETTABLE & !NESTED } else { SETTABLE };
         check_eq!(found & SETTABLE, flags & settable, "{what}: found {found:#x}");
     }

@@ -82,7 +82,8 @@ const KEPT: [Register; 3] = [Register::Cx, Register::Dx, Register::Sp];
 fn registers_written_during_a_call(scene: &Scene<'_>) -> Outcome {
     for entry in [Entry::Fast, Entry::Gate] {
         let calls = Endpoint::new()?;
-        let generated = Generated::new(&calling_code(entry, calls.raw()))?;
+        let tag = Tag::incoming(Operation::Call, 0, Options::empty());
+        let generated = Generated::new(&Code::default().message(tag, calls.raw()).call(entry).end())?;
         let victim = Victim::new(scene, generated.address())?;
         victim.start([0; 4])?;
         check_eq!(receive(&calls)?.tag.kind(), Kind::Call, "what {entry:?} brings");
@@ -105,15 +106,6 @@ fn registers_written_during_a_call(scene: &Scene<'_>) -> Outcome {
         calls.destroy()?;
     }
     Ok(())
-}
-
-/// Code that does `call` on an endpoint: the tag and handle come from the code itself, as `start` sets the words.
-fn calling_code(entry: Entry, endpoint: u32) -> alloc::vec::Vec<u8> {
-    let tag = Tag::incoming(Operation::Call, 0, Options::empty()).0;
-    // mov edi, TAG; mov eax, ENDPOINT, or mov eax, TAG; mov edx, ENDPOINT
-    let (load_tag, load_handle) = if cfg!(target_arch = "x86_64") { (0xBF, 0xB8) } else { (0xB8, 0xBA) };
-    let code = Code::default().then(&[load_tag]).then(&tag.to_le_bytes());
-    code.then(&[load_handle]).then(&endpoint.to_le_bytes()).call(entry).end()
 }
 
 /// Jumps and returns of user mode itself.

@@ -2,7 +2,7 @@
 //! memory, unaligned, at the top. The kernel never follows a program's stack pointer, and keeps it as it is; the
 //! program's own instructions that follow it fault.
 
-use super::assembly::{Code, SPIN};
+use super::assembly::{Code, NOTHING, SPIN};
 use crate::case::{Case, Outcome};
 use crate::scene::Scene;
 use crate::system::is_emulated;
@@ -57,11 +57,13 @@ fn at_each_trap(scene: &Scene<'_>) -> Outcome {
 }
 
 fn at_each_interrupt(scene: &Scene<'_>) -> Outcome {
+    // It spins behind an instruction, so that it is seen to have begun.
+    let generated = Generated::new(&Code::default().then(NOTHING).then(SPIN).end())?;
     for pointer in pointers() {
-        let victim = Victim::new(scene, at(code::spin))?;
+        let victim = Victim::new(scene, generated.address())?;
         victim.set(Register::Sp, pointer)?;
         victim.start([0; 4])?;
-        victim.interrupted_at(at(code::spin))?;
+        victim.interrupted_at(generated.address() + NOTHING.len())?;
         victim.set(Register::Ip, at(code::undefined))?;
         check_eq!(victim.next()?.vector, 6, "with the stack at {pointer:#x}");
         check_eq!(victim.get(Register::Sp)?, pointer);
