@@ -108,49 +108,45 @@ impl Devices {
         found: PciFunction,
         bars: Vec<PciBar>,
     ) -> Result<(), Missing> {
-        let refuse = |what: fmt::Arguments<'_>, why: &dyn fmt::Display| {
-            bellwire::println!("{} doesn't get {what} of the PCI function {}: {why}", program.name, found.address);
-            Missing::Refused
-        };
-        let (mut memory, mut ports) = (Vec::new(), Vec::new());
+        let mut function =
+            Function { found, memory: Vec::new(), ports: Vec::new(), signal: self.signal(root, program, found)? };
         for (index, bar) in (0..).zip(bars) {
             match bar {
                 PciBar::None => {}
                 PciBar::Memory { address, bytes } => {
                     let claimed = claim_memory(root, address, bytes);
-                    let claimed =
-                        claimed.map_err(|error| refuse(format_args!("the memory at {address:#x}"), &error))?;
-                    memory.push((index, claimed, bytes));
+                    let claimed = had(claimed, program, found, format_args!("the memory at {address:#x}"))?;
+                    function.memory.push((index, claimed, bytes));
                 }
                 PciBar::Ports { first, count } => {
-                    let claimed = root.ports(first, count);
-                    let claimed = claimed.map_err(|error| refuse(format_args!("the ports at {first:#x}"), &error))?;
-                    ports.push((index, claimed, first, count));
+                    let claimed =
+                        had(root.ports(first, count), program, found, format_args!("the ports at {first:#x}"))?;
+                    function.ports.push((index, claimed, first, count));
                 }
             }
         }
-        let signal = match program.interrupt {
+        self.functions.push(function);
+        Ok(())
+    }
+
+    /// Claims the interrupt of a function, unless another of the program's has brought it already.
+    fn signal(&mut self, root: &Root, program: &Program, found: PciFunction) -> Result<ClaimedSignal, Missing> {
+        match program.interrupt {
             Signal::Line => {
-                let line =
-                    found.line.ok_or_else(|| refuse(format_args!("the interrupt"), &"firmware names no line"))?;
+                let line = had(found.line.ok_or("firmware names none"), program, found, format_args!("the line"))?;
                 if !self.lines.iter().any(|(other, _)| *other == line) {
-                    let claimed = root.line(line);
-                    let claimed = claimed.map_err(|error| refuse(format_args!("the line {line}"), &error))?;
+                    let claimed = had(root.line(line), program, found, format_args!("the line {line}"))?;
                     self.lines.push((line, claimed));
                 }
-                ClaimedSignal::Line(line)
-            }
-            Signal::Msi if !found.has_messages => {
-                return Err(refuse(format_args!("messages"), &"it can't send any"));
+                Ok(ClaimedSignal::Line(line))
             }
             Signal::Msi => {
-                let claimed = root.message_interrupt();
-                let claimed = claimed.map_err(|error| refuse(format_args!("messages"), &error))?;
-                ClaimedSignal::Message(claimed.0, claimed.1)
+                let can = if found.has_messages { Ok(()) } else { Err("it can't send any") };
+                had(can, program, found, format_args!("messages"))?;
+                let (interrupt, write) = had(root.message_interrupt(), program, found, format_args!("messages"))?;
+                Ok(ClaimedSignal::Message(interrupt, write))
             }
-        };
-        self.functions.push(Function { found, memory, ports, signal });
-        Ok(())
+        }
     }
 
     /// Turns the functions on, for an instance that is about to start.
@@ -200,6 +196,19 @@ impl Devices {
         let found = self.lines.iter().find(|(other, _)| *other == line);
         found.map(|(_, interrupt)| interrupt).ok_or(Error::BadHandle)
     }
+}
+
+/// What was claimed, or a line in the log that says why it isn't to be had.
+fn had<T>(
+    claim: Result<T, impl fmt::Display>,
+    program: &Program,
+    function: PciFunction,
+    what: fmt::Arguments<'_>,
+) -> Result<T, Missing> {
+    claim.map_err(|why| {
+        bellwire::println!("{} doesn't get {what} of the PCI function {}: {why}", program.name, function.address);
+        Missing::Refused
+    })
 }
 
 /// Registers that share a page with others go to the first who claims that: to nobody else then.

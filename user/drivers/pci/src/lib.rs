@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod bar;
+mod bus;
 mod capability;
 mod enable;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod scan;
 mod space;
 
 pub use bar::bar;
+pub use bus::Bus;
 pub use capability::{Capability, MessageCapability};
 pub use enable::{Refused, disable, enable};
 pub use scan::scan;

@@ -1,21 +1,15 @@
 //! The PCI bus: finds what is on it, and turns functions on and off for their drivers.
 //!
-//! Serves `pci` as [`PciRequest`]: to anybody what there is, to `init` alone what changes it. No driver touches
+//! Serves `pci` as [`bellwire::protocol::PciRequest`]: to anybody what there is, to `init` alone what changes it. No driver touches
 //! configuration space, in which a function could be given the address of another. Beside it the chipset has its reset,
 //! whose port lies among the mechanism's own: [`PowerRequest`].
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-extern crate alloc;
-
-use alloc::vec::Vec;
-use bellwire::protocol::{PciBar, PciFunction, PciRequest, PowerRequest};
-use bellwire::{Call, Event, Port, Result, Server, Startup};
-use driver_pci::{Mechanism, bar, disable, enable, scan};
+use bellwire::protocol::PowerRequest;
+use bellwire::{Event, Result, Server, Startup};
+use driver_pci::{Bus, Mechanism};
 
 bellwire::main!(run);
-
-/// The badge of `init`'s own handle: those of programs begin at 1.
-const INIT: u16 = 0;
 
 /// The chipset's reset control register (Intel PIIX3 and ICH data sheets, RST_CNT), from the mechanism's first port on.
 const RESET_CONTROL: u16 = 0xCF9 - Mechanism::FIRST_PORT;
@@ -26,51 +20,18 @@ const RESET_NOW: u8 = 1 << 2;
 fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("pci")?);
     let ports = startup.ports(Mechanism::FIRST_PORT)?;
-    let mut bus = Bus { space: Mechanism::new(ports), functions: Vec::new(), reset: ports.port(RESET_CONTROL) };
-    if let Some(space) = &mut bus.space {
-        bus.functions = scan(space);
-    }
+    let reset = ports.port::<u8>(RESET_CONTROL);
+    let mut bus = Bus::new(Mechanism::new(ports));
     loop {
-        if let Event::Call(call) = server.next()? {
-            bus.answer(call);
-        }
-    }
-}
-
-struct Bus {
-    /// Nothing on a machine without PCI.
-    space: Option<Mechanism>,
-    functions: Vec<PciFunction>,
-    reset: Port<u8>,
-}
-
-impl Bus {
-    fn answer(&mut self, call: Call<'_>) {
+        let Event::Call(call) = server.next()? else { continue };
         if let Some(PowerRequest::Reset) = call.request() {
-            self.reset.write(SYSTEM_RESET);
-            self.reset.write(SYSTEM_RESET | RESET_NOW);
-            return call.answer([0; 4]);
-        }
-        match call.request().and_then(|request| self.carry_out(request, call.badge)) {
-            Some(words) => call.answer(words),
-            None => call.refuse(),
-        }
-    }
-
-    /// The answer to a request; nothing if it is refused.
-    fn carry_out(&mut self, request: PciRequest, client: u16) -> Option<[usize; 4]> {
-        let space = self.space.as_mut()?;
-        match request {
-            PciRequest::Get(index) => Some(self.functions.get(index as usize)?.to_words()),
-            _ if client != INIT => None,
-            PciRequest::Bar { function, index } => Some(PciBar::to_words(bar(space, function, index))),
-            PciRequest::Enable { function, signal, trust } => {
-                enable(space, function, signal, trust).ok()?;
-                Some([0; 4])
-            }
-            PciRequest::Disable(function) => {
-                disable(space, function);
-                Some([0; 4])
+            reset.write(SYSTEM_RESET);
+            reset.write(SYSTEM_RESET | RESET_NOW);
+            call.answer([0; 4]);
+        } else {
+            match call.request().and_then(|request| bus.answer(call.badge, request)) {
+                Some(words) => call.answer(words),
+                None => call.refuse(),
             }
         }
     }
