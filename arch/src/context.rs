@@ -87,8 +87,7 @@ impl machine::Context for Context {
 
     #[inline(always)]
     fn deliver(&mut self, message: Message) -> Resume {
-        self.write_message(message);
-        Resume::Saved
+        self.pass_message(message)
     }
 
     fn register(&self, register: Register) -> Option<usize> {

@@ -11,7 +11,7 @@ use crate::memory::{MemoryMap, address_of};
 use crate::paging::{self, Space};
 use crate::time::{Alarm, Clock, now};
 use crate::trap::Bell;
-use crate::width::segments::{reset_selectors, switch_thread_pointer};
+use crate::width::segments::{selectors, switch_thread_pointer};
 use core::ops::Range;
 use core::ptr::NonNull;
 use kernel::machine::{Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
@@ -33,6 +33,10 @@ pub struct Cpu {
     root: usize,
     /// What the CPU has loaded of what most threads don't have.
     extras: Extras,
+    /// Not 0 if the thread that was switched to has, or the one before it had, any of that: [`Cpu::load_extras`] is due
+    /// on the way out. It isn't done at the switch, since the short way through the core can't keep a message in registers
+    /// across a call.
+    due: u32,
     map: Option<&'static MemoryMap>,
 }
 
@@ -45,6 +49,7 @@ impl Cpu {
         ports: LoadedPorts::NONE,
         root: 0,
         extras: Extras::empty(),
+        due: 0,
         map: None,
     };
 
@@ -101,13 +106,22 @@ impl Cpu {
         unsafe { cr3_write(root as u64) };
     }
 
+    /// Whether [`Self::load_extras`] has to be called before ring 3 runs: not 0 if so.
+    #[inline(always)]
+    pub(crate) fn due(&self) -> u32 {
+        self.due
+    }
+
     /// Loads what most threads don't have, or takes away what the thread before had of it.
-    #[inline(never)]
-    fn switch_extras(&mut self, data: &mut CpuData, to: &Context, home: Option<&Home<Space>>) {
+    pub(crate) fn load_extras(&mut self, to: &Context, home: &Home<Space>) {
+        let Some(mut data) = cpu_data::<Bell>() else { return };
+        // SAFETY: interrupts are off, and nothing else holds a reference to it.
+        let data = unsafe { data.as_mut() };
+        self.due = 0;
         self.extras = to.extras;
-        match home.map(|home| self.ports.load(&mut data.io_bitmap, home)) {
-            Some(PortUse::Some) => data.show_io_bitmap(),
-            Some(PortUse::None) | None => data.hide_io_bitmap(),
+        match self.ports.load(&mut data.io_bitmap, home) {
+            PortUse::Some => data.show_io_bitmap(),
+            PortUse::None => data.hide_io_bitmap(),
         }
         switch_thread_pointer(to);
         // SAFETY: areas are frames that the core gave to threads; it tells `forget` before it takes one back.
@@ -170,17 +184,15 @@ impl Machine for Cpu {
     }
 
     #[inline(always)]
-    fn switch<'a>(&mut self, to: &mut Context, home: impl FnOnce() -> Option<&'a Home<Space>>) {
+    fn switch<'a>(&mut self, to: &mut Context, _home: impl FnOnce() -> Option<&'a Home<Space>>) {
         let Some(mut data) = cpu_data::<Bell>() else { return };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
         let data = unsafe { data.as_mut() };
         data.set_current_frame(NonNull::from(&mut to.frame));
         // SAFETY: the core switches to no space that it has released.
         unsafe { self.switch_space(data, to.root) };
-        reset_selectors();
-        if !(self.extras | to.extras).is_empty() {
-            self.switch_extras(data, to, home());
-        }
+        // `self.extras` are those of the thread that left the kernel last, whoever was switched to since.
+        self.due = selectors() | self.extras.bits() | to.extras.bits();
     }
 
     fn forget(&mut self, context: &mut Context) {

@@ -13,10 +13,10 @@ pub(crate) fn note() {
     PENDING.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Whether any waits to be posted.
+/// How many wait to be posted.
 #[inline(always)]
-pub(crate) fn is_pending() -> bool {
-    PENDING.load(Ordering::Relaxed) != 0
+pub(crate) fn pending() -> u32 {
+    PENDING.load(Ordering::Relaxed)
 }
 
 /// Takes those that wait.

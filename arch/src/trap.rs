@@ -14,6 +14,7 @@ use crate::width::{self, idle};
 use core::ptr::NonNull;
 use kernel::Kernel;
 use kernel::account::Account;
+use kernel::machine::Resume;
 use kernel::thread::Fault;
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
@@ -70,17 +71,8 @@ unsafe impl x86_entry::Kernel for Bell {
         if vector < usize::from(FIRST_VECTOR) { exception(frame) } else { interrupt(vector as u8) }
     }
 
-    #[inline(always)]
     extern "C" fn call(frame: NonNull<Frame>) -> NonNull<Frame> {
-        // SAFETY: the stub's frame is not borrowed yet.
-        let (tag, handle) = width::call_of(unsafe { frame.as_ref() });
-        // SAFETY: this is a trap's first function.
-        let (kernel, cpu) = unsafe { state() };
-        match kernel.fast_call(cpu, tag, handle, |caller| caller.read_message().words) {
-            Some(resume) => kernel.save(resume),
-            None => kernel.call(cpu),
-        }
-        leave(kernel, cpu)
+        width::call(frame)
     }
 
     extern "C" fn paranoid(frame: &mut Frame) {
@@ -101,16 +93,18 @@ unsafe impl x86_entry::Kernel for Bell {
 }
 
 /// A device's line, the timer, or a controller's change of mind. Only ring 3 and the idle loop can be interrupted.
-#[inline(always)]
+#[inline(never)]
 fn interrupt(vector: u8) -> ! {
     // SAFETY: this is a trap's first function.
     let (kernel, cpu) = unsafe { state() };
     if vector != DELIVER_VECTOR {
         match cpu.identify(vector) {
-            Event::Line(line) => match kernel.fast_interrupt(cpu, line) {
-                Some(resume) => kernel.save(resume),
-                None => kernel.interrupt(cpu, line),
-            },
+            Event::Line(line) => {
+                if let Some(resume) = kernel.fast_interrupt(cpu, line) {
+                    leave_fast(kernel, cpu, resume);
+                }
+                kernel.interrupt(cpu, line);
+            }
             Event::Timer => {
                 if cpu.alarm() == Alarm::Due {
                     kernel.timer(cpu);
@@ -150,10 +144,10 @@ fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
         crash::at_non_maskable(unsafe { frame.as_ref() });
         kernel.non_maskable(cpu, 1);
     } else if vector != DEVICE_NOT_AVAILABLE.number() || !floating_point(kernel, cpu) {
-        match kernel.fast_fault(cpu, fault) {
-            Some(resume) => kernel.save(resume),
-            None => kernel.fault(cpu, fault),
+        if let Some(resume) = kernel.fast_fault(cpu, fault) {
+            leave_fast(kernel, cpu, resume);
         }
+        kernel.fault(cpu, fault);
     }
     leave(kernel, cpu)
 }
@@ -207,13 +201,60 @@ fn take_debug_status() -> usize {
     status.bits()
 }
 
+/// A call whose message stands in the running thread's saved registers.
+///
+/// # Safety
+/// This is a trap's first function, or its last.
+#[inline(always)]
+pub(crate) unsafe fn general_call() -> ! {
+    // SAFETY: the caller's promise.
+    let (kernel, cpu) = unsafe { state() };
+    kernel.call(cpu);
+    leave(kernel, cpu)
+}
+
+/// The way out after a short way through the core.
+#[inline(always)]
+pub(crate) fn leave_fast(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, resume: Resume) -> ! {
+    let is_delayed = cpu.due() | nmi::pending() != 0;
+    match resume {
+        Resume::With(message) if is_delayed => width::save_and_leave_with(message),
+        // SAFETY: the borrows given to this function end here.
+        Resume::With(message) => unsafe { width::leave_with(message) },
+        Resume::Saved if is_delayed => leave_late(kernel, cpu),
+        // SAFETY: the core switched to this context, and its setters keep frames valid.
+        Resume::Saved => unsafe { resume_current() },
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn leave_late(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
+    leave(kernel, cpu)
+}
+
 /// The way out: resumes the thread that the core has chosen. Non-maskable interrupts that came meanwhile are posted first.
 #[inline(always)]
-fn leave(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
-    if nmi::is_pending() {
+pub(crate) fn leave(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
+    if nmi::pending() != 0 {
         kernel.non_maskable(cpu, nmi::take());
     }
+    if cpu.due() != 0
+        && let Some((context, home)) = kernel.running()
+    {
+        cpu.load_extras(context, home);
+    }
     // SAFETY: the core switched to this context, and its setters keep frames valid.
+    unsafe { resume_current() }
+}
+
+/// Resumes the thread that the core has chosen.
+///
+/// # Safety
+/// The core has switched to a thread, and nothing on the stack is needed any more.
+#[inline(always)]
+unsafe fn resume_current() -> ! {
+    // SAFETY: the caller's promise.
     unsafe { resume::<Bell>(current_frame()) }
 }
 

@@ -80,17 +80,6 @@ pub enum TraceKind {
 }
 
 impl TraceKind {
-    const fn from_code(code: u32) -> Self {
-        match code {
-            1 => Self::Interrupt,
-            2 => Self::Call,
-            3 => Self::Fault,
-            4 => Self::Timer,
-            6 => Self::Exit,
-            _ => Self::None,
-        }
-    }
-
     /// What it is called in a crash record.
     pub const fn name(self) -> &'static str {
         match self {
@@ -120,39 +109,40 @@ pub struct TraceEntry {
 /// How many trace entries are kept.
 pub const TRACE_ENTRIES: usize = 16;
 
-/// Where the kind stands beside the thread.
-const KIND_SHIFT: u32 = 24;
+/// An entry but for its time: eight bytes, as that has.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct What {
+    detail: u32,
+    thread: u16,
+    kind: TraceKind,
+}
 
-/// The last things that happened, as three arrays: an entry's place in each is found by scaling alone.
+/// The last things that happened, as two arrays: an entry's place in each is found by scaling alone.
 struct Trace {
     times: [u64; TRACE_ENTRIES],
-    details: [u32; TRACE_ENTRIES],
-    /// The thread that was running, and the kind above [`KIND_SHIFT`].
-    who: [u32; TRACE_ENTRIES],
+    what: [What; TRACE_ENTRIES],
     count: u32,
 }
 
 impl Trace {
-    const EMPTY: Self =
-        Self { times: [0; TRACE_ENTRIES], details: [0; TRACE_ENTRIES], who: [0; TRACE_ENTRIES], count: 0 };
+    const EMPTY: Self = Self {
+        times: [0; TRACE_ENTRIES],
+        what: [What { detail: 0, thread: 0, kind: TraceKind::None }; TRACE_ENTRIES],
+        count: 0,
+    };
 
     #[inline(always)]
     fn note(&mut self, kind: TraceKind, time: Time, thread: Link, detail: u32) {
         let place = self.count as usize % TRACE_ENTRIES;
         self.count = self.count.wrapping_add(1);
         self.times[place] = time.0;
-        self.details[place] = detail;
-        self.who[place] = (kind as u32) << KIND_SHIFT | thread.word();
+        self.what[place] = What { detail, thread: thread.word() as u16, kind };
     }
 
     fn entry(&self, place: usize) -> TraceEntry {
-        let who = self.who[place];
-        TraceEntry {
-            time: self.times[place],
-            kind: TraceKind::from_code(who >> KIND_SHIFT),
-            thread: who & ((1 << KIND_SHIFT) - 1),
-            detail: self.details[place],
-        }
+        let What { detail, thread, kind } = self.what[place];
+        TraceEntry { time: self.times[place], kind, thread: thread.into(), detail }
     }
 }
 

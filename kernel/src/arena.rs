@@ -37,7 +37,7 @@ impl Link {
     /// The index; out of any table's bounds for "none".
     #[inline(always)]
     pub const fn index(self) -> usize {
-        self.0.wrapping_sub(1) as usize
+        (self.0 as usize).wrapping_sub(1)
     }
 
     /// One word that stands for it.
@@ -272,11 +272,11 @@ impl List {
         Self { head: entry, tail: entry }
     }
 
-    /// The entry that is alone in the list; none if the list is empty or longer. To take such a one out, or to put one
-    /// into an empty list, touches no entry.
+    /// The list's entry, or none, unless it has several. To take such a one out, or to put one into an empty list,
+    /// touches no entry.
     #[inline(always)]
-    pub const fn only(&self) -> Link {
-        if self.head.0 == self.tail.0 { self.head } else { Link::NONE }
+    pub const fn only(&self) -> Option<Link> {
+        if self.head.0 == self.tail.0 { Some(self.head) } else { None }
     }
 
     /// Whether there is none.

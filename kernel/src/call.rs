@@ -57,7 +57,7 @@ impl<M: Machine> Kernel<M> {
         let process = thread.process;
         self.in_call = true;
         self.now = machine.now();
-        self.note_call(message.tag, self.now);
+        self.note_call(caller, message.tag, self.now);
         let request = Request { caller, process, handle, message };
         let result = match Operation::from_number(message.tag.operation_number()) {
             Some(Operation::ReplyReceive) => self.reply_receive(machine, request),
@@ -84,10 +84,10 @@ impl<M: Machine> Kernel<M> {
 
     /// Counts and traces a call of the running thread.
     #[inline(always)]
-    pub(crate) fn note_call(&mut self, tag: Tag, now: Time) {
+    pub(crate) fn note_call(&mut self, caller: Link, tag: Tag, now: Time) {
         self.account.calls = self.account.calls.wrapping_add(1);
-        self.account.trace(TraceKind::Call, now, self.current, tag.0);
-        if let Some(thread) = self.threads.at_mut(self.current) {
+        self.account.trace(TraceKind::Call, now, caller, tag.0);
+        if let Some(thread) = self.threads.at_mut(caller) {
             thread.calls = thread.calls.wrapping_add(1);
         }
     }

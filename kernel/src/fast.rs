@@ -13,7 +13,7 @@
 
 use crate::Kernel;
 use crate::account::TraceKind;
-use crate::arena::{Arena, Link, List};
+use crate::arena::{Arena, Link, List, Name};
 use crate::deadline::{Deadlines, Owner};
 use crate::machine::{Context, Line, Machine, Resume, Time, Trigger};
 use crate::schedule::Schedule;
@@ -58,8 +58,9 @@ impl<M: Machine> Kernel<M> {
 
     #[inline(always)]
     fn fast_null(&mut self, tag: Tag) -> Option<Resume> {
-        self.note_call(tag, Time(0));
-        Some(self.threads.at_mut(self.current)?.context.deliver(DONE))
+        let caller = self.current;
+        self.note_call(caller, tag, Time(0));
+        Some(self.threads.at_mut(caller)?.context.deliver(DONE))
     }
 
     /// A call to a server that waits.
@@ -78,24 +79,22 @@ impl<M: Machine> Kernel<M> {
         }
         let grant = self.handles.look_up(thread.run, handle, Rights::CALL)?;
         let target = self.endpoints.get_mut(grant.object)?;
-        let server = target.receivers.only();
+        let server = target.receivers.only()?;
         if self.threads.at(server)?.priority <= self.schedule.bar() || self.deadlines.is_set(Owner::Thread(server)) {
             return None;
         }
         target.receivers = List::EMPTY;
         let now = machine.now();
-        self.note_call(tag, now);
+        self.note_call(caller, tag, now);
         let thread = self.threads.at_mut(caller)?;
         thread.state = State::awaiting(server);
         let message = Message::new(Tag::outgoing(Kind::Call, tag.label(), grant.badge), words(&thread.context));
-        self.hand_over(machine, server, now);
-        let thread = self.threads.at_mut(server)?;
-        thread.reply_to = caller;
-        Some(thread.context.deliver(message))
+        let server = self.hand_over(machine, caller, server, now)?;
+        server.reply_to = caller;
+        Some(server.context.deliver(message))
     }
 
-    /// A server or driver is done and waits again. The caller that it answers runs next, or else the thread that it
-    /// had preempted, or nobody.
+    /// A server or driver is done and waits again, with nothing there to receive.
     #[inline(always)]
     fn fast_reply_receive(
         &mut self,
@@ -106,10 +105,16 @@ impl<M: Machine> Kernel<M> {
     ) -> Option<Resume> {
         let server = self.current;
         let thread = self.threads.at(server)?;
-        let grant = self.handles.look_up(thread.run, handle, Rights::RECEIVE)?;
         let (client, token) = (thread.reply_to, thread.completes);
+        let grant = self.handles.look_up(thread.run, handle, Rights::RECEIVE)?;
         if !self.endpoints.get(grant.object)?.is_quiet() {
             return None;
+        }
+        if client.is_some() {
+            if token.sequence != 0 {
+                return None;
+            }
+            return self.fast_answer(machine, (tag, words), (server, grant.object), client);
         }
         if token.sequence != 0 {
             let source = self.interrupts.get(token.source)?;
@@ -117,53 +122,56 @@ impl<M: Machine> Kernel<M> {
                 return None;
             }
         }
-        if let Some(waiting) = self.threads.at(client) {
-            if waiting.state != State::awaiting(server)
-                || waiting.priority <= self.schedule.bar()
-                || self.deadlines.is_set(Owner::Thread(client))
-            {
-                return None;
-            }
-            let now = machine.now();
-            self.begin_to_wait(machine, tag, now);
-            let endpoint = self.endpoints.get_mut(grant.object)?;
-            endpoint.receivers = List::of(server);
-            let thread = self.threads.at_mut(server)?;
-            thread.state = State::receiving(grant.link());
-            thread.serves = grant.object;
-            thread.reply_to = Link::NONE;
-            let message = Message::new(Tag::outgoing(Kind::Reply, tag.label(), 0), words(&thread.context));
-            self.hand_over(machine, client, now);
-            let thread = self.threads.at_mut(client)?;
-            if thread.sent == Sent::Fault {
-                thread.sent = Sent::Call;
-                return Some(Resume::Saved);
-            }
-            return Some(thread.context.deliver(message));
-        }
         let next = self.fast_next()?;
         let now = machine.now();
-        self.begin_to_wait(machine, tag, now);
-        let endpoint = self.endpoints.get_mut(grant.object)?;
-        endpoint.receivers = List::of(server);
-        let thread = self.threads.at_mut(server)?;
-        thread.state = State::receiving(grant.link());
-        thread.serves = grant.object;
+        self.fast_wait(tag, server, grant.object, now)?;
+        if token.sequence != 0 {
+            self.threads.at_mut(server)?.completes = Token::NONE;
+            self.let_through(machine, token.source.link());
+        }
         self.schedule.take_sole_preempted();
-        self.hand_over(machine, next, now);
+        self.hand_over(machine, server, next, now)?;
         Some(Resume::Saved)
     }
 
-    /// The call is counted, and what the running thread had taken is completed.
+    /// The caller that a server answers runs next.
     #[inline(always)]
-    fn begin_to_wait(&mut self, machine: &mut M, tag: Tag, now: Time) {
-        self.note_call(tag, now);
-        let Some(thread) = self.threads.at_mut(self.current) else { return };
-        let token = thread.completes;
-        if token.sequence != 0 {
-            thread.completes = Token::NONE;
-            self.let_through(machine, token.source.link());
+    fn fast_answer(
+        &mut self,
+        machine: &mut M,
+        (tag, words): (Tag, impl FnOnce(&M::Context) -> [usize; 4]),
+        (server, endpoint): (Link, Name),
+        client: Link,
+    ) -> Option<Resume> {
+        let waiting = self.threads.at(client)?;
+        if waiting.state != State::awaiting(server)
+            || waiting.priority <= self.schedule.bar()
+            || self.deadlines.is_set(Owner::Thread(client))
+        {
+            return None;
         }
+        let now = machine.now();
+        self.fast_wait(tag, server, endpoint, now)?;
+        let thread = self.threads.at_mut(server)?;
+        thread.reply_to = Link::NONE;
+        let message = Message::new(Tag::outgoing(Kind::Reply, tag.label(), 0), words(&thread.context));
+        let client = self.hand_over(machine, server, client, now)?;
+        if client.sent == Sent::Fault {
+            client.sent = Sent::Call;
+            return Some(Resume::Saved);
+        }
+        Some(client.context.deliver(message))
+    }
+
+    /// The running thread is the one that waits at an endpoint.
+    #[inline(always)]
+    fn fast_wait(&mut self, tag: Tag, server: Link, endpoint: Name, now: Time) -> Option<()> {
+        self.endpoints.at_mut(endpoint.link())?.receivers = List::of(server);
+        self.note_call(server, tag, now);
+        let thread = self.threads.at_mut(server)?;
+        thread.state = State::receiving(endpoint.link());
+        thread.serves = endpoint;
+        Some(())
     }
 
     /// Who runs when the running thread waits, if that is the one preempted thread or, with nobody ready, the idle one.
@@ -196,26 +204,27 @@ impl<M: Machine> Kernel<M> {
         let target = self.endpoints.get_mut(grant.object)?;
         if target.receivers.is_empty() {
             target.bits |= bits as u32;
-            self.note_call(tag, Time(0));
+            self.note_call(caller, tag, Time(0));
             return Some(self.threads.at_mut(caller)?.context.deliver(DONE));
         }
-        let receiver = target.receivers.only();
+        let receiver = target.receivers.only()?;
         if !Self::may_preempt(&self.threads, &self.schedule, &self.deadlines, caller, receiver) {
             return None;
         }
         target.receivers = List::EMPTY;
         let now = machine.now();
-        self.note_call(tag, now);
+        self.note_call(caller, tag, now);
         self.threads.at_mut(caller)?.context.set_message(DONE);
-        self.preempt_alone();
-        self.hand_over(machine, receiver, now);
+        self.preempt_alone(caller);
+        let receiver = self.hand_over(machine, caller, receiver, now)?;
         let message = Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as u32 as usize, 0, 0, 0]);
-        Some(self.threads.at_mut(receiver)?.context.deliver(message))
+        Some(receiver.context.deliver(message))
     }
 
     /// A line fired whose driver waits. Nothing is returned, and nothing was done, if it has to go the general way.
     #[inline(always)]
     pub fn fast_interrupt(&mut self, machine: &mut M, line: Line) -> Option<Resume> {
+        let interrupted = self.current;
         let link = *self.lines.get(line.0 as usize)?;
         let source = self.interrupts.at(link)?;
         let object = source.endpoint;
@@ -223,13 +232,13 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let target = self.endpoints.get_mut(object)?;
-        let receiver = target.receivers.only();
-        if !Self::may_preempt(&self.threads, &self.schedule, &self.deadlines, self.current, receiver) {
+        let receiver = target.receivers.only()?;
+        if !Self::may_preempt(&self.threads, &self.schedule, &self.deadlines, interrupted, receiver) {
             return None;
         }
         target.receivers = List::EMPTY;
         let came = machine.now();
-        self.account.trace(TraceKind::Interrupt, came, self.current, line.0 as u32);
+        self.account.trace(TraceKind::Interrupt, came, interrupted, line.0 as u32);
         let name = self.interrupts.name(link);
         let source = self.interrupts.at_mut(link)?;
         if source.trigger == Trigger::Level {
@@ -238,15 +247,14 @@ impl<M: Machine> Kernel<M> {
         }
         let taken = source.note_and_take(came);
         machine.end_of_interrupt(line);
-        self.preempt_alone();
+        self.preempt_alone(interrupted);
         let now = machine.now();
         if let Some(counters) = self.account.sources.get_mut(link.index()) {
             counters.taken = counters.taken.wrapping_add(1);
             counters.delivered = counters.delivered.wrapping_add(1);
             counters.note_latency(now.0.wrapping_sub(came.0));
         }
-        self.hand_over(machine, receiver, now);
-        let thread = self.threads.at_mut(receiver)?;
+        let thread = self.hand_over(machine, interrupted, receiver, now)?;
         thread.completes = Token { source: name, sequence: taken.sequence };
         Some(thread.context.deliver(taken.message()))
     }
@@ -262,7 +270,7 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let target = self.endpoints.get_mut(object)?;
-        let handler = target.receivers.only();
+        let handler = target.receivers.only()?;
         if target.dying
             || self.threads.at(handler)?.priority <= self.schedule.bar()
             || self.deadlines.is_set(Owner::Thread(handler))
@@ -279,10 +287,9 @@ impl<M: Machine> Kernel<M> {
         // Should the handler die, the next one wants to know it too.
         thread.fault = fault;
         let message = fault.message(thread.fault_badge);
-        self.hand_over(machine, handler, now);
-        let thread = self.threads.at_mut(handler)?;
-        thread.reply_to = faulty;
-        Some(thread.context.deliver(message))
+        let handler = self.hand_over(machine, faulty, handler, now)?;
+        handler.reply_to = faulty;
+        Some(handler.context.deliver(message))
     }
 
     /// Whether a thread that waits may run at once in the place of the running one, which nobody else has a share in:
@@ -308,14 +315,13 @@ impl<M: Machine> Kernel<M> {
 
     /// The running thread makes room for a higher one: [`Kernel::may_preempt`] has said so.
     #[inline(always)]
-    fn preempt_alone(&mut self) {
-        let current = self.current;
-        let Some(thread) = self.threads.at_mut(current) else { return };
-        if current == self.idle {
+    fn preempt_alone(&mut self, running: Link) {
+        let Some(thread) = self.threads.at_mut(running) else { return };
+        if running == self.idle {
             thread.state = State::READY;
         } else {
             thread.state = State::PREEMPTED;
-            self.schedule.preempt_first(current, thread.priority);
+            self.schedule.preempt_first(running, thread.priority);
         }
     }
 }

@@ -152,6 +152,12 @@ impl<M: Machine> Kernel<M> {
         self.threads.at_mut(self.current).map(|thread| &mut thread.context)
     }
 
+    /// The registers that run, the idle thread's too, and the home of the process that they belong to.
+    pub fn running(&self) -> Option<(&M::Context, &machine::Home<M::Space>)> {
+        let thread = self.threads.at(self.current)?;
+        Some((&thread.context, &self.processes.at(thread.process)?.0.home))
+    }
+
     /// The last step of every trap: the highest-priority ready thread runs, and the timer is set.
     #[inline(always)]
     pub(crate) fn finish(&mut self, machine: &mut M) {
@@ -241,24 +247,31 @@ impl<M: Machine> Kernel<M> {
             State::PREEMPTED_IN_SLICE => now.0.saturating_add(thread.slice_left),
             _ => NEVER,
         });
-        self.hand_over(machine, link, now);
+        self.hand_over(machine, self.current, link, now);
         self.note_delivery(link, now);
         self.begin_slice_if_shared();
     }
 
     /// The CPU goes from the running thread to another, which begins to be charged for it.
     #[inline(always)]
-    pub(crate) fn hand_over(&mut self, machine: &mut M, to: Link, now: Time) {
+    pub(crate) fn hand_over(
+        &mut self,
+        machine: &mut M,
+        from: Link,
+        to: Link,
+        now: Time,
+    ) -> Option<&mut Thread<M::Context>> {
         self.account.switches = self.account.switches.wrapping_add(1);
-        if let Some(from) = self.threads.at_mut(self.current) {
+        if let Some(from) = self.threads.at_mut(from) {
             from.cycles = from.cycles.wrapping_add(now.0);
         }
         self.current = to;
-        let Some(thread) = self.threads.at_mut(to) else { return };
+        let thread = self.threads.at_mut(to)?;
         thread.state = State::RUNNING;
         thread.cycles = thread.cycles.wrapping_sub(now.0);
-        let (process, processes) = (thread.process, &self.processes);
-        machine.switch(&mut thread.context, || processes.at(process).map(|process| &process.0.home));
+        let (process, processes) = (&thread.process, &self.processes);
+        machine.switch(&mut thread.context, || processes.at(*process).map(|process| &process.0.home));
+        Some(thread)
     }
 
     /// The running thread's slice begins once a peer is ready.

@@ -206,8 +206,8 @@ pub trait Machine {
     /// Tells registers of which process they are: before anything is switched to them, and when that process has got
     /// ports, or they themselves a thread pointer or a floating-point area.
     fn settle(&self, context: &mut Self::Context, home: &Home<Self::Space>);
-    /// Makes `to` the registers that the next exit from the kernel resumes. `home` is their process's, for what
-    /// [`Machine::settle`] didn't note down in them.
+    /// Makes `to` the registers that the next exit from the kernel resumes. `home` is their process's, for a machine that
+    /// loads all of it at once; one that leaves that for the exit finds it by [`crate::Kernel::running`].
     fn switch<'a>(&mut self, to: &mut Self::Context, home: impl FnOnce() -> Option<&'a Home<Self::Space>>)
     where
         Self::Space: 'a;

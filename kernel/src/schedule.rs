@@ -111,10 +111,12 @@ impl Schedule {
     /// simple as that.
     #[inline(always)]
     pub fn sole_preempted<T: Schedulable, const N: usize>(&self, threads: &Arena<T, N>) -> Link {
-        let link = self.chain.only();
-        match threads.at(link) {
-            Some(thread) if thread.priority() > self.queued && self.bar != Priority::MEASURED => link,
-            _ => Link::NONE,
+        match self.chain.only() {
+            Some(link) => match threads.at(link) {
+                Some(thread) if thread.priority() > self.queued && self.bar != Priority::MEASURED => link,
+                _ => Link::NONE,
+            },
+            None => Link::NONE,
         }
     }
 

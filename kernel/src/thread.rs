@@ -50,7 +50,7 @@ impl State {
 
     /// In that endpoint's queue of receivers.
     pub const fn receiving(endpoint: Link) -> Self {
-        Self((StateKind::Receiving as u32) << KIND_SHIFT | endpoint.word())
+        Self(((StateKind::Receiving as u32) << KIND_SHIFT).wrapping_add(endpoint.word()))
     }
 
     /// In that endpoint's queue of senders.
@@ -60,7 +60,7 @@ impl State {
 
     /// That thread owes it a reply.
     pub const fn awaiting(server: Link) -> Self {
-        Self((StateKind::Awaiting as u32) << KIND_SHIFT | server.word())
+        Self(((StateKind::Awaiting as u32) << KIND_SHIFT).wrapping_add(server.word()))
     }
 
     /// That Reply object stands for its call.

@@ -31,7 +31,7 @@ impl<K: Kernel, T: Target> Target for FromRing0<K, T> {
 }
 
 /// Where a stub goes that interrupted ring 0.
-pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(frame: NonNull<Frame>) -> NonNull<Frame> {
+pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(mut frame: NonNull<Frame>) -> NonNull<Frame> {
     // SAFETY: the stub passes the frame that it just saved, which nothing else refers to.
     let saved = unsafe { frame.as_ref() };
     if is_fault_of_a_selector(saved) && is_in_resume::<K>(saved) {
@@ -39,7 +39,7 @@ pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(frame: NonNull<Frame>
         if let Some(interrupted) = unsafe { width::undo_exit(frame) } {
             // SAFETY: it was just rebuilt there.
             take_back_gs::<K>(unsafe { interrupted.as_ref() });
-            return T::enter(interrupted);
+            frame = interrupted;
         }
     }
     T::enter(frame)

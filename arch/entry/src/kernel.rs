@@ -139,6 +139,28 @@ pub unsafe trait Kernel: Sized + 'static {
     fn leaving(_frame: &mut Frame) {}
 }
 
+/// A kernel whose system calls pass a message in registers, and which doesn't want them all saved first (x86_64).
+///
+/// Its frames are then saved by [`enable_message_calls`](crate::enable_message_calls)' entry: of a call, the message
+/// registers, rax, rcx, r10 and r11 in the frame hold something older until the kernel puts something there, and
+/// [`resume_with`](crate::resume_with) takes a message on the way out.
+///
+/// # Safety
+///
+/// As for [`Kernel`]; besides, ring 3 can't execute in the last page of the lower half, so that a call's return address
+/// is one that `sysretq` takes (CVE-2012-0217).
+#[cfg(target_arch = "x86_64")]
+pub unsafe trait MessageCalls: Kernel {
+    /// Takes a system call: a naked function, which finds rdi, rsi, rdx, rax, r8 and r9 as the caller had them, has
+    /// the other general registers for itself, and the stack as at any function's first instruction. Ends in
+    /// [`resume`](crate::resume) or [`resume_with`](crate::resume_with).
+    ///
+    /// # Safety
+    ///
+    /// Only the entry may call it.
+    unsafe extern "C" fn message_call() -> !;
+}
+
 /// Whether the CPU has SMAP, chosen once when the IDT is filled: code is never patched.
 ///
 /// An interrupt leaves EFLAGS.AC as it was, and with AC set SMAP protects nothing (SDM 3A 4.6.1), so that the entries clear

@@ -94,6 +94,8 @@ pub use crate::i686::{Frame, Gate, GlobalDescriptorTable};
 pub use crate::x86_64::{Frame, Gate, GlobalDescriptorTable};
 
 mod kernel;
+#[cfg(target_arch = "x86_64")]
+pub use kernel::MessageCalls;
 pub use kernel::{CallerStack, FloatingPoint, Kernel, Place, Smap, Stack, UserGs, WithSmap, WithoutSmap};
 
 mod handler;
@@ -104,7 +106,7 @@ pub use idt::{Fill, InterruptDescriptorTable};
 #[macro_use]
 mod stub;
 #[cfg(target_arch = "x86_64")]
-pub use stub::SYSCALL_FLAG_MASK;
+pub use stub::{SYSCALL_FLAG_MASK, enable_message_calls, resume_with};
 pub use stub::{enable_fast_calls, resume};
 
 mod cpu;

@@ -4,18 +4,13 @@ use crate::context::{Context, USER_FLAGS};
 use crate::layout;
 use crate::width::segments::THREAD_SELECTOR;
 use abi::{Message, Register, Tag};
+use kernel::machine::Resume;
 use x86_entry::{Frame, GlobalDescriptorTable};
 
 /// Whether user mode may be sent to an address: below the kernel, or in the call page, where threads wait.
 const fn is_user_code(address: usize) -> bool {
     let page = address & !(abi::PAGE_BYTES - 1);
     address < layout::KERNEL_BASE || page == abi::CALL_PAGE_I686 as usize
-}
-
-/// The tag and the handle of a system call.
-#[inline(always)]
-pub(crate) const fn call_of(frame: &Frame) -> (Tag, u32) {
-    (Tag(frame.eax), frame.edx)
 }
 
 impl Context {
@@ -52,6 +47,13 @@ impl Context {
     #[inline(always)]
     pub(crate) fn read_handle(&self) -> u32 {
         self.frame.edx
+    }
+
+    /// Most message registers don't survive the way out.
+    #[inline(always)]
+    pub(crate) fn pass_message(&mut self, message: Message) -> Resume {
+        self.write_message(message);
+        Resume::Saved
     }
 
     #[inline(always)]

@@ -12,9 +12,10 @@ mod zero_window;
 use crate::memory::BootMemory;
 use kernel::memory::Frame;
 
-pub(crate) use context::call_of;
 pub(crate) use registers::write_registers;
-pub(crate) use trap::{SYSENTER_RETURN, TASK_SWITCHES, enable_fast_calls, stop_single_step};
+pub(crate) use trap::{
+    SYSENTER_RETURN, TASK_SWITCHES, call, enable_fast_calls, leave_with, save_and_leave_with, stop_single_step,
+};
 pub(crate) use zero_window::zero_outside_direct_map;
 
 /// Adds to the kernel's half what this width alone has: the call page, and the page through which frames beyond the

@@ -40,8 +40,11 @@ pub(crate) fn follow_page_tables(data: &mut CpuData) {
 /// The base that the thread's own segment has.
 static THREAD_POINTER: AtomicUsize = AtomicUsize::new(0);
 
-/// Every entry and exit saves and loads the selectors.
-pub(crate) fn reset_selectors() {}
+/// The selectors that another thread must not find, or-ed: none, for every entry and exit saves and loads them.
+#[inline(always)]
+pub(crate) fn selectors() -> u32 {
+    0
+}
 
 /// Makes the thread segment that of another thread. FS itself is saved and loaded with every frame.
 pub(crate) fn switch_thread_pointer(to: &Context) {

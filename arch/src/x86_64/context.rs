@@ -2,16 +2,11 @@
 
 use crate::context::{Context, USER_FLAGS};
 use abi::{Message, Register, Tag};
+use kernel::machine::Resume;
 use x86_entry::{Frame, GlobalDescriptorTable};
 
 /// The addresses that user mode may go to and keep in FS base: the lower canonical half.
 const USER_LIMIT: usize = 1 << 47;
-
-/// The tag and the handle of a system call.
-#[inline(always)]
-pub(crate) const fn call_of(frame: &Frame) -> (Tag, u32) {
-    (Tag(frame.rdi as u32), frame.rax as u32)
-}
 
 impl Context {
     /// A frame that enters ring 3.
@@ -49,9 +44,16 @@ impl Context {
         self.frame.rax as u32
     }
 
+    /// The message registers are C's for arguments, so that they hold it all the way out.
+    #[inline(always)]
+    pub(crate) fn pass_message(&mut self, message: Message) -> Resume {
+        Resume::With(message)
+    }
+
     #[inline(always)]
     pub(crate) fn write_message(&mut self, message: Message) {
         let frame = &mut self.frame;
+        frame.rax = 0;
         frame.rdi = u64::from(message.tag.0);
         [frame.rsi, frame.rdx, frame.r8, frame.r9] = message.words.map(|word| word as u64);
     }

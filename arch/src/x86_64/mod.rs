@@ -7,9 +7,10 @@ mod registers;
 pub(crate) mod segments;
 mod trap;
 
-pub(crate) use context::call_of;
 pub(crate) use registers::write_registers;
-pub(crate) use trap::{SYSENTER_RETURN, TASK_SWITCHES, enable_fast_calls, stop_single_step};
+pub(crate) use trap::{
+    SYSENTER_RETURN, TASK_SWITCHES, call, enable_fast_calls, leave_with, save_and_leave_with, stop_single_step,
+};
 
 use crate::memory::BootMemory;
 use kernel::memory::Frame;

@@ -25,17 +25,12 @@ pub(crate) unsafe fn load(data: &mut CpuData) {
 /// The base that FS was last given.
 static THREAD_POINTER: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes away what the thread before put into data segment registers: ring 3 may load them with a few values, which must
-/// not reach another thread, and a load of FS or GS changes its base.
-#[inline(always)]
-pub(crate) fn reset_selectors() {
-    if data_selectors() != 0 {
+/// Gives the CPU a thread's FS base, and takes away what the thread before put into data segment registers: ring 3 may
+/// load them with a few values, which must not reach another thread, and a load of FS or GS changes its base.
+pub(crate) fn switch_thread_pointer(to: &Context) {
+    if selectors() != 0 {
         reset_data_segments();
     }
-}
-
-/// Gives the CPU a thread's FS base.
-pub(crate) fn switch_thread_pointer(to: &Context) {
     // Ring 3 can make its FS base 0 unseen, by a null selector; so only 0 is known to be what was loaded.
     if THREAD_POINTER.load(Ordering::Relaxed) | to.fs_base != 0 {
         load_thread_pointer(to.fs_base);
@@ -53,7 +48,6 @@ pub(crate) fn load_thread_pointer(base: usize) {
 }
 
 #[cold]
-#[inline(never)]
 fn reset_data_segments() {
     let data = SegmentSelector::from_raw(GlobalDescriptorTable::SELECTORS.user_data);
     let null = SegmentSelector::from_raw(0);
@@ -73,9 +67,9 @@ fn reset_data_segments() {
     load_thread_pointer(0);
 }
 
-/// All data segment selectors, or-ed.
+/// All selectors that another thread must not find, or-ed.
 #[inline(always)]
-fn data_selectors() -> u32 {
+pub(crate) fn selectors() -> u32 {
     let mut all: u32;
     // SAFETY: reads selectors.
     unsafe {

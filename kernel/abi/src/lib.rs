@@ -15,7 +15,7 @@
 //! | [`Tag`] (in and out) | `rdi` | `eax` |
 //! | words 0 to 3 (in and out) | `rsi`, `rdx`, `r8`, `r9` | `ebx`, `esi`, `edi`, `ebp` |
 //! | stack pointer (in) | `r10` | `ecx` (set by the call page) |
-//! | destroyed | `rax`, `rcx`, `r10`, `r11` | `ecx`, `edx` |
+//! | destroyed | `rax` (0 afterwards), `rcx`, `r10`, `r11` | `ecx`, `edx` |
 #![no_std]
 #![forbid(unsafe_code)]
 

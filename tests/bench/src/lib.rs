@@ -1,14 +1,28 @@
-//! What the two bench programs share: the partner's requests, and how samples are judged.
+//! What the two bench programs share: the partner's requests, what a measuring thread is told, and how samples are judged.
+//!
+//! What is measured is in assembly ([`threads`]), so that a row means the same whatever the compiler thinks of, and so
+//! that these threads have no floating-point state, which compiled code on x86_64 soon has.
 #![cfg_attr(not(test), no_std)]
+
+#[cfg(all(target_os = "none", target_arch = "x86"))]
+#[path = "i686.rs"]
+pub mod threads;
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
+#[path = "x86_64.rs"]
+pub mod threads;
 
 /// Asks the partner to send the words back.
 pub const ECHO: u8 = 1;
-/// Asks the partner when it got the call: words 0 and 1 of the answer, in cycles.
+/// Asks the partner when it got the call: word 0 of the answer, in cycles.
 pub const STAMP: u8 = 2;
-/// Asks the partner when it last got a notification: words 0 and 1 of the answer, in cycles.
+/// Asks the partner when it last got a notification: word 0 of the answer, in cycles.
 pub const NOTIFIED: u8 = 3;
-/// Asks the partner to calculate in floating point, so that it has such state from then on.
+/// Asks the partner to use floating point, so that it has such state from then on.
 pub const FLOAT: u8 = 4;
+/// Asks the partner for the endpoint where its faulting thread's faults arrive: the handle in word 3 of the answer.
+pub const FAULTS: u8 = 5;
+/// Asks the partner for its faulting thread, in the same way; then it becomes the server of all other requests.
+pub const FAULTING: u8 = 6;
 
 /// Asks the device's driver for the device's registers, and how they interrupt: word 0 of the answer is one of [`BY_LINE`] and
 /// [`BY_MESSAGE`], word 3 a handle to their memory.
@@ -27,21 +41,66 @@ pub const EDU_ACKNOWLEDGE: usize = 0x64;
 
 /// Rounds that are measured.
 pub const ROUNDS: usize = 2000;
-/// Rounds before them, so that tables are filled and lazily given state is there.
+/// Rounds before them, so that tables are filled.
 pub const WARM_UP: usize = 200;
+
+/// Where the faulting thread looks: nothing is mapped from here on. The low bits are the time at which it did.
+pub const FAULT_BASE: usize = 0xA000_0000;
+/// Those bits.
+pub const FAULT_TIME: usize = 0x07FF_FFFF;
+/// The bytes of the instruction that faults.
+pub const FAULTING_BYTES: usize = 2;
+
+/// What a measuring thread is told: the call that it makes again and again.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Plan {
+    /// The handle of the call; where faults arrive.
+    pub handle: usize,
+    /// The tag of the call.
+    pub tag: usize,
+    /// The words of the call; the first is the thread whose faults are handled.
+    pub words: [usize; 4],
+    /// How many rounds.
+    pub rounds: usize,
+    /// Where the samples go, one a round.
+    pub samples: *mut u32,
+    /// The endpoint to notify when all is done.
+    pub done: usize,
+    /// Whether the thread is to have floating-point state: 0 or 1.
+    pub float: usize,
+    /// The device's register that makes it interrupt.
+    pub raise: usize,
+}
+
+/// What one sample of a measuring thread is.
+pub mod kind {
+    /// From before the call to after it.
+    pub const WHOLE: usize = 0;
+    /// From before the call to the time in its answer.
+    pub const THERE: usize = 1;
+    /// From the time in the call's answer to after it.
+    pub const BACK: usize = 2;
+    /// From before a notification to the time that the partner says afterwards.
+    pub const NOTIFY: usize = 3;
+    /// From before the store that makes the device interrupt to the time that its driver says afterwards.
+    pub const INTERRUPT: usize = 4;
+    /// From before that store to after it, when the driver waits again. No call at all.
+    pub const CYCLE: usize = 5;
+}
 
 /// What many rounds of one operation cost, in cycles, which are instructions under `-icount shift=0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// The cheapest round.
-    pub minimum: u64,
+    pub minimum: u32,
     /// The middle one.
-    pub median: u64,
+    pub median: u32,
 }
 
 impl Cost {
     /// Judges samples, less what reading the clock twice costs; sorts them.
-    pub fn of(samples: &mut [u64], overhead: u64) -> Self {
+    pub fn of(samples: &mut [u32], overhead: u32) -> Self {
         samples.sort_unstable();
         let at = |index: usize| samples.get(index).map_or(0, |cycles| cycles.saturating_sub(overhead));
         Self { minimum: at(0), median: at(samples.len() / 2) }

@@ -1,41 +1,50 @@
 //! The driver of the interrupt benches: acknowledges QEMU's teaching device and waits again, from another address space and
 //! with a higher priority than who makes the device interrupt.
 //!
-//! It uses the bare calls, so that what is measured is the kernel's work and not a library's.
+//! Its first thread binds the device and hands its registers over, then starts the driver and ends.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use abi::{Kind, Operation, Options};
-use bellwire::{Access, Error, Handle, Instant, PAGE_BYTES, PciInterrupt, Result, Server, Startup, raw, split};
-use bench::{BY_LINE, BY_MESSAGE, EDU_ACKNOWLEDGE, INTERRUPTED, REGISTERS};
+#[cfg(target_os = "none")]
+use abi::{Operation, Options};
+#[cfg(target_os = "none")]
+use bellwire::{Access, Error, Handle, Memory, PAGE_BYTES, PciInterrupt, Result, Server, Startup, Thread, raw};
+#[cfg(target_os = "none")]
+use bench::{BY_LINE, BY_MESSAGE, EDU_ACKNOWLEDGE, threads};
 
+#[cfg(target_os = "none")]
 bellwire::main!(run);
 
+#[cfg(not(target_os = "none"))]
+fn main() {}
+
+#[cfg(target_os = "none")]
+const STACK_BYTES: usize = 4096;
+/// This process's, in the manifest.
+#[cfg(target_os = "none")]
+const PRIORITY: u8 = 49;
+
+#[cfg(target_os = "none")]
 fn run(startup: Startup) -> Result<()> {
     let server = Server::new(startup.serves("edu")?);
     let device = startup.pci_devices().next().ok_or(Error::BadHandle)?;
     let memory = device.memory(0)?;
     let registers = memory.map_part(0, PAGE_BYTES, Access::READ | Access::WRITE)?;
-    let acknowledge = registers.register::<u32>(EDU_ACKNOWLEDGE);
     let kind = match device.interrupt {
         PciInterrupt::Line(_) => BY_LINE,
         PciInterrupt::Message => BY_MESSAGE,
     };
-    let _bound = device.bind(&server, 0)?;
+    let bound = device.bind(&server, 0)?;
     let endpoint = server.endpoint().raw();
-    let mut interrupted = [0; 2];
-    let (mut answer, mut options) = ([0; 4], Options::empty());
-    loop {
-        let message = raw::invoke(Operation::ReplyReceive, endpoint, 0, options, answer);
-        let now = Instant::now();
-        (answer, options) = match (message.tag.kind(), message.tag.label()) {
-            (Kind::Interrupt, _) => {
-                acknowledge.write(1);
-                interrupted = split(now.cycles());
-                ([0; 4], Options::empty())
-            }
-            (Kind::Call, REGISTERS) => ([kind, 0, 0, memory.raw() as usize], Options::HANDLE),
-            (Kind::Call, INTERRUPTED) => ([interrupted[0], interrupted[1], 0, 0], Options::empty()),
-            _ => ([0; 4], Options::empty()),
-        };
-    }
+    // What the bind says of interrupts before it comes first.
+    while raw::receive(endpoint, [0; 4])?.tag.kind() != abi::Kind::Call {}
+    let answer = [kind, 0, 0, memory.raw() as usize];
+    raw::checked(raw::invoke(Operation::Reply, abi::NO_HANDLE, 0, Options::HANDLE, answer))?;
+    let stack = Memory::new(STACK_BYTES)?.map(Access::READ | Access::WRITE)?;
+    let top = stack.address() + stack.len();
+    // SAFETY: the code is written to be a thread's first, and nobody else has the stack.
+    let driver = unsafe { Thread::new(None, threads::drive as *const () as usize, top, PRIORITY, None) }?;
+    driver.start([endpoint as usize, registers.address() + EDU_ACKNOWLEDGE, 0, 0])?;
+    // They are for as long as the process.
+    core::mem::forget((server, device, memory, registers, bound, stack, driver));
+    raw::thread_exit(abi::NO_HANDLE, [0; 4]).map(drop)
 }

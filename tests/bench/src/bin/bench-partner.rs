@@ -1,37 +1,60 @@
 //! The other side of the benches: answers at once, from another address space and with a higher priority.
 //!
-//! It uses the bare calls, so that what is measured is the kernel's work and not a library's.
+//! Its first thread only hands over what the measuring side can't make itself, then starts the server and ends.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use abi::{Kind, Operation, Options};
-use bellwire::{Instant, Result, Startup, raw, split};
-use bench::{ECHO, FLOAT, NOTIFIED, STAMP};
+#[cfg(target_os = "none")]
+use abi::{Operation, Options};
+#[cfg(target_os = "none")]
+use bellwire::{Endpoint, Handle, Memory, Result, Startup, Thread, raw};
+#[cfg(target_os = "none")]
+use bench::{FAULTING, FAULTS, threads};
 
+#[cfg(target_os = "none")]
 bellwire::main!(run);
 
+#[cfg(not(target_os = "none"))]
+fn main() {}
+
+#[cfg(target_os = "none")]
+const STACK_BYTES: usize = 4096;
+#[cfg(target_os = "none")]
+const SERVER_PRIORITY: u8 = 16;
+/// Below the measuring side's, which handles its faults.
+#[cfg(target_os = "none")]
+const FAULTING_PRIORITY: u8 = 5;
+
+#[cfg(target_os = "none")]
 fn run(startup: Startup) -> Result<()> {
     let endpoint = startup.serves("bench-partner")?.into_raw();
-    let mut answer = [0; 4];
-    let mut notified = [0; 2];
+    let faults = Endpoint::new()?;
+    let faulting = thread(FAULTING_PRIORITY, threads::fault as *const () as usize, Some(&faults))?;
+    let mut given = abi::NO_HANDLE;
     loop {
-        let message = raw::invoke(Operation::ReplyReceive, endpoint, 0, Options::empty(), answer);
-        let now = Instant::now();
-        answer = match (message.tag.kind(), message.tag.label()) {
-            (Kind::Notify, _) => {
-                notified = split(now.cycles());
-                [0; 4]
-            }
-            (Kind::Call, ECHO) => message.words,
-            (Kind::Call, STAMP) => {
-                let [low, high] = split(now.cycles());
-                [low, high, 0, 0]
-            }
-            (Kind::Call, NOTIFIED) => [notified[0], notified[1], 0, 0],
-            (Kind::Call, FLOAT) => {
-                core::hint::black_box(core::hint::black_box(2.5_f64) * 3.0);
-                [0; 4]
-            }
-            _ => [0; 4],
+        let options = if given == abi::NO_HANDLE { Options::empty() } else { Options::HANDLE };
+        if given == faulting.raw() {
+            raw::checked(raw::invoke(Operation::Reply, abi::NO_HANDLE, 0, options, [0, 0, 0, given as usize]))?;
+            break;
+        }
+        let message = raw::invoke(Operation::ReplyReceive, endpoint, 0, options, [0, 0, 0, given as usize]);
+        given = match message.tag.label() {
+            FAULTS => faults.raw(),
+            FAULTING => faulting.raw(),
+            _ => abi::NO_HANDLE,
         };
     }
+    let server = thread(SERVER_PRIORITY, threads::serve as *const () as usize, None)?;
+    server.start([endpoint as usize, 0, 0, 0])?;
+    // They are for as long as the process.
+    core::mem::forget((faults, faulting, server));
+    raw::thread_exit(abi::NO_HANDLE, [0; 4]).map(drop)
+}
+
+#[cfg(target_os = "none")]
+fn thread(priority: u8, entry: usize, faults: Option<&Endpoint>) -> Result<Thread> {
+    let stack = Memory::new(STACK_BYTES)?.map(abi::Access::READ | abi::Access::WRITE)?;
+    let top = stack.address() + stack.len();
+    core::mem::forget(stack);
+    // SAFETY: the code is written to be a thread's first, and nobody else has the stack.
+    unsafe { Thread::new(None, entry, top, priority, faults.map(|endpoint| (endpoint, 0))) }
 }

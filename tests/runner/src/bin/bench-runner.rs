@@ -30,6 +30,7 @@ const ROWS: &[Row] = &[
     row("ipc_reply", "one way: reply", 229, 252),
     row("ipc_round_trip_float", "round trip, floating-point state on both sides", 462, 519),
     row("notify_to_waiter", "notify to a waiting higher-priority thread, cross space", 537, 651),
+    Row { key: "fault_to_handler", work: "a page fault to the waiting handler running, cross space", sel4: [None; 2] },
     row("irq_latency_intx", "interrupt to driver, edu by its line, cross space", 372, 449),
     row("irq_latency_msi", "the same by a message", 338, 407),
     row("irq_cycle_intx", "interrupt to low thread resumed, by its line", 1293, 1513),

@@ -3,15 +3,15 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::kernel::{Kernel, UserGs};
+use crate::kernel::{CallerStack, Kernel, UserGs};
 use crate::vector::FAST_CALL;
 use crate::x86_64::Frame;
 
 /// Bytes that [`resume`] takes up, so that a fault can be told to be one of its own.
-pub(crate) const RESUME_BYTES: usize = 128;
+pub(crate) const RESUME_BYTES: usize = 160;
 
 /// TF and RF: `sysret` clears RF and, with TF, would trap one instruction late.
-const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
+pub(super) const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
 
 /// Resumes a frame: of ring 3 or ring 0, saved by any of the entries or built by the kernel.
 ///
@@ -47,22 +47,38 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         "mov r11, [rsp + {rflags}]",
         "mov rax, rcx",
         "shr rax, 47",
-        "jne 3b",
+        "jne 6f",
         "test r11d, {needs_iret}",
-        "jnz 3b",
+        "jnz 6f",
         pop_call_registers!(),
         ".if {swaps_gs}",
         "swapgs",
         ".endif",
         // Or it would tell what the kernel left there last.
+        ".if {in_r10}",
+        "mov rsp, [rsp + {rsp} - {r11}]",
+        "mov r10, rsp",
+        ".else",
         "mov r10, [rsp + {r10} - {r11}]",
         "mov rsp, [rsp + {rsp} - {r11}]",
+        ".endif",
         "sysretq",
+        // What `syscall` and its entry left in these registers, which may not have been saved.
+        "6:",
+        "mov [rsp + {rcx}], rcx",
+        "mov [rsp + {r11}], r11",
+        ".if {in_r10}",
+        "mov rcx, [rsp + {rsp}]",
+        "mov [rsp + {r10}], rcx",
+        ".endif",
+        "jmp 3b",
         ".org 2b + {bytes}, 0xCC",
         vector = const offset_of!(Frame, vector),
         fast_call = const FAST_CALL,
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
+        in_r10 = const matches!(K::CALLER_STACK, CallerStack::InR10) as usize,
         cs = const offset_of!(Frame, cs),
+        rcx = const offset_of!(Frame, rcx),
         rip = const offset_of!(Frame, rip),
         rflags = const offset_of!(Frame, rflags),
         rsp = const offset_of!(Frame, rsp),

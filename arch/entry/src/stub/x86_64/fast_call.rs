@@ -69,6 +69,16 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: Kernel>() {
 ///
 /// Ring 0, on a CPU that has `syscall` (CPUID 8000_0001h EDX bit 11), with `K`'s selectors loaded.
 pub unsafe fn enable_fast_calls<K: Kernel>() {
+    // SAFETY: the caller's promise.
+    unsafe { set_entry::<K>(syscall_entry::<K> as *const () as u64) };
+}
+
+/// Makes `syscall` lead to an entry.
+///
+/// # Safety
+///
+/// As for [`enable_fast_calls`]; the address is that of an entry for `syscall`.
+pub(super) unsafe fn set_entry<K: Kernel>(entry: u64) {
     use x86::msr::{IA32_EFER, IA32_FMASK, IA32_LSTAR, IA32_STAR, rdmsr, wrmsr};
     const SYSTEM_CALL_ENABLE: u64 = 1;
     let selectors = K::SELECTORS;
@@ -76,7 +86,7 @@ pub unsafe fn enable_fast_calls<K: Kernel>() {
     // SAFETY: the caller promises ring 0 and the MSR; its value names the loaded segments.
     unsafe { wrmsr(IA32_STAR, star) };
     // SAFETY: as above; the address is that of the entry.
-    unsafe { wrmsr(IA32_LSTAR, syscall_entry::<K> as *const () as u64) };
+    unsafe { wrmsr(IA32_LSTAR, entry) };
     // SAFETY: as above.
     unsafe { wrmsr(IA32_FMASK, SYSCALL_FLAG_MASK) };
     // SAFETY: the caller promises ring 0, and a CPU with `syscall` has EFER.

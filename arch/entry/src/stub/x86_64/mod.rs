@@ -5,6 +5,7 @@ mod exit;
 mod fast_call;
 mod gate;
 mod keeping;
+mod message_call;
 mod paranoid;
 
 use core::mem::offset_of;
@@ -14,6 +15,7 @@ pub use exit::resume;
 pub use fast_call::{SYSCALL_FLAG_MASK, enable_fast_calls};
 pub(crate) use gate::stub;
 use keeping::keeping;
+pub use message_call::{enable_message_calls, resume_with};
 pub(crate) use paranoid::paranoid_stub;
 
 use crate::cpu::CpuData;

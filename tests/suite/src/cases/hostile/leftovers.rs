@@ -125,6 +125,7 @@ fn after_a_call(event: Event, before: &Whole, after: &Whole) -> Whole {
     let general = &mut expected.general;
     (general.di, general.si, general.dx) = (found.di, found.si, found.dx);
     (general.r[0], general.r[1]) = (found.r[0], found.r[1]);
+    general.ax = 0;
     if event == Event::Fast {
         // `syscall` puts the return address and the flags there (SDM 2B); `hold` is where it was done.
         let distance = found.cx.wrapping_sub(held::function(Level::detect(), event) as *const () as usize);

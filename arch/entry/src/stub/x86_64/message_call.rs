@@ -1,0 +1,141 @@
+//! `syscall` for kernels whose calls pass a message in registers: in and out without touching memory.
+use core::arch::naked_asm;
+use core::mem::{MaybeUninit, offset_of, size_of};
+
+use super::RSP0;
+use super::exit::{NEEDS_IRET, resume};
+use super::fast_call::set_entry;
+use crate::cpu::{CPU, CpuData};
+use crate::kernel::{CallerStack, MessageCalls, Stack, UserGs};
+use crate::vector::FAST_CALL;
+use crate::x86_64::Frame;
+
+/// Where a field lies below the frame's end, which is where TSS.rsp0 points.
+macro_rules! below_end {
+    ($field:ident) => {
+        size_of::<Frame>() - offset_of!(Frame, $field)
+    };
+}
+
+/// Where IA32_LSTAR points: saves what a call preserves, and leaves the message where it is.
+///
+/// The frame's code and stack segments are those that it was resumed with last: ring 3 has no others. The message
+/// registers, rax, rcx, r10, r11 and the error code hold something older. In other respects this is `syscall_entry`.
+#[unsafe(naked)]
+unsafe extern "C" fn message_entry<K: MessageCalls>() {
+    naked_asm!(
+        with_cpu!("mov rsp,", "rsp0", ""),
+        "mov [rsp - {rsp}], r10",
+        "mov [rsp - {rflags}], r11",
+        "mov [rsp - {rip}], rcx",
+        "mov dword ptr [rsp - {vector}], {fast_call}",
+        "mov [rsp - {rbx}], rbx",
+        "mov [rsp - {rbp}], rbp",
+        "mov [rsp - {r12}], r12",
+        "mov [rsp - {r13}], r13",
+        "mov [rsp - {r14}], r14",
+        "mov [rsp - {r15}], r15",
+        with_cpu!("mov rsp,", "stack_top", ""),
+        "call {call}",
+        place = const K::PLACE.kind(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        rsp0 = const RSP0,
+        stack_top = const offset_of!(CpuData, stack_top),
+        rsp = const below_end!(rsp),
+        rflags = const below_end!(rflags),
+        rip = const below_end!(rip),
+        vector = const below_end!(vector),
+        rbx = const below_end!(rbx),
+        rbp = const below_end!(rbp),
+        r12 = const below_end!(r12),
+        r13 = const below_end!(r13),
+        r14 = const below_end!(r14),
+        r15 = const below_end!(r15),
+        fast_call = const FAST_CALL,
+        call = sym K::message_call,
+    )
+}
+
+/// Resumes the current frame with a message in edi, rsi, rdx, r8 and r9, which the frame needn't hold; rax is 0.
+///
+/// # Safety
+///
+/// As for [`resume`], of the frame that [`CpuData::set_current_frame`] was told last.
+#[inline(always)]
+pub unsafe fn resume_with<K: MessageCalls>(edi: u32, words: [usize; 4]) -> ! {
+    let [rsi, rdx, r8, r9] = words;
+    // SAFETY: the caller's promise.
+    unsafe { leave_with::<K>(edi, rsi, rdx, MaybeUninit::uninit(), r8, r9) }
+}
+
+/// The message is where C has its arguments; the fourth is no part of it.
+#[unsafe(naked)]
+unsafe extern "C" fn leave_with<K: MessageCalls>(
+    edi: u32,
+    rsi: usize,
+    rdx: usize,
+    rcx: MaybeUninit<usize>,
+    r8: usize,
+    r9: usize,
+) -> ! {
+    naked_asm!(
+        with_cpu!("mov rsp,", "rsp0", ""),
+        "mov r11, [rsp - {rflags}]",
+        "mov rcx, [rsp - {rip}]",
+        "cmp dword ptr [rsp - {vector}], {fast_call}",
+        "jne 2f",
+        "test r11d, {needs_iret}",
+        "jnz 2f",
+        // An argument's upper half is undefined.
+        "mov edi, edi",
+        "sub rsp, {frame}",
+        pop_preserved_registers!(),
+        "xor eax, eax",
+        "mov rsp, [rsp + {rsp} - {r9}]",
+        "mov r10, rsp",
+        "sysretq",
+        "2:",
+        "mov [rsp - {frame} + {rdi}], rdi",
+        "mov [rsp - {frame} + {rsi}], rsi",
+        "mov [rsp - {frame} + {rdx}], rdx",
+        "mov [rsp - {frame} + {r8}], r8",
+        "mov [rsp - {frame} + {r9}], r9",
+        "mov qword ptr [rsp - {frame} + {rax}], 0",
+        "lea rdi, [rsp - {frame}]",
+        "jmp {resume}",
+        place = const K::PLACE.kind(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        rsp0 = const RSP0,
+        rflags = const below_end!(rflags),
+        rip = const below_end!(rip),
+        vector = const below_end!(vector),
+        frame = const size_of::<Frame>(),
+        rsp = const offset_of!(Frame, rsp),
+        rdi = const offset_of!(Frame, rdi),
+        rsi = const offset_of!(Frame, rsi),
+        rdx = const offset_of!(Frame, rdx),
+        r8 = const offset_of!(Frame, r8),
+        r9 = const offset_of!(Frame, r9),
+        rax = const offset_of!(Frame, rax),
+        needs_iret = const NEEDS_IRET,
+        fast_call = const FAST_CALL,
+        resume = sym resume::<K>,
+    )
+}
+
+/// Makes `syscall` lead to [`MessageCalls::message_call`] on this CPU.
+///
+/// # Safety
+///
+/// Ring 0, on a CPU that has `syscall` (CPUID 8000_0001h EDX bit 11), with `K`'s selectors loaded.
+pub unsafe fn enable_message_calls<K: MessageCalls>() {
+    const {
+        assert!(matches!(K::STACK, Stack::PerCpu), "the entry stores below TSS.rsp0, into the current frame");
+        assert!(matches!(K::CALLER_STACK, CallerStack::InR10), "a message leaves no other register free");
+        assert!(matches!(K::USER_GS, UserGs::Kept), "neither entry nor exit swaps it");
+    }
+    // SAFETY: the caller's promise.
+    unsafe { set_entry::<K>(message_entry::<K> as *const () as u64) };
+}

@@ -1,0 +1,170 @@
+//! The rows, in the order in which they are measured.
+
+use abi::{Operation, Options, Tag};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use bellwire::protocol::{Chunk, StreamRequest};
+use bellwire::{
+    Access, Endpoint, Error, Handle, Instant, Mapping, Memory, PAGE_BYTES, Result, Root, Startup, Thread, join, raw,
+};
+use bench::{
+    BY_LINE, Cost, ECHO, EDU_RAISE, FAULTING, FAULTS, FLOAT, INTERRUPTED, Plan, REGISTERS, ROUNDS, STAMP, WARM_UP,
+    kind, threads,
+};
+
+const STACK_BYTES: usize = 4096;
+/// The argument with which only the rows about interrupts are measured.
+const ONLY_INTERRUPTS: &str = "interrupts";
+
+/// The priority of the threads that measure, as the first one's.
+const PRIORITY: u8 = 10;
+
+struct Bench {
+    serial: Endpoint,
+    partner: Endpoint,
+    info: Root,
+    done: Endpoint,
+    stack: Mapping,
+}
+
+/// What the thread of a row does: its first code.
+type First = unsafe extern "C" fn();
+
+pub fn run(startup: Startup) -> Result<()> {
+    let bench = Bench {
+        serial: startup.uses("serial")?,
+        partner: startup.uses("bench-partner")?,
+        info: startup.info()?,
+        done: Endpoint::new()?,
+        stack: Memory::new(STACK_BYTES)?.map(Access::READ | Access::WRITE)?,
+    };
+    let overhead = bench.overhead()?;
+    bench.interrupts(&startup.uses("edu")?, overhead)?;
+    if startup.arguments().any(|word| word == ONLY_INTERRUPTS) {
+        return bench.say("bench: done\n");
+    }
+    let partner = bench.partner.raw();
+    let call = |label| raw::checked(raw::invoke(Operation::Call, partner, label, Options::empty(), [0; 4]));
+    let [.., faults] = call(FAULTS)?.words;
+    let [.., faulting] = call(FAULTING)?.words;
+
+    let null = Tag::incoming(Operation::Null, 0, Options::empty());
+    let send = |label| Tag::incoming(Operation::Call, label, Options::empty());
+    let notify = Tag::incoming(Operation::Notify, 0, Options::empty());
+    let whole = threads::measure::<{ kind::WHOLE }>;
+    bench.row("null_call", whole, plan(0, null, [0; 4]), overhead, Some(1))?;
+    bench.row("ipc_round_trip_0w", whole, plan(partner, send(ECHO), [0; 4]), overhead, Some(2))?;
+    bench.row("ipc_round_trip_4w", whole, plan(partner, send(ECHO), [1, 2, 3, 4]), overhead, Some(2))?;
+    let there = threads::measure::<{ kind::THERE }>;
+    bench.row("ipc_call", there, plan(partner, send(STAMP), [0; 4]), overhead, Some(2))?;
+    let back = threads::measure::<{ kind::BACK }>;
+    bench.row("ipc_reply", back, plan(partner, send(STAMP), [0; 4]), overhead, Some(2))?;
+    let waiter = threads::measure::<{ kind::NOTIFY }>;
+    bench.row("notify_to_waiter", waiter, plan(partner, notify, [1, 0, 0, 0]), overhead, Some(4))?;
+    raw::thread_start(faulting as u32, [0; 4])?;
+    let faults = plan(faults as u32, null, [faulting, 0, 0, 0]);
+    bench.row("fault_to_handler", threads::handle_faults, faults, overhead, None)?;
+    bench.port_access(&startup.uses("bench-ports")?, overhead)?;
+    call(FLOAT)?;
+    let float = Plan { float: 1, ..plan(partner, send(ECHO), [0; 4]) };
+    bench.row("ipc_round_trip_float", whole, float, overhead, Some(2))?;
+    bench.say("bench: done\n")
+}
+
+/// A call to be made in each round.
+fn plan(handle: u32, tag: Tag, words: [usize; 4]) -> Plan {
+    let (rounds, samples) = (0, core::ptr::null_mut());
+    Plan { handle: handle as usize, tag: tag.0 as usize, words, rounds, samples, done: 0, float: 0, raise: 0 }
+}
+
+impl Bench {
+    /// Measures the ways of an interrupt from the store that makes the device raise it: to its driver, and back to here,
+    /// once the driver has acknowledged it and waits again. Of that the driver makes one call.
+    fn interrupts(&self, driver: &Endpoint, overhead: u32) -> Result<()> {
+        let answer = driver.call(REGISTERS, [0; 4])?;
+        let (latency, cycle) = match answer.words {
+            [BY_LINE, ..] => ("irq_latency_intx", "irq_cycle_intx"),
+            _ => ("irq_latency_msi", "irq_cycle_msi"),
+        };
+        let memory = Memory::from(answer.handle.ok_or(Error::BadHandle)?);
+        let registers = memory.map_part(0, PAGE_BYTES, Access::READ | Access::WRITE)?;
+        let raise = registers.address() + EDU_RAISE;
+        let ask = Tag::incoming(Operation::Call, INTERRUPTED, Options::empty());
+        let plan = || Plan { raise, ..plan(driver.raw(), ask, [0; 4]) };
+        self.row(latency, threads::measure::<{ kind::INTERRUPT }>, plan(), overhead, Some(3))?;
+        self.row(cycle, threads::measure::<{ kind::CYCLE }>, plan(), overhead, Some(1))
+    }
+
+    /// Measures a row, and checks that the kernel's counter of calls rose by exactly what the rounds make.
+    fn row(&self, name: &str, first: First, plan: Plan, overhead: u32, calls_a_round: Option<u64>) -> Result<()> {
+        // The serial line may still be sending the row before: its driver's calls shall not count here.
+        self.measure(first, Plan { ..plan }, WARM_UP)?;
+        let before = self.calls()?;
+        let mut samples = self.measure(first, plan, WARM_UP + ROUNDS)?;
+        let counted = self.calls()?.wrapping_sub(before);
+        if let Some(calls) = calls_a_round {
+            let expected = (WARM_UP + ROUNDS) as u64 * calls + self.calls_around()?;
+            if counted != expected {
+                self.say(&format!("bench: {name} failed: {counted} calls counted, {expected} made\n"))?;
+                return Err(Error::Busy);
+            }
+        }
+        let cost = Cost::of(&mut samples[WARM_UP..], overhead);
+        self.say(&format!("bench: {name} {} {}\n", cost.minimum, cost.median))
+    }
+
+    /// How many calls a row makes besides its rounds: those of a row of one null call less that one.
+    fn calls_around(&self) -> Result<u64> {
+        let before = self.calls()?;
+        let null = Tag::incoming(Operation::Null, 0, Options::empty());
+        self.measure(threads::measure::<{ kind::WHOLE }>, plan(0, null, [0; 4]), 1)?;
+        Ok(self.calls()?.wrapping_sub(before) - 1)
+    }
+
+    /// Lets a thread do the rounds, and waits until it has.
+    fn measure(&self, first: First, plan: Plan, rounds: usize) -> Result<Vec<u32>> {
+        let mut samples = vec![0_u32; rounds];
+        let plan = Plan { rounds, samples: samples.as_mut_ptr(), done: self.done.raw() as usize, ..plan };
+        let top = self.stack.address() + self.stack.len();
+        // SAFETY: the code is written to be a thread's first; the stack is its alone until it is done, and so are plan and
+        // samples.
+        let thread = unsafe { Thread::new(None, first as usize, top, PRIORITY, None) }?;
+        thread.start([&raw const plan as usize, 0, 0, 0])?;
+        raw::receive(self.done.raw(), [0; 4])?;
+        // It may still be on its last instructions.
+        let _ = raw::destroy(thread.raw(), [0; 4]);
+        Ok(samples)
+    }
+
+    /// What reading the clock twice costs.
+    fn overhead(&self) -> Result<u32> {
+        let mut samples = Vec::new();
+        for _ in 0..ROUNDS {
+            let (before, after) = (Instant::now(), Instant::now());
+            samples.push(after.cycles().wrapping_sub(before.cycles()) as u32);
+        }
+        Ok(Cost::of(&mut samples, 0).minimum)
+    }
+
+    /// No call at all, in a process that has ports.
+    fn port_access(&self, reader: &Endpoint, overhead: u32) -> Result<()> {
+        let message = raw::checked(raw::invoke(Operation::Call, reader.raw(), 0, Options::empty(), [0; 4]))?;
+        let [minimum, median, ..] = message.words.map(|cycles| cycles.saturating_sub(overhead as usize));
+        self.say(&format!("bench: port_access {minimum} {median}\n"))
+    }
+
+    fn calls(&self) -> Result<u64> {
+        let [low, high, ..] = raw::info(self.info.raw(), [abi::InfoItem::Kernel as usize, 0, 0, 0])?.words;
+        Ok(join(low, high))
+    }
+
+    fn say(&self, text: &str) -> Result<()> {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let [taken, ..] = self.serial.request(StreamRequest::Write(Chunk::new(rest)))?;
+            rest = rest.get(taken..).unwrap_or(&[]);
+        }
+        Ok(())
+    }
+}
