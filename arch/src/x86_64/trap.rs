@@ -48,7 +48,6 @@ unsafe impl MessageCalls for Bell {
 
 /// A call whose message is in C's argument registers, which are the fifth argument and those behind it here. This calling
 /// convention preserves no register, so that none is saved again that the entry has saved.
-#[expect(clippy::too_many_arguments, reason = "four stand for registers that hold nothing")]
 extern "rust-preserve-none" fn enter_in_registers(
     _: MaybeUninit<usize>,
     _: MaybeUninit<usize>,
