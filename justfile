@@ -57,6 +57,10 @@ test-i686 *arguments: iso-i686
 test-x86_64 *arguments: iso-x86_64
     @{{ xtask }} test x86_64 "$@"
 
+# Run every row of the interrupt entry's table in every variant, and write docs/conformance.md
+abi *arguments:
+    @{{ xtask }} abi "$@"
+
 # Measure what operations cost on both widths, beside seL4's figures (target/bench.json)
 bench: build
     @{{ xtask }} bench

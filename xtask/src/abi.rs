@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::build::{create, strip};
-use crate::process::{cargo_for_target_file, command, run};
+use crate::process::{Library, cargo_for_target_file, command, run};
 use crate::{Result, Width, root, say};
 
 /// In which registers compiled code keeps numbers.
@@ -89,15 +89,19 @@ impl Variant {
         }
     }
 
+    /// The package's features for the variant.
+    fn features(self) -> &'static str {
+        if self.floats == Floats::Soft { "" } else { "hard-float" }
+    }
+
     /// A cargo command for the suite in this variant.
     fn cargo(self, subcommand: &str) -> Result<Command> {
-        let mut cargo = cargo_for_target_file(subcommand, &self.target().0)?;
-        cargo.args(["--quiet", "-p", "conformance"]);
+        // The kernel's own target has the whole library built already.
+        let library = if self.floats == Floats::Soft { Library::Whole } else { Library::Core };
+        let mut cargo = cargo_for_target_file(subcommand, &self.target().0, library)?;
+        cargo.args(["-p", "conformance"]);
         if self.profile == Profile::Release {
             cargo.arg("--release");
-        }
-        if self.floats != Floats::Soft {
-            cargo.args(["--features", "hard-float"]);
         }
         Ok(cargo)
     }
@@ -116,11 +120,78 @@ impl Profile {
 /// Builds a variant's kernel. It has a linker script of its own, which a package can't say for a single target.
 pub fn build(variant: Variant) -> Result {
     let mut cargo = variant.cargo("rustc")?;
-    cargo.args(["--bin", "conformance", "--", "-C", "link-arg=-Ttests/abi/link.ld"]);
+    cargo.args([
+        "--quiet",
+        "--features",
+        variant.features(),
+        "--bin",
+        "conformance",
+        "--",
+        "-C",
+        "link-arg=-Ttests/abi/link.ld",
+    ]);
     run(cargo)?;
     create(&root().join("target/abi"))?;
     let folder = root().join("target").join(variant.target().1).join(variant.profile.folder());
     strip(&folder.join("conformance"), &variant.kernel())
+}
+
+/// What the compiler says to one of `tests/abi/snippets`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Compiled {
+    /// Nothing.
+    Accepted,
+    /// An error that names a line of the source.
+    Refused,
+    /// It ends with an error that names none.
+    Failed,
+}
+
+/// Compiles all snippets, and returns what became of those whose names begin so.
+pub fn compile_snippets(variant: Variant, prefix: &str) -> Result<Vec<(String, Compiled)>> {
+    let mut cargo = variant.cargo("build")?;
+    cargo.args(["--examples", "--keep-going", "--message-format", "short", "--features"]);
+    cargo.arg(format!("snippets,{}", variant.features()));
+    let output = cargo.output().map_err(|error| format!("can't run cargo: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let names = snippets()?;
+    let judged = names.into_iter().map(|name| {
+        let compiled = judge(&said, &name);
+        (name, compiled)
+    });
+    let judged: Vec<_> = judged.collect();
+    // Should cargo itself have failed, it said nothing about any of them.
+    let control = |name: &str, compiled: Compiled| !name.ends_with(RIGHT) || compiled == Compiled::Accepted;
+    if !judged.iter().all(|(name, compiled)| control(name, *compiled)) || !said.contains("could not compile") {
+        return Err(format!("the snippets can't be compiled:\n{said}"));
+    }
+    Ok(judged.into_iter().filter(|(name, _)| name.starts_with(prefix) && !name.ends_with(RIGHT)).collect())
+}
+
+/// The end of the names of those that must compile.
+const RIGHT: &str = "_right";
+
+/// The names of all snippets.
+fn snippets() -> Result<Vec<String>> {
+    let folder = root().join("tests/abi/snippets");
+    let entries = folder.read_dir().map_err(|error| format!("can't list {}: {error}", folder.display()))?;
+    let name = |entry: std::fs::DirEntry| Some(entry.path().file_stem()?.to_str()?.to_owned());
+    let mut names: Vec<String> = entries.flatten().filter_map(name).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Finds a snippet in what cargo said, one line a message.
+fn judge(said: &str, name: &str) -> Compiled {
+    let place = format!("snippets/{name}.rs:");
+    let failed = format!("(example \"{name}\")");
+    if !said.lines().any(|line| line.starts_with("error: could not compile") && line.contains(&failed)) {
+        Compiled::Accepted
+    } else if said.lines().any(|line| line.contains(&place) && line.contains(": error")) {
+        Compiled::Refused
+    } else {
+        Compiled::Failed
+    }
 }
 
 /// Runs the whole matrix, prints and writes its table.
@@ -130,4 +201,20 @@ pub fn matrix(arguments: &[&str]) -> Result {
     cargo.args(["run", "--quiet", "-p", "runner", "--bin", "abi-runner", "--"]);
     cargo.args(arguments);
     run(cargo)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_without_a_line_is_told_from_one_with() {
+        let said = "tests/abi/snippets/a.rs:9:5: error[E0277]: no\n\
+                    error: could not compile `conformance` (example \"a\") due to 1 previous error\n\
+                    tests/abi/snippets/b.rs:9:5: warning: hm\nrustc-LLVM ERROR: no\n\
+                    error: could not compile `conformance` (example \"b\")\n";
+        assert_eq!(judge(said, "a"), Compiled::Refused);
+        assert_eq!(judge(said, "b"), Compiled::Failed);
+        assert_eq!(judge(said, "c"), Compiled::Accepted);
+    }
 }

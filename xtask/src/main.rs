@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use xtask::{Result, Width, build, check, iso, manifest, reference, test};
+use xtask::{Result, Width, abi, build, check, iso, manifest, reference, test};
 
 const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask iso [i686|x86_64|all]
        xtask manifest FILE
        xtask test [host|i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
+       xtask abi [--only PART]
        xtask bench
        xtask fuzz [i686|x86_64|all] [seed=NUMBER] [first=STEP] [steps=COUNT] [cpu=MODEL]
        xtask check
@@ -40,6 +41,7 @@ fn run(arguments: &[String]) -> Result {
             let parts: Vec<_> = widths(width)?.into_iter().map(test::Part::Machine).collect();
             test::test(&parts, rest)
         }
+        ["abi", rest @ ..] => abi::matrix(rest),
         ["bench"] => test::bench(),
         ["fuzz", rest @ ..] => test::fuzz(rest),
         ["check"] => check::check(),

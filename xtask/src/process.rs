@@ -13,13 +13,25 @@ pub fn command(program: &str) -> Command {
 
 /// A cargo command for one of `targets/*.json`: the standard library is built along with it.
 pub fn cargo_for_target(subcommand: &str, target: &str) -> Result<Command> {
-    cargo_for_target_file(subcommand, &format!("targets/{target}.json"))
+    cargo_for_target_file(subcommand, &format!("targets/{target}.json"), Library::Whole)
+}
+
+/// How much of the standard library is built along.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Library {
+    /// All that kernels and programs use.
+    Whole,
+    /// `core` alone, which takes less time.
+    Core,
 }
 
 /// The same for a target whose file lies elsewhere.
-pub fn cargo_for_target_file(subcommand: &str, file: &str) -> Result<Command> {
-    let flags =
+pub fn cargo_for_target_file(subcommand: &str, file: &str, library: Library) -> Result<Command> {
+    let mut flags =
         std::env::var("BUILD_STD").map_err(|_| "BUILD_STD isn't set: use `just`, or source tools/env.sh first")?;
+    if library == Library::Core {
+        flags = flags.replace("core,alloc,", "core,");
+    }
     let mut cargo = command("cargo");
     cargo.arg(subcommand);
     cargo.args(flags.split_whitespace());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use xtask::abi::Variant;
+use xtask::abi::{Compiled, Variant, compile_snippets};
 
 use crate::exit::Exit;
 use crate::machine::{Direct, Machine};
@@ -71,6 +71,9 @@ fn rows() -> impl Iterator<Item = u8> {
     (1..=22).filter(|&row| row != WRONG_TYPES)
 }
 
+/// The row of handlers for vectors of the other kind; `x86-entry`'s don't compile.
+const WRONG_KINDS: u8 = 18;
+
 /// The row without a test in the kernel.
 pub const WRONG_TYPES: u8 = 19;
 
@@ -101,6 +104,29 @@ pub fn run(variant: Variant, column: Column) -> Result<Verdicts, String> {
         verdicts.insert(row, Verdict::Broken(end(&text, &exit)));
         from = row + 1;
     }
+}
+
+/// Adds to a column what compiling the snippets shows: rows 18 and 19 are about handlers that mustn't compile.
+pub fn add_snippets(variant: Variant, column: Column, verdicts: &mut Verdicts) -> Result<(), String> {
+    let snippets = compile_snippets(variant, column.name())?;
+    let of = |wanted: Compiled| {
+        let names = snippets.iter().filter(move |(_, compiled)| *compiled == wanted);
+        names.map(|(name, _)| name.trim_start_matches(column.name()).replace('_', " ").trim().to_owned())
+    };
+    let (accepted, failed): (Vec<_>, Vec<_>) = (of(Compiled::Accepted).collect(), of(Compiled::Failed).collect());
+    let mut why = Vec::new();
+    if !accepted.is_empty() {
+        why.push(format!("accepted: {}", accepted.join(", ")));
+    }
+    if !failed.is_empty() {
+        why.push(format!("an error without a source line: {}", failed.join(", ")));
+    }
+    let verdict = if why.is_empty() { Verdict::Ok } else { Verdict::Broken(why.join("; ")) };
+    if column == Column::Entry && verdict != Verdict::Ok {
+        verdicts.insert(WRONG_KINDS, verdict.clone());
+    }
+    verdicts.insert(WRONG_TYPES, verdict);
+    Ok(())
 }
 
 /// How a machine ended that didn't say `done`.

@@ -3,6 +3,7 @@
 //! [`machine::Machine`] is what cases use; the rest is what it stands on.
 
 pub mod abi;
+pub mod abi_table;
 pub mod console;
 pub mod exit;
 pub mod folder;

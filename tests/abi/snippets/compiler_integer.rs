@@ -1,0 +1,16 @@
+//! A handler that takes a number where the frame lies.
+#![no_std]
+#![feature(abi_x86_interrupt)]
+
+#[repr(C)]
+pub struct StackFrame {
+    pub instruction: usize,
+    pub code: usize,
+    pub flags: usize,
+    pub stack: usize,
+    pub stack_segment: usize,
+}
+
+pub extern "x86-interrupt" fn handler(frame: usize) {
+    core::hint::black_box(frame);
+}

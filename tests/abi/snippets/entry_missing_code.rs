@@ -1,0 +1,10 @@
+//! A handler without an error code for a vector with one: this must not compile.
+#![no_std]
+use x86_entry::vector::PAGE_FAULT;
+use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithSmap};
+
+fn handler(_: &mut Frame) {}
+
+pub fn install<K: Kernel>(table: &mut InterruptDescriptorTable) {
+    table.fill::<K, WithSmap>().exception(PAGE_FAULT, handler);
+}

@@ -1,0 +1,11 @@
+//! A handler with an error code for a vector without: this must not compile.
+#![no_std]
+use x86_entry::error_code::PageFaultErrorCode;
+use x86_entry::vector::BREAKPOINT;
+use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithSmap};
+
+fn handler(_: &mut Frame, _: PageFaultErrorCode) {}
+
+pub fn install<K: Kernel>(table: &mut InterruptDescriptorTable) {
+    table.fill::<K, WithSmap>().exception(BREAKPOINT, handler);
+}
