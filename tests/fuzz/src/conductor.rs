@@ -1,20 +1,21 @@
 //! Runs steps one after the other, and looks at what they did.
 
+use crate::batch::Batch;
 use crate::counters::{InUse, check_sources};
 use crate::launch::{self, LOAD_MXCSR, LOAD_X87};
+use crate::load;
 use crate::memory::Shared;
-use crate::victim::{self, Data, Surroundings, Victim, WARD_BADGE};
+use crate::tally::Tally;
+use crate::victim::{self, Surroundings, Victim, WARD_BADGE};
 use crate::watchdog::Watchdog;
 use crate::witness::{self, Witness};
-use abi::{Access, Kind, Message, Operation, Options, PAGE_BYTES, Register, split};
-use alloc::boxed::Box;
+use abi::{Kind, Message, Operation, Options, PAGE_BYTES, split};
 use alloc::format;
 use alloc::string::String;
-use bellwire::{Endpoint, Error, Handle, Instant, Mapping, Memory, Root, Thread, raw};
+use bellwire::{Endpoint, Error, Handle, Instant, Root, Thread, raw};
 use core::time::Duration;
 use fuzz::fault::Fault;
-use fuzz::layout::{BATCH_STEPS, CODE, CODE_BYTES, DATA, DESK, LAUNCH, STEP_BYTES};
-use fuzz::registers::{GENERAL, Registers};
+use fuzz::layout::{BATCH_STEPS, CODE, CODE_BYTES, DATA, DESK, LAUNCH};
 use fuzz::step::{Launch, Machine, Plan, Step};
 use fuzz::values;
 use suite::float::Level;
@@ -36,27 +37,6 @@ pub struct Run {
     pub first: u64,
     /// How many.
     pub steps: u64,
-}
-
-/// What came out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Faults, by vector.
-    pub vectors: [u32; 32],
-    /// Steps that had their time.
-    pub stopped: u32,
-    /// Victims that ended by a step, or were made useless.
-    pub victims: u32,
-    /// A sum of all faults and ends in their order.
-    pub digest: u64,
-}
-
-/// The code of a batch, and the memory of its steps.
-struct Batch {
-    number: u64,
-    code: Memory,
-    mapping: Option<Mapping>,
-    data: Box<Data>,
 }
 
 /// How a step left its victim.
@@ -209,18 +189,7 @@ impl Conductor {
             }
             Launch::Calls => {
                 victim.put(&self.surroundings, &registers, &batch.data);
-                self.write(&thread, Register::Ip, step.address())?;
-                self.write(&thread, Register::Ip, registers.pointer)?;
-                self.write(&thread, Register::Sp, registers.stack)?;
-                self.write(&thread, Register::Flags, registers.flags)?;
-                self.write(&thread, Register::FsBase, registers.general[0])?;
-                for (general, value) in registers.general.iter().enumerate() {
-                    if let Some(register) = Register::from_number(Registers::number(general)) {
-                        self.write(&thread, register, *value)?;
-                    }
-                }
-                let message: [usize; 4] = if GENERAL > 8 { [4, 3, 7, 8] } else { [1, 4, 5, 6] };
-                message.map(|general| registers.general[general])
+                load::load(&thread, step, &registers)?
             }
         };
         if let Some(nanoseconds) = plan.timer {
@@ -233,14 +202,6 @@ impl Conductor {
         Ok((victim, thread))
     }
 
-    /// Values that a register can't have are refused, and that is right.
-    fn write(&self, thread: &Thread, register: Register, value: usize) -> bellwire::Result<()> {
-        match raw::thread_write(thread.raw(), [register as usize, value, 0, 0]) {
-            Ok(_) | Err(Error::BadArgument) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Waits for what becomes of the step, and lets it go on after faults as often as is planned.
     fn watch(&mut self, step: Step, mut plan: Plan, batch: &Batch, thread: &Thread) -> Outcome<After> {
         let mut retries = plan.retries;
@@ -249,9 +210,8 @@ impl Conductor {
             let message = match receive_before(&self.surroundings.events, Instant::now() + patience) {
                 Ok(message) => message,
                 Err(Error::TimedOut) => {
-                    self.tally.stopped += 1;
+                    self.tally.stop();
                     self.stopped_in_a_row += 1;
-                    self.note(&[0x100]);
                     return Ok(After::Usable);
                 }
                 Err(error) => return Err(format!("nothing can be received: {error}")),
@@ -260,14 +220,15 @@ impl Conductor {
             match message.tag.kind() {
                 Kind::Exit if badge == WARD_BADGE => {}
                 Kind::Exit if badge == victim::BADGE => {
-                    self.note(&[0x200, message.tag.label() as usize]);
+                    self.tally.exit(message.tag.label());
                     self.stopped_in_a_row = 0;
                     return Ok(After::Useless);
                 }
                 Kind::Fault if badge == victim::BADGE => {
                     self.stopped_in_a_row = 0;
                     let fault = fault(&message);
-                    self.judge(step, batch, &fault)?;
+                    self.tally.fault(&fault);
+                    batch.explains(step, &fault)?;
                     if is_of_missing_memory(&fault) {
                         return Ok(After::Useless);
                     }
@@ -275,7 +236,7 @@ impl Conductor {
                         return Ok(After::Usable);
                     }
                     retries -= 1;
-                    self.retry(step, &mut plan, &fault, thread).map_err(said("the thread can't go on"))?;
+                    load::retry(thread, step, &mut plan, &fault).map_err(said("the thread can't go on"))?;
                 }
                 Kind::Fault if badge == witness::BADGE => {
                     let fault = fault(&message);
@@ -284,48 +245,6 @@ impl Conductor {
                 _ => return Err(format!("nobody should have sent {message:x?}")),
             }
         }
-    }
-
-    /// Counts a fault and sees whether it makes sense.
-    fn judge(&mut self, step: Step, batch: &Batch, fault: &Fault) -> Outcome {
-        if let Some(count) = self.tally.vectors.get_mut(fault.vector as usize) {
-            *count += 1;
-        }
-        self.note(&[fault.vector as usize, fault.error, fault.instruction]);
-        if !fault.is_a_programs() {
-            return Err(format!("no program can raise this: {fault:x?}"));
-        }
-        let Some(at) = fault.instruction.checked_sub(CODE).filter(|at| *at < CODE_BYTES) else { return Ok(()) };
-        let mut bytes = [0; 32];
-        let start = at.saturating_sub(16).min(CODE_BYTES - bytes.len());
-        if let Some(mapping) = &batch.mapping {
-            mapping.read_bytes(start, &mut bytes);
-        }
-        let (before, behind) = bytes.split_at(at - start);
-        if fault.fits(before, behind) {
-            return Ok(());
-        }
-        let position = step.position() * STEP_BYTES;
-        Err(format!("{fault:x?}, {at:#x} in the code (the step's is at {position:#x}), of {before:x?} {behind:x?}"))
-    }
-
-    /// Lets it go on: as it is, behind what it did, elsewhere, or with other registers.
-    fn retry(&self, step: Step, plan: &mut Plan, fault: &Fault, thread: &Thread) -> bellwire::Result<()> {
-        let random = &mut plan.random;
-        match random.below(4) {
-            0 => {}
-            1 => self.write(thread, Register::Ip, fault.instruction.wrapping_add(1 + random.below(8)))?,
-            2 => self.write(thread, Register::Ip, step.address() + random.below(STEP_BYTES))?,
-            _ => {
-                self.write(thread, Register::Ip, values::instruction_pointer(random))?;
-                self.write(thread, Register::Sp, values::stack_pointer(random))?;
-                self.write(thread, Register::Flags, values::flags(random))?;
-                if let Some(register) = Register::from_number(random.below(GENERAL + 4)) {
-                    self.write(thread, register, values::word(random))?;
-                }
-            }
-        }
-        raw::reply(abi::NO_HANDLE, [0; 4]).map(drop)
     }
 
     /// Takes the victim down and compares all counters.
@@ -350,8 +269,7 @@ impl Conductor {
             victim.bury()?;
         }
         if let Some(batch) = batch.take() {
-            drop(batch.mapping);
-            batch.code.destroy()?;
+            batch.end()?;
         }
         Ok(())
     }
@@ -362,35 +280,6 @@ impl Conductor {
             Err(Error::TimedOut) => Ok(()),
             other => Err(format!("where nothing arrives there came {other:x?}")),
         }
-    }
-
-    fn note(&mut self, words: &[usize]) {
-        for word in words {
-            self.tally.digest = (self.tally.digest ^ *word as u64).wrapping_mul(0x0100_0000_01B3).rotate_left(17);
-        }
-    }
-}
-
-impl Batch {
-    /// The batch of a step: the code of all its steps, and their memory.
-    fn new(step: Step, machine: Machine) -> bellwire::Result<Self> {
-        let number = step.batch();
-        let code = Memory::new(CODE_BYTES)?;
-        let mapping = code.map(Access::READ | Access::WRITE)?;
-        let mut bytes = [0; STEP_BYTES];
-        for position in 0..BATCH_STEPS {
-            let step = Step { number: number * BATCH_STEPS as u64 + position as u64, ..step };
-            step.write_code(&mut bytes, machine);
-            for (at, word) in bytes.as_chunks::<8>().0.iter().enumerate() {
-                mapping.write(position * STEP_BYTES + at * 8, u64::from_le_bytes(*word));
-            }
-        }
-        drop(mapping);
-        code.seal()?;
-        let mapping = Some(code.map(Access::READ)?);
-        let mut data = Box::new([0; _]);
-        step.fill_memory(&mut data);
-        Ok(Self { number, code, mapping, data })
     }
 }
 

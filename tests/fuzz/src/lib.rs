@@ -11,6 +11,7 @@ pub mod code;
 pub mod fault;
 pub mod instructions;
 pub mod layout;
+pub mod qemu;
 pub mod random;
 pub mod registers;
 pub mod sequences;

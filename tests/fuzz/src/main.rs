@@ -6,10 +6,13 @@
 
 extern crate alloc;
 
+mod batch;
 mod conductor;
 mod counters;
 mod launch;
+mod load;
 mod memory;
+mod tally;
 mod victim;
 mod watchdog;
 mod witness;

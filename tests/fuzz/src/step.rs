@@ -4,6 +4,7 @@ use crate::calls;
 use crate::code::Code;
 use crate::instructions;
 use crate::layout::{BATCH_STEPS, CODE, DATA_BYTES, LONG, STEP_BYTES};
+use crate::qemu;
 use crate::random::{Purpose, Random};
 use crate::registers::Registers;
 use crate::sequences;
@@ -105,7 +106,7 @@ impl Step {
             }
         }
         if machine == Machine::Qemu {
-            avoid_what_qemu_does(bytes);
+            qemu::avoid(bytes);
         }
     }
 
@@ -128,37 +129,6 @@ pub enum Machine {
     Qemu,
 }
 
-/// What QEMU 7.2 gets wrong in ways that no kernel can defend itself against: there is none of it at any byte.
-///
-/// It does the stack accesses of `iret` and far calls in ring 3 with ring 0's rights, so that programs can write to the
-/// kernel's memory, and its `iretd` takes VM from a program. It ends itself at a `vpinsr` of 256 bits.
-fn avoid_what_qemu_does(bytes: &mut [u8; STEP_BYTES]) {
-    const HALT: u8 = 0xF4;
-    const LENGTH: u8 = 1 << 2;
-    // One change may make what another looks for.
-    loop {
-        let before = *bytes;
-        for at in 0..STEP_BYTES {
-            let (byte, next) = (bytes[at], bytes.get(at + 1).copied().unwrap_or(0));
-            let [second, third] = [2, 3].map(|further| bytes.get(at + further).copied().unwrap_or(0));
-            match byte {
-                // `iret`; a far call, which 64-bit mode has not.
-                0xCF => bytes[at] = HALT,
-                0x9A if !LONG => bytes[at] = HALT,
-                // The group of 0xFF: its third is a far call, its sixth a push.
-                0xFF if next >> 3 & 7 == 3 => bytes[at + 1] ^= (3 ^ 6) << 3,
-                // VEX of two bytes and of three, and its opcodes.
-                0xC5 if second == 0xC4 => bytes[at + 1] &= !LENGTH,
-                0xC4 if matches!(third, 0xC4 | 0x20..=0x22) => bytes[at + 2] &= !LENGTH,
-                _ => {}
-            }
-        }
-        if before == *bytes {
-            return;
-        }
-    }
-}
-
 /// `ud2`.
 const UNDEFINED: [u8; 2] = [0x0F, 0x0B];
 
@@ -176,16 +146,6 @@ mod tests {
             let [one, other] = [step.plan(), step.plan()];
             assert_eq!(one.registers.general, other.registers.general);
             assert_eq!((one.launch, one.patience, one.timer), (other.launch, other.patience, other.timer));
-        }
-    }
-
-    #[test]
-    fn what_qemu_gets_wrong_is_nowhere() {
-        let mut code = [0; STEP_BYTES];
-        for number in 0..2000 {
-            Step { seed: 2, number }.write_code(&mut code, Machine::Qemu);
-            assert!(!code.contains(&0xCF));
-            assert!(!code.windows(2).any(|pair| pair[0] == 0xFF && pair[1] & 0x38 == 0x18));
         }
     }
 

@@ -1,0 +1,91 @@
+//! What QEMU 7.2 gets wrong in ways that no kernel can defend itself against: there is none of it at any byte of a step.
+//!
+//! | instruction | what the emulator does |
+//! |---|---|
+//! | `iret`, far `call` | does its stack accesses in ring 3 with ring 0's rights: programs write to the kernel's memory |
+//! | `iretd` | takes VM from a program, and IOPL with it |
+//! | `emms`, `femms`, `xrstor` | change another thread's registers, since they don't look at CR0.TS |
+//! | `vpinsr` of 256 or 64 bits; `bts` and its like with LOCK and without memory | ends itself |
+
+use crate::layout::{LONG, STEP_BYTES};
+
+/// Replaces such instructions by others, wherever an instruction may begin.
+pub fn avoid(bytes: &mut [u8; STEP_BYTES]) {
+    // One change may make what another looks for.
+    loop {
+        let before = *bytes;
+        (0..STEP_BYTES).for_each(|at| avoid_at(bytes, at));
+        if before == *bytes {
+            return;
+        }
+    }
+}
+
+/// `hlt`, which ring 3 may not.
+const HALT: u8 = 0xF4;
+/// VEX.L and VEX.pp: the length, and which prefix it stands for.
+const VEX_FORM: u8 = 7;
+/// 128 bits, as with the prefix 0x66.
+const VEX_128_66: u8 = 1;
+/// The field of the register, or of a group's member.
+const MEMBER: u8 = 7 << 3;
+/// Both operands are registers.
+const REGISTERS: u8 = 3 << 6;
+
+fn avoid_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
+    let [first, second, third, fourth] = [0, 1, 2, 3].map(|further| bytes.get(at + further).copied().unwrap_or(0));
+    let member = |byte: u8| (byte & MEMBER) >> 3;
+    match (first, second) {
+        (0xCF, _) => bytes[at] = HALT,
+        (0x9A, _) if !LONG => bytes[at] = HALT,
+        // A far call; `push` instead.
+        (0xFF, _) if member(second) == 3 => bytes[at + 1] ^= (3 ^ 6) << 3,
+        // `emms`, `femms` and all of 3DNow; `pcmpeqd` and `prefetch` instead.
+        (0x0F, 0x77) => bytes[at + 1] = 0x76,
+        (0x0F, 0x0E | 0x0F) => bytes[at + 1] = 0x0D,
+        // `xrstor`; `fxrstor` instead.
+        (0x0F, 0xAE) if member(third) == 5 && third < REGISTERS => bytes[at + 2] ^= (5 ^ 1) << 3,
+        (0x0F, 0xA3 | 0xAB | 0xB3 | 0xBA | 0xBB) if third >= REGISTERS => bytes[at + 2] &= !REGISTERS,
+        // `vpinsr`, of which only this form exists.
+        (0xC5, _) if third == 0xC4 => bytes[at + 1] = second & !VEX_FORM | VEX_128_66,
+        (0xC4, _) if matches!(fourth, 0xC4 | 0x20..=0x22) => bytes[at + 2] = third & !VEX_FORM | VEX_128_66,
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::{Machine, Step};
+
+    #[test]
+    fn no_step_has_what_is_wrong() {
+        let mut code = [0; STEP_BYTES];
+        for number in 0..5000 {
+            Step { seed: 2, number }.write_code(&mut code, Machine::Qemu);
+            assert!(!code.contains(&0xCF));
+            assert!(!code.windows(2).any(|pair| pair[0] == 0xFF && pair[1] & MEMBER == 3 << 3));
+            assert!(!code.windows(2).any(|pair| pair == [0x0F, 0x77] || pair == [0x0F, 0x0E]));
+        }
+    }
+
+    #[test]
+    fn an_insertion_has_the_form_that_exists() {
+        for form in 0..8 {
+            let mut code = [0x90; STEP_BYTES];
+            code[..3].copy_from_slice(&[0xC5, 0x30 | form, 0xC4]);
+            code[8..12].copy_from_slice(&[0xC4, 0xE3, 0x78 | form, 0x22]);
+            avoid(&mut code);
+            assert_eq!((code[1], code[10]), (0x31, 0x79));
+        }
+    }
+
+    #[test]
+    fn other_instructions_stay() {
+        let mut code = [0x90; STEP_BYTES];
+        code[..8].copy_from_slice(&[0xC5, 0xFC, 0x77, 0xFF, 0x35, 0x0F, 0xAE, 0x08]);
+        let before = code;
+        avoid(&mut code);
+        assert_eq!(code, before);
+    }
+}
