@@ -73,7 +73,7 @@ impl Cpu {
     /// Makes a new floating-point area hold the initial state.
     ///
     /// # Safety
-    /// The area's frame is the running thread's alone.
+    /// The area's frame is the running thread's alone, and zeroed.
     pub(crate) unsafe fn prepare_area(&self, area: Area) {
         // SAFETY: the caller vouches for the frame, which low memory shows.
         self.floating_point.prepare(unsafe { locate(area).cast().as_mut() });

@@ -87,16 +87,30 @@ const FREE: Handle = Handle { value: 0, can: 0, object: Name::NONE, badge: 0, ki
 
 const BLOCKS: usize = HANDLES / TABLE_HANDLES;
 
+const BLOCKS_A_WORD: usize = u32::BITS as usize;
+
+/// The bits of so many blocks in a row, no more than a word has.
+fn run_of(blocks: usize, shift: usize) -> u32 {
+    const {
+        assert!(
+            LARGE_TABLE_HANDLES / TABLE_HANDLES < BLOCKS_A_WORD
+                && BLOCKS_A_WORD.is_multiple_of(LARGE_TABLE_HANDLES / TABLE_HANDLES)
+        )
+    };
+    ((1 << blocks) - 1) << shift
+}
+
 /// The handles of all processes.
 pub struct Handles {
     entries: [Handle; HANDLES],
-    taken: [bool; BLOCKS],
+    /// A bit a block, so that a free one is found in a word at a time.
+    taken: [u32; BLOCKS.div_ceil(BLOCKS_A_WORD)],
     used: u32,
 }
 
 impl Handles {
     /// No process has any.
-    pub const EMPTY: Self = Self { entries: [FREE; HANDLES], taken: [false; BLOCKS], used: 0 };
+    pub const EMPTY: Self = Self { entries: [FREE; HANDLES], taken: [0; BLOCKS.div_ceil(BLOCKS_A_WORD)], used: 0 };
 
     /// How many are in use.
     pub const fn used(&self) -> usize {
@@ -107,10 +121,17 @@ impl Handles {
     pub fn take_run(&mut self, size: TableSize) -> Option<(u32, u32)> {
         let length = size.handles();
         let blocks = length / TABLE_HANDLES;
-        let first = (0..BLOCKS)
-            .step_by(blocks)
-            .find(|first| self.taken.get(*first..first + blocks).is_some_and(|run| run.iter().all(|taken| !taken)))?;
-        self.taken.get_mut(first..first + blocks)?.fill(true);
+        let (number, shift) = self.taken.iter().enumerate().find_map(|(number, word)| {
+            let shift = if blocks == 1 {
+                (!word).trailing_zeros() as usize
+            } else {
+                let fits = |shift: &usize| word & run_of(blocks, *shift) == 0;
+                (0..BLOCKS_A_WORD).step_by(blocks).find(fits)?
+            };
+            (shift < BLOCKS_A_WORD && number * BLOCKS_A_WORD + shift + blocks <= BLOCKS).then_some((number, shift))
+        })?;
+        *self.taken.get_mut(number)? |= run_of(blocks, shift);
+        let first = number * BLOCKS_A_WORD + shift;
         Some(((first * TABLE_HANDLES) as u32, length as u32 - 1))
     }
 
@@ -118,8 +139,8 @@ impl Handles {
     pub fn give_back_run(&mut self, table: u32, mask: u32) {
         let first = table as usize / TABLE_HANDLES;
         let blocks = (mask as usize + 1) / TABLE_HANDLES;
-        if let Some(run) = self.taken.get_mut(first..first + blocks) {
-            run.fill(false);
+        if let Some(word) = self.taken.get_mut(first / BLOCKS_A_WORD) {
+            *word &= !run_of(blocks, first % BLOCKS_A_WORD);
         }
     }
 

@@ -6,10 +6,12 @@
 use crate::Kernel;
 use crate::arena::{Entry, Link};
 use crate::call::{CallResult, DONE, Outcome, Refusal, Request, word};
-use crate::machine::{Machine, Mapping, MemoryType, Page};
+use crate::machine::{Machine, MapError, Mapping, MemoryType, Page};
 use crate::memory::{Frame, FrameRun, Zone};
 use crate::process::{IN_MEMORY, IN_PROCESS, MappedRange, Memory};
-use abi::{Access, Error, ObjectKind, Operation, PAGE_BYTES, PAGES_PER_CALL, Rights, join, split};
+use abi::{
+    Access, Error, ObjectKind, Operation, PAGE_BYTES, PAGES_PER_CALL, PAGES_ZEROED_PER_CALL, Rights, join, split,
+};
 
 impl<M: Machine> Kernel<M> {
     pub(crate) fn memory_call(&mut self, machine: &mut M, request: Request, operation: Operation) -> CallResult {
@@ -111,7 +113,7 @@ impl<M: Machine> Kernel<M> {
     /// Zeroes the next frames of a memory object. Returns how many are left.
     pub(crate) fn prepare(&mut self, machine: &mut M, memory: Link) -> u32 {
         let Some(memory) = self.memories.at_mut(memory) else { return 0 };
-        for _ in 0..PAGES_PER_CALL {
+        for _ in 0..PAGES_ZEROED_PER_CALL {
             if memory.prepared >= memory.count {
                 break;
             }
@@ -134,7 +136,8 @@ impl<M: Machine> Kernel<M> {
         word(self.map(machine, memory, target, stretch, access)? * PAGE_BYTES)
     }
 
-    /// Maps the first pages of a stretch. Returns how many: at least one, unless it fails.
+    /// Maps the first pages of a stretch. Returns how many: none if this call had enough to do with the page tables, of
+    /// which the next one finds more there.
     pub(crate) fn map(
         &mut self,
         machine: &mut M,
@@ -161,7 +164,8 @@ impl<M: Machine> Kernel<M> {
         let range = self.range_for(link, target, stretch.address, offset, access)?;
         let pages = pages.min(PAGES_PER_CALL);
         let mut mapped = 0;
-        let mut failure = Error::NoMemory;
+        let mut failure = None;
+        let mut tables = PAGES_ZEROED_PER_CALL;
         while mapped < pages {
             let Some(page) = first.offset(mapped) else { break };
             let mapping = Mapping {
@@ -170,11 +174,14 @@ impl<M: Machine> Kernel<M> {
                 access,
                 memory_type: if memory.device { MemoryType::Device } else { MemoryType::Ram },
             };
-            if let Err(error) = self.map_page(machine, target, mapping) {
-                failure = error;
-                break;
+            match self.map_page(machine, target, mapping, &mut tables) {
+                Ok(Mapped::Yes) => mapped += 1,
+                Ok(Mapped::NotYet) => break,
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
             }
-            mapped += 1;
         }
         if let Some(range) = self.mappings.at_mut(range) {
             range.pages += mapped as u32;
@@ -183,16 +190,29 @@ impl<M: Machine> Kernel<M> {
             if self.mappings.at(range).is_some_and(|range| range.pages == 0) {
                 self.remove_range(range);
             }
-            return Err(failure.into());
+            return failure.map_or(Ok(0), |error| Err(error.into()));
         }
         Ok(mapped)
     }
 
-    fn map_page(&mut self, machine: &mut M, target: Link, mapping: Mapping) -> Result<(), Error> {
+    /// Maps a page, with at most so many new page tables, from which it takes those that it makes.
+    fn map_page(
+        &mut self,
+        machine: &mut M,
+        target: Link,
+        mapping: Mapping,
+        tables_left: &mut usize,
+    ) -> Result<Mapped, Error> {
         let process = self.processes.at_mut(target).ok_or(Error::Gone)?;
         let space = process.0.home.space;
         let (frames, quota) = (&mut self.frames, &mut process.0.quota);
+        let mut was_last = false;
         let mut tables = |machine: &mut M| {
+            let Some(left) = tables_left.checked_sub(1) else {
+                was_last = true;
+                return None;
+            };
+            *tables_left = left;
             quota.charge(1, 0)?;
             let Some(frame) = frames.take(1, Zone::Low) else {
                 quota.refund(1, 0);
@@ -201,10 +221,12 @@ impl<M: Machine> Kernel<M> {
             machine.zero(frame);
             Some(frame)
         };
-        machine.map(space, mapping, &mut tables).map_err(|error| match error {
-            crate::machine::MapError::NoFrame => Error::NoMemory,
-            crate::machine::MapError::Occupied => Error::Conflict,
-        })
+        match machine.map(space, mapping, &mut tables) {
+            Ok(()) => Ok(Mapped::Yes),
+            Err(MapError::NoFrame) if was_last => Ok(Mapped::NotYet),
+            Err(MapError::NoFrame) => Err(Error::NoMemory),
+            Err(MapError::Occupied) => Err(Error::Conflict),
+        }
     }
 
     /// The record of a stretch: that of the stretch it continues, or a new one, charged to the process.
@@ -320,6 +342,13 @@ impl<M: Machine> Kernel<M> {
         let grant = self.find(request, needs)?;
         Ok(self.memories.resolve(grant.object).ok_or(Error::BadHandle)?)
     }
+}
+
+/// Whether a page was mapped.
+enum Mapped {
+    Yes,
+    /// Its page tables are too many for one call.
+    NotYet,
 }
 
 /// A part of a memory object and where it is to appear.

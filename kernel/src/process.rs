@@ -111,6 +111,8 @@ pub struct Reap {
     pub stage: u8,
     /// Where in it: a slot, or an address.
     pub position: usize,
+    /// The child that has to go first.
+    pub child: Link,
 }
 
 impl<S: Copy> Process<S> {
@@ -142,7 +144,7 @@ impl<S: Copy> Process<S> {
             mappings: List::EMPTY,
             root: Frame(0),
             exit: Exit { how: 0, words: [0; 4] },
-            reap: Reap { stage: 0, position: 0 },
+            reap: Reap { stage: 0, position: 0, child: Link::NONE },
             calls: 0,
             cycles: 0,
         }

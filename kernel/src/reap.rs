@@ -51,6 +51,8 @@ const STAGES: [Stage; 11] = [
 enum Slice {
     /// The stage goes on from here.
     More(usize),
+    /// The stage goes on from here when that process is gone.
+    Child { position: usize, child: Link },
     /// The stage is done.
     Done,
     /// Frames that the process could have given to a device are now this handle of the supervisor's.
@@ -68,14 +70,15 @@ impl<M: Machine> Kernel<M> {
         if ended.0.life != Life::Dead {
             return Err(Error::Busy.into());
         }
-        let Reap { stage, position } = ended.0.reap;
+        let Reap { stage, position, .. } = ended.0.reap;
         let Some(kind) = STAGES.get(stage as usize) else {
             self.bury(target);
             return Ok(Outcome::Return([(target != process) as usize, 0, 0, 0]));
         };
         let next = match self.slice(machine, target, *kind, position, request.process) {
-            Slice::More(position) => Reap { stage, position },
-            Slice::Done => Reap { stage: stage + 1, position: 0 },
+            Slice::More(position) => Reap { stage, position, child: Link::NONE },
+            Slice::Child { position, child } => Reap { stage, position, child },
+            Slice::Done => Reap { stage: stage + 1, position: 0, child: Link::NONE },
             Slice::Quarantined(handle) => return Ok(Outcome::Return([1, handle as usize, 0, 0])),
             Slice::Stuck(error) => return Err(error.into()),
         };
@@ -89,7 +92,7 @@ impl<M: Machine> Kernel<M> {
     fn deepest(&self, process: Link) -> Link {
         let mut target = process;
         while let Some(ended) = self.processes.at(target).filter(|ended| ended.0.reap.stage == 0) {
-            let child = Link::from_word(ended.0.reap.position as u32);
+            let child = ended.0.reap.child;
             let name = self.processes.name(target);
             // The child may have gone since, and its slot be another's.
             if self.processes.at(child).is_none_or(|child| child.0.parent != name) {
@@ -104,12 +107,17 @@ impl<M: Machine> Kernel<M> {
         match stage {
             Stage::Children => {
                 let parent = self.processes.name(target);
-                let child = self.processes.iter().find(|(_, process)| process.0.parent == parent).map(|(link, _)| link);
+                let end = self.processes.extent().min(position + SLOTS_PER_SLICE);
+                let child = (position..end).map(Link::new).find(|link| {
+                    self.processes.is_live(*link)
+                        && self.processes.at(*link).is_some_and(|process| process.0.parent == parent)
+                });
                 match child {
                     Some(child) => {
                         self.end_process(machine, child, crate::process::Exit { how: 1, words: [0; 4] });
-                        Slice::More(child.word() as usize)
+                        Slice::Child { position, child }
                     }
+                    None if end < self.processes.extent() => Slice::More(end),
                     None => Slice::Done,
                 }
             }

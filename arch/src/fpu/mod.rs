@@ -103,7 +103,7 @@ impl FloatingPoint {
         self.is_on = false;
     }
 
-    /// Fills an area with the state after `fninit`, MXCSR at its default and every register 0.
+    /// Makes an area of zeros hold the state after `fninit`, MXCSR at its default and every register 0.
     pub fn prepare(&self, area: &mut [u8; AREA_BYTES]) {
         self.instructions.prepare(area);
     }

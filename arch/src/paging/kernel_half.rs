@@ -11,7 +11,7 @@ use kernel::memory::Frame;
 use x86::controlregs;
 
 use super::tables::DirectMap;
-use super::{Entry, Flags, Geometry, Tables, Width, walk, window};
+use super::{Entry, Flags, Geometry, Width, walk, window};
 use crate::memory::{BootMemory, FRAME_BYTES, RunSet, address_of};
 use crate::{cpu, layout};
 
@@ -190,8 +190,5 @@ impl Half<'_> {
 
 /// Copies what all spaces share from the kernel's own root to a new one.
 pub(super) fn share(tables: &mut DirectMap, new: Frame) {
-    for index in Width::USER_ROOT_ENTRIES..Width::ROOT_ENTRIES {
-        let entry = tables.read(root(), index);
-        tables.write(new, index, entry);
-    }
+    tables.copy(root(), new, Width::USER_ROOT_ENTRIES..Width::ROOT_ENTRIES);
 }

@@ -10,7 +10,7 @@ use super::{Flags, Geometry, Root, Width, encode, kernel_half, walk};
 use crate::memory::address_of;
 
 /// How many entries one call of [`Space::release_tables`] looks at: some microseconds.
-const ENTRIES_PER_RELEASE: usize = 512;
+const ENTRIES_PER_RELEASE: usize = 32;
 
 /// An address space, named by the frame of its root table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +54,13 @@ impl Space {
         let entry = encode(mapping.frame, flags_of(&mapping));
         // SAFETY: the space's tables are in low memory, and no other such value is in use.
         let mut tables = unsafe { DirectMap::new() };
-        let change = walk::map::<Width>(&mut tables, self.0, mapping.page.address(), 1, entry, new_table)?;
-        if Width::ROOT_IS_CACHED && change == Root::Changed && self.is_active() {
+        let result = walk::map::<Width>(&mut tables, self.0, mapping.page.address(), 1, entry, new_table);
+        // A failure may have changed the root before.
+        if Width::ROOT_IS_CACHED && result != Ok(Root::Same) && self.is_active() {
             // SAFETY: the caller vouches that the space wasn't released.
             unsafe { self.activate() };
         }
-        Ok(())
+        result.map(|_| ())
     }
 
     /// Unmaps a page, for the CPU's cached translations too; nothing happens if nothing is there.

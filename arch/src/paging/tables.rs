@@ -1,5 +1,7 @@
 //! Page tables in RAM that the direct map shows.
 
+use core::ops::Range;
+
 use kernel::memory::Frame;
 
 use super::{Entry, Tables};
@@ -20,6 +22,14 @@ impl DirectMap {
     /// Only frames that hold page tables, in low memory, are passed to it; and one such value is used at a time.
     pub const unsafe fn new() -> Self {
         Self(())
+    }
+
+    /// Copies entries from one table to the same places in another, which no CPU uses yet.
+    pub(super) fn copy(&mut self, from: Frame, to: Frame, indices: Range<usize>) {
+        let end = indices.end.min(ENTRIES);
+        let (Some(from), Some(to)) = (Self::slot(from, indices.start), Self::slot(to, indices.start)) else { return };
+        // SAFETY: both are page tables, which `new`'s caller vouches for, two different ones, and the entries lie within.
+        unsafe { to.copy_from_nonoverlapping(from, end.saturating_sub(indices.start)) };
     }
 
     fn slot(table: Frame, index: usize) -> Option<*mut u64> {

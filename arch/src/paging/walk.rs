@@ -136,6 +136,9 @@ pub fn unmap<G: Geometry>(tables: &mut impl Tables, root: Frame, address: usize)
     Some(entry)
 }
 
+/// How many entries could be looked at instead of giving a frame back, about.
+const ENTRIES_A_FRAME: usize = 7;
+
 /// Gives the tables of a user half without mappings back, from an address on, until `budget` entries were looked at.
 ///
 /// Returns the address to go on from; nothing when all is done and the root was given back as the last.
@@ -182,6 +185,7 @@ fn release_level<G: Geometry>(
         if let Some(next) = next {
             tables.write(table, index, Entry::EMPTY);
             give_back(next);
+            *budget = budget.saturating_sub(ENTRIES_A_FRAME);
         }
         address = (address & !((1 << G::shift(level)) - 1)).wrapping_add(1 << G::shift(level));
     }

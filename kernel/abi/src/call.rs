@@ -32,7 +32,7 @@ macro_rules! for_each_call {
             18 MemoryCreate memory_create empty [bytes] [memory] "Takes frames for a memory object, charged to the process. It can be mapped once it is prepared.";
             19 MemoryPrepare memory_prepare empty [] [bytes_left] "Zeroes the next slice of a new memory object; call it until nothing is left.";
             20 MemoryDevice memory_device ROOT_MEMORY [address_low address_high bytes] [memory] "Makes a memory object of device registers. `Conflict` names the owner; ordinary RAM is `BadArgument`.";
-            21 MemoryMap memory_map empty [address offset bytes process] [bytes_done] "Maps a part of a memory object, as the options' access bits say, into a process (0: the caller's). Maps one slice a call and returns how much it did: go on with the rest.";
+            21 MemoryMap memory_map empty [address offset bytes process] [bytes_done] "Maps a part of a memory object, as the options' access bits say, into a process (0: the caller's). Maps one slice a call and returns how much it did: go on with the rest. 0 is progress too: a page table was made.";
             22 MemoryUnmap memory_unmap empty [address bytes _ process] [bytes_done] "Unmaps pages, a slice a call, and returns how much it did.";
             23 MemorySeal memory_seal SEAL [] [] "Forbids writing for good, so that the memory may be mapped executable. `Sealed` while a writable mapping exists.";
             24 MemoryInfo memory_info empty [] [bytes flags address_low address_high] "The size of a memory object; flags: bit 0 sealed, bit 1 device, bit 2 prepared. The physical address only with the right `DMA`.";

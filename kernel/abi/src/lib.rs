@@ -46,9 +46,12 @@ pub const NO_HANDLE: u32 = 0;
 /// The number of thread priorities; 0 is the lowest, `PRIORITIES - 1` the highest.
 pub const PRIORITIES: u8 = 64;
 
-/// The pages that one call maps, unmaps or prepares at most; longer work is a loop of calls in user mode, so that
-/// no call keeps interrupts off for long.
-pub const PAGES_PER_CALL: usize = 16;
+/// The pages that one call maps or unmaps at most; longer work is a loop of calls in user mode, so that no call keeps
+/// interrupts off for long.
+pub const PAGES_PER_CALL: usize = 8;
+
+/// The pages that one call zeroes at most: memory to prepare, or a page table that a mapping needs.
+pub const PAGES_ZEROED_PER_CALL: usize = 1;
 
 /// The line number under which the non-maskable interrupt can be claimed.
 pub const LINE_NMI: usize = 255;
