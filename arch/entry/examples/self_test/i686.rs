@@ -7,6 +7,7 @@ use x86_entry::{Frame, GlobalDescriptorTable};
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
 use crate::support::{HOLE, Stack};
+use crate::watch::SELECTOR;
 
 /// Where the linker script puts the section that holds nothing but [`sysenter_return`].
 pub const SYSENTER_RETURN: usize = 0x10_0000;
@@ -185,6 +186,13 @@ extern "C" fn program() {
         // A call with its last instruction traced.
         "call 2f",
         "int3",
+        // Entries right behind a load of SS.
+        "mov ss, word ptr [{selector}]",
+        "int3",
+        "mov ss, word ptr [{selector}]",
+        "int 0x80",
+        "call 7f",
+        "int3",
         // The storm.
         "5: int3",
         "int 0x80",
@@ -195,7 +203,11 @@ extern "C" fn program() {
         "sysenter",
         "6: mov ecx, esp",
         "sysenter",
+        "7: mov ecx, esp",
+        "mov ss, word ptr [{selector}]",
+        "sysenter",
         call_kernel = sym call_kernel,
+        selector = sym SELECTOR,
         command = const INTERRUPT_COMMAND,
         nmi = const SEND_NMI,
     )

@@ -16,6 +16,7 @@ mod hooks;
 mod kernel;
 mod script;
 mod storm;
+mod watch;
 
 #[cfg_attr(target_arch = "x86", path = "i686.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]

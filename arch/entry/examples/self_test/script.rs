@@ -18,6 +18,12 @@ pub enum Then {
     Trace,
     /// Resumes it with the trap flag clear.
     Untrace,
+    /// Puts a breakpoint on what the program loads into SS before each of the next traps.
+    Watch,
+    /// Says where the breakpoint's exception came that belongs to this trap.
+    Watched,
+    /// The same, and takes the breakpoint away.
+    Unwatch,
     /// Resumes the idle context until an interrupt comes.
     Idle,
     /// Back from the idle context to the program.
@@ -93,5 +99,9 @@ pub const STEPS: &[(usize, Then)] = &[
     (BREAKPOINT, Then::Trace),
     (FAST_CALL, Then::GoOn),
     (vector::DEBUG.number(), Then::Untrace),
+    (BREAKPOINT, Then::Watch),
+    (BREAKPOINT, Then::Watched),
+    (CALL, Then::Watched),
+    (FAST_CALL, Then::Unwatch),
     (BREAKPOINT, Then::Storm),
 ];

@@ -7,6 +7,7 @@ use x86_entry::{Frame, GlobalDescriptorTable};
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
 use crate::support::{HOLE, Stack};
+use crate::watch::SELECTOR;
 
 /// `sysenter` isn't used here.
 pub const SYSENTER_RETURN: usize = 0;
@@ -193,12 +194,22 @@ extern "C" fn program() {
         "syscall",
         "nop",
         "int3",
+        // Entries right behind a load of SS.
+        "mov ss, word ptr [rip + {selector}]",
+        "int3",
+        "mov ss, word ptr [rip + {selector}]",
+        "int 0x80",
+        "mov r10, rsp",
+        "mov ss, word ptr [rip + {selector}]",
+        "syscall",
+        "int3",
         // The storm.
         "2: int3",
         "int 0x80",
         "mov r10, rsp",
         "syscall",
         "jmp 2b",
+        selector = sym SELECTOR,
         command = const INTERRUPT_COMMAND as i32,
         nmi = const SEND_NMI,
     )

@@ -90,17 +90,27 @@ impl<K: Kernel> Target for InRing0<K> {
 /// A #DB out of ring 0: the kernel's to see, unless it is a caller's single step that came along with `sysenter`.
 ///
 /// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. The step is put off until the
-/// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`.
+/// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`. A breakpoint on what
+/// `mov ss` read comes at the same place, with or without the step.
 fn debug_in_ring_0<K: Kernel>(frame: &mut Frame) {
     let entry = sysenter_entry::<K, CALLER_FLAGS> as *const () as usize;
-    if frame.instruction_pointer() != entry {
+    if frame.instruction_pointer() != entry || frame.eflags & TRAP_FLAG == 0 {
         return K::paranoid(frame);
     }
     frame.eflags &= !TRAP_FLAG;
     frame.eip = sysenter_entry::<K, { CALLER_FLAGS | TRAP_FLAG }> as *const () as u32;
+    let status: u32;
+    // SAFETY: ring 0; reading it changes nothing.
+    unsafe { core::arch::asm!("mov {}, dr6", out(reg) status, options(nostack, nomem, preserves_flags)) };
+    if status & BREAKPOINTS != 0 {
+        return K::paranoid(frame);
+    }
     // SAFETY: ring 0; the CPU sets the register's bits and never clears them, and this one is dealt with.
     unsafe { core::arch::asm!("mov dr6, {}", in(reg) DEBUG_STATUS_AT_RESET, options(nostack, nomem)) };
 }
+
+/// The four breakpoints' bits of DR6 (SDM 3B 17.2.3).
+const BREAKPOINTS: u32 = 0b1111;
 
 /// DR6 without any cause (SDM 3B 17.2.3).
 const DEBUG_STATUS_AT_RESET: u32 = 0xFFFF_0FF0;
