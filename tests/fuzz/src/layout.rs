@@ -32,7 +32,7 @@ pub const EDGE: usize = abi::USER_END - PAGE_BYTES;
 /// The code of a witness.
 pub const WITNESS_CODE: usize = 0x0040_0000;
 
-/// What a witness holds and finds; the second one's stands a page further.
+/// What a witness holds and finds; the second one's stands behind it.
 pub const WITNESS_SHEETS: usize = 0x0050_0000;
 
 /// Whether registers have 64 bits.

@@ -11,18 +11,17 @@ pub fn sealed(bytes: &[u8]) -> Result<Memory> {
     Ok(memory)
 }
 
-/// One page that this process shares with another.
+/// Pages that this process shares with another.
 pub struct Shared<T> {
-    /// The page.
+    /// The pages.
     pub memory: Memory,
     place: *mut T,
 }
 
 impl<T> Shared<T> {
-    /// A page with this content, mapped for good.
+    /// Pages with this content, mapped for good.
     pub fn new(content: T) -> Result<Self> {
-        const { assert!(size_of::<T>() <= PAGE_BYTES, "it is one page") };
-        let memory = Memory::new(PAGE_BYTES)?;
+        let memory = Memory::new(size_of::<T>().next_multiple_of(PAGE_BYTES))?;
         let mapping = memory.map(Access::READ | Access::WRITE)?;
         let shared = Self { memory, place: mapping.address() as *mut T };
         core::mem::forget(mapping);
@@ -32,7 +31,7 @@ impl<T> Shared<T> {
 
     /// Puts a content there, while the other process doesn't run.
     pub fn write(&self, content: &T) {
-        // SAFETY: the page is mapped for as long as this process lives, is aligned, and no reference to it exists.
+        // SAFETY: the pages are mapped for as long as this process lives, are aligned, and no reference to them exists.
         unsafe { self.place.copy_from_nonoverlapping(content, 1) };
     }
 

@@ -4,7 +4,7 @@
 //! above everybody else and waits for timers, so that it comes in between any two of the victim's.
 
 use crate::memory::{Shared, sealed};
-use crate::witness_code::{self, BYTES, Sheet};
+use crate::witness_code::{self, BYTES, SHEET_BYTES, Sheet};
 use abi::{Access, Operation, Options, PAGE_BYTES, Register, Rights};
 use alloc::string::String;
 use bellwire::{Endpoint, Handle, Instant, Limits, Process, Result, Thread, Timer, Trust, raw};
@@ -55,14 +55,14 @@ impl Witness {
         };
         let sheets = [sheet()?, sheet()?];
         for (place, sheet) in sheets.iter().enumerate() {
-            let address = WITNESS_SHEETS + place * PAGE_BYTES;
-            sheet.memory.map_at(Some(&process), address, 0, PAGE_BYTES, Access::READ | Access::WRITE)?;
+            let address = WITNESS_SHEETS + place * SHEET_BYTES;
+            sheet.memory.map_at(Some(&process), address, 0, SHEET_BYTES, Access::READ | Access::WRITE)?;
         }
         let thread = |place: usize| -> Result<Thread> {
             let words = [WITNESS_CODE + place * BYTES, 0, PRIORITIES[place] as usize, events.raw() as usize];
             let message = raw::invoke(Operation::ThreadCreate, process.raw(), BADGE as u8, Options::empty(), words);
             let thread = Thread::from_raw(raw::checked(message)?.words[0] as u32);
-            let base = WITNESS_SHEETS + place * PAGE_BYTES + offset_of!(Sheet, general);
+            let base = WITNESS_SHEETS + place * SHEET_BYTES + offset_of!(Sheet, general);
             raw::thread_write(thread.raw(), [Register::FsBase as usize, base, 0, 0])?;
             thread.start([0; 4])?;
             Ok(thread)

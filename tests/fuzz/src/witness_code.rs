@@ -46,14 +46,15 @@ pub struct Sheet {
     pub stack: [usize; 16],
 }
 
-const _: () = assert!(size_of::<Sheet>() <= PAGE_BYTES, "each sheet is a page");
+/// Where one sheet begins after another.
+pub const SHEET_BYTES: usize = size_of::<Sheet>().next_multiple_of(PAGE_BYTES);
 
 impl Sheet {
     /// Nothing in it yet.
     pub const EMPTY: Self = Self {
-        filled: Area([0; 1088]),
-        expected: Area([0; 1088]),
-        found: Area([0; 1088]),
+        filled: Area::ZERO,
+        expected: Area::ZERO,
+        found: Area::ZERO,
         general: [0; GENERAL],
         rounds: 0,
         left: 0,
@@ -69,7 +70,7 @@ pub fn code(level: Level) -> [u8; 2 * BYTES] {
     let functions: [extern "C" fn(); 2] = match level {
         Level::X87 => [spin_x87, wake_x87],
         Level::Sse => [spin_sse, wake_sse],
-        Level::Avx => [spin_avx, wake_avx],
+        Level::Avx | Level::Avx512 => [spin_avx, wake_avx],
     };
     let mut code = [0; 2 * BYTES];
     for (to, function) in code.chunks_mut(BYTES).zip(functions) {
@@ -80,7 +81,7 @@ pub fn code(level: Level) -> [u8; 2 * BYTES] {
 }
 
 const SPIN: usize = WITNESS_SHEETS;
-const WAKE: usize = WITNESS_SHEETS + PAGE_BYTES;
+const WAKE: usize = WITNESS_SHEETS + SHEET_BYTES;
 const FILLED: usize = offset_of!(Sheet, filled);
 const EXPECTED: usize = offset_of!(Sheet, expected);
 const FOUND: usize = offset_of!(Sheet, found);

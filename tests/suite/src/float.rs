@@ -15,12 +15,22 @@ pub enum Level {
     Sse,
     /// And AVX, by XSAVE.
     Avx,
+    /// And AVX-512.
+    Avx512,
 }
 
-/// A state area: enough for XSAVE with AVX, at the alignment that it needs.
+/// The bytes of XSAVE's area with x87, SSE, AVX and AVX-512 (CPUID leaf 0xD says the same on every CPU that has them).
+const AREA_BYTES: usize = 2688;
+
+/// A state area, at the alignment that XSAVE needs.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub struct Area(pub [u8; 1088]);
+pub struct Area(pub [u8; AREA_BYTES]);
+
+impl Area {
+    /// All bytes 0.
+    pub const ZERO: Area = Area([0; AREA_BYTES]);
+}
 
 /// What `hold` gets.
 #[repr(C)]
@@ -44,7 +54,7 @@ impl Level {
         const OSXSAVE_AND_AVX: u32 = 1 << 27 | 1 << 28;
         const FXSR_AND_SSE: u32 = 1 << 24 | 1 << 25;
         if ecx & OSXSAVE_AND_AVX == OSXSAVE_AND_AVX {
-            Self::Avx
+            if enabled_components() & AVX_512 == AVX_512 { Self::Avx512 } else { Self::Avx }
         } else if edx & FXSR_AND_SSE == FXSR_AND_SSE {
             Self::Sse
         } else {
@@ -63,18 +73,24 @@ impl Level {
         let st = (0..8).map(move |number| x87.0 + number * x87.1).map(|start| start..start + 10);
         let xmm = (0..registers).filter(move |_| has(Self::Sse)).map(|number| 160 + 16 * number..176 + 16 * number);
         let ymm = (0..registers).filter(move |_| has(Self::Avx)).map(|number| 576 + 16 * number..592 + 16 * number);
+        let masks = (0..8).filter(move |_| has(Self::Avx512)).map(|number| 1088 + 8 * number..1096 + 8 * number);
+        let zmm =
+            (0..registers).filter(move |_| has(Self::Avx512)).map(|number| 1152 + 32 * number..1184 + 32 * number);
+        // 64-bit mode alone has the upper sixteen.
+        let upper = if registers == 16 { 16 } else { 0 };
+        let zmm_16 = (0..upper).filter(move |_| has(Self::Avx512)).map(|number| 1664 + 64 * number..1728 + 64 * number);
         let mxcsr = has(Self::Sse).then_some(24..28);
         // Control, status and tags.
         let words = match self {
             Self::X87 => [0..2, 4..6, 8..10],
             _ => [0..2, 2..4, 4..5],
         };
-        st.chain(xmm).chain(ymm).chain(mxcsr).chain(words)
+        st.chain(xmm).chain(ymm).chain(masks).chain(zmm).chain(zmm_16).chain(mxcsr).chain(words)
     }
 
     /// The state that every thread begins with.
     pub fn initial(self) -> Area {
-        let mut area = Area([0; 1088]);
+        let mut area = Area::ZERO;
         area.0[..2].copy_from_slice(&0x037F_u16.to_le_bytes());
         match self {
             Self::X87 => area.0[8..10].copy_from_slice(&0xFFFF_u16.to_le_bytes()),
@@ -86,7 +102,7 @@ impl Level {
     /// A state with no register like that of another seed.
     pub fn pattern(self, seed: u8) -> Area {
         let mut area = self.initial();
-        for (register, range) in self.contents().enumerate().filter(|(_, range)| range.len() >= 10) {
+        for (register, range) in self.contents().enumerate().filter(|(_, range)| range.len() >= 8) {
             for (at, byte) in area.0[range.clone()].iter_mut().enumerate() {
                 *byte = seed ^ (register as u8).wrapping_mul(23) ^ (at as u8).wrapping_mul(59);
             }
@@ -107,8 +123,11 @@ impl Level {
                 area.0[25] = 0x1F | (rounding & 1) << 5 | (rounding & 2) << 5;
             }
         }
-        if self == Self::Avx {
-            area.0[512] = 7;
+        // XSTATE_BV: what the area holds.
+        match self {
+            Self::Avx512 => area.0[512] = 7 | AVX_512 as u8,
+            Self::Avx => area.0[512] = 7,
+            Self::X87 | Self::Sse => {}
         }
         area
     }
@@ -120,7 +139,7 @@ impl Level {
 
     /// Fills the registers, yields and spins, and says what is in them then.
     pub fn hold(self, filled: &Area, yields: usize, spins: usize) -> Area {
-        let mut found = Area([0; 1088]);
+        let mut found = Area::ZERO;
         let initial = self.initial();
         let mut hold = Hold { filled, found: &mut found, initial: &initial, yields, spins: spins.max(1) };
         match self {
@@ -129,7 +148,7 @@ impl Level {
             // SAFETY: as above.
             Self::Sse => unsafe { hold_sse(&mut hold) },
             // SAFETY: as above.
-            Self::Avx => unsafe { hold_avx(&mut hold) },
+            Self::Avx | Self::Avx512 => unsafe { hold_avx(&mut hold) },
         }
         found
     }
@@ -141,7 +160,7 @@ impl Level {
         match self {
             Self::X87 => look_x87 as *const () as usize,
             Self::Sse => look_sse as *const () as usize,
-            Self::Avx => look_avx as *const () as usize,
+            Self::Avx | Self::Avx512 => look_avx as *const () as usize,
         }
     }
 }
@@ -161,7 +180,7 @@ unsafe impl Sync for First {}
 impl First {
     fn clear(&self) {
         // SAFETY: no such thread runs.
-        unsafe { self.0.get().write_volatile(Area([0xEE; 1088])) };
+        unsafe { self.0.get().write_volatile(Area([0xEE; AREA_BYTES])) };
     }
 
     fn get(&self) -> Area {
@@ -170,7 +189,7 @@ impl First {
     }
 }
 
-static FIRST: First = First(UnsafeCell::new(Area([0; 1088])));
+static FIRST: First = First(UnsafeCell::new(Area::ZERO));
 
 /// The answer of CPUID: eax, ebx, ecx, edx.
 pub fn cpuid(leaf: u32) -> [u32; 4] {
@@ -180,6 +199,19 @@ pub fn cpuid(leaf: u32) -> [u32; 4] {
     use core::arch::x86_64::__cpuid;
     let answer = __cpuid(leaf);
     [answer.eax, answer.ebx, answer.ecx, answer.edx]
+}
+
+/// The components of AVX-512 in XCR0: mask registers, upper halves, upper registers.
+const AVX_512: u32 = 7 << 5;
+
+/// The lower half of XCR0, where the kernel has enabled XSAVE.
+fn enabled_components() -> u32 {
+    let low: u32;
+    // SAFETY: reads a register that XSAVE, once enabled, lets everybody read.
+    unsafe {
+        core::arch::asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") _, options(nomem, nostack, preserves_flags));
+    }
+    low
 }
 
 const FILLED: usize = offset_of!(Hold, filled);

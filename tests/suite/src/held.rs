@@ -74,9 +74,9 @@ const EMPTY: Whole = Whole {
 static HELD: Place = Place(UnsafeCell::new(State {
     before: EMPTY,
     after: EMPTY,
-    filled: Area([0; 1088]),
-    found: Area([0; 1088]),
-    initial: Area([0; 1088]),
+    filled: Area::ZERO,
+    found: Area::ZERO,
+    initial: Area::ZERO,
     place: 0,
 }));
 
@@ -93,7 +93,7 @@ pub unsafe fn state() -> &'static mut State {
 pub fn fill(state: &mut State, level: Level, seed: u8) {
     state.initial = level.initial();
     state.filled = level.pattern(seed);
-    state.found = Area([0; 1088]);
+    state.found = Area::ZERO;
     state.after = EMPTY;
 }
 
@@ -102,19 +102,19 @@ pub fn function(level: Level, event: Event) -> unsafe extern "C" fn() {
     match (level, event) {
         (Level::X87, Event::Spin) => spin_x87,
         (Level::Sse, Event::Spin) => spin_sse,
-        (Level::Avx, Event::Spin) => spin_avx,
+        (Level::Avx | Level::Avx512, Event::Spin) => spin_avx,
         (Level::X87, Event::Fast) => fast_x87,
         (Level::Sse, Event::Fast) => fast_sse,
-        (Level::Avx, Event::Fast) => fast_avx,
+        (Level::Avx | Level::Avx512, Event::Fast) => fast_avx,
         (Level::X87, Event::Gate) => gate_x87,
         (Level::Sse, Event::Gate) => gate_sse,
-        (Level::Avx, Event::Gate) => gate_avx,
+        (Level::Avx | Level::Avx512, Event::Gate) => gate_avx,
         (Level::X87, Event::Fault) => fault_x87,
         (Level::Sse, Event::Fault) => fault_sse,
-        (Level::Avx, Event::Fault) => fault_avx,
+        (Level::Avx | Level::Avx512, Event::Fault) => fault_avx,
         (Level::X87, Event::Trap) => trap_x87,
         (Level::Sse, Event::Trap) => trap_sse,
-        (Level::Avx, Event::Trap) => trap_avx,
+        (Level::Avx | Level::Avx512, Event::Trap) => trap_avx,
     }
 }
 
