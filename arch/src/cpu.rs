@@ -91,7 +91,8 @@ pub fn features() -> &'static Features {
     FEATURES.call_once(Features::detect)
 }
 
-/// Switches on write protection in ring 0, NX, SMEP, SMAP and UMIP, as far as they exist.
+/// Switches on write protection in ring 0, NX, SMEP, SMAP and UMIP, as far as they exist; and lets programs have
+/// unaligned accesses fault by EFLAGS.AC, which concerns ring 3 alone (SDM 3A, 2.5).
 ///
 /// # Safety
 /// Nothing in the kernel may rely on writing read-only pages or on touching user pages.
@@ -106,7 +107,7 @@ pub unsafe fn protect() {
     // SAFETY: this is ring 0.
     let cr0 = unsafe { controlregs::cr0() };
     // SAFETY: the caller vouches that the kernel writes no read-only page.
-    unsafe { controlregs::cr0_write(cr0 | Cr0::CR0_WRITE_PROTECT) };
+    unsafe { controlregs::cr0_write(cr0 | Cr0::CR0_WRITE_PROTECT | Cr0::CR0_ALIGNMENT_MASK) };
     // SAFETY: this is ring 0.
     let mut cr4 = unsafe { controlregs::cr4() };
     cr4.set(Cr4::CR4_ENABLE_SMEP, features.smep);

@@ -3,7 +3,7 @@
 //! A thread collects what arrives, so a machine never waits for its case. Waiting has a deadline that is only there to
 //! fail: it is far beyond what a slow host needs.
 
-use std::io::{Read, Write};
+use std::io::{Error, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,7 +14,8 @@ pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The serial line, both directions.
 pub struct Console {
-    stream: UnixStream,
+    /// The way to the machine; some have none.
+    stream: Option<UnixStream>,
     log: Arc<Log>,
     /// Where the case goes on reading.
     cursor: usize,
@@ -53,10 +54,15 @@ pub enum Missing {
 impl Console {
     /// Takes over the connection and starts to collect.
     pub fn new(stream: UnixStream) -> std::io::Result<Console> {
+        Ok(Console { stream: Some(stream.try_clone()?), ..Console::listening(stream) })
+    }
+
+    /// Collects from a line on which the machine only speaks.
+    pub fn listening(source: impl Read + Send + 'static) -> Console {
         let log = Arc::new(Log::default());
-        let (collector, source) = (Arc::clone(&log), stream.try_clone()?);
+        let collector = Arc::clone(&log);
         thread::spawn(move || collector.collect(source));
-        Ok(Console { stream, log, cursor: 0 })
+        Console { stream: None, log, cursor: 0 }
     }
 
     /// Waits for a text behind what was read so far, and reads up to its end. Returns what was read.
@@ -100,16 +106,20 @@ impl Console {
         drop(self.log.wait(self.log.lock(), longest));
     }
 
-    /// Waits until the line is closed, and returns all that was ever printed.
+    /// Waits until the line is closed, and returns all that was ever printed. As long as more comes, it isn't late.
     pub fn read_to_end(&mut self) -> Result<String, Missing> {
-        let deadline = Instant::now() + DEADLINE;
+        let mut deadline = Instant::now() + DEADLINE;
         let mut received = self.log.lock();
         while received.line == Line::Open {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(Missing::Late);
             }
+            let count = received.bytes.len();
             received = self.log.wait(received, left);
+            if received.bytes.len() > count {
+                deadline = Instant::now() + DEADLINE;
+            }
         }
         self.cursor = received.bytes.len();
         Ok(String::from_utf8_lossy(&received.bytes).into_owned())
@@ -117,7 +127,10 @@ impl Console {
 
     /// Sends bytes to the machine; waits while its receiver is full.
     pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.stream.write_all(bytes)
+        match &mut self.stream {
+            Some(stream) => stream.write_all(bytes),
+            None => Err(Error::other("the machine only speaks on this line")),
+        }
     }
 
     /// What was printed so far and not read yet.
@@ -132,7 +145,7 @@ impl Console {
 }
 
 impl Log {
-    fn collect(&self, mut source: UnixStream) {
+    fn collect(&self, mut source: impl Read) {
         let mut buffer = [0; 4096];
         loop {
             let count = source.read(&mut buffer).unwrap_or(0);

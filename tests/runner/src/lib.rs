@@ -1,6 +1,6 @@
 //! Machines in QEMU for tests and benches: boot them, talk to them, see how they end.
 //!
-//! [`machine::Machine`] is what cases use; the rest is what it stands on.
+//! [`machine::Machine`] is what cases use; but for [`suite`], the rest is what it stands on.
 
 pub mod abi;
 pub mod abi_table;
@@ -12,3 +12,4 @@ pub mod keys;
 pub mod machine;
 pub mod qemu;
 pub mod qmp;
+pub mod suite;

@@ -5,12 +5,14 @@
 //! machines run at a time, since an emulated machine keeps a core busy.
 
 mod cases;
-mod suite;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use runner::machine::{Direct, Machine};
+use runner::suite::{self, wants};
 use xtask::Width;
+use xtask::build::Set;
 
 /// How many machines may run at a time.
 const MACHINES: usize = 2;
@@ -28,20 +30,15 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_iter(std::iter::once(program).chain(words));
     arguments.test_threads = Some(arguments.test_threads.unwrap_or(MACHINES).min(MACHINES));
     let mut trials = cases::trials(width);
-    if wants(&arguments, "suite") {
-        trials.extend(suite::trials(width));
+    if wants(&arguments, "suite") && Set::Suite.exists() {
+        let booted = std::panic::catch_unwind(|| Machine::boot(width, Direct::suite()).output());
+        trials.extend(suite::trials(width.name(), booted.ok()));
     }
     if wants(&arguments, "abi") {
         trials.extend(cases::rows(width));
     }
     check_unique(&trials);
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// Some tests are known only once they ran, so a filter decides beforehand: one that doesn't speak of them leaves them
-/// out, and so does a mere listing.
-fn wants(arguments: &Arguments, name: &str) -> bool {
-    !arguments.list && arguments.filter.as_ref().is_none_or(|filter| filter.contains(name))
 }
 
 /// Two cases of one name would hide each other in reports.

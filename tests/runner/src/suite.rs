@@ -1,39 +1,52 @@
 //! The suite of user-mode test programs: booted once, each of its tests reported as a case.
 //!
-//! On the serial line a test says `test NAME ... ok` or `test NAME ... FAILED: why`, and the whole ends with
-//! `suite: N passed, M failed`, after which the suite switches the machine off through isa-debug-exit. A suite that
-//! ends otherwise, or whose count isn't the number of its lines, fails a case of its own.
+//! On the serial line a test says `test NAME ... ok`, `test NAME ... FAILED: why` or `test NAME ... ignored: why`, and
+//! the whole ends with `suite: N passed, M failed, L ignored`, after which the suite switches the machine off in the
+//! emulator's way. A suite that ends otherwise, or whose count isn't the number of its lines, fails a case of its own.
 
-use libtest_mimic::{Failed, Trial};
-use xtask::Width;
-use xtask::build::Set;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use runner::exit::Exit;
-use runner::machine::{Direct, Machine};
+use crate::exit::Exit;
 
 /// What one test of the suite said.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Outcome {
     name: String,
-    /// Why it failed.
-    result: Result<(), String>,
+    verdict: Verdict,
 }
 
-/// Boots the suite and makes its tests cases. Without a suite there are none.
-pub fn trials(width: Width) -> Vec<Trial> {
-    if !Set::Suite.exists() {
-        return Vec::new();
-    }
-    let booted = std::panic::catch_unwind(|| Machine::boot(width, Direct::suite()).output());
-    let trial = |name: &str, result: Result<(), String>| {
-        Trial::test(format!("{}::suite::{name}", width.name()), move || result.map_err(Failed::from))
+/// How it went.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Verdict {
+    Passed,
+    /// Why.
+    Failed(String),
+    /// What the machine lacks for it.
+    Ignored(String),
+}
+
+/// Some tests are known only once they ran, so a filter decides beforehand: one that doesn't speak of them leaves them
+/// out, and so does a mere listing.
+pub fn wants(arguments: &Arguments, name: &str) -> bool {
+    !arguments.list && arguments.filter.as_ref().is_none_or(|filter| filter.contains(name))
+}
+
+/// Makes what a machine with the suite printed, and how it ended, cases whose names begin with the prefix. A machine
+/// that didn't end has printed why.
+pub fn trials(prefix: &str, booted: Option<(String, Exit)>) -> Vec<Trial> {
+    let trial = |name: &str, verdict: Verdict| {
+        Trial::ignorable_test(format!("{prefix}::suite::{name}"), move || match verdict {
+            Verdict::Passed => Ok(Completion::Completed),
+            Verdict::Failed(why) => Err(Failed::from(why)),
+            Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
+        })
     };
-    let Ok((text, exit)) = booted else {
-        return vec![trial("runs_to_its_end", Err("the suite didn't end; its log is above".to_owned()))];
+    let Some((text, exit)) = booted else {
+        return vec![trial("runs_to_its_end", Verdict::Failed("the suite didn't end; its log is above".to_owned()))];
     };
     let outcomes = parse(&text);
-    let end = check_end(&text, &exit, &outcomes);
-    let cases = outcomes.into_iter().map(|outcome| trial(&outcome.name, outcome.result));
+    let end = check_end(&text, &exit, &outcomes).map_or_else(Verdict::Failed, |()| Verdict::Passed);
+    let cases = outcomes.into_iter().map(|outcome| trial(&outcome.name, outcome.verdict));
     cases.chain([trial("runs_to_its_end", end)]).collect()
 }
 
@@ -43,24 +56,28 @@ fn parse(text: &str) -> Vec<Outcome> {
 
 fn parse_line(line: &str) -> Option<Outcome> {
     let (name, result) = line.trim().strip_prefix("test ")?.split_once(" ... ")?;
-    let result = match result {
-        "ok" => Ok(()),
-        _ => Err(result.strip_prefix("FAILED")?.trim_start_matches([':', ' ']).to_owned()),
+    let after = |word: &str| Some(result.strip_prefix(word)?.trim_start_matches([':', ' ']).to_owned());
+    let verdict = match result {
+        "ok" => Verdict::Passed,
+        _ => after("FAILED").map(Verdict::Failed).or_else(|| after("ignored").map(Verdict::Ignored))?,
     };
-    Some(Outcome { name: name.to_owned(), result })
+    Some(Outcome { name: name.to_owned(), verdict })
 }
 
 /// The suite's own count must agree with its lines, and so must the way it ended.
 fn check_end(text: &str, exit: &Exit, outcomes: &[Outcome]) -> Result<(), String> {
-    let failed = outcomes.iter().filter(|outcome| outcome.result.is_err()).count();
-    let expected = format!("suite: {} passed, {failed} failed", outcomes.len() - failed);
+    let count = |test: fn(&Verdict) -> bool| outcomes.iter().filter(|outcome| test(&outcome.verdict)).count();
+    let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));
+    let ignored = count(|verdict| matches!(verdict, Verdict::Ignored(_)));
+    let passed = outcomes.len() - failed - ignored;
+    let expected = format!("suite: {passed} passed, {failed} failed, {ignored} ignored");
     if !text.lines().any(|line| line.trim() == expected) {
         let tail: Vec<_> = text.lines().rev().take(30).collect();
         let tail: Vec<_> = tail.into_iter().rev().collect();
         return Err(format!("no line {expected:?}; the log ends ({exit:?}):\n{}", tail.join("\n")));
     }
     match exit {
-        Exit::Debug(_) if !outcomes.is_empty() => Ok(()),
+        Exit::Debug(_) | Exit::PowerOff if passed != 0 => Ok(()),
         _ => Err(format!("{} tests ran, and the machine ended by {exit:?}", outcomes.len())),
     }
 }
@@ -70,13 +87,17 @@ mod tests {
     use super::*;
 
     const LOG: &str = "Bellwire\r\ntest ipc::call ... ok\r\ntest ipc::late ... FAILED: 3 is not 4\r\n\
-                       suite: 1 passed, 1 failed\r\n";
+                       test faults::odd ... ignored: it has none\r\nsuite: 1 passed, 1 failed, 1 ignored\r\n";
 
     #[test]
     fn each_line_is_a_test() {
         let outcomes = parse(LOG);
-        let late = Outcome { name: "ipc::late".to_owned(), result: Err("3 is not 4".to_owned()) };
-        assert_eq!(outcomes, [Outcome { name: "ipc::call".to_owned(), result: Ok(()) }, late]);
+        let expected = [
+            ("ipc::call", Verdict::Passed),
+            ("ipc::late", Verdict::Failed("3 is not 4".to_owned())),
+            ("faults::odd", Verdict::Ignored("it has none".to_owned())),
+        ];
+        assert_eq!(outcomes, expected.map(|(name, verdict)| Outcome { name: name.to_owned(), verdict }));
         assert_eq!(check_end(LOG, &Exit::Debug(0x11), &outcomes), Ok(()));
     }
 
@@ -89,6 +110,6 @@ mod tests {
 
     #[test]
     fn an_empty_suite_fails() {
-        assert!(check_end("suite: 0 passed, 0 failed", &Exit::Debug(0x10), &[]).is_err());
+        assert!(check_end("suite: 0 passed, 0 failed, 0 ignored", &Exit::Debug(0x10), &[]).is_err());
     }
 }

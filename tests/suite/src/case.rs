@@ -16,17 +16,43 @@ pub struct Case {
 /// How a case ends.
 pub type Outcome = Result<(), Failure>;
 
-/// Why a case failed, and where.
+/// Why a case didn't pass, and where.
 pub struct Failure {
     text: String,
     place: &'static Location<'static>,
+    verdict: Verdict,
+}
+
+/// Whether the kernel is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It did something wrong.
+    Failed,
+    /// The machine lacks what the case is about, so there was nothing to see.
+    Ignored,
 }
 
 impl Failure {
     /// A failure of whoever calls this.
     #[track_caller]
     pub fn new(text: String) -> Self {
-        Self { text, place: Location::caller() }
+        Self { text, place: Location::caller(), verdict: Verdict::Failed }
+    }
+
+    /// Nothing that this machine can show; the reason is reported.
+    #[track_caller]
+    pub fn ignored(reason: &str) -> Self {
+        Self { text: reason.into(), place: Location::caller(), verdict: Verdict::Ignored }
+    }
+
+    /// What it counts as.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// What happened, or why nothing could.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 

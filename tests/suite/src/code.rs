@@ -94,6 +94,8 @@ instructions! {
     write_model_register: "wrmsr";
     /// #GP or #PF, as `cx` says.
     load: cx!("mov al, [", "]");
+    /// #AC with that flag set, where `cx` is no multiple of 4.
+    load_word: cx!("mov eax, [", "]");
     /// #PF.
     store: cx!("mov [", "], al");
     /// #GP with the selector as error code.

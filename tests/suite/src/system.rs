@@ -14,6 +14,15 @@ pub const PRIORITY: u8 = 40;
 /// The port of QEMU's isa-debug-exit device.
 const EXIT_PORT: u16 = 0xF4;
 
+/// The port at which Bochs ends once it has read [`SHUTDOWN`] there (its device `unmapped`).
+const SHUTDOWN_PORT: u16 = 0x8900;
+
+/// What it awaits, byte by byte.
+const SHUTDOWN: &[u8] = b"Shutdown";
+
+/// More than the serial line takes for a full queue: 16 bytes of 87 microseconds.
+const SERIAL_PATIENCE: Duration = Duration::from_millis(10);
+
 /// The ports of the real-time clock.
 pub const CLOCK_PORT: u16 = 0x70;
 
@@ -41,16 +50,22 @@ impl System {
         let module = startup.entries().find(|entry| entry.name() == "partner").ok_or(Error::BadHandle)?;
         let image = Image::read(module.value, module.extra[0] as usize)?;
         root.ports(EXIT_PORT, 4)?.attach(None)?;
+        root.ports(SHUTDOWN_PORT, 1)?.attach(None)?;
         let clock_line = root.line(CLOCK_LINE)?;
         let clock_ports = root.ports(CLOCK_PORT, 2)?;
         clock_ports.attach(None)?;
         Ok(Self { root, image, clock_line, clock_ports, silent: Endpoint::new()? })
     }
 
-    /// Ends the machine.
+    /// Ends the machine, whichever emulator it is: each takes no notice of the other's port.
     pub fn end(&self) -> ! {
+        // A UART takes its time for what it was given, also if the machine ends meanwhile; only the kernel may ask it.
+        let _ = self.sleep(SERIAL_PATIENCE);
         loop {
             PortRange::new(EXIT_PORT, 4).port::<u32>(0).write(0x10);
+            for &byte in SHUTDOWN {
+                PortRange::new(SHUTDOWN_PORT, 1).port::<u8>(0).write(byte);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Words of the command line choose: `only=PART` of the cases' names, and how often each runs, `times=COUNT`.
 
-use crate::case::Case;
+use crate::case::{Case, Verdict};
 use crate::cases::ALL;
 use crate::system::{PRIORITY, System, receive_before};
 use crate::worker::{Worker, begin};
@@ -23,6 +23,7 @@ static DONE: Once<Endpoint> = Once::new();
 static CURRENT: AtomicUsize = AtomicUsize::new(0);
 static PASSED: AtomicUsize = AtomicUsize::new(0);
 static FAILED: AtomicUsize = AtomicUsize::new(0);
+static IGNORED: AtomicUsize = AtomicUsize::new(0);
 
 /// How long one case may take, before it counts as hung. A limit for what is broken, not for what is slow.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,8 +49,8 @@ pub fn run(startup: Startup) -> bellwire::Result<()> {
             line(&system.root, format_args!("test {name} ... FAILED: {failure}"));
         }
     }
-    let (passed, failed) = (PASSED.load(Ordering::Relaxed), FAILED.load(Ordering::Relaxed));
-    line(&system.root, format_args!("suite: {passed} passed, {failed} failed"));
+    let [passed, failed, ignored] = [&PASSED, &FAILED, &IGNORED].map(|count| count.load(Ordering::Relaxed));
+    line(&system.root, format_args!("suite: {passed} passed, {failed} failed, {ignored} ignored"));
     system.end()
 }
 
@@ -85,6 +86,10 @@ extern "C" fn run_cases(argument: usize) {
             Ok(()) => {
                 PASSED.fetch_add(1, Ordering::Relaxed);
                 line(&system.root, format_args!("test {} ... ok", case.name));
+            }
+            Err(reason) if reason.verdict() == Verdict::Ignored => {
+                IGNORED.fetch_add(1, Ordering::Relaxed);
+                line(&system.root, format_args!("test {} ... ignored: {}", case.name, reason.text()));
             }
             Err(failure) => {
                 FAILED.fetch_add(1, Ordering::Relaxed);
