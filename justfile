@@ -57,6 +57,10 @@ test-i686 *arguments: iso-i686
 test-x86_64 *arguments: iso-x86_64
     @{{ xtask }} test x86_64 "$@"
 
+# Run the tests booted in Bochs; arguments choose a width, then tests
+test-bochs *arguments: build
+    @{{ xtask }} test bochs "$@"
+
 # Run every row of the interrupt entry's table in every variant, and write docs/conformance.md
 abi *arguments:
     @{{ xtask }} abi "$@"

@@ -18,7 +18,11 @@ use crate::{trap, width};
 /// The port at which QEMU's isa-debug-exit device listens, where a test has put one.
 const DEBUG_EXIT: u16 = 0xF4;
 
-/// What the kernel tells that device when it stops.
+/// The port at which Bochs ends, once it has read the word there.
+const SHUTDOWN_PORT: u16 = 0x8900;
+const SHUTDOWN: &[u8] = b"Shutdown";
+
+/// What the kernel tells QEMU's device when it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum End {
@@ -32,7 +36,7 @@ static AT_NON_MASKABLE: AtomicBool = AtomicBool::new(false);
 static EXITS: AtomicBool = AtomicBool::new(false);
 static CRASHED: AtomicBool = AtomicBool::new(false);
 
-/// From now on a stop also ends the emulator, if it has an isa-debug-exit device.
+/// From now on a stop also ends the emulator: QEMU with an isa-debug-exit device, or Bochs.
 pub fn exit_on_stop() {
     EXITS.store(true, Ordering::Relaxed);
 }
@@ -133,6 +137,10 @@ pub fn stop(end: End) -> ! {
     if EXITS.load(Ordering::Relaxed) {
         // SAFETY: only tests ask for it, on machines that have this device.
         unsafe { outb(DEBUG_EXIT, end as u8) };
+        for &byte in SHUTDOWN {
+            // SAFETY: as above.
+            unsafe { outb(SHUTDOWN_PORT, byte) };
+        }
     }
     loop {
         // SAFETY: with interrupts off, which they are in the kernel, this only waits.

@@ -8,6 +8,7 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask iso [i686|x86_64|all]
        xtask manifest FILE
        xtask test [host|i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
+       xtask test bochs [i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
        xtask abi [--only PART]
        xtask bench
        xtask fuzz [i686|x86_64|all] [seed=NUMBER] [first=STEP] [steps=COUNT] [cpu=MODEL]
@@ -36,6 +37,14 @@ fn run(arguments: &[String]) -> Result {
         ["manifest", file] => manifest::show(file.as_ref()),
         ["test"] => test::test(test::Part::ALL, &[]),
         ["test", "host"] => test::test(&[test::Part::Host], &[]),
+        ["test", "bochs", rest @ ..] => {
+            let (chosen, rest) = match rest {
+                [width, rest @ ..] if Width::parse(width).is_some() => (widths(width)?, rest),
+                rest => (Width::ALL.to_vec(), rest),
+            };
+            let parts: Vec<_> = chosen.into_iter().map(test::Part::Bochs).collect();
+            test::test(&parts, rest)
+        }
         ["test", "all", rest @ ..] => test::test(test::Part::ALL, rest),
         ["test", width, rest @ ..] => {
             let parts: Vec<_> = widths(width)?.into_iter().map(test::Part::Machine).collect();

@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use crate::iso::{Disc, pack};
 use crate::process::{ENTRY, command, stable_cargo};
 use crate::{Result, Width, say};
 
@@ -16,6 +17,8 @@ pub enum Part {
     Host,
     /// Tests that boot a machine of this width.
     Machine(Width),
+    /// Tests that boot a machine of this width in Bochs.
+    Bochs(Width),
 }
 
 impl Part {
@@ -63,6 +66,15 @@ fn run(part: &Part, arguments: &[&str]) -> Result<Count> {
             say(&format!("booting the tests for {}", width.name()));
             let mut runner = command("cargo");
             runner.args(["run", "--quiet", "-p", "runner", "--", width.name()]);
+            runner.args(arguments);
+            counted(runner)
+        }
+        Part::Bochs(width) => {
+            pack(Disc::Suite, *width)?;
+            pack(Disc::SelfTest, *width)?;
+            say(&format!("booting the tests for {} in Bochs", width.name()));
+            let mut runner = command("cargo");
+            runner.args(["run", "--quiet", "-p", "runner", "--bin", "bochs-runner", "--", width.name()]);
             runner.args(arguments);
             counted(runner)
         }

@@ -106,9 +106,10 @@ impl Console {
         drop(self.log.wait(self.log.lock(), longest));
     }
 
-    /// Waits until the line is closed, and returns all that was ever printed. As long as more comes, it isn't late.
-    pub fn read_to_end(&mut self) -> Result<String, Missing> {
-        let mut deadline = Instant::now() + DEADLINE;
+    /// Waits until the line is closed, and returns all that was ever printed. It is late if nothing more comes for so
+    /// long.
+    pub fn read_to_end(&mut self, patience: Duration) -> Result<String, Missing> {
+        let mut deadline = Instant::now() + patience;
         let mut received = self.log.lock();
         while received.line == Line::Open {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -118,7 +119,7 @@ impl Console {
             let count = received.bytes.len();
             received = self.log.wait(received, left);
             if received.bytes.len() > count {
-                deadline = Instant::now() + DEADLINE;
+                deadline = Instant::now() + patience;
             }
         }
         self.cursor = received.bytes.len();

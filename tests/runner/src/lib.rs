@@ -1,9 +1,10 @@
-//! Machines in QEMU for tests and benches: boot them, talk to them, see how they end.
+//! Machines in QEMU and Bochs for tests and benches: boot them, talk to them, see how they end.
 //!
-//! [`machine::Machine`] is what cases use; but for [`suite`], the rest is what it stands on.
+//! [`machine::Machine`] is what cases use; but for [`bochs`] and [`suite`], the rest is what it stands on.
 
 pub mod abi;
 pub mod abi_table;
+pub mod bochs;
 pub mod console;
 pub mod exit;
 pub mod folder;

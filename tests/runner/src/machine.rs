@@ -329,7 +329,7 @@ impl Machine {
     #[track_caller]
     pub fn output(&mut self) -> (String, Exit) {
         let exit = self.wait_exit();
-        match self.qemu.console.read_to_end() {
+        match self.qemu.console.read_to_end(DEADLINE) {
             Ok(text) => (text, exit),
             Err(missing) => self.fail(&format!("the serial line stays open: {missing:?}")),
         }
