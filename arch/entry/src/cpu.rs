@@ -110,6 +110,25 @@ impl CpuData {
         unsafe { top.write(base) };
     }
 
+    /// Sets the kernel's GS base on this CPU: the one in use now, and the one that [`Fill::paranoid`](crate::Fill::paranoid)'s
+    /// gates load, which can't tell whose is in use (for a kernel with [`UserGs::Swapped`](crate::UserGs)).
+    ///
+    /// With [`Place::Gs`] it is this structure's address.
+    ///
+    /// # Safety
+    ///
+    /// Ring 0, on the CPU whose data this is; the gates' stacks are set ([`CpuSegments::load`](crate::CpuSegments::load))
+    /// and not in use. The address must be canonical, and what the kernel expects there.
+    #[cfg(target_arch = "x86_64")]
+    pub unsafe fn set_kernel_gs_base(&mut self, base: u64) {
+        for index in crate::idt::PARANOID_STACKS {
+            // SAFETY: the caller's promise.
+            unsafe { self.set_interrupt_gs_base(index, base) };
+        }
+        // SAFETY: the caller's promise.
+        unsafe { x86::msr::wrmsr(x86::msr::IA32_GS_BASE, base) };
+    }
+
     /// Sets the stack for a #DB that interrupts ring 0, at the first instruction of `sysenter`'s entry for example.
     #[cfg(target_arch = "x86")]
     pub const fn set_debug_stack(&mut self, top: usize) {

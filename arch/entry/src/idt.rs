@@ -7,7 +7,7 @@ use crate::handler::{Handler, Typed, assert_captures_nothing};
 use crate::kernel::{Call, Smap, Trap};
 use crate::stub::{Stub, Stubs, stub};
 use crate::vector::{AnyInterrupt, BREAKPOINT, Exception, Interrupts, OVERFLOW};
-use crate::{Gate, Kernel, Privilege};
+use crate::{Gate, Kernel, Place, Privilege, UserGs};
 
 /// The table as the CPU reads it (SDM 3A 6.10, 6.14.1 for 64-bit mode).
 #[repr(C, align(16))]
@@ -24,6 +24,10 @@ impl InterruptDescriptorTable {
 
     /// Fills gates for the kernel `K` on a CPU with or without SMAP.
     pub const fn fill<K: Kernel, S: Smap>(&mut self) -> Fill<'_, K, S> {
+        const {
+            let needs_gs = matches!(K::PLACE, Place::Gs);
+            assert!(!needs_gs || matches!(K::USER_GS, UserGs::Swapped), "Place::Gs needs UserGs::Swapped");
+        }
         Fill { gates: &mut self.gates, kinds: core::marker::PhantomData }
     }
 
@@ -206,6 +210,9 @@ pub(crate) const NMI_STACK: StackIndex = StackIndex::Two;
 pub(crate) const MACHINE_CHECK_STACK: StackIndex = StackIndex::Three;
 #[cfg(target_arch = "x86_64")]
 pub(crate) const DEBUG_STACK: StackIndex = StackIndex::Four;
+/// All of them.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const PARANOID_STACKS: [StackIndex; 4] = [DOUBLE_FAULT_STACK, NMI_STACK, MACHINE_CHECK_STACK, DEBUG_STACK];
 
 fn gate_to<K: Kernel>(stub: Stub) -> Gate {
     Gate::interrupt(K::SELECTORS.kernel_code, stub as usize as _)

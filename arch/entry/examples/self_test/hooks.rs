@@ -59,7 +59,7 @@ fn add_step(frame: &mut Frame, steps: Word) {
 
 /// Does all of it; leaves a table loaded that has no other gate.
 pub fn check() {
-    // SAFETY: called once, with interrupts off.
+    // SAFETY: interrupts are off, and the reference of an earlier call isn't used any more.
     let table = unsafe { TABLE.borrow() };
     table
         .fill::<Hooked, WithoutSmap>()

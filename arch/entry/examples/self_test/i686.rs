@@ -2,11 +2,12 @@
 use core::arch::naked_asm;
 use core::ptr::NonNull;
 
-use x86_entry::{Frame, GlobalDescriptorTable};
+use x86_entry::{CpuData, Frame, GlobalDescriptorTable};
 
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
 use crate::support::{HOLE, Stack};
+use crate::variant::Variant;
 use crate::watch::SELECTOR;
 
 /// Where the linker script puts the section that holds nothing but [`sysenter_return`].
@@ -28,12 +29,20 @@ extern "C" fn call_kernel() {
 /// The program's stack.
 static STACK: Stack = Stack::new();
 
-pub unsafe fn enable_fast_calls() {
+pub unsafe fn enable_fast_calls<V: Variant>(data: NonNull<CpuData>) {
     assert_eq!(sysenter_return as *const () as usize, SYSENTER_RETURN, "the linker script put it elsewhere");
-    let cpu = x86_entry::cpu_data::<SelfTest>().expect("a static place");
-    // SAFETY: the caller promises ring 0 and a CPU with `sysenter`; the CPU's data is static.
-    unsafe { x86_entry::enable_fast_calls::<SelfTest>(cpu) };
+    // SAFETY: the caller promises ring 0 and a CPU with `sysenter`; the CPU's data stays where it is.
+    unsafe { x86_entry::enable_fast_calls::<SelfTest<V>>(data) };
 }
+
+/// GS is a segment register like the others here.
+pub fn set_bases<V: Variant>(_data: &mut CpuData) {}
+
+/// As above.
+pub fn check_base<V: Variant>(_data: NonNull<CpuData>) {}
+
+/// As above.
+pub fn check_bases<V: Variant>(_data: NonNull<CpuData>) {}
 
 /// A frame to begin with.
 pub const EMPTY: Frame = Frame::new();

@@ -4,6 +4,8 @@ use core::arch::x86::{__cpuid, __cpuid_count};
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::{__cpuid, __cpuid_count};
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,32 +14,37 @@ use x86_entry::vector::{
     BREAKPOINT, DEBUG, DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT,
 };
 use x86_entry::{
-    CallerStack, CpuData, CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, Stack, WithSmap,
-    WithoutSmap, resume,
+    CallerStack, CpuData, CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, Place, Stack, UserGs,
+    WithSmap, WithoutSmap, resume,
 };
 
 use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_FLAG, Then};
 use crate::support::console::exit;
 use crate::support::{NAME, Setup, Stack as Memory, timer};
+use crate::variant::{self, Variant};
 use crate::{hooks, storm, watch, width};
 
-/// This kernel, as the entry paths see it.
-pub struct SelfTest;
+/// This kernel in one of its variants, as the entry paths see it.
+pub struct SelfTest<V>(PhantomData<V>);
 
-// SAFETY: `kernel_main` loads the standard segments and sets the CPU's data up before ring 3 runs; frames that `trap` returns were
-// saved by an entry, or built by `width`; `paranoid` only ends the run.
-unsafe impl Kernel for SelfTest {
-    const STACK: Stack = Stack::PerCpu;
-    const CALLER_STACK: CallerStack = CallerStack::InR10;
+// SAFETY: `run` loads the standard segments and sets the CPU's data up before ring 3 runs; frames that `trap` returns were
+// saved by an entry, or built by `width`; `paranoid` counts, or ends the run.
+unsafe impl<V: Variant> Kernel for SelfTest<V> {
+    const STACK: Stack = V::STACK;
+    const PLACE: Place = V::PLACE;
+    const USER_GS: UserGs = V::USER_GS;
+    const CALLER_STACK: CallerStack = V::CALLER_STACK;
     const SYSENTER_RETURN: usize = width::SYSENTER_RETURN;
 
     extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+        width::check_bases::<V>(data::<V>());
         // SAFETY: one CPU, interrupts off, and this function isn't entered again before it has returned.
         let state = unsafe { &mut *STATE.0.get() };
-        state.trap(frame)
+        state.trap::<V>(frame)
     }
 
     extern "C" fn paranoid(frame: &mut Frame) {
+        width::check_base::<V>(data::<V>());
         match frame.vector() {
             vector if vector == NON_MASKABLE_INTERRUPT.number() => {
                 storm::take(frame);
@@ -48,7 +55,8 @@ unsafe impl Kernel for SelfTest {
                 watch::clear_status();
             }
             vector if vector == DOUBLE_FAULT.number() && FINISHED.load(Ordering::Relaxed) => {
-                line!("self-test: {} steps, a storm and a double fault passed", STEPS.len());
+                let (steps, variants) = (STEPS.len(), variant::count());
+                line!("self-test: {steps} steps and a storm in {variants} variants, and a double fault passed");
                 exit(0)
             }
             _ => {
@@ -62,18 +70,39 @@ unsafe impl Kernel for SelfTest {
 /// Whether a double fault is expected.
 static FINISHED: AtomicBool = AtomicBool::new(false);
 
-/// A frame with the room below it that a faulting return needs.
+/// A frame with room below it: for a faulting return, or for all of the kernel's code if it has a stack a thread.
 #[repr(C, align(16))]
-pub struct Context {
-    room: [u8; Frame::ROOM],
+struct Context {
+    room: [u8; STACK_BYTES + Frame::ROOM],
     frame: Frame,
 }
 
-/// Everything that changes.
+const STACK_BYTES: usize = 16 * 1024;
+
+struct ContextCell(UnsafeCell<Context>);
+
+// SAFETY: there is one CPU; frames are used by one function at a time, and the room below them by the CPU.
+unsafe impl Sync for ContextCell {}
+
+impl ContextCell {
+    const fn new() -> Self {
+        let context = Context { room: [0; STACK_BYTES + Frame::ROOM], frame: width::EMPTY };
+        Self(UnsafeCell::new(context))
+    }
+
+    /// The frame, which the entries write.
+    fn frame(&self) -> NonNull<Frame> {
+        let frame = self.0.get().wrapping_byte_add(offset_of!(Context, frame));
+        NonNull::new(frame.cast()).expect("a static has an address")
+    }
+}
+
+static PROGRAM: ContextCell = ContextCell::new();
+static IDLE: ContextCell = ContextCell::new();
+
+/// Everything else that changes.
 struct State {
     step: usize,
-    program: Context,
-    idle: Context,
     current: Current,
     kept: u16,
     table: InterruptDescriptorTable,
@@ -92,8 +121,6 @@ unsafe impl Sync for Cell {}
 
 static STATE: Cell = Cell(UnsafeCell::new(State {
     step: 0,
-    program: Context { room: [0; Frame::ROOM], frame: width::EMPTY },
-    idle: Context { room: [0; Frame::ROOM], frame: width::EMPTY },
     current: Current::Program,
     kept: 0,
     table: InterruptDescriptorTable::new(),
@@ -104,40 +131,61 @@ static STACKS: [Memory; 5] = [const { Memory::new() }; 5];
 
 static SEGMENTS: Setup<CpuSegments> = Setup::new(CpuSegments::new([]));
 
-/// Sets everything up and enters ring 3.
+/// The CPU's data for the variants that find it by GS.
+static GS_DATA: Setup<CpuData> = Setup::new(CpuData::new());
+
+/// Where the variant's stubs find the CPU's data.
+fn data<V: Variant>() -> NonNull<CpuData> {
+    x86_entry::cpu_data::<SelfTest<V>>().unwrap_or(GS_DATA.address())
+}
+
+/// Runs all variants; the start code of the width jumps here.
 pub extern "C" fn kernel_main() -> ! {
     line!("self-test: x86-entry on {NAME}");
-    // SAFETY: the start code runs this once, before any trap.
-    let state = unsafe { &mut *STATE.0.get() };
-    let mut cpu = x86_entry::cpu_data::<SelfTest>().expect("a static place");
-    // SAFETY: nothing else refers to it yet.
-    let data: &mut CpuData = unsafe { cpu.as_mut() };
+    variant::begin_next();
+    exit(2)
+}
+
+/// Sets everything up and enters ring 3.
+pub fn run<V: Variant>() -> ! {
+    line!("self-test: {}", V::NAME);
+    let place = data::<V>();
+    // SAFETY: it is a static, or memory behind the image; no trap comes now.
+    unsafe { place.write(CpuData::new()) };
+    // SAFETY: nothing else refers to it now.
+    let data: &mut CpuData = unsafe { &mut *place.as_ptr() };
     let [kernel, double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Memory::top);
     data.set_stack(kernel);
-    state.program.frame = width::program_frame();
-    state.idle.frame = width::idle_frame(NonNull::from(&mut state.idle.frame));
-    data.set_current_frame(NonNull::from(&mut state.program.frame));
-    // SAFETY: nothing else refers to it.
+    // SAFETY: its program doesn't run.
+    unsafe { PROGRAM.frame().write(width::program_frame()) };
+    // SAFETY: it doesn't run.
+    unsafe { IDLE.frame().write(width::idle_frame(IDLE.frame())) };
+    data.set_current_frame(PROGRAM.frame());
+    // SAFETY: the reference of the variant before isn't used any more.
     let segments = unsafe { SEGMENTS.borrow() };
     // SAFETY: ring 0, interrupts off, everything static.
     unsafe {
-        segments.load::<SelfTest>(data, FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug })
+        segments.load::<SelfTest<V>>(data, FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug })
     };
+    width::set_bases::<V>(data);
     hooks::check();
+    // SAFETY: the references of the variant before aren't used any more.
+    let state = unsafe { &mut *STATE.0.get() };
+    (state.step, state.current) = (0, Current::Program);
     if has_smap() {
-        state.table.fill::<SelfTest, WithSmap>().every_vector().call_gate(CALL as u8).paranoid();
+        state.table.fill::<SelfTest<V>, WithSmap>().every_vector().call_gate(CALL as u8).paranoid();
     } else {
-        state.table.fill::<SelfTest, WithoutSmap>().every_vector().call_gate(CALL as u8).paranoid();
+        state.table.fill::<SelfTest<V>, WithoutSmap>().every_vector().call_gate(CALL as u8).paranoid();
     }
-    // SAFETY: the state is static, and the table is changed no more.
+    // SAFETY: the state is static, and the table is changed again only for the next variant.
     let table: &'static InterruptDescriptorTable = unsafe { &(*STATE.0.get()).table };
     // SAFETY: ring 0; segments and CPU data are in place.
     unsafe { table.load() };
     // SAFETY: ring 0; the machines that this runs on have these instructions.
-    unsafe { width::enable_fast_calls() };
+    unsafe { width::enable_fast_calls::<V>(place) };
     timer::initialise();
     // SAFETY: the program's frame is for ring 3.
-    unsafe { resume::<SelfTest>(NonNull::from(&mut state.program.frame)) }
+    unsafe { resume::<SelfTest<V>>(PROGRAM.frame()) }
 }
 
 /// Leaf 7 (SDM 2A, CPUID): EBX bit 20.
@@ -147,7 +195,7 @@ fn has_smap() -> bool {
 }
 
 impl State {
-    fn trap(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
+    fn trap<V: Variant>(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
         // Where the CPU didn't hold it back, it comes before the step that it belongs to.
         // SAFETY: the frame was just saved, and nothing else refers to it.
         let saved = unsafe { frame.as_ref() };
@@ -155,13 +203,11 @@ impl State {
             return frame;
         }
         let Some((vector, then)) = STEPS.get(self.step).copied() else {
-            return self.trap_in_storm(frame);
+            return self.trap_in_storm::<V>(frame);
         };
-        let current = match self.current {
-            Current::Program => &mut self.program.frame,
-            Current::Idle => &mut self.idle.frame,
-        };
-        assert_eq!(frame, NonNull::from(&mut *current), "step {}: saved elsewhere", self.step);
+        assert_eq!(frame, self.current_frame(), "step {}: saved elsewhere", self.step);
+        // SAFETY: the frame was just saved, and nothing else refers to it.
+        let current = unsafe { frame.as_ref() };
         assert_eq!(current.vector(), vector, "step {}: {current:x?}", self.step);
         let from_user = self.current == Current::Program;
         assert_eq!(current.from_user(), from_user, "step {}: {current:x?}", self.step);
@@ -177,13 +223,14 @@ impl State {
         }
         line!("self-test: step {} ok: {} -> {then:?}", self.step, x86_entry::vector::name(vector));
         self.step += 1;
-        self.go_on(then)
+        self.go_on::<V>(then)
     }
 
     /// The program's loop: nothing but traps that change nothing, and NMIs.
-    fn trap_in_storm(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
-        let program = &mut self.program.frame;
-        assert_eq!(frame, NonNull::from(&mut *program), "saved elsewhere");
+    fn trap_in_storm<V: Variant>(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
+        assert_eq!(frame, PROGRAM.frame(), "saved elsewhere");
+        // SAFETY: the frame was just saved, and nothing else refers to it.
+        let program = unsafe { frame.as_ref() };
         width::check_registers(program);
         match program.vector() {
             vector if vector == NON_MASKABLE_INTERRUPT.number() => storm::take(program),
@@ -192,14 +239,17 @@ impl State {
         if storm::is_over() {
             let (in_ring_0, in_ring_3) = storm::counts();
             line!("self-test: {in_ring_0} NMIs in ring 0, {in_ring_3} in ring 3");
+            storm::end();
+            variant::begin_next();
             FINISHED.store(true, Ordering::Relaxed);
             width::double_fault()
         }
-        self.resume_current()
+        self.resume_current::<V>()
     }
 
-    fn go_on(&mut self, then: Then) -> NonNull<Frame> {
-        let program = &mut self.program.frame;
+    fn go_on<V: Variant>(&mut self, then: Then) -> NonNull<Frame> {
+        // SAFETY: the program doesn't run, and nothing else refers to its frame.
+        let program = unsafe { PROGRAM.frame().as_mut() };
         match then {
             Then::GoOn => {}
             Then::Skip => program.set_instruction_pointer(program.instruction_pointer() + 2),
@@ -227,17 +277,20 @@ impl State {
             }
             Then::Storm => storm::begin(),
         }
-        self.resume_current()
+        self.resume_current::<V>()
     }
 
-    fn resume_current(&mut self) -> NonNull<Frame> {
-        let frame = NonNull::from(match self.current {
-            Current::Program => &mut self.program.frame,
-            Current::Idle => &mut self.idle.frame,
-        });
-        let mut cpu = x86_entry::cpu_data::<SelfTest>().expect("a static place");
-        // SAFETY: only this function and `kernel_main` make a reference of it.
-        unsafe { cpu.as_mut() }.set_current_frame(frame);
+    fn current_frame(&self) -> NonNull<Frame> {
+        match self.current {
+            Current::Program => PROGRAM.frame(),
+            Current::Idle => IDLE.frame(),
+        }
+    }
+
+    fn resume_current<V: Variant>(&mut self) -> NonNull<Frame> {
+        let frame = self.current_frame();
+        // SAFETY: only this function and `run` make a reference of it.
+        unsafe { data::<V>().as_mut() }.set_current_frame(frame);
         frame
     }
 }

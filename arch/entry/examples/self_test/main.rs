@@ -1,7 +1,7 @@
 //! A kernel that checks `x86-entry` by itself: it runs a program in ring 3 and knows what each trap must look like.
 //!
-//! It goes beyond `../bare` in that frames are saved straight into a thread's structure ([`Stack::PerCpu`]), and an
-//! idle context is laid out like a thread. It has no address spaces: kernel and program share one, in which ring 3 may
+//! It does so in each [`variant`] that an adopter may choose. It goes beyond `../bare` in that frames can be saved straight
+//! into a thread's structure ([`Stack::PerCpu`]), and an idle context is laid out like a thread. It has no address spaces: kernel and program share one, in which ring 3 may
 //! touch everything.
 //!
 //! [`Stack::PerCpu`]: x86_entry::Stack
@@ -16,6 +16,7 @@ mod hooks;
 mod kernel;
 mod script;
 mod storm;
+mod variant;
 mod watch;
 
 #[cfg_attr(target_arch = "x86", path = "i686.rs")]

@@ -19,16 +19,28 @@ const IO_APIC_WINDOW: *mut u32 = 0xFEC0_0010 as *mut u32;
 /// The redirection entry of pin 2, to which the timer is wired: its low half, and the delivery mode NMI.
 const TIMER_ENTRY: u32 = 0x10 + 2 * 2;
 const DELIVER_NMI: u32 = 0b100 << 8;
+const MASKED: u32 = 1 << 16;
 
 /// Turns the timer's line into NMIs.
 pub fn begin() {
-    for (register, value) in [(TIMER_ENTRY + 1, 0), (TIMER_ENTRY, DELIVER_NMI)] {
-        // SAFETY: the registers are mapped.
-        unsafe { IO_APIC_SELECT.write_volatile(register) };
-        // SAFETY: as above.
-        unsafe { IO_APIC_WINDOW.write_volatile(value) };
+    for count in [&IN_RING_0, &IN_RING_3] {
+        count.store(0, Ordering::Relaxed);
     }
+    write(TIMER_ENTRY + 1, 0);
+    write(TIMER_ENTRY, DELIVER_NMI);
     arm();
+}
+
+/// Holds them back.
+pub fn end() {
+    write(TIMER_ENTRY, DELIVER_NMI | MASKED);
+}
+
+fn write(register: u32, value: u32) {
+    // SAFETY: the registers are mapped.
+    unsafe { IO_APIC_SELECT.write_volatile(register) };
+    // SAFETY: as above.
+    unsafe { IO_APIC_WINDOW.write_volatile(value) };
 }
 
 /// Counts an NMI and orders the next.

@@ -2,11 +2,13 @@
 use core::arch::naked_asm;
 use core::ptr::NonNull;
 
-use x86_entry::{Frame, GlobalDescriptorTable};
+use x86::msr::{IA32_GS_BASE, IA32_KERNEL_GSBASE, rdmsr, wrmsr};
+use x86_entry::{CpuData, Frame, GlobalDescriptorTable, UserGs};
 
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
 use crate::support::{HOLE, Stack};
+use crate::variant::Variant;
 use crate::watch::SELECTOR;
 
 /// `sysenter` isn't used here.
@@ -15,9 +17,40 @@ pub const SYSENTER_RETURN: usize = 0;
 /// The program's stack.
 static STACK: Stack = Stack::new();
 
-pub unsafe fn enable_fast_calls() {
+pub unsafe fn enable_fast_calls<V: Variant>(_data: NonNull<CpuData>) {
     // SAFETY: the caller promises ring 0 and a CPU with `syscall`.
-    unsafe { x86_entry::enable_fast_calls::<SelfTest>() };
+    unsafe { x86_entry::enable_fast_calls::<SelfTest<V>>() };
+}
+
+/// The program's GS base: nothing is there, so that the kernel mustn't use it.
+const USER_BASE: u64 = HOLE as u64;
+
+/// Gives kernel and program GS bases of their own, if the variant swaps them.
+pub fn set_bases<V: Variant>(data: &mut CpuData) {
+    if V::USER_GS == UserGs::Swapped {
+        let base = &raw const *data as u64;
+        // SAFETY: ring 0; the stacks are set, and the address is canonical.
+        unsafe { data.set_kernel_gs_base(base) };
+        // SAFETY: ring 0; the address is canonical.
+        unsafe { wrmsr(IA32_KERNEL_GSBASE, USER_BASE) };
+    }
+}
+
+/// Checks that the GS base in use is the kernel's.
+pub fn check_base<V: Variant>(data: NonNull<CpuData>) {
+    if V::USER_GS == UserGs::Swapped {
+        // SAFETY: ring 0.
+        assert_eq!(unsafe { rdmsr(IA32_GS_BASE) }, data.as_ptr() as u64, "the program's GS base in the kernel");
+    }
+}
+
+/// Checks that the program's GS base waits for its turn too.
+pub fn check_bases<V: Variant>(data: NonNull<CpuData>) {
+    check_base::<V>(data);
+    if V::USER_GS == UserGs::Swapped {
+        // SAFETY: ring 0.
+        assert_eq!(unsafe { rdmsr(IA32_KERNEL_GSBASE) }, USER_BASE, "the program's GS base is lost");
+    }
 }
 
 /// A frame to begin with.

@@ -6,6 +6,7 @@
 
 use core::arch::global_asm;
 use core::cell::UnsafeCell;
+use core::ptr::NonNull;
 
 #[macro_use]
 pub mod console;
@@ -53,11 +54,17 @@ impl<T> Setup<T> {
         Self(UnsafeCell::new(value))
     }
 
+    /// Where the value is, for the CPU.
+    pub const fn address(&self) -> NonNull<T> {
+        // SAFETY: a static isn't at 0.
+        unsafe { NonNull::new_unchecked(self.0.get()) }
+    }
+
     /// The value.
     ///
     /// # Safety
     ///
-    /// Once.
+    /// No other reference to it is used any more.
     #[expect(clippy::mut_from_ref, reason = "the caller promises that there is no other")]
     pub unsafe fn borrow(&'static self) -> &'static mut T {
         // SAFETY: the caller's promise.

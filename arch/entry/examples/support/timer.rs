@@ -1,4 +1,5 @@
-//! The PC's oldest timer: line 0 of the 8259 interrupt controllers, which are moved away from the exceptions' vectors.
+//! The PC's oldest timer, an 8254, at line 0 of the 8259 interrupt controllers, which are moved away from the exceptions'
+//! vectors.
 use x86::io::outb;
 
 /// The timer's vector; 14 of the other lines follow, and then the second controller's last.
@@ -14,7 +15,15 @@ const CASCADE: [u8; 2] = [1 << 2, 2];
 /// 8086 mode.
 const MODE: u8 = 1;
 
-/// Puts the controllers' lines at [`VECTOR`] and above, and masks them.
+/// Ports of the 8254: its first counter, and its command. The counter counts down at 1.193182 MHz.
+const COUNTER: u16 = 0x40;
+const COUNTER_COMMAND: u16 = 0x43;
+/// First counter, both bytes, again and again.
+const PERIODIC: u8 = 0x34;
+/// A hundredth of a second.
+const PERIOD: u16 = 11_932;
+
+/// Puts the controllers' lines at [`VECTOR`] and above and masks them, and starts the timer.
 pub fn initialise() {
     for (index, command) in COMMANDS.into_iter().enumerate() {
         let vector = VECTOR + 8 * index as u8;
@@ -27,9 +36,14 @@ pub fn initialise() {
         // SAFETY: ring 0; a masked line stays pending.
         unsafe { outb(command + 1, !0) };
     }
+    let [low, high] = PERIOD.to_le_bytes();
+    for (port, value) in [(COUNTER_COMMAND, PERIODIC), (COUNTER, low), (COUNTER, high)] {
+        // SAFETY: ring 0; the timer is this kernel's.
+        unsafe { outb(port, value) };
+    }
 }
 
-/// Lets the timer's interrupts through, which come 18 times a second as the firmware left it.
+/// Lets the timer's interrupts through, which come a hundred times a second.
 pub fn unmask() {
     // SAFETY: ring 0; the vector has a handler.
     unsafe { outb(COMMANDS[0] + 1, !1) };

@@ -1,0 +1,109 @@
+//! The kernel in several variants, one after the other: whatever an adopter may choose must work.
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use x86_entry::{CallerStack, Place, Stack, UserGs};
+
+use crate::kernel::run;
+
+/// One choice of each constant of `Kernel`.
+pub trait Variant: 'static {
+    const NAME: &str;
+    const STACK: Stack;
+    const PLACE: Place;
+    const USER_GS: UserGs = UserGs::Kept;
+    const CALLER_STACK: CallerStack = CallerStack::InRsp;
+}
+
+/// Memory behind the image that nothing else uses.
+const FIXED: Place = Place::Fixed(16 << 20);
+
+/// A stack a CPU, its data in a static.
+struct StackPerCpu;
+
+impl Variant for StackPerCpu {
+    const NAME: &str = "a stack a CPU";
+    const STACK: Stack = Stack::PerCpu;
+    const PLACE: Place = Place::Static;
+    const CALLER_STACK: CallerStack = CallerStack::InR10;
+}
+
+/// A stack a thread.
+struct StackPerThread;
+
+impl Variant for StackPerThread {
+    const NAME: &str = "a stack a thread";
+    const STACK: Stack = Stack::Interrupted;
+    const PLACE: Place = Place::Static;
+}
+
+/// Data at a fixed address.
+struct FixedPlace;
+
+impl Variant for FixedPlace {
+    const NAME: &str = "data at a fixed address";
+    const STACK: Stack = Stack::PerCpu;
+    const PLACE: Place = FIXED;
+}
+
+/// All of it by way of GS.
+#[cfg(target_arch = "x86_64")]
+struct GsPlace;
+
+#[cfg(target_arch = "x86_64")]
+impl Variant for GsPlace {
+    const NAME: &str = "data at the GS base, a stack a CPU";
+    const STACK: Stack = Stack::PerCpu;
+    const PLACE: Place = Place::Gs;
+    const USER_GS: UserGs = UserGs::Swapped;
+}
+
+/// As most kernels have it.
+#[cfg(target_arch = "x86_64")]
+struct GsPlaceAndStackPerThread;
+
+#[cfg(target_arch = "x86_64")]
+impl Variant for GsPlaceAndStackPerThread {
+    const NAME: &str = "data at the GS base, a stack a thread";
+    const STACK: Stack = Stack::Interrupted;
+    const PLACE: Place = Place::Gs;
+    const USER_GS: UserGs = UserGs::Swapped;
+    const CALLER_STACK: CallerStack = CallerStack::InR10;
+}
+
+/// GS for the kernel's own use.
+#[cfg(target_arch = "x86_64")]
+struct OwnGs;
+
+#[cfg(target_arch = "x86_64")]
+impl Variant for OwnGs {
+    const NAME: &str = "data at a fixed address, GS swapped";
+    const STACK: Stack = Stack::Interrupted;
+    const PLACE: Place = FIXED;
+    const USER_GS: UserGs = UserGs::Swapped;
+}
+
+const ALL: &[fn() -> !] = &[
+    run::<StackPerCpu>,
+    run::<StackPerThread>,
+    run::<FixedPlace>,
+    #[cfg(target_arch = "x86_64")]
+    run::<GsPlace>,
+    #[cfg(target_arch = "x86_64")]
+    run::<GsPlaceAndStackPerThread>,
+    #[cfg(target_arch = "x86_64")]
+    run::<OwnGs>,
+];
+
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
+
+/// Goes on with the next variant; returns if there is none.
+pub fn begin_next() {
+    if let Some(run) = ALL.get(BEGUN.fetch_add(1, Ordering::Relaxed)) {
+        run()
+    }
+}
+
+/// How many there are.
+pub fn count() -> usize {
+    ALL.len()
+}
