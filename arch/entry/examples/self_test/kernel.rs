@@ -168,6 +168,8 @@ pub fn run<V: Variant>() -> ! {
         segments.load::<SelfTest<V>>(data, FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug })
     };
     width::set_bases::<V>(data);
+    #[cfg(target_arch = "x86_64")]
+    crate::chosen_stack::check(data);
     hooks::check();
     // SAFETY: the references of the variant before aren't used any more.
     let state = unsafe { &mut *STATE.0.get() };

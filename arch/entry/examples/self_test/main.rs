@@ -12,6 +12,8 @@
 #[macro_use]
 mod support;
 
+#[cfg(target_arch = "x86_64")]
+mod chosen_stack;
 mod hooks;
 mod kernel;
 mod script;
