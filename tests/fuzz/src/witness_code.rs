@@ -95,11 +95,14 @@ const WORD: usize = size_of::<usize>();
 /// Looks at the general registers for one at floating point.
 const LOOKS: usize = 8;
 
-/// The parts of a saved area that are registers: the legacy part, and where the upper halves stand.
+/// The parts of a saved area that are registers, in words: from its beginning on, and from an offset on.
+///
+/// FNSAVE's first part ends before the addresses of the last instruction, which the emulator's FRSTOR doesn't load.
+const LEGACY_FNSAVE: usize = 12 / WORD;
+const UPPER_FNSAVE: (usize, usize) = (28, 80 / WORD);
 const LEGACY_FXSAVE: usize = 512 / WORD;
-const LEGACY_FNSAVE: usize = 108 / WORD;
-const UPPER: usize = 576;
-const UPPER_XSAVE: usize = (if GENERAL > 8 { 256 } else { 128 }) / WORD;
+const UPPER_FXSAVE: (usize, usize) = (0, 0);
+const UPPER_XSAVE: (usize, usize) = (576, (if GENERAL > 8 { 256 } else { 128 }) / WORD);
 
 /// Flags that are looked at: TF, IF, DF, IOPL, NT, RF, VM, AC, VIF, VIP, ID.
 const FLAGS_SEEN: u32 = 1 << 8 | 1 << 9 | 1 << 10 | 3 << 12 | 1 << 14 | 0x3F << 16;

@@ -3,7 +3,8 @@
 use super::Sheet;
 use super::{
     BYTES, ENDPOINT, EXPECTED, FILLED, FLAGS_LOADED, FLAGS_OWN, FLAGS_SEEN, FOUND, KIND, LEFT, LEGACY_FNSAVE,
-    LEGACY_FXSAVE, LOOKS, RECEIVE, REGISTERS, ROUNDS, SPIN, STACK, TIMER, UPPER, UPPER_XSAVE, WAKE, WORD,
+    LEGACY_FXSAVE, LOOKS, RECEIVE, REGISTERS, ROUNDS, SPIN, STACK, TIMER, UPPER_FNSAVE, UPPER_FXSAVE, UPPER_XSAVE,
+    WAKE, WORD,
 };
 use core::arch::naked_asm;
 use core::mem::offset_of;
@@ -57,8 +58,8 @@ macro_rules! witnesses {
                 sheet = const SPIN, left = const LEFT, looks = const LOOKS, bytes = const BYTES,
                 filled = const FILLED, expected = const EXPECTED, found = const FOUND, general = const REGISTERS,
                 rounds = const ROUNDS, stack = const STACK, word = const WORD, loaded = const FLAGS_LOADED,
-                seen = const FLAGS_SEEN, own = const FLAGS_OWN, legacy = const $legacy, upper = const UPPER,
-                upper_words = const $upper, segments = const offset_of!(Sheet, segments),
+                seen = const FLAGS_SEEN, own = const FLAGS_OWN, legacy = const $legacy, upper = const $upper.0,
+                upper_words = const $upper.1, segments = const offset_of!(Sheet, segments),
                 selector = const size_of::<u32>(),
             )
         }
@@ -95,8 +96,8 @@ macro_rules! witnesses {
                 timer = const TIMER, bytes = const BYTES,
                 filled = const FILLED, expected = const EXPECTED, found = const FOUND, general = const REGISTERS,
                 rounds = const ROUNDS, stack = const STACK, word = const WORD, loaded = const FLAGS_LOADED,
-                seen = const FLAGS_SEEN, own = const FLAGS_OWN, legacy = const $legacy, upper = const UPPER,
-                upper_words = const $upper, segments = const offset_of!(Sheet, segments),
+                seen = const FLAGS_SEEN, own = const FLAGS_OWN, legacy = const $legacy, upper = const $upper.0,
+                upper_words = const $upper.1, segments = const offset_of!(Sheet, segments),
                 selector = const size_of::<u32>(),
             )
         }
@@ -156,6 +157,6 @@ macro_rules! check_floating {
     };
 }
 
-witnesses!(spin_x87, wake_x87, "fnsave", "frstor", LEGACY_FNSAVE, 0);
-witnesses!(spin_sse, wake_sse, "fxsave", "fxrstor", LEGACY_FXSAVE, 0);
+witnesses!(spin_x87, wake_x87, "fnsave", "frstor", LEGACY_FNSAVE, UPPER_FNSAVE);
+witnesses!(spin_sse, wake_sse, "fxsave", "fxrstor", LEGACY_FXSAVE, UPPER_FXSAVE);
 witnesses!(spin_avx, wake_avx, "xsave", "xrstor", LEGACY_FXSAVE, UPPER_XSAVE);
