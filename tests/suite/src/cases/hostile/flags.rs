@@ -5,17 +5,20 @@
 use super::assembly::{Code, NOTHING, SPIN, UNDEFINED};
 use crate::case::{Case, Outcome};
 use crate::scene::Scene;
-use crate::system::is_emulated;
+use crate::system::{PRIORITY, is_emulated};
 use crate::victim::{Caught, Generated, Victim, at};
+use crate::worker::{STACK_BYTES, Worker};
 use crate::{check, check_eq, hostile};
-use abi::{Operation, Options, Register, Tag};
-use bellwire::{Handle, Instant};
+use abi::{Access, Kind, Operation, Options, PAGE_BYTES, Register, Tag};
+use bellwire::{Handle, Instant, Memory, raw};
 use core::time::Duration;
 use suite::code;
-use suite::entry::Entry;
+use suite::entry::{Entry, Registers};
+use suite::float::Level;
 
 pub const CASES: &[Case] = hostile!["flags":
     flags_at_each_entry, flags_that_are_not_the_programs, a_nested_task_returns_nowhere,
+    memory_is_cleared_in_any_direction, floating_point_begins_with_any_flags,
 ];
 
 const CARRY: u32 = 1;
@@ -165,5 +168,49 @@ fn a_nested_task_returns_nowhere(scene: &Scene<'_>) -> Outcome {
     // #TS for the link of this task, 0; 64-bit mode has no tasks.
     let expected = if cfg!(target_arch = "x86_64") { (13, 0) } else { (10, 0) };
     check_eq!((caught.vector, caught.error), expected);
+    Ok(())
+}
+
+/// What the kernel clears by string instructions, it must clear upwards: here memory that was somebody's a moment ago.
+fn memory_is_cleared_in_any_direction(scene: &Scene<'_>) -> Outcome {
+    const BYTES: usize = 4 * PAGE_BYTES;
+    for entry in [Entry::Fast, Entry::Gate] {
+        let used = Memory::new(BYTES)?;
+        used.map(Access::READ | Access::WRITE)?.write_bytes(0, &[0xFF; BYTES]);
+        used.destroy()?;
+        let handle = raw::memory_create(abi::NO_HANDLE, [BYTES, 0, 0, 0])?.words[0] as u32;
+        let tag = Tag::incoming(Operation::MemoryPrepare, 0, Options::empty()).0;
+        scene.breathe()?;
+        loop {
+            let mut registers = Registers::of_call(handle, tag, [0; 4]);
+            registers.flags |= (DIRECTION | NESTED | ALIGNMENT) as usize;
+            let (tag, [left, ..]) = registers.call(entry).message();
+            check_eq!(Tag(tag).kind(), Kind::Done);
+            if left == 0 {
+                break;
+            }
+        }
+        let memory = Memory::from_raw(handle);
+        let mut bytes = [0xFF; BYTES];
+        memory.map(Access::READ)?.read_bytes(0, &mut bytes);
+        check!(bytes.iter().all(|byte| *byte == 0), "memory prepared by {entry:?} isn't zero");
+        memory.destroy()?;
+    }
+    Ok(())
+}
+
+/// The first use of floating point takes an area, and clears it, on the way through an exception.
+fn floating_point_begins_with_any_flags(scene: &Scene<'_>) -> Outcome {
+    let level = Level::detect();
+    for flags in [DIRECTION, NESTED | DIRECTION | ALIGNMENT | CARRY] {
+        scene.breathe()?;
+        // Higher than this thread: it has ended when `start` returns.
+        let worker = Worker::prepare(PRIORITY + 1, level.first_instructions(), None, STACK_BYTES)?;
+        let word = (flags | INTERRUPTS | 2) as usize;
+        raw::thread_write(worker.thread.raw(), [Register::Flags as usize, word, 0, 0])?;
+        worker.thread.start([0; 4])?;
+        let found = suite::float::first_state();
+        check_eq!(level.difference(&level.initial(), &found), None, "the first byte that isn't initial");
+    }
     Ok(())
 }
