@@ -97,6 +97,11 @@ pub fn kernel(width: Width) -> PathBuf {
     width.image_folder().join("kernel")
 }
 
+/// The kernel with its symbols.
+pub fn kernel_with_symbols(width: Width) -> PathBuf {
+    built(&width.kernel_target(), "boot")
+}
+
 /// The kernels among the examples of `x86-entry`.
 pub const ENTRY_KERNELS: [&str; 4] = ["self_test", "bare", "port-before", "port-after"];
 

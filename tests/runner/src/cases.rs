@@ -1,6 +1,7 @@
 //! All booted cases, by what they are about. Each runs on both widths.
 
 mod abi;
+mod anywhere;
 mod boot;
 mod crashes;
 mod entry;
@@ -46,6 +47,7 @@ use cases;
 /// A module adds its cases here.
 const ALL: &[&[Case]] = &[
     abi::CASES,
+    anywhere::CASES,
     boot::CASES,
     refusals::CASES,
     crashes::CASES,

@@ -14,6 +14,7 @@ use xtask::build::{Set, kernel};
 use crate::console::{DEADLINE, Missing};
 use crate::exit::Exit;
 use crate::folder::Folder;
+use crate::gdb::{self, Gdb};
 use crate::keys::keys;
 use crate::qemu::Qemu;
 
@@ -126,6 +127,16 @@ impl Hardware {
     pub fn with(mut self, arguments: &[&str]) -> Hardware {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self
+    }
+
+    /// Switches it on, stopped before its first instruction, under a debugger.
+    #[track_caller]
+    pub fn debug(self, image: impl Into<Image>) -> (Machine, Gdb) {
+        let machine = self.with(&gdb::ARGUMENTS).with(&["-S"]).boot(image);
+        match Gdb::connect(&machine.qemu.folder.file(gdb::SOCKET)) {
+            Ok(gdb) => (machine, gdb),
+            Err(error) => panic!("QEMU's debugger stub: {error}"),
+        }
     }
 
     /// Switches it on.

@@ -1,5 +1,6 @@
 //! All cases, by what they are about.
 
+mod anywhere;
 mod calls;
 mod entries;
 mod faults;
@@ -23,6 +24,7 @@ pub const ALL: &[&[Case]] = &[
     refusals::CASES,
     timers::CASES,
     entries::CASES,
+    anywhere::CASES,
     interrupts::CASES,
     messages::CASES,
     ports::CASES,

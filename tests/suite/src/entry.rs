@@ -35,6 +35,26 @@ pub enum Entry {
     Gate,
 }
 
+/// Another way into the kernel, by which nothing is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// `int3`: its handler lets the thread go on behind it.
+    Breakpoint,
+    /// `int 4`, as `int3`.
+    Overflow,
+    /// `ud2`, which is as long as the two that follow: their handlers send the thread on behind them.
+    Undefined,
+    /// A byte at the address in `si`.
+    Load,
+    /// An instruction that ring 3 may not use.
+    Privileged,
+    /// No call: waits until the byte at the address in `si` is no longer 0, and spoils the arithmetic flags.
+    Spin,
+}
+
+/// How many bytes the instructions are long that a handler must step over.
+pub const FAULT_BYTES: usize = 2;
+
 impl Registers {
     /// Every register with a pattern of its own, and the call's in their places.
     pub fn of_call(handle: u32, tag: u32, words: [usize; 4]) -> Self {
@@ -106,6 +126,25 @@ impl Registers {
         }
         self
     }
+
+    /// Lets it happen, with these registers before; returns those behind it.
+    pub fn through(mut self, event: Event) -> Self {
+        match event {
+            // SAFETY: as for calls, where a handler sees to it that the thread goes on.
+            Event::Breakpoint => unsafe { by_breakpoint(&mut self) },
+            // SAFETY: as above.
+            Event::Overflow => unsafe { by_overflow(&mut self) },
+            // SAFETY: as above.
+            Event::Undefined => unsafe { by_undefined(&mut self) },
+            // SAFETY: as above.
+            Event::Load => unsafe { by_load(&mut self) },
+            // SAFETY: as above.
+            Event::Privileged => unsafe { by_privileged(&mut self) },
+            // SAFETY: as above, and the byte may be read.
+            Event::Spin => unsafe { by_spinning(&mut self) },
+        }
+        self
+    }
 }
 
 pub(crate) const AX: usize = offset_of!(Registers, ax);
@@ -163,6 +202,18 @@ macro_rules! with_registers {
 with_registers!(by_fast_entry, "mov r10, rsp", "syscall");
 #[cfg(target_arch = "x86_64")]
 with_registers!(by_gate, "int 0x80");
+#[cfg(target_arch = "x86_64")]
+with_registers!(by_breakpoint, "int3");
+#[cfg(target_arch = "x86_64")]
+with_registers!(by_overflow, "int 4");
+#[cfg(target_arch = "x86_64")]
+with_registers!(by_undefined, "ud2");
+#[cfg(target_arch = "x86_64")]
+with_registers!(by_privileged, "cli", "nop");
+#[cfg(target_arch = "x86_64")]
+with_registers!(by_load, "mov al, [rsi]");
+#[cfg(target_arch = "x86_64")]
+with_registers!(by_spinning, "2:", "cmp byte ptr [rsi], 0", "je 2b");
 
 #[cfg(target_arch = "x86")]
 macro_rules! with_registers {
@@ -201,3 +252,15 @@ macro_rules! with_registers {
 with_registers!(by_fast_entry, "mov ecx, {page}", "call ecx");
 #[cfg(target_arch = "x86")]
 with_registers!(by_gate, "mov ecx, {page}", "int 0x80");
+#[cfg(target_arch = "x86")]
+with_registers!(by_breakpoint, "mov ecx, {page}", "int3");
+#[cfg(target_arch = "x86")]
+with_registers!(by_overflow, "mov ecx, {page}", "int 4");
+#[cfg(target_arch = "x86")]
+with_registers!(by_undefined, "mov ecx, {page}", "ud2");
+#[cfg(target_arch = "x86")]
+with_registers!(by_privileged, "mov ecx, {page}", "cli", "nop");
+#[cfg(target_arch = "x86")]
+with_registers!(by_load, "mov ecx, {page}", "mov al, [esi]");
+#[cfg(target_arch = "x86")]
+with_registers!(by_spinning, "mov ecx, {page}", "2:", "cmp byte ptr [esi], 0", "je 2b");

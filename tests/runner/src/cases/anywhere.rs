@@ -1,0 +1,20 @@
+//! Non-maskable interrupts and machine checks at every instruction of the ways into the kernel and back.
+//!
+//! The suite's cases `anywhere` take all these ways; QEMU's debugger stub stops the machine at each instruction, the
+//! interrupt is raised there, the frame that the CPU saved says that it was taken there, and every register is compared
+//! when the interrupted code goes on. The machine's clocks count instructions, so that every run is the same.
+
+mod bench;
+mod paths;
+mod sweep;
+
+use runner::machine::Hardware;
+use xtask::Width;
+
+use super::{Case, cases};
+
+pub const CASES: &[Case] = cases![Short: nmis_harm_nothing];
+
+fn nmis_harm_nothing(width: Width) {
+    sweep::run(Hardware::new(width).with(&["-icount", "shift=0"]), width);
+}
