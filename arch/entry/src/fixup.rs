@@ -34,7 +34,7 @@ impl<K: Kernel, T: Target> Target for FromRing0<K, T> {
 pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(mut frame: NonNull<Frame>) -> NonNull<Frame> {
     // SAFETY: the stub passes the frame that it just saved, which nothing else refers to.
     let saved = unsafe { frame.as_ref() };
-    if is_fault_of_a_selector(saved) && is_in_resume::<K>(saved) {
+    if is_fault_of_a_selector(saved) && is_in_resume::<K>(saved.instruction_pointer()) {
         // SAFETY: the frame is of a fault in `resume`.
         if let Some(interrupted) = unsafe { width::undo_exit(frame) } {
             // SAFETY: it was just rebuilt there.
@@ -63,7 +63,7 @@ fn is_fault_of_a_selector(frame: &Frame) -> bool {
     (vector::INVALID_TSS.number()..=vector::GENERAL_PROTECTION.number()).contains(&frame.vector())
 }
 
-/// Whether the frame's instruction is one of the exit path's.
-fn is_in_resume<K: Kernel>(frame: &Frame) -> bool {
-    frame.instruction_pointer().wrapping_sub(resume::<K> as *const () as usize) < RESUME_BYTES
+/// Whether an instruction is one of the exit path's.
+pub(crate) fn is_in_resume<K: Kernel>(instruction: usize) -> bool {
+    instruction.wrapping_sub(resume::<K> as *const () as usize) < RESUME_BYTES
 }

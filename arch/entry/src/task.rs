@@ -16,11 +16,22 @@ use x86::bits32::task::TaskStateSegment;
 
 use crate::kernel::{Kernel, Stack, Target, Trap, keeps_state};
 use crate::stub::{keeping, resume};
+use crate::fixup::is_in_resume;
+use crate::kernel::{Kernel, Stack};
+use crate::stub::resume;
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{CpuData, Frame, cpu_data};
 
 /// EFLAGS of the tasks, and of ring 0 going on after one: the bit that is always set.
 const CLEAN_FLAGS: u32 = 1 << 1;
+
+/// EFLAGS.IF.
+const INTERRUPT_FLAG: u32 = 1 << 9;
+
+const SYSEXIT: [u8; 2] = [0x0F, 0x35];
+
+/// How long `sti` is.
+const STI_BYTES: u32 = 1;
 
 /// A TSS for a task gate: #DF, NMI or #MC, on a stack of its own and in an address space that has the kernel.
 ///
@@ -99,6 +110,7 @@ fn run<K: Kernel, const VECTOR: usize>() {
     } else {
         K::paranoid(&mut frame);
         put_back(&frame, &mut cpu.tss);
+        redo_sti::<K>(&mut cpu.tss);
     }
 }
 
@@ -126,6 +138,22 @@ fn put_back(frame: &Frame, left: &mut TaskStateSegment) {
     left.eip = frame.eip;
     left.cs = frame.cs as u16;
     left.eflags = frame.eflags;
+}
+
+/// Sends code that was about to do `sysexit` back to the `sti` before it.
+///
+/// No interrupt comes between the two, since `sti` holds it back for one instruction. Another that comes in between, as
+/// an NMI may (SDM 2B, STI), ends that: on the return an interrupt would find ring 0 with its frame half popped.
+fn redo_sti<K: Kernel>(left: &mut TaskStateSegment) {
+    if !is_in_resume::<K>(left.eip as usize) {
+        return;
+    }
+    // SAFETY: an instruction of `resume` is readable, and padding follows the last.
+    let instruction = unsafe { *(left.eip as *const [u8; 2]) };
+    if instruction == SYSEXIT && left.eflags & INTERRUPT_FLAG != 0 {
+        left.eip -= STI_BYTES;
+        left.eflags &= !INTERRUPT_FLAG;
+    }
 }
 
 /// Makes the switch back land in ring 0, with the frame saved where the next trap of the thread would have saved it.
