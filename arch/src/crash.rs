@@ -13,7 +13,7 @@ use x86::io::outb;
 use x86_entry::{Frame, vector};
 
 use crate::journal::{self, Writer};
-use crate::{trap, width};
+use crate::{machine_check, trap, width};
 
 /// The port at which QEMU's isa-debug-exit device listens, where a test has put one.
 const DEBUG_EXIT: u16 = 0xF4;
@@ -81,6 +81,9 @@ fn record(frame: Option<&Frame>, what: fmt::Arguments<'_>) -> ! {
     if let Some(frame) = frame {
         let _ = width::write_registers(frame, &mut Writer);
         let _ = writeln!(Writer, "vector {:#x} error code {:#x}", frame.vector, frame.error_code);
+        if frame.vector() == vector::MACHINE_CHECK.number() {
+            let _ = machine_check::write_banks(&mut Writer);
+        }
     }
     // SAFETY: this is ring 0.
     let cr0 = unsafe { cr0() }.bits();

@@ -26,6 +26,7 @@ pub mod io_permission;
 pub mod ioapic;
 pub mod journal;
 mod machine;
+mod machine_check;
 pub mod madt;
 pub mod memory;
 pub mod msi;

@@ -18,7 +18,7 @@ use kernel::machine::Resume;
 use kernel::thread::Fault;
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
-use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
+use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
 use x86_entry::{CallerStack, Frame, Stack, cpu_data, resume};
 
 /// The system call's gate.
@@ -129,6 +129,10 @@ fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
             crate::fpu::clear_task_switched();
             return frame;
         }
+        crash::in_kernel(saved);
+    }
+    if vector == MACHINE_CHECK.number() {
+        // The machine's fault, not the program's: what else it broke isn't known.
         crash::in_kernel(saved);
     }
     let fault = Fault {
