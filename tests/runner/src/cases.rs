@@ -48,6 +48,7 @@ use cases;
 const ALL: &[&[Case]] = &[
     abi::CASES,
     anywhere::CASES,
+    anywhere::LONG,
     boot::CASES,
     refusals::CASES,
     crashes::CASES,

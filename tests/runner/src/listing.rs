@@ -97,7 +97,8 @@ impl Function {
         self.instructions.binary_search_by_key(&address, |instruction| instruction.address).ok()
     }
 
-    fn at(&self, address: u64) -> Option<&Instruction> {
+    /// The instruction at an address.
+    pub fn at(&self, address: u64) -> Option<&Instruction> {
         self.index(address).map(|index| &self.instructions[index])
     }
 }

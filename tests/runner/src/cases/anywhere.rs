@@ -5,6 +5,7 @@
 //! when the interrupted code goes on. The machine's clocks count instructions, so that every run is the same.
 
 mod bench;
+mod machine_check;
 mod paths;
 mod sweep;
 
@@ -12,9 +13,22 @@ use runner::machine::Hardware;
 use xtask::Width;
 
 use super::{Case, cases};
+use machine_check::Extent;
 
-pub const CASES: &[Case] = cases![Short: nmis_harm_nothing];
+pub const CASES: &[Case] = cases![Short: nmis_harm_nothing, machine_checks_are_recorded];
+pub const LONG: &[Case] = cases![Long: machine_checks_are_recorded_everywhere];
+
+/// How many machine checks every run tries.
+const SOME: usize = 20;
 
 fn nmis_harm_nothing(width: Width) {
     sweep::run(Hardware::new(width).with(&["-icount", "shift=0"]), width);
+}
+
+fn machine_checks_are_recorded(width: Width) {
+    machine_check::run(width, Extent::Some(SOME));
+}
+
+fn machine_checks_are_recorded_everywhere(width: Width) {
+    machine_check::run(width, Extent::All);
 }

@@ -1,17 +1,29 @@
 //! The kernel on a machine whose every instruction can be stopped at, and what is done there.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use runner::gdb::{Gdb, Interrupts, Registers};
 use runner::listing::Listing;
 use runner::machine::{Direct, Hardware, Machine};
 use xtask::Width;
-use xtask::build::kernel_with_symbols;
 
-use super::paths::{Paths, TASK_CODE, TASK_INSTRUCTION, TASK_PAGE_TABLES, Tables, number};
+use super::paths::{Paths, TASK_CODE, TASK_INSTRUCTION, TASK_PAGE_TABLES, Tables, is_own_of, is_stub, number};
 
 /// The vector of non-maskable interrupts.
 const NMI: usize = 2;
+
+/// The vectors whose own ways in few cases go through: NMI, #DF and #MC.
+pub const RARE: [u8; 3] = [2, 8, 18];
+
+/// Where `sysexit` goes back to in the call page: behind `mov ecx, esp` and `sysenter`.
+pub const AFTER_SYSENTER: u64 = 4;
+
+/// EFLAGS.IF.
+const INTERRUPT_FLAG: u64 = 1 << 9;
+
+/// `sti`.
+const STI_BYTES: u64 = 1;
 
 /// CR0.TS, which every task switch sets (SDM 3A, 8.3).
 const TASK_SWITCHED: u64 = 1 << 3;
@@ -25,7 +37,7 @@ pub struct Bench {
     pub width: Width,
     pub machine: Machine,
     pub gdb: Gdb,
-    pub listing: Listing,
+    pub listing: Rc<Listing>,
     pub tables: Tables,
     pub paths: Paths,
     /// The address at which every NMI begins; on i686 its task goes on behind its last `iret` from the second on.
@@ -48,8 +60,8 @@ pub struct Interrupted {
 impl Bench {
     /// Boots what the suite does for every way into the kernel, and stops it at the first system call.
     #[track_caller]
-    pub fn boot(hardware: Hardware, width: Width) -> Bench {
-        let listing = Listing::of(&kernel_with_symbols(width)).expect("a listing of the kernel");
+    pub fn boot(hardware: Hardware, width: Width, listing: &Rc<Listing>) -> Bench {
+        let listing = Rc::clone(listing);
         let (mut machine, mut gdb) = hardware.debug(Direct::suite().command_line("only=anywhere"));
         let first_call = [listing.address(&["Bell as x86_entry", "::call"])];
         gdb.insert(&first_call).expect("a breakpoint");
@@ -95,6 +107,36 @@ impl Bench {
             self.show_crash();
         }
         Some(stop)
+    }
+
+    /// Lets the machine run to an instruction of the paths, or puts the CPU there if the program doesn't come by.
+    #[track_caller]
+    pub fn go_to(&mut self, place: u64) {
+        let function = self.listing.function(place).expect("a function");
+        if self.paths.unused.contains_key(&place) || is_stub(function) || is_own_of(function, &RARE) {
+            self.put_at(place);
+        } else if self.run_to(&[place]).is_none() {
+            panic!("the program doesn't come by {}", self.listing.describe(place));
+        }
+    }
+
+    /// Puts the CPU at an instruction.
+    pub fn put_at(&mut self, place: u64) {
+        let pointer = if self.width == Width::I686 { "eip" } else { "rip" };
+        self.gdb.set(pointer, place).expect("an instruction pointer");
+    }
+
+    /// Lets the machine, which is at its first fast call, go back to the program, and returns where that is.
+    #[track_caller]
+    pub fn go_to_ring_3(&mut self) -> u64 {
+        let here = self.gdb.registers().expect("registers");
+        let place = match self.width {
+            Width::I686 => u64::from(abi::CALL_PAGE_I686) + AFTER_SYSENTER,
+            Width::X86_64 => here.get("rcx"),
+        };
+        let there = self.run_to(&[place]).expect("the call comes back");
+        assert_eq!((there.instruction(), there.ring()), (place, 3), "the program goes on behind its call");
+        place
     }
 
     /// Lets the kernel write its record, and fails with it.
@@ -153,7 +195,20 @@ impl Bench {
 
     /// The idle loop begins anew, lest it halts without having seen what came; all else goes on where it was.
     fn goes_on_at(&self, before: &Registers) -> u64 {
-        if self.is_idle(before) { self.idle } else { before.instruction() }
+        if self.is_idle(before) {
+            self.idle
+        } else if self.is_sysexit(before) {
+            before.instruction() - STI_BYTES
+        } else {
+            before.instruction()
+        }
+    }
+
+    /// No interrupt comes between `sti` and `sysexit`, unless an NMI's return ends the shadow: `sti` must be done again.
+    fn is_sysexit(&self, registers: &Registers) -> bool {
+        let instruction =
+            self.listing.function(registers.instruction()).and_then(|one| one.at(registers.instruction()));
+        instruction.is_some_and(|instruction| instruction.mnemonic() == "sysexit")
     }
 
     fn is_idle(&self, registers: &Registers) -> bool {
@@ -165,10 +220,14 @@ impl Bench {
     fn compare(&mut self, before: &Registers, after: &Registers, back: u64) {
         // Other interrupts are let through there, and other programs may have run.
         let in_idle = self.is_idle(before);
+        if after.ring() == 0 && !in_idle && after.get("eflags") & INTERRUPT_FLAG != 0 {
+            self.fail("the kernel goes on with interrupts on");
+        }
         let mut differences = String::new();
         for (name, was, is) in before.differences(after) {
             let explained = match name.as_str() {
                 "eip" | "rip" => before.instruction() != back,
+                "eflags" => before.get("eflags") & !INTERRUPT_FLAG == after.get("eflags") && self.is_sysexit(before),
                 name if in_idle => !GENERAL.iter().any(|general| name.ends_with(general)),
                 "cr3" => self.is_noted(after.get("cr3")),
                 "cr0" => self.width == Width::I686 && before.get("cr0") | TASK_SWITCHED == after.get("cr0"),

@@ -194,6 +194,11 @@ fn is_task(function: &Function) -> bool {
     function.name.starts_with("x86_entry::task::task_entry")
 }
 
+/// Whether a function is where a gate leads to.
+pub fn is_stub(function: &Function) -> bool {
+    function.name.contains("::gate::stub::<")
+}
+
 /// Whether a function is the own way in of one of the vectors that may come between any two instructions.
 pub fn is_own_of(function: &Function, vectors: &[u8]) -> bool {
     let is_own = function.name.contains("::paranoid_") || is_task(function);

@@ -1,18 +1,17 @@
 //! An NMI at each instruction once, as the program gets there.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use runner::exit::Exit;
 use runner::gdb::{Interrupts, Registers};
-use runner::listing::Function;
+use runner::listing::{Function, Listing};
 use runner::machine::Hardware;
 use xtask::Width;
+use xtask::build::kernel_with_symbols;
 
-use super::bench::{Bench, Interrupted};
+use super::bench::{AFTER_SYSENTER, Bench, Interrupted, RARE};
 use super::paths::is_own_of;
-
-/// The vectors whose own ways in are interrupted by other cases: only an NMI, #DF or #MC goes through them.
-const OTHERS: [u8; 3] = [2, 8, 18];
 
 /// How many bytes `int n`, `syscall` and `sysenter` have.
 const CALL_BYTES: u64 = 2;
@@ -45,7 +44,8 @@ struct Sweep {
 
 /// Boots the machine, and lets NMIs come at every instruction.
 pub fn run(hardware: Hardware, width: Width) {
-    let bench = Bench::boot(hardware, width);
+    let listing = Rc::new(Listing::of(&kernel_with_symbols(width)).expect("a listing of the kernel"));
+    let bench = Bench::boot(hardware, width, &listing);
     let own: BTreeSet<u64> =
         bench.paths.own.iter().copied().filter(|address| !has_name(&bench, *address, is_other)).collect();
     let neighbours: BTreeSet<u64> =
@@ -63,7 +63,7 @@ fn has_name(bench: &Bench, address: u64, is: fn(&Function) -> bool) -> bool {
 }
 
 fn is_other(function: &Function) -> bool {
-    is_own_of(function, &OTHERS)
+    is_own_of(function, &RARE)
 }
 
 /// Rust that runs in an NMI and nowhere else.
@@ -131,7 +131,7 @@ impl Sweep {
         let goes_on = if is_syscall {
             entered.get("rcx")
         } else if is_sysenter {
-            u64::from(abi::CALL_PAGE_I686) + CALL_BYTES + CALL_BYTES
+            u64::from(abi::CALL_PAGE_I686) + AFTER_SYSENTER
         } else if let Some(interrupted) = self.interrupted(entered).filter(|interrupted| interrupted.ring == 3) {
             interrupted.instruction
         } else {
@@ -177,8 +177,7 @@ impl Sweep {
     /// Puts the CPU at instructions that follow each other, with the registers that it had elsewhere.
     fn place(&mut self, registers: &Registers, places: &[u64]) {
         self.bench.gdb.restore(registers).expect("registers");
-        let pointer = if self.bench.width == Width::I686 { "eip" } else { "rip" };
-        self.bench.gdb.set(pointer, places[0]).expect("an instruction pointer");
+        self.bench.put_at(places[0]);
         for (index, place) in places.iter().enumerate() {
             let here = self.bench.gdb.registers().expect("registers");
             assert_eq!(here.instruction(), *place, "the instructions don't follow each other");
