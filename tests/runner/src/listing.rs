@@ -75,6 +75,11 @@ impl Listing {
         }
     }
 
+    /// The mnemonic of the instruction at an address; empty where the program has none.
+    pub fn mnemonic(&self, address: u64) -> &str {
+        self.function(address).and_then(|function| function.at(address)).map_or("", Instruction::mnemonic)
+    }
+
     /// An address as people read it: its function and the instruction there.
     pub fn describe(&self, address: u64) -> String {
         match self.function(address).and_then(|function| Some((function, function.at(address)?))) {
@@ -97,8 +102,7 @@ impl Function {
         self.instructions.binary_search_by_key(&address, |instruction| instruction.address).ok()
     }
 
-    /// The instruction at an address.
-    pub fn at(&self, address: u64) -> Option<&Instruction> {
+    fn at(&self, address: u64) -> Option<&Instruction> {
         self.index(address).map(|index| &self.instructions[index])
     }
 }

@@ -6,6 +6,7 @@
 
 mod bench;
 mod machine_check;
+mod nested;
 mod paths;
 mod sweep;
 
@@ -15,7 +16,13 @@ use xtask::Width;
 use super::{Case, cases};
 use machine_check::Extent;
 
-pub const CASES: &[Case] = cases![Short: nmis_harm_nothing, machine_checks_are_recorded];
+pub const CASES: &[Case] = cases![
+    Short:
+    nmis_harm_nothing,
+    nmis_in_nmis_wait,
+    nmis_leave_records_right,
+    machine_checks_are_recorded,
+];
 pub const LONG: &[Case] = cases![Long: machine_checks_are_recorded_everywhere];
 
 /// How many machine checks every run tries.
@@ -23,6 +30,14 @@ const SOME: usize = 20;
 
 fn nmis_harm_nothing(width: Width) {
     sweep::run(Hardware::new(width).with(&["-icount", "shift=0"]), width);
+}
+
+fn nmis_in_nmis_wait(width: Width) {
+    nested::run(width);
+}
+
+fn nmis_leave_records_right(width: Width) {
+    nested::interrupt_the_dying(width);
 }
 
 fn machine_checks_are_recorded(width: Width) {

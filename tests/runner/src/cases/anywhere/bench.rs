@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+use runner::exit::Exit;
 use runner::gdb::{Gdb, Interrupts, Registers};
 use runner::listing::Listing;
 use runner::machine::{Direct, Hardware, Machine};
 use xtask::Width;
+use xtask::build::kernel_with_symbols;
 
 use super::paths::{Paths, TASK_CODE, TASK_INSTRUCTION, TASK_PAGE_TABLES, Tables, is_own_of, is_stub, number};
 
@@ -58,6 +60,11 @@ pub struct Interrupted {
 }
 
 impl Bench {
+    /// The kernel's instructions: reading them takes longer than booting.
+    pub fn listing(width: Width) -> Rc<Listing> {
+        Rc::new(Listing::of(&kernel_with_symbols(width)).expect("a listing of the kernel"))
+    }
+
     /// Boots what the suite does for every way into the kernel, and stops it at the first system call.
     #[track_caller]
     pub fn boot(hardware: Hardware, width: Width, listing: &Rc<Listing>) -> Bench {
@@ -79,11 +86,6 @@ impl Bench {
             bench.move_entry();
         }
         bench
-    }
-
-    /// How many NMIs there were.
-    pub fn injected(&self) -> u32 {
-        self.injected
     }
 
     /// The first NMI of a task gate begins at the task's first instruction, every other behind the `iret` of the last.
@@ -139,11 +141,31 @@ impl Bench {
         place
     }
 
+    /// Lets the program, which has ended, say whether all was well, and the kernel how many NMIs it counted.
+    #[track_caller]
+    pub fn check_end(mut self) {
+        let (text, exit) = self.machine.output();
+        let passed = text.lines().any(|line| line.starts_with("suite: ") && line.contains(" passed, 0 failed"));
+        assert!(passed && matches!(exit, Exit::Debug(_)), "the suite ended by {exit:?}:\n{text}");
+        let counted = format!("anywhere: {} non-maskable interrupts", self.injected);
+        assert!(text.contains(&counted), "{counted:?} is what the kernel should have counted:\n{text}");
+    }
+
+    /// Whether a crash record begins there.
+    pub fn is_crash(&self, place: u64) -> bool {
+        place == self.crash
+    }
+
+    /// Lets the machine run on to a crash that is meant.
+    pub fn let_it_crash(&mut self) {
+        self.gdb.remove(&[self.crash]).expect("no breakpoint");
+        self.gdb.release().expect("a debugger");
+    }
+
     /// Lets the kernel write its record, and fails with it.
     #[track_caller]
     fn show_crash(&mut self) -> ! {
-        self.gdb.remove(&[self.crash]).expect("no breakpoint");
-        self.gdb.release().expect("a debugger");
+        self.let_it_crash();
         let record = self.machine.expect("The kernel has stopped.");
         panic!("the kernel crashed after an NMI at {}:\n{record}", self.listing.describe(self.last));
     }
@@ -158,6 +180,10 @@ impl Bench {
     /// Sees an NMI being taken, exactly there.
     #[track_caller]
     pub fn expect_taken_at(&mut self, instruction: u64) -> Registers {
+        if self.last == self.entry {
+            // Raised there, it waits; the breakpoint would be met at once.
+            self.gdb.step(Interrupts::HeldBack).expect("a step");
+        }
         let Some(entered) = self.run_to(&[self.entry]) else { self.fail("the machine ended before it took the NMI") };
         if entered.instruction() != self.entry {
             let found = self.listing.describe(entered.instruction());
@@ -206,9 +232,7 @@ impl Bench {
 
     /// No interrupt comes between `sti` and `sysexit`, unless an NMI's return ends the shadow: `sti` must be done again.
     fn is_sysexit(&self, registers: &Registers) -> bool {
-        let instruction =
-            self.listing.function(registers.instruction()).and_then(|one| one.at(registers.instruction()));
-        instruction.is_some_and(|instruction| instruction.mnemonic() == "sysexit")
+        self.listing.mnemonic(registers.instruction()) == "sysexit"
     }
 
     fn is_idle(&self, registers: &Registers) -> bool {

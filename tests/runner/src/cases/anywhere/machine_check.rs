@@ -1,11 +1,7 @@
 //! A machine check at an instruction: the kernel's end, and a record that says where and why.
 
-use std::rc::Rc;
-
-use runner::listing::Listing;
 use runner::machine::Hardware;
 use xtask::Width;
-use xtask::build::kernel_with_symbols;
 
 use super::bench::Bench;
 
@@ -28,7 +24,7 @@ pub enum Extent {
 
 /// Lets a machine check come at instructions of the ways in and out, and at one of ring 3, each on a machine of its own.
 pub fn run(width: Width, extent: Extent) {
-    let listing = Rc::new(Listing::of(&kernel_with_symbols(width)).expect("a listing of the kernel"));
+    let listing = Bench::listing(width);
     let boot = || Bench::boot(Hardware::new(width).with(&["-icount", "shift=0"]), width, &listing);
     let mut bench = boot();
     let places: Vec<u64> = bench.paths.own.iter().copied().collect();
@@ -47,27 +43,40 @@ pub fn run(width: Width, extent: Extent) {
     println!("{}: a machine check at {tried} of {} instructions of the ways in and out", width.name(), places.len());
 }
 
-/// Lets one come here.
+/// Lets one come here, and reads the record.
 fn strike(bench: &mut Bench, place: u64, whose: &str) {
     let here = bench.gdb.registers().expect("registers");
     assert_eq!(here.instruction(), place, "the machine isn't there");
+    raise(bench);
+    check_record(bench, place, whose);
+}
+
+/// Raises one where the machine is stopped.
+pub fn raise(bench: &mut Bench) {
     let said = bench.machine.monitor(&format!("mce 0 {BANK} {STATUS:#x} {GLOBAL:#x} {ADDRESS:#x} {MORE:#x}"));
     assert_eq!(said.trim(), "", "QEMU raises no machine check");
-    bench.gdb.release().expect("a debugger");
+}
+
+/// Lets the kernel write its record, and checks it.
+pub fn check_record(bench: &mut Bench, place: u64, whose: &str) {
+    bench.let_it_crash();
     bench.machine.expect("CRASH: ");
     let record = bench.machine.expect("The kernel has stopped.\r\n");
     bench.machine.expect_halted();
     let described = bench.listing.describe(place);
-    let name = if bench.width == Width::I686 { "eip" } else { "rip" };
-    let digits = if bench.width == Width::I686 { 10 } else { 18 };
-    for line in [
+    let (name, digits) = if bench.width == Width::I686 { ("eip", 10) } else { ("rip", 18) };
+    let ring = if whose == "the kernel" { 0 } else { 3 };
+    let lines = [
         format!("MACHINE_CHECK (vector 18) in {whose}\r\n"),
-        format!("{name} {place:#0digits$x} cs {:#x} ", here.get("cs")),
-        format!("machine check: global status {GLOBAL:#x}"),
-        format!("bank {BANK}: status {STATUS:#x} address {ADDRESS:#x} more {MORE:#x}"),
-    ] {
+        format!("{name} {place:#0digits$x} cs "),
+        format!("machine check: global status {GLOBAL:#x}\r\n"),
+        format!("bank {BANK}: status {STATUS:#x} address {ADDRESS:#x} more {MORE:#x}\r\n"),
+    ];
+    for line in lines {
         assert!(record.contains(&line), "no {line:?} in the record of a machine check at {described}:\n{record}");
     }
+    let code = record.split(" cs 0x").nth(1).and_then(|rest| u64::from_str_radix(rest.split(' ').next()?, 16).ok());
+    assert_eq!(code.map(|code| code & 3), Some(ring), "the ring in the record at {described}:\n{record}");
     assert!(!record.contains("CRASH"), "the record itself went wrong at {described}:\n{record}");
     assert_eq!(bench.machine.unread(), "", "there is more than the record");
 }

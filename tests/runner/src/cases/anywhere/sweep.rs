@@ -1,14 +1,11 @@
 //! An NMI at each instruction once, as the program gets there.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
-use runner::exit::Exit;
 use runner::gdb::{Interrupts, Registers};
-use runner::listing::{Function, Listing};
+use runner::listing::Function;
 use runner::machine::Hardware;
 use xtask::Width;
-use xtask::build::kernel_with_symbols;
 
 use super::bench::{AFTER_SYSENTER, Bench, Interrupted, RARE};
 use super::paths::is_own_of;
@@ -44,8 +41,7 @@ struct Sweep {
 
 /// Boots the machine, and lets NMIs come at every instruction.
 pub fn run(hardware: Hardware, width: Width) {
-    let listing = Rc::new(Listing::of(&kernel_with_symbols(width)).expect("a listing of the kernel"));
-    let bench = Bench::boot(hardware, width, &listing);
+    let bench = Bench::boot(hardware, width, &Bench::listing(width));
     let own: BTreeSet<u64> =
         bench.paths.own.iter().copied().filter(|address| !has_name(&bench, *address, is_other)).collect();
     let neighbours: BTreeSet<u64> =
@@ -196,7 +192,7 @@ impl Sweep {
         Some((count, function.instructions[count - 1].target()?)).filter(|_| count <= 3)
     }
 
-    fn report(mut self, own: &BTreeSet<u64>, neighbours: &BTreeSet<u64>) {
+    fn report(self, own: &BTreeSet<u64>, neighbours: &BTreeSet<u64>) {
         let missed: Vec<u64> = own.intersection(&self.ahead).copied().collect();
         let not_met = neighbours.intersection(&self.ahead).count();
         println!(
@@ -212,11 +208,6 @@ impl Sweep {
         );
         let missed: Vec<String> = missed.iter().map(|address| self.bench.listing.describe(*address)).collect();
         assert!(missed.is_empty(), "no NMI came at\n{}", missed.join("\n"));
-        let (text, exit) = self.bench.machine.output();
-        let passed =
-            text.lines().any(|line| line.starts_with("suite: ") && line.trim_end().ends_with(" passed, 0 failed"));
-        assert!(passed && matches!(exit, Exit::Debug(_)), "the suite ended by {exit:?}:\n{text}");
-        let counted = format!("anywhere: {} non-maskable interrupts", self.bench.injected());
-        assert!(text.contains(&counted), "{counted:?} is what the kernel should have counted:\n{text}");
+        self.bench.check_end();
     }
 }
