@@ -13,10 +13,12 @@ use core::arch::naked_asm;
 use core::ptr::NonNull;
 
 use x86::bits32::task::TaskStateSegment;
+use x86::dtables::DescriptorTablePointer;
 
 use crate::kernel::{Kernel, Stack, Target, Trap, keeps_state};
 use crate::stub::{keeping, resume};
 use crate::fixup::is_in_resume;
+use crate::i686::tss_address;
 use crate::kernel::{Kernel, Stack};
 use crate::stub::resume;
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
@@ -102,16 +104,42 @@ impl<K: Kernel, const VECTOR: usize> Target for Run<K, VECTOR> {
 /// What a task does.
 fn run<K: Kernel, const VECTOR: usize>() {
     let mut cpu = cpu_data::<K>().expect("i686 kernels have their CPU data at an address");
+extern "C" fn run<K: Kernel, const VECTOR: usize>() {
+    let mut left = left_task();
     // SAFETY: the TSS is the one that the CPU left; what was interrupted doesn't run.
-    let cpu = unsafe { cpu.as_mut() };
-    let mut frame = frame_of(&cpu.tss, VECTOR);
+    let left = unsafe { left.as_mut() };
+    let mut frame = frame_of(left, VECTOR);
     if frame.from_user() && VECTOR != DOUBLE_FAULT.number() {
-        go_on_as_trap::<K>(cpu, &frame);
+        let mut cpu = cpu_data::<K>().expect("i686 kernels have their CPU data at an address");
+        // SAFETY: ring 3 was left, so that no code of the kernel has a reference; `left`, which is in it, isn't used any
+        // more.
+        go_on_as_trap::<K>(unsafe { cpu.as_mut() }, &frame);
     } else {
         K::paranoid(&mut frame);
-        put_back(&frame, &mut cpu.tss);
-        redo_sti::<K>(&mut cpu.tss);
+        put_back(&frame, left);
+        redo_sti::<K>(left);
     }
+}
+
+/// The TSS that the CPU left for the running task, to which this one is linked (SDM 3A 8.4): mostly the CPU's own, but an
+/// NMI may come in the task of #MC or #DF.
+fn left_task() -> NonNull<TaskStateSegment> {
+    // SAFETY: ring 0.
+    let own = task_of(unsafe { x86::task::tr() }.bits());
+    // SAFETY: the running task's TSS is mapped, and the CPU has written the link.
+    let link = unsafe { own.as_ref() }.link;
+    task_of(link)
+}
+
+/// The TSS that a selector of the loaded GDT names.
+fn task_of(selector: u16) -> NonNull<TaskStateSegment> {
+    let mut table = DescriptorTablePointer::<u64>::default();
+    // SAFETY: ring 0.
+    unsafe { x86::dtables::sgdt(&mut table) };
+    let descriptor = table.base.wrapping_add(selector as usize / size_of::<u64>());
+    // SAFETY: the CPU itself has just used the descriptor.
+    let descriptor = unsafe { descriptor.read() };
+    NonNull::new(tss_address(descriptor) as *mut TaskStateSegment).expect("no TSS is at address 0")
 }
 
 /// The frame that an interrupt gate would have saved.

@@ -5,4 +5,6 @@ mod segments;
 
 pub use frame::Frame;
 pub use gate::Gate;
+#[cfg(target_arch = "x86")]
+pub(crate) use segments::tss_address;
 pub use segments::{GlobalDescriptorTable, tss_descriptor};

@@ -62,9 +62,22 @@ pub const fn tss_descriptor(address: u32, length: usize) -> u64 {
     low | (address >> 24) << 56
 }
 
+/// Where the TSS of a descriptor lies: the reverse of [`tss_descriptor`].
+#[cfg(any(target_arch = "x86", test))]
+pub(crate) const fn tss_address(descriptor: u64) -> u32 {
+    (descriptor >> 16 & 0xFF_FFFF | descriptor >> 56 << 24) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_reads_back() {
+        for address in [0xC012_3480, 0x0012_3480, 0xFFFF_FF80] {
+            assert_eq!(tss_address(tss_descriptor(address, 0x68 + 2)), address);
+        }
+    }
 
     #[test]
     fn segments_are_the_well_known_words() {
