@@ -10,10 +10,7 @@ use runner::machine::{Direct, Hardware, Machine};
 use xtask::Width;
 use xtask::build::kernel_with_symbols;
 
-use super::paths::{Paths, TASK_CODE, TASK_INSTRUCTION, TASK_PAGE_TABLES, Tables, is_own_of, is_stub, number};
-
-/// The vector of non-maskable interrupts.
-const NMI: usize = 2;
+use super::paths::{NMI, Paths, TASK_CODE, TASK_INSTRUCTION, TASK_PAGE_TABLES, Tables, is_own_of, is_stub, number};
 
 /// The vectors whose own ways in few cases go through: NMI, #DF and #MC.
 pub const RARE: [u8; 3] = [2, 8, 18];
@@ -277,7 +274,7 @@ impl Bench {
         if self.width == Width::X86_64 {
             return self.pushed(entered, 0);
         }
-        let task = self.tables.task;
+        let task = self.tables.interrupted_task(&mut self.gdb);
         let word = |gdb: &mut Gdb, at: u64| number(&gdb.read(task + at, 4).expect("a task"));
         let instruction = word(&mut self.gdb, TASK_INSTRUCTION);
         Interrupted { instruction, ring: word(&mut self.gdb, TASK_CODE) & 3 }

@@ -23,6 +23,10 @@ pub struct Tables {
     pub gates: Vec<u64>,
     /// The task state segment in use.
     pub task: u64,
+    /// Where the segments' descriptors are.
+    descriptors: u64,
+    /// The task of an NMI, on i686.
+    nmi: Option<u64>,
 }
 
 /// The paths of a kernel.
@@ -42,19 +46,35 @@ impl Tables {
         let registers = machine.monitor("info registers");
         let [descriptors, gates, task] = ["GDT=", "IDT=", "TR ="].map(|name| base(&registers, name));
         let gates = gdb.read(gates, 256 * gate_bytes(width)).expect("the gates");
+        let nmi = &gates[NMI * gate_bytes(width)..];
+        let nmi = (width == Width::I686).then(|| task_at(gdb, descriptors, number(&nmi[2..4])));
         let first = |gate: &[u8]| match width {
             Width::X86_64 => number(&gate[..2]) | number(&gate[6..12]) << 16,
             Width::I686 if gate[5] & 0x1F == TASK_GATE => {
-                let selector = number(&gate[2..4]);
-                let descriptor = gdb.read(descriptors + (selector & !7), 8).expect("a task's descriptor");
-                let task = number(&descriptor[2..5]) | number(&descriptor[7..8]) << 24;
+                let task = task_at(gdb, descriptors, number(&gate[2..4]));
                 number(&gdb.read(task + TASK_INSTRUCTION, 4).expect("a task"))
             }
             Width::I686 => number(&gate[..2]) | number(&gate[6..8]) << 16,
         };
-        Tables { gates: gates.chunks(gate_bytes(width)).map(first).collect(), task }
+        Tables { gates: gates.chunks(gate_bytes(width)).map(first).collect(), task, descriptors, nmi }
+    }
+
+    /// The task that an NMI has interrupted: its link says which.
+    pub fn interrupted_task(&self, gdb: &mut Gdb) -> u64 {
+        let nmi = self.nmi.expect("a task gate");
+        let link = number(&gdb.read(nmi, 2).expect("a task"));
+        task_at(gdb, self.descriptors, link)
     }
 }
+
+/// Where the task of a selector lies.
+fn task_at(gdb: &mut Gdb, descriptors: u64, selector: u64) -> u64 {
+    let descriptor = gdb.read(descriptors + (selector & !7), 8).expect("a task's descriptor");
+    number(&descriptor[2..5]) | number(&descriptor[7..8]) << 24
+}
+
+/// The vector of non-maskable interrupts.
+pub const NMI: usize = 2;
 
 /// The kind of gate that switches tasks (SDM 3A, table 3-2).
 const TASK_GATE: u8 = 5;
