@@ -15,12 +15,10 @@ use core::ptr::NonNull;
 use x86::bits32::task::TaskStateSegment;
 use x86::dtables::DescriptorTablePointer;
 
-use crate::kernel::{Kernel, Stack, Target, Trap, keeps_state};
-use crate::stub::{keeping, resume};
 use crate::fixup::is_in_resume;
 use crate::i686::tss_address;
-use crate::kernel::{Kernel, Stack};
-use crate::stub::resume;
+use crate::kernel::{Kernel, Stack, Target, Trap, keeps_state};
+use crate::stub::{keeping, resume};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{CpuData, Frame, cpu_data};
 
@@ -103,8 +101,6 @@ impl<K: Kernel, const VECTOR: usize> Target for Run<K, VECTOR> {
 
 /// What a task does.
 fn run<K: Kernel, const VECTOR: usize>() {
-    let mut cpu = cpu_data::<K>().expect("i686 kernels have their CPU data at an address");
-extern "C" fn run<K: Kernel, const VECTOR: usize>() {
     let mut left = left_task();
     // SAFETY: the TSS is the one that the CPU left; what was interrupted doesn't run.
     let left = unsafe { left.as_mut() };

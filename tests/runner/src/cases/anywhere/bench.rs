@@ -108,15 +108,15 @@ impl Bench {
         Some(stop)
     }
 
-    /// Lets the machine run to an instruction of the paths, or puts the CPU there if the program doesn't come by.
-    #[track_caller]
-    pub fn go_to(&mut self, place: u64) {
+    /// Lets the machine run to an instruction of the paths, or puts the CPU there if it is known that the program doesn't
+    /// come by. Returns whether it is there; or the machine has ended.
+    pub fn go_to(&mut self, place: u64) -> bool {
         let function = self.listing.function(place).expect("a function");
         if self.paths.unused.contains_key(&place) || is_stub(function) || is_own_of(function, &RARE) {
             self.put_at(place);
-        } else if self.run_to(&[place]).is_none() {
-            panic!("the program doesn't come by {}", self.listing.describe(place));
+            return true;
         }
+        self.run_to(&[place]).is_some()
     }
 
     /// Puts the CPU at an instruction.

@@ -64,7 +64,7 @@ fn is_other(function: &Function) -> bool {
 
 /// Rust that runs in an NMI and nowhere else.
 fn is_nmi_alone(function: &Function) -> bool {
-    ["Bell as x86_entry::kernel::Kernel>::paranoid", "x86_entry::task::run::<"]
+    ["Bell as x86_entry::kernel::Kernel>::paranoid", "x86_entry::task::run::<", "x86_entry::task::Run<"]
         .iter()
         .any(|name| function.name.contains(name))
 }
