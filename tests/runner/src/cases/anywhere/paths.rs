@@ -105,7 +105,7 @@ pub fn number(bytes: &[u8]) -> u64 {
 impl Paths {
     /// Follows the paths of a kernel from its gates, its fast calls and the other places that the CPU or a frame leads to.
     pub fn of(width: Width, listing: &Listing, tables: &Tables) -> Paths {
-        let starts = ["_entry::<", "::continue_as_trap::<", "::idle"];
+        let starts = ["_entry::<", "::leave_with::<", "::continue_as_trap::<", "::idle"];
         let others = listing.functions().iter().filter(|function| {
             is_path(function) && starts.iter().any(|start| function.name.contains(start)) && !is_task(function)
         });
@@ -182,7 +182,8 @@ impl Paths {
 
 /// Why one of the kernel's functions doesn't return to the path that called it.
 fn why_it_stays(width: Width, name: &str) -> Option<&'static str> {
-    let leaves = name.ends_with("::call") || name.ends_with("::trap");
+    let returns = ["from_ring_0", "::paranoid", "InRing0", "debug_in_ring_0", "::run::<", "::Run<"];
+    let leaves = !returns.iter().any(|part| name.contains(part));
     // On i686 #NM in ring 0 returns, see CR0.TS.
     let dies = name.contains("::from_ring_0") && width == Width::X86_64;
     leaves.then_some("the kernel leaves by the way out itself").or(dies.then_some("ring 0 was idle, or is dead"))

@@ -123,7 +123,7 @@ impl Sweep {
     fn add_ring_3(&mut self, entered: &Registers) {
         let Some(function) = self.bench.listing.function(entered.instruction()) else { return };
         let [is_syscall, is_sysenter] =
-            ["::syscall_entry::<", "::sysenter_entry::<"].map(|name| function.name.contains(name));
+            ["::message_entry::<", "::sysenter_entry::<"].map(|name| function.name.contains(name));
         let goes_on = if is_syscall {
             entered.get("rcx")
         } else if is_sysenter {
