@@ -20,6 +20,9 @@ const fn arriving(label: u8) -> usize {
 }
 
 /// Makes a call again and again and notes one sample a round, as [`kind`] says. The argument is the [`Plan`].
+///
+/// # Safety
+/// Only a thread that the bench started for it runs it, with the registers that it says.
 #[unsafe(naked)]
 pub unsafe extern "C" fn measure<const KIND: usize>() {
     naked_asm!(
@@ -102,6 +105,9 @@ pub unsafe extern "C" fn measure<const KIND: usize>() {
 
 /// The partner's server: echoes as fast as it can, and looks at the clock first once it was asked for times. The argument
 /// is its endpoint.
+///
+/// # Safety
+/// Only a thread that the bench started for it runs it, with the registers that it says.
 #[unsafe(naked)]
 pub unsafe extern "C" fn serve() {
     naked_asm!(
@@ -151,6 +157,9 @@ pub unsafe extern "C" fn serve() {
 
 /// A device's driver: acknowledges its interrupts and tells when the last came. The first argument is its endpoint, the
 /// second (rdx) the address of the register that acknowledges.
+///
+/// # Safety
+/// Only a thread that the bench started for it runs it, with the registers that it says.
 #[unsafe(naked)]
 pub unsafe extern "C" fn drive() {
     naked_asm!(
@@ -177,6 +186,9 @@ pub unsafe extern "C" fn drive() {
 }
 
 /// Faults again and again, at an address that tells the time. Needs no argument.
+///
+/// # Safety
+/// Only a thread that the bench started for it runs it, with the registers that it says.
 #[unsafe(naked)]
 pub unsafe extern "C" fn fault() {
     naked_asm!(
@@ -192,6 +204,9 @@ pub unsafe extern "C" fn fault() {
 }
 
 /// Handles the faults of [`fault`]: a sample is from the time in the address to the message. The argument is the [`Plan`].
+///
+/// # Safety
+/// Only a thread that the bench started for it runs it, with the registers that it says.
 #[unsafe(naked)]
 pub unsafe extern "C" fn handle_faults() {
     naked_asm!(
