@@ -50,27 +50,30 @@ impl SourceCounters {
 
     /// Notes one delivery, so many cycles after the trap.
     #[inline(always)]
-    pub fn note_latency(&mut self, cycles: u64) {
-        let cycles = cycles.min(u32::MAX as u64) as u32;
-        self.latency_maximum = self.latency_maximum.max(cycles);
+    pub fn note_latency(&mut self, cycles: u32) {
+        if cycles > self.latency_maximum {
+            self.raise_maximum(cycles);
+        }
         let bucket = (31 - (cycles | 1).leading_zeros()) as usize;
         if let Some(count) = self.histogram.get_mut(bucket) {
             *count = count.wrapping_add(1);
         }
     }
+
+    #[cold]
+    fn raise_maximum(&mut self, cycles: u32) {
+        self.latency_maximum = cycles;
+    }
 }
 
 /// What a trace entry is about. Switches have none of their own: the next entry names the thread that ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TraceKind {
-    /// An unused entry.
-    #[default]
-    None = 0,
+    /// A system call; the detail is the tag.
+    Call = 0,
     /// An interrupt of the line in the detail.
     Interrupt = 1,
-    /// A system call; the detail is the tag.
-    Call = 2,
     /// A fault; the detail is the vector.
     Fault = 3,
     /// The one-shot timer.
@@ -83,7 +86,6 @@ impl TraceKind {
     /// What it is called in a crash record.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::None => "nothing",
             Self::Interrupt => "interrupt",
             Self::Call => "call",
             Self::Fault => "fault",
@@ -94,7 +96,7 @@ impl TraceKind {
 }
 
 /// One thing that happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceEntry {
     /// When, in cycles, if the way there had to read the clock anyway; else 0.
     pub time: u64,
@@ -114,35 +116,43 @@ pub const TRACE_ENTRIES: usize = 16;
 #[repr(C)]
 struct What {
     detail: u32,
-    thread: u16,
-    kind: TraceKind,
+    /// The kind and, in the low half, the thread. A call's kind is 0, so that for what is most frequent this is the thread.
+    who: u32,
 }
 
 /// The last things that happened, as two arrays: an entry's place in each is found by scaling alone.
 struct Trace {
     times: [u64; TRACE_ENTRIES],
     what: [What; TRACE_ENTRIES],
+    /// How many were noted.
     count: u32,
 }
 
+/// The bits of the thread in [`What::who`].
+const THREAD_BITS: u32 = 16;
+const _: () = assert!(crate::sizes::THREADS < 1 << THREAD_BITS);
+
 impl Trace {
-    const EMPTY: Self = Self {
-        times: [0; TRACE_ENTRIES],
-        what: [What { detail: 0, thread: 0, kind: TraceKind::None }; TRACE_ENTRIES],
-        count: 0,
-    };
+    const EMPTY: Self = Self { times: [0; TRACE_ENTRIES], what: [What { detail: 0, who: 0 }; TRACE_ENTRIES], count: 0 };
 
     #[inline(always)]
     fn note(&mut self, kind: TraceKind, time: Time, thread: Link, detail: u32) {
         let place = self.count as usize % TRACE_ENTRIES;
         self.count = self.count.wrapping_add(1);
         self.times[place] = time.0;
-        self.what[place] = What { detail, thread: thread.word() as u16, kind };
+        self.what[place] = What { detail, who: (kind as u32) << THREAD_BITS | thread.word() };
     }
 
     fn entry(&self, place: usize) -> TraceEntry {
-        let What { detail, thread, kind } = self.what[place];
-        TraceEntry { time: self.times[place], kind, thread: thread.into(), detail }
+        let What { detail, who } = self.what[place];
+        let kind = match who >> THREAD_BITS {
+            1 => TraceKind::Interrupt,
+            3 => TraceKind::Fault,
+            4 => TraceKind::Timer,
+            6 => TraceKind::Exit,
+            _ => TraceKind::Call,
+        };
+        TraceEntry { time: self.times[place], kind, thread: who & ((1 << THREAD_BITS) - 1), detail }
     }
 }
 
@@ -196,11 +206,20 @@ impl Account {
         self.trace.note(kind, time, thread, detail);
     }
 
+    /// Notes that a source's message was completed.
+    #[inline(always)]
+    pub fn completed(&mut self, source: Link) {
+        if let Some(counters) = self.sources.get_mut(source.index()) {
+            counters.completed = counters.completed.wrapping_add(1);
+        }
+    }
+
     /// The last entries, oldest first.
     pub fn trace_entries(&self) -> impl Iterator<Item = TraceEntry> {
-        let oldest = self.trace.count as usize;
+        let next = self.trace.count as usize;
+        // A thread is always named: the idle one when nobody else ran.
         (0..TRACE_ENTRIES)
-            .map(move |number| self.trace.entry((oldest + number) % TRACE_ENTRIES))
-            .filter(|entry| entry.kind != TraceKind::None)
+            .map(move |number| self.trace.entry(next.wrapping_add(number) % TRACE_ENTRIES))
+            .filter(|entry| entry.thread != Link::NONE.word())
     }
 }

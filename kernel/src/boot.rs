@@ -38,6 +38,7 @@ impl<M: Machine> Kernel<M> {
                 machine.settle(&mut idle.context, &process.0.home);
             }
         }
+        self.schedule.set_idle(&self.threads, self.idle);
         self.current = self.idle;
         self.root = process.link();
         self.slice_end = NEVER;

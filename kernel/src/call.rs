@@ -255,7 +255,7 @@ impl<M: Machine> Kernel<M> {
             self.in_call = false;
             self.give(machine, receiver, message);
         } else {
-            target.bits |= bits as u32;
+            target.note(bits as u32);
         }
         Ok(Outcome::Settled)
     }

@@ -30,14 +30,28 @@ pub struct Endpoint {
     pub dying: bool,
     /// Whose quota it is charged to.
     pub owner: Link,
+    /// Not 0 if there is anything to be had here, or the end is near: see [`Endpoint::refresh`].
+    pub(crate) stir: u32,
 }
 
 impl Endpoint {
     /// Whether whoever receives here now has to wait, and alone.
     #[inline(always)]
     pub const fn is_quiet(&self) -> bool {
-        let waiting = self.receivers.head().word() | self.senders.head().word() | self.events.head().word();
-        waiting | self.bits | self.dying as u32 == 0
+        self.receivers.head().word() | self.stir == 0
+    }
+
+    /// Works out anew whether there is anything to be had, after any change of senders, events, bits or `dying`.
+    #[inline(always)]
+    pub const fn refresh(&mut self) {
+        self.stir = self.senders.head().word() | self.events.head().word() | self.bits | self.dying as u32;
+    }
+
+    /// Adds bits to the notify word.
+    #[inline(always)]
+    pub const fn note(&mut self, bits: u32) {
+        self.bits |= bits;
+        self.stir |= bits;
     }
 }
 
@@ -49,6 +63,7 @@ impl Entry for Endpoint {
         bits: 0,
         dying: false,
         owner: Link::NONE,
+        stir: 0,
     };
 }
 
@@ -127,6 +142,7 @@ impl<M: Machine> Kernel<M> {
         if !slot.queued_at.is_some() {
             slot.queued_at = endpoint;
             self.events.push_back::<QUEUE>(&mut target.events, event.link());
+            target.refresh();
         }
     }
 
@@ -137,6 +153,7 @@ impl<M: Machine> Kernel<M> {
         match self.endpoints.at_mut(endpoint) {
             Some(target) => {
                 self.events.unlink::<QUEUE>(&mut target.events, event.link());
+                target.refresh();
                 true
             }
             None => false,
@@ -149,11 +166,13 @@ impl<M: Machine> Kernel<M> {
         let target = self.endpoints.at_mut(endpoint)?;
         if target.bits != 0 {
             let bits = core::mem::replace(&mut target.bits, 0);
+            target.refresh();
             return Some(Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as usize, 0, 0, 0]));
         }
         let event = target.events.head();
         if event.is_some() {
             self.events.unlink::<QUEUE>(&mut target.events, event);
+            target.refresh();
             self.events.at_mut(event)?.queued_at = Link::NONE;
             let message = self.event_message(Event::from_link(event), receiver);
             self.now = machine.now();
@@ -198,6 +217,7 @@ impl<M: Machine> Kernel<M> {
                 return None;
             }
             self.threads.unlink::<QUEUE>(&mut target.senders, sender);
+            target.refresh();
             match self.sender_message(sender, receiver) {
                 Ok(message) => {
                     if let Some(thread) = self.threads.at_mut(sender) {
@@ -348,6 +368,7 @@ impl<M: Machine> Kernel<M> {
             StateKind::Sending => {
                 if let Some(endpoint) = self.endpoints.at_mut(state.target()) {
                     self.threads.unlink::<QUEUE>(&mut endpoint.senders, link);
+                    endpoint.refresh();
                 }
             }
             StateKind::Stopped | StateKind::Running | StateKind::Awaiting | StateKind::AwaitingReply => {}
@@ -398,7 +419,7 @@ impl<M: Machine> Kernel<M> {
         if self.interrupts.get(source).is_some()
             && let Some(counters) = self.account.sources.get_mut(source.link().index())
         {
-            counters.note_latency(now.0.saturating_sub(raised));
+            counters.note_latency(u32::try_from(now.0.saturating_sub(raised)).unwrap_or(u32::MAX));
         }
     }
 

@@ -77,6 +77,7 @@ impl<M: Machine> Kernel<M> {
     fn pass_fault_on(&mut self, machine: &mut M, faulty: Link, endpoint: Link) {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return };
         self.threads.push_front::<QUEUE>(&mut target.senders, faulty);
+        target.refresh();
         if let Some(thread) = self.threads.at_mut(faulty) {
             thread.state = State::sending(endpoint);
         }

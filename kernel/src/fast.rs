@@ -116,20 +116,20 @@ impl<M: Machine> Kernel<M> {
             }
             return self.fast_answer(machine, (tag, words), (server, grant.object), client);
         }
+        let next = self.schedule.successor();
+        self.threads.at(next)?;
         if token.sequence != 0 {
-            let source = self.interrupts.get(token.source)?;
+            let source = self.interrupts.get_mut(token.source)?;
             if source.endpoint != grant.object || source.outstanding != token.sequence || source.may_have_lost() {
                 return None;
             }
+            source.let_through(machine);
+            self.account.completed(token.source.link());
+            self.threads.at_mut(server)?.completes = Token::NONE;
         }
-        let next = self.fast_next()?;
         let now = machine.now();
         self.fast_wait(tag, server, grant.object, now)?;
-        if token.sequence != 0 {
-            self.threads.at_mut(server)?.completes = Token::NONE;
-            self.let_through(machine, token.source.link());
-        }
-        self.schedule.take_sole_preempted();
+        self.schedule.take_successor();
         self.hand_over(machine, server, next, now)?;
         Some(Resume::Saved)
     }
@@ -174,17 +174,6 @@ impl<M: Machine> Kernel<M> {
         Some(())
     }
 
-    /// Who runs when the running thread waits, if that is the one preempted thread or, with nobody ready, the idle one.
-    #[inline(always)]
-    fn fast_next(&self) -> Option<Link> {
-        let next = self.schedule.sole_preempted(&self.threads);
-        match self.threads.at(next) {
-            // Otherwise its slice goes on where it stopped.
-            Some(thread) => (thread.state == State::PREEMPTED).then_some(next),
-            None => self.schedule.is_idle().then_some(self.idle),
-        }
-    }
-
     /// A notification: its bits are noted, or wake a thread that waits and outranks the running one.
     #[inline(always)]
     fn fast_notify(
@@ -203,7 +192,7 @@ impl<M: Machine> Kernel<M> {
         }
         let target = self.endpoints.get_mut(grant.object)?;
         if target.receivers.is_empty() {
-            target.bits |= bits as u32;
+            target.note(bits as u32);
             self.note_call(caller, tag, Time(0));
             return Some(self.threads.at_mut(caller)?.context.deliver(DONE));
         }
@@ -226,12 +215,8 @@ impl<M: Machine> Kernel<M> {
     pub fn fast_interrupt(&mut self, machine: &mut M, line: Line) -> Option<Resume> {
         let interrupted = self.current;
         let link = *self.lines.get(line.0 as usize)?;
-        let source = self.interrupts.at(link)?;
-        let object = source.endpoint;
-        if source.pending {
-            return None;
-        }
-        let target = self.endpoints.get_mut(object)?;
+        // If a message were pending, nobody would wait at the endpoint.
+        let target = self.endpoints.get_mut(self.interrupts.at(link)?.endpoint)?;
         let receiver = target.receivers.only()?;
         if !Self::may_preempt(&self.threads, &self.schedule, &self.deadlines, interrupted, receiver) {
             return None;
@@ -239,24 +224,24 @@ impl<M: Machine> Kernel<M> {
         target.receivers = List::EMPTY;
         let came = machine.now();
         self.account.trace(TraceKind::Interrupt, came, interrupted, line.0 as u32);
-        let name = self.interrupts.name(link);
+        let source_name = self.interrupts.name(link);
         let source = self.interrupts.at_mut(link)?;
         if source.trigger == Trigger::Level {
             source.masked = true;
             machine.mask(line);
         }
-        let taken = source.note_and_take(came);
+        let (message, sequence) = source.note_and_take(came);
         machine.end_of_interrupt(line);
         self.preempt_alone(interrupted);
-        let now = machine.now();
         if let Some(counters) = self.account.sources.get_mut(link.index()) {
             counters.taken = counters.taken.wrapping_add(1);
             counters.delivered = counters.delivered.wrapping_add(1);
-            counters.note_latency(now.0.wrapping_sub(came.0));
+            // The low halves will do: this entry into the kernel began at the former time.
+            counters.note_latency((machine.now().0 as u32).wrapping_sub(came.0 as u32));
         }
-        let thread = self.hand_over(machine, interrupted, receiver, now)?;
-        thread.completes = Token { source: name, sequence: taken.sequence };
-        Some(thread.context.deliver(taken.message()))
+        let thread = self.hand_over(machine, interrupted, receiver, came)?;
+        thread.completes = Token { source: source_name, sequence };
+        Some(thread.context.deliver(message))
     }
 
     /// The running thread raised an exception whose handler waits. Nothing is returned, and nothing was done, if it has

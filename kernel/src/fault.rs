@@ -66,6 +66,7 @@ impl<M: Machine> Kernel<M> {
                 return self.set_message(current, abi::Message::error(abi::Error::Gone, [0; 2]));
             }
             self.threads.push_back::<QUEUE>(&mut target.senders, current);
+            target.refresh();
             if let Some(thread) = self.threads.at_mut(current) {
                 thread.state = State::sending(endpoint);
             }

@@ -33,6 +33,8 @@ pub struct Interrupt {
     pub holder: Link,
     /// The badge of its messages.
     pub badge: u16,
+    /// The tag of a message of which there is no more to say than how the line signals.
+    pub plain_tag: Tag,
     /// The number of its last message that was received and isn't completed; 0 for none.
     pub outstanding: u32,
     /// The number of its last message.
@@ -57,6 +59,7 @@ impl Entry for Interrupt {
         endpoint: Name::NONE,
         holder: Link::NONE,
         badge: 0,
+        plain_tag: Tag(0),
         outstanding: 0,
         sequence: 0,
         flags: InterruptFlags::empty(),
@@ -152,13 +155,24 @@ impl Interrupt {
         Taken { count, sequence: self.sequence, first: self.first, flags, badge: self.badge }
     }
 
-    /// The line fired, and a receiver that waits gets the message before it is ever pending.
+    /// The line fired, and a receiver that waits gets the message before it is ever pending. Returns the message, and its
+    /// number.
     #[inline(always)]
-    pub fn note_and_take(&mut self, now: Time) -> Taken {
+    pub fn note_and_take(&mut self, now: Time) -> (Message, u32) {
         self.sequence = Self::after(self.sequence);
         self.outstanding = self.sequence;
-        self.first = now;
-        Taken { count: 1, sequence: self.sequence, first: now, flags: self.level(), badge: self.badge }
+        let [low, high] = split(now.0);
+        (Message::new(self.plain_tag, [1, self.sequence as usize, low, high]), self.sequence)
+    }
+
+    /// Its message is over: its line may fire again.
+    #[inline(always)]
+    pub fn let_through<M: Machine>(&mut self, machine: &mut M) {
+        self.outstanding = 0;
+        if self.masked {
+            self.masked = false;
+            machine.unmask(self.line);
+        }
     }
 
     /// Whether edges may have come unseen: it was masked, and edges of a masked line get lost.
@@ -215,7 +229,9 @@ impl<M: Machine> Kernel<M> {
             source.masked = true;
             machine.mask(line);
         }
-        machine.end_of_interrupt(line);
+        if line != Line::NMI {
+            machine.end_of_interrupt(line);
+        }
         if noted == Noted::Post {
             self.post(machine, endpoint, Event::Interrupt(link));
         }
@@ -256,34 +272,23 @@ impl<M: Machine> Kernel<M> {
         let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
         self.unbind(machine, link);
         machine.mask(line);
-        machine.end_of_interrupt(line);
+        if line != Line::NMI {
+            machine.end_of_interrupt(line);
+        }
         self.account.unowned = self.account.unowned.wrapping_add(1);
     }
 
     /// Completes a message: a level line, or one that a storm masked, may fire again.
     #[inline(always)]
     pub(crate) fn complete(&mut self, machine: &mut M, token: Token) -> Result<(), Error> {
-        let Some(source) = self.interrupts.get(token.source) else { return Err(Error::BadHandle) };
+        let Some(source) = self.interrupts.get_mut(token.source) else { return Err(Error::BadHandle) };
         if source.outstanding != token.sequence || token.sequence == 0 {
             return Err(Error::Stale);
         }
         let may_have_lost = source.may_have_lost();
-        self.let_through(machine, token.source.link());
+        source.let_through(machine);
+        self.account.completed(token.source.link());
         if may_have_lost { self.replay(machine, token.source.link()) } else { Ok(()) }
-    }
-
-    /// A source's message is over: its line may fire again.
-    #[inline(always)]
-    pub(crate) fn let_through(&mut self, machine: &mut M, link: Link) {
-        let Some(source) = self.interrupts.at_mut(link) else { return };
-        source.outstanding = 0;
-        if source.masked {
-            source.masked = false;
-            machine.unmask(source.line);
-        }
-        if let Some(counters) = self.account.sources.get_mut(link.index()) {
-            counters.completed = counters.completed.wrapping_add(1);
-        }
     }
 
     /// Binds a source, unmasks it and returns how many interrupts it has seen before, and its last number.
@@ -310,6 +315,7 @@ impl<M: Machine> Kernel<M> {
         interrupt.holder = binding.holder;
         interrupt.badge = binding.badge;
         interrupt.trigger = machine.configure(interrupt.line, binding.trigger);
+        interrupt.plain_tag = Tag::outgoing(Kind::Interrupt, interrupt.level().bits(), interrupt.badge);
         interrupt.masked = false;
         interrupt.outstanding = 0;
         let (line, trigger) = (interrupt.line, interrupt.trigger);

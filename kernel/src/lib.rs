@@ -285,7 +285,7 @@ impl<M: Machine> Kernel<M> {
 
     fn set_slice_end(&mut self, end: u64) {
         self.slice_end = end;
-        self.schedule.set_slice(if end == NEVER { Slice::Open } else { Slice::Measured });
+        self.schedule.set_slice(&self.threads, if end == NEVER { Slice::Open } else { Slice::Measured });
     }
 
     #[inline(always)]

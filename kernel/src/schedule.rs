@@ -2,7 +2,8 @@
 //!
 //! Ready threads stand in one FIFO a priority; a bitmap finds the highest. A thread that was preempted keeps its turn:
 //! it joins a chain of strictly falling priority instead of a queue, so that the way from an interrupt to its driver
-//! and back touches no queue. One cached number covers both, and tells whether a thread may run at once.
+//! and back touches no queue. Two things are kept ready for the short ways through the core: a number that tells whether
+//! a thread may run at once, and who runs next if that is plain to see.
 
 use crate::arena::{Arena, Link, Linked, List};
 
@@ -37,6 +38,8 @@ pub const QUEUE: usize = 0;
 pub trait Schedulable: Linked<QUEUE> {
     /// Its priority.
     fn priority(&self) -> Priority;
+    /// Whether a slice of its own goes on when it runs again.
+    fn is_in_slice(&self) -> bool;
 }
 
 /// The ready threads.
@@ -44,14 +47,21 @@ pub struct Schedule {
     ready: [List; abi::PRIORITIES as usize + 1],
     bitmap: u64,
     chain: List,
+    /// What a thread's priority must exceed to run at once, with nobody's slice to be begun or kept: the highest that
+    /// waits in queues and chain, or more than there is while the running thread's slice is measured.
+    bar: Priority,
     /// The highest priority in the queues; `IDLE` if all are empty.
     queued: Priority,
-    /// The highest priority in queues and chain; `IDLE` if both are empty.
-    highest: Priority,
-    /// What a thread's priority must exceed to run without a look at anything else: the highest, or more than there is
-    /// while the running thread's slice is being measured.
-    bar: Priority,
+    /// The highest in queues and chain, while the bar doesn't tell.
+    behind_the_bar: Priority,
     slice: Slice,
+    /// Who runs when the running thread waits, where nothing but the chain changes by that: the only preempted thread, if
+    /// it outranks all that are queued and isn't in a slice, or the idle thread if nobody is ready. Otherwise none.
+    successor: Link,
+    /// The successor that the successor has.
+    second: Link,
+    /// What runs when nobody is ready.
+    idle: Link,
 }
 
 /// Whether the running thread has to make room for a peer at some time.
@@ -64,21 +74,33 @@ pub enum Slice {
 }
 
 impl Schedule {
-    /// Nobody is ready.
+    /// Nobody is ready, not even the idle thread.
     pub const EMPTY: Self = Self {
         ready: [List::EMPTY; abi::PRIORITIES as usize + 1],
         bitmap: 0,
         chain: List::EMPTY,
-        queued: Priority::IDLE,
-        highest: Priority::IDLE,
         bar: Priority::IDLE,
+        queued: Priority::IDLE,
+        behind_the_bar: Priority::IDLE,
         slice: Slice::Open,
+        successor: Link::NONE,
+        second: Link::NONE,
+        idle: Link::NONE,
     };
+
+    /// Tells what runs when nobody is ready.
+    pub fn set_idle<T: Schedulable, const N: usize>(&mut self, threads: &Arena<T, N>, idle: Link) {
+        self.idle = idle;
+        self.refresh(threads);
+    }
 
     /// The highest priority of a thread that waits for the processor.
     #[inline(always)]
     pub const fn highest(&self) -> Priority {
-        self.highest
+        match self.slice {
+            Slice::Open => self.bar,
+            Slice::Measured => self.behind_the_bar,
+        }
     }
 
     /// What a thread's priority must exceed for it to run at once, with nobody's slice to be begun or kept.
@@ -88,9 +110,11 @@ impl Schedule {
     }
 
     /// The running thread's slice began or ended.
-    pub fn set_slice(&mut self, slice: Slice) {
-        self.slice = slice;
-        self.set_highest(self.highest);
+    pub fn set_slice<T: Schedulable, const N: usize>(&mut self, threads: &Arena<T, N>, slice: Slice) {
+        if self.slice != slice {
+            self.slice = slice;
+            self.refresh(threads);
+        }
     }
 
     /// Whether a running thread that is preempted now would be alone in the chain.
@@ -103,35 +127,22 @@ impl Schedule {
     #[inline(always)]
     pub const fn preempt_first(&mut self, link: Link, priority: Priority) {
         self.chain = List::of(link);
-        self.highest = priority;
         self.bar = priority;
+        self.successor = link;
     }
 
-    /// The next thread to run, if it is the only preempted one and outranks all that are queued; none if it isn't as
-    /// simple as that.
+    /// Who runs when the running thread waits; none if that isn't plain to see.
     #[inline(always)]
-    pub fn sole_preempted<T: Schedulable, const N: usize>(&self, threads: &Arena<T, N>) -> Link {
-        match self.chain.only() {
-            Some(link) => match threads.at(link) {
-                Some(thread) if thread.priority() > self.queued && self.bar != Priority::MEASURED => link,
-                _ => Link::NONE,
-            },
-            None => Link::NONE,
-        }
+    pub const fn successor(&self) -> Link {
+        self.successor
     }
 
-    /// Whether nobody is ready, and nobody's slice is being measured.
+    /// Takes the thread that [`Self::successor`] named.
     #[inline(always)]
-    pub fn is_idle(&self) -> bool {
-        self.chain.is_empty() && self.bar == Priority::IDLE
-    }
-
-    /// Takes the thread that [`Self::sole_preempted`] named.
-    #[inline(always)]
-    pub const fn take_sole_preempted(&mut self) {
+    pub const fn take_successor(&mut self) {
         self.chain = List::EMPTY;
-        self.highest = self.queued;
         self.bar = self.queued;
+        self.successor = self.second;
     }
 
     /// Whether another thread of that priority waits in its queue.
@@ -146,15 +157,13 @@ impl Schedule {
         let Some(queue) = self.ready.get_mut(priority.0 as usize) else { return };
         threads.push_back::<QUEUE>(queue, link);
         self.bitmap |= bit(priority);
-        self.queued = self.queued.max(priority);
-        self.set_highest(self.highest.max(priority));
+        self.refresh(threads);
     }
 
     /// A running thread is preempted by a higher one: it keeps its turn.
     pub fn preempt<T: Schedulable, const N: usize>(&mut self, threads: &mut Arena<T, N>, link: Link) {
-        let Some(priority) = threads.at(link).map(T::priority) else { return };
         threads.push_front::<QUEUE>(&mut self.chain, link);
-        self.set_highest(self.highest.max(priority));
+        self.refresh(threads);
     }
 
     /// Takes the next thread to run; none if nobody is ready. A preempted thread goes before its peers.
@@ -207,17 +216,20 @@ impl Schedule {
         self.ready.get(priority.0 as usize)
     }
 
+    /// Works out anew what is kept ready, after any change of queues, chain or slice.
     fn refresh<T: Schedulable, const N: usize>(&mut self, threads: &Arena<T, N>) {
-        let chained = threads.at(self.chain.head()).map_or(Priority::IDLE, T::priority);
         self.queued = Priority(64 - self.bitmap.leading_zeros() as u8);
-        self.set_highest(chained.max(self.queued));
-    }
-
-    fn set_highest(&mut self, highest: Priority) {
-        self.highest = highest;
-        self.bar = match self.slice {
-            Slice::Open => highest,
-            Slice::Measured => Priority::MEASURED,
+        let first = threads.at(self.chain.head());
+        let highest = first.map_or(self.queued, |first| first.priority().max(self.queued));
+        self.behind_the_bar = highest;
+        self.second = if self.queued == Priority::IDLE { self.idle } else { Link::NONE };
+        (self.bar, self.successor) = match (self.slice, first) {
+            (Slice::Measured, _) => (Priority::MEASURED, Link::NONE),
+            (Slice::Open, None) => (highest, self.second),
+            (Slice::Open, Some(first)) if first.priority() > self.queued && !first.is_in_slice() => {
+                (highest, self.chain.only().unwrap_or(Link::NONE))
+            }
+            (Slice::Open, Some(_)) => (highest, Link::NONE),
         };
     }
 }

@@ -236,4 +236,7 @@ impl<C> Schedulable for Thread<C> {
     fn priority(&self) -> Priority {
         self.priority
     }
+    fn is_in_slice(&self) -> bool {
+        self.state == State::PREEMPTED_IN_SLICE
+    }
 }

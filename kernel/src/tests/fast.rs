@@ -4,6 +4,7 @@ use super::random::step::{Step, step};
 use super::random::{config, crowd};
 use super::world::{Ways, World};
 use crate::arena::Link;
+use crate::machine::Time;
 use crate::schedule::{Priority, QUEUE};
 use crate::sizes::LINES;
 use crate::thread::{Sent, StateKind};
@@ -61,6 +62,10 @@ fn description(world: &World) -> Vec<String> {
         lines.push(format!("{link:?} {queues:?} {events:?} {} {}", endpoint.bits, endpoint.dying));
     }
     for (link, source) in kernel.interrupts.iter() {
+        let mut source = *source;
+        if !source.pending {
+            source.first = Time(0);
+        }
         lines.push(format!("{link:?} {source:?} {:?}", kernel.account.sources[link.index()]));
     }
     for (link, process) in kernel.processes.iter() {
