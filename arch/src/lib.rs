@@ -3,6 +3,7 @@
 //! What differs between i686 and x86_64 stands in the module of that name, and reaches the rest as `width`, with the same
 //! items on both.
 #![cfg_attr(target_arch = "x86_64", feature(rust_preserve_none_cc))]
+#![feature(optimize_attribute)]
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;

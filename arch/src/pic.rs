@@ -108,6 +108,7 @@ impl Pic {
     }
 
     /// Masks a line.
+    #[optimize(speed)]
     pub fn mask(&mut self, line: u8) {
         if self.has_line(line) {
             self.masked |= 1 << line;
@@ -116,6 +117,7 @@ impl Pic {
     }
 
     /// Unmasks a line.
+    #[optimize(speed)]
     pub fn unmask(&mut self, line: u8) {
         if self.has_line(line) {
             self.masked &= !(1 << line);
@@ -124,6 +126,7 @@ impl Pic {
     }
 
     /// Ends the interrupt of a line, at both controllers if it came through the cascade.
+    #[optimize(speed)]
     pub fn end_of_interrupt(&mut self, line: u8) {
         if line >= 8 {
             SECOND_COMMAND.write(END_OF_INTERRUPT | line & 7);
@@ -150,6 +153,7 @@ impl Pic {
         Arrival::Spurious
     }
 
+    #[optimize(speed)]
     fn write_mask(&self, line: u8) {
         let [first, second] = self.masked.to_le_bytes();
         if line < 8 { FIRST_DATA.write(first) } else { SECOND_DATA.write(second) }

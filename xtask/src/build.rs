@@ -13,6 +13,12 @@ use crate::manifest;
 use crate::process::{cargo_for_target, command, run, run_quietly};
 use crate::{Result, Width, root, say};
 
+/// The cargo profile of the kernel.
+const KERNEL_PROFILE: &str = "kernel";
+
+/// The compiler inlines its own intermediate code only where it optimises for speed throughout; the short ways need it.
+const KERNEL_FLAGS: &str = r#"build.rustflags=["-Zinline-mir=yes"]"#;
+
 /// The module of the first process.
 const INIT: &str = "init";
 
@@ -99,7 +105,7 @@ pub fn kernel(width: Width) -> PathBuf {
 
 /// The kernel with its symbols.
 pub fn kernel_with_symbols(width: Width) -> PathBuf {
-    built(&width.kernel_target(), "boot")
+    root().join("target").join(width.kernel_target()).join(KERNEL_PROFILE).join("boot")
 }
 
 /// The kernels among the examples of `x86-entry`.
@@ -115,10 +121,10 @@ pub fn build(widths: &[Width]) -> Result {
     for &width in widths {
         say(&format!("building the kernel for {}", width.name()));
         let mut cargo = cargo_for_target("build", &width.kernel_target())?;
-        cargo.args(["--release", "-p", "boot"]);
+        cargo.args(["--profile", KERNEL_PROFILE, "-p", "boot", "--config", KERNEL_FLAGS]);
         run(cargo)?;
         create(&width.image_folder())?;
-        strip(&built(&width.kernel_target(), "boot"), &kernel(width))?;
+        strip(&kernel_with_symbols(width), &kernel(width))?;
         build_entry_kernels(width)?;
         abi::build(abi::Variant::shipped(width))?;
         for set in Set::ALL {

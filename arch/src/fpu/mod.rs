@@ -148,6 +148,7 @@ impl FloatingPoint {
 
     /// # Safety
     /// As for [`Self::switch`].
+    #[optimize(speed)]
     unsafe fn exchange(&mut self, to: Area, locate: impl Fn(Area) -> NonNull<u8>) {
         if self.is_on && self.live.is_some() && self.live != to {
             clear_task_switched();

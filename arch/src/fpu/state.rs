@@ -88,6 +88,7 @@ impl Instructions {
 
     /// # Safety
     /// `area` is a writable frame; CR0.TS is clear.
+    #[optimize(speed)]
     pub(super) unsafe fn save(&self, area: NonNull<u8>) {
         let area = area.as_ptr();
         let (low, high) = (self.components as u32, (self.components >> 32) as u32);
@@ -115,6 +116,7 @@ impl Instructions {
 
     /// # Safety
     /// `area` is a frame that [`Self::prepare`] or [`Self::save`] filled; CR0.TS is clear.
+    #[optimize(speed)]
     pub(super) unsafe fn load(&self, area: NonNull<u8>) {
         let area = area.as_ptr();
         let (low, high) = (self.components as u32, (self.components >> 32) as u32);
