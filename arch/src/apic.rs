@@ -4,7 +4,7 @@
 //! offset (Intel SDM 3A, 11.12.1.2), so there is one driver. The `x86` crate's drivers choose other vectors and leave
 //! the calibrated timer out; its register names are used.
 
-use crate::window::Window;
+use crate::window::{Block, Window};
 use core::arch::asm;
 use x86::apic::xapic::{
     XAPIC_EOI, XAPIC_ESR, XAPIC_ID, XAPIC_LVT_ERROR, XAPIC_LVT_LINT0, XAPIC_LVT_LINT1, XAPIC_LVT_PMI, XAPIC_LVT_TIMER,
@@ -14,6 +14,9 @@ use x86::msr::{IA32_APIC_BASE, IA32_TSC_DEADLINE, rdmsr, wrmsr};
 
 /// The bytes of the register page.
 pub const WINDOW_BYTES: usize = 0x400;
+
+/// The registers, as far as they are used.
+pub type LocalBlock = Block<{ WINDOW_BYTES / size_of::<u32>() }>;
 
 /// IA32_APIC_BASE: the APIC is on.
 const GLOBAL_ENABLE: u64 = 1 << 11;
@@ -109,6 +112,14 @@ impl LocalApic {
         match self.0 {
             Access::Memory(_) => self.read(XAPIC_ID) >> 24,
             Access::Registers => self.read(XAPIC_ID),
+        }
+    }
+
+    /// The registers, if they are memory: a write of [`XAPIC_EOI`] then ends the interrupt in service.
+    pub const fn block(&self) -> Option<LocalBlock> {
+        match &self.0 {
+            Access::Memory(window) => window.block(),
+            Access::Registers => None,
         }
     }
 

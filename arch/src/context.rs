@@ -7,7 +7,7 @@ use crate::fpu::Area;
 use crate::trap;
 use crate::width::idle;
 use crate::width::segments::load_thread_pointer;
-use abi::{Message, Register};
+use abi::{Message, Register, Tag};
 use bitflags::bitflags;
 use kernel::machine::{self, Resume};
 use kernel::memory;
@@ -73,6 +73,21 @@ impl machine::Context for Context {
     #[inline(always)]
     fn message(&self) -> Message {
         self.read_message()
+    }
+
+    #[inline(always)]
+    fn word(&self, index: usize) -> usize {
+        self.read_message().words[index]
+    }
+
+    #[inline(always)]
+    fn set_word(&mut self, index: usize, word: usize) {
+        *self.word_registers()[index] = word as _;
+    }
+
+    #[inline(always)]
+    fn set_tag(&mut self, tag: Tag) {
+        self.write_tag(tag);
     }
 
     #[inline(always)]

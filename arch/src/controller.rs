@@ -3,7 +3,7 @@
 //! Lines come through the IOAPICs where the CPU has a local APIC and the firmware a MADT, and through the 8259As
 //! elsewhere. Both number vectors alike, line n at [`FIRST_VECTOR`] + n, so nothing but this module knows which it is.
 
-use crate::apic::LocalApic;
+use crate::apic::{LocalApic, LocalBlock};
 use crate::ioapic::IoApics;
 use crate::memory::FRAME_BYTES;
 use crate::msi;
@@ -12,6 +12,7 @@ use crate::pit;
 use crate::route;
 use core::ops::Range;
 use kernel::machine::{InterruptWrite, Line, Trigger};
+use x86::apic::xapic::XAPIC_EOI;
 
 /// The vector of line 0: the first after the exceptions.
 pub const FIRST_VECTOR: u8 = 0x20;
@@ -49,34 +50,38 @@ pub enum Event {
     SpuriousApic,
 }
 
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one value of it, in static storage")]
-enum Lines {
-    Pic(Pic),
-    IoApics(IoApics),
-}
-
 /// Every interrupt controller of the machine.
 #[derive(Debug)]
 pub struct Controller {
-    lines: Lines,
+    /// The IOAPICs, by which no line comes if `pic` is there.
+    pins: IoApics,
+    /// Where a write ends an interrupt, whichever it is: the local APIC's registers, if they are memory and no interrupt
+    /// comes from an 8259A.
+    end: Option<LocalBlock>,
+    /// The 8259As, if lines come through them.
+    pic: Option<Pic>,
     local: Option<LocalApic>,
     timer: TimerSource,
 }
 
 impl Controller {
     /// Before start-up: 8259As that nobody has touched.
-    pub const ABSENT: Self = Self { lines: Lines::Pic(Pic::ABSENT), local: None, timer: TimerSource::Pit };
+    pub const ABSENT: Self = Self::with_pic(Pic::ABSENT, None);
 
     /// Lines by the 8259As, with the local APIC if the CPU has one.
     pub const fn with_pic(pic: Pic, local: Option<LocalApic>) -> Self {
         let timer = if local.is_some() { TimerSource::Apic } else { TimerSource::Pit };
-        Self { lines: Lines::Pic(pic), local, timer }
+        Self { pins: IoApics::NONE, end: None, pic: Some(pic), local, timer }
     }
 
     /// Lines by the IOAPICs.
-    pub const fn with_io_apics(lines: IoApics, local: LocalApic) -> Self {
-        Self { lines: Lines::IoApics(lines), local: Some(local), timer: TimerSource::Apic }
+    pub const fn with_io_apics(pins: IoApics, local: LocalApic) -> Self {
+        Self { pins, end: local.block(), pic: None, local: Some(local), timer: TimerSource::Apic }
+    }
+
+    /// Whether vectors need no look at an 8259A before they can be told for what they are.
+    pub const fn has_sure_vectors(&self) -> bool {
+        self.pic.is_none()
     }
 
     /// This CPU's local APIC.
@@ -87,7 +92,7 @@ impl Controller {
     /// Lets the 8254 give the time, though there is a local APIC; line 0 is the kernel's from now on.
     pub fn use_pit(&mut self) {
         self.timer = TimerSource::Pit;
-        self.unmask_line(pit::LINE);
+        self.unmask(Line(pit::LINE));
     }
 
     /// Who raises the timer's interrupt.
@@ -110,23 +115,18 @@ impl Controller {
     /// Whether registers of a controller lie within these frames.
     pub fn has_registers_in(&self, frames: Range<u32>) -> bool {
         let local = self.local.as_ref().map(|_| LocalApic::physical_address());
-        let chips = match &self.lines {
-            Lines::IoApics(pins) => Some(pins.addresses()),
-            Lines::Pic(_) => None,
-        };
-        chips
-            .into_iter()
-            .flatten()
+        self.pins
+            .addresses()
             .chain(local)
             .any(|address| u32::try_from(address / FRAME_BYTES).is_ok_and(|frame| frames.contains(&frame)))
     }
 
     /// A word for the log.
     pub const fn name(&self) -> &'static str {
-        match (&self.lines, &self.local) {
-            (Lines::IoApics(_), _) => "IOAPIC",
-            (Lines::Pic(_), Some(_)) => "8259 by local APIC",
-            (Lines::Pic(_), None) => "8259",
+        match (&self.pic, &self.local) {
+            (None, _) => "IOAPIC",
+            (Some(_), Some(_)) => "8259 by local APIC",
+            (Some(_), None) => "8259",
         }
     }
 
@@ -143,7 +143,7 @@ impl Controller {
             _ => {}
         }
         let line = vector.wrapping_sub(FIRST_VECTOR);
-        if let Lines::Pic(pic) = &mut self.lines
+        if let Some(pic) = &mut self.pic
             && pic.arrival(line) == Arrival::Spurious
         {
             return Event::SpuriousPic(Line(line));
@@ -163,10 +163,7 @@ impl Controller {
         if self.is_timer(line) || usize::from(line.0) >= route::LINES {
             return false;
         }
-        match &self.lines {
-            Lines::Pic(pic) => pic.has_line(line.0),
-            Lines::IoApics(pins) => pins.has_line(line.0),
-        }
+        self.pic.as_ref().map_or(self.pins.has_line(line.0), |pic| pic.has_line(line.0))
     }
 
     /// The write that raises the interrupt of one of [`MESSAGE_LINES`] on this CPU; nothing without a local APIC, which
@@ -181,57 +178,60 @@ impl Controller {
         if line == Line::NMI || self.is_timer(line) || MESSAGE_LINES.contains(&line.0) {
             return Trigger::Edge;
         }
-        match &mut self.lines {
-            Lines::Pic(pic) => {
-                if let Some(trigger) = trigger {
-                    pic.set_trigger(line.0, trigger);
-                }
-                pic.trigger(line.0)
-            }
-            Lines::IoApics(pins) => {
-                pins.set_trigger(line.0, trigger);
-                pins.trigger(line.0)
-            }
+        let Some(pic) = &mut self.pic else {
+            self.pins.set_trigger(line.0, trigger);
+            return self.pins.trigger(line.0);
+        };
+        if let Some(trigger) = trigger {
+            pic.set_trigger(line.0, trigger);
         }
+        pic.trigger(line.0)
     }
 
-    /// Masks a line.
+    /// Masks a line. It isn't the timer's, since that is nobody's to claim.
     #[inline(always)]
     pub fn mask(&mut self, line: Line) {
-        if self.is_timer(line) {
-            return;
-        }
-        match &mut self.lines {
-            Lines::Pic(pic) => pic.mask(line.0),
-            Lines::IoApics(pins) => pins.mask(line.0),
+        if !self.pins.mask(line.0) {
+            self.mask_at_pic(line);
         }
     }
 
     /// Unmasks a line.
     #[inline(always)]
     pub fn unmask(&mut self, line: Line) {
-        if !self.is_timer(line) {
-            self.unmask_line(line.0);
+        if !self.pins.unmask(line.0) {
+            self.unmask_at_pic(line);
         }
     }
 
-    /// Ends a line's interrupt. The NMI needs none (SDM 3A, 6.7.1: the next `iret` does).
+    /// Ends a line's interrupt. Not the NMI's, which needs none (SDM 3A, 6.7.1: the next `iret` does).
     #[inline(always)]
     pub fn end_of_interrupt(&mut self, line: Line) {
-        if line == Line::NMI {
-            return;
-        }
-        match &mut self.lines {
-            Lines::Pic(pic) if line.0 < pic::LINES => pic.end_of_interrupt(line.0),
-            Lines::Pic(_) | Lines::IoApics(_) => self.end_local(),
+        match self.end {
+            Some(block) => block.write::<{ XAPIC_EOI as usize }>(0),
+            None => self.end_otherwise(line),
         }
     }
 
-    #[inline(always)]
-    fn unmask_line(&mut self, line: u8) {
-        match &mut self.lines {
-            Lines::Pic(pic) => pic.unmask(line),
-            Lines::IoApics(pins) => pins.unmask(line),
+    #[cold]
+    fn mask_at_pic(&mut self, line: Line) {
+        if let Some(pic) = &mut self.pic {
+            pic.mask(line.0);
+        }
+    }
+
+    #[cold]
+    fn unmask_at_pic(&mut self, line: Line) {
+        if let Some(pic) = &mut self.pic {
+            pic.unmask(line.0);
+        }
+    }
+
+    #[cold]
+    fn end_otherwise(&mut self, line: Line) {
+        match &mut self.pic {
+            Some(pic) if line.0 < pic::LINES => pic.end_of_interrupt(line.0),
+            _ => self.end_local(),
         }
     }
 

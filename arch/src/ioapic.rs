@@ -1,11 +1,12 @@
 //! The IOAPICs: where the lines of devices enter, each with its own vector, trigger and mask.
 //!
 //! The `x86` crate's driver can only make edge-triggered entries and can't mask them again, hence this one. The low word
-//! of each entry is kept in memory, so that masking is two stores and no read (82093AA data sheet, 3.0).
+//! of each entry is kept in memory, so that masking is two stores and no read (82093AA data sheet, 3.0): beside the place to
+//! write it to, since this is done at every interrupt of a level-triggered line.
 
 use crate::madt::{MAX_IOAPICS, Madt, Polarity};
 use crate::route::{LINES, MASKED, redirection, route};
-use crate::window::Window;
+use crate::window::{Block, Window};
 use kernel::machine::Trigger;
 
 /// The bytes of an IOAPIC's registers that are used.
@@ -20,58 +21,66 @@ const VERSION: u32 = 0x01;
 /// The index of the first entry's low word; its high word follows.
 const ENTRIES: u32 = 0x10;
 
-/// One line's place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The registers of one chip that are used.
+type Chip = Block<{ WINDOW_BYTES / size_of::<u32>() }>;
+
+/// Where a line's entry is, and what stands in it.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
 struct Pin {
-    /// Which IOAPIC.
-    chip: u8,
-    /// The index of its entry's low word.
-    index: u8,
+    chip: Chip,
+    /// The index of the entry's low word.
+    index: u32,
+    /// The entry's low word while the line isn't masked.
+    low: u32,
+}
+
+/// How a line signals.
+#[derive(Clone, Copy, Debug)]
+struct Wiring {
     polarity: Polarity,
     trigger: Trigger,
     /// What the firmware says, to go back to.
     firmware_trigger: Trigger,
-    /// The entry's low word as last written.
-    low: u32,
 }
 
 /// All IOAPICs of the machine.
 #[derive(Debug)]
 pub struct IoApics {
-    chips: [Option<Window>; MAX_IOAPICS],
+    /// By the line, for any number.
+    pins: [Option<Pin>; 256],
+    wirings: [Option<Wiring>; LINES],
     addresses: [u32; MAX_IOAPICS],
-    pins: [Option<Pin>; LINES],
 }
 
 impl IoApics {
+    /// None: every line is somebody else's.
+    pub const NONE: Self = Self { pins: [None; 256], wirings: [None; LINES], addresses: [0; MAX_IOAPICS] };
+
     /// Takes over the IOAPICs that the firmware's table names: every input masked, every line routed to the CPU with
     /// this APIC number, line n at vector `base + n`. `map` makes a chip's registers accessible.
     pub fn initialise(madt: &Madt, base: u8, destination: u8, mut map: impl FnMut(u64) -> Option<Window>) -> Self {
-        let mut found = Self { chips: [const { None }; MAX_IOAPICS], addresses: [0; MAX_IOAPICS], pins: [None; LINES] };
+        let mut found = Self::NONE;
         for (number, entry) in madt.io_apics().iter().enumerate() {
-            let Some(mut chip) = map(u64::from(entry.address)) else { continue };
-            let inputs = (read(&mut chip, VERSION) >> 16 & 0xFF) + 1;
+            let Some(window) = map(u64::from(entry.address)) else { continue };
+            let Some(chip) = window.block() else { continue };
+            chip.write::<SELECT>(VERSION);
+            let inputs = (window.read(DATA) >> 16 & 0xFF) + 1;
             for input in 0..inputs {
-                write(&mut chip, ENTRIES + 2 * input, MASKED);
+                write(chip, ENTRIES + 2 * input, MASKED);
             }
             for line in 0..LINES {
                 let Some(place) = route(madt, line) else { continue };
                 let Some(input) = place.input.checked_sub(entry.first_input).filter(|&input| input < inputs) else {
                     continue;
                 };
-                let low = MASKED | redirection(base + line as u8, place.trigger, place.polarity);
-                write(&mut chip, ENTRIES + 2 * input + 1, u32::from(destination) << 24);
-                write(&mut chip, ENTRIES + 2 * input, low);
-                found.pins[line] = Some(Pin {
-                    chip: number as u8,
-                    index: (ENTRIES + 2 * input) as u8,
-                    polarity: place.polarity,
-                    trigger: place.trigger,
-                    firmware_trigger: place.trigger,
-                    low,
-                });
+                let (index, trigger) = (ENTRIES + 2 * input, place.trigger);
+                let low = redirection(base + line as u8, trigger, place.polarity);
+                write(chip, index + 1, u32::from(destination) << 24);
+                write(chip, index, low | MASKED);
+                found.pins[line] = Some(Pin { chip, index, low });
+                found.wirings[line] = Some(Wiring { polarity: place.polarity, trigger, firmware_trigger: trigger });
             }
-            found.chips[number] = Some(chip);
             found.addresses[number] = entry.address;
         }
         found
@@ -84,76 +93,49 @@ impl IoApics {
 
     /// Whether any line arrives here.
     pub fn has_lines(&self) -> bool {
-        self.pins.iter().any(Option::is_some)
+        self.wirings.iter().any(Option::is_some)
     }
 
     /// Whether there is such a line.
     pub fn has_line(&self, line: u8) -> bool {
-        self.pin(line).is_some()
+        self.pins[usize::from(line)].is_some()
     }
 
     /// How a line signals.
     pub fn trigger(&self, line: u8) -> Trigger {
-        self.pin(line).map_or(Trigger::Edge, |pin| pin.trigger)
+        self.wirings.get(usize::from(line)).copied().flatten().map_or(Trigger::Edge, |wiring| wiring.trigger)
     }
 
-    /// Sets how a line signals, or goes back to what the firmware says. The line keeps its mask.
+    /// Sets how a line signals, or goes back to what the firmware says. The line is masked then.
     pub fn set_trigger(&mut self, line: u8, trigger: Option<Trigger>) {
-        let Some(pin) = self.pin_mut(line) else { return };
-        let trigger = trigger.unwrap_or(pin.firmware_trigger);
-        if trigger == pin.trigger {
-            return;
-        }
-        pin.trigger = trigger;
-        let low = pin.low & MASKED | redirection(pin.low as u8, trigger, pin.polarity);
-        self.write_low(line, low);
+        let Some(Some(wiring)) = self.wirings.get_mut(usize::from(line)) else { return };
+        let Some(pin) = &mut self.pins[usize::from(line)] else { return };
+        wiring.trigger = trigger.unwrap_or(wiring.firmware_trigger);
+        pin.low = redirection(pin.low as u8, wiring.trigger, wiring.polarity);
+        write(pin.chip, pin.index, pin.low | MASKED);
     }
 
-    /// Masks a line.
-    #[inline]
-    pub fn mask(&mut self, line: u8) {
-        if let Some(pin) = self.pin(line) {
-            self.write_low(line, pin.low | MASKED);
-        }
+    /// Masks a line. Returns whether there is such a line.
+    #[inline(always)]
+    pub fn mask(&self, line: u8) -> bool {
+        let Some(pin) = &self.pins[usize::from(line)] else { return false };
+        write(pin.chip, pin.index, pin.low | MASKED);
+        true
     }
 
-    /// Unmasks a line.
-    #[inline]
-    pub fn unmask(&mut self, line: u8) {
-        if let Some(pin) = self.pin(line) {
-            self.write_low(line, pin.low & !MASKED);
-        }
-    }
-
-    #[inline]
-    fn write_low(&mut self, line: u8, low: u32) {
-        let Some(pin) = self.pin_mut(line) else { return };
-        pin.low = low;
-        let (chip, index) = (usize::from(pin.chip), u32::from(pin.index));
-        if let Some(Some(chip)) = self.chips.get_mut(chip) {
-            write(chip, index, low);
-        }
-    }
-
-    #[inline]
-    fn pin(&self, line: u8) -> Option<Pin> {
-        self.pins.get(usize::from(line)).copied().flatten()
-    }
-
-    #[inline]
-    fn pin_mut(&mut self, line: u8) -> Option<&mut Pin> {
-        self.pins.get_mut(usize::from(line))?.as_mut()
+    /// Unmasks a line. Returns whether there is such a line.
+    #[inline(always)]
+    pub fn unmask(&self, line: u8) -> bool {
+        let Some(pin) = &self.pins[usize::from(line)] else { return false };
+        write(pin.chip, pin.index, pin.low);
+        true
     }
 }
 
-fn read(chip: &mut Window, index: u32) -> u32 {
-    chip.write(SELECT, index);
-    chip.read(DATA)
-}
-
-fn write(chip: &mut Window, index: u32, value: u32) {
-    chip.write(SELECT, index);
-    chip.write(DATA, value);
+#[inline(always)]
+fn write(chip: Chip, index: u32, value: u32) {
+    chip.write::<SELECT>(index);
+    chip.write::<DATA>(value);
 }
 
 #[cfg(test)]
@@ -201,7 +183,7 @@ mod tests {
             let before = last();
             for line in [2, 24, 95, 96, 255] {
                 assert!(!pins.has_line(line));
-                pins.unmask(line);
+                assert!(!pins.unmask(line) && !pins.mask(line));
                 pins.set_trigger(line, Some(Trigger::Level));
             }
             assert_eq!(last(), before);
@@ -209,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn triggers_change_without_the_mask() {
+    fn triggers_change_and_mask() {
         with_chip(|pins, last| {
             assert_eq!(
                 (pins.trigger(4), pins.trigger(11), pins.trigger(16)),
@@ -218,8 +200,9 @@ mod tests {
             pins.set_trigger(4, Some(Trigger::Level));
             assert_eq!(last(), (0x18, 0x8024 | MASKED));
             pins.unmask(4);
+            assert_eq!(last(), (0x18, 0x8024));
             pins.set_trigger(4, None);
-            assert_eq!(last(), (0x18, 0x24));
+            assert_eq!(last(), (0x18, 0x24 | MASKED));
         });
     }
 }

@@ -29,7 +29,8 @@ pub struct Cpu {
     pub(crate) clock: Clock,
     pub(crate) floating_point: FloatingPoint,
     ports: LoadedPorts,
-    /// What CR3 holds.
+    /// What CR3 holds: see [`Cpu::loaded_root`].
+    #[cfg(target_arch = "x86_64")]
     root: usize,
     /// What the CPU has loaded of what most threads don't have.
     extras: Extras,
@@ -47,6 +48,7 @@ impl Cpu {
         clock: Clock::STOPPED,
         floating_point: FloatingPoint::OFF,
         ports: LoadedPorts::NONE,
+        #[cfg(target_arch = "x86_64")]
         root: 0,
         extras: Extras::empty(),
         due: 0,
@@ -93,17 +95,30 @@ impl Cpu {
     /// `root` is the root of a space that wasn't released.
     #[inline(always)]
     unsafe fn switch_space(&mut self, data: &mut CpuData, root: usize) {
-        if root == self.root {
+        if root == self.loaded_root(data) {
             return;
         }
-        self.root = root;
         // A task gate's return loads CR3 from the TSS, which the CPU never writes it to: so it is there before.
         #[cfg(target_arch = "x86")]
         data.set_page_table(root as u32);
         #[cfg(target_arch = "x86_64")]
-        let _ = data;
+        {
+            self.root = root;
+        }
         // SAFETY: every space maps the kernel's half alike, so execution goes on; the caller vouches for the rest.
         unsafe { cr3_write(root as u64) };
+    }
+
+    /// What CR3 holds. i686 keeps it in the TSS anyway.
+    #[inline(always)]
+    fn loaded_root(&self, data: &CpuData) -> usize {
+        #[cfg(target_arch = "x86")]
+        return data.page_table() as usize;
+        #[cfg(target_arch = "x86_64")]
+        {
+            let _ = data;
+            self.root
+        }
     }
 
     /// Whether [`Self::load_extras`] has to be called before ring 3 runs: not 0 if so.
@@ -113,6 +128,8 @@ impl Cpu {
     }
 
     /// Loads what most threads don't have, or takes away what the thread before had of it.
+    #[cfg_attr(target_arch = "x86_64", inline(never))]
+    #[optimize(speed)]
     pub(crate) fn load_extras(&mut self, to: &Context, home: &Home<Space>) {
         let Some(mut data) = cpu_data::<Bell>() else { return };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
@@ -188,9 +205,10 @@ impl Machine for Cpu {
         let Some(mut data) = cpu_data::<Bell>() else { return };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
         let data = unsafe { data.as_mut() };
-        data.set_current_frame(NonNull::from(&mut to.frame));
         // SAFETY: the core switches to no space that it has released.
         unsafe { self.switch_space(data, to.root) };
+        // After CR3, so that the way out still has it in a register.
+        data.set_current_frame(NonNull::from(&mut to.frame));
         // `self.extras` are those of the thread that left the kernel last, whoever was switched to since.
         self.due = selectors() | self.extras.bits() | to.extras.bits();
     }
@@ -227,10 +245,10 @@ impl Machine for Cpu {
     }
 
     fn release_tables(&mut self, space: Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize> {
-        if space.physical_root() as usize == self.root {
-            let Some(mut data) = cpu_data::<Bell>() else { return Some(from) };
-            // SAFETY: interrupts are off, and nothing else holds a reference to it.
-            let data = unsafe { data.as_mut() };
+        let Some(mut data) = cpu_data::<Bell>() else { return Some(from) };
+        // SAFETY: interrupts are off, and nothing else holds a reference to it.
+        let data = unsafe { data.as_mut() };
+        if space.physical_root() as usize == self.loaded_root(data) {
             // SAFETY: the kernel's own space is never released.
             unsafe { self.switch_space(data, Space::EMPTY.physical_root() as usize) };
         }

@@ -11,7 +11,7 @@ use crate::machine::Cpu;
 use crate::madt::Madt;
 use crate::memory::MemoryMap;
 use crate::paging::window::{self, Caching};
-use crate::pic::Pic;
+use crate::pic::{self, Pic};
 use crate::time::{Clock, ClockError, ClockFeatures};
 use crate::trap::{self, Bell, CALL_VECTOR};
 use crate::width;
@@ -20,7 +20,7 @@ use core::ptr::NonNull;
 use kernel::Kernel;
 use raw_cpuid::CpuIdReader;
 use x86::controlregs::{Cr4, cr4, cr4_write};
-use x86_entry::{InterruptDescriptorTable, WithSmap, WithoutSmap, cpu_data};
+use x86_entry::{Fill, InterruptDescriptorTable, Smap, WithSmap, WithoutSmap, cpu_data};
 
 /// The gates of all vectors.
 static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescriptorTable::new());
@@ -42,6 +42,9 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<u64, ClockE
     // SAFETY: the caller vouches for the root.
     cpu.controller = unsafe { controller(root) };
     log::info!("interrupts: {}", cpu.controller.name());
+    if cpu.controller.has_sure_vectors() {
+        trust_vectors();
+    }
     let before = crate::time::now();
     cpu.clock = Clock::measure(&mut cpu.controller, clock_features())?;
     let waited = crate::time::now().0.wrapping_sub(before.0);
@@ -78,9 +81,9 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
     // SAFETY: nothing else uses the table yet.
     let gates = unsafe { GATES.borrow() };
     if features().smap {
-        gates.fill::<Bell, WithSmap>().every_vector().paranoid().call_gate(CALL_VECTOR);
+        fill(gates.fill::<Bell, WithSmap>());
     } else {
-        gates.fill::<Bell, WithoutSmap>().every_vector().paranoid().call_gate(CALL_VECTOR);
+        fill(gates.fill::<Bell, WithoutSmap>());
     }
     // SAFETY: the selectors that the stubs load were just loaded, and the data that they use is set up.
     unsafe { gates.load() };
@@ -91,6 +94,23 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
         let before = unsafe { cr4() };
         // SAFETY: the CPU has machine checks, and their gate leads to a crash record.
         unsafe { cr4_write(before | Cr4::CR4_ENABLE_MACHINE_CHECK) };
+    }
+}
+
+/// Fills the gates. The lowest 16 interrupts may be an 8259A's, whose vectors are to be doubted.
+fn fill<S: Smap>(mut gates: Fill<'_, Bell, S>) {
+    gates.lowest_vectors().direct_interrupts(FIRST_VECTOR + pic::LINES..=u8::MAX).paranoid().call_gate(CALL_VECTOR);
+}
+
+/// They aren't.
+fn trust_vectors() {
+    // SAFETY: interrupts are off, and nothing else uses the table; the CPU reads a gate only when it takes a vector.
+    let gates = unsafe { GATES.borrow() };
+    let lines = FIRST_VECTOR..=FIRST_VECTOR + pic::LINES - 1;
+    if features().smap {
+        gates.fill::<Bell, WithSmap>().direct_interrupts(lines);
+    } else {
+        gates.fill::<Bell, WithoutSmap>().direct_interrupts(lines);
     }
 }
 

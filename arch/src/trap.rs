@@ -14,12 +14,12 @@ use crate::width::{self, idle};
 use core::ptr::NonNull;
 use kernel::Kernel;
 use kernel::account::Account;
-use kernel::machine::Resume;
+use kernel::machine::{Line, Resume};
 use kernel::thread::Fault;
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
 use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
-use x86_entry::{CallerStack, Frame, Stack, cpu_data, resume};
+use x86_entry::{CallerStack, Frame, Stack, cpu_data};
 
 /// The system call's gate.
 pub(crate) const CALL_VECTOR: u8 = 0x80;
@@ -68,9 +68,10 @@ unsafe impl x86_entry::Kernel for Bell {
     extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
         // SAFETY: the stub's frame is not borrowed yet.
         let vector = unsafe { frame.as_ref() }.vector();
-        if vector < usize::from(FIRST_VECTOR) { exception(frame) } else { interrupt(vector as u8) }
+        if vector < usize::from(FIRST_VECTOR) { exception(frame) } else { interrupt_otherwise(vector as u8) }
     }
 
+    #[optimize(speed)]
     extern "C" fn call(frame: NonNull<Frame>) -> NonNull<Frame> {
         width::call(frame)
     }
@@ -92,19 +93,27 @@ unsafe impl x86_entry::Kernel for Bell {
     }
 }
 
-/// A device's line, the timer, or a controller's change of mind. Only ring 3 and the idle loop can be interrupted.
-#[inline(never)]
-fn interrupt(vector: u8) -> ! {
+/// An interrupt whose frame is the running thread's. Its vector is looked at no further than a driver's line needs: what else
+/// it may be has no source.
+#[inline(always)]
+pub(crate) fn direct_interrupt(vector: u8) -> ! {
     // SAFETY: this is a trap's first function.
+    let (kernel, cpu) = unsafe { state() };
+    match kernel.fast_interrupt(cpu, Line(vector.wrapping_sub(FIRST_VECTOR))) {
+        Some(resume) => leave_fast(kernel, cpu, resume),
+        None => interrupt_otherwise(vector),
+    }
+}
+
+/// A device's line, the timer, or a controller's change of mind. Only ring 3 and the idle loop can be interrupted.
+#[cold]
+#[inline(never)]
+fn interrupt_otherwise(vector: u8) -> ! {
+    // SAFETY: this is a trap's first function, or its last.
     let (kernel, cpu) = unsafe { state() };
     if vector != DELIVER_VECTOR {
         match cpu.identify(vector) {
-            Event::Line(line) => {
-                if let Some(resume) = kernel.fast_interrupt(cpu, line) {
-                    leave_fast(kernel, cpu, resume);
-                }
-                kernel.interrupt(cpu, line);
-            }
+            Event::Line(line) => kernel.interrupt(cpu, line),
             Event::Timer => {
                 if cpu.alarm() == Alarm::Due {
                     kernel.timer(cpu);
@@ -119,6 +128,7 @@ fn interrupt(vector: u8) -> ! {
 
 /// An exception. In ring 3 it is the thread's; in ring 0 it is the end, but for one that the CPU causes by itself.
 #[inline(never)]
+#[optimize(speed)]
 fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
     // SAFETY: the stub's frame is a thread's, and the core isn't borrowed yet.
     let saved = unsafe { frame.as_mut() };
@@ -151,13 +161,24 @@ fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
         if let Some(resume) = kernel.fast_fault(cpu, fault) {
             leave_fast(kernel, cpu, resume);
         }
-        kernel.fault(cpu, fault);
+        general_fault(fault.vector, fault.error, fault.address, fault.instruction);
     }
+    leave(kernel, cpu)
+}
+
+/// A thread's exception, the general way. Its parts go by registers: by reference the short way would have to store it.
+#[cold]
+#[inline(never)]
+fn general_fault(vector: u8, error: usize, address: usize, instruction: usize) -> ! {
+    // SAFETY: this is a trap's last function: whoever called it has no use of the core any more.
+    let (kernel, cpu) = unsafe { state() };
+    kernel.fault(cpu, Fault { vector, error, address, instruction });
     leave(kernel, cpu)
 }
 
 /// The running thread used floating point while it was off: turns it on, with a new area if it has none. Returns whether
 /// it may go on.
+#[inline(never)]
 fn floating_point(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> bool {
     let area =
         |kernel: &mut Kernel<Cpu>| kernel.current_context().map(|context| context.area).filter(|area| area.is_some());
@@ -209,8 +230,9 @@ fn take_debug_status() -> usize {
 ///
 /// # Safety
 /// This is a trap's first function, or its last.
-#[inline(always)]
-pub(crate) unsafe fn general_call() -> ! {
+#[cold]
+#[inline(never)]
+pub(crate) unsafe extern "C" fn general_call() -> ! {
     // SAFETY: the caller's promise.
     let (kernel, cpu) = unsafe { state() };
     kernel.call(cpu);
@@ -227,7 +249,7 @@ pub(crate) fn leave_fast(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, resume: Resume
         Resume::With(message) => unsafe { width::leave_with(message) },
         Resume::Saved if is_delayed => leave_late(kernel, cpu),
         // SAFETY: the core switched to this context, and its setters keep frames valid.
-        Resume::Saved => unsafe { resume_current() },
+        Resume::Saved => unsafe { width::resume_current() },
     }
 }
 
@@ -238,7 +260,8 @@ fn leave_late(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
 }
 
 /// The way out: resumes the thread that the core has chosen. Non-maskable interrupts that came meanwhile are posted first.
-#[inline(always)]
+#[inline(never)]
+#[optimize(speed)]
 pub(crate) fn leave(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
     if nmi::pending() != 0 {
         kernel.non_maskable(cpu, nmi::take());
@@ -249,22 +272,12 @@ pub(crate) fn leave(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
         cpu.load_extras(context, home);
     }
     // SAFETY: the core switched to this context, and its setters keep frames valid.
-    unsafe { resume_current() }
-}
-
-/// Resumes the thread that the core has chosen.
-///
-/// # Safety
-/// The core has switched to a thread, and nothing on the stack is needed any more.
-#[inline(always)]
-unsafe fn resume_current() -> ! {
-    // SAFETY: the caller's promise.
-    unsafe { resume::<Bell>(current_frame()) }
+    unsafe { width::resume_current() }
 }
 
 /// The frame of the thread that runs.
 #[inline(always)]
-fn current_frame() -> NonNull<Frame> {
+pub(crate) fn current_frame() -> NonNull<Frame> {
     // SAFETY: `start` sets a frame before the first trap, and `switch` only ever sets others.
     unsafe { NonNull::new_unchecked(frame_in_use()) }
 }
@@ -287,5 +300,5 @@ fn frame_in_use() -> *mut Frame {
 /// The core has switched to a thread, and nothing on the stack is needed any more.
 pub(crate) unsafe fn enter_first() -> ! {
     // SAFETY: the caller's promise.
-    unsafe { resume::<Bell>(current_frame()) }
+    unsafe { width::resume_current() }
 }

@@ -52,6 +52,32 @@ impl Window {
     }
 }
 
+impl Window {
+    /// Its first registers, if it has so many, for whoever writes some of them again and again.
+    pub const fn block<const WORDS: usize>(&self) -> Option<Block<WORDS>> {
+        if WORDS <= self.words { Some(Block(self.base)) } else { None }
+    }
+}
+
+/// A window's first registers, whose number is known when the kernel is built: no access needs a look at the length.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<const WORDS: usize>(NonNull<u32>);
+
+// SAFETY: as for the window.
+unsafe impl<const WORDS: usize> Send for Block<WORDS> {}
+
+impl<const WORDS: usize> Block<WORDS> {
+    /// Writes the register at a byte offset.
+    #[inline(always)]
+    pub fn write<const OFFSET: usize>(self, value: u32) {
+        const { assert!(OFFSET.is_multiple_of(4) && OFFSET / 4 < WORDS, "beyond the block") };
+        // SAFETY: the word lies within the run, of which the window had at least so many.
+        let register = unsafe { self.0.add(OFFSET / size_of::<u32>()) };
+        // SAFETY: the window's creator vouched for the run: it is mapped for good, and writable.
+        unsafe { register.write_volatile(value) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +91,8 @@ mod tests {
         window.write(4, 7);
         window.write(8, 9);
         assert_eq!((window.read(0), window.read(4), window.read(8)), (1, 7, u32::MAX));
-        assert_eq!(words, [1, 7, 3]);
+        assert!(window.block::<3>().is_none());
+        window.block::<2>().expect("it has two").write::<0>(5);
+        assert_eq!(words, [5, 7, 3]);
     }
 }

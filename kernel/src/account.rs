@@ -140,7 +140,7 @@ impl Trace {
         let place = self.count as usize % TRACE_ENTRIES;
         self.count = self.count.wrapping_add(1);
         self.times[place] = time.0;
-        self.what[place] = What { detail, who: (kind as u32) << THREAD_BITS | thread.word() };
+        self.what[place] = What { detail, who: ((kind as u32) << THREAD_BITS).wrapping_add(thread.word()) };
     }
 
     fn entry(&self, place: usize) -> TraceEntry {

@@ -250,39 +250,63 @@ pub trait Linked<const KIND: usize> {
 }
 
 /// A list through a table's entries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///
+/// Lists of one entry are what most of them are: one word says all of such a one, and to make it or to end it is one store.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct List {
-    head: Link,
-    tail: Link,
+    /// The first entry, marked if it isn't the only one; none if there is none.
+    first: Link,
+    /// The last entry, if there are several.
+    last: Link,
+}
+
+impl Link {
+    /// Marks a list's first entry that isn't its only one: such a link is out of any table's bounds.
+    const SEVERAL: u32 = 1 << 31;
 }
 
 impl List {
     /// A list without entries.
-    pub const EMPTY: Self = Self { head: Link::NONE, tail: Link::NONE };
+    pub const EMPTY: Self = Self { first: Link::NONE, last: Link::NONE };
 
     /// The first entry.
     #[inline(always)]
     pub const fn head(&self) -> Link {
-        self.head
+        Link(self.first.0 & !Link::SEVERAL)
     }
 
-    /// The list of one entry that is in no other.
-    #[inline(always)]
-    pub const fn of(entry: Link) -> Self {
-        Self { head: entry, tail: entry }
+    /// The last entry.
+    const fn tail(&self) -> Link {
+        if self.first.0 & Link::SEVERAL != 0 { self.last } else { self.first }
     }
 
-    /// The list's entry, or none, unless it has several. To take such a one out, or to put one into an empty list,
-    /// touches no entry.
+    /// The list's one entry. Without one, or with several, it is a link that no table has an entry for.
     #[inline(always)]
-    pub const fn only(&self) -> Option<Link> {
-        if self.head.0 == self.tail.0 { Some(self.head) } else { None }
+    pub const fn only(&self) -> Link {
+        self.first
+    }
+
+    /// Makes an entry that is in no other list the only one of this.
+    #[inline(always)]
+    pub const fn set_only(&mut self, entry: Link) {
+        self.first = entry;
+    }
+
+    /// Forgets the only entry.
+    #[inline(always)]
+    pub const fn clear_only(&mut self) {
+        self.first = Link::NONE;
     }
 
     /// Whether there is none.
     #[inline(always)]
     pub const fn is_empty(&self) -> bool {
-        !self.head.is_some()
+        !self.first.is_some()
+    }
+
+    const fn set(&mut self, head: Link, tail: Link) {
+        self.first = if head.0 == tail.0 { head } else { Link(head.0 | Link::SEVERAL) };
+        self.last = tail;
     }
 }
 
@@ -292,15 +316,17 @@ impl<T, const N: usize> Arena<T, N> {
     where
         T: Linked<KIND>,
     {
-        let tail = list.tail;
+        let (head, tail) = (list.head(), list.tail());
         if let Some(entry) = self.at_mut(link) {
             *entry.links() = Links { next: Link::NONE, previous: tail };
         }
         match self.at_mut(tail) {
-            Some(last) => last.links().next = link,
-            None => list.head = link,
+            Some(last) => {
+                last.links().next = link;
+                list.set(head, link);
+            }
+            None => list.set(link, link),
         }
-        list.tail = link;
     }
 
     /// Adds an entry at the front of a list.
@@ -308,15 +334,17 @@ impl<T, const N: usize> Arena<T, N> {
     where
         T: Linked<KIND>,
     {
-        let head = list.head;
+        let (head, tail) = (list.head(), list.tail());
         if let Some(entry) = self.at_mut(link) {
             *entry.links() = Links { next: head, previous: Link::NONE };
         }
         match self.at_mut(head) {
-            Some(first) => first.links().previous = link,
-            None => list.tail = link,
+            Some(first) => {
+                first.links().previous = link;
+                list.set(link, tail);
+            }
+            None => list.set(link, link),
         }
-        list.head = link;
     }
 
     /// Takes an entry out of the list that it is in.
@@ -326,14 +354,16 @@ impl<T, const N: usize> Arena<T, N> {
     {
         let Some(entry) = self.at_mut(link) else { return };
         let Links { next, previous } = core::mem::replace(entry.links(), Links::NONE);
+        let (mut head, mut tail) = (list.head(), list.tail());
         match self.at_mut(previous) {
             Some(before) => before.links().next = next,
-            None => list.head = next,
+            None => head = next,
         }
         match self.at_mut(next) {
             Some(after) => after.links().previous = previous,
-            None => list.tail = previous,
+            None => tail = previous,
         }
+        list.set(head, tail);
     }
 
     /// Takes the first entry.
@@ -341,7 +371,7 @@ impl<T, const N: usize> Arena<T, N> {
     where
         T: Linked<KIND>,
     {
-        let link = list.head;
+        let link = list.head();
         if link.is_some() {
             self.unlink::<KIND>(list, link);
         }

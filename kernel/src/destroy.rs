@@ -69,8 +69,7 @@ impl<M: Machine> Kernel<M> {
 
     pub(crate) fn destroy_endpoint_slice(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(endpoint) = self.endpoints.at_mut(link) else { return 0 };
-        endpoint.dying = true;
-        endpoint.refresh();
+        endpoint.begin_end();
         let endpoint = *endpoint;
         for waiting in [endpoint.senders.head(), endpoint.receivers.head()] {
             if waiting.is_some() {

@@ -13,6 +13,7 @@ use crate::schedule::QUEUE;
 use crate::sizes::{INTERRUPTS, PROCESSES, TIMERS};
 use crate::thread::{Sent, State, StateKind, Token};
 use abi::{Error, Kind, Message, Rights, Tag};
+use bitflags::bitflags;
 
 /// Where messages arrive.
 #[derive(Clone, Copy, Debug)]
@@ -25,33 +26,54 @@ pub struct Endpoint {
     pub events: List,
     /// The notify word.
     pub bits: u32,
-    /// Being destroyed: nobody begins to wait here any more, or a thread that calls again and again could keep the end
-    /// from ever being reached.
-    pub dying: bool,
     /// Whose quota it is charged to.
     pub owner: Link,
-    /// Not 0 if there is anything to be had here, or the end is near: see [`Endpoint::refresh`].
-    pub(crate) stir: u32,
+    /// What a receiver has to look at before it may wait.
+    pub(crate) notice: Notice,
+}
+
+bitflags! {
+    /// What is to be seen at an endpoint: see [`Endpoint::refresh`].
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Notice: u32 {
+        /// Senders, events or bits wait to be received.
+        const MESSAGE = 1 << 0;
+        /// It is being destroyed: nobody begins to wait here any more, or a thread that calls again and again could keep
+        /// the end from ever being reached.
+        const DYING = 1 << 1;
+    }
 }
 
 impl Endpoint {
+    /// Whether it is being destroyed.
+    #[inline(always)]
+    pub const fn is_dying(&self) -> bool {
+        self.notice.contains(Notice::DYING)
+    }
+
+    /// Its end begins.
+    pub fn begin_end(&mut self) {
+        self.notice |= Notice::DYING;
+    }
+
     /// Whether whoever receives here now has to wait, and alone.
     #[inline(always)]
     pub const fn is_quiet(&self) -> bool {
-        self.receivers.head().word() | self.stir == 0
+        self.receivers.only().word() | self.notice.bits() == 0
     }
 
-    /// Works out anew whether there is anything to be had, after any change of senders, events, bits or `dying`.
+    /// Works out anew whether there is anything to be had, after any change of senders, events or bits.
     #[inline(always)]
-    pub const fn refresh(&mut self) {
-        self.stir = self.senders.head().word() | self.events.head().word() | self.bits | self.dying as u32;
+    pub fn refresh(&mut self) {
+        let some = self.senders.head().word() | self.events.head().word() | self.bits != 0;
+        self.notice.set(Notice::MESSAGE, some);
     }
 
-    /// Adds bits to the notify word.
+    /// Adds bits, of which there is one at least, to the notify word.
     #[inline(always)]
-    pub const fn note(&mut self, bits: u32) {
+    pub fn note(&mut self, bits: u32) {
         self.bits |= bits;
-        self.stir |= bits;
+        self.notice |= Notice::MESSAGE;
     }
 }
 
@@ -61,9 +83,8 @@ impl Entry for Endpoint {
         senders: List::EMPTY,
         events: List::EMPTY,
         bits: 0,
-        dying: false,
         owner: Link::NONE,
-        stir: 0,
+        notice: Notice::empty(),
     };
 }
 
@@ -343,7 +364,7 @@ impl<M: Machine> Kernel<M> {
     /// A thread begins to wait on an endpoint where nothing is to be had.
     #[inline(always)]
     pub(crate) fn wait(&mut self, thread: Link, endpoint: Link) -> Result<(), Error> {
-        let Some(target) = self.endpoints.at_mut(endpoint).filter(|target| !target.dying) else {
+        let Some(target) = self.endpoints.at_mut(endpoint).filter(|target| !target.is_dying()) else {
             return Err(Error::Gone);
         };
         self.threads.push_back::<QUEUE>(&mut target.receivers, thread);

@@ -13,7 +13,7 @@
 
 use crate::Kernel;
 use crate::account::TraceKind;
-use crate::arena::{Arena, Link, List, Name};
+use crate::arena::{Arena, Link, Name};
 use crate::deadline::{Deadlines, Owner};
 use crate::machine::{Context, Line, Machine, Resume, Time, Trigger};
 use crate::schedule::Schedule;
@@ -21,38 +21,75 @@ use crate::sizes::THREADS;
 use crate::thread::{Fault, Sent, State, Thread, Token};
 use abi::{Kind, Message, Operation, Options, Rights, Tag};
 
-/// The tags of the calls with a short way, but for their label: with any option a call goes the general way.
-const CALL: u32 = plain(Operation::Call);
-const REPLY_RECEIVE: u32 = plain(Operation::ReplyReceive);
-const NOTIFY: u32 = plain(Operation::Notify);
-const NULL: u32 = plain(Operation::Null);
-/// All of a tag but its label.
-const ALL_BUT_LABEL: u32 = 0xFFFF_00FF;
-
-const fn plain(operation: Operation) -> u32 {
-    Tag::incoming(operation, 0, Options::empty()).0
+/// A call with a short way. With any option a call goes the general way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShortWay {
+    /// [`Operation::ReplyReceive`].
+    ReplyReceive,
+    /// [`Operation::Call`].
+    Call,
+    /// [`Operation::Notify`].
+    Notify,
+    /// [`Operation::Null`].
+    Null,
 }
+
+impl ShortWay {
+    /// All of them, the most frequent first.
+    pub const ALL: [Self; 4] = [Self::ReplyReceive, Self::Call, Self::Notify, Self::Null];
+
+    /// All of a tag but its label, which makes no difference.
+    pub const TAG_MASK: u32 = 0xFFFF_00FF;
+
+    /// What the rest of the tag is, for this way to be taken.
+    pub const fn tag(self) -> u32 {
+        let operation = match self {
+            Self::ReplyReceive => Operation::ReplyReceive,
+            Self::Call => Operation::Call,
+            Self::Notify => Operation::Notify,
+            Self::Null => Operation::Null,
+        };
+        Tag::incoming(operation, 0, Options::empty()).0
+    }
+
+    /// The short way of a call with this tag, if there is one.
+    pub fn of(tag: Tag) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.tag() == tag.0 & Self::TAG_MASK)
+    }
+}
+
+/// Where the words of a call's message are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In registers still.
+    Registers([usize; MESSAGE_WORDS]),
+    /// In the caller's saved registers.
+    Saved,
+}
+
+/// The words of a message.
+const MESSAGE_WORDS: usize = 4;
 
 /// What a call without results returns.
 const DONE: Message = Message::new(Tag::outgoing(Kind::Done, 0, 0), [0; 4]);
 
 impl<M: Machine> Kernel<M> {
-    /// The running thread made a system call; `words` reads the message's words, from the thread's saved registers or
-    /// wherever they are. Nothing is returned, and nothing was done, if the call has to go the general way.
+    /// The running thread made a system call whose tag is that of `way`; `origin` says where the message's words are. Nothing is
+    /// returned, and nothing was done, if the call has to go the general way.
     #[inline(always)]
     pub fn fast_call(
         &mut self,
         machine: &mut M,
+        way: ShortWay,
         tag: Tag,
         handle: u32,
-        words: impl FnOnce(&M::Context) -> [usize; 4],
+        origin: Origin,
     ) -> Option<Resume> {
-        match tag.0 & ALL_BUT_LABEL {
-            REPLY_RECEIVE => self.fast_reply_receive(machine, tag, handle, words),
-            CALL => self.fast_send(machine, tag, handle, words),
-            NULL => self.fast_null(tag),
-            NOTIFY => self.fast_notify(machine, tag, handle, words),
-            _ => None,
+        match way {
+            ShortWay::ReplyReceive => self.fast_reply_receive(machine, tag, handle, origin),
+            ShortWay::Call => self.fast_send(machine, tag, handle, origin),
+            ShortWay::Notify => self.fast_notify(machine, tag, handle, origin),
+            ShortWay::Null => self.fast_null(tag),
         }
     }
 
@@ -70,7 +107,7 @@ impl<M: Machine> Kernel<M> {
         machine: &mut M,
         tag: Tag,
         handle: u32,
-        words: impl FnOnce(&M::Context) -> [usize; 4],
+        origin: Origin,
     ) -> Option<Resume> {
         let caller = self.current;
         let thread = self.threads.at(caller)?;
@@ -79,19 +116,18 @@ impl<M: Machine> Kernel<M> {
         }
         let grant = self.handles.look_up(thread.run, handle, Rights::CALL)?;
         let target = self.endpoints.get_mut(grant.object)?;
-        let server = target.receivers.only()?;
+        let server = target.receivers.only();
         if self.threads.at(server)?.priority <= self.schedule.bar() || self.deadlines.is_set(Owner::Thread(server)) {
             return None;
         }
-        target.receivers = List::EMPTY;
-        let now = machine.now();
-        self.note_call(caller, tag, now);
+        target.receivers.clear_only();
         let thread = self.threads.at_mut(caller)?;
         thread.state = State::awaiting(server);
-        let message = Message::new(Tag::outgoing(Kind::Call, tag.label(), grant.badge), words(&thread.context));
-        let server = self.hand_over(machine, caller, server, now)?;
-        server.reply_to = caller;
-        Some(server.context.deliver(message))
+        self.charge_call(machine, tag, caller, server)?;
+        self.threads.at_mut(server)?.reply_to = caller;
+        let resume = self.pass(Tag::outgoing(Kind::Call, tag.label(), grant.badge), origin, caller, server)?;
+        self.resume_next(machine, server);
+        Some(resume)
     }
 
     /// A server or driver is done and waits again, with nothing there to receive.
@@ -101,7 +137,7 @@ impl<M: Machine> Kernel<M> {
         machine: &mut M,
         tag: Tag,
         handle: u32,
-        words: impl FnOnce(&M::Context) -> [usize; 4],
+        origin: Origin,
     ) -> Option<Resume> {
         let server = self.current;
         let thread = self.threads.at(server)?;
@@ -114,7 +150,7 @@ impl<M: Machine> Kernel<M> {
             if token.sequence != 0 {
                 return None;
             }
-            return self.fast_answer(machine, (tag, words), (server, grant.object), client);
+            return self.fast_answer(machine, (tag, origin), (server, grant.object), client);
         }
         let next = self.schedule.successor();
         self.threads.at(next)?;
@@ -127,10 +163,10 @@ impl<M: Machine> Kernel<M> {
             self.account.completed(token.source.link());
             self.threads.at_mut(server)?.completes = Token::NONE;
         }
-        let now = machine.now();
-        self.fast_wait(tag, server, grant.object, now)?;
+        self.fast_wait(server, grant.object)?;
         self.schedule.take_successor();
-        self.hand_over(machine, server, next, now)?;
+        self.charge_call(machine, tag, server, next)?;
+        self.resume_next(machine, next);
         Some(Resume::Saved)
     }
 
@@ -139,35 +175,67 @@ impl<M: Machine> Kernel<M> {
     fn fast_answer(
         &mut self,
         machine: &mut M,
-        (tag, words): (Tag, impl FnOnce(&M::Context) -> [usize; 4]),
+        (tag, origin): (Tag, Origin),
         (server, endpoint): (Link, Name),
         client: Link,
     ) -> Option<Resume> {
         let waiting = self.threads.at(client)?;
+        if waiting.sent == Sent::Fault {
+            return None;
+        }
         if waiting.state != State::awaiting(server)
             || waiting.priority <= self.schedule.bar()
             || self.deadlines.is_set(Owner::Thread(client))
         {
             return None;
         }
-        let now = machine.now();
-        self.fast_wait(tag, server, endpoint, now)?;
+        self.fast_wait(server, endpoint)?;
         let thread = self.threads.at_mut(server)?;
         thread.reply_to = Link::NONE;
-        let message = Message::new(Tag::outgoing(Kind::Reply, tag.label(), 0), words(&thread.context));
-        let client = self.hand_over(machine, server, client, now)?;
-        if client.sent == Sent::Fault {
-            client.sent = Sent::Call;
-            return Some(Resume::Saved);
-        }
-        Some(client.context.deliver(message))
+        self.charge_call(machine, tag, server, client)?;
+        let resume = self.pass(Tag::outgoing(Kind::Reply, tag.label(), 0), origin, server, client)?;
+        self.resume_next(machine, client);
+        Some(resume)
+    }
+
+    /// Passes the words of one thread's call on to another thread, under another tag.
+    #[inline(always)]
+    fn pass(&mut self, tag: Tag, origin: Origin, from: Link, to: Link) -> Option<Resume> {
+        let words = match origin {
+            Origin::Registers(words) => words,
+            Origin::Saved => {
+                // One after the other, so that they need one register and not four; a loop would stay one.
+                self.pass_word::<0>(from, to)?;
+                self.pass_word::<1>(from, to)?;
+                self.pass_word::<2>(from, to)?;
+                self.pass_word::<3>(from, to)?;
+                self.threads.at_mut(to)?.context.set_tag(tag);
+                return Some(Resume::Saved);
+            }
+        };
+        Some(self.threads.at_mut(to)?.context.deliver(Message::new(tag, words)))
+    }
+
+    #[inline(always)]
+    fn pass_word<const INDEX: usize>(&mut self, from: Link, to: Link) -> Option<()> {
+        let word = self.threads.at(from)?.context.word(INDEX);
+        self.threads.at_mut(to)?.context.set_word(INDEX, word);
+        Some(())
+    }
+
+    /// A thread's call is noted, and its time ends with it; another thread's begins.
+    #[inline(always)]
+    fn charge_call(&mut self, machine: &mut M, tag: Tag, from: Link, to: Link) -> Option<()> {
+        let now = machine.now();
+        self.note_call(from, tag, now);
+        self.charge(from, to, now);
+        Some(())
     }
 
     /// The running thread is the one that waits at an endpoint.
     #[inline(always)]
-    fn fast_wait(&mut self, tag: Tag, server: Link, endpoint: Name, now: Time) -> Option<()> {
-        self.endpoints.at_mut(endpoint.link())?.receivers = List::of(server);
-        self.note_call(server, tag, now);
+    fn fast_wait(&mut self, server: Link, endpoint: Name) -> Option<()> {
+        self.endpoints.at_mut(endpoint.link())?.receivers.set_only(server);
         let thread = self.threads.at_mut(server)?;
         thread.state = State::receiving(endpoint.link());
         thread.serves = endpoint;
@@ -181,12 +249,15 @@ impl<M: Machine> Kernel<M> {
         machine: &mut M,
         tag: Tag,
         handle: u32,
-        words: impl FnOnce(&M::Context) -> [usize; 4],
+        origin: Origin,
     ) -> Option<Resume> {
         let caller = self.current;
         let thread = self.threads.at(caller)?;
         let grant = self.handles.look_up(thread.run, handle, Rights::NOTIFY)?;
-        let [bits, ..] = words(&thread.context);
+        let bits = match origin {
+            Origin::Registers([bits, ..]) => bits,
+            Origin::Saved => thread.context.word(0),
+        };
         if bits as u32 == 0 {
             return None;
         }
@@ -196,18 +267,21 @@ impl<M: Machine> Kernel<M> {
             self.note_call(caller, tag, Time(0));
             return Some(self.threads.at_mut(caller)?.context.deliver(DONE));
         }
-        let receiver = target.receivers.only()?;
+        let receiver = target.receivers.only();
         if !Self::may_preempt(&self.threads, &self.schedule, &self.deadlines, caller, receiver) {
             return None;
         }
-        target.receivers = List::EMPTY;
+        target.receivers.clear_only();
+        self.threads.at_mut(caller)?.context.set_message(DONE);
         let now = machine.now();
         self.note_call(caller, tag, now);
-        self.threads.at_mut(caller)?.context.set_message(DONE);
-        self.preempt_alone(caller);
-        let receiver = self.hand_over(machine, caller, receiver, now)?;
+        self.preempt_alone(caller, now);
+        let thread = self.threads.at_mut(receiver)?;
+        thread.cycles = thread.cycles.wrapping_sub(now.0);
         let message = Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as u32 as usize, 0, 0, 0]);
-        Some(receiver.context.deliver(message))
+        let resume = thread.context.deliver(message);
+        self.resume_next(machine, receiver);
+        Some(resume)
     }
 
     /// A line fired whose driver waits. Nothing is returned, and nothing was done, if it has to go the general way.
@@ -217,31 +291,35 @@ impl<M: Machine> Kernel<M> {
         let link = *self.lines.get(line.0 as usize)?;
         // If a message were pending, nobody would wait at the endpoint.
         let target = self.endpoints.get_mut(self.interrupts.at(link)?.endpoint)?;
-        let receiver = target.receivers.only()?;
+        let receiver = target.receivers.only();
         if !Self::may_preempt(&self.threads, &self.schedule, &self.deadlines, interrupted, receiver) {
             return None;
         }
-        target.receivers = List::EMPTY;
+        target.receivers.clear_only();
+        // In an order that is done with one thing before it takes up the next: registers are few.
         let came = machine.now();
         self.account.trace(TraceKind::Interrupt, came, interrupted, line.0 as u32);
+        self.preempt_alone(interrupted, came);
         let source_name = self.interrupts.name(link);
         let source = self.interrupts.at_mut(link)?;
+        let (message, sequence) = source.note_and_take(came);
+        let thread = self.threads.at_mut(receiver)?;
+        thread.completes = Token { source: source_name, sequence };
+        let resume = thread.context.deliver(message);
+        thread.cycles = thread.cycles.wrapping_sub(came.0);
         if source.trigger == Trigger::Level {
             source.masked = true;
             machine.mask(line);
         }
-        let (message, sequence) = source.note_and_take(came);
         machine.end_of_interrupt(line);
-        self.preempt_alone(interrupted);
         if let Some(counters) = self.account.sources.get_mut(link.index()) {
             counters.taken = counters.taken.wrapping_add(1);
             counters.delivered = counters.delivered.wrapping_add(1);
             // The low halves will do: this entry into the kernel began at the former time.
             counters.note_latency((machine.now().0 as u32).wrapping_sub(came.0 as u32));
         }
-        let thread = self.hand_over(machine, interrupted, receiver, came)?;
-        thread.completes = Token { source: source_name, sequence };
-        Some(thread.context.deliver(message))
+        self.resume_next(machine, receiver);
+        Some(resume)
     }
 
     /// The running thread raised an exception whose handler waits. Nothing is returned, and nothing was done, if it has
@@ -255,26 +333,28 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let target = self.endpoints.get_mut(object)?;
-        let handler = target.receivers.only()?;
-        if target.dying
+        let handler = target.receivers.only();
+        if target.is_dying()
             || self.threads.at(handler)?.priority <= self.schedule.bar()
             || self.deadlines.is_set(Owner::Thread(handler))
         {
             return None;
         }
-        target.receivers = List::EMPTY;
-        let now = machine.now();
-        self.account.faults = self.account.faults.wrapping_add(1);
-        self.account.trace(TraceKind::Fault, now, faulty, fault.vector as u32);
+        target.receivers.clear_only();
         let thread = self.threads.at_mut(faulty)?;
         thread.state = State::awaiting(handler);
         thread.sent = Sent::Fault;
         // Should the handler die, the next one wants to know it too.
         thread.fault = fault;
         let message = fault.message(thread.fault_badge);
-        let handler = self.hand_over(machine, faulty, handler, now)?;
-        handler.reply_to = faulty;
-        Some(handler.context.deliver(message))
+        let receiver = self.threads.at_mut(handler)?;
+        receiver.reply_to = faulty;
+        let resume = receiver.context.deliver(message);
+        let now = machine.now();
+        self.account.faults = self.account.faults.wrapping_add(1);
+        self.account.trace(TraceKind::Fault, now, faulty, fault.vector as u32);
+        self.hand_over(machine, faulty, handler, now)?;
+        Some(resume)
     }
 
     /// Whether a thread that waits may run at once in the place of the running one, which nobody else has a share in:
@@ -287,21 +367,18 @@ impl<M: Machine> Kernel<M> {
         running: Link,
         receiver: Link,
     ) -> bool {
-        match (threads.at(running), threads.at(receiver)) {
-            (Some(thread), Some(waiting)) => {
-                waiting.priority > thread.priority
-                    && waiting.priority > schedule.bar()
-                    && schedule.has_no_chain()
-                    && !deadlines.is_set(Owner::Thread(receiver))
-            }
-            _ => false,
-        }
+        let Some(priority) = threads.at(receiver).map(|waiting| waiting.priority) else { return false };
+        priority > schedule.bar()
+            && schedule.has_no_chain()
+            && !deadlines.is_set(Owner::Thread(receiver))
+            && threads.at(running).is_some_and(|thread| priority > thread.priority)
     }
 
     /// The running thread makes room for a higher one: [`Kernel::may_preempt`] has said so.
     #[inline(always)]
-    fn preempt_alone(&mut self, running: Link) {
+    fn preempt_alone(&mut self, running: Link, now: Time) {
         let Some(thread) = self.threads.at_mut(running) else { return };
+        thread.cycles = thread.cycles.wrapping_add(now.0);
         if running == self.idle {
             thread.state = State::READY;
         } else {

@@ -22,7 +22,7 @@ impl<M: Machine> Kernel<M> {
             // A thread can't be its own handler: it would wait for itself.
             Some(endpoint)
                 if thread.serves != thread.fault_endpoint
-                    && self.endpoints.at(endpoint).is_some_and(|target| !target.dying) =>
+                    && self.endpoints.at(endpoint).is_some_and(|target| !target.is_dying()) =>
             {
                 thread.sent = Sent::Fault;
                 thread.fault = fault;
@@ -62,7 +62,7 @@ impl<M: Machine> Kernel<M> {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return };
         let receiver = target.receivers.head();
         if !receiver.is_some() {
-            if target.dying {
+            if target.is_dying() {
                 return self.set_message(current, abi::Message::error(abi::Error::Gone, [0; 2]));
             }
             self.threads.push_back::<QUEUE>(&mut target.senders, current);

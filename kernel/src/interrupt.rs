@@ -194,7 +194,8 @@ impl Interrupt {
     /// 0 means "none outstanding", so the numbers go from their maximum to 1.
     #[inline(always)]
     const fn after(sequence: u32) -> u32 {
-        if sequence == u32::MAX { 1 } else { sequence + 1 }
+        let (next, wrapped) = sequence.overflowing_add(1);
+        next + wrapped as u32
     }
 
     #[inline(always)]

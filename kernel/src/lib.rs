@@ -22,7 +22,7 @@ pub mod deadline;
 mod destroy;
 pub mod endpoint;
 mod exit;
-mod fast;
+pub mod fast;
 mod fault;
 pub mod handle;
 mod info;
@@ -261,14 +261,28 @@ impl<M: Machine> Kernel<M> {
         to: Link,
         now: Time,
     ) -> Option<&mut Thread<M::Context>> {
-        self.account.switches = self.account.switches.wrapping_add(1);
+        self.charge(from, to, now);
+        self.resume_next(machine, to)
+    }
+
+    /// One thread's time ends, another's begins.
+    #[inline(always)]
+    pub(crate) fn charge(&mut self, from: Link, to: Link, now: Time) {
         if let Some(from) = self.threads.at_mut(from) {
             from.cycles = from.cycles.wrapping_add(now.0);
         }
+        if let Some(to) = self.threads.at_mut(to) {
+            to.cycles = to.cycles.wrapping_sub(now.0);
+        }
+    }
+
+    /// A thread runs when the kernel is left.
+    #[inline(always)]
+    pub(crate) fn resume_next(&mut self, machine: &mut M, to: Link) -> Option<&mut Thread<M::Context>> {
+        self.account.switches = self.account.switches.wrapping_add(1);
         self.current = to;
         let thread = self.threads.at_mut(to)?;
         thread.state = State::RUNNING;
-        thread.cycles = thread.cycles.wrapping_sub(now.0);
         let (process, processes) = (&thread.process, &self.processes);
         machine.switch(&mut thread.context, || processes.at(*process).map(|process| &process.0.home));
         Some(thread)
@@ -299,9 +313,12 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Puts what the running thread is to go on with into its saved registers.
+    #[inline(always)]
     pub fn save(&mut self, resume: machine::Resume) {
-        if let machine::Resume::With(message) = resume {
-            self.set_message(self.current, message);
+        if let machine::Resume::With(message) = resume
+            && let Some(thread) = self.threads.at_mut(self.current)
+        {
+            thread.context.set_message(message);
         }
     }
 

@@ -5,7 +5,7 @@
 //! every trap; the core never calls back into anything else.
 
 use crate::memory::Frame;
-use abi::{Access, Message, Register};
+use abi::{Access, Message, Register, Tag};
 use core::ops::Range;
 
 /// The time stamp counter, in cycles.
@@ -156,6 +156,12 @@ pub trait Context {
     fn start_idle(&mut self);
     /// The message in the message registers.
     fn message(&self) -> Message;
+    /// One of the message's four words.
+    fn word(&self, index: usize) -> usize;
+    /// Replaces one of the message's four words.
+    fn set_word(&mut self, index: usize, word: usize);
+    /// Replaces the message's tag.
+    fn set_tag(&mut self, tag: Tag);
     /// The handle register.
     fn handle(&self) -> u32;
     /// Replaces the message registers.

@@ -56,7 +56,8 @@ pub struct Schedule {
     behind_the_bar: Priority,
     slice: Slice,
     /// Who runs when the running thread waits, where nothing but the chain changes by that: the only preempted thread, if
-    /// it outranks all that are queued and isn't in a slice, or the idle thread if nobody is ready. Otherwise none.
+    /// it outranks all that are queued and isn't in a slice, or the idle thread if nobody is ready. Otherwise a link that no
+    /// thread has.
     successor: Link,
     /// The successor that the successor has.
     second: Link,
@@ -126,12 +127,12 @@ impl Schedule {
     /// The running thread, whose slice isn't measured, is preempted, and nobody else is: its place touches nobody's.
     #[inline(always)]
     pub const fn preempt_first(&mut self, link: Link, priority: Priority) {
-        self.chain = List::of(link);
+        self.chain.set_only(link);
         self.bar = priority;
         self.successor = link;
     }
 
-    /// Who runs when the running thread waits; none if that isn't plain to see.
+    /// Who runs when the running thread waits; no thread's link if that isn't plain to see.
     #[inline(always)]
     pub const fn successor(&self) -> Link {
         self.successor
@@ -140,7 +141,7 @@ impl Schedule {
     /// Takes the thread that [`Self::successor`] named.
     #[inline(always)]
     pub const fn take_successor(&mut self) {
-        self.chain = List::EMPTY;
+        self.chain.clear_only();
         self.bar = self.queued;
         self.successor = self.second;
     }
@@ -227,7 +228,7 @@ impl Schedule {
             (Slice::Measured, _) => (Priority::MEASURED, Link::NONE),
             (Slice::Open, None) => (highest, self.second),
             (Slice::Open, Some(first)) if first.priority() > self.queued && !first.is_in_slice() => {
-                (highest, self.chain.only().unwrap_or(Link::NONE))
+                (highest, self.chain.only())
             }
             (Slice::Open, Some(_)) => (highest, Link::NONE),
         };

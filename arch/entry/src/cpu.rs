@@ -146,6 +146,13 @@ impl CpuData {
         self.tss.cr3 = cr3;
     }
 
+    /// The page table that was noted last.
+    #[cfg(target_arch = "x86")]
+    #[inline(always)]
+    pub const fn page_table(&self) -> u32 {
+        self.tss.cr3
+    }
+
     /// Lets ring 3 use the ports whose bits are clear in [`CpuData::io_bitmap`].
     #[inline(always)]
     pub const fn show_io_bitmap(&mut self) {

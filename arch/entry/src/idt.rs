@@ -1,13 +1,15 @@
 //! The interrupt descriptor table: 256 gates, filled with stubs that fit their vectors.
+use core::ops::RangeInclusive;
+
 use x86::dtables::{DescriptorTablePointer, lidt};
 
 #[cfg(target_arch = "x86_64")]
 use crate::StackIndex;
 use crate::handler::{Handler, Typed, assert_captures_nothing};
-use crate::kernel::{Call, Smap, Trap};
-use crate::stub::{Stub, Stubs, stub};
+use crate::kernel::{Call, DirectInterrupts, Smap, Trap};
+use crate::stub::{FIRST_DIRECT, Stub, Stubs, direct_stub, stub};
 use crate::vector::{AnyInterrupt, BREAKPOINT, Exception, Interrupts, OVERFLOW};
-use crate::{Gate, Kernel, Place, Privilege, UserGs};
+use crate::{Gate, Kernel, Place, Privilege, Stack, UserGs};
 
 /// The table as the CPU reads it (SDM 3A 6.10, 6.14.1 for 64-bit mode).
 #[repr(C, align(16))]
@@ -67,6 +69,32 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
     pub fn every_vector(&mut self) -> &mut Self {
         for (vector, stub) in Stubs::<K, Trap<K>, S>::ALL.into_iter().enumerate() {
             self.set(vector, stub);
+        }
+        self
+    }
+
+    /// Leads the lowest 48 vectors to [`Kernel::trap`]: those of the exceptions, and 16 for lines. Ring 3 may use `int3`
+    /// and `into` alone.
+    pub fn lowest_vectors(&mut self) -> &mut Self {
+        for (vector, stub) in Stubs::<K, Trap<K>, S>::LOWEST.into_iter().enumerate() {
+            self.set(vector, stub);
+        }
+        self
+    }
+
+    /// Leads vectors to [`DirectInterrupts::direct_interrupt`]: from 32 on, since exceptions have more to tell. Those of ring
+    /// 3, that is, and of an idle context that is laid out like a thread; where other code of ring 0 is interrupted, it is
+    /// [`Kernel::trap`] that gets the frame.
+    pub fn direct_interrupts(&mut self, vectors: RangeInclusive<u8>) -> &mut Self
+    where
+        K: DirectInterrupts,
+    {
+        const {
+            assert!(matches!(K::STACK, Stack::PerCpu), "the frame must be the current thread's");
+            assert!(matches!(K::USER_GS, UserGs::Kept), "the way in doesn't swap it");
+        }
+        for vector in vectors.into_iter().filter(|vector| *vector >= FIRST_DIRECT) {
+            self.gates[usize::from(vector)] = gate_at::<K>(direct_stub::<K, S>(vector));
         }
         self
     }
@@ -215,5 +243,9 @@ pub(crate) const DEBUG_STACK: StackIndex = StackIndex::Four;
 pub(crate) const PARANOID_STACKS: [StackIndex; 4] = [DOUBLE_FAULT_STACK, NMI_STACK, MACHINE_CHECK_STACK, DEBUG_STACK];
 
 fn gate_to<K: Kernel>(stub: Stub) -> Gate {
-    Gate::interrupt(K::SELECTORS.kernel_code, stub as usize as _)
+    gate_at::<K>(stub as usize)
+}
+
+fn gate_at<K: Kernel>(address: usize) -> Gate {
+    Gate::interrupt(K::SELECTORS.kernel_code, address as _)
 }

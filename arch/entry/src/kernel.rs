@@ -139,17 +139,22 @@ pub unsafe trait Kernel: Sized + 'static {
     fn leaving(_frame: &mut Frame) {}
 }
 
-/// A kernel whose system calls pass a message in registers, and which doesn't want them all saved first (x86_64).
+/// A kernel whose system calls pass a message in registers, and which doesn't want more saved first than it needs.
 ///
-/// Its frames are then saved by [`enable_message_calls`](crate::enable_message_calls)' entry: of a call, the message
-/// registers, rax, rcx, r10 and r11 in the frame hold something older until the kernel puts something there, and
-/// [`resume_with`](crate::resume_with) takes a message on the way out.
+/// Its frames are then saved by [`enable_message_calls`](crate::enable_message_calls)' entry, and
+/// [`resume_with`](crate::resume_with) is a shorter way out for them. As long as such a frame's vector is
+/// [`FAST_CALL`](crate::vector::FAST_CALL),
+///
+/// - on x86_64 the message registers, rax, rcx, r10, r11 and the error code in it hold something older, until the kernel
+///   puts something there; `resume_with` takes the message;
+/// - on i686 segment registers and the error code in it mean nothing, and what the caller goes on with are flat data
+///   segments in DS and ES, and FS and GS as the CPU holds them.
 ///
 /// # Safety
 ///
-/// As for [`Kernel`]; besides, ring 3 can't execute in the last page of the lower half, so that a call's return address
-/// is one that `sysretq` takes (CVE-2012-0217).
-#[cfg(target_arch = "x86_64")]
+/// As for [`Kernel`]; besides, on x86_64 ring 3 can't execute in the last page of the lower half, so that a call's return
+/// address is one that `sysretq` takes (CVE-2012-0217). On i686 the kernel sees to it that a thread finds nobody else's
+/// selectors in FS and GS.
 pub unsafe trait MessageCalls: Kernel {
     /// Takes a system call: a naked function, which finds rdi, rsi, rdx, rax, r8 and r9 as the caller had them, has
     /// the other general registers for itself, and the stack as at any function's first instruction. Ends in
@@ -158,7 +163,45 @@ pub unsafe trait MessageCalls: Kernel {
     /// # Safety
     ///
     /// Only the entry may call it.
+    #[cfg(target_arch = "x86_64")]
     unsafe extern "C" fn message_call() -> !;
+
+    /// Takes a system call: a naked function, which finds eax, edx, ebx, esi, edi and ebp as the caller had them, and in the
+    /// frame too, and the stack as at any function's first instruction. Ends in [`resume`](crate::resume) or
+    /// [`resume_with`](crate::resume_with).
+    ///
+    /// # Safety
+    ///
+    /// Only the entry may call it.
+    #[cfg(target_arch = "x86")]
+    unsafe extern "C" fn message_call() -> !;
+}
+
+/// A kernel to which the interrupts of devices come by a way of their own: for it the frame is the current thread's, and
+/// all there is to know is the vector.
+///
+/// # Safety
+///
+/// As for [`Kernel`]; the function may be called for each vector that [`Fill::direct_interrupts`](crate::Fill::direct_interrupts)
+/// was told.
+pub unsafe trait DirectInterrupts: Kernel {
+    /// Takes an interrupt; every register is saved in the current frame. Ends in [`resume`](crate::resume) or
+    /// [`resume_with`](crate::resume_with).
+    ///
+    /// # Safety
+    ///
+    /// Only the entry may call it.
+    #[cfg(target_arch = "x86_64")]
+    unsafe extern "C" fn direct_interrupt(vector: u32) -> !;
+
+    /// Takes an interrupt; every register is saved in the current frame. Ends in [`resume`](crate::resume) or
+    /// [`resume_with`](crate::resume_with).
+    ///
+    /// # Safety
+    ///
+    /// Only the entry may call it.
+    #[cfg(target_arch = "x86")]
+    unsafe extern "fastcall" fn direct_interrupt(vector: u32) -> !;
 }
 
 /// Whether the CPU has SMAP, chosen once when the IDT is filled: code is never patched.

@@ -94,9 +94,10 @@ pub use crate::i686::{Frame, Gate, GlobalDescriptorTable};
 pub use crate::x86_64::{Frame, Gate, GlobalDescriptorTable};
 
 mod kernel;
-#[cfg(target_arch = "x86_64")]
-pub use kernel::MessageCalls;
-pub use kernel::{CallerStack, FloatingPoint, Kernel, Place, Smap, Stack, UserGs, WithSmap, WithoutSmap};
+pub use kernel::{
+    CallerStack, DirectInterrupts, FloatingPoint, Kernel, MessageCalls, Place, Smap, Stack, UserGs, WithSmap,
+    WithoutSmap,
+};
 
 mod handler;
 mod idt;
@@ -106,8 +107,8 @@ pub use idt::{Fill, InterruptDescriptorTable};
 #[macro_use]
 mod stub;
 #[cfg(target_arch = "x86_64")]
-pub use stub::{SYSCALL_FLAG_MASK, enable_message_calls, resume_with};
-pub use stub::{enable_fast_calls, resume};
+pub use stub::SYSCALL_FLAG_MASK;
+pub use stub::{enable_fast_calls, enable_message_calls, resume, resume_with};
 
 mod cpu;
 pub use cpu::{CpuData, IO_BITMAP_BYTES, cpu_data};

@@ -18,7 +18,7 @@ use x86::dtables::DescriptorTablePointer;
 use crate::fixup::is_in_resume;
 use crate::i686::tss_address;
 use crate::kernel::{Kernel, Stack, Target, Trap, keeps_state};
-use crate::stub::{keeping, resume};
+use crate::stub::{is_in_leave, keeping, resume};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{CpuData, Frame, cpu_data};
 
@@ -169,10 +169,10 @@ fn put_back(frame: &Frame, left: &mut TaskStateSegment) {
 /// No interrupt comes between the two, since `sti` holds it back for one instruction. Another that comes in between, as
 /// an NMI may (SDM 2B, STI), ends that: on the return an interrupt would find ring 0 with its frame half popped.
 fn redo_sti<K: Kernel>(left: &mut TaskStateSegment) {
-    if !is_in_resume::<K>(left.eip as usize) {
+    if !is_in_resume::<K>(left.eip as usize) && !is_in_leave(left.eip as usize) {
         return;
     }
-    // SAFETY: an instruction of `resume` is readable, and padding follows the last.
+    // SAFETY: an instruction of a way out is readable, and padding follows the last.
     let instruction = unsafe { *(left.eip as *const [u8; 2]) };
     if instruction == SYSEXIT && left.eflags & INTERRUPT_FLAG != 0 {
         left.eip -= STI_BYTES;
@@ -195,7 +195,8 @@ fn go_on_as_trap<K: Kernel>(cpu: &mut CpuData, frame: &Frame) {
     left.esp = stack as u32;
     left.eflags = CLEAN_FLAGS;
     left.cs = K::SELECTORS.kernel_code;
-    (left.ss, left.ds, left.es) = (K::SELECTORS.kernel_data, K::SELECTORS.kernel_data, K::SELECTORS.kernel_data);
+    left.ss = K::SELECTORS.kernel_data;
+    (left.ds, left.es) = (K::SELECTORS.user_data, K::SELECTORS.user_data);
 }
 
 /// Goes on in ring 0 with the frame in ebx.

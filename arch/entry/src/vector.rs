@@ -23,7 +23,13 @@ pub const fn pushes_error_code(vector: usize) -> bool {
 pub const FAST_CALL: usize = 0x100;
 
 /// What a frame's vector slot holds if nothing is known about how it was entered: it is resumed by `iret`.
-pub const INTERRUPTED: usize = 0x101;
+pub const INTERRUPTED: usize = 0x200;
+
+/// The bit that [`FAST_CALL`] has and no vector, nor [`INTERRUPTED`]: in the second byte, so that a test of it leaves clean
+/// flags where it is set.
+#[cfg(target_arch = "x86")]
+pub(crate) const FAST_CALL_MARK: usize = FAST_CALL >> 8;
+
 
 /// The class of vectors that push no error code: the type of their handlers.
 pub type NoErrorCode = fn(&mut Frame);

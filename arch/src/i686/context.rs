@@ -2,9 +2,10 @@
 
 use crate::context::{Context, USER_FLAGS};
 use crate::layout;
-use crate::width::segments::THREAD_SELECTOR;
+use crate::width::segments::{THREAD_SELECTOR, thread_selector};
 use abi::{Message, Register, Tag};
 use kernel::machine::Resume;
+use x86_entry::vector::FAST_CALL;
 use x86_entry::{Frame, GlobalDescriptorTable};
 
 /// Whether user mode may be sent to an address: below the kernel, or in the call page, where threads wait.
@@ -58,9 +59,21 @@ impl Context {
 
     #[inline(always)]
     pub(crate) fn write_message(&mut self, message: Message) {
+        self.write_tag(message.tag);
         let frame = &mut self.frame;
-        frame.eax = message.tag.0;
         [frame.ebx, frame.esi, frame.edi, frame.ebp] = message.words.map(|word| word as u32);
+    }
+
+    #[inline(always)]
+    pub(crate) fn write_tag(&mut self, tag: Tag) {
+        self.frame.eax = tag.0;
+    }
+
+    /// Where the message's words are.
+    #[inline(always)]
+    pub(crate) fn word_registers(&mut self) -> [&mut u32; 4] {
+        let frame = &mut self.frame;
+        [&mut frame.ebx, &mut frame.esi, &mut frame.edi, &mut frame.ebp]
     }
 
     pub(crate) fn read_register(&self, register: Register) -> Option<usize> {
@@ -82,6 +95,11 @@ impl Context {
     }
 
     pub(crate) fn write_register(&mut self, register: Register, value: usize) -> Option<()> {
+        if self.frame.vector() == FAST_CALL {
+            // Such a frame holds no segments of its own.
+            self.frame.fs = thread_selector(self.fs_base).into();
+            self.frame.gs = 0;
+        }
         // A frame that `sysenter` saved loses some registers if it goes back the same way.
         self.frame.resume_by_iret();
         let frame = &mut self.frame;

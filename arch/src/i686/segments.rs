@@ -6,6 +6,7 @@ use crate::stack;
 use crate::trap::Bell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use x86::controlregs::cr3;
+use x86::segmentation::{SegmentSelector, load_fs, load_gs};
 use x86_entry::{CpuData, CpuSegments};
 
 /// Ring 3's selector of the running thread's own segment, which FS holds once the thread has a pointer.
@@ -40,17 +41,40 @@ pub(crate) fn follow_page_tables(data: &mut CpuData) {
 /// The base that the thread's own segment has.
 static THREAD_POINTER: AtomicUsize = AtomicUsize::new(0);
 
-/// The selectors that another thread must not find, or-ed: none, for every entry and exit saves and loads them.
+/// The selectors that another thread must not find, or-ed: FS and GS. DS and ES are loaded by every entry, and so are FS and
+/// GS by a return that is an `iret`.
 #[inline(always)]
 pub(crate) fn selectors() -> u32 {
-    0
+    let mut all: u32;
+    // SAFETY: reads selectors.
+    unsafe {
+        core::arch::asm!(
+            "mov {all:e}, fs",
+            "mov {one:e}, gs",
+            "or {all:e}, {one:e}",
+            all = out(reg) all,
+            one = out(reg) _,
+            options(nomem, nostack),
+        );
+    }
+    all
 }
 
-/// Makes the thread segment that of another thread. FS itself is saved and loaded with every frame.
+/// Makes the thread segment that of another thread, and takes away what the thread before had in FS and GS: a fast call's
+/// way out loads neither.
 pub(crate) fn switch_thread_pointer(to: &Context) {
     if THREAD_POINTER.load(Ordering::Relaxed) != to.fs_base {
         load_thread_pointer(to.fs_base);
     }
+    // SAFETY: the selector is that of a data segment of ring 3, or null.
+    unsafe { load_fs(SegmentSelector::from_raw(thread_selector(to.fs_base))) };
+    // SAFETY: a null selector may be loaded; the kernel uses no GS.
+    unsafe { load_gs(SegmentSelector::from_raw(0)) };
+}
+
+/// What a thread has in FS that hasn't chosen otherwise.
+pub(crate) const fn thread_selector(base: usize) -> u16 {
+    if base == 0 { 0 } else { THREAD_SELECTOR }
 }
 
 /// The thread that runs has a new base; its FS is loaded with it on the way out.

@@ -1,27 +1,73 @@
 //! What traps need to know of i686.
 
 use crate::cpu::cpuid;
-use crate::trap::{Bell, general_call, leave, leave_fast, state};
+use crate::trap::{Bell, current_frame, direct_interrupt, general_call, leave, leave_fast, state};
 use crate::width::call_page;
 use abi::{Message, Tag};
 use core::ptr::NonNull;
+use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{CpuData, Frame};
+use x86_entry::{CpuData, DirectInterrupts, Frame, MessageCalls, resume_with};
 
 /// Where `sysexit` returns to.
 pub(crate) const SYSENTER_RETURN: usize = call_page::RETURN_ADDRESS;
 /// The CPU switches hardware tasks, for the gates that must not use the interrupted stack.
 pub(crate) const TASK_SWITCHES: bool = true;
 
-/// A call. Its message stays in the caller's frame: this width has too few registers for more.
-#[inline(always)]
-pub(crate) fn call(frame: NonNull<Frame>) -> ! {
+/// A call by the gate, or one that is single-stepped: these go back by `iret`, and the general way.
+pub(crate) fn call(mut frame: NonNull<Frame>) -> ! {
     // SAFETY: the stub's frame is not borrowed yet.
-    let frame = unsafe { frame.as_ref() };
-    let (tag, handle) = (Tag(frame.eax), frame.edx);
+    unsafe { frame.as_mut() }.resume_by_iret();
+    // SAFETY: this is a trap's first function.
+    unsafe { general_call() }
+}
+
+// SAFETY: as for `Kernel`; `switch` and `load_extras` see to FS and GS.
+unsafe impl MessageCalls for Bell {
+    /// Each short way is a function of its own, so that none saves what only another needs.
+    #[unsafe(naked)]
+    unsafe extern "C" fn message_call() -> ! {
+        core::arch::naked_asm!(
+            "mov ecx, eax",
+            "and eax, {mask}",
+            "cmp eax, {reply_receive}",
+            "je {to_reply_receive}",
+            "cmp eax, {call}",
+            "je {to_call}",
+            "cmp eax, {null}",
+            "je {to_null}",
+            "cmp eax, {notify}",
+            "je {to_notify}",
+            "jmp {general}",
+            mask = const ShortWay::TAG_MASK,
+            reply_receive = const ShortWay::ReplyReceive.tag(),
+            to_reply_receive = sym call_from_frame::<{ ShortWay::ReplyReceive as u8 }>,
+            call = const ShortWay::Call.tag(),
+            to_call = sym call_from_frame::<{ ShortWay::Call as u8 }>,
+            null = const ShortWay::Null.tag(),
+            to_null = sym call_from_frame::<{ ShortWay::Null as u8 }>,
+            notify = const ShortWay::Notify.tag(),
+            to_notify = sym call_from_frame::<{ ShortWay::Notify as u8 }>,
+            general = sym general_call,
+        )
+    }
+}
+
+// SAFETY: as for `Kernel`; every vector may come.
+unsafe impl DirectInterrupts for Bell {
+    #[optimize(speed)]
+    unsafe extern "fastcall" fn direct_interrupt(vector: u32) -> ! {
+        direct_interrupt(vector as u8)
+    }
+}
+
+/// A call. Its message stays in the caller's frame: this width has too few registers for more.
+#[optimize(speed)]
+extern "fastcall" fn call_from_frame<const WAY: u8>(tag: u32, handle: u32) -> ! {
     // SAFETY: this is a trap's first function.
     let (kernel, cpu) = unsafe { state() };
-    match kernel.fast_call(cpu, tag, handle, |caller| caller.read_message().words) {
+    let way = ShortWay::ALL[WAY as usize];
+    match kernel.fast_call(cpu, way, Tag(tag), handle, Origin::Saved) {
         Some(resume) => leave_fast(kernel, cpu, resume),
         // SAFETY: the borrows above end here.
         None => unsafe { general_call() },
@@ -43,6 +89,16 @@ pub(crate) unsafe fn leave_with(message: Message) -> ! {
     let (kernel, cpu) = unsafe { state() };
     kernel.save(Resume::With(message));
     leave(kernel, cpu)
+}
+
+/// Resumes the thread that the core has chosen with its saved registers.
+///
+/// # Safety
+/// The core has switched to a thread, and nothing on the stack is needed any more.
+#[inline(always)]
+pub(crate) unsafe fn resume_current() -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1)) }
 }
 
 /// EFLAGS.TF.
@@ -68,6 +124,6 @@ pub fn has_sysenter() -> bool {
 pub(crate) unsafe fn enable_fast_calls(data: &mut CpuData) {
     if has_sysenter() {
         // SAFETY: the caller's promise, and the CPU has the instruction.
-        unsafe { x86_entry::enable_fast_calls::<Bell>(NonNull::from(data)) };
+        unsafe { x86_entry::enable_message_calls::<Bell>(NonNull::from(data)) };
     }
 }

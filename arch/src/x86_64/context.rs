@@ -51,10 +51,22 @@ impl Context {
     }
 
     #[inline(always)]
-    pub(crate) fn write_message(&mut self, message: Message) {
+    pub(crate) fn write_tag(&mut self, tag: Tag) {
+        self.frame.rax = 0;
+        self.frame.rdi = u64::from(tag.0);
+    }
+
+    /// Where the message's words are.
+    #[inline(always)]
+    pub(crate) fn word_registers(&mut self) -> [&mut u64; 4] {
         let frame = &mut self.frame;
-        frame.rax = 0;
-        frame.rdi = u64::from(message.tag.0);
+        [&mut frame.rsi, &mut frame.rdx, &mut frame.r8, &mut frame.r9]
+    }
+
+    #[inline(always)]
+    pub(crate) fn write_message(&mut self, message: Message) {
+        self.write_tag(message.tag);
+        let frame = &mut self.frame;
         [frame.rsi, frame.rdx, frame.r8, frame.r9] = message.words.map(|word| word as u64);
     }
 

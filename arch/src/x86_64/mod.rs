@@ -9,7 +9,8 @@ mod trap;
 
 pub(crate) use registers::write_registers;
 pub(crate) use trap::{
-    SYSENTER_RETURN, TASK_SWITCHES, call, enable_fast_calls, leave_with, save_and_leave_with, stop_single_step,
+    SYSENTER_RETURN, TASK_SWITCHES, call, enable_fast_calls, leave_with, resume_current, save_and_leave_with,
+    stop_single_step,
 };
 
 use crate::memory::BootMemory;

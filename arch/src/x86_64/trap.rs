@@ -1,11 +1,12 @@
 //! What traps need to know of x86_64.
 
-use crate::trap::{Bell, general_call, leave, leave_fast, state};
+use crate::trap::{Bell, current_frame, direct_interrupt, general_call, leave, leave_fast, state};
 use abi::{Message, Tag};
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
+use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{CpuData, Frame, MessageCalls};
+use x86_entry::{CpuData, DirectInterrupts, Frame, MessageCalls, resume, resume_with};
 
 /// `syscall` saves the return address: there is no fixed one.
 pub(crate) const SYSENTER_RETURN: usize = 0;
@@ -29,47 +30,84 @@ pub(crate) unsafe fn enable_fast_calls(_data: &mut CpuData) {
     unsafe { x86_entry::enable_message_calls::<Bell>() };
 }
 
-/// A call by the gate, which saved every register.
-#[inline(always)]
-pub(crate) fn call(frame: NonNull<Frame>) -> ! {
-    // SAFETY: the stub's frame is not borrowed yet.
-    let frame = unsafe { frame.as_ref() };
-    enter([frame.rdi, frame.rsi, frame.rdx, frame.rax, frame.r8, frame.r9].map(|register| register as usize))
+/// A call by the gate, which saved every register. Nobody is in a hurry who calls like that.
+pub(crate) fn call(_frame: NonNull<Frame>) -> ! {
+    // SAFETY: this is a trap's first function.
+    unsafe { general_call() }
 }
 
 // SAFETY: `abi::USER_END` leaves out the last page of the lower half, so nobody executes there.
 unsafe impl MessageCalls for Bell {
-    /// The handle goes to the one argument register that the message leaves free.
+    /// The handle goes to the one argument register that the message leaves free. Each short way is a function of its own,
+    /// so that none saves or clears what only another needs.
     #[unsafe(naked)]
     unsafe extern "C" fn message_call() -> ! {
-        core::arch::naked_asm!("mov ecx, eax", "jmp {}", sym enter_in_registers)
+        core::arch::naked_asm!(
+            "mov ecx, eax",
+            "mov eax, edi",
+            "and eax, {mask}",
+            "cmp eax, {reply_receive}",
+            "je {to_reply_receive}",
+            "cmp eax, {call}",
+            "je {to_call}",
+            "cmp eax, {null}",
+            "je {to_null}",
+            "cmp eax, {notify}",
+            "je {to_notify}",
+            "jmp {general}",
+            mask = const ShortWay::TAG_MASK,
+            reply_receive = const ShortWay::ReplyReceive.tag(),
+            to_reply_receive = sym call_in_registers::<{ ShortWay::ReplyReceive as u8 }>,
+            call = const ShortWay::Call.tag(),
+            to_call = sym call_in_registers::<{ ShortWay::Call as u8 }>,
+            null = const ShortWay::Null.tag(),
+            to_null = sym call_in_registers::<{ ShortWay::Null as u8 }>,
+            notify = const ShortWay::Notify.tag(),
+            to_notify = sym call_in_registers::<{ ShortWay::Notify as u8 }>,
+            general = sym save_and_call,
+        )
     }
 }
 
-/// A call whose message is in C's argument registers, which are the fifth argument and those behind it here. This calling
-/// convention preserves no register, so that none is saved again that the entry has saved.
-extern "rust-preserve-none" fn enter_in_registers(
-    _: MaybeUninit<usize>,
-    _: MaybeUninit<usize>,
-    _: MaybeUninit<usize>,
-    _: MaybeUninit<usize>,
-    rdi: usize,
-    rsi: usize,
-    rdx: usize,
-    rcx: usize,
-    r8: usize,
-    r9: usize,
-) -> ! {
-    enter([rdi, rsi, rdx, rcx, r8, r9])
+// SAFETY: as for `Kernel`; every vector may come.
+unsafe impl DirectInterrupts for Bell {
+    #[unsafe(naked)]
+    unsafe extern "C" fn direct_interrupt(_vector: u32) -> ! {
+        core::arch::naked_asm!("jmp {}", sym interrupt_in_register)
+    }
 }
 
-/// A call with these in rdi, rsi, rdx, rax, r8 and r9.
-#[inline(always)]
-fn enter(registers: [usize; 6]) -> ! {
-    let [tag, word0, word1, handle, word2, word3] = registers;
+/// An interrupt, with its vector in edi, which is the fifth argument here. This calling convention preserves no register, so
+/// that none is saved again that the entry has saved.
+#[optimize(speed)]
+extern "rust-preserve-none" fn interrupt_in_register(
+    _: MaybeUninit<usize>,
+    _: MaybeUninit<usize>,
+    _: MaybeUninit<usize>,
+    _: MaybeUninit<usize>,
+    vector: u32,
+) -> ! {
+    direct_interrupt(vector as u8)
+}
+
+/// A call whose message is in C's argument registers: the fifth argument and those behind it.
+#[optimize(speed)]
+extern "rust-preserve-none" fn call_in_registers<const WAY: u8>(
+    _: MaybeUninit<usize>,
+    _: MaybeUninit<usize>,
+    _: MaybeUninit<usize>,
+    _: MaybeUninit<usize>,
+    tag: usize,
+    word0: usize,
+    word1: usize,
+    handle: usize,
+    word2: usize,
+    word3: usize,
+) -> ! {
     // SAFETY: this is a trap's first function.
     let (kernel, cpu) = unsafe { state() };
-    match kernel.fast_call(cpu, Tag(tag as u32), handle as u32, |_| [word0, word1, word2, word3]) {
+    let way = ShortWay::ALL[WAY as usize];
+    match kernel.fast_call(cpu, way, Tag(tag as u32), handle as u32, Origin::Registers([word0, word1, word2, word3])) {
         Some(resume) => leave_fast(kernel, cpu, resume),
         None => save_and_call(tag, word0, word1, handle, word2, word3),
     }
@@ -100,6 +138,7 @@ pub(crate) fn save_and_leave_with(message: Message) -> ! {
 /// The message is where it has been all the time; the fourth argument is no part of it.
 #[cold]
 #[inline(never)]
+#[optimize(speed)]
 extern "C" fn save_in_order(
     tag: u32,
     word0: usize,
@@ -122,5 +161,15 @@ extern "C" fn save_in_order(
 pub(crate) unsafe fn leave_with(message: Message) -> ! {
     let [word0, word1, word2, word3] = message.words;
     // SAFETY: the core switched to the current frame, and its setters keep frames valid; the rest is the caller's promise.
-    unsafe { x86_entry::resume_with::<Bell>(message.tag.0, [word0, word1, word2, word3]) }
+    unsafe { resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1), message.tag.0, [word0, word1, word2, word3]) }
+}
+
+/// Resumes the thread that the core has chosen with its saved registers.
+///
+/// # Safety
+/// The core has switched to a thread, and nothing on the stack is needed any more.
+#[inline(always)]
+pub(crate) unsafe fn resume_current() -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { resume::<Bell>(current_frame()) }
 }

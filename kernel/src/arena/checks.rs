@@ -12,7 +12,7 @@ impl<T, const N: usize> Arena<T, N> {
     {
         let mut found = Vec::new();
         let mut previous = Link::NONE;
-        let mut link = list.head;
+        let mut link = list.head();
         while link.is_some() {
             assert!(self.is_live(link), "a list goes through a free slot");
             assert!(found.len() < N, "a list has a loop");
@@ -22,7 +22,7 @@ impl<T, const N: usize> Arena<T, N> {
             previous = link;
             link = links.next;
         }
-        assert_eq!(list.tail, previous, "a list's tail isn't its last entry");
+        assert_eq!(list.tail(), previous, "a list's tail isn't its last entry");
         found
     }
 
@@ -54,7 +54,7 @@ impl<T, const N: usize> Arena<T, N> {
 
 impl List {
     /// The last entry.
-    pub(crate) const fn tail(&self) -> Link {
-        self.tail
+    pub(crate) const fn last(&self) -> Link {
+        self.tail()
     }
 }

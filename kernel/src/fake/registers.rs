@@ -6,7 +6,7 @@
 use super::Space;
 use crate::machine::{Context, Resume};
 use crate::memory::Frame;
-use abi::{Message, Register};
+use abi::{Message, Register, Tag};
 
 /// What kind of code runs with these registers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +66,18 @@ impl Context for Registers {
 
     fn message(&self) -> Message {
         self.message
+    }
+
+    fn word(&self, index: usize) -> usize {
+        self.message.words[index]
+    }
+
+    fn set_word(&mut self, index: usize, word: usize) {
+        self.message.words[index] = word;
+    }
+
+    fn set_tag(&mut self, tag: Tag) {
+        self.message.tag = tag;
     }
 
     fn handle(&self) -> u32 {

@@ -59,7 +59,7 @@ fn description(world: &World) -> Vec<String> {
         let first = Some(endpoint.events.head()).filter(|event| event.is_some());
         let after = |event: &Link| Some(kernel.events.next::<QUEUE>(*event)).filter(|event| event.is_some());
         let events: Vec<Link> = std::iter::successors(first, after).collect();
-        lines.push(format!("{link:?} {queues:?} {events:?} {} {}", endpoint.bits, endpoint.dying));
+        lines.push(format!("{link:?} {queues:?} {events:?} {} {}", endpoint.bits, endpoint.is_dying()));
     }
     for (link, source) in kernel.interrupts.iter() {
         let mut source = *source;

@@ -8,6 +8,7 @@ use crate::Kernel;
 use crate::arena::Link;
 use crate::boot::FirstProcess;
 use crate::fake::Fake;
+use crate::fast::{Origin, ShortWay};
 use crate::machine::{Line, Page, Resume};
 use crate::memory::Frame;
 use crate::thread::{Fault, State};
@@ -115,12 +116,19 @@ impl World {
         let caller = self.kernel.current;
         let message = self.message(caller);
         let handle = self.kernel.threads.at(caller).unwrap().context.handle;
-        // Where a machine has the message in the CPU's registers, the saved ones hold something old.
-        self.kernel.set_message(caller, STALE);
+        // Machines differ in where they have the words: here it is left to chance.
+        let origin = if message.tag.label() % 2 == 0 { Origin::Registers(message.words) } else { Origin::Saved };
+        if origin != Origin::Saved {
+            // Where a machine has the message in the CPU's registers, the saved ones hold something old.
+            self.kernel.set_message(caller, STALE);
+        }
         let what = DESCRIPTIONS.get(message.tag.operation_number() as usize).map_or("", |row| row.name);
         self.enter(
             what,
-            |kernel, machine| kernel.fast_call(machine, message.tag, handle, |_| message.words),
+            |kernel, machine| {
+                let way = ShortWay::of(message.tag)?;
+                kernel.fast_call(machine, way, message.tag, handle, origin)
+            },
             |kernel, machine| {
                 kernel.set_message(caller, message);
                 kernel.call(machine);

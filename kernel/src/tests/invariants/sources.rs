@@ -95,7 +95,7 @@ fn check_events(world: &World) {
             previous = link;
             link = kernel.events.next::<QUEUE>(link);
         }
-        assert_eq!(entry.events.tail(), previous);
+        assert_eq!(entry.events.last(), previous);
     }
     for index in 0..crate::endpoint::EVENTS {
         let link = Link::new(index);

@@ -92,7 +92,7 @@ fn check_waiting(world: &World) {
     for (_, endpoint) in kernel.endpoints.iter() {
         let something = !endpoint.senders.is_empty() || !endpoint.events.is_empty() || endpoint.bits != 0;
         assert!(endpoint.receivers.is_empty() || !something, "a receiver waits although there is something");
-        let quiet = endpoint.receivers.is_empty() && !something && !endpoint.dying;
+        let quiet = endpoint.receivers.is_empty() && !something && !endpoint.is_dying();
         assert_eq!(endpoint.is_quiet(), quiet, "whether something is to be had is wrong");
     }
 }

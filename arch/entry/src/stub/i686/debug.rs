@@ -3,8 +3,8 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use super::fast_call::sysenter_entry;
-use super::{CALLER_FLAGS, TRAP_FLAG, keeping, place, resume};
+use super::fast_call::{self, sysenter_entry};
+use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::i686::Frame;
 use crate::kernel::{Kernel, Smap, Stack, Target, Trap, keeps_state};
@@ -31,10 +31,7 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
     naked_asm!(
         push_registers!(),
         load_segments!(),
-        "cld",
-        ".if {clears_ac}",
-        "clac",
-        ".endif",
+        clean_flags!(),
         "mov ecx, esp",
         "xor ebp, ebp",
         "test byte ptr [esp + {cs}], 3",
@@ -56,8 +53,8 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
         call_rust!("in_ring_0"),
         "push ebx",
         "call {resume}",
-        kernel_data = const K::SELECTORS.kernel_data,
-        clears_ac = const S::CLEARS_AC,
+        data = const K::SELECTORS.user_data,
+        clean_flags = const CLEAN_FLAGS,
         cs = const offset_of!(Frame, cs),
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
         place = const place::<K>(),
@@ -93,8 +90,7 @@ impl<K: Kernel> Target for InRing0<K> {
 /// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`. A breakpoint on what
 /// `mov ss` read comes at the same place, with or without the step.
 fn debug_in_ring_0<K: Kernel>(frame: &mut Frame) {
-    let entry = sysenter_entry::<K, CALLER_FLAGS> as *const () as usize;
-    if frame.instruction_pointer() != entry || frame.eflags & TRAP_FLAG == 0 {
+    if !fast_call::is_entry(frame.instruction_pointer()) || frame.eflags & TRAP_FLAG == 0 {
         return K::paranoid(frame);
     }
     frame.eflags &= !TRAP_FLAG;

@@ -3,13 +3,16 @@ use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 use core::ptr::NonNull;
 
-use super::{CLEAN_FLAGS, TRAP_FLAG};
+use super::TRAP_FLAG;
 use crate::i686::Frame;
 use crate::kernel::Kernel;
 use crate::vector::FAST_CALL;
 
 /// Bytes that [`resume`] takes up, so that a fault can be told to be one of its own.
 pub(crate) const RESUME_BYTES: usize = 64;
+
+/// Where in [`resume`] the stack pointer is the frame, which goes back by `iretd`.
+pub(super) const POPS: usize = 14;
 
 /// Resumes a frame: of ring 3 or ring 0, saved by any of the entries or built by the kernel.
 ///
@@ -28,6 +31,8 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         "mov esp, [esp + {argument}]",
         "cmp dword ptr [esp + {vector}], {fast_call}",
         "je 4f",
+        // The fast way out of message calls comes here when it can't go on.
+        ".org 2b + {pops}, 0x90",
         "3:",
         pop_registers!(),
         "add esp, {eip} - {vector}",
@@ -35,9 +40,7 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         "4:",
         "test dword ptr [esp + {eflags}], {trap_flag}",
         "jnz 3b",
-        // `sysexit` loads no flags: those of whoever was interrupted last would go along, AC and ID among them.
-        "push {clean_flags}",
-        "popfd",
+        // `sysexit` loads no flags. They are clean since the entry: nobody else's go along, AC and ID among them.
         pop_registers!(),
         "mov edx, [esp + {eip} - {vector}]",
         "mov ecx, [esp + {esp} - {vector}]",
@@ -52,7 +55,7 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         eflags = const offset_of!(Frame, eflags),
         esp = const Frame::ESP,
         trap_flag = const TRAP_FLAG,
-        clean_flags = const CLEAN_FLAGS,
+        pops = const POPS,
         bytes = const RESUME_BYTES,
     )
 }

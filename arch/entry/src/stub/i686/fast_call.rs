@@ -2,6 +2,7 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
@@ -33,8 +34,7 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
         "and esp, {alignment}",
         "sub esp, {argument}",
         ".endif",
-        "push {clean_flags}",
-        "popfd",
+        clean_flags!(),
         "mov [esp], ecx",
         call_rust!("call"),
         "push eax",
@@ -44,7 +44,7 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
         user_code = const K::SELECTORS.user_code,
         return_address = const K::SYSENTER_RETURN,
         fast_call = const FAST_CALL,
-        kernel_data = const K::SELECTORS.kernel_data,
+        data = const K::SELECTORS.user_data,
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
         place = const place::<K>(),
         fixed = const K::PLACE.address(),
@@ -67,12 +67,31 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
 /// Ring 0, on a CPU that has `sysenter` (CPUID 1 EDX bit 11, and not a Pentium Pro), with `K`'s selectors loaded. `cpu`
 /// must stay where it is, mapped in every address space.
 pub unsafe fn enable_fast_calls<K: Kernel>(cpu: NonNull<CpuData>) {
+    // SAFETY: the caller's promise.
+    unsafe { set_entry::<K>(cpu, sysenter_entry::<K, CALLER_FLAGS> as *const () as usize) };
+}
+
+/// Makes `sysenter` lead to an entry.
+///
+/// # Safety
+///
+/// As for [`enable_fast_calls`]; the address is that of an entry for `sysenter`.
+pub(super) unsafe fn set_entry<K: Kernel>(cpu: NonNull<CpuData>, entry: usize) {
     use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
+    ENTRY.store(entry, Ordering::Relaxed);
     let esp0 = cpu.as_ptr().wrapping_byte_add(ESP0);
     // SAFETY: the caller promises ring 0 and the MSR; the other segments follow that one in the GDT.
     unsafe { wrmsr(IA32_SYSENTER_CS, K::SELECTORS.kernel_code as u64) };
     // SAFETY: as above; the entry reads the stack pointer from there.
     unsafe { wrmsr(IA32_SYSENTER_ESP, esp0 as u64) };
     // SAFETY: as above; the address is that of the entry.
-    unsafe { wrmsr(IA32_SYSENTER_EIP, sysenter_entry::<K, CALLER_FLAGS> as *const () as u64) };
+    unsafe { wrmsr(IA32_SYSENTER_EIP, entry as u64) };
+}
+
+/// Where `sysenter` leads; 0 for nowhere.
+static ENTRY: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether an instruction is the first that `sysenter` leads to.
+pub(super) fn is_entry(instruction: usize) -> bool {
+    instruction == ENTRY.load(Ordering::Relaxed)
 }

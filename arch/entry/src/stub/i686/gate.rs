@@ -2,7 +2,7 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{ESP0, keeping, place, resume};
+use super::{CLEAN_FLAGS, ESP0, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::fixup;
 use crate::i686::Frame;
@@ -24,19 +24,21 @@ pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR
     )
 }
 
-/// Saves the registers, moves to the stack for Rust, calls the target, and resumes what it returns.
+/// Saves the registers.
+#[unsafe(naked)]
+unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+    naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
+}
+
+/// Registers are saved: moves to the stack for Rust, calls the target, and resumes what it returns.
 ///
 /// The stack pointer may be anything when ring 0 is interrupted, so it is aligned by hand. A stack top is stored with
 /// an argument's place above it ([`CpuData::set_stack`]).
 #[unsafe(naked)]
-unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
     naked_asm!(
-        push_registers!(),
         load_segments!(),
-        "cld",
-        ".if {clears_ac}",
-        "clac",
-        ".endif",
+        clean_flags!(),
         "mov ecx, esp",
         "xor ebp, ebp",
         "test byte ptr [esp + {cs}], 3",
@@ -70,8 +72,8 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
         call_rust!("from_ring_0"),
         "push eax",
         "call {resume}",
-        kernel_data = const K::SELECTORS.kernel_data,
-        clears_ac = const S::CLEARS_AC,
+        data = const K::SELECTORS.user_data,
+        clean_flags = const CLEAN_FLAGS,
         cs = const offset_of!(Frame, cs),
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
         place = const place::<K>(),

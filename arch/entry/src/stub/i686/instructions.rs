@@ -30,9 +30,18 @@ macro_rules! pop_registers {
     };
 }
 
-/// Loads the kernel's data segments, since user code may have left anything there; spoils ecx.
+/// Loads flat data segments, since user code may have left anything there; spoils ecx. They are ring 3's, which ring 0 may
+/// use as well, so that a fast way out needn't load others.
 macro_rules! load_segments {
     () => {
-        "mov ecx, {kernel_data}\n mov ds, ecx\n mov es, ecx"
+        "mov ecx, {data}\n mov ds, ecx\n mov es, ecx"
+    };
+}
+
+/// Makes the flags the kernel's own: DF for Rust, AC for SMAP, NT for `iret`, and all others, so that a fast way out, which
+/// loads no flags, leaves nobody's to its caller.
+macro_rules! clean_flags {
+    () => {
+        "push {clean_flags}\n popfd"
     };
 }

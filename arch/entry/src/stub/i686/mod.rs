@@ -3,19 +3,24 @@
 #[macro_use]
 mod instructions;
 mod debug;
+mod direct;
 mod exit;
 mod fast_call;
 mod gate;
 mod keeping;
+mod message_call;
 
 use core::mem::offset_of;
 
 pub(crate) use debug::debug_stub;
+pub(crate) use direct::direct_common;
 pub(crate) use exit::RESUME_BYTES;
 pub use exit::resume;
 pub use fast_call::enable_fast_calls;
 pub(crate) use gate::stub;
 pub(crate) use keeping::keeping;
+pub(crate) use message_call::is_in_leave;
+pub use message_call::{enable_message_calls, resume_with};
 
 use crate::cpu::CpuData;
 use crate::kernel::{Kernel, Place};

@@ -39,14 +39,19 @@ macro_rules! swapgs_if_return_faulted {
     };
 }
 
-/// Saves the registers, moves to the stack for Rust, calls the target, and resumes what it returns.
+/// Saves the registers.
+#[unsafe(naked)]
+unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+    naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
+}
+
+/// Registers are saved: moves to the stack for Rust, calls the target, and resumes what it returns.
 ///
 /// `lfence` stands behind both ways past `swapgs`, so that neither is run speculatively with the other's GS base
 /// (CVE-2019-1125).
 #[unsafe(naked)]
-unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
     naked_asm!(
-        push_registers!(),
         "cld",
         ".if {clears_ac}",
         "clac",

@@ -24,13 +24,6 @@ macro_rules! push_registers {
     };
 }
 
-/// Pops those registers that a system call preserves.
-macro_rules! pop_preserved_registers {
-    () => {
-        "pop r15\n pop r14\n pop r13\n pop r12\n pop rbp\n pop rbx"
-    };
-}
-
 /// Pops those registers that a system call preserves or returns.
 macro_rules! pop_call_registers {
     () => {

@@ -1,6 +1,6 @@
 //! `syscall` for kernels whose calls pass a message in registers: in and out without touching memory.
 use core::arch::naked_asm;
-use core::mem::{MaybeUninit, offset_of, size_of};
+use core::mem::{offset_of, size_of};
 
 use super::RSP0;
 use super::exit::{NEEDS_IRET, resume};
@@ -57,68 +57,75 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
     )
 }
 
-/// Resumes the current frame with a message in edi, rsi, rdx, r8 and r9, which the frame needn't hold; rax is 0.
+/// Resumes a frame with a message in edi, rsi, rdx, r8 and r9, which the frame needn't hold; rax is 0.
+///
+/// `end` is the frame's end, what TSS.rsp0 holds.
 ///
 /// # Safety
 ///
 /// As for [`resume`], of the frame that [`CpuData::set_current_frame`] was told last.
 #[inline(always)]
-pub unsafe fn resume_with<K: MessageCalls>(edi: u32, words: [usize; 4]) -> ! {
+pub unsafe fn resume_with<K: MessageCalls>(end: *const Frame, edi: u32, words: [usize; 4]) -> ! {
     let [rsi, rdx, r8, r9] = words;
     // SAFETY: the caller's promise.
-    unsafe { leave_with::<K>(edi, rsi, rdx, MaybeUninit::uninit(), r8, r9) }
+    unsafe { leave_with::<K>(edi as usize, rsi, rdx, end, r8, r9) }
 }
 
 /// The message is where C has its arguments; the fourth is no part of it.
+///
+/// The registers are loaded from where they lie, not popped: rsp stays in the kernel's stack until it is the caller's.
 #[unsafe(naked)]
 unsafe extern "C" fn leave_with<K: MessageCalls>(
-    edi: u32,
+    rdi: usize,
     rsi: usize,
     rdx: usize,
-    rcx: MaybeUninit<usize>,
+    end: *const Frame,
     r8: usize,
     r9: usize,
 ) -> ! {
     naked_asm!(
-        with_cpu!("mov rsp,", "rsp0", ""),
-        "mov r11, [rsp - {rflags}]",
-        "mov rcx, [rsp - {rip}]",
-        "cmp dword ptr [rsp - {vector}], {fast_call}",
+        "mov r11, [rcx - {rflags}]",
+        "cmp dword ptr [rcx - {vector}], {fast_call}",
         "jne 2f",
         "test r11d, {needs_iret}",
         "jnz 2f",
-        // An argument's upper half is undefined.
-        "mov edi, edi",
-        "sub rsp, {frame}",
-        pop_preserved_registers!(),
-        "xor eax, eax",
-        "mov rsp, [rsp + {rsp} - {r9}]",
+        "mov rbx, [rcx - {rbx}]",
+        "mov rbp, [rcx - {rbp}]",
+        "mov r12, [rcx - {r12}]",
+        "mov r13, [rcx - {r13}]",
+        "mov r14, [rcx - {r14}]",
+        "mov r15, [rcx - {r15}]",
+        "mov rsp, [rcx - {rsp}]",
+        "mov rcx, [rcx - {rip}]",
         "mov r10, rsp",
+        "xor eax, eax",
         "sysretq",
         "2:",
-        "mov [rsp - {frame} + {rdi}], rdi",
-        "mov [rsp - {frame} + {rsi}], rsi",
-        "mov [rsp - {frame} + {rdx}], rdx",
-        "mov [rsp - {frame} + {r8}], r8",
-        "mov [rsp - {frame} + {r9}], r9",
-        "mov qword ptr [rsp - {frame} + {rax}], 0",
-        "lea rdi, [rsp - {frame}]",
+        "mov [rcx - {rdi}], rdi",
+        "mov [rcx - {rsi}], rsi",
+        "mov [rcx - {rdx}], rdx",
+        "mov [rcx - {r8}], r8",
+        "mov [rcx - {r9}], r9",
+        "mov qword ptr [rcx - {rax}], 0",
+        "lea rdi, [rcx - {frame}]",
         "jmp {resume}",
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        rsp0 = const RSP0,
         rflags = const below_end!(rflags),
         rip = const below_end!(rip),
         vector = const below_end!(vector),
+        rsp = const below_end!(rsp),
+        rbx = const below_end!(rbx),
+        rbp = const below_end!(rbp),
+        r12 = const below_end!(r12),
+        r13 = const below_end!(r13),
+        r14 = const below_end!(r14),
+        r15 = const below_end!(r15),
+        rdi = const below_end!(rdi),
+        rsi = const below_end!(rsi),
+        rdx = const below_end!(rdx),
+        r8 = const below_end!(r8),
+        r9 = const below_end!(r9),
+        rax = const below_end!(rax),
         frame = const size_of::<Frame>(),
-        rsp = const offset_of!(Frame, rsp),
-        rdi = const offset_of!(Frame, rdi),
-        rsi = const offset_of!(Frame, rsi),
-        rdx = const offset_of!(Frame, rdx),
-        r8 = const offset_of!(Frame, r8),
-        r9 = const offset_of!(Frame, r9),
-        rax = const offset_of!(Frame, rax),
         needs_iret = const NEEDS_IRET,
         fast_call = const FAST_CALL,
         resume = sym resume::<K>,

@@ -1,6 +1,7 @@
 //! x86_64: entries and exits.
 #[macro_use]
 mod instructions;
+mod direct;
 mod exit;
 mod fast_call;
 mod gate;
@@ -10,6 +11,7 @@ mod paranoid;
 
 use core::mem::offset_of;
 
+pub(crate) use direct::direct_common;
 pub(crate) use exit::RESUME_BYTES;
 pub use exit::resume;
 pub use fast_call::{SYSCALL_FLAG_MASK, enable_fast_calls};

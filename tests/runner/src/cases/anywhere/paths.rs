@@ -153,7 +153,7 @@ impl Paths {
     fn note_unused(&mut self, width: Width, listing: &Listing) {
         for function in listing.functions().iter().filter(|function| is_path(function)) {
             let own: Vec<_> = function.instructions.iter().filter(|one| self.own.contains(&one.address)).collect();
-            let is_call_gate = function.name.contains("::common::<") && function.name.contains("Call<");
+            let is_call_gate = function.name.contains("::saved::<") && function.name.contains("Call<");
             let from_ring_0 = own.iter().find(|one| one.mnemonic() == "je").and_then(|one| one.target());
             for one in own.iter().filter(|one| is_call_gate && from_ring_0.is_some_and(|start| one.address >= start)) {
                 self.unused.insert(one.address, "the kernel does no calls by `int`");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use runner::gdb::{Interrupts, Registers};
-use runner::listing::Function;
+use runner::listing::{Function, Instruction};
 use runner::machine::Hardware;
 use xtask::Width;
 
@@ -122,8 +122,9 @@ impl Sweep {
     /// Ring 3 goes on where it was interrupted. Before that stands the call, if it was one.
     fn add_ring_3(&mut self, entered: &Registers) {
         let Some(function) = self.bench.listing.function(entered.instruction()) else { return };
-        let [is_syscall, is_sysenter] =
-            ["::message_entry::<", "::sysenter_entry::<"].map(|name| function.name.contains(name));
+        let is_fast_call = ["::message_entry::<", "::sysenter_entry::<"].iter().any(|name| function.name.contains(name));
+        let is_syscall = is_fast_call && self.bench.width == Width::X86_64;
+        let is_sysenter = is_fast_call && self.bench.width == Width::I686;
         let goes_on = if is_syscall {
             entered.get("rcx")
         } else if is_sysenter {
@@ -159,12 +160,11 @@ impl Sweep {
         let others = self.bench.tables.gates.iter().copied().filter(|gate| *gate != here);
         let alike: BTreeSet<u64> = others.filter(|gate| self.kind(*gate) == Some(kind)).collect();
         for gate in alike {
-            let function = self.bench.listing.function(gate).expect("a stub");
-            let places: Vec<u64> = function.instructions.iter().map(|instruction| instruction.address).collect();
+            let places: Vec<u64> = self.stub(gate)[..kind.0].iter().map(|instruction| instruction.address).collect();
             let new: Vec<u64> = places.iter().copied().filter(|place| self.ahead.contains(place)).collect();
             if !new.is_empty() {
                 self.bench.gdb.remove(&new).expect("no breakpoints");
-                self.place(entered, &places[..kind.0]);
+                self.place(entered, &places);
             }
         }
         self.bench.gdb.restore(entered).expect("the registers as they were");
@@ -187,9 +187,15 @@ impl Sweep {
 
     /// How many instructions a stub has, and where it goes on.
     fn kind(&self, gate: u64) -> Option<(usize, u64)> {
-        let function = self.bench.listing.function(gate)?;
-        let count = function.instructions.iter().position(|instruction| instruction.mnemonic() == "jmp")? + 1;
-        Some((count, function.instructions[count - 1].target()?)).filter(|_| count <= 3)
+        let stub = self.stub(gate);
+        let count = stub.iter().position(|instruction| instruction.mnemonic() == "jmp")? + 1;
+        Some((count, stub[count - 1].target()?)).filter(|_| count <= 3)
+    }
+
+    /// The instructions from a gate's first one on: stubs of one kind may lie in one function.
+    fn stub(&self, gate: u64) -> &[Instruction] {
+        let Some(function) = self.bench.listing.function(gate) else { return &[] };
+        function.index(gate).map_or(&[], |index| &function.instructions[index..])
     }
 
     fn report(self, own: &BTreeSet<u64>, neighbours: &BTreeSet<u64>) {

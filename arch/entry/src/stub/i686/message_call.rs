@@ -1,0 +1,148 @@
+//! `sysenter` for kernels whose calls pass a message in registers: in and out without segment registers and flags.
+use core::arch::naked_asm;
+use core::mem::{offset_of, size_of};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use super::exit::{POPS, resume};
+use super::fast_call::set_entry;
+use super::{CALLER_FLAGS, CLEAN_FLAGS, place};
+use crate::cpu::{CPU, CpuData};
+use crate::i686::Frame;
+use crate::kernel::{MessageCalls, Stack};
+use crate::vector::{FAST_CALL, FAST_CALL_MARK};
+
+/// Where a field lies below the frame's end, which is where TSS.esp0 points.
+macro_rules! below_end {
+    ($field:ident) => {
+        size_of::<Frame>() - offset_of!(Frame, $field)
+    };
+}
+
+/// Where `esp` lies below the frame's end.
+const ESP_BELOW_END: usize = size_of::<Frame>() - Frame::ESP;
+/// The frame's last word.
+const SS_BELOW_END: usize = ESP_BELOW_END - size_of::<u32>();
+
+/// Where IA32_SYSENTER_EIP points: saves the caller's general registers.
+///
+/// The rest of the frame is the same at every such call, and is written only if something else was saved there in between.
+/// In other respects this is `sysenter_entry`.
+#[unsafe(naked)]
+unsafe extern "C" fn message_entry<K: MessageCalls>() {
+    naked_asm!(
+        "mov esp, [esp]",
+        "cmp dword ptr [esp - {vector}], {fast_call}",
+        "jne 3f",
+        "2:",
+        "mov [esp - {esp}], ecx",
+        "lea esp, [esp - {segments}]",
+        "pushad",
+        load_segments!(),
+        clean_flags!(),
+        with_cpu!("mov esp,", "stack_top", ""),
+        "call {call}",
+        "3:",
+        "mov dword ptr [esp - {ss}], {user_data}",
+        "mov dword ptr [esp - {eflags}], {caller_flags}",
+        "mov dword ptr [esp - {cs}], {user_code}",
+        "mov dword ptr [esp - {eip}], {return_address}",
+        "mov dword ptr [esp - {error_code}], 0",
+        "mov dword ptr [esp - {vector}], {fast_call}",
+        "mov dword ptr [esp - {ds}], {user_data}",
+        "mov dword ptr [esp - {es}], {user_data}",
+        "mov dword ptr [esp - {fs}], 0",
+        "mov dword ptr [esp - {gs}], 0",
+        "jmp 2b",
+        vector = const below_end!(vector),
+        fast_call = const FAST_CALL,
+        esp = const ESP_BELOW_END,
+        // `pushad` begins right below them.
+        segments = const below_end!(ds),
+        data = const K::SELECTORS.user_data,
+        clean_flags = const CLEAN_FLAGS,
+        place = const place::<K>(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        stack_top = const offset_of!(CpuData, stack_top),
+        call = sym K::message_call,
+        ss = const SS_BELOW_END,
+        user_data = const K::SELECTORS.user_data,
+        eflags = const below_end!(eflags),
+        caller_flags = const CALLER_FLAGS,
+        cs = const below_end!(cs),
+        user_code = const K::SELECTORS.user_code,
+        eip = const below_end!(eip),
+        return_address = const K::SYSENTER_RETURN,
+        error_code = const below_end!(error_code),
+        ds = const below_end!(ds),
+        es = const below_end!(es),
+        fs = const below_end!(fs),
+        gs = const below_end!(gs),
+    )
+}
+
+/// Bytes that [`leave_with`] takes up, see [`is_in_leave`].
+const LEAVE_BYTES: usize = 32;
+
+/// Resumes a frame, whose general registers it holds: by `sysexit` if `sysenter` saved it, else as [`resume`] does.
+///
+/// `end` is the frame's end, what TSS.esp0 holds.
+///
+/// # Safety
+///
+/// As for [`resume`], of the frame that [`CpuData::set_current_frame`] was told last.
+#[inline(always)]
+pub unsafe fn resume_with<K: MessageCalls>(end: *const Frame) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { leave_with::<K>(end.wrapping_sub(1)) }
+}
+
+/// The flags are clean since the entry, and the one instruction here that sets any sets none if it goes on to `sysexit`.
+#[unsafe(naked)]
+unsafe extern "fastcall" fn leave_with<K: MessageCalls>(frame: *const Frame) -> ! {
+    naked_asm!(
+        "2:",
+        "mov esp, ecx",
+        "test byte ptr [esp + {vector} + {second_byte}], {mark}",
+        "jz {resume} + {pops}",
+        "popad",
+        "mov edx, {return_address}",
+        "mov ecx, [esp + {esp} - {ds}]",
+        // Interrupts stay off until after the instruction behind `sti`.
+        "sti",
+        "sysexit",
+        ".org 2b + {bytes}, 0xCC",
+        vector = const offset_of!(Frame, vector),
+        second_byte = const 1,
+        mark = const FAST_CALL_MARK,
+        pops = const POPS,
+        return_address = const K::SYSENTER_RETURN,
+        esp = const Frame::ESP,
+        ds = const offset_of!(Frame, ds),
+        resume = sym resume::<K>,
+        bytes = const LEAVE_BYTES,
+    )
+}
+
+/// Where [`leave_with`] begins, once it is in use.
+static LEAVE: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Whether an instruction is one of the way out's.
+pub(crate) fn is_in_leave(instruction: usize) -> bool {
+    instruction.wrapping_sub(LEAVE.load(Ordering::Relaxed)) < LEAVE_BYTES
+}
+
+/// Makes `sysenter` lead to [`MessageCalls::message_call`] on this CPU, whose data is `cpu`.
+///
+/// A call that is single-stepped goes to [`Kernel::call`](crate::Kernel::call) instead, with its whole frame.
+///
+/// # Safety
+///
+/// As for [`enable_fast_calls`](crate::enable_fast_calls).
+pub unsafe fn enable_message_calls<K: MessageCalls>(cpu: NonNull<CpuData>) {
+    const { assert!(matches!(K::STACK, Stack::PerCpu), "the entry stores below TSS.esp0, into the current frame") }
+    LEAVE.store(leave_with::<K> as *const () as usize, Ordering::Relaxed);
+    // SAFETY: the caller's promise.
+    unsafe { set_entry::<K>(cpu, message_entry::<K> as *const () as usize) };
+}

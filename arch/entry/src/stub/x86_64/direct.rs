@@ -1,0 +1,36 @@
+//! Gates for the interrupts of devices, which bring nothing but a vector.
+use core::arch::naked_asm;
+use core::mem::offset_of;
+
+use super::gate::saved;
+use crate::cpu::{CPU, CpuData};
+use crate::kernel::{DirectInterrupts, Smap, Trap};
+use crate::x86_64::Frame;
+
+/// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
+///
+/// Whatever of ring 0 was interrupted goes the way of all traps.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
+    naked_asm!(
+        push_registers!(),
+        "test byte ptr [rsp + {cs}], 3",
+        "jz {saved}",
+        "cld",
+        ".if {clears_ac}",
+        "clac",
+        ".endif",
+        "mov edi, [rsp + {vector}]",
+        with_cpu!("mov rsp,", "stack_top", ""),
+        "call {direct_interrupt}",
+        cs = const offset_of!(Frame, cs),
+        saved = sym saved::<K, Trap<K>, S>,
+        clears_ac = const S::CLEARS_AC,
+        vector = const offset_of!(Frame, vector),
+        place = const K::PLACE.kind(),
+        fixed = const K::PLACE.address(),
+        cpu = sym CPU,
+        stack_top = const offset_of!(CpuData, stack_top),
+        direct_interrupt = sym K::direct_interrupt,
+    )
+}
