@@ -4,12 +4,15 @@
 //! that these threads have no floating-point state, which compiled code on x86_64 soon has.
 #![cfg_attr(not(test), no_std)]
 
+mod cost;
 #[cfg(all(target_os = "none", target_arch = "x86"))]
 #[path = "i686.rs"]
 pub mod threads;
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
 #[path = "x86_64.rs"]
 pub mod threads;
+
+pub use cost::{Cost, ROUNDS, WARM_UP};
 
 /// Asks the partner to send the words back.
 pub const ECHO: u8 = 1;
@@ -38,11 +41,6 @@ pub const INTERRUPTED: u8 = 6;
 pub const EDU_RAISE: usize = 0x60;
 /// The register that acknowledges it.
 pub const EDU_ACKNOWLEDGE: usize = 0x64;
-
-/// Rounds that are measured.
-pub const ROUNDS: usize = 2000;
-/// Rounds before them, so that tables are filled.
-pub const WARM_UP: usize = 200;
 
 /// Where the faulting thread looks: nothing is mapped from here on. The low bits are the time at which it did.
 pub const FAULT_BASE: usize = 0xA000_0000;
@@ -87,33 +85,4 @@ pub mod kind {
     pub const INTERRUPT: usize = 4;
     /// From before that store to after it, when the driver waits again. No call at all.
     pub const CYCLE: usize = 5;
-}
-
-/// What many rounds of one operation cost, in cycles, which are instructions under `-icount shift=0`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// The cheapest round.
-    pub minimum: u32,
-    /// The middle one.
-    pub median: u32,
-}
-
-impl Cost {
-    /// Judges samples, less what reading the clock twice costs; sorts them.
-    pub fn of(samples: &mut [u32], overhead: u32) -> Self {
-        samples.sort_unstable();
-        let at = |index: usize| samples.get(index).map_or(0, |cycles| cycles.saturating_sub(overhead));
-        Self { minimum: at(0), median: at(samples.len() / 2) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_overhead_is_taken_off_both() {
-        assert_eq!(Cost::of(&mut [12, 10, 11], 2), Cost { minimum: 8, median: 9 });
-        assert_eq!(Cost::of(&mut [], 2), Cost { minimum: 0, median: 0 });
-    }
 }

@@ -1,0 +1,117 @@
+//! The system calls of i686: the number in `eax` and six arguments, of which inline assembly may not name two registers
+//! (`esi`, `ebp`), so the stub is a function of its own. Which instruction enters the kernel is Linux's to say: the
+//! auxiliary vector has the address of a function for it (`getauxval(3)`, AT_SYSINFO).
+
+use core::arch::{asm, naked_asm};
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// The numbers, from Linux's `arch/x86/entry/syscalls/syscall_32.tbl`.
+pub mod number {
+    pub const EXIT: usize = 1;
+    pub const FORK: usize = 2;
+    pub const READ: usize = 3;
+    pub const WRITE: usize = 4;
+    pub const OPEN: usize = 5;
+    pub const MOUNT: usize = 21;
+    pub const PIPE: usize = 42;
+    pub const IOCTL: usize = 54;
+    pub const GETPPID: usize = 64;
+    pub const REBOOT: usize = 88;
+    pub const SYSLOG: usize = 103;
+    pub const WAIT: usize = 114;
+    pub const SCHED_SETSCHEDULER: usize = 156;
+    pub const PREAD: usize = 180;
+    pub const PWRITE: usize = 181;
+    /// `mmap2`: as `mmap`, with the offset in pages.
+    pub const MMAP: usize = 192;
+    pub const FUTEX: usize = 240;
+    pub const EVENTFD: usize = 328;
+    pub const FINIT_MODULE: usize = 350;
+}
+
+/// The function that enters the kernel.
+static GATE: AtomicUsize = AtomicUsize::new(0);
+
+/// Finds out how the kernel is entered.
+///
+/// # Safety
+/// The argument must be the stack that the program began with.
+pub unsafe fn prepare(stack: *const usize) {
+    const AT_NULL: usize = 0;
+    const AT_SYSINFO: usize = 32;
+    GATE.store(interrupt as *const () as usize, Ordering::Relaxed);
+    let word = |index: usize| {
+        // SAFETY: none of the words read here is behind the vector's end.
+        unsafe { stack.wrapping_add(index).read() }
+    };
+    // The count itself, the arguments and a null; the environment and a null.
+    let mut index = word(0) + 2;
+    while word(index) != 0 {
+        index += 1;
+    }
+    index += 1;
+    while word(index) != AT_NULL {
+        if word(index) == AT_SYSINFO {
+            GATE.store(word(index + 1), Ordering::Relaxed);
+        }
+        index += 2;
+    }
+}
+
+/// The way in that every kernel has.
+#[unsafe(naked)]
+extern "C" fn interrupt() {
+    naked_asm!("int 0x80", "ret")
+}
+
+/// Does a system call that takes nothing, with nothing around it.
+#[inline(always)]
+pub fn enter_plainly(number: usize) -> isize {
+    let result;
+    // SAFETY: the function at the gate keeps all registers, and the call leaves the process's memory alone.
+    unsafe { asm!("call [{gate}]", gate = sym GATE, inlateout("eax") number => result) };
+    result
+}
+
+/// Does a system call.
+///
+/// # Safety
+/// It may do whatever the call does to the process's memory.
+#[inline(always)]
+pub unsafe fn enter(number: usize, [first, second, third, fourth, fifth, sixth]: [usize; 6]) -> isize {
+    // SAFETY: the stub keeps to the calling convention; memory is the caller's concern.
+    unsafe { stub(number, first, second, third, fourth, fifth, sixth) }
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn stub(
+    number: usize,
+    first: usize,
+    second: usize,
+    third: usize,
+    fourth: usize,
+    fifth: usize,
+    sixth: usize,
+) -> isize {
+    naked_asm!(
+        "push ebp",
+        "push ebx",
+        "push esi",
+        "push edi",
+        // Four registers and the return address lie below the arguments.
+        "mov eax, [esp + 20]",
+        "mov ebx, [esp + 24]",
+        "mov ecx, [esp + 28]",
+        "mov edx, [esp + 32]",
+        "mov esi, [esp + 36]",
+        "mov edi, [esp + 40]",
+        "mov ebp, [esp + 44]",
+        "call [{gate}]",
+        "pop edi",
+        "pop esi",
+        "pop ebx",
+        "pop ebp",
+        "ret",
+        gate = sym GATE,
+    )
+}
