@@ -69,6 +69,10 @@ abi *arguments:
 bench: build
     @{{ xtask }} bench
 
+# Measure Debian's Linux in the same way, beside Bellwire's figures: [i686|x86_64|all] [cpu=MODEL]
+bench-linux *arguments:
+    @{{ xtask }} bench-linux "$@"
+
 # Fuzz the kernel's entries from user mode: [i686|x86_64|all] [seed=N] [first=STEP] [steps=COUNT] [cpu=MODEL]
 fuzz-entry *arguments: build
     @{{ xtask }} fuzz "$@"

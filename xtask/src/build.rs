@@ -148,6 +148,21 @@ fn build_entry_kernels(width: Width) -> Result {
     Ok(())
 }
 
+/// The program that measures Linux.
+pub fn linux_program(width: Width) -> PathBuf {
+    width.image_folder().join("bench-linux")
+}
+
+/// Builds it. A target without a system suits any system, as long as the program asks for nothing but what it names.
+pub fn build_linux_program(width: Width) -> Result {
+    say(&format!("building the program that measures Linux for {}", width.name()));
+    let mut cargo = cargo_for_target("build", &width.user_target())?;
+    cargo.args(["--release", "--quiet", "-p", "bench-linux"]);
+    run(cargo)?;
+    create(&width.image_folder())?;
+    strip(&built(&width.user_target(), "bench-linux"), &linux_program(width))
+}
+
 fn build_set(width: Width, set: Set) -> Result {
     let manifest = manifest::read(&set.manifests())?;
     let init = (set.first().to_owned(), set.first().to_owned(), INIT);

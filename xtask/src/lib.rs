@@ -5,6 +5,7 @@
 pub mod abi;
 pub mod build;
 pub mod check;
+pub mod debian;
 pub mod iso;
 pub mod manifest;
 pub mod process;

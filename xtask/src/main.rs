@@ -11,6 +11,7 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask test bochs [i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
        xtask abi [--only PART]
        xtask bench
+       xtask bench-linux [i686|x86_64|all] [cpu=MODEL]
        xtask fuzz [i686|x86_64|all] [seed=NUMBER] [first=STEP] [steps=COUNT] [cpu=MODEL]
        xtask check
        xtask doc
@@ -52,6 +53,7 @@ fn run(arguments: &[String]) -> Result {
         }
         ["abi", rest @ ..] => abi::matrix(rest),
         ["bench"] => test::bench(),
+        ["bench-linux", rest @ ..] => test::bench_linux(rest),
         ["fuzz", rest @ ..] => test::fuzz(rest),
         ["check"] => check::check(),
         ["doc"] => check::doc(),

@@ -89,6 +89,14 @@ pub fn bench() -> Result {
     crate::process::run(cargo)
 }
 
+/// Measures Debian's Linux for comparison. `arguments` choose widths and the CPU.
+pub fn bench_linux(arguments: &[&str]) -> Result {
+    let mut cargo = command("cargo");
+    cargo.args(["run", "--quiet", "-p", "runner", "--bin", "linux-runner", "--"]);
+    cargo.args(arguments);
+    crate::process::run(cargo)
+}
+
 /// Runs the fuzzer of the kernel's entries. `arguments` go to it.
 pub fn fuzz(arguments: &[&str]) -> Result {
     say("fuzzing the entries");

@@ -93,6 +93,11 @@ impl Direct {
         Direct { kernel: Some(file), ..Direct::files(Vec::new()) }
     }
 
+    /// Linux, with an archive of its first file system.
+    pub fn linux(kernel: PathBuf, archive: PathBuf) -> Direct {
+        Direct { kernel: Some(kernel), ..Direct::files(vec![("initramfs".to_owned(), archive)]) }
+    }
+
     /// The kernel's options.
     pub fn command_line(self, command_line: &str) -> Direct {
         Direct { command_line: command_line.to_owned(), ..self }

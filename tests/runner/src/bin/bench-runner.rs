@@ -6,6 +6,7 @@
 
 use std::process::ExitCode;
 
+use runner::figures;
 use runner::machine::{Direct, Hardware, Machine};
 use serde_json::{Map, Value, json};
 use xtask::{Width, build, root};
@@ -68,27 +69,13 @@ fn measure(width: Width) -> Map<String, Value> {
     figures
 }
 
-/// Boots a machine and reads the lines `bench: NAME MINIMUM MEDIAN`, up to `bench: done`.
+/// Boots a machine and reads what it measures.
 fn rows(width: Width, image: Direct) -> Map<String, Value> {
     let mut machine = Hardware::counting(width).with(&["-device", "edu"]).boot(image);
-    let mut figures = Map::new();
-    figures.insert("boot".to_owned(), json!(boot_cycles(&mut machine)));
-    loop {
-        machine.expect("bench: ");
-        let line = machine.expect("\n");
-        let words: Vec<_> = line.split_whitespace().collect();
-        match words.as_slice() {
-            ["done"] => return figures,
-            [name, minimum, median] => {
-                let (Ok(minimum), Ok(median)) = (minimum.parse::<u64>(), median.parse::<u64>()) else {
-                    panic!("{}: {line}", width.name());
-                };
-                figures.insert((*name).to_owned(), json!(minimum));
-                figures.insert(format!("{name}_median"), json!(median));
-            }
-            _ => panic!("{}: {line}", width.name()),
-        }
-    }
+    let boot = boot_cycles(&mut machine);
+    let mut figures = figures::read(&mut machine);
+    figures.insert("boot".to_owned(), json!(boot));
+    figures
 }
 
 /// How long the kernel took to its first user instruction, as it says.
@@ -108,12 +95,7 @@ fn print(columns: &[(Width, Map<String, Value>)]) {
     for Row { key, work, sel4 } in ROWS {
         print!("{work:<58}");
         for ((_, figures), sel4) in columns.iter().zip(sel4) {
-            let number = |key: &str| figures.get(key).and_then(Value::as_u64);
-            let minimum = number(key).map_or("-".to_owned(), |figure| figure.to_string());
-            let ours = match number(&format!("{key}_median")) {
-                Some(median) if Some(median) != number(key) => format!("{minimum} ({median})"),
-                _ => minimum,
-            };
+            let ours = figures::show(figures, key);
             print!("{ours:>16}{:>8}", sel4.map_or("-".to_owned(), |figure| figure.to_string()));
         }
         println!();

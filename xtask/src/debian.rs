@@ -1,0 +1,238 @@
+//! Debian's own kernels, for comparison: fetched as packages, unpacked into `target/linux`, and never installed.
+//!
+//! The packages are found by the ones that always depend on the newest, with the sources of this system, but with lists
+//! and a configuration of their own: to add a foreign architecture to a system changes what its `apt-get update` does.
+//! Whatever is in `target/linux/WIDTH` is complete, since that folder gets its name last, and isn't fetched again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::build::create;
+use crate::process::{command, run_quietly};
+use crate::{Result, Width, root, say};
+
+const IMAGE: &str = "vmlinuz";
+const PACKAGE: &str = "package";
+
+/// The modules by which a program drives a PCI device, in the order in which they are loaded.
+pub const MODULES: [&str; 2] = ["uio.ko", "uio_pci_generic.ko"];
+
+/// What a package held.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Kernel {
+    folder: PathBuf,
+}
+
+impl Kernel {
+    /// The kernel as a loader takes it.
+    pub fn image(&self) -> PathBuf {
+        self.folder.join(IMAGE)
+    }
+
+    /// One of [`MODULES`].
+    pub fn module(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The package's name and version.
+    pub fn package(&self) -> Result<String> {
+        let file = self.folder.join(PACKAGE);
+        let text = fs::read_to_string(&file).map_err(|error| format!("can't read {}: {error}", file.display()))?;
+        Ok(text.trim().to_owned())
+    }
+}
+
+/// The kernel of a width. It is fetched if it isn't there.
+pub fn kernel(width: Width) -> Result<Kernel> {
+    let folder = root().join("target/linux").join(width.name());
+    if !folder.exists() {
+        fetch(width, &folder)?;
+    }
+    Ok(Kernel { folder })
+}
+
+/// What Debian calls a width.
+fn architecture(width: Width) -> &'static str {
+    match width {
+        Width::I686 => "i386",
+        Width::X86_64 => "amd64",
+    }
+}
+
+/// The package that depends on the width's newest kernel.
+fn newest(width: Width) -> &'static str {
+    match width {
+        Width::I686 => "linux-image-686-pae",
+        Width::X86_64 => "linux-image-amd64",
+    }
+}
+
+fn fetch(width: Width, folder: &Path) -> Result {
+    for tool in ["apt-get", "apt-cache", "dpkg-deb", "tar"] {
+        let there = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if there.is_err() {
+            return Err(explain(tool, width, folder));
+        }
+    }
+    let part = folder.with_extension("part");
+    remove(&part)?;
+    create(&part)?;
+    say(&format!("fetching Debian's kernel for {}", width.name()));
+    let apt = Apt::new(&part.join("apt"), architecture(width))?;
+    // One source that is out of order needn't keep the package away.
+    let lists = apt.update();
+    let package = apt.download(newest(width), &part).map_err(|error| match lists {
+        Ok(()) => format!("{error}\n{}", explain(newest(width), width, folder)),
+        Err(why) => format!("{why}\n{error}"),
+    })?;
+    unpack(&package, &part)?;
+    fs::remove_file(&package).map_err(|error| format!("can't remove {}: {error}", package.display()))?;
+    remove(&part.join("apt"))?;
+    fs::rename(&part, folder).map_err(|error| format!("can't rename {}: {error}", part.display()))
+}
+
+/// What to do where this doesn't get on by itself.
+fn explain(missing: &str, width: Width, folder: &Path) -> String {
+    format!(
+        "{missing} isn't there. Debian's kernel for {} is fetched by apt-get, apt-cache, dpkg-deb and tar, from the \
+         sources of a Debian system that still has the package {}.\nElsewhere put these files of that package (or of \
+         the one that it depends on) into {}: {IMAGE}, {}, and a text {PACKAGE} with its name and version.",
+        width.name(),
+        newest(width),
+        folder.display(),
+        MODULES.join(", "),
+    )
+}
+
+/// apt for another architecture than the system's, with all that it writes in a folder.
+struct Apt {
+    configuration: PathBuf,
+}
+
+impl Apt {
+    fn new(folder: &Path, architecture: &str) -> Result<Apt> {
+        create(&folder.join("state/lists/partial"))?;
+        create(&folder.join("cache/archives/partial"))?;
+        let configuration = folder.join("apt.conf");
+        write(&folder.join("status"), "")?;
+        write(&configuration, &configure(&folder.display().to_string(), architecture))?;
+        Ok(Apt { configuration })
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = command(program);
+        command.env("LC_ALL", "C").arg("-c").arg(&self.configuration);
+        command
+    }
+
+    fn update(&self) -> Result {
+        let mut update = self.command("apt-get");
+        update.arg("update");
+        run_quietly(update)
+    }
+
+    /// Downloads what the package depends on into the folder.
+    fn download(&self, newest: &str, folder: &Path) -> Result<PathBuf> {
+        let mut depends = self.command("apt-cache");
+        let output = depends.args(["depends", "--important", newest]).output();
+        let output = output.map_err(|error| format!("can't run apt-cache: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let name = dependency(&text).ok_or_else(|| {
+            format!("no source has the package {newest}: {}{text}", String::from_utf8_lossy(&output.stderr))
+        })?;
+        say(&format!("downloading {name}"));
+        let mut download = self.command("apt-get");
+        download.args(["download", name]).current_dir(folder);
+        run_quietly(download)?;
+        let files = folder.read_dir().map_err(|error| format!("can't list {}: {error}", folder.display()))?;
+        let mut packages = files.flatten().map(|file| file.path());
+        let package = packages.find(|path| path.extension().is_some_and(|extension| extension == "deb"));
+        package.ok_or_else(|| format!("apt-get downloaded no {name}"))
+    }
+}
+
+/// apt's configuration: nothing is installed, as far as this apt knows; commands that the system runs after an update
+/// aren't run; and apt doesn't change its user, since that one may not write here.
+fn configure(folder: &str, architecture: &str) -> String {
+    format!(
+        "APT::Architecture \"{architecture}\";\n\
+         #clear APT::Architectures;\n\
+         APT::Architectures {{ \"{architecture}\"; }};\n\
+         Dir::State \"{folder}/state\";\n\
+         Dir::State::status \"{folder}/status\";\n\
+         Dir::Cache \"{folder}/cache\";\n\
+         APT::Sandbox::User \"root\";\n\
+         #clear APT::Update::Pre-Invoke;\n\
+         #clear APT::Update::Post-Invoke;\n\
+         #clear APT::Update::Post-Invoke-Success;\n"
+    )
+}
+
+/// Reads `apt-cache depends`: the kernel's package.
+fn dependency(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.trim().strip_prefix("Depends: ").filter(|name| name.starts_with("linux-image-")))
+}
+
+/// Unpacks the files of interest, under names without a version.
+fn unpack(package: &Path, folder: &Path) -> Result {
+    let mut contents = command("dpkg-deb");
+    contents.arg("--fsys-tarfile").arg(package).stdout(Stdio::piped());
+    let mut contents = contents.spawn().map_err(|error| format!("can't run dpkg-deb: {error}"))?;
+    let archive = contents.stdout.take().ok_or("what dpkg-deb writes isn't piped")?;
+    let mut tar = command("tar");
+    tar.args(["-x", "--wildcards", "--no-same-owner", "-C"]).arg(folder);
+    tar.args(["--transform", r"s,.*/,,;s,^vmlinuz-.*,vmlinuz,;s,\.ko\..*,.ko,"]);
+    tar.arg(format!("*/{IMAGE}-*")).args(MODULES.map(|name| format!("*/{name}*"))).stdin(archive);
+    let unpacked = tar.output().map_err(|error| format!("can't run tar: {error}"))?;
+    let packed = contents.wait().map_err(|error| format!("can't wait for dpkg-deb: {error}"))?;
+    if !unpacked.status.success() || !packed.success() {
+        let said = String::from_utf8_lossy(&unpacked.stderr).into_owned();
+        return Err(format!("{} can't be unpacked: {said}", package.display()));
+    }
+    let mut field = command("dpkg-deb");
+    field.args(["--show", "--showformat", "${Package} ${Version}\n"]).arg(package);
+    let name = field.output().map_err(|error| format!("can't run dpkg-deb: {error}"))?;
+    write(&folder.join(PACKAGE), &String::from_utf8_lossy(&name.stdout))
+}
+
+fn write(file: &Path, text: &str) -> Result {
+    fs::write(file, text).map_err(|error| format!("can't write {}: {error}", file.display()))
+}
+
+fn remove(folder: &Path) -> Result {
+    match fs::remove_dir_all(folder) {
+        Err(error) if folder.exists() => Err(format!("can't remove {}: {error}", folder.display())),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_kernel_is_what_the_package_depends_on() {
+        let text = "linux-image-amd64\n  Depends: linux-image-6.1.0-56-amd64\n";
+        assert_eq!(dependency(text), Some("linux-image-6.1.0-56-amd64"));
+        assert_eq!(dependency("linux-image-amd64\n  Depends: firmware\n"), None);
+        assert_eq!(dependency(""), None);
+    }
+
+    #[test]
+    fn apt_writes_into_its_folder_alone() {
+        let text = configure("/a/b", "i386");
+        assert!(text.contains("APT::Architectures { \"i386\"; };\n"), "{text}");
+        for place in ["Dir::State", "Dir::State::status", "Dir::Cache"] {
+            assert!(text.contains(&format!("\n{place} \"/a/b/")), "{place} isn't in {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_the_way_around() {
+        let text = explain("apt-get", Width::I686, Path::new("/target/linux/i686"));
+        for part in ["apt-get isn't there", "linux-image-686-pae", "/target/linux/i686: vmlinuz, uio.ko, uio_pci"] {
+            assert!(text.contains(part), "{part} isn't in {text}");
+        }
+    }
+}
