@@ -15,6 +15,11 @@ use crate::{Result, Width, root, say};
 const IMAGE: &str = "vmlinuz";
 const PACKAGE: &str = "package";
 
+/// The folder of these inside the one where everything is fetched.
+const UNPACKED: &str = "unpacked";
+
+const TOOLS: [&str; 4] = ["apt-get", "apt-cache", "dpkg-deb", "tar"];
+
 /// The modules by which a program drives a PCI device, in the order in which they are loaded.
 pub const MODULES: [&str; 2] = ["uio.ko", "uio_pci_generic.ko"];
 
@@ -47,7 +52,14 @@ impl Kernel {
 pub fn kernel(width: Width) -> Result<Kernel> {
     let folder = root().join("target/linux").join(width.name());
     if !folder.exists() {
-        fetch(width, &folder)?;
+        let part = folder.with_extension("part");
+        remove(&part)?;
+        let fetched = fetch(width, &part).and_then(|()| {
+            fs::rename(part.join(UNPACKED), &folder)
+                .map_err(|error| format!("can't move what {} holds: {error}", part.display()))
+        });
+        remove(&part)?;
+        fetched.map_err(|why| format!("{why}\n{}", way_around(width, &folder)))?;
     }
     Ok(Kernel { folder })
 }
@@ -69,36 +81,31 @@ fn newest(width: Width) -> &'static str {
 }
 
 fn fetch(width: Width, folder: &Path) -> Result {
-    for tool in ["apt-get", "apt-cache", "dpkg-deb", "tar"] {
+    for tool in TOOLS {
         let there = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         if there.is_err() {
-            return Err(explain(tool, width, folder));
+            return Err(format!("{tool} isn't there"));
         }
     }
-    let part = folder.with_extension("part");
-    remove(&part)?;
-    create(&part)?;
     say(&format!("fetching Debian's kernel for {}", width.name()));
-    let apt = Apt::new(&part.join("apt"), architecture(width))?;
+    let apt = Apt::new(folder, architecture(width))?;
     // One source that is out of order needn't keep the package away.
-    let lists = apt.update();
-    let package = apt.download(newest(width), &part).map_err(|error| match lists {
-        Ok(()) => format!("{error}\n{}", explain(newest(width), width, folder)),
+    let updated = apt.update();
+    let package = apt.download(newest(width), folder).map_err(|error| match updated {
+        Ok(()) => error,
         Err(why) => format!("{why}\n{error}"),
     })?;
-    unpack(&package, &part)?;
-    fs::remove_file(&package).map_err(|error| format!("can't remove {}: {error}", package.display()))?;
-    remove(&part.join("apt"))?;
-    fs::rename(&part, folder).map_err(|error| format!("can't rename {}: {error}", part.display()))
+    unpack(&package, &folder.join(UNPACKED))
 }
 
 /// What to do where this doesn't get on by itself.
-fn explain(missing: &str, width: Width, folder: &Path) -> String {
+fn way_around(width: Width, folder: &Path) -> String {
     format!(
-        "{missing} isn't there. Debian's kernel for {} is fetched by apt-get, apt-cache, dpkg-deb and tar, from the \
-         sources of a Debian system that still has the package {}.\nElsewhere put these files of that package (or of \
-         the one that it depends on) into {}: {IMAGE}, {}, and a text {PACKAGE} with its name and version.",
+        "Debian's kernel for {} is fetched by {}, from the sources of a Debian system whose release has the package \
+         {}.\nElsewhere put these files of the package that it depends on into {}: {IMAGE}, {}, and a text {PACKAGE} \
+         with its name and version.",
         width.name(),
+        TOOLS.join(", "),
         newest(width),
         folder.display(),
         MODULES.join(", "),
@@ -139,7 +146,7 @@ impl Apt {
         let output = output.map_err(|error| format!("can't run apt-cache: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let name = dependency(&text).ok_or_else(|| {
-            format!("no source has the package {newest}: {}{text}", String::from_utf8_lossy(&output.stderr))
+            format!("no source has the package {newest}: {}", String::from_utf8_lossy(&output.stderr).trim_end())
         })?;
         say(&format!("downloading {name}"));
         let mut download = self.command("apt-get");
@@ -176,6 +183,7 @@ fn dependency(text: &str) -> Option<&str> {
 
 /// Unpacks the files of interest, under names without a version.
 fn unpack(package: &Path, folder: &Path) -> Result {
+    create(folder)?;
     let mut contents = command("dpkg-deb");
     contents.arg("--fsys-tarfile").arg(package).stdout(Stdio::piped());
     let mut contents = contents.spawn().map_err(|error| format!("can't run dpkg-deb: {error}"))?;
@@ -229,9 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_the_way_around() {
-        let text = explain("apt-get", Width::I686, Path::new("/target/linux/i686"));
-        for part in ["apt-get isn't there", "linux-image-686-pae", "/target/linux/i686: vmlinuz, uio.ko, uio_pci"] {
+    fn the_way_around_names_package_and_files() {
+        let text = way_around(Width::I686, Path::new("/target/linux/i686"));
+        for part in ["apt-get, ", "linux-image-686-pae", "/target/linux/i686: vmlinuz, uio.ko, uio_pci_generic.ko"] {
             assert!(text.contains(part), "{part} isn't in {text}");
         }
     }

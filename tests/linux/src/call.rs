@@ -37,7 +37,7 @@ pub enum Access {
     ReadAndWrite = 2,
 }
 
-/// What a process may wait for and then sees of a module's file.
+/// How a module's file is stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Module {
     Plain = 0,
