@@ -14,7 +14,9 @@ use crate::trap::Bell;
 use crate::width::segments::{selectors, switch_thread_pointer};
 use core::ops::Range;
 use core::ptr::NonNull;
-use kernel::machine::{Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
+use kernel::machine::{
+    FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger,
+};
 use kernel::memory::Frame;
 use x86::controlregs::cr3_write;
 use x86_entry::{CpuData, cpu_data};
@@ -75,7 +77,7 @@ impl Cpu {
     /// Makes a new floating-point area hold the initial state.
     ///
     /// # Safety
-    /// The area's frame is the running thread's alone, and zeroed.
+    /// The area's frame is the running thread's alone.
     pub(crate) unsafe fn prepare_area(&self, area: Area) {
         // SAFETY: the caller vouches for the frame, which low memory shows.
         self.floating_point.prepare(unsafe { locate(area).cast().as_mut() });
@@ -218,9 +220,9 @@ impl Machine for Cpu {
         context.area = Area::NONE;
     }
 
-    fn zero(&mut self, frame: Frame) {
-        // SAFETY: the core asks this for frames that it has just taken.
-        unsafe { paging::zero(frame) };
+    fn zero(&mut self, frame: Frame, part: FramePart) {
+        // SAFETY: the core asks this for frames that it has taken and given to nobody yet.
+        unsafe { paging::zero(frame, part.bytes()) };
     }
 
     fn create_space(&mut self, root: Frame) -> Space {
@@ -232,16 +234,17 @@ impl Machine for Cpu {
         &mut self,
         space: Space,
         mapping: Mapping,
-        tables: &mut impl FnMut(&mut Self) -> Option<Frame>,
-    ) -> Result<(), MapError> {
+        pages: usize,
+        tables: &mut impl FnMut() -> Option<Frame>,
+    ) -> Result<usize, MapError> {
         // SAFETY: the core maps only into spaces that it has, only frames of memory objects, and gives tables zeroed
         // frames of low memory.
-        unsafe { space.map(mapping, &mut || tables(self)) }
+        unsafe { space.map(mapping, pages, tables) }
     }
 
-    fn unmap(&mut self, space: Space, page: Page) {
+    fn unmap(&mut self, space: Space, first: Page, pages: usize) {
         // SAFETY: the core unmaps only in spaces that it has.
-        unsafe { space.unmap(page) };
+        unsafe { space.unmap(first, pages) };
     }
 
     fn release_tables(&mut self, space: Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize> {

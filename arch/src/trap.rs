@@ -187,11 +187,11 @@ fn floating_point(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> bool {
         unsafe { cpu.restore_area(area) };
         return true;
     }
-    if !kernel.attach_floating_point(cpu) {
+    if !kernel.attach_floating_point() {
         return false;
     }
     let Some(area) = area(kernel) else { return false };
-    // SAFETY: the core has just zeroed the frame and given it to the running thread.
+    // SAFETY: the core has just given the frame to the running thread.
     unsafe { cpu.prepare_area(area) };
     // SAFETY: the area is the running thread's, and is prepared.
     unsafe { cpu.restore_area(area) };

@@ -206,6 +206,11 @@ impl<T, const N: usize> Arena<T, N> {
         self.used as usize
     }
 
+    /// Whether there is no slot for a further entry.
+    pub const fn is_full(&self) -> bool {
+        self.free == 0 && (self.fresh as usize >= N || self.fresh == u16::MAX)
+    }
+
     /// How many slots there are.
     pub const fn capacity(&self) -> usize {
         N

@@ -2,7 +2,7 @@
 
 use crate::arena::{Link, Name};
 use crate::handle::{Grant, TableSize};
-use crate::machine::{Context, Machine};
+use crate::machine::{Context, FramePart, Machine};
 use crate::map::Stretch;
 use crate::memory::{Frame, FrameRun, Records, Zone};
 use crate::process::{Memory, Process, ProcessEntry, Quota};
@@ -25,8 +25,7 @@ impl<M: Machine> Kernel<M> {
     /// Makes an all-zero kernel ready: takes the memory over, makes the idle thread and the root object.
     pub fn initialise<R: Iterator<Item = FrameRun>>(&mut self, machine: &mut M, setup: Setup<R>) -> Result<(), Error> {
         self.frames.initialise(setup.records, setup.low_end, setup.runs);
-        let root = self.frames.take(1, Zone::Low).ok_or(Error::NoMemory)?;
-        machine.zero(root);
+        let root = self.boot_root(machine)?;
         // The kernel's own process is named as no supervisor names one: 0 is the first process's badge.
         let process = Process { badge: u16::MAX, ..Process::empty(machine.create_space(root)) };
         let process = self.processes.insert(ProcessEntry(process)).ok_or(Error::TableFull)?;
@@ -49,8 +48,10 @@ impl<M: Machine> Kernel<M> {
 
     /// Makes the first process, with all memory as its quota, a handle to itself and one to the root.
     pub fn boot_process(&mut self, machine: &mut M) -> Result<FirstProcess, Error> {
-        let quota = Quota { frames: self.frames.free() as u32, frames_used: 0, objects: u32::MAX / 2, objects_used: 0 };
-        let name = self.make_process(machine, quota, TableSize::Large)?;
+        let frames = self.frames.free() as u32;
+        let quota = Quota { frames, frames_used: 1, objects: u32::MAX / 2, objects_used: 0 };
+        let root = self.boot_root(machine)?;
+        let name = self.make_process(machine, root, quota, TableSize::Large)?;
         let process = name.link();
         if let Some(first) = self.processes.at_mut(process) {
             first.0.ceiling = Priority::HIGHEST;
@@ -63,6 +64,13 @@ impl<M: Machine> Kernel<M> {
         Ok(FirstProcess { process, own: self.install(process, own)?, root: self.install(process, root)? })
     }
 
+    /// A zeroed frame for the root of an address space.
+    fn boot_root(&mut self, machine: &mut M) -> Result<Frame, Error> {
+        let root = self.frames.take(1, Zone::Low).ok_or(Error::NoMemory)?;
+        FramePart::all().for_each(|part| machine.zero(root, part));
+        Ok(root)
+    }
+
     /// Makes a memory object of fresh, zeroed frames for the first process; the boot code fills it.
     pub fn boot_memory(&mut self, machine: &mut M, process: Link, bytes: usize) -> Result<BootMemory, Error> {
         let count = bytes.div_ceil(PAGE_BYTES).max(1) as u32;
@@ -70,7 +78,8 @@ impl<M: Machine> Kernel<M> {
             process.0.quota.charge(count, 1).ok_or(Error::NoMemory)?;
         }
         let first = self.frames.take(count, Zone::Low).ok_or(Error::NoMemory)?;
-        let memory = Memory { first, count, owner: process, ..crate::arena::Entry::EMPTY };
+        let unprepared = count * FramePart::COUNT as u32;
+        let memory = Memory { first, count, unprepared, owner: process, ..crate::arena::Entry::EMPTY };
         let name = self.memories.insert(memory).ok_or(Error::TableFull)?;
         while self.prepare(machine, name.link()) > 0 {}
         Ok(BootMemory { name, run: FrameRun { first, count } })
@@ -79,8 +88,7 @@ impl<M: Machine> Kernel<M> {
     /// Makes a memory object of the frames in which the boot loader left a module.
     pub fn boot_module(&mut self, process: Link, run: FrameRun) -> Result<BootMemory, Error> {
         let FrameRun { first, count } = run;
-        let memory =
-            Memory { first, count, prepared: count, owner: process, module: true, ..crate::arena::Entry::EMPTY };
+        let memory = Memory { first, count, owner: process, module: true, ..crate::arena::Entry::EMPTY };
         let name = self.memories.insert(memory).ok_or(Error::TableFull)?;
         if let Some(process) = self.processes.at_mut(process) {
             process.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;

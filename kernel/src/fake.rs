@@ -16,7 +16,9 @@ pub use lines::{Controller, LINE_COUNT, LineState, MESSAGE_LINES, Messages};
 pub use paging::{AddressSpace, PAGES_PER_TABLE, Space, TABLES_PER_RELEASE};
 pub use registers::{Mode, Registers};
 
-use crate::machine::{Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger};
+use crate::machine::{
+    FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger,
+};
 use crate::memory::{Frame, FrameRecord, FrameRun, Records};
 use core::ops::Range;
 use std::boxed::Box;
@@ -51,6 +53,8 @@ pub struct Fake {
     pub spaces: BTreeMap<Space, AddressSpace>,
     /// How often each frame was filled with zeros.
     pub zeroed: BTreeMap<Frame, u32>,
+    /// The parts that hold zeros of frames that weren't wholly zeroed since anybody could write to them.
+    pub partly: BTreeMap<Frame, BTreeSet<FramePart>>,
     /// Frames that hold zeros and that nobody had a chance to write to since.
     pub clean: BTreeSet<Frame>,
     /// The mark of the registers that the next exit resumes, and the process that they belong to.
@@ -76,6 +80,7 @@ impl Default for Fake {
             ended: Vec::new(),
             spaces: BTreeMap::new(),
             zeroed: BTreeMap::new(),
+            partly: BTreeMap::new(),
             clean: BTreeSet::new(),
             resumes: None,
             switches: 0,
@@ -191,9 +196,14 @@ impl Machine for Fake {
         context.mark = 0;
     }
 
-    fn zero(&mut self, frame: Frame) {
-        *self.zeroed.entry(frame).or_default() += 1;
-        self.clean.insert(frame);
+    fn zero(&mut self, frame: Frame, part: FramePart) {
+        let parts = self.partly.entry(frame).or_default();
+        parts.insert(part);
+        if parts.len() == FramePart::COUNT as usize {
+            self.partly.remove(&frame);
+            *self.zeroed.entry(frame).or_default() += 1;
+            self.clean.insert(frame);
+        }
     }
 
     fn create_space(&mut self, root: Frame) -> Space {
@@ -208,13 +218,14 @@ impl Machine for Fake {
         &mut self,
         space: Space,
         mapping: Mapping,
-        tables: &mut impl FnMut(&mut Self) -> Option<Frame>,
-    ) -> Result<(), MapError> {
-        self.map_page(space, mapping, tables)
+        pages: usize,
+        tables: &mut impl FnMut() -> Option<Frame>,
+    ) -> Result<usize, MapError> {
+        self.map_pages(space, mapping, pages, tables)
     }
 
-    fn unmap(&mut self, space: Space, page: Page) {
-        self.unmap_page(space, page);
+    fn unmap(&mut self, space: Space, first: Page, pages: usize) {
+        (0..pages).filter_map(|number| first.offset(number)).for_each(|page| self.unmap_page(space, page));
     }
 
     fn release_tables(&mut self, space: Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize> {

@@ -37,8 +37,9 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The running thread uses floating point for the first time: it gets a state area, charged to its process.
-    /// Returns whether it may go on; if there is no frame for it, the exception is a fault like any other.
-    pub fn attach_floating_point(&mut self, machine: &mut M) -> bool {
+    /// Returns whether it may go on; if there is no frame for it, the exception is a fault like any other. What the frame
+    /// held is still in it: the machine makes of it what it needs.
+    pub fn attach_floating_point(&mut self) -> bool {
         let current = self.current;
         let Some(thread) = self.threads.at_mut(current) else { return false };
         let Some(process) = self.processes.at_mut(thread.process) else { return false };
@@ -49,7 +50,6 @@ impl<M: Machine> Kernel<M> {
             process.0.quota.refund(1, 0);
             return false;
         };
-        machine.zero(frame);
         thread.floating_point = frame;
         thread.context.attach_floating_point(frame);
         true

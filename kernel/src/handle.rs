@@ -89,6 +89,10 @@ const BLOCKS: usize = HANDLES / TABLE_HANDLES;
 
 const BLOCKS_A_WORD: usize = u32::BITS as usize;
 
+const WORDS: usize = BLOCKS.div_ceil(BLOCKS_A_WORD);
+
+const _: () = assert!(WORDS <= u32::BITS as usize, "one word tells which words are full");
+
 /// The bits of so many blocks in a row, no more than a word has.
 fn run_of(blocks: usize, shift: usize) -> u32 {
     const {
@@ -103,44 +107,65 @@ fn run_of(blocks: usize, shift: usize) -> u32 {
 /// The handles of all processes.
 pub struct Handles {
     entries: [Handle; HANDLES],
-    /// A bit a block, so that a free one is found in a word at a time.
-    taken: [u32; BLOCKS.div_ceil(BLOCKS_A_WORD)],
+    /// A bit a block.
+    taken: [u32; WORDS],
+    /// A bit a word of these: no block of it is free.
+    full: u32,
     used: u32,
 }
 
 impl Handles {
     /// No process has any.
-    pub const EMPTY: Self = Self { entries: [FREE; HANDLES], taken: [0; BLOCKS.div_ceil(BLOCKS_A_WORD)], used: 0 };
+    pub const EMPTY: Self = Self { entries: [FREE; HANDLES], taken: [0; WORDS], full: 0, used: 0 };
 
     /// How many are in use.
     pub const fn used(&self) -> usize {
         self.used as usize
     }
 
-    /// Sets a run aside: the large size or the common one. Returns the run's first entry and its mask.
+    /// Sets a run aside. Returns its first entry and its mask. One of the common size is found by two looks, a large one
+    /// by a search, which only booting needs.
     pub fn take_run(&mut self, size: TableSize) -> Option<(u32, u32)> {
         let length = size.handles();
         let blocks = length / TABLE_HANDLES;
-        let (number, shift) = self.taken.iter().enumerate().find_map(|(number, word)| {
-            let shift = if blocks == 1 {
-                (!word).trailing_zeros() as usize
-            } else {
+        let (number, shift) = if blocks == 1 {
+            self.free_block()?
+        } else {
+            self.taken.iter().enumerate().find_map(|(number, word)| {
                 let fits = |shift: &usize| word & run_of(blocks, *shift) == 0;
-                (0..BLOCKS_A_WORD).step_by(blocks).find(fits)?
-            };
-            (shift < BLOCKS_A_WORD && number * BLOCKS_A_WORD + shift + blocks <= BLOCKS).then_some((number, shift))
-        })?;
-        *self.taken.get_mut(number)? |= run_of(blocks, shift);
+                let shift = (0..BLOCKS_A_WORD).step_by(blocks).find(fits)?;
+                (number * BLOCKS_A_WORD + shift + blocks <= BLOCKS).then_some((number, shift))
+            })?
+        };
         let first = number * BLOCKS_A_WORD + shift;
+        let word = self.taken.get_mut(number)?;
+        *word |= run_of(blocks, shift);
+        if *word == u32::MAX {
+            self.full |= 1 << number;
+        }
         Some(((first * TABLE_HANDLES) as u32, length as u32 - 1))
+    }
+
+    /// Whether a run of the common size is free.
+    pub fn has_run(&self) -> bool {
+        self.free_block().is_some()
+    }
+
+    /// The first free block, as a word and a bit.
+    fn free_block(&self) -> Option<(usize, usize)> {
+        let number = (!self.full).trailing_zeros() as usize;
+        let shift = (!self.taken.get(number)?).trailing_zeros() as usize;
+        (number * BLOCKS_A_WORD + shift < BLOCKS).then_some((number, shift))
     }
 
     /// Gives a run back; its entries keep their generations, so that old values stay stale.
     pub fn give_back_run(&mut self, table: u32, mask: u32) {
         let first = table as usize / TABLE_HANDLES;
         let blocks = (mask as usize + 1) / TABLE_HANDLES;
-        if let Some(word) = self.taken.get_mut(first / BLOCKS_A_WORD) {
+        let number = first / BLOCKS_A_WORD;
+        if let Some(word) = self.taken.get_mut(number) {
             *word &= !run_of(blocks, first % BLOCKS_A_WORD);
+            self.full &= !(1 << number);
         }
     }
 

@@ -126,6 +126,32 @@ pub struct Mapping {
     pub memory_type: MemoryType,
 }
 
+/// A part of a frame: as much as one trap zeroes at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct FramePart(u8);
+
+impl FramePart {
+    /// How many a frame has.
+    pub const COUNT: u8 = (abi::PAGE_BYTES / abi::BYTES_ZEROED_PER_CALL) as u8;
+
+    /// The part of that number, if a frame has so many.
+    pub const fn new(number: u8) -> Option<Self> {
+        if number < Self::COUNT { Some(Self(number)) } else { None }
+    }
+
+    /// All parts of a frame.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+
+    /// Where it lies in its frame.
+    pub const fn bytes(self) -> Range<usize> {
+        let start = self.0 as usize * abi::BYTES_ZEROED_PER_CALL;
+        start..start + abi::BYTES_ZEROED_PER_CALL
+    }
+}
+
 /// Why a page could not be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapError {
@@ -220,19 +246,21 @@ pub trait Machine {
     /// The registers are about to be thrown away: forget whatever refers to them.
     fn forget(&mut self, context: &mut Self::Context);
 
-    /// Fills a frame with zeros.
-    fn zero(&mut self, frame: Frame);
+    /// Fills one of a frame's parts with zeros.
+    fn zero(&mut self, frame: Frame, part: FramePart);
     /// An address space with an empty user half, with its root in a zeroed frame (from low memory).
     fn create_space(&mut self, root: Frame) -> Self::Space;
-    /// Maps a page; `tables` gives zeroed frames for page tables.
+    /// Maps pages in a row to frames in a row, up to so many, from that page and frame on; `tables` gives zeroed frames
+    /// for page tables. Returns how many: one at least, and no more than one page table holds.
     fn map(
         &mut self,
         space: Self::Space,
         mapping: Mapping,
-        tables: &mut impl FnMut(&mut Self) -> Option<Frame>,
-    ) -> Result<(), MapError>;
-    /// Unmaps a page; nothing happens if nothing is there.
-    fn unmap(&mut self, space: Self::Space, page: Page);
+        pages: usize,
+        tables: &mut impl FnMut() -> Option<Frame>,
+    ) -> Result<usize, MapError>;
+    /// Unmaps so many pages in a row; nothing happens where nothing is.
+    fn unmap(&mut self, space: Self::Space, first: Page, pages: usize);
     /// Gives back page tables of a space without mappings, a bounded number a call; returns the address from which
     /// to go on, or nothing when all are given back, the root too.
     fn release_tables(&mut self, space: Self::Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize>;

@@ -6,11 +6,11 @@
 use crate::Kernel;
 use crate::arena::{Entry, Link};
 use crate::call::{CallResult, DONE, Outcome, Refusal, Request, word};
-use crate::machine::{Machine, MapError, Mapping, MemoryType, Page};
+use crate::machine::{FramePart, Machine, MapError, Mapping, MemoryType, Page};
 use crate::memory::{Frame, FrameRun, Zone};
-use crate::process::{IN_MEMORY, IN_PROCESS, MappedRange, Memory};
+use crate::process::{IN_MEMORY, IN_PROCESS, MappedRange, Memory, SpareFrame};
 use abi::{
-    Access, Error, ObjectKind, Operation, PAGE_BYTES, PAGES_PER_CALL, PAGES_ZEROED_PER_CALL, Rights, join, split,
+    Access, BYTES_ZEROED_PER_CALL, Error, ObjectKind, Operation, PAGE_BYTES, PAGES_PER_CALL, Rights, join, split,
 };
 
 impl<M: Machine> Kernel<M> {
@@ -30,7 +30,7 @@ impl<M: Machine> Kernel<M> {
             }
             Operation::MemoryPrepare => {
                 let memory = self.find_memory(&request, Rights::WRITE)?;
-                word(self.prepare(machine, memory) as usize * PAGE_BYTES)
+                word((self.prepare(machine, memory) as usize).saturating_mul(BYTES_ZEROED_PER_CALL))
             }
             Operation::MemorySeal => {
                 let memory = self.find_memory(&request, Rights::SEAL)?;
@@ -41,7 +41,7 @@ impl<M: Machine> Kernel<M> {
                 if memory.writable != 0 {
                     return Err(Error::Sealed.into());
                 }
-                if memory.prepared != memory.count {
+                if memory.unprepared != 0 {
                     return Err(Error::NotPrepared.into());
                 }
                 memory.sealed = true;
@@ -53,9 +53,8 @@ impl<M: Machine> Kernel<M> {
                     return Err(Error::WrongType.into());
                 }
                 let memory = self.memories.get_mut(grant.object).ok_or(Error::BadHandle)?;
-                let flags = memory.sealed as usize
-                    | (memory.device as usize) << 1
-                    | ((memory.prepared == memory.count) as usize) << 2;
+                let flags =
+                    memory.sealed as usize | (memory.device as usize) << 1 | ((memory.unprepared == 0) as usize) << 2;
                 let mut address = [0; 2];
                 if grant.rights.contains(Rights::DMA) {
                     address = split(memory.first.0 as u64 * PAGE_BYTES as u64);
@@ -81,7 +80,8 @@ impl<M: Machine> Kernel<M> {
         };
         let owner = request.process;
         let result = self.create(request, ObjectKind::Memory, |kernel| {
-            kernel.memories.insert(Memory { first, count, owner, ..Memory::EMPTY })
+            let unprepared = count * FramePart::COUNT as u32;
+            kernel.memories.insert(Memory { first, count, unprepared, owner, ..Memory::EMPTY })
         });
         if result.is_err() {
             self.frames.give_back(FrameRun { first, count });
@@ -106,21 +106,21 @@ impl<M: Machine> Kernel<M> {
         let owner = request.process;
         self.create(request, ObjectKind::Memory, |kernel| {
             let first = Frame(first);
-            kernel.memories.insert(Memory { first, count, prepared: count, owner, device: true, ..Memory::EMPTY })
+            kernel.memories.insert(Memory { first, count, owner, device: true, ..Memory::EMPTY })
         })
     }
 
-    /// Zeroes the next frames of a memory object. Returns how many are left.
+    /// Zeroes the next part of a memory object. Returns how many are left.
     pub(crate) fn prepare(&mut self, machine: &mut M, memory: Link) -> u32 {
         let Some(memory) = self.memories.at_mut(memory) else { return 0 };
-        for _ in 0..PAGES_ZEROED_PER_CALL {
-            if memory.prepared >= memory.count {
-                break;
-            }
-            machine.zero(Frame(memory.first.0 + memory.prepared));
-            memory.prepared += 1;
+        let Some(left) = memory.unprepared.checked_sub(1) else { return 0 };
+        memory.unprepared = left;
+        // From the last part down, so that what is left tells which is next.
+        let parts = FramePart::COUNT as u32;
+        if let Some(part) = FramePart::new((left % parts) as u8) {
+            machine.zero(Frame(memory.first.0 + left / parts), part);
         }
-        memory.count - memory.prepared
+        left
     }
 
     fn memory_map(&mut self, machine: &mut M, request: Request, stretch: Stretch, target: Link) -> CallResult {
@@ -136,8 +136,8 @@ impl<M: Machine> Kernel<M> {
         word(self.map(machine, memory, target, stretch, access)? * PAGE_BYTES)
     }
 
-    /// Maps the first pages of a stretch. Returns how many: none if this call had enough to do with the page tables, of
-    /// which the next one finds more there.
+    /// Maps the first pages of a stretch. Returns how many: none if this call had enough to do with a page table, which
+    /// a later one finds ready.
     pub(crate) fn map(
         &mut self,
         machine: &mut M,
@@ -147,11 +147,11 @@ impl<M: Machine> Kernel<M> {
         access: Access,
     ) -> Result<usize, Refusal> {
         let memory = self.memories.at(link).copied().ok_or(Error::BadHandle)?;
-        let (first, pages) = stretch.check(&memory)?;
+        let (page, pages) = stretch.check(&memory)?;
         if memory.dying {
             return Err(Error::Busy.into());
         }
-        if memory.prepared != memory.count {
+        if memory.unprepared != 0 {
             return Err(Error::NotPrepared.into());
         }
         if access.contains(Access::WRITE) && memory.sealed || access.contains(Access::EXECUTE) && !memory.sealed {
@@ -161,105 +161,92 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::BadArgument.into());
         }
         let offset = (stretch.offset / PAGE_BYTES) as u32;
-        let range = self.range_for(link, target, stretch.address, offset, access)?;
-        let pages = pages.min(PAGES_PER_CALL);
-        let mut mapped = 0;
-        let mut failure = None;
-        let mut tables = PAGES_ZEROED_PER_CALL;
-        while mapped < pages {
-            let Some(page) = first.offset(mapped) else { break };
-            let mapping = Mapping {
-                page,
-                frame: Frame(memory.first.0 + offset + mapped as u32),
-                access,
-                memory_type: if memory.device { MemoryType::Device } else { MemoryType::Ram },
-            };
-            match self.map_page(machine, target, mapping, &mut tables) {
-                Ok(Mapped::Yes) => mapped += 1,
-                Ok(Mapped::NotYet) => break,
-                Err(error) => {
-                    failure = Some(error);
-                    break;
+        let known = self.continued_range(link, target, stretch.address, offset, access);
+        let process = self.processes.at_mut(target).ok_or(Error::Gone)?;
+        if known.is_none() {
+            if self.mappings.is_full() {
+                return Err(Error::TableFull.into());
+            }
+            process.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
+        }
+        let mapping = Mapping {
+            page,
+            frame: Frame(memory.first.0 + offset),
+            access,
+            memory_type: if memory.device { MemoryType::Device } else { MemoryType::Ram },
+        };
+        let (space, spare) = (process.0.home.space, &mut process.0.spare);
+        match machine.map(space, mapping, pages.min(PAGES_PER_CALL), &mut || spare.take()) {
+            Ok(mapped) => {
+                let range =
+                    known.or_else(|| self.add_range(MappedRange::new(link, target, stretch.address, offset, access)));
+                if let Some(range) = range.and_then(|range| self.mappings.at_mut(range)) {
+                    range.pages += mapped as u32;
+                }
+                Ok(mapped)
+            }
+            Err(error) => {
+                if known.is_none() {
+                    process.0.quota.refund(0, 1);
+                }
+                match error {
+                    MapError::Occupied => Err(Error::Conflict.into()),
+                    MapError::NoFrame => Ok(self.prepare_spare(machine, target).map(|_| 0)?),
                 }
             }
         }
-        if let Some(range) = self.mappings.at_mut(range) {
-            range.pages += mapped as u32;
+    }
+
+    /// A zeroed frame of a process's, for a page table; if there is none yet, a step towards one.
+    ///
+    /// The frame is kept at the process: whatever becomes of the calls that want it, the work isn't lost, and whoever
+    /// comes next goes on with it.
+    pub(crate) fn prepare_spare(&mut self, machine: &mut M, process: Link) -> Result<Option<Frame>, Error> {
+        let owner = self.processes.at_mut(process).ok_or(Error::Gone)?;
+        let spare = &mut owner.0.spare;
+        if let Some(part) = FramePart::new(spare.zeroed).filter(|_| spare.frame != Frame(0)) {
+            machine.zero(spare.frame, part);
+            spare.zeroed += 1;
+            return Ok(None);
         }
-        if mapped == 0 {
-            if self.mappings.at(range).is_some_and(|range| range.pages == 0) {
-                self.remove_range(range);
+        if let Some(frame) = spare.take() {
+            return Ok(Some(frame));
+        }
+        owner.0.quota.charge(1, 0).ok_or(Error::NoMemory)?;
+        match self.frames.take(1, Zone::Low) {
+            Some(frame) => {
+                *spare = SpareFrame { frame, zeroed: 0 };
+                Ok(None)
             }
-            return failure.map_or(Ok(0), |error| Err(error.into()));
-        }
-        Ok(mapped)
-    }
-
-    /// Maps a page, with at most so many new page tables, from which it takes those that it makes.
-    fn map_page(
-        &mut self,
-        machine: &mut M,
-        target: Link,
-        mapping: Mapping,
-        tables_left: &mut usize,
-    ) -> Result<Mapped, Error> {
-        let process = self.processes.at_mut(target).ok_or(Error::Gone)?;
-        let space = process.0.home.space;
-        let (frames, quota) = (&mut self.frames, &mut process.0.quota);
-        let mut was_last = false;
-        let mut tables = |machine: &mut M| {
-            let Some(left) = tables_left.checked_sub(1) else {
-                was_last = true;
-                return None;
-            };
-            *tables_left = left;
-            quota.charge(1, 0)?;
-            let Some(frame) = frames.take(1, Zone::Low) else {
-                quota.refund(1, 0);
-                return None;
-            };
-            machine.zero(frame);
-            Some(frame)
-        };
-        match machine.map(space, mapping, &mut tables) {
-            Ok(()) => Ok(Mapped::Yes),
-            Err(MapError::NoFrame) if was_last => Ok(Mapped::NotYet),
-            Err(MapError::NoFrame) => Err(Error::NoMemory),
-            Err(MapError::Occupied) => Err(Error::Conflict),
+            None => {
+                owner.0.quota.refund(1, 0);
+                Err(Error::NoMemory)
+            }
         }
     }
 
-    /// The record of a stretch: that of the stretch it continues, or a new one, charged to the process.
-    fn range_for(
-        &mut self,
-        memory: Link,
-        target: Link,
-        address: usize,
-        offset: u32,
-        access: Access,
-    ) -> Result<Link, Refusal> {
-        let process = self.processes.at_mut(target).ok_or(Error::Gone)?;
-        let last = process.0.mappings.head();
-        if let Some(range) = self.mappings.at(last)
-            && range.memory == memory
+    /// The record of a stretch that this one continues, if there is one: the last of the process.
+    fn continued_range(&self, memory: Link, target: Link, address: usize, offset: u32, access: Access) -> Option<Link> {
+        let last = self.processes.at(target)?.0.mappings.head();
+        let range = self.mappings.at(last)?;
+        let continues = range.memory == memory
             && range.access == access
             && range.address + range.pages as usize * PAGE_BYTES == address
-            && range.offset + range.pages == offset
-        {
-            return Ok(last);
+            && range.offset + range.pages == offset;
+        continues.then_some(last)
+    }
+
+    /// Adds the record of a stretch, which the process has paid for already.
+    fn add_range(&mut self, range: MappedRange) -> Option<Link> {
+        let link = self.mappings.insert(range)?.link();
+        if let Some(process) = self.processes.at_mut(range.process) {
+            self.mappings.push_front::<IN_PROCESS>(&mut process.0.mappings, link);
         }
-        process.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
-        let range = MappedRange::new(memory, target, address, offset, access);
-        let Some(name) = self.mappings.insert(range) else {
-            process.0.quota.refund(0, 1);
-            return Err(Error::TableFull.into());
-        };
-        self.mappings.push_front::<IN_PROCESS>(&mut process.0.mappings, name.link());
-        if let Some(object) = self.memories.at_mut(memory) {
-            self.mappings.push_front::<IN_MEMORY>(&mut object.mappings, name.link());
-            object.writable += access.contains(Access::WRITE) as u32;
+        if let Some(memory) = self.memories.at_mut(range.memory) {
+            self.mappings.push_front::<IN_MEMORY>(&mut memory.mappings, link);
+            memory.writable += range.access.contains(Access::WRITE) as u32;
         }
-        Ok(name.link())
+        Some(link)
     }
 
     fn remove_range(&mut self, link: Link) {
@@ -298,21 +285,19 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn unmap_slice(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(range) = self.mappings.at_mut(link) else { return 0 };
         let Some(space) = self.processes.at(range.process).map(|process| process.0.home.space) else { return 0 };
-        let mut done = 0;
-        while done < PAGES_PER_CALL && range.pages > 0 {
-            range.pages -= 1;
-            done += 1;
-            if let Some(page) = Page::new(range.address + range.pages as usize * PAGE_BYTES) {
-                machine.unmap(space, page);
-            }
+        let done = range.pages.min(PAGES_PER_CALL as u32);
+        range.pages -= done;
+        if let Some(page) = Page::new(range.address + range.pages as usize * PAGE_BYTES) {
+            machine.unmap(space, page, done as usize);
         }
         if range.pages == 0 {
             self.remove_range(link);
         }
-        done
+        done as usize
     }
 
-    /// Does a slice of a memory object's end. Returns whether work is left.
+    /// Does a slice of a memory object's end: takes some pages out of where it is mapped, or gives a block of its frames
+    /// back, or ends it. Returns whether work is left.
     pub(crate) fn destroy_memory(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(memory) = self.memories.at_mut(link) else { return 0 };
         memory.dying = true;
@@ -321,19 +306,30 @@ impl<M: Machine> Kernel<M> {
             self.unmap_slice(machine, mapping);
             return 1;
         }
-        let memory = *memory;
-        let run = FrameRun { first: memory.first, count: memory.count };
-        if memory.module {
-            let count = self.frames.adopt(run);
-            // All memory is the first process's quota, this from now on too.
-            if let Some(owner) = self.processes.at_mut(memory.owner).filter(|owner| owner.0.parent.is_none()) {
-                owner.0.quota.frames = owner.0.quota.frames.saturating_add(count);
+        let (owner, run) = (memory.owner, FrameRun { first: memory.first, count: memory.count });
+        if run.count != 0 && !memory.device {
+            let count = if memory.module {
+                let (count, usable) = self.frames.adopt_block(run);
+                // All memory is the first process's quota, this from now on too.
+                if let Some(owner) = self.processes.at_mut(owner).filter(|owner| owner.0.parent.is_none()) {
+                    owner.0.quota.frames = owner.0.quota.frames.saturating_add(usable);
+                }
+                count
+            } else {
+                let count = self.frames.give_back_block(run);
+                self.refund(owner, count, 0);
+                count
+            };
+            // What is left is a smaller object.
+            if let Some(memory) = self.memories.at_mut(link) {
+                memory.first = Frame(run.first.0 + count);
+                memory.count = run.count - count;
             }
-        } else if !memory.device {
-            self.frames.give_back(run);
-            self.refund(memory.owner, memory.count, 0);
+            if count < run.count {
+                return 1;
+            }
         }
-        self.refund(memory.owner, 0, 1);
+        self.refund(owner, 0, 1);
         self.memories.remove(link);
         0
     }
@@ -342,13 +338,6 @@ impl<M: Machine> Kernel<M> {
         let grant = self.find(request, needs)?;
         Ok(self.memories.resolve(grant.object).ok_or(Error::BadHandle)?)
     }
-}
-
-/// Whether a page was mapped.
-enum Mapped {
-    Yes,
-    /// Its page tables are too many for one call.
-    NotYet,
 }
 
 /// A part of a memory object and where it is to appear.

@@ -5,8 +5,15 @@
 //! that the kernel itself can reach (page tables, register areas) apart from the rest on i686; on x86_64 all memory
 //! is one zone.
 //!
-//! The records aren't cleared at boot, which would take time by the machine's size: sixteen are, when the first of them
-//! is written, and a bit for each sixteen tells. Until then none of their frames begins a free block.
+//! The records aren't cleared at boot, which would take time by the machine's size. Sixteen of them share a mask that
+//! tells which of their frames begin free blocks, and a bit for each mask tells whether it was ever written: until then
+//! none does. So the first use of a record costs no more than any other.
+//!
+//! | operation | bound |
+//! |---|---|
+//! | [`Frames::take`] | one block leaves its list, and one joins a list for each order below it |
+//! | [`Frames::give_back_block`] | one block leaves its list for each order above it, and one joins a list |
+//! | [`Frames::give_back`] | as many of these as the run has blocks: at boot, and for single frames |
 
 #[cfg(test)]
 mod checks;
@@ -25,7 +32,7 @@ pub struct FrameRun {
     pub count: u32,
 }
 
-/// What the allocator keeps of a frame; all zeros for one that isn't the head of a free block.
+/// What the allocator keeps of a frame, if a free block begins there; `heads` is the exception.
 ///
 /// It is plain numbers: whatever memory holds is a value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,21 +40,24 @@ pub struct FrameRun {
 pub struct FrameRecord {
     next: u32,
     previous: u32,
-    /// The order of the free block that begins here, plus one.
-    order: u32,
+    /// The order of the free block that begins here.
+    order: u16,
+    /// In the first record of a group: the frames of the group at which free blocks begin, one bit each.
+    heads: u16,
 }
 
-/// How many records are cleared at a time: 192 bytes.
-const GROUP: usize = 16;
+/// How many records share a mask of heads.
+const GROUP: usize = u16::BITS as usize;
 
-/// How many groups a word of [`Records::cleared`] tells about.
+/// How many groups a word of [`Records::written`] tells about.
 const GROUPS_A_WORD: usize = u32::BITS as usize;
 
 /// The records of all frames, and which of them mean something.
 #[derive(Debug)]
 pub struct Records {
     records: &'static mut [FrameRecord],
-    cleared: &'static mut [u32],
+    /// A bit a group: whether its mask of heads was ever written.
+    written: &'static mut [u32],
 }
 
 impl Records {
@@ -55,7 +65,7 @@ impl Records {
     /// alone.
     pub fn new(records: &'static mut [FrameRecord], zeros: &'static mut [u32]) -> Self {
         let known = records.len().min(zeros.len() * GROUPS_A_WORD * GROUP);
-        Self { records: records.get_mut(..known).unwrap_or(&mut []), cleared: zeros }
+        Self { records: records.get_mut(..known).unwrap_or(&mut []), written: zeros }
     }
 
     /// How many words of zeros so many records need.
@@ -67,25 +77,38 @@ impl Records {
         self.records.len()
     }
 
-    /// The order of the free block that begins at a frame, plus one; 0 if none does.
-    fn order(&self, frame: u32) -> u32 {
+    /// Whether a free block of that order begins at a frame.
+    fn is_head(&self, frame: u32, order: usize) -> bool {
         let (word, bit) = Self::place(frame);
-        if self.cleared.get(word).is_none_or(|word| word & bit == 0) {
-            return 0;
-        }
-        self.records.get(frame as usize).map_or(0, |record| record.order)
+        self.written.get(word).is_some_and(|word| word & bit != 0)
+            && self.records.get(Self::group(frame)).is_some_and(|first| first.heads & Self::head(frame) != 0)
+            && self.records.get(frame as usize).is_some_and(|record| record.order as usize == order)
     }
 
-    /// A frame's record, to be read or changed.
-    fn at_mut(&mut self, frame: u32) -> Option<&mut FrameRecord> {
+    /// A free block begins at a frame: the links of its list are those.
+    fn set(&mut self, frame: u32, order: usize, next: u32) {
         let (word, bit) = Self::place(frame);
-        let word = self.cleared.get_mut(word)?;
-        if *word & bit == 0 {
-            *word |= bit;
-            let start = frame as usize / GROUP * GROUP;
-            let end = self.records.len().min(start + GROUP);
-            self.records.get_mut(start..end)?.fill(FrameRecord::default());
+        let (Some(word), Some(first)) = (self.written.get_mut(word), self.records.get_mut(Self::group(frame))) else {
+            return;
+        };
+        let heads = if *word & bit != 0 { first.heads } else { 0 };
+        *word |= bit;
+        first.heads = heads | Self::head(frame);
+        if let Some(record) = self.records.get_mut(frame as usize) {
+            (record.next, record.previous, record.order) = (next, 0, order as u16);
         }
+    }
+
+    /// No free block begins at a frame any more. Returns its neighbours in the list, the next one first.
+    fn clear(&mut self, frame: u32) -> (u32, u32) {
+        if let Some(first) = self.records.get_mut(Self::group(frame)) {
+            first.heads &= !Self::head(frame);
+        }
+        self.records.get(frame as usize).map_or((0, 0), |record| (record.next, record.previous))
+    }
+
+    /// The record of a frame at which a free block begins, to be changed.
+    fn at_mut(&mut self, frame: u32) -> Option<&mut FrameRecord> {
         self.records.get_mut(frame as usize)
     }
 
@@ -93,6 +116,16 @@ impl Records {
     const fn place(frame: u32) -> (usize, u32) {
         let group = frame as usize / GROUP;
         (group / GROUPS_A_WORD, 1 << (group % GROUPS_A_WORD))
+    }
+
+    /// The record that has the mask of a frame's group.
+    const fn group(frame: u32) -> usize {
+        frame as usize / GROUP * GROUP
+    }
+
+    /// A frame's bit in that mask.
+    const fn head(frame: u32) -> u16 {
+        1 << (frame as usize % GROUP)
     }
 }
 
@@ -113,6 +146,8 @@ pub struct Frames {
     records: Option<Records>,
     /// Block heads by zone (low, high) and order, as frame number plus one.
     heads: [[u32; ORDERS]; 2],
+    /// By zone, the orders of which there are blocks, one bit each.
+    orders: [u32; 2],
     low_end: u32,
     total: u32,
     free: u32,
@@ -120,7 +155,8 @@ pub struct Frames {
 
 impl Frames {
     /// No memory yet.
-    pub const EMPTY: Self = Self { records: None, heads: [[0; ORDERS]; 2], low_end: 0, total: 0, free: 0 };
+    pub const EMPTY: Self =
+        Self { records: None, heads: [[0; ORDERS]; 2], orders: [0; 2], low_end: 0, total: 0, free: 0 };
 
     /// Takes over the machine's memory: records, one for each frame up to the last, the frame at which low
     /// memory ends (a multiple of 256 MiB) and the free runs. Frames beyond the records are left alone.
@@ -153,59 +189,73 @@ impl Frames {
         if count == 0 || count > 1 << (ORDERS - 1) {
             return None;
         }
-        let order = count.next_power_of_two().trailing_zeros() as usize;
-        let first = match zone {
-            Zone::Any => self.take_block(1, order).or_else(|| self.take_block(0, order)),
-            Zone::Low => self.take_block(0, order),
+        let least = count.next_power_of_two().trailing_zeros();
+        let found = |zone: usize| {
+            let orders = self.orders.get(zone)? >> least;
+            (orders != 0).then(|| (zone, (least + orders.trailing_zeros()) as usize))
+        };
+        let (zone, mut order) = match zone {
+            Zone::Any => found(1).or_else(|| found(0)),
+            Zone::Low => found(0),
         }?;
-        let rest = (1 << order) - count;
-        self.free -= 1 << order;
-        self.give_back(FrameRun { first: Frame(first + count), count: rest });
-        Some(Frame(first))
+        let mut first = self.heads.get(zone)?.get(order)?.checked_sub(1)?;
+        self.unlink(first, zone, order);
+        self.free -= count;
+        // Each round halves the block and keeps what the run needs of it: at most one half goes back, and none of these
+        // has a free neighbour to merge with.
+        let (block, mut rest) = (first, count);
+        while rest != 1 << order {
+            order -= 1;
+            let half = 1 << order;
+            if rest <= half {
+                self.link(first + half, zone, order);
+            } else {
+                first += half;
+                rest -= half;
+            }
+        }
+        Some(Frame(block))
     }
 
     /// Takes a run back, in blocks that are as large as its alignment allows.
-    pub fn give_back(&mut self, run: FrameRun) {
-        let FrameRun { first: Frame(mut first), mut count } = run;
-        while count > 0 {
-            let by_alignment = first.trailing_zeros();
-            let by_count = 31 - count.leading_zeros();
-            let order = by_alignment.min(by_count).min(ORDERS as u32 - 1);
-            self.free += 1 << order;
-            self.give_back_block(first, order as usize);
-            first += 1 << order;
-            count -= 1 << order;
+    pub fn give_back(&mut self, mut run: FrameRun) {
+        while run.count > 0 {
+            let count = self.give_back_block(run);
+            run = FrameRun { first: Frame(run.first.0 + count), count: run.count - count };
         }
     }
 
-    /// Takes over a run that wasn't handed over at first. Frames beyond the records are left alone, as there.
-    pub fn adopt(&mut self, run: FrameRun) -> u32 {
+    /// Takes the first frames of a run back, as many as make a block; how many those are. None if there are none.
+    pub fn give_back_block(&mut self, run: FrameRun) -> u32 {
+        let FrameRun { first: Frame(first), count } = run;
+        if count == 0 {
+            return 0;
+        }
+        let order = first.trailing_zeros().min(count.ilog2()).min(ORDERS as u32 - 1);
+        self.free += 1 << order;
+        self.merge(first, order as usize);
+        1 << order
+    }
+
+    /// Takes over the first frames of a run that wasn't handed over at first, as many as make a block; how many of them
+    /// there are, and how many of these can be used: frames beyond the records are left alone, as there.
+    pub fn adopt_block(&mut self, run: FrameRun) -> (u32, u32) {
         let known = self.records.as_ref().map_or(0, Records::len) as u32;
-        let count = run.count.min(known.saturating_sub(run.first.0));
-        self.give_back(FrameRun { count, ..run });
-        self.total += count;
-        count
-    }
-
-    fn take_block(&mut self, zone: usize, order: usize) -> Option<u32> {
-        let heads = self.heads.get(zone)?;
-        let mut found = (order..ORDERS).find(|order| heads.get(*order).is_some_and(|head| *head != 0))?;
-        let first = *heads.get(found)? - 1;
-        self.unlink(first, zone, found);
-        while found > order {
-            found -= 1;
-            self.link(first + (1 << found), zone, found);
+        let usable = run.count.min(known.saturating_sub(run.first.0));
+        if usable == 0 {
+            return (run.count, 0);
         }
-        Some(first)
+        let count = self.give_back_block(FrameRun { count: usable, ..run });
+        self.total += count;
+        (count, count)
     }
 
-    fn give_back_block(&mut self, mut first: u32, mut order: usize) {
+    /// Makes a block free, as one with its neighbours where these are free.
+    fn merge(&mut self, mut first: u32, mut order: usize) {
         let zone = self.zone(first);
         while order < ORDERS - 1 {
             let buddy = first ^ (1 << order);
-            if self.zone(buddy) != zone
-                || self.records.as_ref().map_or(0, |records| records.order(buddy)) != order as u32 + 1
-            {
+            if self.zone(buddy) != zone || !self.records.as_ref().is_some_and(|records| records.is_head(buddy, order)) {
                 break;
             }
             self.unlink(buddy, zone, order);
@@ -220,37 +270,44 @@ impl Frames {
     }
 
     fn link(&mut self, frame: u32, zone: usize, order: usize) {
-        let Some(head) = self.heads.get_mut(zone).and_then(|heads| heads.get_mut(order)) else { return };
+        let (Some(head), Some(orders)) =
+            (self.heads.get_mut(zone).and_then(|heads| heads.get_mut(order)), self.orders.get_mut(zone))
+        else {
+            return;
+        };
         let next = core::mem::replace(head, frame + 1);
-        if let Some(record) = self.record(frame) {
-            *record = FrameRecord { next, previous: 0, order: order as u32 + 1 };
-        }
+        *orders |= 1 << order;
+        let Some(records) = self.records.as_mut() else { return };
+        records.set(frame, order, next);
         if next != 0
-            && let Some(after) = self.record(next - 1)
+            && let Some(after) = records.at_mut(next - 1)
         {
             after.previous = frame + 1;
         }
     }
 
     fn unlink(&mut self, frame: u32, zone: usize, order: usize) {
-        let Some(record) = self.record(frame) else { return };
-        let FrameRecord { next, previous, .. } = core::mem::take(record);
+        let Some(records) = self.records.as_mut() else { return };
+        let (next, previous) = records.clear(frame);
         if next != 0
-            && let Some(after) = self.record(next - 1)
+            && let Some(after) = records.at_mut(next - 1)
         {
             after.previous = previous;
         }
         if previous != 0 {
-            if let Some(before) = self.record(previous - 1) {
+            if let Some(before) = records.at_mut(previous - 1) {
                 before.next = next;
             }
-        } else if let Some(head) = self.heads.get_mut(zone).and_then(|heads| heads.get_mut(order)) {
+            return;
+        }
+        if let Some(head) = self.heads.get_mut(zone).and_then(|heads| heads.get_mut(order)) {
             *head = next;
         }
-    }
-
-    fn record(&mut self, frame: u32) -> Option<&mut FrameRecord> {
-        self.records.as_mut()?.at_mut(frame)
+        if next == 0
+            && let Some(orders) = self.orders.get_mut(zone)
+        {
+            *orders &= !(1 << order);
+        }
     }
 }
 
@@ -265,7 +322,7 @@ mod tests {
     fn frames(count: usize, low_end: u32) -> Frames {
         let mut frames = Frames::EMPTY;
         // What memory may hold: records that would link to each other if they were believed.
-        let garbage = FrameRecord { next: 2, previous: 4, order: 2 };
+        let garbage = FrameRecord { next: 2, previous: 4, order: 1, heads: u16::MAX };
         let records = Box::leak(vec![garbage; count].into_boxed_slice());
         let zeros = Box::leak(vec![0; Records::words(count)].into_boxed_slice());
         frames.initialise(

@@ -1,7 +1,7 @@
 //! A process: an address space, a handle table, a quota, and who hears of its end.
 
 use crate::arena::{Entry, Link, Linked, Links, List, Name};
-use crate::machine::{Home, Machine, PORT_RANGES, PortRange};
+use crate::machine::{FramePart, Home, Machine, PORT_RANGES, PortRange};
 use crate::memory::Frame;
 use crate::schedule::Priority;
 use abi::Rights;
@@ -94,6 +94,8 @@ pub struct Process<S> {
     pub mappings: List,
     /// The root of its address space.
     pub root: Frame,
+    /// A frame on its way to become a page table, or the root of a child.
+    pub spare: SpareFrame,
     /// How it ended.
     pub exit: Exit,
     /// Where `reap` goes on.
@@ -102,6 +104,32 @@ pub struct Process<S> {
     pub calls: u64,
     /// Processor time of those threads, in cycles.
     pub cycles: u64,
+}
+
+/// A frame of low memory that is zeroed a part a call, until it is needed as a page table. It is charged to its process
+/// from the start, and stays that one's whatever becomes of the call that asked for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpareFrame {
+    /// The frame; 0 for none.
+    pub frame: Frame,
+    /// How many of its parts are zeroed.
+    pub zeroed: u8,
+}
+
+impl SpareFrame {
+    /// There is none.
+    pub const NONE: Self = Self { frame: Frame(0), zeroed: 0 };
+
+    /// A frame that is zeroed.
+    pub const fn ready(frame: Frame) -> Self {
+        Self { frame, zeroed: FramePart::COUNT }
+    }
+
+    /// The frame, if it is zeroed.
+    pub fn take(&mut self) -> Option<Frame> {
+        let ready = self.frame != Frame(0) && self.zeroed >= FramePart::COUNT;
+        ready.then(|| core::mem::replace(self, Self::NONE).frame)
+    }
 }
 
 /// How far an ended process is torn down.
@@ -143,6 +171,7 @@ impl<S: Copy> Process<S> {
             source_count: 0,
             mappings: List::EMPTY,
             root: Frame(0),
+            spare: SpareFrame::NONE,
             exit: Exit { how: 0, words: [0; 4] },
             reap: Reap { stage: 0, position: 0, child: Link::NONE },
             calls: 0,
@@ -184,15 +213,15 @@ impl Entry for Reply {
     const EMPTY: Self = Self { caller: Link::NONE, owner: Link::NONE };
 }
 
-/// A run of frames that can be mapped.
+/// A run of frames that can be mapped once it is zeroed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory {
     /// The first frame.
     pub first: Frame,
     /// How many.
     pub count: u32,
-    /// How many of them are zeroed.
-    pub prepared: u32,
+    /// How many parts of them are still to be zeroed, before any of them can be mapped.
+    pub unprepared: u32,
     /// Whose quota it is charged to.
     pub owner: Link,
     /// Where it is mapped.
@@ -215,7 +244,7 @@ impl Entry for Memory {
     const EMPTY: Self = Self {
         first: Frame(0),
         count: 0,
-        prepared: 0,
+        unprepared: 0,
         owner: Link::NONE,
         mappings: List::EMPTY,
         writable: 0,

@@ -5,8 +5,8 @@ use crate::arena::{Link, Name};
 use crate::call::{CallResult, DONE, Refusal, Request, word};
 use crate::handle::{Grant, TableSize};
 use crate::machine::{Context, Machine};
-use crate::memory::{FrameRun, Zone};
-use crate::process::{Life, Process, ProcessEntry, Quota};
+use crate::memory::Frame;
+use crate::process::{Life, Process, ProcessEntry, Quota, SpareFrame};
 use crate::schedule::Priority;
 use crate::sizes::THREADS_PER_PROCESS;
 use crate::thread::{SIBLINGS, StateKind, Thread};
@@ -21,7 +21,7 @@ impl<M: Machine> Kernel<M> {
             _ => return Err(Error::BadArgument.into()),
         };
         let ceiling = Priority::new(request.message.tag.label() as usize).ok_or(Error::BadArgument)?;
-        let parent = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
+        let parent = self.processes.at(request.process).ok_or(Error::Gone)?;
         if ceiling > parent.0.ceiling {
             return Err(Error::Priority.into());
         }
@@ -30,53 +30,54 @@ impl<M: Machine> Kernel<M> {
         if !self.handles.has_room(&parent.0) {
             return Err(Error::NoHandleSlot.into());
         }
-        let quota = Quota { frames, frames_used: 0, objects, objects_used: 0 };
-        parent.0.quota.charge(frames, objects.saturating_add(1)).ok_or(Error::NoMemory)?;
-        let parent = self.processes.name(request.process);
-        match self.make_process(machine, quota, TableSize::Common) {
-            Ok(name) => {
-                if let Some(process) = self.processes.at_mut(name.link()) {
-                    process.0.badge = badge as u16;
-                    process.0.ceiling = ceiling;
-                    process.0.makes = makes;
-                    process.0.supervisor = supervisor;
-                    process.0.parent = parent;
-                }
-                let rights = Rights::all_of(ObjectKind::Process);
-                word(
-                    self.install(request.process, Grant { object: name, kind: ObjectKind::Process, rights, badge: 0 })?
-                        as usize,
-                )
-            }
-            Err(error) => {
-                self.refund(request.process, frames, objects.saturating_add(1));
-                Err(error.into())
-            }
+        if self.processes.is_full() || !self.handles.has_run() {
+            return Err(Error::TableFull.into());
         }
+        // The root is zeroed as the caller's own; once it is ready, it is charged to the child instead.
+        let mut rest = parent.0.quota;
+        rest.refund((parent.0.spare.frame != Frame(0)) as u32, 0);
+        rest.charge(frames, objects.saturating_add(1)).ok_or(Error::NoMemory)?;
+        let mut quota = Quota { frames, frames_used: 0, objects, objects_used: 0 };
+        quota.charge(1, 0).ok_or(Error::NoMemory)?;
+        let Some(root) = self.prepare_spare(machine, request.process)? else { return word(abi::NO_HANDLE as usize) };
+        let made = self.make_process(machine, root, quota, TableSize::Common);
+        let parent = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
+        let name = match made {
+            Ok(name) => name,
+            Err(error) => {
+                parent.0.spare = SpareFrame::ready(root);
+                return Err(error.into());
+            }
+        };
+        parent.0.quota = rest;
+        let parent = self.processes.name(request.process);
+        if let Some(process) = self.processes.at_mut(name.link()) {
+            process.0.badge = badge as u16;
+            process.0.ceiling = ceiling;
+            process.0.makes = makes;
+            process.0.supervisor = supervisor;
+            process.0.parent = parent;
+        }
+        let rights = Rights::all_of(ObjectKind::Process);
+        let grant = Grant { object: name, kind: ObjectKind::Process, rights, badge: 0 };
+        word(self.install(request.process, grant)? as usize)
     }
 
-    /// Makes an empty process with that quota, of which its root frame is charged.
-    pub(crate) fn make_process(&mut self, machine: &mut M, mut quota: Quota, size: TableSize) -> Result<Name, Error> {
-        quota.charge(1, 0).ok_or(Error::NoMemory)?;
-        let (table, table_mask) = self.handles.take_run(size).ok_or(Error::TableFull)?;
-        let Some(root) = self.frames.take(1, Zone::Low) else {
-            self.handles.give_back_run(table, table_mask);
-            return Err(Error::NoMemory);
-        };
-        machine.zero(root);
-        let space = machine.create_space(root);
-        let mut process = Process::empty(space);
-        process.table = table;
-        process.table_mask = table_mask;
-        process.quota = quota;
-        process.root = root;
-        let Some(name) = self.processes.insert(ProcessEntry(process)) else {
-            self.handles.give_back_run(table, table_mask);
-            let mut give_back = |first| self.frames.give_back(FrameRun { first, count: 1 });
-            // There is nothing but the root in it.
-            let _ = machine.release_tables(space, 0, &mut give_back);
+    /// Makes an empty process with that quota, to which its root, a zeroed frame, is charged already.
+    pub(crate) fn make_process(
+        &mut self,
+        machine: &mut M,
+        root: Frame,
+        quota: Quota,
+        size: TableSize,
+    ) -> Result<Name, Error> {
+        if self.processes.is_full() {
             return Err(Error::TableFull);
-        };
+        }
+        let (table, table_mask) = self.handles.take_run(size).ok_or(Error::TableFull)?;
+        let space = machine.create_space(root);
+        let process = Process { table, table_mask, quota, root, ..Process::empty(space) };
+        let name = self.processes.insert(ProcessEntry(process)).ok_or(Error::TableFull)?;
         self.port_versions = self.port_versions.wrapping_add(1);
         if let Some(process) = self.processes.at_mut(name.link()) {
             process.0.home.process = name.link().index() as u16;

@@ -9,12 +9,12 @@ use crate::arena::Link;
 use crate::call::{CallResult, Outcome, Request};
 use crate::handle::Grant;
 use crate::machine::Machine;
-use crate::memory::FrameRun;
+use crate::memory::{Frame, FrameRun};
 use crate::process::{Life, Reap};
 use abi::{Error, ObjectKind, Rights};
 
 /// Slots of a table that one slice looks at.
-const SLOTS_PER_SLICE: usize = 64;
+const SLOTS_PER_SLICE: usize = 32;
 
 /// The order of the work. What refers to others goes before what it refers to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,10 +30,11 @@ enum Stage {
     Endpoints,
     Memories,
     Handles,
+    Spare,
     Tables,
 }
 
-const STAGES: [Stage; 11] = [
+const STAGES: [Stage; 12] = [
     Stage::Children,
     Stage::Mappings,
     Stage::Threads,
@@ -44,6 +45,7 @@ const STAGES: [Stage; 11] = [
     Stage::Endpoints,
     Stage::Memories,
     Stage::Handles,
+    Stage::Spare,
     Stage::Tables,
 ];
 
@@ -190,6 +192,15 @@ impl<M: Machine> Kernel<M> {
                     self.handles.clear(&process.0, position as u32);
                 }
                 if end > process.0.table_mask as usize { Slice::Done } else { Slice::More(end) }
+            }
+            Stage::Spare => {
+                let Some(process) = self.processes.at_mut(target) else { return Slice::Done };
+                let frame = core::mem::take(&mut process.0.spare).frame;
+                if frame != Frame(0) {
+                    self.frames.give_back(FrameRun { first: frame, count: 1 });
+                    process.0.quota.refund(1, 0);
+                }
+                Slice::Done
             }
             Stage::Tables => {
                 let Some(process) = self.processes.at_mut(target) else { return Slice::Done };

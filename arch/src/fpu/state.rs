@@ -1,6 +1,7 @@
 //! The instructions that save and load floating-point state, and the layouts that they leave it in.
 
 use super::{AREA_BYTES, FloatingPointFeatures};
+use crate::memory::clear;
 use core::arch::asm;
 use core::ptr::NonNull;
 use x86::controlregs::Xcr0;
@@ -72,8 +73,15 @@ impl Instructions {
         self.method == Method::Fnsave
     }
 
-    /// Makes an area of zeros hold the state after `fninit`, MXCSR at its default and every register 0.
+    /// The bytes at an area's start that decide what is loaded: XSAVE's header ends them, and says that nothing behind it
+    /// means anything yet (SDM 1, 13.4.2).
+    const DECIDING_BYTES: usize = 512 + 64;
+
+    /// Makes an area hold the state after `fninit`, MXCSR at its default and every register 0.
     pub(super) fn prepare(&self, area: &mut [u8; AREA_BYTES]) {
+        let deciding = &mut area[..Self::DECIDING_BYTES];
+        // SAFETY: these bytes are borrowed, and whole words.
+        unsafe { clear(deciding.as_mut_ptr(), deciding.len()) };
         area[..2].copy_from_slice(&INITIAL_CONTROL.to_le_bytes());
         match self.method {
             Method::Fnsave => area[TAGS_OFFSET..TAGS_OFFSET + 2].copy_from_slice(&INITIAL_TAGS.to_le_bytes()),

@@ -7,7 +7,7 @@ use core::arch::asm;
 /// Fills whole words with zeros.
 ///
 /// # Safety
-/// `start` and `bytes` are multiples of a word's size; the memory is mapped writable, and nothing uses it.
+/// `bytes` is a multiple of a word's size; the memory is mapped writable, and nothing else uses it.
 pub unsafe fn clear(start: *mut u8, bytes: usize) {
     let words = bytes / size_of::<usize>();
     #[cfg(target_arch = "x86_64")]

@@ -11,7 +11,7 @@ use kernel::memory::Frame;
 use x86::controlregs;
 
 use super::tables::DirectMap;
-use super::{Entry, Flags, Geometry, Width, walk, window};
+use super::{Entry, Flags, Geometry, Root, Tables, Width, walk, window};
 use crate::memory::{BootMemory, FRAME_BYTES, RunSet, address_of};
 use crate::{cpu, layout};
 
@@ -79,6 +79,7 @@ pub unsafe fn install(image: &Image, memory: &mut BootMemory) -> Result<(), OutO
     window::prepare(half.memory, root).ok_or(OutOfMemory)?;
     crate::width::prepare_kernel_half(half.memory, root).ok_or(OutOfMemory)?;
     ROOT.store(root.0, Ordering::Relaxed);
+    note_unused(root, &half.tables.tables);
     // SAFETY: data is written through pages that are mapped writable alone, and no kernel page is a user page.
     unsafe { cpu::protect() };
     // SAFETY: the new tables map everything that the kernel uses at the same addresses as the old ones.
@@ -118,7 +119,7 @@ impl KernelTables {
     ) -> Option<()> {
         let level = if flags.contains(Flags::LARGE) { 2 } else { 1 };
         let entry = super::encode(frame, flags);
-        walk::map::<Width>(&mut self.tables, self.root, address, level, entry, new_table).ok().map(|_| ())
+        walk::map::<Width>(&mut self.tables, self.root, address, level, entry, new_table).ok()
     }
 
     /// Maps pages in a row, as many as one table holds; how many those were.
@@ -129,7 +130,8 @@ impl KernelTables {
         entries: impl Iterator<Item = Entry>,
         new_table: &mut impl FnMut() -> Option<Frame>,
     ) -> Option<usize> {
-        walk::map_run::<Width>(&mut self.tables, self.root, address, level, entries, new_table).ok()
+        let tables = &mut self.tables;
+        walk::map_run::<Width>(tables, self.root, address, level, entries, new_table, &mut Root::Same).ok()
     }
 
     /// Takes a small page out; what the CPU has cached of it is the caller's business.
@@ -188,7 +190,26 @@ impl Half<'_> {
     }
 }
 
-/// Copies what all spaces share from the kernel's own root to a new one.
+/// The entries of the root between those of the direct map and those of windows and image, all empty: first and end.
+///
+/// A new space is spared copying them, which would be most of what making one takes. What the direct map shows needs one
+/// entry for each 512 GiB of memory.
+static UNUSED: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
+
+/// Finds out which entries of the finished root are unused.
+fn note_unused(root: Frame, tables: &DirectMap) {
+    let all = Width::USER_ROOT_ENTRIES..Width::ROOT_ENTRIES;
+    let is_used = |index: &usize| tables.read(root, *index) != Entry::EMPTY;
+    let first = all.clone().find(|index| !is_used(index)).unwrap_or(all.end);
+    let end = (first..all.end).find(is_used).unwrap_or(all.end);
+    for (place, index) in UNUSED.iter().zip([first, end]) {
+        place.store(index as u32, Ordering::Relaxed);
+    }
+}
+
+/// Copies what all spaces share from the kernel's own root to a new one, which is zeroed.
 pub(super) fn share(tables: &mut DirectMap, new: Frame) {
-    tables.copy(root(), new, Width::USER_ROOT_ENTRIES..Width::ROOT_ENTRIES);
+    let [first, end] = UNUSED.each_ref().map(|index| index.load(Ordering::Relaxed) as usize);
+    tables.copy(root(), new, Width::USER_ROOT_ENTRIES..first);
+    tables.copy(root(), new, end..Width::ROOT_ENTRIES);
 }

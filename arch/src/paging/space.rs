@@ -6,10 +6,10 @@ use kernel::memory::Frame;
 use x86::{controlregs, tlb};
 
 use super::tables::DirectMap;
-use super::{Flags, Geometry, Root, Width, encode, kernel_half, walk};
-use crate::memory::address_of;
+use super::{Entry, Flags, Geometry, Root, Width, encode, kernel_half, walk};
+use crate::memory::{FRAME_BYTES, address_of};
 
-/// How many entries one call of [`Space::release_tables`] looks at: some microseconds.
+/// How many entries one call of [`Space::release_tables`] looks at.
 const ENTRIES_PER_RELEASE: usize = 32;
 
 /// An address space, named by the frame of its root table.
@@ -46,34 +46,48 @@ impl Space {
         unsafe { controlregs::cr3() == address_of(self.root()) }
     }
 
-    /// Maps a page; `new_table` gives zeroed frames of low memory for tables.
+    /// Maps pages in a row, up to so many and no more than one table holds; `new_table` gives zeroed frames of low memory
+    /// for tables. Returns how many.
     ///
     /// # Safety
-    /// The space wasn't released, user mode may have the frame, and the tables' frames belong to the space from now on.
-    pub unsafe fn map(self, mapping: Mapping, new_table: &mut impl FnMut() -> Option<Frame>) -> Result<(), MapError> {
-        let entry = encode(mapping.frame, flags_of(&mapping));
+    /// The space wasn't released, user mode may have the frames, and the tables' frames belong to the space from now on.
+    pub unsafe fn map(
+        self,
+        mapping: Mapping,
+        pages: usize,
+        new_table: &mut impl FnMut() -> Option<Frame>,
+    ) -> Result<usize, MapError> {
+        let first = encode(mapping.frame, flags_of(&mapping)).bits();
+        // What the pages may do is the same for all: only the address counts up.
+        let entries = (0..pages as u64).map(|number| Entry::from_bits(first + number * FRAME_BYTES));
         // SAFETY: the space's tables are in low memory, and no other such value is in use.
         let mut tables = unsafe { DirectMap::new() };
-        let result = walk::map::<Width>(&mut tables, self.0, mapping.page.address(), 1, entry, new_table);
+        let mut root = Root::Same;
+        let address = mapping.page.address();
+        let result = walk::map_run::<Width>(&mut tables, self.0, address, 1, entries, new_table, &mut root);
         // A failure may have changed the root before.
-        if Width::ROOT_IS_CACHED && result != Ok(Root::Same) && self.is_active() {
+        if Width::ROOT_IS_CACHED && root == Root::Changed && self.is_active() {
             // SAFETY: the caller vouches that the space wasn't released.
             unsafe { self.activate() };
         }
-        result.map(|_| ())
+        result
     }
 
-    /// Unmaps a page, for the CPU's cached translations too; nothing happens if nothing is there.
+    /// Unmaps pages in a row, for the CPU's cached translations too; nothing happens where nothing is.
     ///
     /// # Safety
     /// The space wasn't released.
-    pub unsafe fn unmap(self, page: Page) {
+    pub unsafe fn unmap(self, first: Page, pages: usize) {
         // SAFETY: the space's tables are in low memory, and no other such value is in use.
         let mut tables = unsafe { DirectMap::new() };
-        if walk::unmap::<Width>(&mut tables, self.0, page.address()).is_some() && self.is_active() {
-            // SAFETY: this is ring 0.
-            unsafe { tlb::flush(page.address()) };
-        }
+        let is_active = self.is_active();
+        let addresses = (0..pages).map_while(|number| first.offset(number)).map(Page::address);
+        walk::unmap_run::<Width>(&mut tables, self.0, addresses, &mut |address| {
+            if is_active {
+                // SAFETY: this is ring 0.
+                unsafe { tlb::flush(address) };
+            }
+        });
     }
 
     /// What a page shows, and the bits that say how.
@@ -87,7 +101,7 @@ impl Space {
         Some((entry.frame()?, entry.flags()))
     }
 
-    /// Gives page tables back, a bounded number a call; returns the address from which to go on, or nothing when all are
+    /// Gives page tables back, one a call at most; returns the address from which to go on, or nothing when all are
     /// given back, the root too.
     ///
     /// # Safety
@@ -100,8 +114,7 @@ impl Space {
         }
         // SAFETY: the space's tables are in low memory, and no other such value is in use.
         let mut tables = unsafe { DirectMap::new() };
-        let mut budget = ENTRIES_PER_RELEASE;
-        walk::release::<Width>(&mut tables, self.0, from, &mut budget, give_back)
+        walk::release::<Width>(&mut tables, self.0, from, ENTRIES_PER_RELEASE, give_back)
     }
 
     /// The physical address of its root table: what CR3 holds.

@@ -50,6 +50,13 @@ impl Tables for DirectMap {
         }
     }
 
+    fn next_used(&self, table: Frame, indices: Range<usize>) -> Option<usize> {
+        let first = Self::slot(table, 0)?;
+        // SAFETY: as in `read`; the bound keeps it within the page.
+        let is_used = |index: &usize| unsafe { first.wrapping_add(*index).read_volatile() } != 0;
+        (indices.start..indices.end.min(ENTRIES)).find(is_used)
+    }
+
     fn write_run(
         &mut self,
         table: Frame,

@@ -2,6 +2,8 @@
 //!
 //! Nothing here touches the CPU: translations that it may have cached are the caller's business.
 
+use core::ops::Range;
+
 use kernel::machine::MapError;
 use kernel::memory::Frame;
 
@@ -13,6 +15,11 @@ pub trait Tables {
     fn read(&self, table: Frame, index: usize) -> Entry;
     /// Replaces it.
     fn write(&mut self, table: Frame, index: usize, entry: Entry);
+
+    /// The first entry of those that isn't empty.
+    fn next_used(&self, table: Frame, mut indices: Range<usize>) -> Option<usize> {
+        indices.find(|index| self.read(table, *index) != Entry::EMPTY)
+    }
 
     /// Writes entries in a row, from an index up to the table's end (`length`) or the first that is occupied; how many.
     fn write_run(
@@ -51,20 +58,15 @@ pub fn map<G: Geometry>(
     level: u32,
     entry: Entry,
     new_table: &mut impl FnMut() -> Option<Frame>,
-) -> Result<Root, MapError> {
-    let (table, change) = table_for::<G>(tables, root, address, level, new_table)?;
-    let index = G::index(level, address);
-    if tables.read(table, index) != Entry::EMPTY {
-        return Err(MapError::Occupied);
-    }
-    tables.write(table, index, entry);
-    Ok(change)
+) -> Result<(), MapError> {
+    let entries = core::iter::once(entry);
+    map_run::<G>(tables, root, address, level, entries, new_table, &mut Root::Same).map(|_| ())
 }
 
 /// Puts entries in a row into the table of `level`, from that of `address` up to the table's end or an
-/// occupied one at most; returns how many.
+/// occupied one at most; returns how many. `change` is told if the root's entries changed, even if it fails then.
 ///
-/// One walk serves them all: to map all of memory page by page with [`map`] would be most of what booting costs.
+/// One walk serves them all: a walk a page would be most of the work.
 pub fn map_run<G: Geometry>(
     tables: &mut impl Tables,
     root: Frame,
@@ -72,8 +74,9 @@ pub fn map_run<G: Geometry>(
     level: u32,
     entries: impl Iterator<Item = Entry>,
     new_table: &mut impl FnMut() -> Option<Frame>,
+    change: &mut Root,
 ) -> Result<usize, MapError> {
-    let (table, _) = table_for::<G>(tables, root, address, level, new_table)?;
+    let table = table_for::<G>(tables, root, address, level, new_table, change)?;
     match tables.write_run(table, G::index(level, address), G::entries(level), entries) {
         0 => Err(MapError::Occupied),
         count => Ok(count),
@@ -87,9 +90,9 @@ fn table_for<G: Geometry>(
     address: usize,
     level: u32,
     new_table: &mut impl FnMut() -> Option<Frame>,
-) -> Result<(Frame, Root), MapError> {
+    change: &mut Root,
+) -> Result<Frame, MapError> {
     let mut table = root;
-    let mut change = Root::Same;
     for above in (level + 1..=G::LEVELS).rev() {
         let index = G::index(above, address);
         let next = tables.read(table, index);
@@ -102,13 +105,13 @@ fn table_for<G: Geometry>(
                 let new = new_table().ok_or(MapError::NoFrame)?;
                 tables.write(table, index, G::table_entry(above, new));
                 if above == G::LEVELS {
-                    change = Root::Changed;
+                    *change = Root::Changed;
                 }
                 new
             }
         };
     }
-    Ok((table, change))
+    Ok(table)
 }
 
 /// The entry that maps a page, and the table and index where it stands.
@@ -126,7 +129,7 @@ pub fn find<G: Geometry>(tables: &impl Tables, root: Frame, address: usize) -> O
     None
 }
 
-/// Takes a small page out; returns whether there was one.
+/// Takes a small page out; returns its entry, if there was one.
 pub fn unmap<G: Geometry>(tables: &mut impl Tables, root: Frame, address: usize) -> Option<Entry> {
     let (entry, table, index) = find::<G>(tables, root, address)?;
     if entry.flags().contains(Flags::LARGE) {
@@ -136,60 +139,89 @@ pub fn unmap<G: Geometry>(tables: &mut impl Tables, root: Frame, address: usize)
     Some(entry)
 }
 
-/// How many entries could be looked at instead of giving a frame back, about.
-const ENTRIES_A_FRAME: usize = 7;
+/// Takes small pages out whose addresses are in a row, and tells `each` of those that were there. There is a walk for the
+/// first, and for the first of each further table.
+pub fn unmap_run<G: Geometry>(
+    tables: &mut impl Tables,
+    root: Frame,
+    addresses: impl Iterator<Item = usize>,
+    each: &mut impl FnMut(usize),
+) {
+    let mut known = None;
+    for address in addresses {
+        let index = G::index(1, address);
+        let table = match known {
+            Some(table) if index != 0 => table,
+            _ => match find::<G>(tables, root, address) {
+                Some((entry, table, _)) if !entry.flags().contains(Flags::LARGE) => table,
+                _ => {
+                    known = None;
+                    continue;
+                }
+            },
+        };
+        known = Some(table);
+        if tables.read(table, index) != Entry::EMPTY {
+            tables.write(table, index, Entry::EMPTY);
+            each(address);
+        }
+    }
+}
 
-/// Gives the tables of a user half without mappings back, from an address on, until `budget` entries were looked at.
+/// Gives a table of a user half without mappings back, or looks for the next that can be: it looks at so many entries at
+/// most, and at few if it gives one back.
 ///
 /// Returns the address to go on from; nothing when all is done and the root was given back as the last.
 pub fn release<G: Geometry>(
     tables: &mut impl Tables,
     root: Frame,
     from: usize,
-    budget: &mut usize,
+    looks: usize,
     give_back: &mut impl FnMut(Frame),
 ) -> Option<usize> {
-    let rest = release_level::<G>(tables, root, G::LEVELS, G::USER_ROOT_ENTRIES, from, budget, give_back);
-    if rest.is_none() {
-        give_back(root);
-    }
-    rest
-}
-
-fn release_level<G: Geometry>(
-    tables: &mut impl Tables,
-    table: Frame,
-    level: u32,
-    entries: usize,
-    from: usize,
-    budget: &mut usize,
-    give_back: &mut impl FnMut(Frame),
-) -> Option<usize> {
-    let mut address = from;
-    for index in G::index(level, from)..entries {
-        if *budget == 0 {
-            return Some(address);
-        }
-        let next = tables.read(table, index).frame();
-        match next {
-            // A table of pages has nothing below it to give back; descending is free, so that every call gets on.
-            Some(next) if level > 2 => {
-                let entries = G::entries(level - 1);
-                let rest = release_level::<G>(tables, next, level - 1, entries, address, budget, give_back);
-                if rest.is_some() {
-                    return rest;
+    let (mut table, mut level, mut address, mut left) = (root, G::LEVELS, from, looks.max(1));
+    // The entry that names the table, and where that entry is.
+    let mut above = None;
+    loop {
+        let first = G::index(level, address);
+        let end = if level == G::LEVELS { G::USER_ROOT_ENTRIES } else { G::entries(level) };
+        let stop = end.min(first + left);
+        let Some(index) = tables.next_used(table, first..stop) else {
+            let Some((parent, index)) = above.filter(|_| stop == end) else {
+                if stop < end {
+                    return Some(address_of_entry::<G>(level, address, stop));
                 }
-            }
-            _ => *budget -= 1,
+                give_back(root);
+                return None;
+            };
+            // Nothing is below the table any more. Its own entry, empty now, is where to go on: what it is in may be next.
+            tables.write(parent, index, Entry::EMPTY);
+            give_back(table);
+            return Some(address_of_entry::<G>(level + 1, address, index));
+        };
+        if index != first {
+            address = address_of_entry::<G>(level, address, index);
         }
-        if let Some(next) = next {
+        left = left.saturating_sub(index - first).max(1);
+        let next = tables.read(table, index).frame()?;
+        if level == 2 {
+            // A table of pages has nothing below it.
+            if left < looks / 2 {
+                return Some(address);
+            }
             tables.write(table, index, Entry::EMPTY);
             give_back(next);
-            *budget = budget.saturating_sub(ENTRIES_A_FRAME);
+            return Some(address);
         }
-        address = (address & !((1 << G::shift(level)) - 1)).wrapping_add(1 << G::shift(level));
+        above = Some((table, index));
+        (table, level) = (next, level - 1);
     }
-    None
+}
+
+/// The first address of an entry in the table of `level` on the way to an address.
+fn address_of_entry<G: Geometry>(level: u32, address: usize, index: usize) -> usize {
+    let table = address >> G::shift(level) & !(G::entries(level) - 1);
+    (table | index) << G::shift(level)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(crate) use trap::{
 };
 
 use crate::memory::BootMemory;
+use core::ops::Range;
 use kernel::memory::Frame;
 
 /// Adds to the kernel's half what this width alone has: nothing.
@@ -25,4 +26,4 @@ pub(crate) fn prepare_kernel_half(_memory: &mut BootMemory, _root: Frame) -> Opt
 ///
 /// # Safety
 /// None of its own; it stands for the i686 function of that name.
-pub(crate) unsafe fn zero_outside_direct_map(_frame: Frame) {}
+pub(crate) unsafe fn zero_outside_direct_map(_frame: Frame, _bytes: Range<usize>) {}

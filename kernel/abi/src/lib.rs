@@ -50,8 +50,8 @@ pub const PRIORITIES: u8 = 64;
 /// interrupts off for long.
 pub const PAGES_PER_CALL: usize = 8;
 
-/// The pages that one call zeroes at most: memory to prepare, or a page table that a mapping needs.
-pub const PAGES_ZEROED_PER_CALL: usize = 1;
+/// The bytes that one call zeroes at most, of memory to prepare or of a frame that is to be a page table: half a page.
+pub const BYTES_ZEROED_PER_CALL: usize = PAGE_BYTES / 2;
 
 /// The line number under which the non-maskable interrupt can be claimed.
 pub const LINE_NMI: usize = 255;

@@ -31,11 +31,33 @@ const fn table_of(page: Page) -> usize {
 }
 
 impl Fake {
-    pub(super) fn map_page(
+    pub(super) fn map_pages(
         &mut self,
         space: Space,
         mapping: Mapping,
-        tables: &mut impl FnMut(&mut Self) -> Option<Frame>,
+        pages: usize,
+        tables: &mut impl FnMut() -> Option<Frame>,
+    ) -> Result<usize, MapError> {
+        self.map_page(space, mapping, tables)?;
+        let further = (1..pages).map_while(|number| {
+            let page = mapping.page.offset(number).filter(|page| table_of(*page) == table_of(mapping.page))?;
+            Some(Mapping { page, frame: Frame(mapping.frame.0 + number as u32), ..mapping })
+        });
+        let mut mapped = 1;
+        for mapping in further {
+            match self.map_page(space, mapping, tables) {
+                Ok(()) => mapped += 1,
+                Err(_) => break,
+            }
+        }
+        Ok(mapped)
+    }
+
+    fn map_page(
+        &mut self,
+        space: Space,
+        mapping: Mapping,
+        tables: &mut impl FnMut() -> Option<Frame>,
     ) -> Result<(), MapError> {
         let Some(entries) = self.spaces.get(&space) else {
             self.violation("a page is mapped in an address space that doesn't exist");
@@ -45,7 +67,7 @@ impl Fake {
             return Err(MapError::Occupied);
         }
         if !entries.tables.contains_key(&table_of(mapping.page)) {
-            let table = tables(self).ok_or(MapError::NoFrame)?;
+            let table = tables().ok_or(MapError::NoFrame)?;
             self.expect_clean(table, "a page table");
             if let Some(entries) = self.spaces.get_mut(&space) {
                 entries.tables.insert(table_of(mapping.page), table);
@@ -60,6 +82,7 @@ impl Fake {
         }
         if mapping.access.contains(Access::WRITE) {
             self.clean.remove(&mapping.frame);
+            self.partly.remove(&mapping.frame);
         }
         if let Some(entries) = self.spaces.get_mut(&space) {
             entries.pages.insert(mapping.page, mapping);

@@ -10,13 +10,14 @@ impl Frames {
         let records = &*all.records;
         let mut blocks = Vec::new();
         for (zone, heads) in self.heads.iter().enumerate() {
+            let orders = heads.iter().enumerate().map(|(order, head)| ((*head != 0) as u32) << order);
+            assert_eq!(self.orders[zone], orders.sum::<u32>(), "the orders of free blocks are wrong");
             for (order, head) in heads.iter().enumerate().take(ORDERS) {
                 let (mut previous, mut next) = (0, *head);
                 while next != 0 {
                     let first = next - 1;
                     let record = records[first as usize];
-                    assert_eq!(all.order(first), record.order, "a free block's record was never cleared");
-                    assert_eq!(record.order as usize, order + 1, "a free block's record has another size");
+                    assert!(all.is_head(first, order), "a free block's record says otherwise");
                     assert_eq!(record.previous, previous, "free blocks aren't linked both ways");
                     assert_eq!(self.zone(first), zone, "a free block is in the wrong zone");
                     assert!(blocks.len() < records.len(), "the list of free blocks has a loop");

@@ -213,7 +213,7 @@ fn floating_point_is_charged_and_given_back() {
     let actor = world.spawn(10);
     world.park();
     let free = world.kernel.frames.free();
-    assert!(world.trap(|kernel, machine| kernel.attach_floating_point(machine)));
+    assert!(world.trap(|kernel, _| kernel.attach_floating_point()));
     assert_eq!(world.kernel.frames.free(), free - 1);
     world.call(Operation::Exit, 0, [0; 4]);
     world.reap(actor.process_handle);
@@ -227,6 +227,6 @@ fn floating_point_beyond_the_quota_is_refused() {
     let actor = world.spawn(10);
     world.park();
     world.make(Operation::MemoryCreate, 0, [39 * abi::PAGE_BYTES, 0, 0, 0]);
-    assert!(!world.trap(|kernel, machine| kernel.attach_floating_point(machine)));
+    assert!(!world.trap(|kernel, _| kernel.attach_floating_point()));
     assert!(world.is_running(actor.thread));
 }

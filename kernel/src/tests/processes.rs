@@ -36,11 +36,11 @@ fn hoard(world: &mut World, root: usize) {
     let memory = world.make(Operation::MemoryCreate, 0, [5 * PAGE_BYTES, 0, 0, 0]);
     while world.done(Operation::MemoryPrepare, memory, [0; 4])[0] != 0 {}
     let map = Tag::incoming(Operation::MemoryMap, 0, Options::ACCESS_READ | Options::ACCESS_WRITE);
-    world.done_with(map, memory, [0x10_0000, 0, 5 * PAGE_BYTES, 0]);
-    world.done_with(map, memory, [0x20_0000, 0, PAGE_BYTES, 0]);
+    world.map(map, memory, [0x10_0000, 0, 5 * PAGE_BYTES, 0]);
+    world.map(map, memory, [0x20_0000, 0, PAGE_BYTES, 0]);
     let thread = world.make(Operation::ThreadCreate, 0, [ENTRY, 0x9000, 3, 0]);
     world.done(Operation::ThreadStart, thread, [0; 4]);
-    assert!(world.trap(|kernel, machine| kernel.attach_floating_point(machine)));
+    assert!(world.trap(|kernel, _| kernel.attach_floating_point()));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn reaping_reaches_the_end_of_user_space() {
     while world.done(Operation::MemoryPrepare, memory, [0; 4])[0] != 0 {}
     let map = Tag::incoming(Operation::MemoryMap, 0, Options::ACCESS_READ);
     for number in 1..8 {
-        world.done_with(map, memory, [abi::USER_END - number * 64 * PAGE_BYTES, 0, PAGE_BYTES, 0]);
+        world.map(map, memory, [abi::USER_END - number * 64 * PAGE_BYTES, 0, PAGE_BYTES, 0]);
     }
     world.call(Operation::Exit, 0, [0; 4]);
     world.reap(actor.process_handle);
@@ -88,13 +88,13 @@ fn reaping_reaches_grandchildren() {
     let actor = world.spawn(20);
     world.park();
     let create = Tag::incoming(Operation::ProcessCreate, 20, Options::empty());
-    let [child, ..] = world.done_with(create, 0, [12, 10, 0, 1]);
+    let child = world.make_with(create, 0, [12, 10, 0, 1]);
     let thread = world.make(Operation::ThreadCreate, child, [ENTRY, 0x9000, 20, 0]);
     world.done(Operation::ThreadStart, thread, [0; 4]);
     world.done(Operation::Yield, 0, [0; 4]);
     // The child runs, and has a child of its own.
     assert!(!world.is_running(actor.thread));
-    let [grandchild, ..] = world.done_with(create, 0, [4, 4, 0, 2]);
+    let grandchild = world.make_with(create, 0, [4, 4, 0, 2]);
     let thread = world.make(Operation::ThreadCreate, grandchild, [ENTRY, 0x9000, 10, 0]);
     world.done(Operation::ThreadStart, thread, [0; 4]);
     world.ring();
@@ -114,7 +114,7 @@ fn a_new_process_in_a_reaped_childs_slot_is_left_alone() {
     let actor = world.spawn(20);
     world.park();
     let create = Tag::incoming(Operation::ProcessCreate, 20, Options::empty());
-    let [child, ..] = world.done_with(create, 0, [8, 8, 0, 1]);
+    let child = world.make_with(create, 0, [8, 8, 0, 1]);
     let child = world.object(child);
     world.call(Operation::Exit, 0, [0; 4]);
     while world.kernel.processes.is_live(child) {
@@ -198,7 +198,7 @@ fn a_quota_bounds_frames_and_objects() {
     assert_eq!(world.refused_with(create, 0, [0, 9, 0, 1]), Error::NoMemory, "no frame for its root");
     assert_eq!(world.refused_with(create, 0, [100_000, 9, 0, 1]), Error::NoMemory);
     assert_eq!(world.refused_with(create, 0, [usize::MAX, 9, 0, 1]), Error::BadArgument);
-    let [poor, ..] = world.done_with(create, 0, [3, 2, 0, 1]);
+    let poor = world.make_with(create, 0, [3, 2, 0, 1]);
     let thread = world.make(Operation::ThreadCreate, poor, [ENTRY, 0x9000, 10, 0]);
     world.done(Operation::ThreadStart, thread, [0; 4]);
     world.park();
@@ -278,7 +278,7 @@ fn physical_addresses_are_for_processes_that_may_know_them() {
     let (mut options, mut addresses) = (Options::empty(), Vec::new());
     for (priority, frames) in [(21, 20), (22, 8)] {
         let create = Tag::incoming(Operation::ProcessCreate, 30, options);
-        let [child, ..] = world.done_with(create, 0, [frames, frames, 0, 1]);
+        let child = world.make_with(create, 0, [frames, frames, 0, 1]);
         let thread = world.make(Operation::ThreadCreate, child, [ENTRY, 0x9000, priority, 0]);
         world.call(Operation::ThreadStart, thread, [0; 4]);
         addresses.push(address_of_new_memory(&mut world));

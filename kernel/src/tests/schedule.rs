@@ -185,7 +185,7 @@ fn a_thread_that_lowers_itself_goes_behind_the_chain() {
 fn priorities_are_bounded_by_both_ceilings() {
     let mut world = World::new();
     let create = |ceiling| Tag::incoming(Operation::ProcessCreate, ceiling, Options::empty());
-    let [child, ..] = world.done_with(create(9), 0, [40, 30, 0, 1]);
+    let child = world.make_with(create(9), 0, [40, 30, 0, 1]);
     assert_eq!(world.refused(Operation::ThreadCreate, child, [0x1000, 0x2000, 10, 0]), Error::Priority);
     let thread = world.make(Operation::ThreadCreate, child, [0x1000, 0x2000, 9, 0]);
     assert_eq!(world.refused(Operation::ThreadPriority, thread, [10, 0, 0, 0]), Error::Priority);

@@ -216,9 +216,27 @@ impl World {
     /// A call that returns a handle.
     #[track_caller]
     pub fn make(&mut self, operation: Operation, handle: usize, words: [usize; 4]) -> usize {
-        let [made, ..] = self.done(operation, handle, words);
-        assert_ne!(made, 0);
-        made
+        self.make_with(Tag::incoming(operation, 0, Options::empty()), handle, words)
+    }
+
+    /// A call that returns a handle, repeated until it does.
+    #[track_caller]
+    pub fn make_with(&mut self, tag: Tag, handle: usize, words: [usize; 4]) -> usize {
+        self.repeated(tag, handle, words)
+    }
+
+    /// Maps pages; returns how many bytes the first call did that did any.
+    #[track_caller]
+    pub fn map(&mut self, tag: Tag, memory: usize, words: [usize; 4]) -> usize {
+        self.repeated(tag, memory, words)
+    }
+
+    /// The first word of a call that prepares what it needs in slices and returns 0 until it has it.
+    #[track_caller]
+    fn repeated(&mut self, tag: Tag, handle: usize, words: [usize; 4]) -> usize {
+        let most = 64 * u8::MAX as usize;
+        let result = (0..most).map(|_| self.done_with(tag, handle, words)[0]).find(|word| *word != 0);
+        result.expect("the call gets on")
     }
 
     /// The running process makes an endpoint.
@@ -257,7 +275,7 @@ impl World {
         self.badges += 1;
         let badge = self.badges;
         let create = Tag::incoming(Operation::ProcessCreate, 63, Options::DMA);
-        let [process_handle, ..] = self.done_with(create, 0, [40, 30, self.supervisor, badge]);
+        let process_handle = self.make_with(create, 0, [40, 30, self.supervisor, badge]);
         let thread_handle = self.make(Operation::ThreadCreate, process_handle, [ENTRY, STACK, priority, 0]);
         let (process, thread) = (self.object(process_handle), self.object(thread_handle));
         Actor { process, thread, process_handle, thread_handle, badge }

@@ -165,8 +165,8 @@ impl Partner {
         let exits = Server::new(Endpoint::new()?);
         let [frames, objects] = quota;
         let words = [frames, objects, exits.endpoint().raw() as usize, badge as usize];
-        let message = raw::invoke(Operation::ProcessCreate, abi::NO_HANDLE, ceiling, options, words);
-        let process = match raw::checked(message) {
+        let create = || raw::invoke(Operation::ProcessCreate, abi::NO_HANDLE, ceiling, options, words);
+        let process = match raw::repeated(create) {
             Ok(message) => Process::from_raw(message.words[0] as u32),
             Err(error) => {
                 let _ = raw::destroy(exits.endpoint().raw(), [0; 4]);

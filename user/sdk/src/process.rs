@@ -43,8 +43,8 @@ impl Process {
             Trust::Contained => Options::empty(),
             Trust::Dma => Options::DMA,
         };
-        let message = raw::invoke(operation, abi::NO_HANDLE, limits.priority, options, words);
-        Ok(Self::from_raw(raw::checked(message)?.words[0] as u32))
+        let message = raw::repeated(|| raw::invoke(operation, abi::NO_HANDLE, limits.priority, options, words))?;
+        Ok(Self::from_raw(message.words[0] as u32))
     }
 
     /// Gives it a copy of a handle with fewer rights, and returns the handle's number there.

@@ -37,6 +37,17 @@ pub fn checked(message: Message) -> Result<Message, Error> {
     }
 }
 
+/// Repeats a call that prepares what it needs slice by slice, and whose first word is 0 until it has it.
+pub fn repeated(mut call: impl FnMut() -> Message) -> Result<Message, Error> {
+    loop {
+        let message = checked(call())?;
+        let [first, ..] = message.words;
+        if first != 0 {
+            return Ok(message);
+        }
+    }
+}
+
 macro_rules! stubs {
     ($($number:literal $variant:ident $name:ident $right:ident [$($input:tt)*] [$($output:tt)*] $documentation:literal;)*) => {
         $(

@@ -1,6 +1,6 @@
 //! Memory: every frame has one use, and address spaces map what the core thinks they map.
 
-use crate::machine::{Mapping, MemoryType, Page};
+use crate::machine::{FramePart, Mapping, MemoryType, Page};
 use crate::memory::Frame;
 use crate::process::{IN_MEMORY, IN_PROCESS};
 use crate::tests::world::World;
@@ -35,6 +35,9 @@ fn check_frames(world: &World) {
     for (_, memory) in kernel.memories.iter().filter(|(_, memory)| !memory.device) {
         let first = memory.first.0;
         (first..first + memory.count).for_each(|frame| note(Frame(frame), "a memory object's"));
+    }
+    for (_, process) in kernel.processes.iter().filter(|(_, process)| process.0.spare.frame.0 != 0) {
+        note(process.0.spare.frame, "a spare one");
     }
     for (_, thread) in kernel.threads.iter().filter(|(_, thread)| thread.floating_point.0 != 0) {
         note(thread.floating_point, "a thread's");
@@ -92,8 +95,8 @@ fn check_mappings(world: &World) {
 fn check_protection(world: &World) {
     let kernel = &world.kernel;
     for (_, memory) in kernel.memories.iter() {
-        assert!(memory.prepared <= memory.count);
-        assert!(memory.prepared == memory.count || memory.mappings.is_empty());
+        assert!(memory.unprepared as usize <= memory.count as usize * FramePart::COUNT as usize || memory.dying);
+        assert!(memory.unprepared == 0 || memory.mappings.is_empty());
         assert!(!memory.sealed || memory.writable == 0, "sealed memory is mapped writable");
     }
     for (_, range) in kernel.mappings.iter() {

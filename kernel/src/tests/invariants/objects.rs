@@ -34,6 +34,7 @@ fn check_quotas(world: &World) {
                 used.frames_used += memory.count;
             }
         }
+        used.frames_used += (process.0.spare.frame.0 != 0) as u32;
         for (_, thread) in kernel.threads.iter().filter(|(_, thread)| owned(&thread.process)) {
             used.frames_used += (thread.floating_point.0 != 0) as u32;
         }

@@ -129,7 +129,7 @@ impl Step {
             Self::FloatingPoint => {
                 let thread = world.kernel.threads.at(world.kernel.current).unwrap();
                 if thread.floating_point.0 == 0 {
-                    world.trap(|kernel, machine| kernel.attach_floating_point(machine));
+                    world.trap(|kernel, _| kernel.attach_floating_point());
                 }
             }
         }

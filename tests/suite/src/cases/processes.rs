@@ -194,7 +194,7 @@ fn children_of_children_end_with_it(system: &System) -> Outcome {
 fn process_without_supervisor(quota: [usize; 2]) -> Result<Process, Error> {
     let [frames, objects] = quota;
     let words = [frames, objects, 0, 1];
-    let message = raw::checked(raw::invoke(Operation::ProcessCreate, 0, 1, Options::empty(), words))?;
+    let message = raw::repeated(|| raw::invoke(Operation::ProcessCreate, 0, 1, Options::empty(), words))?;
     Ok(Process::from_raw(message.words[0] as u32))
 }
 
