@@ -125,14 +125,15 @@ impl<M: Machine> Kernel<M> {
         if let Some(thread) = self.threads.at_mut(caller) {
             thread.serves = self.endpoints.name(endpoint);
         }
-        if let Some(message) = self.take_message(machine, caller, endpoint) {
+        let taken = self.take_message(machine, caller, endpoint);
+        if let Ok(Some(message)) = taken {
             self.set_message(caller, message);
             if answered.is_some() {
                 self.enqueue(answered);
             }
             return Ok(Outcome::Settled);
         }
-        if let Err(error) = self.wait(caller, endpoint) {
+        if let Err(error) = taken.and_then(|_| self.wait(caller, endpoint)) {
             if answered.is_some() {
                 self.enqueue(answered);
             }

@@ -1,17 +1,20 @@
 //! The deadlines that are set, earliest first.
 //!
-//! A binary heap in a table of fixed size, with each owner's place in it, so that setting, moving and clearing a
-//! deadline take a dozen steps at the most. Not a timing wheel: a wheel needs cascades or rounds, whose worst case
-//! is longer, and the heap's order is exact.
+//! A heap in a table of fixed size, with each owner's place in it, so that setting, moving and clearing a deadline take a
+//! step for each of its levels at the most. Four items stand below each one: seven levels hold them all. Not a timing
+//! wheel: a wheel needs cascades or rounds, whose worst case is longer, and the heap's order is exact.
 
 use crate::arena::Link;
 use crate::machine::Time;
-use crate::sizes::{THREADS, TIMERS};
+use crate::sizes::{PROCESSES, THREADS, TIMERS};
 
 #[cfg(test)]
 mod checks;
 
-const OWNERS: usize = THREADS + TIMERS;
+const OWNERS: usize = THREADS + TIMERS + PROCESSES;
+
+/// How many items stand below each.
+const BRANCHES: usize = 4;
 
 /// Whose deadline it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub enum Owner {
     Thread(Link),
     /// A timer's.
     Timer(Link),
+    /// A process's whose end goes on, at once.
+    Process(Link),
 }
 
 impl Owner {
@@ -27,11 +32,18 @@ impl Owner {
         match self {
             Self::Thread(link) => link.index(),
             Self::Timer(link) => THREADS.wrapping_add(link.index()),
+            Self::Process(link) => (THREADS + TIMERS).wrapping_add(link.index()),
         }
     }
 
     const fn from_number(number: usize) -> Self {
-        if number < THREADS { Self::Thread(Link::new(number)) } else { Self::Timer(Link::new(number - THREADS)) }
+        if number < THREADS {
+            Self::Thread(Link::new(number))
+        } else if number < THREADS + TIMERS {
+            Self::Timer(Link::new(number - THREADS))
+        } else {
+            Self::Process(Link::new(number - THREADS - TIMERS))
+        }
     }
 }
 
@@ -76,76 +88,75 @@ impl Deadlines {
     pub fn set(&mut self, owner: Owner, time: Time) {
         self.clear(owner);
         let place = self.count as usize;
-        let Some(item) = self.items.get_mut(place) else { return };
-        *item = Item { time, owner: owner.number() as u32 };
-        self.count += 1;
-        self.note(place);
-        self.rise(place);
+        if place < OWNERS && owner.number() < OWNERS {
+            self.count += 1;
+            self.rise(place, Item { time, owner: owner.number() as u32 });
+        }
     }
 
     /// Clears an owner's deadline, if it has one. Returns whether it had.
+    #[inline(always)]
     pub fn clear(&mut self, owner: Owner) -> bool {
-        let Some(place) = self.places.get_mut(owner.number()) else { return false };
-        if *place == 0 {
-            return false;
-        }
-        let hole = *place as usize - 1;
-        *place = 0;
-        self.count -= 1;
-        let last = self.count as usize;
-        if hole != last {
-            self.items.copy_within(last..last + 1, hole);
-            self.note(hole);
-            self.rise(hole);
-            self.sink(hole);
-        }
-        true
-    }
-
-    fn rise(&mut self, mut place: usize) {
-        while place > 0 {
-            let parent = (place - 1) / 2;
-            if !self.is_earlier(place, parent) {
-                return;
+        match self.places.get_mut(owner.number()) {
+            Some(place) if *place != 0 => {
+                let hole = core::mem::replace(place, 0) as usize - 1;
+                self.close(hole);
+                true
             }
-            self.swap(place, parent);
-            place = parent;
-        }
-    }
-
-    fn sink(&mut self, mut place: usize) {
-        loop {
-            let mut earliest = place;
-            for child in [2 * place + 1, 2 * place + 2] {
-                if child < self.count as usize && self.is_earlier(child, earliest) {
-                    earliest = child;
-                }
-            }
-            if earliest == place {
-                return;
-            }
-            self.swap(place, earliest);
-            place = earliest;
-        }
-    }
-
-    fn is_earlier(&self, one: usize, other: usize) -> bool {
-        match (self.items.get(one), self.items.get(other)) {
-            (Some(one), Some(other)) => one.time < other.time,
             _ => false,
         }
     }
 
-    fn swap(&mut self, one: usize, other: usize) {
-        if one < OWNERS && other < OWNERS {
-            self.items.swap(one, other);
+    /// Puts the last item where one is gone, and from there to where it belongs.
+    fn close(&mut self, hole: usize) {
+        self.count = self.count.saturating_sub(1);
+        let last = self.count as usize;
+        if hole >= last {
+            return;
         }
-        self.note(one);
-        self.note(other);
+        let Some(item) = self.items.get(last).copied() else { return };
+        let above = hole.checked_sub(1).and_then(|below| self.items.get(below / BRANCHES));
+        if above.is_some_and(|above| item.time < above.time) { self.rise(hole, item) } else { self.sink(hole, item) }
     }
 
-    fn note(&mut self, place: usize) {
-        let Some(item) = self.items.get(place) else { return };
+    /// Puts an item into a hole, or above it: what is later goes down.
+    fn rise(&mut self, mut hole: usize, item: Item) {
+        while let Some(below) = hole.checked_sub(1) {
+            let place = below / BRANCHES;
+            match self.items.get(place) {
+                Some(above) if above.time > item.time => self.put(hole, *above),
+                _ => break,
+            }
+            hole = place;
+        }
+        self.put(hole, item);
+    }
+
+    /// Puts an item into a hole, or below it: what is earlier goes up.
+    fn sink(&mut self, mut hole: usize, item: Item) {
+        loop {
+            let first = BRANCHES * hole + 1;
+            let end = (self.count as usize).min(first + BRANCHES);
+            let Some(below) = self.items.get(first..end) else { break };
+            let (mut place, mut earliest) = (0, item);
+            for (branch, other) in below.iter().enumerate() {
+                if other.time < earliest.time {
+                    (place, earliest) = (first + branch, *other);
+                }
+            }
+            if place == 0 {
+                break;
+            }
+            self.put(hole, earliest);
+            hole = place;
+        }
+        self.put(hole, item);
+    }
+
+    fn put(&mut self, place: usize, item: Item) {
+        if let Some(slot) = self.items.get_mut(place) {
+            *slot = item;
+        }
         if let Some(noted) = self.places.get_mut(item.owner as usize) {
             *noted = place as u16 + 1;
         }

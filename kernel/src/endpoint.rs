@@ -15,6 +15,9 @@ use crate::thread::{Sent, State, StateKind, Token};
 use abi::{Error, Kind, Message, Rights, Tag};
 use bitflags::bitflags;
 
+/// How many senders one receive refuses whose handles have no room at the receiver.
+const REFUSALS_PER_CALL: usize = 2;
+
 /// Where messages arrive.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
@@ -181,24 +184,32 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The next message for a thread that receives on an endpoint, if one waits there.
+    /// The next message for a thread that receives on an endpoint, if one waits there. An error says that more may be
+    /// there: see [`Self::take_sender`].
     #[inline(always)]
-    pub(crate) fn take_message(&mut self, machine: &mut M, receiver: Link, endpoint: Link) -> Option<Message> {
-        let target = self.endpoints.at_mut(endpoint)?;
+    pub(crate) fn take_message(
+        &mut self,
+        machine: &mut M,
+        receiver: Link,
+        endpoint: Link,
+    ) -> Result<Option<Message>, Error> {
+        let Some(target) = self.endpoints.at_mut(endpoint) else { return Ok(None) };
         if target.bits != 0 {
             let bits = core::mem::replace(&mut target.bits, 0);
             target.refresh();
-            return Some(Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as usize, 0, 0, 0]));
+            return Ok(Some(Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as usize, 0, 0, 0])));
         }
         let event = target.events.head();
         if event.is_some() {
             self.events.unlink::<QUEUE>(&mut target.events, event);
             target.refresh();
-            self.events.at_mut(event)?.queued_at = Link::NONE;
+            if let Some(slot) = self.events.at_mut(event) {
+                slot.queued_at = Link::NONE;
+            }
             let message = self.event_message(Event::from_link(event), receiver);
             self.now = machine.now();
             self.note_delivery(receiver, self.now);
-            return Some(message);
+            return Ok(Some(message));
         }
         self.take_sender(receiver, endpoint)
     }
@@ -229,13 +240,14 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The message of the first sender that can be received, with the handle that it carries installed.
-    pub(crate) fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Option<Message> {
-        loop {
-            let target = self.endpoints.at_mut(endpoint)?;
+    /// The message of the first sender that can be received, with the handle that it carries installed. Senders whose
+    /// handle finds no room are refused, few a call: if it comes to that, the receiver gets the error and may try again.
+    pub(crate) fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Result<Option<Message>, Error> {
+        for _ in 0..REFUSALS_PER_CALL {
+            let Some(target) = self.endpoints.at_mut(endpoint) else { return Ok(None) };
             let sender = target.senders.head();
             if !sender.is_some() {
-                return None;
+                return Ok(None);
             }
             self.threads.unlink::<QUEUE>(&mut target.senders, sender);
             target.refresh();
@@ -247,11 +259,12 @@ impl<M: Machine> Kernel<M> {
                     if let Some(thread) = self.threads.at_mut(receiver) {
                         thread.reply_to = sender;
                     }
-                    return Some(message);
+                    return Ok(Some(message));
                 }
                 Err(error) => self.refuse_sender(sender, error),
             }
         }
+        Err(Error::NoHandleSlot)
     }
 
     /// A queued sender's handle can't be delivered: its call fails, and it is ready again.

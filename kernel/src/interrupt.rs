@@ -210,22 +210,28 @@ impl Interrupt {
 impl<M: Machine> Kernel<M> {
     /// A line fired: the way of an interrupt through the core.
     pub fn interrupt(&mut self, machine: &mut M, line: Line) {
+        self.interrupt_times(machine, line, 1);
+    }
+
+    /// A line fired so many times since anybody looked, once at least: all are told of by one message.
+    #[inline(always)]
+    fn interrupt_times(&mut self, machine: &mut M, line: Line, times: u32) {
         self.now = machine.now();
         self.trace(TraceKind::Interrupt, line.0 as u32);
         let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
         let Some(source) = self.interrupts.at_mut(link) else { return self.unowned(machine, line) };
         let Some(endpoint) = self.endpoints.resolve(source.endpoint) else { return self.unowned(machine, line) };
         if let Some(counters) = self.account.sources.get_mut(link.index()) {
-            counters.taken = counters.taken.wrapping_add(1);
-            if source.count != 0 {
-                counters.coalesced = counters.coalesced.wrapping_add(1);
-            }
+            counters.taken = counters.taken.wrapping_add(times);
+            let coalesced = if source.count != 0 { times } else { times - 1 };
+            counters.coalesced = counters.coalesced.wrapping_add(coalesced);
         }
         if source.trigger == Trigger::Level {
             source.masked = true;
             machine.mask(line);
         }
         let noted = source.note(self.now);
+        source.count = source.count.saturating_add(times - 1);
         if noted == Noted::Storm {
             source.masked = true;
             machine.mask(line);
@@ -259,10 +265,8 @@ impl<M: Machine> Kernel<M> {
     /// Non-maskable interrupts that came since the last exit from the kernel.
     pub fn non_maskable(&mut self, machine: &mut M, count: u32) {
         self.account.nmis = self.account.nmis.wrapping_add(count);
-        for _ in 0..count.min(STORM_BUDGET) {
-            if self.lines.get(Line::NMI.0 as usize).is_some_and(|link| link.is_some()) {
-                self.interrupt(machine, Line::NMI);
-            }
+        if count > 0 && self.lines.get(Line::NMI.0 as usize).is_some_and(|link| link.is_some()) {
+            self.interrupt_times(machine, Line::NMI, count);
         }
     }
 

@@ -56,6 +56,9 @@ use timer::Timer;
 /// How long a thread runs before a peer of its priority gets its turn, in parts of a second.
 const SLICES_PER_SECOND: u64 = 100;
 
+/// How long the timer pauses before it raises a trap for what is due already, in parts of such a slice: 2.4 microseconds.
+const PAUSES_PER_SLICE: u64 = 4096;
+
 /// No deadline.
 const NEVER: u64 = u64::MAX;
 
@@ -89,6 +92,8 @@ pub struct Kernel<M: Machine> {
     slice_cycles: u64,
     /// What the one-shot timer is set to.
     armed: u64,
+    /// The timer isn't set to an earlier time.
+    not_before: u64,
     /// The time of the trap, or of the last switch.
     now: Time,
     /// A call is being carried out: threads that become ready wait for its end.
@@ -121,6 +126,7 @@ impl<M: Machine> Kernel<M> {
         slice_end: 0,
         slice_cycles: 0,
         armed: 0,
+        not_before: 0,
         now: Time(0),
         in_call: false,
         port_versions: 0,
@@ -136,6 +142,9 @@ impl<M: Machine> Kernel<M> {
         if self.slice_end <= self.now.0 {
             self.yield_turn();
         }
+        // If more is due, other interrupts get their chance first: the timer's goes before all of them.
+        let more = self.deadlines.first().is_some_and(|(time, _)| time <= self.now);
+        self.not_before = if more { self.after_pause() } else { 0 };
         self.finish(machine);
     }
 
@@ -297,6 +306,11 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// When work goes on that is cut into traps of the timer: some microseconds from now.
+    pub(crate) fn after_pause(&self) -> u64 {
+        self.now.0.saturating_add(self.slice_cycles / PAUSES_PER_SLICE)
+    }
+
     fn set_slice_end(&mut self, end: u64) {
         self.slice_end = end;
         self.schedule.set_slice(&self.threads, if end == NEVER { Slice::Open } else { Slice::Measured });
@@ -305,7 +319,7 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     fn arm(&mut self, machine: &mut M) {
         let deadline = self.deadlines.first().map_or(NEVER, |(time, _)| time.0);
-        let next = deadline.min(self.slice_end);
+        let next = deadline.min(self.slice_end).max(self.not_before);
         if next != self.armed {
             self.armed = next;
             machine.arm(if next == NEVER { None } else { Some(Time(next)) });

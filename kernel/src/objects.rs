@@ -76,7 +76,7 @@ impl<M: Machine> Kernel<M> {
             Operation::ProcessGrant => {
                 let process = self.find_process(&request)?;
                 // What is given to a process whose handles are torn down already would outlive it in its table.
-                if self.processes.at(process).is_none_or(|process| process.0.life == Life::Dead) {
+                if self.processes.at(process).is_none_or(|process| process.0.life != Life::Alive) {
                     return Err(Error::Gone.into());
                 }
                 let grant = self.find_in(request.process, one as u32, Rights::COPY)?;

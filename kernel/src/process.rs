@@ -15,6 +15,8 @@ pub enum Life {
     Alive = 0,
     /// Ended; its supervisor reaps it.
     Dead = 1,
+    /// It is ending: its threads stop, then its sources are unbound, then its supervisor hears of it.
+    Ending = 2,
 }
 
 /// How a process ended, as its supervisor hears it.
@@ -86,6 +88,8 @@ pub struct Process<S> {
     pub threads: List,
     /// How many they are.
     pub thread_count: u8,
+    /// While it is ending, the next thread that is to stop.
+    pub stopping: Link,
     /// The sources that it has bound.
     pub sources: List,
     /// How many they are.
@@ -139,8 +143,8 @@ pub struct Reap {
     pub stage: u8,
     /// Where in it: a slot, or an address.
     pub position: usize,
-    /// The child that has to go first.
-    pub child: Link,
+    /// The descendant that is being torn down, which has to go first. A name, since it may have been reaped by others.
+    pub target: Name,
 }
 
 impl<S: Copy> Process<S> {
@@ -167,13 +171,14 @@ impl<S: Copy> Process<S> {
             makes: Rights::all().difference(Rights::DMA),
             threads: List::EMPTY,
             thread_count: 0,
+            stopping: Link::NONE,
             sources: List::EMPTY,
             source_count: 0,
             mappings: List::EMPTY,
             root: Frame(0),
             spare: SpareFrame::NONE,
             exit: Exit { how: 0, words: [0; 4] },
-            reap: Reap { stage: 0, position: 0, child: Link::NONE },
+            reap: Reap { stage: 0, position: 0, target: Name::NONE },
             calls: 0,
             cycles: 0,
         }

@@ -119,7 +119,7 @@ impl<M: Machine> Kernel<M> {
         priority: Priority,
     ) -> Result<Name, Error> {
         let owner = self.processes.at_mut(process).ok_or(Error::Gone)?;
-        if owner.0.life == Life::Dead {
+        if owner.0.life != Life::Alive {
             return Err(Error::Gone);
         }
         if owner.0.thread_count as usize >= THREADS_PER_PROCESS {

@@ -5,12 +5,14 @@
 //! because a list costs every object's birth and death what only the end of a process needs.
 
 use crate::Kernel;
-use crate::arena::Link;
+use crate::arena::{Link, Name};
 use crate::call::{CallResult, Outcome, Request};
+use crate::deadline::Owner;
+use crate::exit::STEPS_PER_SLICE;
 use crate::handle::Grant;
 use crate::machine::Machine;
 use crate::memory::{Frame, FrameRun};
-use crate::process::{Life, Reap};
+use crate::process::Life;
 use abi::{Error, ObjectKind, Rights};
 
 /// Slots of a table that one slice looks at.
@@ -67,42 +69,52 @@ impl<M: Machine> Kernel<M> {
     /// Does a slice of an ended process's tear-down. Word 0 is 0 when nothing is left; word 1 is a handle to frames
     /// in quarantine, if this slice came upon some.
     pub(crate) fn reap(&mut self, machine: &mut M, process: Link, request: Request) -> CallResult {
-        let target = self.deepest(process);
+        let target = self.processes.at(process).map_or(Name::NONE, |process| process.0.reap.target);
+        // A descendant that has gone since leaves the process itself, which has perhaps more of them.
+        let target = self.processes.resolve(target).unwrap_or(process);
         let Some(ended) = self.processes.at(target) else { return Err(Error::BadHandle.into()) };
-        if ended.0.life != Life::Dead {
-            return Err(Error::Busy.into());
+        match ended.0.life {
+            Life::Dead => {}
+            Life::Ending => {
+                self.deadlines.clear(Owner::Process(target));
+                self.go_on_ending(machine, target, STEPS_PER_SLICE);
+                return Ok(Outcome::Return([1, 0, 0, 0]));
+            }
+            Life::Alive => return Err(Error::Busy.into()),
         }
-        let Reap { stage, position, .. } = ended.0.reap;
+        let (stage, position) = (ended.0.reap.stage, ended.0.reap.position);
         let Some(kind) = STAGES.get(stage as usize) else {
+            let parent = ended.0.parent;
             self.bury(target);
-            return Ok(Outcome::Return([(target != process) as usize, 0, 0, 0]));
+            if target == process {
+                return Ok(Outcome::Return([0; 4]));
+            }
+            // Its parent is next, up to the process that this is about.
+            self.set_target(process, parent);
+            return Ok(Outcome::Return([1, 0, 0, 0]));
         };
-        let next = match self.slice(machine, target, *kind, position, request.process) {
-            Slice::More(position) => Reap { stage, position, child: Link::NONE },
-            Slice::Child { position, child } => Reap { stage, position, child },
-            Slice::Done => Reap { stage: stage + 1, position: 0, child: Link::NONE },
+        let (stage, position) = match self.slice(machine, target, *kind, position, request.process) {
+            Slice::More(position) => (stage, position),
+            Slice::Child { position, child } => {
+                let child = self.processes.name(child);
+                self.set_target(process, child);
+                (stage, position)
+            }
+            Slice::Done => (stage + 1, 0),
             Slice::Quarantined(handle) => return Ok(Outcome::Return([1, handle as usize, 0, 0])),
             Slice::Stuck(error) => return Err(error.into()),
         };
         if let Some(ended) = self.processes.at_mut(target) {
-            ended.0.reap = next;
+            (ended.0.reap.stage, ended.0.reap.position) = (stage, position);
         }
         Ok(Outcome::Return([1, 0, 0, 0]))
     }
 
-    /// The first descendant that has to go before the process itself can.
-    fn deepest(&self, process: Link) -> Link {
-        let mut target = process;
-        while let Some(ended) = self.processes.at(target).filter(|ended| ended.0.reap.stage == 0) {
-            let child = ended.0.reap.child;
-            let name = self.processes.name(target);
-            // The child may have gone since, and its slot be another's.
-            if self.processes.at(child).is_none_or(|child| child.0.parent != name) {
-                break;
-            }
-            target = child;
+    /// The next slice of a process's tear-down is about this descendant.
+    fn set_target(&mut self, process: Link, target: Name) {
+        if let Some(process) = self.processes.at_mut(process) {
+            process.0.reap.target = target;
         }
-        target
     }
 
     fn slice(&mut self, machine: &mut M, target: Link, stage: Stage, position: usize, supervisor: Link) -> Slice {

@@ -4,11 +4,9 @@ use crate::Kernel;
 use crate::arena::{Entry, Link, Name};
 use crate::deadline::Owner;
 use crate::endpoint::Event;
+use crate::exit::STEPS_PER_SLICE;
 use crate::machine::{Machine, Time};
 use abi::Error;
-
-/// How many deadlines one trap serves at the most; the rest is served by the next, which the timer raises at once.
-const EXPIRIES_PER_TRAP: usize = 4;
 
 /// A deadline bound to an endpoint.
 #[derive(Clone, Copy, Debug)]
@@ -30,19 +28,18 @@ impl Entry for Timer {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// Serves the deadlines that have passed, a bounded number of them.
+    /// Serves a deadline that has passed. If there are more, the timer raises the next trap after a pause.
     pub(crate) fn expire(&mut self, machine: &mut M) {
-        for _ in 0..EXPIRIES_PER_TRAP {
-            let Some((time, owner)) = self.deadlines.first() else { return };
-            if time > self.now {
-                return;
-            }
-            self.deadlines.clear(owner);
-            self.account.expiries = self.account.expiries.wrapping_add(1);
-            match owner {
-                Owner::Thread(thread) => self.fail(machine, thread, Error::TimedOut),
-                Owner::Timer(timer) => self.expire_timer(machine, timer, time),
-            }
+        let Some((time, owner)) = self.deadlines.first().filter(|(time, _)| *time <= self.now) else { return };
+        self.deadlines.clear(owner);
+        if let Owner::Process(process) = owner {
+            return self.go_on_ending(machine, process, STEPS_PER_SLICE);
+        }
+        self.account.expiries = self.account.expiries.wrapping_add(1);
+        match owner {
+            Owner::Thread(thread) => self.fail(machine, thread, Error::TimedOut),
+            Owner::Timer(timer) => self.expire_timer(machine, timer, time),
+            Owner::Process(_) => {}
         }
     }
 

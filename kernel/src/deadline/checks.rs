@@ -1,6 +1,6 @@
 //! What tests look at inside the set of deadlines.
 
-use super::{Deadlines, Owner};
+use super::{BRANCHES, Deadlines, Owner};
 use std::vec::Vec;
 
 impl Deadlines {
@@ -10,7 +10,7 @@ impl Deadlines {
         for (place, item) in items.iter().enumerate() {
             assert_eq!(self.places[item.owner as usize] as usize, place + 1, "an owner's place is wrong");
             if place > 0 {
-                assert!(items[(place - 1) / 2].time <= item.time, "the heap isn't ordered");
+                assert!(items[(place - 1) / BRANCHES].time <= item.time, "the heap isn't ordered");
             }
         }
         let placed = self.places.iter().filter(|place| **place != 0).count();

@@ -2,6 +2,8 @@
 
 use super::world::{ENTRY, World};
 use crate::machine::Line;
+use crate::process::Life;
+use crate::thread::StateKind;
 use abi::{Error, InfoItem, Kind, Operation, Options, PAGE_BYTES, Rights, Tag};
 
 /// What has to be as before once a process is gone: free frames, init's quota, used slots.
@@ -64,6 +66,56 @@ fn reaping_gives_everything_back() {
         world.done(Operation::HandleClose, actor.thread_handle, [0; 4]);
         assert_eq!(holdings(&world), before);
     }
+}
+
+#[test]
+fn a_process_of_many_threads_ends_in_slices_and_interrupts_come_in_between() {
+    let mut world = World::new();
+    let before = holdings(&world);
+    let actor = world.spawn(20);
+    for _ in 0..8 {
+        let thread = world.make(Operation::ThreadCreate, actor.process_handle, [ENTRY, 0x9000, 15, 0]);
+        world.done(Operation::ThreadStart, thread, [0; 4]);
+        world.done(Operation::HandleClose, thread, [0; 4]);
+    }
+    let life = |world: &World| world.kernel.processes.at(actor.process).unwrap().0.life;
+    world.park();
+    world.call(Operation::Exit, 0, [7, 0, 0, 0]);
+    assert_eq!(life(&world), Life::Ending);
+    assert_ne!(world.state(actor.thread).kind(), StateKind::Running, "whoever exits doesn't go on");
+    // One slice a trap; before each an interrupt finds its driver.
+    let mut slices = 1;
+    while life(&world) == Life::Ending {
+        world.ring();
+        assert_eq!(world.poll(world.supervisor), Err(Error::WouldBlock), "nobody hears of an end that isn't");
+        let thread = [ENTRY, 0x9000, 3, 0];
+        assert_eq!(world.refused(Operation::ThreadCreate, actor.process_handle, thread), Error::Gone);
+        world.park();
+        world.machine.time = world.kernel.after_pause();
+        assert!(world.machine.take_timer(), "the next slice comes by itself");
+        world.trap(|kernel, machine| kernel.timer(machine));
+        slices += 1;
+    }
+    assert!(slices > 1, "{slices} slices");
+    assert_eq!(world.message(world.init_thread).words[0], 7);
+    world.reap(actor.process_handle);
+    for handle in [actor.process_handle, actor.thread_handle] {
+        world.done(Operation::HandleClose, handle, [0; 4]);
+    }
+    assert_eq!(holdings(&world), before);
+}
+
+#[test]
+fn an_end_that_is_under_way_can_be_hurried_by_reaping() {
+    let mut world = World::new();
+    let actor = world.spawn(20);
+    for _ in 0..8 {
+        world.make(Operation::ThreadCreate, actor.process_handle, [ENTRY, 0x9000, 15, 0]);
+    }
+    world.done(Operation::ProcessKill, actor.process_handle, [0; 4]);
+    assert_eq!(world.kernel.processes.at(actor.process).unwrap().0.life, Life::Ending);
+    world.reap(actor.process_handle);
+    assert_eq!(world.poll(world.supervisor), Err(Error::WouldBlock));
 }
 
 #[test]

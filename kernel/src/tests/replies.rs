@@ -176,6 +176,38 @@ fn a_full_receiver_refuses_a_message_with_a_handle_as_a_whole() {
 }
 
 #[test]
+fn a_full_receiver_refuses_a_few_callers_a_call() {
+    const CALLERS: usize = 5;
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let client = world.spawn(20);
+    let calls = world.grant(client, endpoint, Rights::all_of(ObjectKind::Endpoint), 0);
+    for _ in 1..CALLERS {
+        let thread = world.make(Operation::ThreadCreate, client.process_handle, [0x1000, 0x2000, 20, 0]);
+        world.done(Operation::ThreadStart, thread, [0; 4]);
+    }
+    world.park();
+    for _ in 0..CALLERS {
+        let tag = Tag::incoming(Operation::Call, 1, Options::HANDLE);
+        world.call_with(tag, calls, [0, 0, 0, calls]);
+    }
+    world.ring();
+    fill_table(&mut world, endpoint);
+    let refused = |world: &World| {
+        let senders = world.kernel.endpoints.at(world.object(endpoint)).unwrap().senders;
+        CALLERS - world.kernel.threads.walk::<{ crate::schedule::QUEUE }>(&senders).len()
+    };
+    let mut before = 0;
+    while before < CALLERS - 1 {
+        assert_eq!(world.poll(endpoint), Err(Error::NoHandleSlot), "after {before}");
+        let now = refused(&world);
+        assert!(before < now && now <= before + 2, "{before} refused, then {now}");
+        before = now;
+    }
+    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
+}
+
+#[test]
 fn a_full_client_leaves_the_reply_owed() {
     let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
     fill_table(&mut world, calls);

@@ -101,11 +101,17 @@ impl Server {
             Owed::Answer { label, words, handle } => (label, Options::HANDLE, words, handle),
             Owed::Withheld => return self.receive(options, [0; 4]),
         };
-        raw::invoke(Operation::ReplyReceive, self.endpoint.raw(), label, options | with_handle, words)
+        let message = raw::invoke(Operation::ReplyReceive, self.endpoint.raw(), label, options | with_handle, words);
+        if has_refused(&message) { self.receive(options, [0; 4]) } else { message }
     }
 
     fn receive(&self, options: Options, words: [usize; 4]) -> Message {
-        raw::invoke(Operation::Receive, self.endpoint.raw(), 0, options, words)
+        loop {
+            let message = raw::invoke(Operation::Receive, self.endpoint.raw(), 0, options, words);
+            if !has_refused(&message) {
+                return message;
+            }
+        }
     }
 
     /// Answers without receiving. A caller that has gone meanwhile needs no answer.
@@ -120,4 +126,9 @@ impl Server {
         let message = raw::checked(message)?;
         Event::new(message, &mut self.owed).ok_or(Error::UnknownCall)
     }
+}
+
+/// Whether a receive only refused callers whose handles have no room here. Others may wait behind them.
+fn has_refused(message: &Message) -> bool {
+    raw::checked(*message) == Err(Error::NoHandleSlot)
 }

@@ -130,8 +130,12 @@ fn check_owners(world: &World) {
             assert_eq!(thread.process, link);
             assert!(thread.priority <= process.0.ceiling);
             let stopped = thread.state.kind() == StateKind::Stopped;
-            assert!(stopped || process.0.life == Life::Alive, "a thread of a dead process isn't stopped");
+            assert!(stopped || process.0.life != Life::Dead, "a thread of a dead process isn't stopped");
         }
+        let ending = kernel.deadlines.is_set(Owner::Process(link));
+        assert_eq!(ending, process.0.life == Life::Ending, "a process's end doesn't go on");
+        assert!(process.0.life != Life::Dead || process.0.source_count == 0, "a dead process has sources");
+        assert!(!process.0.stopping.is_some() || process.0.life == Life::Ending);
     }
     assert_eq!(kernel.threads.used(), count, "a thread belongs to no process");
 }
@@ -151,10 +155,15 @@ fn check_time(world: &World) {
                 assert!(waits, "a thread has a deadline although it is {kind:?}");
             }
             Owner::Timer(link) => assert!(kernel.timers.is_live(link), "a timer that is gone has a deadline"),
+            Owner::Process(link) => {
+                assert!(kernel.processes.is_live(link), "a process that is gone has a deadline");
+                assert_eq!(kernel.processes.at(link).unwrap().0.life, Life::Ending);
+            }
         }
     }
     let running = kernel.threads.at(kernel.current).unwrap().priority;
     assert!(!kernel.schedule.has_peer(running) || kernel.slice_end != NEVER, "a peer never gets its turn");
     let next = kernel.deadlines.first().map_or(NEVER, |(time, _)| time.0).min(kernel.slice_end);
+    let next = next.max(kernel.not_before);
     assert_eq!(world.machine.armed, (next != NEVER).then_some(Time(next)), "the timer is set to another time");
 }
