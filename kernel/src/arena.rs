@@ -9,6 +9,9 @@
 
 #[cfg(test)]
 mod checks;
+mod tree;
+
+pub use tree::{Branches, Ordered, Tree};
 
 /// An entry's index plus one; 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

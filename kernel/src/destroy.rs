@@ -9,6 +9,9 @@ use crate::machine::{Machine, PORT_RANGES, PortRange};
 use crate::thread::State;
 use abi::{Error, ObjectKind, Rights};
 
+/// How many processes one slice of the end of a range of ports looks at.
+const PROCESSES_PER_SLICE: usize = 32;
+
 impl<M: Machine> Kernel<M> {
     pub(crate) fn handle_close(&mut self, machine: &mut M, request: Request) -> CallResult {
         let grant = self.find(&request, Rights::empty())?;
@@ -45,10 +48,7 @@ impl<M: Machine> Kernel<M> {
                 DONE
             }
             ObjectKind::Memory if self.memories.get(grant.object).is_some() => word(self.destroy_memory(machine, link)),
-            ObjectKind::Ports if self.ports.get(grant.object).is_some() => {
-                self.destroy_ports(machine, link);
-                DONE
-            }
+            ObjectKind::Ports if self.ports.get(grant.object).is_some() => word(self.destroy_ports(machine, link)),
             ObjectKind::Thread if self.threads.get(grant.object).is_some() => {
                 if link == request.caller {
                     return Err(Error::Busy.into());
@@ -108,33 +108,56 @@ impl<M: Machine> Kernel<M> {
         self.refund(source.owner, 0, 1);
     }
 
-    pub(crate) fn destroy_ports(&mut self, machine: &mut M, link: Link) {
-        let Some(ports) = self.ports.at(link).copied() else { return };
+    /// Takes a range of ports from a few of those who use it, or ends it once nobody does. Returns the work left.
+    pub(crate) fn destroy_ports(&mut self, machine: &mut M, link: Link) -> usize {
+        let Some(ports) = self.ports.at_mut(link) else { return 0 };
+        ports.dying = true;
+        let (range, owner) = (ports.range, ports.owner);
+        // Whoever has the range attached loses it: the death of an object is its revocation.
+        let mut position = ports.searched as usize;
+        let mut left = PROCESSES_PER_SLICE;
+        while position < self.processes.extent() {
+            let process = Link::new(position);
+            let uses = self.processes.at(process).is_some_and(|process| process.0.home.ports.contains(&range));
+            let cost = if uses { PROCESSES_PER_SLICE / 2 } else { 1 };
+            if cost > left {
+                break;
+            }
+            left -= cost;
+            position += 1;
+            if uses {
+                self.detach_ports(machine, process, range);
+            }
+        }
+        if position < self.processes.extent() {
+            if let Some(ports) = self.ports.at_mut(link) {
+                ports.searched = position as u16;
+            }
+            return 1;
+        }
+        self.ports.take_out(&mut self.claimed_ports, link);
+        self.ports.remove(link);
+        self.refund(owner, 0, 1);
+        0
+    }
+
+    /// Takes a range of ports from a process, the one that runs too.
+    fn detach_ports(&mut self, machine: &mut M, process: Link, range: PortRange) {
         self.port_versions = self.port_versions.wrapping_add(1);
         let version = self.port_versions;
-        // Whoever had the range attached loses it: the death of an object is its revocation.
-        let mut position = 0;
-        while position < self.processes.extent() {
-            if let Some(process) = self.processes.at_mut(Link::new(position)) {
-                let home = &mut process.0.home;
-                let kept = home.ports.iter().filter(|range| **range != ports.range && range.count != 0).count();
-                if kept != home.port_ranges as usize {
-                    let mut remaining = [PortRange::default(); PORT_RANGES];
-                    let ranges = home.ports.iter().filter(|range| **range != ports.range && range.count != 0);
-                    for (to, from) in remaining.iter_mut().zip(ranges) {
-                        *to = *from;
-                    }
-                    home.ports = remaining;
-                    home.port_ranges = kept as u8;
-                    home.ports_version = version;
-                }
-            }
-            position += 1;
+        let Some(entry) = self.processes.at_mut(process) else { return };
+        let home = &mut entry.0.home;
+        let mut kept = [PortRange::default(); PORT_RANGES];
+        let ranges = home.ports.iter().filter(|other| **other != range && other.count != 0);
+        home.port_ranges = ranges.clone().count() as u8;
+        for (to, from) in kept.iter_mut().zip(ranges) {
+            *to = *from;
         }
-        self.ports.remove(link);
-        self.refund(ports.owner, 0, 1);
-        let running = self.threads.at(self.current).map_or(Link::NONE, |thread| thread.process);
-        self.reload_home(machine, running);
+        home.ports = kept;
+        home.ports_version = version;
+        if self.threads.at(self.current).is_some_and(|thread| thread.process == process) {
+            self.reload_home(machine, process);
+        }
     }
 
     /// The exit message of a process, taken out of its supervisor's queue.

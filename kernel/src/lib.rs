@@ -40,7 +40,7 @@ pub mod thread;
 pub mod timer;
 
 use account::{Account, TraceKind};
-use arena::{Arena, Link};
+use arena::{Arena, Link, Tree};
 use deadline::Deadlines;
 use endpoint::{EVENTS, Endpoint, EventSlot};
 use handle::Handles;
@@ -76,6 +76,10 @@ pub struct Kernel<M: Machine> {
     /// Never inserted into: every object that can post has its slot from the start.
     events: Arena<EventSlot, EVENTS>,
     handles: Handles,
+    /// The claimed ranges of ports.
+    claimed_ports: Tree,
+    /// The claimed device memory.
+    claimed_memory: Tree,
     /// The source that claimed each line.
     lines: [Link; LINES],
     schedule: Schedule,
@@ -116,6 +120,8 @@ impl<M: Machine> Kernel<M> {
         replies: Arena::EMPTY,
         events: Arena::EMPTY,
         handles: Handles::EMPTY,
+        claimed_ports: Tree::EMPTY,
+        claimed_memory: Tree::EMPTY,
         lines: [Link::NONE; LINES],
         schedule: Schedule::EMPTY,
         deadlines: Deadlines::EMPTY,

@@ -8,7 +8,8 @@ use crate::arena::{Entry, Link};
 use crate::call::{CallResult, DONE, Outcome, Refusal, Request, word};
 use crate::machine::{FramePart, Machine, MapError, Mapping, MemoryType, Page};
 use crate::memory::{Frame, FrameRun, Zone};
-use crate::process::{IN_MEMORY, IN_PROCESS, MappedRange, Memory, SpareFrame};
+use crate::process::{IN_MEMORY, MappedRange, Memory, SpareFrame};
+use crate::sizes::MAPPINGS_PER_PROCESS;
 use abi::{
     Access, BYTES_ZEROED_PER_CALL, Error, ObjectKind, Operation, PAGE_BYTES, PAGES_PER_CALL, Rights, join, split,
 };
@@ -99,14 +100,17 @@ impl<M: Machine> Kernel<M> {
         if !aligned || !machine.is_device_memory(Frame(first), count as usize) {
             return Err(Error::BadArgument.into());
         }
-        let overlaps = |memory: &Memory| memory.device && memory.first.0 < end && first < memory.first.0 + memory.count;
-        if let Some((_, memory)) = self.memories.iter().find(|(_, memory)| overlaps(memory)) {
+        // Of those that begin before its end, only the last one can reach beyond its start: they don't overlap.
+        let before = self.memories.at(self.memories.last_below(&self.claimed_memory, end as usize));
+        if let Some(memory) = before.filter(|memory| first < memory.first.0 + memory.count) {
             return Err(self.conflict(memory.owner));
         }
         let owner = request.process;
         self.create(request, ObjectKind::Memory, |kernel| {
             let first = Frame(first);
-            kernel.memories.insert(Memory { first, count, owner, device: true, ..Memory::EMPTY })
+            let name = kernel.memories.insert(Memory { first, count, owner, device: true, ..Memory::EMPTY })?;
+            kernel.memories.add(&mut kernel.claimed_memory, name.link());
+            Some(name)
         })
     }
 
@@ -164,7 +168,7 @@ impl<M: Machine> Kernel<M> {
         let known = self.continued_range(link, target, stretch.address, offset, access);
         let process = self.processes.at_mut(target).ok_or(Error::Gone)?;
         if known.is_none() {
-            if self.mappings.is_full() {
+            if self.mappings.is_full() || process.0.mapping_count as usize >= MAPPINGS_PER_PROCESS {
                 return Err(Error::TableFull.into());
             }
             process.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
@@ -227,7 +231,7 @@ impl<M: Machine> Kernel<M> {
 
     /// The record of a stretch that this one continues, if there is one: the last of the process.
     fn continued_range(&self, memory: Link, target: Link, address: usize, offset: u32, access: Access) -> Option<Link> {
-        let last = self.processes.at(target)?.0.mappings.head();
+        let last = self.processes.at(target)?.0.last_mapped;
         let range = self.mappings.at(last)?;
         let continues = range.memory == memory
             && range.access == access
@@ -240,7 +244,9 @@ impl<M: Machine> Kernel<M> {
     fn add_range(&mut self, range: MappedRange) -> Option<Link> {
         let link = self.mappings.insert(range)?.link();
         if let Some(process) = self.processes.at_mut(range.process) {
-            self.mappings.push_front::<IN_PROCESS>(&mut process.0.mappings, link);
+            self.mappings.add(&mut process.0.mappings, link);
+            process.0.mapping_count += 1;
+            process.0.last_mapped = link;
         }
         if let Some(memory) = self.memories.at_mut(range.memory) {
             self.mappings.push_front::<IN_MEMORY>(&mut memory.mappings, link);
@@ -252,7 +258,11 @@ impl<M: Machine> Kernel<M> {
     fn remove_range(&mut self, link: Link) {
         let Some(range) = self.mappings.at(link).copied() else { return };
         if let Some(process) = self.processes.at_mut(range.process) {
-            self.mappings.unlink::<IN_PROCESS>(&mut process.0.mappings, link);
+            self.mappings.take_out(&mut process.0.mappings, link);
+            process.0.mapping_count = process.0.mapping_count.saturating_sub(1);
+            if process.0.last_mapped == link {
+                process.0.last_mapped = Link::NONE;
+            }
             process.0.quota.refund(0, 1);
         }
         if let Some(memory) = self.memories.at_mut(range.memory) {
@@ -266,19 +276,18 @@ impl<M: Machine> Kernel<M> {
     /// Returns how many: 0 when nothing of the range is mapped any more.
     fn unmap(&mut self, machine: &mut M, target: Link, address: usize, bytes: usize) -> Result<usize, Refusal> {
         let end = address.checked_add(bytes).ok_or(Error::BadArgument)?;
-        let mut link = self.processes.at(target).ok_or(Error::Gone)?.0.mappings.head();
-        while let Some(range) = self.mappings.at(link) {
-            let range_end = range.address + range.pages as usize * PAGE_BYTES;
-            if range.address >= address && range_end <= end {
-                return Ok(self.unmap_slice(machine, link));
-            }
-            if range.address < end && address < range_end {
-                // A mapping ends as it began, as a whole: cutting it up could need a record that isn't there.
-                return Err(Error::BadArgument.into());
-            }
-            link = self.mappings.next::<IN_PROCESS>(link);
+        let process = self.processes.at(target).ok_or(Error::Gone)?;
+        let link = self.mappings.last_below(&process.0.mappings, end);
+        let Some(range) = self.mappings.at(link) else { return Ok(0) };
+        let range_end = range.address + range.pages as usize * PAGE_BYTES;
+        if range_end <= address {
+            Ok(0)
+        } else if range.address >= address && range_end <= end {
+            Ok(self.unmap_slice(machine, link))
+        } else {
+            // A mapping ends as it began, as a whole: cutting it up could need a record that isn't there.
+            Err(Error::BadArgument.into())
         }
-        Ok(0)
     }
 
     /// Unmaps the last pages of a stretch, and forgets it once it is empty. Returns how many pages it unmapped.
@@ -328,6 +337,9 @@ impl<M: Machine> Kernel<M> {
             if count < run.count {
                 return 1;
             }
+        }
+        if self.memories.at(link).is_some_and(|memory| memory.device) {
+            self.memories.take_out(&mut self.claimed_memory, link);
         }
         self.refund(owner, 0, 1);
         self.memories.remove(link);

@@ -222,8 +222,10 @@ impl<M: Machine> Kernel<M> {
 
     fn message_interrupt_create(&mut self, machine: &mut M, request: Request) -> CallResult {
         self.find(&request, Rights::ROOT_LINES)?;
-        let free = M::MESSAGE_LINES.map(Line).find(|line| self.claim_of(*line).is_none());
-        let line = free.ok_or(Error::TableFull)?;
+        let first = M::MESSAGE_LINES.start;
+        let claims = self.lines.get(first as usize..M::MESSAGE_LINES.end as usize).unwrap_or(&[]);
+        let free = claims.iter().position(|claim| !claim.is_some()).ok_or(Error::TableFull)?;
+        let line = Line(first + free as u8);
         let InterruptWrite { address, data } = machine.message(line).ok_or(Error::Unsupported)?;
         let result = self.claim(machine, request, line)?;
         let Outcome::Return([interrupt, ..]) = result else { return Ok(result) };
@@ -267,19 +269,30 @@ impl<M: Machine> Kernel<M> {
         if !machine.are_free_ports(range) {
             return Err(self.conflict(Link::NONE));
         }
-        let overlaps = |ports: &Ports| {
-            let other = ports.range;
-            (other.first as usize) < end && first < other.first as usize + other.count as usize
-        };
-        if let Some((_, ports)) = self.ports.iter().find(|(_, ports)| overlaps(ports)) {
+        // Of those that begin before its end, only the last one can reach beyond its start: they don't overlap.
+        let before = self.ports.at(self.ports.last_below(&self.claimed_ports, end));
+        if let Some(ports) = before.filter(|ports| first < ports.range.first as usize + ports.range.count as usize) {
             return Err(self.conflict(ports.owner));
         }
-        self.create(request, ObjectKind::Ports, |kernel| kernel.ports.insert(Ports { range, owner: request.process }))
+        self.create(request, ObjectKind::Ports, |kernel| {
+            let owner = request.process;
+            let name = kernel.ports.insert(Ports { range, owner, ..crate::arena::Entry::EMPTY })?;
+            kernel.ports.add(&mut kernel.claimed_ports, name.link());
+            Some(name)
+        })
     }
 
     fn ports_attach(&mut self, machine: &mut M, request: Request) -> CallResult {
         let grant = self.find(&request, Rights::PORTS)?;
-        let range = self.ports.get(grant.object).ok_or(Error::BadHandle)?.range;
+        let ports = self.ports.get(grant.object).ok_or(Error::BadHandle)?;
+        if ports.dying {
+            return Err(Error::Busy.into());
+        }
+        let range = ports.range;
+        // What a switch between processes opens and closes is bounded.
+        if range.count as usize > abi::PORTS_PER_RANGE {
+            return Err(Error::BadArgument.into());
+        }
         let [.., process] = request.message.words;
         let target = self.process_or_own(request, process)?;
         self.port_versions = self.port_versions.wrapping_add(1);

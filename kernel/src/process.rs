@@ -1,6 +1,6 @@
 //! A process: an address space, a handle table, a quota, and who hears of its end.
 
-use crate::arena::{Entry, Link, Linked, Links, List, Name};
+use crate::arena::{Branches, Entry, Link, Linked, Links, List, Name, Ordered, Tree};
 use crate::machine::{FramePart, Home, Machine, PORT_RANGES, PortRange};
 use crate::memory::Frame;
 use crate::schedule::Priority;
@@ -94,8 +94,12 @@ pub struct Process<S> {
     pub sources: List,
     /// How many they are.
     pub source_count: u8,
-    /// What is mapped in it.
-    pub mappings: List,
+    /// What is mapped in it, by address.
+    pub mappings: Tree,
+    /// How many stretches they are.
+    pub mapping_count: u16,
+    /// The stretch that was mapped last, as long as it is there.
+    pub last_mapped: Link,
     /// The root of its address space.
     pub root: Frame,
     /// A frame on its way to become a page table, or the root of a child.
@@ -174,7 +178,9 @@ impl<S: Copy> Process<S> {
             stopping: Link::NONE,
             sources: List::EMPTY,
             source_count: 0,
-            mappings: List::EMPTY,
+            mappings: Tree::EMPTY,
+            mapping_count: 0,
+            last_mapped: Link::NONE,
             root: Frame(0),
             spare: SpareFrame::NONE,
             exit: Exit { how: 0, words: [0; 4] },
@@ -199,10 +205,34 @@ pub struct Ports {
     pub range: PortRange,
     /// Who claimed it.
     pub owner: Link,
+    /// Being destroyed: nobody gets it any more.
+    pub dying: bool,
+    /// The processes below that slot were looked at, whether they use it: none of them does.
+    pub searched: u16,
+    /// Its place among all claimed ranges.
+    pub claimed: Branches,
 }
 
 impl Entry for Ports {
-    const EMPTY: Self = Self { range: PortRange { first: 0, count: 0 }, owner: Link::NONE };
+    const EMPTY: Self = Self {
+        range: PortRange { first: 0, count: 0 },
+        owner: Link::NONE,
+        dying: false,
+        searched: 0,
+        claimed: Branches::NONE,
+    };
+}
+
+impl Ordered for Ports {
+    fn key(&self) -> usize {
+        self.range.first as usize
+    }
+    fn branches(&mut self) -> &mut Branches {
+        &mut self.claimed
+    }
+    fn branches_ref(&self) -> &Branches {
+        &self.claimed
+    }
 }
 
 /// The right to answer one call.
@@ -243,6 +273,20 @@ pub struct Memory {
     pub dying: bool,
     /// Its physical address was read.
     pub dma: bool,
+    /// Its place among all claimed device memory, if it is a device's.
+    pub claimed: Branches,
+}
+
+impl Ordered for Memory {
+    fn key(&self) -> usize {
+        self.first.0 as usize
+    }
+    fn branches(&mut self) -> &mut Branches {
+        &mut self.claimed
+    }
+    fn branches_ref(&self) -> &Branches {
+        &self.claimed
+    }
 }
 
 impl Entry for Memory {
@@ -258,6 +302,7 @@ impl Entry for Memory {
         module: false,
         dying: false,
         dma: false,
+        claimed: Branches::NONE,
     };
 }
 
@@ -276,14 +321,14 @@ pub struct MappedRange {
     pub pages: u32,
     /// What it allows.
     pub access: abi::Access,
-    in_process: Links,
+    in_process: Branches,
     in_memory: Links,
 }
 
 impl MappedRange {
     /// A stretch that is in no list yet.
     pub const fn new(memory: Link, process: Link, address: usize, offset: u32, access: abi::Access) -> Self {
-        Self { memory, process, address, offset, pages: 0, access, in_process: Links::NONE, in_memory: Links::NONE }
+        Self { memory, process, address, offset, pages: 0, access, in_process: Branches::NONE, in_memory: Links::NONE }
     }
 }
 
@@ -291,16 +336,17 @@ impl Entry for MappedRange {
     const EMPTY: Self = Self::new(Link::NONE, Link::NONE, 0, 0, abi::Access::empty());
 }
 
-/// The kind of list that a process's mappings stand in.
-pub const IN_PROCESS: usize = 0;
 /// The kind of list that a memory object's mappings stand in.
-pub const IN_MEMORY: usize = 1;
+pub const IN_MEMORY: usize = 0;
 
-impl Linked<IN_PROCESS> for MappedRange {
-    fn links(&mut self) -> &mut Links {
+impl Ordered for MappedRange {
+    fn key(&self) -> usize {
+        self.address
+    }
+    fn branches(&mut self) -> &mut Branches {
         &mut self.in_process
     }
-    fn links_ref(&self) -> &Links {
+    fn branches_ref(&self) -> &Branches {
         &self.in_process
     }
 }

@@ -135,7 +135,7 @@ impl<M: Machine> Kernel<M> {
                     None => Slice::Done,
                 }
             }
-            Stage::Mappings => match self.processes.at(target).map(|process| process.0.mappings.head()) {
+            Stage::Mappings => match self.processes.at(target).map(|process| process.0.mappings.any()) {
                 Some(mapping) if mapping.is_some() => {
                     self.unmap_slice(machine, mapping);
                     Slice::More(0)
@@ -182,10 +182,7 @@ impl<M: Machine> Kernel<M> {
                 let owned = |kernel: &Self, link| {
                     kernel.ports.is_live(link) && kernel.ports.at(link).is_some_and(|ports| ports.owner == target)
                 };
-                self.walk(position, self.ports.extent(), owned, |kernel, link| {
-                    kernel.destroy_ports(machine, link);
-                    0
-                })
+                self.walk(position, self.ports.extent(), owned, |kernel, link| kernel.destroy_ports(machine, link))
             }
             Stage::Endpoints => {
                 let owned = |kernel: &Self, link| {

@@ -161,7 +161,9 @@ extern "C" fn save_in_order(
 pub(crate) unsafe fn leave_with(message: Message) -> ! {
     let [word0, word1, word2, word3] = message.words;
     // SAFETY: the core switched to the current frame, and its setters keep frames valid; the rest is the caller's promise.
-    unsafe { resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1), message.tag.0, [word0, word1, word2, word3]) }
+    unsafe {
+        resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1), message.tag.0, [word0, word1, word2, word3])
+    }
 }
 
 /// Resumes the thread that the core has chosen with its saved registers.

@@ -37,7 +37,7 @@ macro_rules! for_each_call {
             23 MemorySeal memory_seal SEAL [] [] "Forbids writing for good, so that the memory may be mapped executable. `Sealed` while a writable mapping exists.";
             24 MemoryInfo memory_info empty [] [bytes flags address_low address_high] "The size of a memory object; flags: bit 0 sealed, bit 1 device, bit 2 prepared. The physical address only with the right `DMA`.";
             25 PortsCreate ports_create ROOT_PORTS [first count] [ports] "Claims a range of I/O ports. `Conflict` names the owner.";
-            26 PortsAttach ports_attach PORTS [_ _ _ process] [] "Lets a process (0: the caller's) use the ports by plain `in` and `out`.";
+            26 PortsAttach ports_attach PORTS [_ _ _ process] [] "Lets a process (0: the caller's) use the ports by plain `in` and `out`. A range of more than 256 is `BadArgument`.";
             27 ProcessCreate process_create empty [frames objects endpoint badge] [process] "Makes an empty process with a quota taken from the caller's. Its exit message goes to the endpoint with the badge, which also names the process in counters. The tag's label is its ceiling: the highest priority of its threads and of those it makes, no higher than the caller's own. Only with `Options::DMA` has memory that it makes the right of that name. A handle of 0 is progress: the frame for its root is being zeroed, call again.";
             28 ProcessGrant process_grant PROCESS [handle rights badge] [handle_there] "Copies one of the caller's handles into a process's table, with fewer rights. The badge replaces that of an endpoint if the caller's handle has `BIND`.";
             29 ProcessKill process_kill PROCESS [reason] [] "Ends a process: its threads stop, its sources are masked, callers that wait for it get `Gone`.";
@@ -49,7 +49,7 @@ macro_rules! for_each_call {
             35 ThreadPriority thread_priority THREAD [priority] [] "Changes a thread's priority, within both processes' ceilings.";
             36 HandleCopy handle_copy empty [rights badge] [handle] "Copies a handle with fewer rights. The badge replaces that of an endpoint if the handle has `BIND`.";
             37 HandleClose handle_close empty [] [] "Forgets a handle. A Reply that is closed unanswered gives its caller `Gone`.";
-            38 Destroy destroy DESTROY [] [work_left] "Destroys an object for all who have handles to it; memory in slices: call until nothing is left.";
+            38 Destroy destroy DESTROY [] [work_left] "Destroys an object for all who have handles to it, some in slices: call until nothing is left.";
             39 Info info empty [item index part] [word0 word1 word2 word3] "Reads counters: see `InfoItem`. What isn't about the caller itself, the clock or the memory needs a Root handle with `ROOT_INFO`.";
             40 LogWrite log_write ROOT_LOG [word0 word1 word2 word3] [] "Writes up to 16 bytes (the tag's label says how many, four to a word) to the kernel's log.";
             41 LogRead log_read ROOT_LOG [position] [next word0 word1 word2] "Reads up to 12 bytes of the log from a position on (positions count bytes since the start, modulo 2^32); the reply's label says how many. A position that was overwritten moves on to the oldest byte.";

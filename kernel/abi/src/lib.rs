@@ -53,6 +53,9 @@ pub const PAGES_PER_CALL: usize = 8;
 /// The bytes that one call zeroes at most, of memory to prepare or of a frame that is to be a page table: half a page.
 pub const BYTES_ZEROED_PER_CALL: usize = PAGE_BYTES / 2;
 
+/// The ports of a range that a process can use at most: a range to be used is bounded, one that is only claimed isn't.
+pub const PORTS_PER_RANGE: usize = 256;
+
 /// The line number under which the non-maskable interrupt can be claimed.
 pub const LINE_NMI: usize = 255;
 

@@ -25,6 +25,8 @@ const LONGEST_PROGRAM: usize = 12;
 /// Endpoints' names travel in startup blocks, whose entries hold 24 bytes together with a word for the name's kind.
 const LONGEST_ENDPOINT: usize = 16;
 
+/// The kernel lets a process use so many ports of a range.
+const MOST_PORTS: u64 = 256;
 /// The kernel keeps so many ranges of ports a process.
 const MOST_PORT_RANGES: usize = 4;
 
@@ -93,6 +95,9 @@ fn check_values(program: &Program) -> Result {
     for range in &program.ports {
         if range.last > 0xffff {
             return Err(format!("{name}: there are no ports {range}; the last one is 0xffff"));
+        }
+        if range.count() > MOST_PORTS {
+            return Err(format!("{name}: a range of ports has {MOST_PORTS} at most; {range} are {}", range.count()));
         }
         if KERNEL_PORTS.iter().any(|kernel| kernel.overlaps(*range)) {
             return Err(format!("{name}: of the ports {range} some are the kernel's own"));

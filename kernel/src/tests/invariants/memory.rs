@@ -2,7 +2,7 @@
 
 use crate::machine::{FramePart, Mapping, MemoryType, Page};
 use crate::memory::Frame;
-use crate::process::{IN_MEMORY, IN_PROCESS};
+use crate::process::IN_MEMORY;
 use crate::tests::world::World;
 use abi::{Access, PAGE_BYTES};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +53,10 @@ fn check_mappings(world: &World) {
     let mut listed = 0;
     for (link, process) in kernel.processes.iter() {
         let mut expected: BTreeMap<Page, Mapping> = BTreeMap::new();
-        let ranges = kernel.mappings.walk::<IN_PROCESS>(&process.0.mappings);
+        let ranges = kernel.mappings.in_order(&process.0.mappings);
+        assert_eq!(ranges.len(), process.0.mapping_count as usize);
+        let last = process.0.last_mapped;
+        assert!(!last.is_some() || ranges.contains(&last), "the last stretch is gone");
         listed += ranges.len();
         for range in ranges {
             let range = kernel.mappings.at(range).unwrap();
@@ -76,6 +79,8 @@ fn check_mappings(world: &World) {
         }
     }
     assert_eq!(listed, kernel.mappings.used(), "a stretch belongs to no process");
+    let devices = kernel.memories.iter().filter(|(_, memory)| memory.device).count();
+    assert_eq!(kernel.memories.in_order(&kernel.claimed_memory).len(), devices, "claimed device memory is lost");
     let mut by_memory: Vec<_> = Vec::new();
     for (link, memory) in kernel.memories.iter() {
         let ranges = kernel.mappings.walk::<IN_MEMORY>(&memory.mappings);

@@ -91,6 +91,8 @@ fn check_handles(world: &World) {
 /// Claimed ranges don't overlap, and a process uses only ranges that are claimed.
 fn check_ports(world: &World) {
     let kernel = &world.kernel;
+    let in_order = kernel.ports.in_order(&kernel.claimed_ports);
+    assert_eq!(in_order.len(), kernel.ports.used(), "a claimed range of ports is lost");
     let claimed: Vec<_> = kernel.ports.iter().map(|(_, ports)| ports.range).collect();
     for (position, one) in claimed.iter().enumerate() {
         for other in &claimed[position + 1..] {
