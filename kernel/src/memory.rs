@@ -77,12 +77,21 @@ impl Records {
         self.records.len()
     }
 
-    /// Whether a free block of that order begins at a frame.
-    fn is_head(&self, frame: u32, order: usize) -> bool {
+    /// If a free block of that order begins at a frame, it does no more. Returns its neighbours in the list, the next one
+    /// first.
+    fn clear(&mut self, frame: u32, order: usize) -> Option<(u32, u32)> {
         let (word, bit) = Self::place(frame);
-        self.written.get(word).is_some_and(|word| word & bit != 0)
-            && self.records.get(Self::group(frame)).is_some_and(|first| first.heads & Self::head(frame) != 0)
-            && self.records.get(frame as usize).is_some_and(|record| record.order as usize == order)
+        if self.written.get(word)? & bit == 0 {
+            return None;
+        }
+        let record = self.records.get(frame as usize)?;
+        let (next, previous, its) = (record.next, record.previous, record.order as usize);
+        let first = self.records.get_mut(Self::group(frame))?;
+        if first.heads & Self::head(frame) == 0 || its != order {
+            return None;
+        }
+        first.heads &= !Self::head(frame);
+        Some((next, previous))
     }
 
     /// A free block begins at a frame: the links of its list are those.
@@ -97,14 +106,6 @@ impl Records {
         if let Some(record) = self.records.get_mut(frame as usize) {
             (record.next, record.previous, record.order) = (next, 0, order as u16);
         }
-    }
-
-    /// No free block begins at a frame any more. Returns its neighbours in the list, the next one first.
-    fn clear(&mut self, frame: u32) -> (u32, u32) {
-        if let Some(first) = self.records.get_mut(Self::group(frame)) {
-            first.heads &= !Self::head(frame);
-        }
-        self.records.get(frame as usize).map_or((0, 0), |record| (record.next, record.previous))
     }
 
     /// The record of a frame at which a free block begins, to be changed.
@@ -199,7 +200,7 @@ impl Frames {
             Zone::Low => found(0),
         }?;
         let mut first = self.heads.get(zone)?.get(order)?.checked_sub(1)?;
-        self.unlink(first, zone, order);
+        self.unlink(first, zone, order)?;
         self.free -= count;
         // Each round halves the block and keeps what the run needs of it: at most one half goes back, and none of these
         // has a free neighbour to merge with.
@@ -255,10 +256,9 @@ impl Frames {
         let zone = self.zone(first);
         while order < ORDERS - 1 {
             let buddy = first ^ (1 << order);
-            if self.zone(buddy) != zone || !self.records.as_ref().is_some_and(|records| records.is_head(buddy, order)) {
+            if self.zone(buddy) != zone || self.unlink(buddy, zone, order).is_none() {
                 break;
             }
-            self.unlink(buddy, zone, order);
             first = first.min(buddy);
             order += 1;
         }
@@ -286,28 +286,25 @@ impl Frames {
         }
     }
 
-    fn unlink(&mut self, frame: u32, zone: usize, order: usize) {
-        let Some(records) = self.records.as_mut() else { return };
-        let (next, previous) = records.clear(frame);
+    /// Takes the free block of that order that begins at a frame out of its list, if there is one.
+    #[inline(always)]
+    fn unlink(&mut self, frame: u32, zone: usize, order: usize) -> Option<()> {
+        let records = self.records.as_mut()?;
+        let (next, previous) = records.clear(frame, order)?;
         if next != 0
             && let Some(after) = records.at_mut(next - 1)
         {
             after.previous = previous;
         }
         if previous != 0 {
-            if let Some(before) = records.at_mut(previous - 1) {
-                before.next = next;
-            }
-            return;
+            records.at_mut(previous - 1)?.next = next;
+            return Some(());
         }
-        if let Some(head) = self.heads.get_mut(zone).and_then(|heads| heads.get_mut(order)) {
-            *head = next;
+        *self.heads.get_mut(zone)?.get_mut(order)? = next;
+        if next == 0 {
+            *self.orders.get_mut(zone)? &= !(1 << order);
         }
-        if next == 0
-            && let Some(orders) = self.orders.get_mut(zone)
-        {
-            *orders &= !(1 << order);
-        }
+        Some(())
     }
 }
 

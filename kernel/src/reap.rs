@@ -17,6 +17,8 @@ use abi::{Error, ObjectKind, Rights};
 
 /// Slots of a table that one slice looks at.
 const SLOTS_PER_SLICE: usize = 32;
+/// Entries of the process's part of the handle table that one slice clears.
+const HANDLES_PER_SLICE: usize = 16;
 
 /// The order of the work. What refers to others goes before what it refers to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -196,7 +198,7 @@ impl<M: Machine> Kernel<M> {
             Stage::Memories => self.reap_memory(machine, target, position, supervisor),
             Stage::Handles => {
                 let Some(process) = self.processes.at(target) else { return Slice::Done };
-                let end = (position + SLOTS_PER_SLICE).min(process.0.table_mask as usize + 1);
+                let end = (position + HANDLES_PER_SLICE).min(process.0.table_mask as usize + 1);
                 for position in position..end {
                     self.handles.clear(&process.0, position as u32);
                 }
@@ -226,7 +228,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Looks at a few slots, and ends the first object there that the process owns. `end` returns 0 once it is gone.
+    /// Ends the object of a slot if the process owns it, else looks for the next that it owns, at a few slots. `end` returns 0 once it is gone.
     fn walk(
         &mut self,
         position: usize,
@@ -238,6 +240,10 @@ impl<M: Machine> Kernel<M> {
         for index in position..stop {
             let link = Link::new(index);
             if owned(self, link) {
+                if index != position {
+                    // The search was work enough.
+                    return Slice::More(index);
+                }
                 let left = end(self, link);
                 return Slice::More(if left == 0 { index + 1 } else { index });
             }
@@ -252,6 +258,9 @@ impl<M: Machine> Kernel<M> {
             let Some(memory) = self.memories.at(link).copied() else { break };
             if !self.memories.is_live(link) || memory.owner != target {
                 continue;
+            }
+            if index != position {
+                return Slice::More(index);
             }
             if memory.dma && !memory.device {
                 return self.quarantine(link, target, supervisor);

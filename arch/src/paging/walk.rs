@@ -168,8 +168,7 @@ pub fn unmap_run<G: Geometry>(
     }
 }
 
-/// Gives a table of a user half without mappings back, or looks for the next that can be: it looks at so many entries at
-/// most, and at few if it gives one back.
+/// Gives a table of a user half without mappings back, if it is the next; else looks for that, at so many entries at most.
 ///
 /// Returns the address to go on from; nothing when all is done and the root was given back as the last.
 pub fn release<G: Geometry>(
@@ -179,39 +178,36 @@ pub fn release<G: Geometry>(
     looks: usize,
     give_back: &mut impl FnMut(Frame),
 ) -> Option<usize> {
-    let (mut table, mut level, mut address, mut left) = (root, G::LEVELS, from, looks.max(1));
+    let (mut table, mut level) = (root, G::LEVELS);
     // The entry that names the table, and where that entry is.
     let mut above = None;
     loop {
-        let first = G::index(level, address);
+        let first = G::index(level, from);
         let end = if level == G::LEVELS { G::USER_ROOT_ENTRIES } else { G::entries(level) };
-        let stop = end.min(first + left);
+        let stop = end.min(first + looks.max(2));
         let Some(index) = tables.next_used(table, first..stop) else {
-            let Some((parent, index)) = above.filter(|_| stop == end) else {
-                if stop < end {
-                    return Some(address_of_entry::<G>(level, address, stop));
-                }
+            if stop < end || stop > first + 1 {
+                // The last entry comes into view again, so that the table is given back by a call that looks at no more.
+                return Some(address_of_entry::<G>(level, from, stop.min(end - 1)));
+            }
+            let Some((parent, index)) = above else {
                 give_back(root);
                 return None;
             };
             // Nothing is below the table any more. Its own entry, empty now, is where to go on: what it is in may be next.
             tables.write(parent, index, Entry::EMPTY);
             give_back(table);
-            return Some(address_of_entry::<G>(level + 1, address, index));
+            return Some(address_of_entry::<G>(level + 1, from, index));
         };
         if index != first {
-            address = address_of_entry::<G>(level, address, index);
+            return Some(address_of_entry::<G>(level, from, index));
         }
-        left = left.saturating_sub(index - first).max(1);
         let next = tables.read(table, index).frame()?;
         if level == 2 {
             // A table of pages has nothing below it.
-            if left < looks / 2 {
-                return Some(address);
-            }
             tables.write(table, index, Entry::EMPTY);
             give_back(next);
-            return Some(address);
+            return Some(from);
         }
         above = Some((table, index));
         (table, level) = (next, level - 1);

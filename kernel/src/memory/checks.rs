@@ -1,6 +1,6 @@
 //! What tests look at inside the frame allocator.
 
-use super::{Frame, FrameRun, Frames, ORDERS};
+use super::{Frame, FrameRun, Frames, ORDERS, Records};
 use std::vec::Vec;
 
 impl Frames {
@@ -17,7 +17,13 @@ impl Frames {
                 while next != 0 {
                     let first = next - 1;
                     let record = records[first as usize];
-                    assert!(all.is_head(first, order), "a free block's record says otherwise");
+                    let heads = records[Records::group(first)].heads;
+                    let (word, bit) = Records::place(first);
+                    assert!(
+                        all.written[word] & bit != 0 && heads & Records::head(first) != 0,
+                        "a free block is no head"
+                    );
+                    assert_eq!(record.order as usize, order, "a free block's record has another size");
                     assert_eq!(record.previous, previous, "free blocks aren't linked both ways");
                     assert_eq!(self.zone(first), zone, "a free block is in the wrong zone");
                     assert!(blocks.len() < records.len(), "the list of free blocks has a loop");

@@ -14,6 +14,7 @@ mod pointers;
 mod ports;
 mod processes;
 mod refusals;
+mod slices;
 mod timers;
 
 use crate::case::Case;
@@ -29,6 +30,7 @@ pub const ALL: &[&[Case]] = &[
     messages::CASES,
     ports::CASES,
     memory::CASES,
+    slices::CASES,
     faults::CASES,
     handlers::CASES,
     floating::CASES,

@@ -198,6 +198,15 @@ impl Partner {
         self.process.kill(reason)
     }
 
+    /// Somebody else has torn it down; the error is that it isn't so.
+    pub fn reaped(&mut self) -> Result<()> {
+        self.reaped = true;
+        match raw::process_reap(self.process.raw(), [0; 4]) {
+            Err(Error::BadHandle) => Ok(()),
+            result => result.and(Err(Error::Busy)),
+        }
+    }
+
     /// Tears it down, and counts the slices.
     pub fn reap(&mut self) -> Result<usize> {
         let mut slices = 1;
