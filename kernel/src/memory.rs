@@ -17,6 +17,9 @@
 
 #[cfg(test)]
 mod checks;
+mod records;
+
+pub use records::{FrameRecord, Records};
 
 /// A frame of physical memory, by number: its address divided by the page size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,106 +35,9 @@ pub struct FrameRun {
     pub count: u32,
 }
 
-/// What the allocator keeps of a frame, if a free block begins there; `heads` is the exception.
-///
-/// It is plain numbers: whatever memory holds is a value.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub struct FrameRecord {
-    next: u32,
-    previous: u32,
-    /// The order of the free block that begins here.
-    order: u16,
-    /// In the first record of a group: the frames of the group at which free blocks begin, one bit each.
-    heads: u16,
-}
-
-/// How many records share a mask of heads.
-const GROUP: usize = u16::BITS as usize;
-
-/// How many groups a word of [`Records::written`] tells about.
-const GROUPS_A_WORD: usize = u32::BITS as usize;
-
-/// The records of all frames, and which of them mean something.
-#[derive(Debug)]
-pub struct Records {
-    records: &'static mut [FrameRecord],
-    /// A bit a group: whether its mask of heads was ever written.
-    written: &'static mut [u32],
-}
-
-impl Records {
-    /// Records with any content, one a frame, and [`Records::words`] of zeros. Frames whose words are missing are left
-    /// alone.
-    pub fn new(records: &'static mut [FrameRecord], zeros: &'static mut [u32]) -> Self {
-        let known = records.len().min(zeros.len() * GROUPS_A_WORD * GROUP);
-        Self { records: records.get_mut(..known).unwrap_or(&mut []), written: zeros }
-    }
-
-    /// How many words of zeros so many records need.
-    pub const fn words(records: usize) -> usize {
-        records.div_ceil(GROUPS_A_WORD * GROUP)
-    }
-
-    fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// If a free block of that order begins at a frame, it does no more. Returns its neighbours in the list, the next one
-    /// first.
-    fn clear(&mut self, frame: u32, order: usize) -> Option<(u32, u32)> {
-        let (word, bit) = Self::place(frame);
-        if self.written.get(word)? & bit == 0 {
-            return None;
-        }
-        let record = self.records.get(frame as usize)?;
-        let (next, previous, its) = (record.next, record.previous, record.order as usize);
-        let first = self.records.get_mut(Self::group(frame))?;
-        if first.heads & Self::head(frame) == 0 || its != order {
-            return None;
-        }
-        first.heads &= !Self::head(frame);
-        Some((next, previous))
-    }
-
-    /// A free block begins at a frame: the links of its list are those.
-    fn set(&mut self, frame: u32, order: usize, next: u32) {
-        let (word, bit) = Self::place(frame);
-        let (Some(word), Some(first)) = (self.written.get_mut(word), self.records.get_mut(Self::group(frame))) else {
-            return;
-        };
-        let heads = if *word & bit != 0 { first.heads } else { 0 };
-        *word |= bit;
-        first.heads = heads | Self::head(frame);
-        if let Some(record) = self.records.get_mut(frame as usize) {
-            (record.next, record.previous, record.order) = (next, 0, order as u16);
-        }
-    }
-
-    /// The record of a frame at which a free block begins, to be changed.
-    fn at_mut(&mut self, frame: u32) -> Option<&mut FrameRecord> {
-        self.records.get_mut(frame as usize)
-    }
-
-    /// Where the bit of a frame's group stands.
-    const fn place(frame: u32) -> (usize, u32) {
-        let group = frame as usize / GROUP;
-        (group / GROUPS_A_WORD, 1 << (group % GROUPS_A_WORD))
-    }
-
-    /// The record that has the mask of a frame's group.
-    const fn group(frame: u32) -> usize {
-        frame as usize / GROUP * GROUP
-    }
-
-    /// A frame's bit in that mask.
-    const fn head(frame: u32) -> u16 {
-        1 << (frame as usize % GROUP)
-    }
-}
-
 /// The largest block is 2^16 frames, 256 MiB.
 const ORDERS: usize = 17;
+const LARGEST: u32 = ORDERS as u32 - 1;
 
 /// Where a frame comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,10 +51,8 @@ pub enum Zone {
 /// The free frames.
 pub struct Frames {
     records: Option<Records>,
-    /// Block heads by zone (low, high) and order, as frame number plus one.
-    heads: [[u32; ORDERS]; 2],
-    /// By zone, the orders of which there are blocks, one bit each.
-    orders: [u32; 2],
+    /// The blocks of the low zone and of the high one.
+    zones: [Blocks; 2],
     low_end: u32,
     total: u32,
     free: u32,
@@ -156,8 +60,7 @@ pub struct Frames {
 
 impl Frames {
     /// No memory yet.
-    pub const EMPTY: Self =
-        Self { records: None, heads: [[0; ORDERS]; 2], orders: [0; 2], low_end: 0, total: 0, free: 0 };
+    pub const EMPTY: Self = Self { records: None, zones: [const { Blocks::EMPTY }; 2], low_end: 0, total: 0, free: 0 };
 
     /// Takes over the machine's memory: records, one for each frame up to the last, the frame at which low
     /// memory ends (a multiple of 256 MiB) and the free runs. Frames beyond the records are left alone.
@@ -187,29 +90,30 @@ impl Frames {
 
     /// Takes a run of frames; nothing if no block is large enough.
     pub fn take(&mut self, count: u32, zone: Zone) -> Option<Frame> {
-        if count == 0 || count > 1 << (ORDERS - 1) {
+        if count == 0 || count > 1 << LARGEST {
             return None;
         }
         let least = count.next_power_of_two().trailing_zeros();
-        let found = |zone: usize| {
-            let orders = self.orders.get(zone)? >> least;
-            (orders != 0).then(|| (zone, (least + orders.trailing_zeros()) as usize))
+        let records = self.records.as_mut()?;
+        let [low, high] = &mut self.zones;
+        let has_enough = |blocks: &Blocks| blocks.orders >> least != 0;
+        let blocks = match zone {
+            Zone::Any if has_enough(high) => high,
+            _ if has_enough(low) => low,
+            _ => return None,
         };
-        let (zone, mut order) = match zone {
-            Zone::Any => found(1).or_else(|| found(0)),
-            Zone::Low => found(0),
-        }?;
-        let mut first = self.heads.get(zone)?.get(order)?.checked_sub(1)?;
-        self.unlink(first, zone, order)?;
+        let mut order = least + (blocks.orders >> least).trailing_zeros();
+        let block = blocks.heads.get(order as usize)?.checked_sub(1)?;
+        blocks.unlink(records, block, order)?;
         self.free -= count;
         // Each round halves the block and keeps what the run needs of it: at most one half goes back, and none of these
         // has a free neighbour to merge with.
-        let (block, mut rest) = (first, count);
+        let (mut first, mut rest) = (block, count);
         while rest != 1 << order {
             order -= 1;
             let half = 1 << order;
             if rest <= half {
-                self.link(first + half, zone, order);
+                blocks.link(records, first + half, order);
             } else {
                 first += half;
                 rest -= half;
@@ -232,9 +136,9 @@ impl Frames {
         if count == 0 {
             return 0;
         }
-        let order = first.trailing_zeros().min(count.ilog2()).min(ORDERS as u32 - 1);
+        let order = first.trailing_zeros().min(count.ilog2()).min(LARGEST);
         self.free += 1 << order;
-        self.merge(first, order as usize);
+        self.merge(first, order);
         1 << order
     }
 
@@ -252,32 +156,39 @@ impl Frames {
     }
 
     /// Makes a block free, as one with its neighbours where these are free.
-    fn merge(&mut self, mut first: u32, mut order: usize) {
-        let zone = self.zone(first);
-        while order < ORDERS - 1 {
+    fn merge(&mut self, mut first: u32, mut order: u32) {
+        let Some(records) = self.records.as_mut() else { return };
+        let [low, high] = &mut self.zones;
+        let is_low = first < self.low_end;
+        let blocks = if is_low { low } else { high };
+        while order < LARGEST {
             let buddy = first ^ (1 << order);
-            if self.zone(buddy) != zone || self.unlink(buddy, zone, order).is_none() {
+            if (buddy < self.low_end) != is_low || blocks.unlink(records, buddy, order).is_none() {
                 break;
             }
             first = first.min(buddy);
             order += 1;
         }
-        self.link(first, zone, order);
+        blocks.link(records, first, order);
     }
+}
 
-    fn zone(&self, frame: u32) -> usize {
-        (frame >= self.low_end) as usize
-    }
+/// The free blocks of a zone.
+struct Blocks {
+    /// The first of each order, as frame number plus one.
+    heads: [u32; ORDERS],
+    /// The orders of which there are any, one bit each.
+    orders: u32,
+}
 
-    fn link(&mut self, frame: u32, zone: usize, order: usize) {
-        let (Some(head), Some(orders)) =
-            (self.heads.get_mut(zone).and_then(|heads| heads.get_mut(order)), self.orders.get_mut(zone))
-        else {
-            return;
-        };
+impl Blocks {
+    const EMPTY: Self = Self { heads: [0; ORDERS], orders: 0 };
+
+    #[inline(always)]
+    fn link(&mut self, records: &mut Records, frame: u32, order: u32) {
+        let Some(head) = self.heads.get_mut(order as usize) else { return };
         let next = core::mem::replace(head, frame + 1);
-        *orders |= 1 << order;
-        let Some(records) = self.records.as_mut() else { return };
+        self.orders |= 1 << order;
         records.set(frame, order, next);
         if next != 0
             && let Some(after) = records.at_mut(next - 1)
@@ -288,8 +199,7 @@ impl Frames {
 
     /// Takes the free block of that order that begins at a frame out of its list, if there is one.
     #[inline(always)]
-    fn unlink(&mut self, frame: u32, zone: usize, order: usize) -> Option<()> {
-        let records = self.records.as_mut()?;
+    fn unlink(&mut self, records: &mut Records, frame: u32, order: u32) -> Option<()> {
         let (next, previous) = records.clear(frame, order)?;
         if next != 0
             && let Some(after) = records.at_mut(next - 1)
@@ -300,9 +210,9 @@ impl Frames {
             records.at_mut(previous - 1)?.next = next;
             return Some(());
         }
-        *self.heads.get_mut(zone)?.get_mut(order)? = next;
+        *self.heads.get_mut(order as usize)? = next;
         if next == 0 {
-            *self.orders.get_mut(zone)? &= !(1 << order);
+            self.orders &= !(1 << order);
         }
         Some(())
     }

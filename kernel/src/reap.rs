@@ -16,7 +16,7 @@ use crate::process::Life;
 use abi::{Error, ObjectKind, Rights};
 
 /// Slots of a table that one slice looks at.
-const SLOTS_PER_SLICE: usize = 32;
+const SLOTS_PER_SLICE: usize = 16;
 /// Entries of the process's part of the handle table that one slice clears.
 const HANDLES_PER_SLICE: usize = 16;
 

@@ -10,13 +10,13 @@ use super::{Arena, Link};
 pub struct Branches {
     below: [Link; 2],
     above: Link,
-    /// The levels of the subtree that it is the root of; 0 while it is in no tree.
-    height: u8,
+    /// Which branch is one level higher than the other, if they differ.
+    lean: Option<Side>,
 }
 
 impl Branches {
     /// In no tree.
-    pub const NONE: Self = Self { below: [Link::NONE; 2], above: Link::NONE, height: 0 };
+    pub const NONE: Self = Self { below: [Link::NONE; 2], above: Link::NONE, lean: None };
 }
 
 /// An entry that can stand in a tree, ordered by its key.
@@ -87,67 +87,111 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
             at = entry.branches_ref().below[side as usize];
         }
         if let Some(entry) = self.at_mut(link) {
-            *entry.branches() = Branches { above, height: 1, ..Branches::NONE };
+            *entry.branches() = Branches { above, ..Branches::NONE };
         }
         match self.at_mut(above) {
             Some(entry) => entry.branches().below[side as usize] = link,
             None => tree.root = link,
         }
-        self.balance(tree, above);
+        self.grew(tree, above, side);
     }
 
     /// Takes an entry out of the set that it is in.
     pub fn take_out(&mut self, tree: &mut Tree, link: Link) {
         let Some(entry) = self.at_mut(link) else { return };
-        let Branches { below: [lower, upper], above, height } = core::mem::take(entry.branches());
-        let (successor, changed) = if lower.is_some() && upper.is_some() {
+        let Branches { below: [lower, upper], above, lean } = core::mem::take(entry.branches());
+        if lower.is_some() && upper.is_some() {
             // The next larger one takes its place.
             let mut next = upper;
             while let Some(entry) = self.at(next).filter(|entry| entry.branches_ref().below[0].is_some()) {
                 next = entry.branches_ref().below[0];
             }
             let left = self.at(next).map_or(Link::NONE, |entry| entry.branches_ref().above);
-            let changed = if left == link {
-                next
-            } else {
+            if left != link {
                 let orphan = self.below(next, Side::Upper);
                 self.attach(left, Side::Lower, orphan);
                 self.attach(next, Side::Upper, upper);
-                left
-            };
-            self.attach(next, Side::Lower, lower);
-            if let Some(entry) = self.at_mut(next) {
-                entry.branches().height = height;
             }
-            (next, changed)
+            self.attach(next, Side::Lower, lower);
+            self.set_lean(next, lean);
+            self.replace(tree, above, link, next);
+            if left == link { self.shrank(tree, next, Side::Upper) } else { self.shrank(tree, left, Side::Lower) }
         } else {
-            (if lower.is_some() { lower } else { upper }, above)
-        };
-        self.replace(tree, above, link, successor);
-        self.balance(tree, changed);
+            let side = self.side(above, link);
+            self.replace(tree, above, link, if lower.is_some() { lower } else { upper });
+            self.shrank(tree, above, side);
+        }
     }
 
-    /// Makes the heights right from an entry upwards, and turns where one branch is two levels higher than the other.
-    fn balance(&mut self, tree: &mut Tree, mut at: Link) {
-        while let Some(entry) = self.at(at) {
-            let Branches { below, above, height } = *entry.branches_ref();
-            let [lower, upper] = below.map(|link| self.height(link));
-            if lower.abs_diff(upper) <= 1 {
-                let now = lower.max(upper) + 1;
-                if now == height {
+    /// A branch of an entry has become a level higher.
+    fn grew(&mut self, tree: &mut Tree, mut at: Link, mut side: Side) {
+        while let Some(entry) = self.at_mut(at) {
+            let branches = entry.branches();
+            match branches.lean {
+                None => {
+                    branches.lean = Some(side);
+                    let above = branches.above;
+                    side = self.side(above, at);
+                    at = above;
+                }
+                Some(lean) if lean == side => {
+                    // This makes it as high as it was.
+                    self.straighten(tree, at, side);
                     return;
                 }
-                self.set_height(at, now);
-            } else {
-                let high = if lower > upper { Side::Lower } else { Side::Upper };
-                let branch = self.below(at, high);
-                if self.height(self.below(branch, high)) < self.height(self.below(branch, high.other())) {
-                    self.turn(tree, branch, high.other());
+                Some(_) => {
+                    branches.lean = None;
+                    return;
                 }
-                self.turn(tree, at, high);
             }
-            at = above;
         }
+    }
+
+    /// A branch of an entry has lost a level.
+    fn shrank(&mut self, tree: &mut Tree, mut at: Link, mut side: Side) {
+        while let Some(entry) = self.at_mut(at) {
+            let branches = entry.branches();
+            let above = branches.above;
+            // Looked up before anything is turned.
+            let (next, mut top) = (above, at);
+            match branches.lean {
+                None => {
+                    branches.lean = Some(side.other());
+                    return;
+                }
+                Some(lean) if lean == side => branches.lean = None,
+                Some(lean) => {
+                    top = self.straighten(tree, at, lean);
+                    if self.lean(top).is_some() {
+                        // Its branches were equally high, so that it is as high as it was.
+                        return;
+                    }
+                }
+            }
+            side = self.side(next, top);
+            at = next;
+        }
+    }
+
+    /// Turns an entry whose branch on that side is two levels higher than the other. Returns what stands in its place.
+    fn straighten(&mut self, tree: &mut Tree, link: Link, side: Side) -> Link {
+        let branch = self.below(link, side);
+        let lean = self.lean(branch);
+        if lean != Some(side.other()) {
+            self.turn(tree, link, side);
+            let level = lean.is_none();
+            self.set_lean(link, if level { Some(side) } else { None });
+            self.set_lean(branch, if level { Some(side.other()) } else { None });
+            return branch;
+        }
+        let inner = self.below(branch, side.other());
+        let lean = self.lean(inner);
+        self.turn(tree, branch, side.other());
+        self.turn(tree, link, side);
+        self.set_lean(link, if lean == Some(side) { Some(side.other()) } else { None });
+        self.set_lean(branch, if lean == Some(side.other()) { Some(side) } else { None });
+        self.set_lean(inner, None);
+        inner
     }
 
     /// Puts an entry below the root of one of its branches, which takes its place.
@@ -158,10 +202,6 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
         self.attach(link, side, between);
         self.attach(rising, side.other(), link);
         self.replace(tree, above, link, rising);
-        for link in [link, rising] {
-            let [lower, upper] = [Side::Lower, Side::Upper].map(|side| self.height(self.below(link, side)));
-            self.set_height(link, lower.max(upper) + 1);
-        }
     }
 
     /// What stood below `above` (or as the root) is another entry now, or none.
@@ -191,13 +231,18 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
         self.at(link).map_or(Link::NONE, |entry| entry.branches_ref().below[side as usize])
     }
 
-    fn height(&self, link: Link) -> u8 {
-        self.at(link).map_or(0, |entry| entry.branches_ref().height)
+    /// On which side of `above` an entry stands.
+    fn side(&self, above: Link, link: Link) -> Side {
+        if self.below(above, Side::Upper) == link { Side::Upper } else { Side::Lower }
     }
 
-    fn set_height(&mut self, link: Link, height: u8) {
+    fn lean(&self, link: Link) -> Option<Side> {
+        self.at(link).and_then(|entry| entry.branches_ref().lean)
+    }
+
+    fn set_lean(&mut self, link: Link, lean: Option<Side>) {
         if let Some(entry) = self.at_mut(link) {
-            entry.branches().height = height;
+            entry.branches().lean = lean;
         }
     }
 }
@@ -223,9 +268,14 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
         let lower = self.check_branch(branches.below[0], link, found);
         found.push(link);
         let upper = self.check_branch(branches.below[1], link, found);
-        assert!(lower.abs_diff(upper) <= 1, "a tree isn't balanced");
-        assert_eq!(branches.height, lower.max(upper) + 1, "a height is wrong");
-        branches.height
+        let lean = match (lower, upper) {
+            _ if lower == upper => None,
+            _ if lower == upper + 1 => Some(Side::Lower),
+            _ if lower + 1 == upper => Some(Side::Upper),
+            _ => panic!("a tree isn't balanced"),
+        };
+        assert_eq!(branches.lean, lean, "an entry leans to another side");
+        lower.max(upper) + 1
     }
 }
 
@@ -276,7 +326,13 @@ mod tests {
                 insert(&mut table, &mut tree, order(number));
             }
             assert_eq!(table.in_order(&tree).len(), 127);
-            assert_eq!(table.height(tree.root), 7);
+            let mut levels = 0;
+            let mut at = tree.root;
+            while at.is_some() {
+                levels += 1;
+                at = table.below(at, Side::Lower);
+            }
+            assert_eq!(levels, 7);
         }
     }
 

@@ -9,9 +9,10 @@ impl Frames {
         let all = self.records.as_ref().expect("initialised");
         let records = &*all.records;
         let mut blocks = Vec::new();
-        for (zone, heads) in self.heads.iter().enumerate() {
+        for (zone, listed) in self.zones.iter().enumerate() {
+            let heads = &listed.heads;
             let orders = heads.iter().enumerate().map(|(order, head)| ((*head != 0) as u32) << order);
-            assert_eq!(self.orders[zone], orders.sum::<u32>(), "the orders of free blocks are wrong");
+            assert_eq!(listed.orders, orders.sum::<u32>(), "the orders of free blocks are wrong");
             for (order, head) in heads.iter().enumerate().take(ORDERS) {
                 let (mut previous, mut next) = (0, *head);
                 while next != 0 {
@@ -25,7 +26,7 @@ impl Frames {
                     );
                     assert_eq!(record.order as usize, order, "a free block's record has another size");
                     assert_eq!(record.previous, previous, "free blocks aren't linked both ways");
-                    assert_eq!(self.zone(first), zone, "a free block is in the wrong zone");
+                    assert_eq!((first >= self.low_end) as usize, zone, "a free block is in the wrong zone");
                     assert!(blocks.len() < records.len(), "the list of free blocks has a loop");
                     blocks.push(FrameRun { first: Frame(first), count: 1 << order });
                     previous = next;
