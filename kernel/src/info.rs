@@ -1,4 +1,5 @@
-//! What `info` answers.
+//! What `info` answers. Where it goes through the threads of a process, that is bounded by
+//! [`crate::sizes::THREADS_PER_PROCESS`].
 
 use crate::Kernel;
 use crate::arena::Link;

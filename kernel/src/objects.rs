@@ -220,6 +220,7 @@ impl<M: Machine> Kernel<M> {
         self.claim(machine, request, line)
     }
 
+    /// Claims the first free message. There are a hundred of them on any machine, whatever the tables' sizes.
     fn message_interrupt_create(&mut self, machine: &mut M, request: Request) -> CallResult {
         self.find(&request, Rights::ROOT_LINES)?;
         let first = M::MESSAGE_LINES.start;
@@ -309,7 +310,8 @@ impl<M: Machine> Kernel<M> {
         DONE
     }
 
-    /// What a switch loads (ports, the thread pointer) changed for a process.
+    /// What a switch loads (ports, the thread pointer) changed for a process, of which each thread is told: no more than
+    /// [`crate::sizes::THREADS_PER_PROCESS`].
     pub(crate) fn reload_home(&mut self, machine: &mut M, process: Link) {
         let Some(home) = self.processes.at(process).map(|process| &process.0.home) else { return };
         let mut link = self.processes.at(process).map_or(Link::NONE, |process| process.0.threads.head());

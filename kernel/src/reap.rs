@@ -1,7 +1,7 @@
 //! Reaping: what an ended process held is torn down in slices, in its supervisor's calls and at its priority.
 //!
-//! A slice does a bounded amount of work wherever it stands: it unmaps a few pages, removes an object, or looks at a
-//! few slots of a table for objects that the process owns. Tables are walked instead of kept as lists an owner,
+//! A slice does a bounded amount of work wherever it stands: it unmaps a few pages, removes an object, gives a block of
+//! frames or a page table back, or looks at a few slots of a table for objects that the process owns. Tables are walked instead of kept as lists an owner,
 //! because a list costs every object's birth and death what only the end of a process needs.
 
 use crate::Kernel;

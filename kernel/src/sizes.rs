@@ -59,9 +59,9 @@ pub const TABLE_HANDLES: usize = 64;
 pub const LARGE_TABLE_HANDLES: usize = 1024;
 /// The lines that can be bound; the last stands for the NMI.
 pub const LINES: usize = 256;
-/// Threads of one process at most, so that ending one is bounded work.
+/// Threads of one process at most, so that what is done to each of them at once is bounded work.
 pub const THREADS_PER_PROCESS: usize = 16;
 /// Stretches mapped in one process at most, so that finding one among them is bounded work.
 pub const MAPPINGS_PER_PROCESS: usize = if MAPPINGS < 2048 { MAPPINGS } else { 2048 };
-/// Sources bound by one process at most, for the same reason.
+/// Sources bound by one process at most, so that its end takes few slices.
 pub const SOURCES_PER_PROCESS: usize = 16;
