@@ -93,7 +93,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Answers, completes, and waits for the next message.
-    #[inline(always)]
     fn reply_receive(&mut self, machine: &mut M, request: Request) -> CallResult {
         let endpoint = self.find_endpoint(&request, Rights::RECEIVE)?.0;
         let caller = request.caller;
@@ -120,7 +119,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Takes the next message or waits for it; `answered` is a client that was just answered and is in no queue.
-    #[inline(always)]
+    #[inline(never)]
     fn next_message(&mut self, machine: &mut M, caller: Link, endpoint: Link, answered: Link) -> CallResult {
         if let Some(thread) = self.threads.at_mut(caller) {
             thread.serves = self.endpoints.name(endpoint);
@@ -151,7 +150,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Sends a message and waits for the reply.
-    #[inline(always)]
     fn call_endpoint(&mut self, machine: &mut M, request: Request) -> CallResult {
         let (endpoint, badge) = self.find_endpoint(&request, Rights::CALL)?;
         let options = request.message.tag.options();
@@ -240,7 +238,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Sets bits in an endpoint's notify word.
-    #[inline(always)]
     fn notify(&mut self, machine: &mut M, request: Request) -> CallResult {
         let endpoint = self.find_endpoint(&request, Rights::NOTIFY)?.0;
         let [bits, ..] = request.message.words;
@@ -304,13 +301,11 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// What the request's handle names, if it has that right.
-    #[inline(always)]
     pub(crate) fn find(&self, request: &Request, needs: Rights) -> Result<Grant, Refusal> {
         self.find_in(request.process, request.handle, needs)
     }
 
     /// What a process's handle names, if it has that right.
-    #[inline(always)]
     pub(crate) fn find_in(&self, process: Link, handle: u32, needs: Rights) -> Result<Grant, Refusal> {
         match self.processes.at(process) {
             Some(process) => Ok(self.handles.find(&process.0, handle, needs)?),
@@ -319,7 +314,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The endpoint that the request's handle names, and the handle's badge.
-    #[inline(always)]
     fn find_endpoint(&self, request: &Request, needs: Rights) -> Result<(Link, u16), Refusal> {
         let grant = self.find(request, needs)?;
         match self.endpoints.resolve(grant.object) {

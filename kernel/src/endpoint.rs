@@ -152,7 +152,7 @@ impl Linked<QUEUE> for EventSlot {
 impl<M: Machine> Kernel<M> {
     /// Gives an event's message to a waiting receiver, or queues the event. An event that is queued already stays
     /// where it is: whatever it has to say is counted in itself.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn post(&mut self, machine: &mut M, endpoint: Link, event: Event) {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return };
         let receiver = target.receivers.head();
@@ -186,7 +186,7 @@ impl<M: Machine> Kernel<M> {
 
     /// The next message for a thread that receives on an endpoint, if one waits there. An error says that more may be
     /// there: see [`Self::take_sender`].
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn take_message(
         &mut self,
         machine: &mut M,
@@ -215,7 +215,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Makes a receiver run with a message, or queues it as ready.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn give(&mut self, machine: &mut M, receiver: Link, message: Message) {
         self.deadlines.clear(crate::deadline::Owner::Thread(receiver));
         if let Some(thread) = self.threads.at_mut(receiver) {
@@ -277,7 +277,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// What a sender's message is at the receiver. A handle that it carries is installed there.
-    #[inline(always)]
     pub(crate) fn sender_message(&mut self, sender: Link, receiver: Link) -> Result<Message, Error> {
         let Some(thread) = self.threads.at(sender) else { return Err(Error::Gone) };
         match thread.sent {
@@ -316,7 +315,6 @@ impl<M: Machine> Kernel<M> {
 
     /// Answers the caller that a thread owes a reply. Returns the caller, which now belongs to nobody's queue and
     /// waits for the decision who runs; none if there is none to answer.
-    #[inline(always)]
     pub(crate) fn answer(&mut self, server: Link, message: Message, expected: State) -> Result<Link, Error> {
         let Some(thread) = self.threads.at_mut(server) else { return Err(Error::Stale) };
         let caller = core::mem::replace(&mut thread.reply_to, Link::NONE);
@@ -325,7 +323,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Answers a caller whose state says that it waits for just this answer.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn answer_caller(
         &mut self,
         process: Link,
@@ -359,7 +357,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Completes the interrupt message that a thread has taken, as it receives on the endpoint the source is bound to.
-    #[inline(always)]
     pub(crate) fn complete_implicitly(&mut self, machine: &mut M, thread: Link, endpoint: Link) {
         let Some(receiver) = self.threads.at_mut(thread) else { return };
         let token = receiver.completes;
@@ -375,7 +372,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A thread begins to wait on an endpoint where nothing is to be had.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn wait(&mut self, thread: Link, endpoint: Link) -> Result<(), Error> {
         let Some(target) = self.endpoints.at_mut(endpoint).filter(|target| !target.is_dying()) else {
             return Err(Error::Gone);
@@ -422,7 +419,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The message of an interrupt source, which the receiver thereby holds.
-    #[inline(always)]
     fn interrupt_message(&mut self, source: Link, receiver: Link) -> Message {
         let name = self.interrupts.name(source);
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Message::default() };
@@ -442,7 +438,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A thread that holds an interrupt's message runs now: that is the latency from trap to driver.
-    #[inline(always)]
     pub(crate) fn note_delivery(&mut self, receiver: Link, now: Time) {
         let Some(thread) = self.threads.at_mut(receiver) else { return };
         if thread.raised == 0 {
@@ -458,7 +453,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Notes a trap in the trace.
-    #[inline(always)]
     pub(crate) fn trace(&mut self, kind: TraceKind, detail: u32) {
         self.account.trace(kind, self.now, self.current, detail);
     }

@@ -56,7 +56,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The running thread waits at an endpoint with what it has to send, or hands over to whoever waits there.
-    #[inline(always)]
     pub(crate) fn send(&mut self, machine: &mut M, endpoint: crate::arena::Link) {
         let current = self.current;
         let Some(target) = self.endpoints.at_mut(endpoint) else { return };

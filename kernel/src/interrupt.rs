@@ -284,7 +284,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Completes a message: a level line, or one that a storm masked, may fire again.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn complete(&mut self, machine: &mut M, token: Token) -> Result<(), Error> {
         let Some(source) = self.interrupts.get_mut(token.source) else { return Err(Error::BadHandle) };
         if source.outstanding != token.sequence || token.sequence == 0 {

@@ -174,7 +174,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The last step of every trap: the highest-priority ready thread runs, and the timer is set.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn finish(&mut self, machine: &mut M) {
         self.in_call = false;
         match self.threads.at(self.current) {
@@ -190,7 +190,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A thread that was waiting can run: at once if it outranks the running one, else in its turn.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn wake(&mut self, machine: &mut M, link: Link) {
         let Some(priority) = self.threads.at(link).map(|thread| thread.priority) else { return };
         match self.threads.at(self.current) {
@@ -226,7 +226,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The running thread stops running for a higher one; it keeps its turn.
-    #[inline(always)]
     fn preempt_current(&mut self) {
         let current = self.current;
         let Some(thread) = self.threads.at_mut(current) else { return };
@@ -239,14 +238,13 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The next thread runs, or the idle one.
-    #[inline(always)]
     pub(crate) fn dispatch(&mut self, machine: &mut M) {
         let next = self.schedule.pick(&mut self.threads);
         self.run(machine, if next.is_some() { next } else { self.idle });
     }
 
     /// A thread that is in no queue runs.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn run(&mut self, machine: &mut M, link: Link) {
         let now = machine.now();
         self.now = now;
@@ -304,7 +302,6 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The running thread's slice begins once a peer is ready.
-    #[inline(always)]
     fn begin_slice_if_shared(&mut self) {
         let priority = self.threads.at(self.current).map_or(Priority::IDLE, |thread| thread.priority);
         if self.slice_end == NEVER && self.schedule.has_peer(priority) {
@@ -322,7 +319,6 @@ impl<M: Machine> Kernel<M> {
         self.schedule.set_slice(&self.threads, if end == NEVER { Slice::Open } else { Slice::Measured });
     }
 
-    #[inline(always)]
     fn arm(&mut self, machine: &mut M) {
         let deadline = self.deadlines.first().map_or(NEVER, |(time, _)| time.0);
         let next = deadline.min(self.slice_end).max(self.not_before);
