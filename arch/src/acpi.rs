@@ -54,7 +54,7 @@ pub unsafe fn madt(root: Root, show: impl Fn(u64, usize) -> NonNull<u8> + Clone)
 /// As [`madt`] with [`Root::InBiosArea`].
 unsafe fn search_bios_area<F: Fn(u64, usize) -> NonNull<u8>>(shown: &Shown<F>) -> Option<usize> {
     // Half of the signature is enough to look for: the crate checks all of it.
-    const SIGNATURE: u32 = u32::from_le_bytes(*b"RSD ");
+    const SIGNATURE: [u8; 4] = *b"RSD ";
     const ALIGNMENT: usize = 16;
     const EXTENDED_BIOS_DATA_SEGMENT: u64 = 0x40E;
     const EXTENDED_BIOS_DATA_BYTES: usize = 1024;
@@ -65,13 +65,31 @@ unsafe fn search_bios_area<F: Fn(u64, usize) -> NonNull<u8>>(shown: &Shown<F>) -
     let areas = [(extended, EXTENDED_BIOS_DATA_BYTES), READ_ONLY_MEMORY];
     areas.into_iter().filter(|(start, _)| *start != 0).find_map(|(start, bytes)| {
         let shown = (shown.0)(start as u64, bytes);
-        let offset = (0..bytes).step_by(ALIGNMENT).find(|offset| {
-            let place = shown.as_ptr().wrapping_add(*offset).cast::<u32>();
-            // SAFETY: it lies within what the handler shows.
-            unsafe { place.read_unaligned() == SIGNATURE }
-        })?;
-        Some(start + offset)
+        // SAFETY: it lies within what the handler shows, for good, and bytes have any alignment.
+        let places =
+            unsafe { core::slice::from_raw_parts(shown.as_ptr().cast::<[u8; ALIGNMENT]>(), bytes / ALIGNMENT) };
+        Some(start + position(places, SIGNATURE)? * ALIGNMENT)
     })
+}
+
+/// The place that begins with a word. Four at a time, since this is a tenth of what booting takes on i686.
+#[inline(never)]
+#[optimize(speed)]
+fn position<const BYTES: usize>(places: &[[u8; BYTES]], word: [u8; 4]) -> Option<usize> {
+    let mut passed = 0;
+    for [first, second, third, fourth] in places.as_chunks::<4>().0 {
+        if begins(first, word) | begins(second, word) | begins(third, word) | begins(fourth, word) {
+            break;
+        }
+        passed += 4;
+    }
+    let rest = places.get(passed..)?;
+    rest.iter().position(|place| begins(place, word)).map(|place| passed + place)
+}
+
+#[inline(always)]
+fn begins<const BYTES: usize>(place: &[u8; BYTES], word: [u8; 4]) -> bool {
+    place.first_chunk() == Some(&word)
 }
 
 /// Shows physical memory to the crate.
@@ -86,4 +104,19 @@ impl<F: Fn(u64, usize) -> NonNull<u8> + Clone> AcpiHandler for Shown<F> {
     }
 
     fn unmap_physical_region<T>(_: &PhysicalMapping<Self, T>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_found_wherever_it_is() {
+        let mut places = [[0; 16]; 11];
+        assert_eq!(position(&places, *b"RSD "), None);
+        for at in (0..places.len()).rev() {
+            places[at][..4].copy_from_slice(b"RSD ");
+            assert_eq!(position(&places, *b"RSD "), Some(at));
+        }
+    }
 }

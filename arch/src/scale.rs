@@ -22,11 +22,10 @@ impl Scale {
         // The largest shift whose multiplier still fits 32 bits keeps the most digits of the ratio.
         let multiplier = |shift: u32| (u128::from(timer_hertz) << shift).div_ceil(u128::from(cycle_hertz));
         let fits = |shift: &u32| multiplier(*shift) <= u128::from(u32::MAX);
-        // Bit by bit, since each try is a division that is hundreds of instructions long on i686.
-        let shift = (0..6).rev().fold(0, |shift, bit| Some(shift | 1 << bit).filter(fits).unwrap_or(shift));
-        if !fits(&shift) {
-            return None;
-        }
+        // From what is too large by at most two on, since each try is a division that is thousands of instructions long on
+        // i686: by `highest` the multiplier is above 2^31.
+        let highest = (32 + cycle_hertz.ilog2()).saturating_sub(timer_hertz.ilog2()).min(63);
+        let shift = (0..=highest).rev().find(fits)?;
         let multiplier = multiplier(shift) as u32;
         // One count is added to what the product gives, hence `largest` itself is not reached by it.
         let limit = (u128::from(largest) << shift) / u128::from(multiplier);

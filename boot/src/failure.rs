@@ -40,7 +40,7 @@ impl fmt::Display for Failure {
             Self::Clock(ClockError::NoRuler) => write!(to, "the 8254 timer doesn't count, so no clock can be measured"),
             Self::Clock(ClockError::NoCounter) => write!(to, "no clock runs at a rate that makes sense"),
             Self::NoRoom => write!(to, "too little memory for the first process"),
-            Self::Core(error) => write!(to, "no room for the first process: {error:?}"),
+            Self::Core(error) => write!(to, "no room for the first process: {error}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use abi::{Access, PAGE_BYTES, StartupBlock, StartupEntry, StartupKind};
-use arch::memory::{address_of, copy, frames_touching};
+use arch::memory::{address_of, clear_bytes, copy, frames_touching};
 use kernel::Kernel;
 use kernel::arena::Link;
 use kernel::boot::BootMemory;
@@ -102,7 +102,7 @@ impl<M: Machine> Maker<'_, M> {
         let frames = frames_touching(physical.clone());
         let tail = physical.end..u64::from(frames.end) * PAGE_BYTES as u64;
         // SAFETY: the boot code took all frames that the module touches, and nothing else is in them.
-        unsafe { view::bytes_mut(tail) }.ok_or(Failure::NoRoom)?.fill(0);
+        clear_bytes(unsafe { view::bytes_mut(tail) }.ok_or(Failure::NoRoom)?);
         let run = FrameRun { first: Frame(frames.start), count: frames.end - frames.start };
         let memory: BootMemory = self.kernel.boot_module(self.process, run)?;
         let handle = self.kernel.boot_grant(self.process, memory)?;

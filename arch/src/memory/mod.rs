@@ -9,7 +9,7 @@ mod string;
 pub use boot_memory::BootMemory;
 pub use map::{MemoryMap, Region, RegionKind};
 pub use run_set::RunSet;
-pub use string::{clear, copy};
+pub use string::{clear, clear_bytes, copy, fill};
 
 use core::ops::Range;
 

@@ -9,16 +9,35 @@ use core::arch::asm;
 /// # Safety
 /// `bytes` is a multiple of a word's size; the memory is mapped writable, and nothing else uses it.
 pub unsafe fn clear(start: *mut u8, bytes: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { fill(start, bytes, 0) };
+}
+
+/// Fills bytes with zeros, wherever they begin.
+pub fn clear_bytes(bytes: &mut [u8]) {
+    // SAFETY: any word is bytes.
+    let (before, words, after) = unsafe { bytes.align_to_mut::<usize>() };
+    before.fill(0);
+    after.fill(0);
+    // SAFETY: a unique borrow of whole words.
+    unsafe { clear(words.as_mut_ptr().cast(), size_of_val(words)) };
+}
+
+/// Fills whole words with one.
+///
+/// # Safety
+/// As for [`clear`].
+pub unsafe fn fill(start: *mut u8, bytes: usize, word: usize) {
     let words = bytes / size_of::<usize>();
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller vouches for the memory; the direction flag is clear in the kernel.
     unsafe {
-        asm!("rep stosq", inout("rdi") start => _, inout("rcx") words => _, in("rax") 0, options(nostack, preserves_flags));
+        asm!("rep stosq", inout("rdi") start => _, inout("rcx") words => _, in("rax") word, options(nostack, preserves_flags));
     }
     #[cfg(target_arch = "x86")]
     // SAFETY: as above.
     unsafe {
-        asm!("rep stosd", inout("edi") start => _, inout("ecx") words => _, in("eax") 0, options(nostack, preserves_flags));
+        asm!("rep stosd", inout("edi") start => _, inout("ecx") words => _, in("eax") word, options(nostack, preserves_flags));
     }
 }
 
@@ -74,5 +93,16 @@ mod tests {
         // SAFETY: words of this function's own.
         unsafe { clear(middle.as_mut_ptr().cast(), size_of_val(middle)) };
         assert_eq!(words, [usize::MAX, 0, 0, 0, 0, usize::MAX]);
+    }
+
+    #[test]
+    fn clears_bytes_from_anywhere_to_anywhere() {
+        for (start, end) in (0..20).flat_map(|start| (start..=20).map(move |end| (start, end))) {
+            let mut bytes = [0xFF; 20];
+            clear_bytes(&mut bytes[start..end]);
+            let cleared: std::vec::Vec<bool> = bytes.iter().map(|byte| *byte == 0).collect();
+            let expected: std::vec::Vec<bool> = (0..20).map(|at| (start..end).contains(&at)).collect();
+            assert_eq!(cleared, expected);
+        }
     }
 }

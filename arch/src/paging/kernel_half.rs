@@ -11,7 +11,7 @@ use kernel::memory::Frame;
 use x86::controlregs;
 
 use super::tables::DirectMap;
-use super::{Entry, Flags, Geometry, Root, Tables, Width, walk, window};
+use super::{Entry, EntryRun, Flags, Geometry, Root, Tables, Width, walk, window};
 use crate::memory::{BootMemory, FRAME_BYTES, RunSet, address_of};
 use crate::{cpu, layout};
 
@@ -127,7 +127,7 @@ impl KernelTables {
         &mut self,
         address: usize,
         level: u32,
-        entries: impl Iterator<Item = Entry>,
+        entries: EntryRun,
         new_table: &mut impl FnMut() -> Option<Frame>,
     ) -> Option<usize> {
         let tables = &mut self.tables;
@@ -174,16 +174,14 @@ impl Half<'_> {
         let step = frames_a_page(level);
         let size = if level > 1 { Flags::LARGE } else { Flags::empty() };
         let memory = &mut *self.memory;
-        // What a page may do is the same for all: only the address counts up.
-        let mut next = super::encode(Frame(frames.start), flags | size | Flags::GLOBAL).bits();
-        let entry = |_| {
-            let entry = Entry::from_bits(next);
-            next += u64::from(step) * FRAME_BYTES;
-            entry
+        let mut entries = EntryRun {
+            next: super::encode(Frame(frames.start), flags | size | Flags::GLOBAL).bits(),
+            step: step * FRAME_BYTES as u32,
+            left: (frames.end.saturating_sub(frames.start)) / step,
         };
-        let mut entries = frames.step_by(step as usize).map(entry).peekable();
-        while entries.peek().is_some() {
-            let done = self.tables.map_run(address, level, &mut entries, &mut || memory.take(1)).ok_or(OutOfMemory)?;
+        while entries.left > 0 {
+            let done = self.tables.map_run(address, level, entries, &mut || memory.take(1)).ok_or(OutOfMemory)?;
+            entries = entries.behind(done as u32);
             address += done * step as usize * abi::PAGE_BYTES;
         }
         Ok(())

@@ -20,7 +20,7 @@ pub(crate) use kernel_half::KernelTables;
 pub(crate) use kernel_half::root as kernel_root;
 pub use kernel_half::{Image, OutOfMemory, install};
 pub use space::Space;
-pub use walk::{Root, Tables};
+pub use walk::{EntryRun, Root, Tables};
 pub use zero::zero;
 
 /// The tables that this build uses.

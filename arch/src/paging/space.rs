@@ -6,7 +6,7 @@ use kernel::memory::Frame;
 use x86::{controlregs, tlb};
 
 use super::tables::DirectMap;
-use super::{Entry, Flags, Geometry, Root, Width, encode, kernel_half, walk};
+use super::{EntryRun, Flags, Geometry, Root, Width, encode, kernel_half, walk};
 use crate::memory::{FRAME_BYTES, address_of};
 
 /// How many entries one call of [`Space::release_tables`] looks at.
@@ -58,8 +58,7 @@ impl Space {
         new_table: &mut impl FnMut() -> Option<Frame>,
     ) -> Result<usize, MapError> {
         let first = encode(mapping.frame, flags_of(&mapping)).bits();
-        // What the pages may do is the same for all: only the address counts up.
-        let entries = (0..pages as u64).map(|number| Entry::from_bits(first + number * FRAME_BYTES));
+        let entries = EntryRun { next: first, step: FRAME_BYTES as u32, left: pages as u32 };
         // SAFETY: the space's tables are in low memory, and no other such value is in use.
         let mut tables = unsafe { DirectMap::new() };
         let mut root = Root::Same;

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use kernel::memory::Frame;
 
-use super::{Entry, Tables};
+use super::{Entry, EntryRun, Tables};
 use crate::layout;
 use crate::memory::address_of;
 
@@ -57,35 +57,53 @@ impl Tables for DirectMap {
         (indices.start..indices.end.min(ENTRIES)).find(is_used)
     }
 
-    fn write_run(
-        &mut self,
-        table: Frame,
-        index: usize,
-        length: usize,
-        mut entries: impl Iterator<Item = Entry>,
-    ) -> usize {
+    #[inline(never)]
+    #[optimize(speed)]
+    fn write_run(&mut self, table: Frame, index: usize, length: usize, entries: EntryRun) -> usize {
         let Some(first) = Self::slot(table, index) else { return 0 };
-        let room = ENTRIES.min(length).saturating_sub(index);
-        let mut count = 0;
-        // SAFETY: as in `read`; the count keeps it within the page.
-        while count < room && unsafe { first.wrapping_add(count).read_volatile() } == 0 {
-            let Some(entry) = entries.next() else { break };
-            write_entry(first.wrapping_add(count), entry);
-            count += 1;
+        let room = ENTRIES.min(length).saturating_sub(index).min(entries.left as usize);
+        let mut next = entries.next;
+        let mut slot = first;
+        // SAFETY: as in `read`; the end is within the page.
+        while slot != first.wrapping_add(room) && unsafe { slot.read_volatile() } == 0 {
+            fill_entry(slot, Entry::from_bits(next));
+            next += u64::from(entries.step);
+            slot = slot.wrapping_add(1);
         }
-        count
+        (slot.addr() - first.addr()) / size_of::<u64>()
     }
 }
 
 /// One store on x86_64.
+#[inline(always)]
 #[cfg(target_arch = "x86_64")]
 fn write_entry(slot: *mut u64, entry: Entry) {
     // SAFETY: `slot` gives places in page tables alone, which `DirectMap::new`'s caller vouches for.
     unsafe { slot.write_volatile(entry.bits()) };
 }
 
+/// One store on x86_64.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn fill_entry(slot: *mut u64, entry: Entry) {
+    write_entry(slot, entry);
+}
+
+/// What is empty on i686 takes two stores.
+#[cfg(target_arch = "x86")]
+#[inline(always)]
+fn fill_entry(slot: *mut u64, entry: Entry) {
+    let lower = slot.cast::<u32>();
+    let upper = lower.wrapping_add(1);
+    // SAFETY: as in `write_entry`.
+    unsafe { upper.write_volatile((entry.bits() >> 32) as u32) };
+    // SAFETY: as in `write_entry`.
+    unsafe { lower.write_volatile(entry.bits() as u32) };
+}
+
 /// Two stores on i686, in an order in which the CPU, which reads tables at any time, never sees a present entry with half
 /// an address: an entry goes away by its lower half first and comes by it last.
+#[inline(always)]
 #[cfg(target_arch = "x86")]
 fn write_entry(slot: *mut u64, entry: Entry) {
     let lower = slot.cast::<u32>();

@@ -22,20 +22,50 @@ pub trait Tables {
     }
 
     /// Writes entries in a row, from an index up to the table's end (`length`) or the first that is occupied; how many.
-    fn write_run(
-        &mut self,
-        table: Frame,
-        index: usize,
-        length: usize,
-        mut entries: impl Iterator<Item = Entry>,
-    ) -> usize {
+    fn write_run(&mut self, table: Frame, index: usize, length: usize, entries: EntryRun) -> usize {
         let mut next = index;
-        while next < length && self.read(table, next) == Entry::EMPTY {
-            let Some(entry) = entries.next() else { break };
+        for entry in entries {
+            if next >= length || self.read(table, next) != Entry::EMPTY {
+                break;
+            }
             self.write(table, next, entry);
             next += 1;
         }
         next - index
+    }
+}
+
+/// The entries of pages in a row. What a page may do is the same for all: only the address counts up.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryRun {
+    /// The bits of the next one.
+    pub next: u64,
+    /// Bytes of a page.
+    pub step: u32,
+    /// How many there are.
+    pub left: u32,
+}
+
+impl EntryRun {
+    /// A single one.
+    pub const fn one(entry: Entry) -> Self {
+        Self { next: entry.bits(), step: 0, left: 1 }
+    }
+
+    /// What is left behind the first `count`.
+    pub fn behind(self, count: u32) -> Self {
+        let next = self.next + u64::from(count) * u64::from(self.step);
+        Self { next, left: self.left.saturating_sub(count), ..self }
+    }
+}
+
+impl Iterator for EntryRun {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        let entry = (self.left > 0).then(|| Entry::from_bits(self.next))?;
+        *self = self.behind(1);
+        Some(entry)
     }
 }
 
@@ -59,7 +89,7 @@ pub fn map<G: Geometry>(
     entry: Entry,
     new_table: &mut impl FnMut() -> Option<Frame>,
 ) -> Result<(), MapError> {
-    let entries = core::iter::once(entry);
+    let entries = EntryRun::one(entry);
     map_run::<G>(tables, root, address, level, entries, new_table, &mut Root::Same).map(|_| ())
 }
 
@@ -72,7 +102,7 @@ pub fn map_run<G: Geometry>(
     root: Frame,
     address: usize,
     level: u32,
-    entries: impl Iterator<Item = Entry>,
+    entries: EntryRun,
     new_table: &mut impl FnMut() -> Option<Frame>,
     change: &mut Root,
 ) -> Result<usize, MapError> {

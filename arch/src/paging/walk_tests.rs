@@ -103,7 +103,7 @@ fn the_root_s_change_is_told() {
     let mut fake = Fake::default();
     let change = |fake: &mut Fake, address, frames: &[u32]| {
         let (mut change, mut frames) = (Root::Same, frames.iter().map(|frame| Frame(*frame)));
-        let entries = std::iter::once(Entry::page(Frame(7), Flags::USER));
+        let entries = EntryRun::one(Entry::page(Frame(7), Flags::USER));
         let result = map_run::<Pae>(fake, ROOT, address, 1, entries, &mut || frames.next(), &mut change);
         (result, change)
     };
@@ -127,14 +127,16 @@ fn the_kernel_s_half_is_not_given_back() {
 fn a_run_ends_with_its_table_or_at_what_is_there() {
     let mut fake = Fake::default();
     map_page::<FourLevel>(&mut fake, 0x20_3000, 7, 9).expect("room");
-    let mut pages = (100..).map(|frame| Entry::page(Frame(frame), Flags::USER));
+    let mut pages = EntryRun { next: Entry::page(Frame(100), Flags::USER).bits(), step: 4096, left: 10 };
     let mut next = 100;
     let mut new_table = || {
         next += 1;
         Some(Frame(ROOT.0 + next))
     };
     let mut run = |fake: &mut Fake, address| {
-        map_run::<FourLevel>(fake, ROOT, address, 1, &mut pages, &mut new_table, &mut Root::Same)
+        let count = map_run::<FourLevel>(fake, ROOT, address, 1, pages, &mut new_table, &mut Root::Same)?;
+        pages = pages.behind(count as u32);
+        Ok(count)
     };
     assert_eq!(run(&mut fake, 0x1F_E000), Ok(2), "two entries up to the table's end");
     assert_eq!(run(&mut fake, 0x20_0000), Ok(3), "three up to the page that is there");

@@ -2,16 +2,18 @@
 
 use core::ptr::NonNull;
 
-use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
-
 use super::Grid;
 
-const WEIGHT: FontWeight = FontWeight::Regular;
-const HEIGHT: RasterHeight = RasterHeight::Size16;
+/// The font's glyphs from the space to the tilde, as `build.rs` packs them: 16 rows of two bytes, two bits a pixel.
+static FONT: [u8; GLYPHS * ROW_PIXELS * 2] = *include_bytes!(concat!(env!("OUT_DIR"), "/font.bin"));
+const FIRST_GLYPH: u8 = b' ';
+const GLYPHS: usize = 95;
+/// The width of a character.
+const COLUMN_PIXELS: usize = (env!("FONT_WIDTH").as_bytes()[0] - b'0') as usize;
 /// The height of a row of text.
 const ROW_PIXELS: usize = 16;
 /// Stands for characters that the font doesn't have.
-const UNKNOWN: char = '?';
+const UNKNOWN: u8 = b'?';
 
 /// Where pixels are and how they are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ impl PixelFormat {
 pub struct Framebuffer {
     pixels: NonNull<u8>,
     format: PixelFormat,
+    /// The pixels of the font's four shades.
+    shades: [u32; 4],
 }
 
 // SAFETY: the pointer is to device memory that any context of the kernel may write.
@@ -52,8 +56,8 @@ impl Framebuffer {
     /// # Safety
     /// `pitch * height` bytes of the framebuffer are mapped there, writable, for as long as this value lives; a row's
     /// pixels fit its pitch.
-    pub const unsafe fn new(pixels: NonNull<u8>, format: PixelFormat) -> Self {
-        Self { pixels, format }
+    pub unsafe fn new(pixels: NonNull<u8>, format: PixelFormat) -> Self {
+        Self { pixels, format, shades: [0, 85, 170, 255].map(|brightness| format.grey(brightness)) }
     }
 
     fn put(&mut self, x: usize, y: usize, pixel: u32) {
@@ -79,20 +83,27 @@ impl Framebuffer {
 
 impl Grid for Framebuffer {
     fn size(&self) -> (usize, usize) {
-        (self.format.width / get_raster_width(WEIGHT, HEIGHT), self.format.height / ROW_PIXELS)
+        (self.format.width / COLUMN_PIXELS, self.format.height / ROW_PIXELS)
     }
 
     fn draw(&mut self, column: usize, row: usize, byte: u8) {
-        let glyph = get_raster(char::from(byte), WEIGHT, HEIGHT).or_else(|| get_raster(UNKNOWN, WEIGHT, HEIGHT));
-        let Some(glyph) = glyph else { return };
-        let (left, top) = (column * glyph.width(), row * ROW_PIXELS);
-        for (y, line) in glyph.raster().iter().enumerate() {
-            for (x, brightness) in line.iter().enumerate() {
-                let pixel = self.format.grey(*brightness);
-                self.put(left + x, top + y, pixel);
+        let (left, top) = (column * COLUMN_PIXELS, row * ROW_PIXELS);
+        for (y, line) in glyph(byte).chunks_exact(2).enumerate() {
+            let [low, high] = *line else { return };
+            let mut shades = u16::from_le_bytes([low, high]);
+            for x in 0..COLUMN_PIXELS {
+                self.put(left + x, top + y, self.shades[usize::from(shades & 3)]);
+                shades >>= 2;
             }
         }
     }
+}
+
+/// The rows of a character.
+fn glyph(byte: u8) -> &'static [u8] {
+    const BYTES: usize = ROW_PIXELS * 2;
+    let of = |byte: u8| FONT.chunks_exact(BYTES).nth(usize::from(byte.wrapping_sub(FIRST_GLYPH)));
+    of(byte).or_else(|| of(UNKNOWN)).unwrap_or(&[])
 }
 
 #[cfg(test)]
@@ -112,7 +123,7 @@ mod tests {
 
     #[test]
     fn letters_are_drawn_in_every_format() {
-        let width = get_raster_width(WEIGHT, HEIGHT);
+        let width = COLUMN_PIXELS;
         for (pixel_bytes, colours) in
             [(4, [(16, 8), (8, 8), (0, 8)]), (3, [(16, 8), (8, 8), (0, 8)]), (2, [(11, 5), (5, 6), (0, 5)])]
         {

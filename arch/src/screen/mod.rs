@@ -16,6 +16,13 @@ pub trait Grid {
     fn size(&self) -> (usize, usize);
     /// Draws a character; only ASCII has a guaranteed shape. A place outside the grid draws nothing.
     fn draw(&mut self, column: usize, row: usize, byte: u8);
+    /// Makes a row empty.
+    fn clear(&mut self, row: usize) {
+        let (columns, _) = self.size();
+        for column in 0..columns {
+            self.draw(column, row, b' ');
+        }
+    }
 }
 
 /// The screen that the loader left, of either kind.
@@ -41,6 +48,13 @@ impl Grid for AnyGrid {
             Self::Pixels(grid) => grid.draw(column, row, byte),
         }
     }
+
+    fn clear(&mut self, row: usize) {
+        match self {
+            Self::Text(grid) => grid.clear(row),
+            Self::Pixels(grid) => grid.clear(row),
+        }
+    }
 }
 
 /// A grid with a place where the next character goes.
@@ -64,7 +78,7 @@ impl<G: Grid> Screen<G> {
         (self.column, self.row) = (0, 0);
         let (_, rows) = self.grid.size();
         for row in 0..rows {
-            self.clear_row(row);
+            self.grid.clear(row);
         }
     }
 
@@ -91,15 +105,8 @@ impl<G: Grid> Screen<G> {
         let (_, rows) = self.grid.size();
         self.column = 0;
         self.row = (self.row + 1) % rows.max(1);
-        self.clear_row(self.row);
-        self.clear_row((self.row + 1) % rows.max(1));
-    }
-
-    fn clear_row(&mut self, row: usize) {
-        let (columns, _) = self.grid.size();
-        for column in 0..columns {
-            self.grid.draw(column, row, b' ');
-        }
+        self.grid.clear(self.row);
+        self.grid.clear((self.row + 1) % rows.max(1));
     }
 }
 

@@ -1,6 +1,7 @@
 //! VGA text mode 3: 80 by 25 cells of two bytes each.
 
 use super::Grid;
+use crate::memory::fill;
 
 const COLUMNS: usize = 80;
 const ROWS: usize = 25;
@@ -39,6 +40,15 @@ impl Grid for TextMode {
             let cell = self.cells.wrapping_add(row * COLUMNS + column);
             // SAFETY: `new`'s caller vouches for the mapping, and the index is within it.
             unsafe { cell.write_volatile(ATTRIBUTE | u16::from(byte)) };
+        }
+    }
+    fn clear(&mut self, row: usize) {
+        const BYTES: usize = COLUMNS * size_of::<u16>();
+        const SPACES: usize = usize::MAX / 0xFFFF * (ATTRIBUTE | b' ' as u16) as usize;
+        if row < ROWS {
+            let first = self.cells.wrapping_add(row * COLUMNS).cast();
+            // SAFETY: `new`'s caller vouches for the mapping, of whose whole words the row is a part.
+            unsafe { fill(first, BYTES, SPACES) };
         }
     }
 }

@@ -108,7 +108,7 @@ impl Program {
                 _ => {}
             }
         }
-        segments.sort_by_key(|segment| segment.address);
+        segments.sort_unstable_by_key(|segment| segment.address);
         let overlap = |pair: &[Segment]| pair[0].address + pair[0].bytes > pair[1].address;
         if let Some(number) = segments.windows(2).position(overlap) {
             return Err(Unloadable::Segment(number, "shares a page with another"));
