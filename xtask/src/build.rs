@@ -17,7 +17,11 @@ use crate::{Result, Width, root, say};
 const KERNEL_PROFILE: &str = "kernel";
 
 /// The compiler inlines its own intermediate code only where it optimises for speed throughout; the short ways need it.
-const KERNEL_FLAGS: &str = r#"build.rustflags=["-Zinline-mir=yes"]"#;
+/// Nothing that the kernel says is formatted by `Debug`.
+const KERNEL_FLAGS: &str = r#"build.rustflags=["-Zinline-mir=yes", "-Zfmt-debug=none"]"#;
+
+/// The standard library's smaller algorithms.
+const KERNEL_LIBRARY: &str = "-Zbuild-std-features=compiler-builtins-mem,optimize_for_size";
 
 /// The module of the first process.
 const INIT: &str = "init";
@@ -121,7 +125,7 @@ pub fn build(widths: &[Width]) -> Result {
     for &width in widths {
         say(&format!("building the kernel for {}", width.name()));
         let mut cargo = cargo_for_target("build", &width.kernel_target())?;
-        cargo.args(["--profile", KERNEL_PROFILE, "-p", "boot", "--config", KERNEL_FLAGS]);
+        cargo.args(["--profile", KERNEL_PROFILE, "-p", "boot", "--config", KERNEL_FLAGS, KERNEL_LIBRARY]);
         run(cargo)?;
         create(&width.image_folder())?;
         strip(&kernel_with_symbols(width), &kernel(width))?;

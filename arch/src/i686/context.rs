@@ -42,7 +42,8 @@ impl Context {
     #[inline(always)]
     pub(crate) fn read_message(&self) -> Message {
         let frame = &self.frame;
-        Message { tag: Tag(frame.eax), words: [frame.ebx, frame.esi, frame.edi, frame.ebp].map(|word| word as usize) }
+        let words = [frame.ebx as usize, frame.esi as usize, frame.edi as usize, frame.ebp as usize];
+        Message { tag: Tag(frame.eax), words }
     }
 
     #[inline(always)]
@@ -61,7 +62,8 @@ impl Context {
     pub(crate) fn write_message(&mut self, message: Message) {
         self.write_tag(message.tag);
         let frame = &mut self.frame;
-        [frame.ebx, frame.esi, frame.edi, frame.ebp] = message.words.map(|word| word as u32);
+        let [word0, word1, word2, word3] = message.words;
+        [frame.ebx, frame.esi, frame.edi, frame.ebp] = [word0 as u32, word1 as u32, word2 as u32, word3 as u32];
     }
 
     #[inline(always)]

@@ -67,7 +67,8 @@ impl Context {
     pub(crate) fn write_message(&mut self, message: Message) {
         self.write_tag(message.tag);
         let frame = &mut self.frame;
-        [frame.rsi, frame.rdx, frame.r8, frame.r9] = message.words.map(|word| word as u64);
+        let [word0, word1, word2, word3] = message.words;
+        [frame.rsi, frame.rdx, frame.r8, frame.r9] = [word0 as u64, word1 as u64, word2 as u64, word3 as u64];
     }
 
     pub(crate) fn read_register(&self, register: Register) -> Option<usize> {
