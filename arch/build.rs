@@ -18,7 +18,7 @@ fn main() {
         let glyph = get_raster(char::from(byte), WEIGHT, HEIGHT).expect("the font has ASCII");
         for line in glyph.raster() {
             // The leftmost pixel in the lowest two bits, each rounded to a quarter of the brightness.
-            let packed = line.iter().rev().fold(0_u16, |row, grey| row << 2 | (u16::from(*grey) * 3 + 127) / 255);
+            let packed = line.iter().rev().fold(0_u16, |row, grey| (row << 2) | ((u16::from(*grey) * 3 + 127) / 255));
             rows.extend(packed.to_le_bytes());
         }
     }

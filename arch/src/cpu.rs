@@ -52,6 +52,9 @@ pub struct Features {
 }
 
 impl Features {
+    const NONE: Self =
+        Self { no_execute: false, smep: false, smap: false, umip: false, gigabyte_pages: false, physical_bits: 32 };
+
     fn detect() -> Self {
         let cpuid = cpuid();
         let extended = cpuid.get_extended_feature_info();
@@ -86,9 +89,14 @@ impl fmt::Display for Features {
 
 static FEATURES: Once<Features> = Once::new();
 
-/// What this CPU offers.
+/// Finds out what this CPU offers.
+pub(crate) fn detect() {
+    FEATURES.call_once(Features::detect);
+}
+
+/// What this CPU offers; nothing before [`detect`].
 pub fn features() -> &'static Features {
-    FEATURES.call_once(Features::detect)
+    FEATURES.get().unwrap_or(&Features::NONE)
 }
 
 /// Switches on write protection in ring 0, NX, SMEP, SMAP and UMIP, as far as they exist; and lets programs have

@@ -33,13 +33,15 @@ impl PortBitmap<'_> {
         let (low_byte, high_byte) = (first / 8, (end - 1) / 8);
         let low_mask = 0xFF << (first % 8);
         let high_mask = 0xFF >> (7 - (end - 1) % 8);
-        if low_byte == high_byte {
-            apply(&mut self.0[low_byte], low_mask & high_mask);
-            return;
+        match self.0.get_mut(low_byte..high_byte + 1) {
+            None | Some([]) => {}
+            Some([only]) => apply(only, low_mask & high_mask),
+            Some([low, between @ .., high]) => {
+                apply(low, low_mask);
+                between.fill(whole);
+                apply(high, high_mask);
+            }
         }
-        apply(&mut self.0[low_byte], low_mask);
-        self.0[low_byte + 1..high_byte].fill(whole);
-        apply(&mut self.0[high_byte], high_mask);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::acpi::{self, Root};
 use crate::apic::{self, LegacyPin, LocalApic};
 use crate::cell::CpuCell;
 use crate::controller::{Controller, FIRST_VECTOR, SPURIOUS_VECTOR};
-use crate::cpu::{Instruction, cpuid, features};
+use crate::cpu::{self, Instruction, cpuid, features};
 use crate::fpu::FloatingPointFeatures;
 use crate::ioapic::{self, IoApics};
 use crate::machine::Cpu;
@@ -72,6 +72,7 @@ pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
 /// a stack, aligned to 16, that is the kernel's for good; it may be the one in use, on which nothing is needed any more
 /// once [`run`] leaves it.
 pub unsafe fn catch_exceptions(stack_top: usize) {
+    cpu::detect();
     let Some(mut data) = cpu_data::<Bell>() else { return };
     // SAFETY: the data is static, and nothing else refers to it before the first trap.
     let data = unsafe { data.as_mut() };

@@ -135,7 +135,8 @@ fn task_of(selector: u16) -> NonNull<TaskStateSegment> {
     let descriptor = table.base.wrapping_add(selector as usize / size_of::<u64>());
     // SAFETY: the CPU itself has just used the descriptor.
     let descriptor = unsafe { descriptor.read() };
-    NonNull::new(tss_address(descriptor) as *mut TaskStateSegment).expect("no TSS is at address 0")
+    // SAFETY: the CPU has read or written the TSS there, which a kernel puts into its own memory and so not at address 0.
+    unsafe { NonNull::new_unchecked(tss_address(descriptor) as *mut TaskStateSegment) }
 }
 
 /// The frame that an interrupt gate would have saved.

@@ -7,6 +7,7 @@ mod crashes;
 mod entry;
 mod fuzz;
 mod interrupts;
+mod linked;
 mod machines;
 mod pci;
 mod person;
@@ -50,6 +51,7 @@ const ALL: &[&[Case]] = &[
     anywhere::CASES,
     anywhere::LONG,
     boot::CASES,
+    linked::CASES,
     refusals::CASES,
     crashes::CASES,
     entry::CASES,

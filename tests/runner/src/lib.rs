@@ -17,4 +17,5 @@ pub mod listing;
 pub mod machine;
 pub mod qemu;
 pub mod qmp;
+pub mod reach;
 pub mod suite;

@@ -38,7 +38,8 @@ impl Listing {
         Ok(Listing::read(&String::from_utf8_lossy(&output.stdout)))
     }
 
-    fn read(text: &str) -> Listing {
+    /// Reads what the disassembler printed.
+    pub(crate) fn read(text: &str) -> Listing {
         let mut functions: Vec<Function> = Vec::new();
         for line in text.lines() {
             if let Some(name) = line.strip_suffix(">:").and_then(|line| line.split_once(" <")) {
