@@ -206,20 +206,17 @@ fn write(file: &Path, content: &[u8]) -> Result {
     fs::write(file, content).map_err(|error| format!("can't write {}: {error}", file.display()))
 }
 
-/// How many bytes of text and read-only data the kernel has: the sections that are loaded and not writable.
+/// How many bytes of text and read-only data the kernel has, all that boot alone needs among them: what is between the
+/// linker script's marks, without the padding to whole pages behind it.
 pub fn kernel_bytes(width: Width) -> Result<u64> {
-    let mut size = command("size");
-    size.args(["-A", "-d"]).arg(kernel(width));
-    let output = size.output().map_err(|error| format!("can't run size: {error}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let of = |line: &str| {
-        let mut words = line.split_whitespace();
-        let (name, bytes) = (words.next()?, words.next()?);
-        let counts = name.starts_with(".text") || name.starts_with(".rodata");
-        counts.then(|| bytes.parse::<u64>().ok()).flatten()
+    let mut nm = command("nm");
+    nm.arg(kernel_with_symbols(width));
+    let output = nm.output().map_err(|error| format!("can't run nm: {error}"))?;
+    let symbols = String::from_utf8_lossy(&output.stdout).into_owned();
+    let address = |name: &str| {
+        let mut words = symbols.lines().map(|line| line.split_whitespace());
+        let mut found = words.find(|words| words.clone().nth(2) == Some(name)).ok_or(format!("no {name}"))?;
+        found.next().and_then(|word| u64::from_str_radix(word, 16).ok()).ok_or(format!("no address of {name}"))
     };
-    match text.lines().filter_map(of).sum() {
-        0 => Err("the kernel has no text section".to_owned()),
-        bytes => Ok(bytes),
-    }
+    Ok(address("text_end")? - address("text_start")? + address("rodata_end")? - address("rodata_start")?)
 }
