@@ -5,6 +5,10 @@
 #![cfg_attr(not(test), no_std)]
 
 mod cost;
+#[cfg(target_os = "none")]
+pub mod marks;
+#[cfg(target_os = "none")]
+pub mod port;
 #[cfg(all(target_os = "none", target_arch = "x86"))]
 #[path = "i686.rs"]
 pub mod threads;
@@ -85,4 +89,6 @@ pub mod kind {
     pub const INTERRUPT: usize = 4;
     /// From before that store to after it, when the driver waits again. No call at all.
     pub const CYCLE: usize = 5;
+    /// Nothing: what reading the clock twice costs.
+    pub const NOTHING: usize = 6;
 }

@@ -6,11 +6,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 use bellwire::protocol::{Chunk, StreamRequest};
 use bellwire::{
-    Access, Endpoint, Error, Handle, Instant, Mapping, Memory, PAGE_BYTES, Result, Root, Startup, Thread, join, raw,
+    Access, Endpoint, Error, Handle, Mapping, Memory, PAGE_BYTES, Result, Root, Startup, Thread, join, raw,
 };
 use bench::{
     BY_LINE, Cost, ECHO, EDU_RAISE, FAULTING, FAULTS, FLOAT, INTERRUPTED, Plan, REGISTERS, ROUNDS, STAMP, WARM_UP,
-    kind, threads,
+    kind, marks, threads,
 };
 
 const STACK_BYTES: usize = 4096;
@@ -65,7 +65,7 @@ pub fn run(startup: Startup) -> Result<()> {
     raw::thread_start(faulting as u32, [0; 4])?;
     let faults = plan(faults as u32, null, [faulting, 0, 0, 0]);
     bench.row("fault_to_handler", threads::handle_faults, faults, overhead, None)?;
-    bench.port_access(&startup.uses("bench-ports")?, overhead)?;
+    bench.port_access(&startup.uses("bench-ports")?)?;
     call(FLOAT)?;
     let float = Plan { float: 1, ..plan(partner, send(ECHO), [0; 4]) };
     bench.row("ipc_round_trip_float", whole, float, overhead, Some(2))?;
@@ -101,7 +101,9 @@ impl Bench {
         // The serial line may still be sending the row before: its driver's calls shall not count here.
         self.measure(first, Plan { ..plan }, WARM_UP)?;
         let before = self.calls()?;
+        marks::row_begins();
         let mut samples = self.measure(first, plan, WARM_UP + ROUNDS)?;
+        marks::row_ends();
         let counted = self.calls()?.wrapping_sub(before);
         if let Some(calls) = calls_a_round {
             let expected = (WARM_UP + ROUNDS) as u64 * calls + self.calls_around()?;
@@ -139,18 +141,15 @@ impl Bench {
 
     /// What reading the clock twice costs.
     fn overhead(&self) -> Result<u32> {
-        let mut samples = Vec::new();
-        for _ in 0..ROUNDS {
-            let (before, after) = (Instant::now(), Instant::now());
-            samples.push(after.cycles().wrapping_sub(before.cycles()) as u32);
-        }
+        let null = Tag::incoming(Operation::Null, 0, Options::empty());
+        let mut samples = self.measure(threads::measure::<{ kind::NOTHING }>, plan(0, null, [0; 4]), ROUNDS)?;
         Ok(Cost::of(&mut samples, 0).minimum)
     }
 
     /// No call at all, in a process that has ports.
-    fn port_access(&self, reader: &Endpoint, overhead: u32) -> Result<()> {
+    fn port_access(&self, reader: &Endpoint) -> Result<()> {
         let message = raw::checked(raw::invoke(Operation::Call, reader.raw(), 0, Options::empty(), [0; 4]))?;
-        let [minimum, median, ..] = message.words.map(|cycles| cycles.saturating_sub(overhead as usize));
+        let [minimum, median, ..] = message.words;
         self.say(&format!("bench: port_access {minimum} {median}\n"))
     }
 

@@ -18,16 +18,22 @@ pub enum Class {
     Kernel(Kind),
 }
 
-/// What a bench says by `nop dword ptr [eax + MARK]`, an instruction that does nothing (SDM 2B, NOP). The `bench` crate
-/// has the same numbers.
+/// What a bench says by instructions that do nothing else (`bench::marks`): a segment prefix of an `rdtsc` that it needs
+/// anyway, and a `nop` outside of all rounds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mark {
-    /// The rounds that follow belong to the next row.
-    Row,
-    /// A round begins.
-    Begin,
-    /// The round has ended, if one is going on.
-    End,
+    /// `nop dword ptr [eax + 0x42454C00]`: the rounds that follow belong to the next row.
+    RowBegins,
+    /// `nop dword ptr [eax + 0x42454C01]`: the rounds that follow belong to none.
+    RowEnds,
+    /// `cs rdtsc`: a round begins that ends at the other side.
+    There,
+    /// `ss rdtsc`: a round begins that ends where it began.
+    ThereAndBack,
+    /// `es rdtsc`: the other side.
+    OtherSide,
+    /// `ds rdtsc`: back where it began.
+    Back,
 }
 
 /// What costs a CPU more than its one instruction.
@@ -66,12 +72,13 @@ impl Instruction {
 }
 
 fn mark(bytes: &[u8]) -> Option<Mark> {
-    const NOP: [u8; 3] = [0x0F, 0x1F, 0x80];
-    let number = bytes.strip_prefix(&NOP)?.try_into().ok().map(u32::from_le_bytes)?;
-    match number {
-        0x4245_4C00 => Some(Mark::Row),
-        0x4245_4C01 => Some(Mark::Begin),
-        0x4245_4C02 => Some(Mark::End),
+    match *bytes {
+        [0x0F, 0x1F, 0x80, 0x00, 0x4C, 0x45, 0x42] => Some(Mark::RowBegins),
+        [0x0F, 0x1F, 0x80, 0x01, 0x4C, 0x45, 0x42] => Some(Mark::RowEnds),
+        [0x2E, 0x0F, 0x31] => Some(Mark::There),
+        [0x36, 0x0F, 0x31] => Some(Mark::ThereAndBack),
+        [0x26, 0x0F, 0x31] => Some(Mark::OtherSide),
+        [0x3E, 0x0F, 0x31] => Some(Mark::Back),
         _ => None,
     }
 }
@@ -137,9 +144,10 @@ mod tests {
 
     #[test]
     fn marks_count_in_user_mode_only() {
-        let bytes = [0x0F, 0x1F, 0x80, 0x01, 0x4C, 0x45, 0x42];
-        assert_eq!(Instruction::decode(Width::I686, 0x40_0000, &bytes).class, Class::Mark(Mark::Begin));
+        let bytes = [0x2E, 0x0F, 0x31];
+        assert_eq!(Instruction::decode(Width::I686, 0x40_0000, &bytes).class, Class::Mark(Mark::There));
         assert_eq!(Instruction::decode(Width::I686, 0xC010_0000, &bytes).class, Class::Kernel(Kind::Plain));
+        assert_eq!(Instruction::decode(Width::I686, 0x40_0000, &[0x0F, 0x31]).class, Class::User);
     }
 
     #[test]

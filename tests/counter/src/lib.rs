@@ -111,10 +111,10 @@ mod tests {
         let mut counter = Counter::new();
         counter.profile = Some(Profile::default());
         let mark = counter.translated(0x1000, &[0x0F, 0x1F, 0x80, 0x00, 0x4C, 0x45, 0x42]);
-        let begin = counter.translated(0x1000, &[0x0F, 0x1F, 0x80, 0x01, 0x4C, 0x45, 0x42]);
+        let begin = counter.translated(0x1000, &[0x36, 0x0F, 0x31]);
         let kernel = counter.translated(KERNEL, &[0x90]);
         let user = counter.translated(0x1000, &[0x90]);
-        let end = counter.translated(0x1000, &[0x0F, 0x1F, 0x80, 0x02, 0x4C, 0x45, 0x42]);
+        let end = counter.translated(0x1000, &[0x3E, 0x0F, 0x31]);
         for number in [kernel, user, mark, begin, kernel] {
             counter.executed(number);
         }
@@ -123,7 +123,9 @@ mod tests {
         counter.executed(end);
         assert!(!counter.wants_access(kernel));
         let report = counter.report();
-        for line in ["stretch 1 0xffffffff80000000", "row 0 kernel=1 ", " lines=1", "ran 0xffffffff80000000 2", "end"] {
+        for line in
+            ["stretch 1 0xffffffff80000000", "row 0 kernel=1 ", " lines=1 written=1", "ran 0xffffffff80000000 2", "end"]
+        {
             assert!(report.contains(line), "{line} isn't in {report}");
         }
     }

@@ -1,24 +1,28 @@
-//! How long the kernel runs between two instructions of user mode: so long an interrupt can wait.
+//! How long the kernel runs from an entry to its exit, all with interrupts off: so long an interrupt can wait.
 //!
-//! A stretch begins with the first kernel instruction after one of user mode, or after the idle context's `hlt`, and ends
-//! with the last before the next. What runs before the first program has begun isn't counted: nothing waits yet. The
-//! longest ones are kept, one for each place where they began, and for the very longest samples of where it was.
+//! A stretch begins with the first kernel instruction after another stretch or after one of user mode. It ends with the
+//! instruction that returns to user mode, even if an interrupt waits there and no instruction of user mode comes first,
+//! and with the idle context's `hlt`. (The `iret` of a non-maskable interrupt that came in the kernel ends it too: that
+//! makes two of a stretch, which other runs of the same way have whole.) What runs before the first program has begun
+//! isn't counted: nothing waits yet. The longest ones are kept, one for each length and place where they began, with samples of where they were: one reason of
+//! long stretches shall not hide the next.
 
 use std::fmt::{self, Write};
 
 use crate::instruction::{Class, Instruction, Kind};
 
 /// How many stretches are reported.
-const KEPT: usize = 8;
+const KEPT: usize = 512;
 
 /// Every so many instructions a sample is taken.
 const SAMPLED: u64 = 16;
 
 /// A stretch of kernel instructions.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Stretch {
     instructions: u64,
     began: u64,
+    samples: Vec<u64>,
 }
 
 /// The longest stretches, and the one at hand.
@@ -26,21 +30,18 @@ struct Stretch {
 pub struct Stretches {
     now: Stretch,
     seen_user: bool,
+    seen_kernel: bool,
+    /// By falling length.
     longest: Vec<Stretch>,
-    samples: Vec<u64>,
-    samples_of_longest: Vec<u64>,
-    count: u64,
 }
 
 impl Stretches {
     pub const fn new() -> Self {
         Self {
-            now: Stretch { instructions: 0, began: 0 },
+            now: Stretch { instructions: 0, began: 0, samples: Vec::new() },
             seen_user: false,
+            seen_kernel: false,
             longest: Vec::new(),
-            samples: Vec::new(),
-            samples_of_longest: Vec::new(),
-            count: 0,
         }
     }
 
@@ -49,18 +50,18 @@ impl Stretches {
             // The start code runs at low addresses too, before anything of the kernel's own.
             Class::User | Class::Mark(_) => {
                 self.end();
-                self.seen_user |= self.count > 0;
+                self.seen_user |= self.seen_kernel;
             }
             Class::Kernel(kind) => {
-                self.count += 1;
+                self.seen_kernel = true;
                 if self.now.instructions == 0 {
                     self.now.began = instruction.address;
                 }
                 if self.now.instructions.is_multiple_of(SAMPLED) && self.seen_user {
-                    self.samples.push(instruction.address);
+                    self.now.samples.push(instruction.address);
                 }
                 self.now.instructions += 1;
-                if kind == Kind::Halt {
+                if matches!(kind, Kind::Halt | Kind::InterruptReturn | Kind::FastReturn) {
                     self.end();
                 }
             }
@@ -68,31 +69,29 @@ impl Stretches {
     }
 
     fn end(&mut self) {
-        let stretch = std::mem::take(&mut self.now);
-        let samples = std::mem::take(&mut self.samples);
-        if stretch.instructions == 0 || !self.seen_user {
+        let Stretch { instructions, began, .. } = self.now;
+        if instructions == 0 {
             return;
         }
-        if self.longest.first().is_none_or(|longest| longest.instructions < stretch.instructions) {
-            self.samples_of_longest = samples;
+        let place = self.longest.partition_point(|known| (known.instructions, known.began) > (instructions, began));
+        let is_known =
+            self.longest.get(place).is_some_and(|known| (known.instructions, known.began) == (instructions, began));
+        if self.seen_user && !is_known && place < KEPT {
+            self.longest.truncate(KEPT - 1);
+            self.longest.insert(place, std::mem::take(&mut self.now));
         } else {
-            self.samples = samples;
-            self.samples.clear();
+            self.now.instructions = 0;
+            self.now.samples.clear();
         }
-        match self.longest.iter_mut().find(|known| known.began == stretch.began) {
-            Some(known) => known.instructions = known.instructions.max(stretch.instructions),
-            None => self.longest.push(stretch),
-        }
-        self.longest.sort_unstable_by_key(|stretch| std::cmp::Reverse(stretch.instructions));
-        self.longest.truncate(KEPT);
     }
 
     pub fn report(&self, text: &mut String) -> fmt::Result {
-        for Stretch { instructions, began } in &self.longest {
-            writeln!(text, "stretch {instructions} {began:#x}")?;
-        }
-        for sample in &self.samples_of_longest {
-            writeln!(text, "sample {sample:#x}")?;
+        for Stretch { instructions, began, samples } in &self.longest {
+            write!(text, "stretch {instructions} {began:#x}")?;
+            for sample in samples {
+                write!(text, " {sample:#x}")?;
+            }
+            writeln!(text)?;
         }
         Ok(())
     }
@@ -120,20 +119,28 @@ mod tests {
         run(&mut stretches, Class::User, 0, 1);
         run(&mut stretches, Class::Kernel(Kind::Plain), 2000, 30);
         run(&mut stretches, Class::User, 0, 1);
+        run(&mut stretches, Class::Kernel(Kind::Plain), 3000, 20);
+        run(&mut stretches, Class::User, 0, 1);
         let mut text = String::new();
         assert!(stretches.report(&mut text).is_ok());
-        assert_eq!(text, "stretch 40 0x7d0\nstretch 20 0xbb8\nsample 0x7d0\nsample 0x7e0\nsample 0x7f0\n");
+        assert_eq!(
+            text,
+            "stretch 40 0x7d0 0x7d0 0x7e0 0x7f0\nstretch 30 0x7d0 0x7d0 0x7e0\nstretch 20 0xbb8 0xbb8 0xbc8\n"
+        );
     }
 
     #[test]
-    fn halting_ends_a_stretch() {
+    fn halting_and_returning_end_a_stretch() {
         let mut stretches = Stretches::new();
         run(&mut stretches, Class::Kernel(Kind::Plain), 0, 1);
         run(&mut stretches, Class::User, 0, 1);
-        run(&mut stretches, Class::Kernel(Kind::Plain), 10, 6);
-        run(&mut stretches, Class::Kernel(Kind::Halt), 16, 1);
-        run(&mut stretches, Class::Kernel(Kind::Plain), 20, 6);
+        for (number, kind) in [Kind::Halt, Kind::InterruptReturn, Kind::FastReturn].into_iter().enumerate() {
+            run(&mut stretches, Class::Kernel(Kind::Plain), 10, 6 + number);
+            run(&mut stretches, Class::Kernel(kind), 20, 1);
+        }
+        run(&mut stretches, Class::Kernel(Kind::Plain), 30, 4);
         run(&mut stretches, Class::User, 0, 1);
-        assert_eq!(stretches.longest.iter().map(|stretch| stretch.instructions).collect::<Vec<_>>(), [7, 6]);
+        let found: Vec<_> = stretches.longest.iter().map(|stretch| (stretch.instructions, stretch.began)).collect();
+        assert_eq!(found, [(9, 10), (8, 10), (7, 10), (4, 30)]);
     }
 }
