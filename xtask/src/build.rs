@@ -112,6 +112,18 @@ pub fn kernel_with_symbols(width: Width) -> PathBuf {
     root().join("target").join(width.kernel_target()).join(KERNEL_PROFILE).join("boot")
 }
 
+/// The plugin of QEMU that counts what the CPU executes, once [`build_counter`] has made it.
+pub fn counter() -> PathBuf {
+    root().join("target/release/libcounter.so")
+}
+
+/// Builds the plugin.
+pub fn build_counter() -> Result {
+    let mut cargo = command("cargo");
+    cargo.args(["build", "--quiet", "--release", "-p", "counter"]);
+    run(cargo)
+}
+
 /// The kernels among the examples of `x86-entry`.
 pub const ENTRY_KERNELS: [&str; 4] = ["self_test", "bare", "port-before", "port-after"];
 

@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use crate::build::build_counter;
 use crate::iso::{Disc, pack};
 use crate::process::{ENTRY, command, stable_cargo};
 use crate::{Result, Width, say};
@@ -83,6 +84,7 @@ fn run(part: &Part, arguments: &[&str]) -> Result<Count> {
 
 /// Runs the benches on both widths.
 pub fn bench() -> Result {
+    build_counter()?;
     say("measuring");
     let mut cargo = command("cargo");
     cargo.args(["run", "--quiet", "-p", "runner", "--bin", "bench-runner"]);

@@ -7,6 +7,7 @@
 use xtask::Width;
 
 use crate::console::Missing;
+use crate::counter::Counts;
 use crate::machine::{Direct, Hardware, Machine};
 
 /// What to run.
@@ -34,8 +35,18 @@ struct Start {
 impl Fuzz {
     /// Boots a machine and runs the steps there; `say` hears what it prints. The error is for a person, with the commands
     /// that run the failing step again.
-    pub fn run(&self, mut say: impl FnMut(&str)) -> Result<(), String> {
-        let mut machine = self.boot();
+    pub fn run(&self, say: impl FnMut(&str)) -> Result<(), String> {
+        self.follow(&mut self.hardware().boot(self.image()), say)
+    }
+
+    /// Does so while the plugin counts.
+    pub fn counts(&self) -> Result<Counts, String> {
+        let mut machine = self.hardware().counted().boot(self.image());
+        self.follow(&mut machine, |_| {})?;
+        Ok(machine.counts())
+    }
+
+    fn follow(&self, machine: &mut Machine, mut say: impl FnMut(&str)) -> Result<(), String> {
         let mut start = None;
         let mut crash = String::new();
         loop {
@@ -47,7 +58,7 @@ impl Fuzz {
                 }
                 Err(Missing::Late) => {
                     let what = format!("{crash}the machine says nothing more");
-                    return Err(self.lost(&mut machine, start, &what));
+                    return Err(self.lost(machine, start, &what));
                 }
             };
             let line = line.trim();
@@ -55,7 +66,7 @@ impl Fuzz {
                 crash += line;
                 crash += "\n";
                 if line == "The kernel has stopped." {
-                    return Err(self.lost(&mut machine, start, &crash));
+                    return Err(self.lost(machine, start, &crash));
                 }
                 continue;
             }
@@ -72,12 +83,18 @@ impl Fuzz {
         }
     }
 
-    fn boot(&self) -> Machine {
+    fn hardware(&self) -> Hardware {
+        Hardware::counting(self.width).with(&["-cpu", &self.cpu, "-device", "i6300esb"]).with(&[
+            "-action",
+            "watchdog=inject-nmi",
+            "-action",
+            "shutdown=pause",
+        ])
+    }
+
+    fn image(&self) -> Direct {
         let words = format!("console=serial seed={} first={} steps={}", self.seed, self.first, self.steps);
-        Hardware::counting(self.width)
-            .with(&["-cpu", &self.cpu, "-device", "i6300esb"])
-            .with(&["-action", "watchdog=inject-nmi", "-action", "shutdown=pause"])
-            .boot(Direct::fuzz().command_line(&words))
+        Direct::fuzz().command_line(&words)
     }
 
     /// The kernel doesn't go on: reads the step from the machine's memory.

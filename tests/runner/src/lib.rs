@@ -4,9 +4,11 @@
 
 pub mod abi;
 pub mod abi_table;
+pub mod bench;
 pub mod bochs;
 pub mod console;
 pub mod cpio;
+pub mod counter;
 pub mod exit;
 pub mod figures;
 pub mod folder;

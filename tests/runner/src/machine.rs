@@ -12,6 +12,7 @@ use xtask::Width;
 use xtask::build::{Set, kernel};
 
 use crate::console::{DEADLINE, Missing};
+use crate::counter::{self, Counts};
 use crate::exit::Exit;
 use crate::folder::Folder;
 use crate::gdb::{self, Gdb};
@@ -131,6 +132,12 @@ impl Hardware {
     /// Adds arguments of QEMU; where an option may be given once, the last one counts.
     pub fn with(mut self, arguments: &[&str]) -> Hardware {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Has a plugin count what the CPU executes, for [`Machine::counts`].
+    pub fn counted(mut self) -> Hardware {
+        self.arguments.extend(counter::arguments());
         self
     }
 
@@ -348,6 +355,19 @@ impl Machine {
         match self.qemu.console.read_to_end(DEADLINE) {
             Ok(text) => (text, exit),
             Err(missing) => self.fail(&format!("the serial line stays open: {missing:?}")),
+        }
+    }
+
+    /// Ends the machine if it hasn't ended, and returns what was counted while it ran.
+    #[track_caller]
+    pub fn counts(&mut self) -> Counts {
+        // It fails where the machine has ended already.
+        let _ = self.qemu.qmp.execute("quit", json!({}));
+        self.wait_exit();
+        let report = std::fs::read_to_string(self.qemu.folder.file(counter::FILE)).map_err(|error| error.to_string());
+        match report.and_then(|text| Counts::parse(&text)) {
+            Ok(counts) => counts,
+            Err(error) => self.fail(&format!("nothing was counted: {error}")),
         }
     }
 

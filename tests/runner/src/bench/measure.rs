@@ -1,0 +1,113 @@
+//! Boots the machines that measure.
+//!
+//! The clock counts instructions (`-icount shift=0,sleep=off`), so figures repeat exactly. What it leaves out (caches,
+//! TLBs, what serialising instructions cost) is counted by a plugin, on machines that do the same again: the code is the
+//! same, too, and says the same of itself.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use xtask::{Width, build};
+
+use super::{Figures, interrupts_off, rows::COUNTS};
+use crate::machine::{Direct, Hardware, Machine};
+
+/// Measures everything on a width.
+pub fn measure(width: Width) -> Figures {
+    let mut figures = Figures::default();
+    let mut counts = Map::new();
+    let plain = take(width, Direct::bench, |_| true, &mut figures, &mut counts);
+    take(width, Direct::bench_messages, |row| row.starts_with("irq_"), &mut figures, &mut counts);
+    figures.set("counts", counts);
+    figures.set("boot", plain.boot);
+    let mut large = Hardware::counting(width).with(&["-m", "8G"]).boot(Direct::shipped());
+    figures.set("boot_8gib", boot_cycles(&mut large));
+    drop(large);
+    figures.set("kernel_bytes", build::kernel_bytes(width).expect("the kernel was built"));
+    interrupts_off::measure(width, &mut figures);
+    figures
+}
+
+/// Measures an image's rows without the plugin and with it, and takes over those that are wanted.
+fn take(
+    width: Width,
+    image: fn() -> Direct,
+    wanted: impl Fn(&str) -> bool,
+    figures: &mut Figures,
+    counts: &mut Map<String, Value>,
+) -> Told {
+    let hardware = || Hardware::counting(width).with(&["-device", "edu"]);
+    let plain = Told::by(&mut hardware().boot(image()));
+    let mut machine = hardware().counted().boot(image());
+    let counted = Told::by(&mut machine);
+    assert_eq!(counted, plain, "{}: the machine measures otherwise while it is counted", width.name());
+    let counted = machine.counts().rows;
+    assert_eq!(plain.rows.len(), counted.len(), "{}: the bench has marked other rows than it says", width.name());
+    for (row, counted) in plain.rows.iter().zip(&counted).filter(|(row, _)| wanted(&row.name)) {
+        figures.set(&row.name, row.minimum);
+        figures.set(&format!("{}_median", row.name), row.median);
+        counts.insert(row.name.clone(), costs(row, counted));
+    }
+    plain
+}
+
+/// What a machine with the bench says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Told {
+    boot: u64,
+    rows: Vec<Measured>,
+}
+
+/// What it says of a row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Measured {
+    name: String,
+    minimum: u64,
+    median: u64,
+}
+
+impl Told {
+    /// Reads the lines `bench: NAME MINIMUM MEDIAN`, up to `bench: done`.
+    fn by(machine: &mut Machine) -> Told {
+        let mut told = Told { boot: boot_cycles(machine), rows: Vec::new() };
+        loop {
+            machine.expect("bench: ");
+            let line = machine.expect("\n");
+            match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+                ["done"] => return told,
+                [name, minimum, median] => {
+                    let (Ok(minimum), Ok(median)) = (minimum.parse(), median.parse()) else { panic!("bench: {line}") };
+                    told.rows.push(Measured { name: (*name).to_owned(), minimum, median });
+                }
+                _ => panic!("bench: {line}"),
+            }
+        }
+    }
+}
+
+/// What the table shows of a row's counts, once it is sure that the marks and the clock mean the same stretch.
+fn costs(row: &Measured, counted: &BTreeMap<String, u64>) -> Value {
+    let count = |name: &str| counted.get(name).copied().unwrap_or_else(|| panic!("{row:?} has no marks"));
+    // Between two readings of the clock, of which the later one counts in the clock's difference and not here. Reading it
+    // and keeping what it said, two instructions, is no part of a row.
+    assert_eq!(count("kernel") + count("user") + 1 - 2, row.minimum + besides(&row.name), "{row:?}: {counted:?}");
+    COUNTS.iter().map(|(name, _)| ((*name).to_owned(), json!(count(name)))).collect::<Map<_, _>>().into()
+}
+
+/// The instructions that the plugin sees in a round and the row doesn't have.
+fn besides(row: &str) -> u64 {
+    match row {
+        // An instruction that faults is begun, and not completed.
+        "fault_to_handler" => 1,
+        // The port's number is loaded.
+        "port_access" => 1,
+        _ => 0,
+    }
+}
+
+/// How long the kernel took to its first user instruction, as it says.
+fn boot_cycles(machine: &mut Machine) -> u64 {
+    machine.expect("started in ");
+    let started = machine.expect(" cycles");
+    started.trim_end_matches(" cycles").trim().parse().expect("the kernel says how long it took")
+}

@@ -1,0 +1,71 @@
+//! What is measured, beside seL4's figures and what Bellwire is to reach.
+
+/// A row of the tables. Pairs are x86_64's and i686's.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Its name in the files.
+    pub key: &'static str,
+    /// The operation.
+    pub work: &'static str,
+    /// seL4's figures, where it has such an operation (commit 1326364, pc99, unmodified, fast path on, measured in the same
+    /// emulator with the same flags).
+    pub sel4: Option<[u64; 2]>,
+    /// What it is to cost at most.
+    pub target: Option<[u64; 2]>,
+}
+
+const fn row(key: &'static str, work: &'static str) -> Row {
+    Row { key, work, sel4: None, target: None }
+}
+
+impl Row {
+    const fn sel4(self, x86_64: u64, ia32: u64) -> Row {
+        Row { sel4: Some([x86_64, ia32]), ..self }
+    }
+
+    const fn target(self, x86_64: u64, i686: u64) -> Row {
+        Row { target: Some([x86_64, i686]), ..self }
+    }
+}
+
+/// All rows. Calls, notifications, faults and interrupts cross address spaces.
+pub const ROWS: &[Row] = &[
+    row("null_call", "a call that does nothing in the kernel").sel4(250, 304).target(72, 60),
+    row("ipc_round_trip_0w", "call and reply_receive, no words").sel4(432, 478).target(285, 300),
+    row("ipc_round_trip_4w", "the same, 4 words").sel4(474, 2030).target(285, 300),
+    row("ipc_call", "one way: call").sel4(204, 227),
+    row("ipc_reply", "one way: reply").sel4(229, 252),
+    row("ipc_round_trip_float", "round trip, floating point on both sides").sel4(462, 519),
+    row("notify_to_waiter", "notify to a waiting higher-priority thread").sel4(537, 651).target(160, 165),
+    row("fault_to_handler", "page fault to the waiting handler running").target(180, 180),
+    row("irq_latency_intx", "interrupt to driver, edu by its line").sel4(372, 449).target(172, 165),
+    row("irq_latency_msi", "the same by a message").sel4(338, 407).target(165, 158),
+    row("irq_cycle_intx", "interrupt to low thread resumed, by its line").sel4(1293, 1513).target(345, 345),
+    row("irq_cycle_msi", "the same by a message").sel4(1224, 1427).target(330, 330),
+    row("port_access", "one port read by a driver").sel4(460, 460).target(1, 1),
+    row("boot", "kernel start to the first user instruction").sel4(1_450_000, 1_520_000).target(350_000, 350_000),
+    row("boot_8gib", "the same with 8 GiB instead of 256 MiB"),
+    row("kernel_bytes", "kernel text and read-only data, bytes").sel4(78_442, 58_670).target(64_000, 56_000),
+    row(LONGEST, "longest stretch with interrupts off").target(1300, 1800),
+];
+
+/// The row of the longest stretch with interrupts off.
+pub const LONGEST: &str = "irqs_off_max";
+
+/// What the plugin counts in a round that costs a CPU more than its one instruction, or is memory: its name there, and
+/// what it is.
+pub const COUNTS: &[(&str, &str)] = &[
+    ("kernel", "instructions of the kernel"),
+    ("cr3", "writes to CR3, each of which empties the TLB"),
+    ("control", "writes to other control registers"),
+    ("msr", "accesses to model-specific registers"),
+    ("port", "accesses to ports"),
+    ("apic", "accesses to the local APIC"),
+    ("ioapic", "accesses to an IOAPIC"),
+    ("iret", "`iret`"),
+    ("fast", "`sysret` or `sysexit`"),
+    ("flush", "`invlpg` and the like"),
+    ("stack", "loads of the stack pointer"),
+    ("lines", "cache lines that the kernel reads or writes"),
+    ("written", "cache lines that the kernel writes"),
+];
