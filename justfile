@@ -65,9 +65,9 @@ test-bochs *arguments: build
 abi *arguments:
     @{{ xtask }} abi "$@"
 
-# Measure what operations cost on both widths, beside seL4's figures (target/bench.json)
-bench: build
-    @{{ xtask }} bench
+# Measure what operations cost on both widths, beside seL4's figures (target/bench.json); --check, --write
+bench *arguments: build
+    @{{ xtask }} bench "$@"
 
 # Measure Debian's Linux in the same way, beside Bellwire's figures: [i686|x86_64|all] [cpu=MODEL]
 bench-linux *arguments:
@@ -89,7 +89,7 @@ fmt:
 doc:
     @{{ xtask }} doc
 
-# Write docs/system-calls.md from the table of calls
+# Write docs/system-calls.md from the table of calls, and the tables of docs/measuring.md from docs/bench.json
 reference:
     @{{ xtask }} reference
 

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use crate::process::{ENTRY, cargo_for_target, command, run, run_quietly, stable_cargo};
+use crate::test::bench_runner;
 use crate::{Result, Width, root, say};
 
 /// What runs in ring 0 or is shared with it.
@@ -24,6 +25,8 @@ pub fn check() -> Result {
     let mut format = command("cargo");
     format.args(["fmt", "--all", "--check"]);
     run(format)?;
+    say("checking the tables of docs/measuring.md");
+    run(bench_runner(&["--check-page"]))?;
     say("linting for the host");
     let mut clippy = command("cargo");
     clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]);

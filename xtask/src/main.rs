@@ -10,8 +10,8 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask test [host|i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
        xtask test bochs [i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
        xtask abi [--only PART]
-       xtask bench
        xtask bench-linux [i686|x86_64|all] [cpu=MODEL]
+       xtask bench [--check|--write]
        xtask fuzz [i686|x86_64|all] [seed=NUMBER] [first=STEP] [steps=COUNT] [cpu=MODEL]
        xtask check
        xtask doc
@@ -52,8 +52,8 @@ fn run(arguments: &[String]) -> Result {
             test::test(&parts, rest)
         }
         ["abi", rest @ ..] => abi::matrix(rest),
-        ["bench"] => test::bench(),
         ["bench-linux", rest @ ..] => test::bench_linux(rest),
+        ["bench", rest @ ..] => test::bench(rest),
         ["fuzz", rest @ ..] => test::fuzz(rest),
         ["check"] => check::check(),
         ["doc"] => check::doc(),

@@ -1,10 +1,13 @@
-//! The reference page of the system calls, from the table that the kernel decodes and the SDK encodes.
+//! The reference page of the system calls, from the table that the kernel decodes and the SDK encodes; and the tables of
+//! docs/measuring.md, from the figures in the tree.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use abi::{CallDescription, DESCRIPTIONS, Error};
 
+use crate::process::run;
+use crate::test::bench_runner;
 use crate::{Result, root, say};
 
 const HEAD: &str = "# System calls
@@ -31,8 +34,9 @@ flag for a handle in word 3 (7), label (8-15) and badge (16-31). A failed call r
 error's code as the label.
 ";
 
-/// Writes the page.
+/// Writes both pages.
 pub fn write() -> Result {
+    run(bench_runner(&["--page"]))?;
     let file = path();
     std::fs::write(&file, page()).map_err(|error| format!("can't write {}: {error}", file.display()))?;
     say(&format!("wrote {}", file.display()));

@@ -82,13 +82,19 @@ fn run(part: &Part, arguments: &[&str]) -> Result<Count> {
     }
 }
 
-/// Runs the benches on both widths.
-pub fn bench() -> Result {
+/// Runs the benches on both widths. `arguments` go to their runner.
+pub fn bench(arguments: &[&str]) -> Result {
     build_counter()?;
     say("measuring");
+    crate::process::run(bench_runner(arguments))
+}
+
+/// The runner of the benches, which also writes and checks the tables of docs/measuring.md.
+pub(crate) fn bench_runner(arguments: &[&str]) -> Command {
     let mut cargo = command("cargo");
-    cargo.args(["run", "--quiet", "-p", "runner", "--bin", "bench-runner"]);
-    crate::process::run(cargo)
+    cargo.args(["run", "--quiet", "-p", "runner", "--bin", "bench-runner", "--"]);
+    cargo.args(arguments);
+    cargo
 }
 
 /// Measures Debian's Linux for comparison. `arguments` choose widths and the CPU.

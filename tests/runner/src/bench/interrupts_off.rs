@@ -23,7 +23,10 @@ const KEPT: usize = 6;
 /// How many functions are named for each.
 const NAMED: usize = 3;
 
-/// Sets the figure, and says where the kernel was: `irqs_off` lists the longest stretch of each kind.
+/// The name of the list of the longest stretches.
+pub const KINDS: &str = "irqs_off";
+
+/// Sets the figure, and says where the kernel was: [`KINDS`] lists the longest stretch of each kind.
 pub fn measure(width: Width, figures: &mut Figures) {
     let mut suite = Hardware::counting(width).counted().boot(Direct::suite());
     let (log, _) = suite.output();
@@ -38,7 +41,7 @@ pub fn measure(width: Width, figures: &mut Figures) {
     figures.set(LONGEST, stretches.first().map_or(0, |longest| longest.instructions));
     let addresses = stretches.iter().flat_map(|stretch| stretch.samples.iter().chain([&stretch.began]));
     match Symbols::of(width, addresses.copied().collect()) {
-        Ok(symbols) => figures.set("irqs_off", kinds(&stretches, &symbols)),
+        Ok(symbols) => figures.set(KINDS, kinds(&stretches, &symbols)),
         Err(error) => eprintln!("{}: no names for the longest stretches: {error}", width.name()),
     }
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use xtask::{Width, build};
 
-use super::{Figures, interrupts_off, rows::COUNTS};
+use super::rows::{COUNTS, LARGE_BOOT};
+use super::{Figures, interrupts_off};
 use crate::machine::{Direct, Hardware, Machine};
 
 /// Measures everything on a width.
@@ -21,7 +22,7 @@ pub fn measure(width: Width) -> Figures {
     figures.set("counts", counts);
     figures.set("boot", plain.boot);
     let mut large = Hardware::counting(width).with(&["-m", "8G"]).boot(Direct::shipped());
-    figures.set("boot_8gib", boot_cycles(&mut large));
+    figures.set(LARGE_BOOT, boot_cycles(&mut large));
     drop(large);
     figures.set("kernel_bytes", build::kernel_bytes(width).expect("the kernel was built"));
     interrupts_off::measure(width, &mut figures);

@@ -2,17 +2,18 @@
 
 use serde_json::Value;
 
+use super::interrupts_off::KINDS;
 use super::rows::{COUNTS, ROWS};
-use super::{Both, Figures, WIDTHS};
+use super::{Figures, WIDTHS};
 
 /// Prints all tables.
-pub fn print(both: &Both) {
+pub fn print(both: &[Figures; 2]) {
     instructions(both);
     counts(both);
     interrupts_off(both);
 }
 
-fn instructions(both: &Both) {
+fn instructions(both: &[Figures; 2]) {
     println!("Instructions, the cheapest of 2000 rounds (and the median where it differs).\n");
     print!("{:<48}", "work");
     for width in WIDTHS {
@@ -42,7 +43,7 @@ fn number(number: Option<u64>) -> String {
     number.map_or("-".to_owned(), |number| number.to_string())
 }
 
-fn counts(both: &Both) {
+fn counts(both: &[Figures; 2]) {
     println!("\nWhat such a round has that instructions don't tell (x86_64/i686; docs/measuring.md).\n");
     print!("{:<21}", "row");
     COUNTS.iter().for_each(|(name, _)| print!("{name:>width$}", width = column(name)));
@@ -65,10 +66,10 @@ fn column(name: &str) -> usize {
     }
 }
 
-fn interrupts_off(both: &Both) {
+fn interrupts_off(both: &[Figures; 2]) {
     println!("\nThe longest stretches with interrupts off, by where they began and where they mostly were.\n");
     for (width, figures) in WIDTHS.iter().zip(both) {
-        let kinds = figures.0.get("irqs_off").and_then(Value::as_array);
+        let kinds = figures.0.get(KINDS).and_then(Value::as_array);
         for kind in kinds.into_iter().flatten() {
             println!(
                 "{:<8}{:>6} from {:.98}",

@@ -1,26 +1,67 @@
-//! Boots the shipped image with the benches beside it on both widths, prints what they measured next to the targets and
-//! seL4's figures, and writes `target/bench.json`.
+//! Measures what operations cost on both widths: `bench-runner [--check|--write]` prints the figures next to the targets and
+//! seL4's, and writes `target/bench.json`.
+//!
+//! With `--check` it compares them with the tree's (`docs/bench.json`) and fails if any became worse; with `--write` they
+//! become the tree's, and the tables of `docs/measuring.md` too. `--page` and `--check-page` measure nothing: they write and
+//! check those tables.
 
 use std::process::ExitCode;
-use std::thread;
 
-use runner::bench::{Both, Figures, WIDTHS, measure::measure, table};
-use serde_json::{Map, Value};
-use xtask::root;
+use runner::bench::compare::Comparison;
+use runner::bench::{Measurement, file, page, table};
+use xtask::Result;
 
 fn main() -> ExitCode {
-    let threads = WIDTHS.map(|width| thread::spawn(move || measure(width)));
-    let [Ok(x86_64), Ok(i686)] = threads.map(thread::JoinHandle::join) else { return ExitCode::FAILURE };
-    let both: Both = [x86_64, i686];
-    table::print(&both);
-    let columns =
-        WIDTHS.iter().zip(&both).map(|(width, Figures(map))| (width.name().to_owned(), Value::from(map.clone())));
-    let results: Map<String, Value> = columns.collect();
-    let file = root().join("target/bench.json");
-    let text = format!("{:#}\n", Value::Object(results));
-    if let Err(error) = std::fs::write(&file, text) {
-        eprintln!("can't write {}: {error}", file.display());
-        return ExitCode::FAILURE;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        [] => measure().map(drop),
+        ["--check"] => measure().and_then(|now| check(&now)),
+        ["--write"] => measure().and_then(write),
+        ["--page"] => page::write(),
+        ["--check-page"] => page::check(),
+        _ => Err("usage: bench-runner [--check|--write|--page|--check-page]".to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
     }
-    ExitCode::SUCCESS
+}
+
+fn measure() -> Result<Measurement> {
+    let measurement = Measurement::take();
+    table::print(&measurement.both);
+    measurement.write(&file::fresh())?;
+    Ok(measurement)
+}
+
+fn write(now: Measurement) -> Result {
+    now.without_names().write(&file::committed())?;
+    page::write()
+}
+
+fn check(now: &Measurement) -> Result {
+    let before = Measurement::read(&file::committed())?;
+    let Comparison { other_tools, worse, better } = Comparison::of(&before, now);
+    println!();
+    if other_tools {
+        println!("The tree's figures are those of {} and {}:", before.compiler, before.emulator);
+        println!("with {} and {} only much worse ones are errors.", now.compiler, now.emulator);
+    }
+    for difference in &better {
+        println!("better than docs/bench.json: {difference}");
+    }
+    if !better.is_empty() {
+        println!("`just bench --write` makes these the figures of the tree.");
+    }
+    for difference in &worse {
+        println!("WORSE than docs/bench.json: {difference}");
+    }
+    match worse.len() {
+        0 => Ok(()),
+        _ => Err("some figures became worse; if that is meant, run `just bench --write`".to_owned()),
+    }
 }
