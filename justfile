@@ -73,6 +73,10 @@ bench *arguments: build
 bench-linux *arguments:
     @{{ xtask }} bench-linux "$@"
 
+# Measure whether operations cost the same on a large system (target/bench-scale.json, .svg); --write
+bench-scale *arguments: build
+    @{{ xtask }} bench-scale "$@"
+
 # Fuzz the kernel's entries from user mode: [i686|x86_64|all] [seed=N] [first=STEP] [steps=COUNT] [cpu=MODEL]
 fuzz-entry *arguments: build
     @{{ xtask }} fuzz "$@"

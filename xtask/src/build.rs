@@ -41,11 +41,14 @@ pub enum Set {
     BenchMessages,
     /// The fuzzer of the kernel's entries.
     Fuzz,
+    /// The bench of large systems.
+    Scale,
 }
 
 impl Set {
     /// All sets.
-    pub const ALL: [Set; 6] = [Set::Shipped, Set::Suite, Set::Bench, Set::Messages, Set::BenchMessages, Set::Fuzz];
+    pub const ALL: [Set; 7] =
+        [Set::Shipped, Set::Suite, Set::Bench, Set::Messages, Set::BenchMessages, Set::Fuzz, Set::Scale];
 
     /// The manifests of the set, which are read as one.
     pub fn manifests(self) -> Vec<PathBuf> {
@@ -56,17 +59,19 @@ impl Set {
             Set::Messages => &["user/system.toml", "tests/msi/system.toml"],
             Set::BenchMessages => &["user/system.toml", "tests/bench/system.toml", "tests/bench/msi.toml"],
             Set::Fuzz => &["tests/fuzz/system.toml"],
+            Set::Scale => &["tests/bench/scale.toml"],
         };
         files.iter().map(|file| root().join(file)).collect()
     }
 
-    /// The package of the first process. The suite's conductor and the fuzzer take `init`'s place, since they do
-    /// what only the first process may.
-    fn first(self) -> &'static str {
+    /// The package of the first process and its binary. The suite's conductor, the fuzzer and the bench of large systems
+    /// take `init`'s place, since they do what only the first process may.
+    fn first(self) -> (&'static str, &'static str) {
         match self {
-            Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages => INIT,
-            Set::Suite => "suite",
-            Set::Fuzz => "fuzz",
+            Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages => (INIT, INIT),
+            Set::Suite => ("suite", "suite"),
+            Set::Fuzz => ("fuzz", "fuzz"),
+            Set::Scale => ("bench", "bench-scale"),
         }
     }
 
@@ -84,6 +89,7 @@ impl Set {
             Set::Messages => width.image_folder().join("msi"),
             Set::BenchMessages => width.image_folder().join("bench-msi"),
             Set::Fuzz => width.image_folder().join("fuzz"),
+            Set::Scale => width.image_folder().join("scale"),
         }
     }
 
@@ -181,7 +187,8 @@ pub fn build_linux_program(width: Width) -> Result {
 
 fn build_set(width: Width, set: Set) -> Result {
     let manifest = manifest::read(&set.manifests())?;
-    let init = (set.first().to_owned(), set.first().to_owned(), INIT);
+    let (package, binary) = set.first();
+    let init = (package.to_owned(), binary.to_owned(), INIT);
     let programs = manifest.programs.iter().map(|program| (program.package(), program.binary(), program.name.as_str()));
     let programs: Vec<_> = [init].into_iter().chain(programs).collect();
     say(&format!("building {} user programs for {}", programs.len(), width.name()));

@@ -12,6 +12,7 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask abi [--only PART]
        xtask bench-linux [i686|x86_64|all] [cpu=MODEL]
        xtask bench [--check|--write]
+       xtask bench-scale [--write]
        xtask fuzz [i686|x86_64|all] [seed=NUMBER] [first=STEP] [steps=COUNT] [cpu=MODEL]
        xtask check
        xtask doc
@@ -54,6 +55,7 @@ fn run(arguments: &[String]) -> Result {
         ["abi", rest @ ..] => abi::matrix(rest),
         ["bench-linux", rest @ ..] => test::bench_linux(rest),
         ["bench", rest @ ..] => test::bench(rest),
+        ["bench-scale", rest @ ..] => test::bench_scale(rest),
         ["fuzz", rest @ ..] => test::fuzz(rest),
         ["check"] => check::check(),
         ["doc"] => check::doc(),

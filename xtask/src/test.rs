@@ -89,6 +89,15 @@ pub fn bench(arguments: &[&str]) -> Result {
     crate::process::run(bench_runner(arguments))
 }
 
+/// Runs the bench of large systems on both widths. `arguments` go to its runner.
+pub fn bench_scale(arguments: &[&str]) -> Result {
+    say("measuring systems of different size");
+    let mut cargo = command("cargo");
+    cargo.args(["run", "--quiet", "-p", "runner", "--bin", "scale-runner", "--"]);
+    cargo.args(arguments);
+    crate::process::run(cargo)
+}
+
 /// The runner of the benches, which also writes and checks the tables of docs/measuring.md.
 pub(crate) fn bench_runner(arguments: &[&str]) -> Command {
     let mut cargo = command("cargo");

@@ -2,11 +2,13 @@
 //! the message that it is started with (ebx), and it uses general registers alone. A message takes all of them but ecx, so
 //! what a thread keeps is on its stack.
 
-use abi::{CALL_PAGE_I686, Kind, Operation, Register};
+use abi::{CALL_PAGE_I686, Kind, Operation, Options, Register, Tag};
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
-use crate::{ECHO, FAULT_BASE, FAULT_TIME, FAULTING_BYTES, FLOAT, INTERRUPTED, NOTIFIED, Plan, STAMP, kind};
+use crate::{
+    ECHO, FAULT_BASE, FAULT_TIME, FAULTING_BYTES, FLOAT, INTERRUPTED, NEVER_HIGH, NOTIFIED, Plan, STAMP, kind,
+};
 
 const WORD: usize = size_of::<usize>();
 
@@ -317,4 +319,44 @@ pub unsafe extern "C" fn handle_faults() {
         notify = const tag(Operation::Notify),
         exit = const tag(Operation::ThreadExit),
     )
+}
+
+/// Binds an interrupt, if it gets one, then waits for messages for good, with a deadline that never comes: one of many
+/// that are there for the scheduler's, the endpoints' and the timer's sake. The words are the interrupt, the endpoint that
+/// it is bound to, the trigger and the endpoint to wait at. Needs no memory but its code, so it calls by the gate, which
+/// leaves the stack pointer alone: that is where it keeps the endpoint.
+///
+/// # Safety
+/// Only a thread that the bench started for it runs it, with the registers that it says.
+#[unsafe(naked)]
+pub unsafe extern "C" fn park() {
+    naked_asm!(
+        "mov esp, ebp",
+        "test ebx, ebx",
+        "jz 2f",
+        "mov edx, ebx",
+        "mov ebx, esi",
+        "xor esi, esi",
+        "mov eax, {bind}",
+        "int 0x80",
+        "2:",
+        "mov edx, esp",
+        "mov eax, {receive}",
+        "xor ebx, ebx",
+        "mov esi, {never}",
+        "int 0x80",
+        "jmp 2b",
+        bind = const tag(Operation::InterruptBind),
+        receive = const Tag::incoming(Operation::Receive, 0, Options::DEADLINE).0,
+        never = const NEVER_HIGH,
+    )
+}
+
+/// Runs whenever nothing else does.
+///
+/// # Safety
+/// Only a thread that the bench started for it runs it.
+#[unsafe(naked)]
+pub unsafe extern "C" fn spin() {
+    naked_asm!("2:", "pause", "jmp 2b")
 }

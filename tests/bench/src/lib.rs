@@ -4,9 +4,14 @@
 //! that these threads have no floating-point state, which compiled code on x86_64 soon has.
 #![cfg_attr(not(test), no_std)]
 
+#[cfg(target_os = "none")]
+extern crate alloc;
+
 mod cost;
 #[cfg(target_os = "none")]
 pub mod marks;
+#[cfg(target_os = "none")]
+pub mod meter;
 #[cfg(target_os = "none")]
 pub mod port;
 #[cfg(all(target_os = "none", target_arch = "x86"))]
@@ -17,6 +22,8 @@ pub mod threads;
 pub mod threads;
 
 pub use cost::{Cost, ROUNDS, WARM_UP};
+
+use abi::Tag;
 
 /// Asks the partner to send the words back.
 pub const ECHO: u8 = 1;
@@ -53,6 +60,9 @@ pub const FAULT_TIME: usize = 0x07FF_FFFF;
 /// The bytes of the instruction that faults.
 pub const FAULTING_BYTES: usize = 2;
 
+/// The upper half of a time that no run sees: months of a machine whose cycles are nanoseconds.
+pub const NEVER_HIGH: u32 = 1 << 22;
+
 /// What a measuring thread is told: the call that it makes again and again.
 #[derive(Debug)]
 #[repr(C)]
@@ -73,6 +83,14 @@ pub struct Plan {
     pub float: usize,
     /// The device's register that makes it interrupt.
     pub raise: usize,
+}
+
+impl Plan {
+    /// A call to be made in each round.
+    pub fn of(handle: u32, tag: Tag, words: [usize; 4]) -> Self {
+        let (rounds, samples) = (0, core::ptr::null_mut());
+        Self { handle: handle as usize, tag: tag.0 as usize, words, rounds, samples, done: 0, float: 0, raise: 0 }
+    }
 }
 
 /// What one sample of a measuring thread is.

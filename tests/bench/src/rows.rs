@@ -2,18 +2,14 @@
 
 use abi::{Operation, Options, Tag};
 use alloc::format;
-use alloc::vec;
-use alloc::vec::Vec;
 use bellwire::protocol::{Chunk, StreamRequest};
-use bellwire::{
-    Access, Endpoint, Error, Handle, Mapping, Memory, PAGE_BYTES, Result, Root, Startup, Thread, join, raw,
-};
+use bellwire::{Access, Endpoint, Error, Handle, Memory, PAGE_BYTES, Result, Root, Startup, join, raw};
+use bench::meter::{First, Meter};
 use bench::{
     BY_LINE, Cost, ECHO, EDU_RAISE, FAULTING, FAULTS, FLOAT, INTERRUPTED, Plan, REGISTERS, ROUNDS, STAMP, WARM_UP,
     kind, marks, threads,
 };
 
-const STACK_BYTES: usize = 4096;
 /// The argument with which only the rows about interrupts are measured.
 const ONLY_INTERRUPTS: &str = "interrupts";
 
@@ -24,22 +20,17 @@ struct Bench {
     serial: Endpoint,
     partner: Endpoint,
     info: Root,
-    done: Endpoint,
-    stack: Mapping,
+    meter: Meter,
 }
-
-/// What the thread of a row does: its first code.
-type First = unsafe extern "C" fn();
 
 pub fn run(startup: Startup) -> Result<()> {
     let bench = Bench {
         serial: startup.uses("serial")?,
         partner: startup.uses("bench-partner")?,
         info: startup.info()?,
-        done: Endpoint::new()?,
-        stack: Memory::new(STACK_BYTES)?.map(Access::READ | Access::WRITE)?,
+        meter: Meter::new(PRIORITY)?,
     };
-    let overhead = bench.overhead()?;
+    let overhead = bench.meter.overhead()?;
     bench.interrupts(&startup.uses("edu")?, overhead)?;
     if startup.arguments().any(|word| word == ONLY_INTERRUPTS) {
         return bench.say("bench: done\n");
@@ -53,29 +44,23 @@ pub fn run(startup: Startup) -> Result<()> {
     let send = |label| Tag::incoming(Operation::Call, label, Options::empty());
     let notify = Tag::incoming(Operation::Notify, 0, Options::empty());
     let whole = threads::measure::<{ kind::WHOLE }>;
-    bench.row("null_call", whole, plan(0, null, [0; 4]), overhead, Some(1))?;
-    bench.row("ipc_round_trip_0w", whole, plan(partner, send(ECHO), [0; 4]), overhead, Some(2))?;
-    bench.row("ipc_round_trip_4w", whole, plan(partner, send(ECHO), [1, 2, 3, 4]), overhead, Some(2))?;
+    bench.row("null_call", whole, Plan::of(0, null, [0; 4]), overhead, Some(1))?;
+    bench.row("ipc_round_trip_0w", whole, Plan::of(partner, send(ECHO), [0; 4]), overhead, Some(2))?;
+    bench.row("ipc_round_trip_4w", whole, Plan::of(partner, send(ECHO), [1, 2, 3, 4]), overhead, Some(2))?;
     let there = threads::measure::<{ kind::THERE }>;
-    bench.row("ipc_call", there, plan(partner, send(STAMP), [0; 4]), overhead, Some(2))?;
+    bench.row("ipc_call", there, Plan::of(partner, send(STAMP), [0; 4]), overhead, Some(2))?;
     let back = threads::measure::<{ kind::BACK }>;
-    bench.row("ipc_reply", back, plan(partner, send(STAMP), [0; 4]), overhead, Some(2))?;
+    bench.row("ipc_reply", back, Plan::of(partner, send(STAMP), [0; 4]), overhead, Some(2))?;
     let waiter = threads::measure::<{ kind::NOTIFY }>;
-    bench.row("notify_to_waiter", waiter, plan(partner, notify, [1, 0, 0, 0]), overhead, Some(4))?;
+    bench.row("notify_to_waiter", waiter, Plan::of(partner, notify, [1, 0, 0, 0]), overhead, Some(4))?;
     raw::thread_start(faulting as u32, [0; 4])?;
-    let faults = plan(faults as u32, null, [faulting, 0, 0, 0]);
+    let faults = Plan::of(faults as u32, null, [faulting, 0, 0, 0]);
     bench.row("fault_to_handler", threads::handle_faults, faults, overhead, None)?;
     bench.port_access(&startup.uses("bench-ports")?)?;
     call(FLOAT)?;
-    let float = Plan { float: 1, ..plan(partner, send(ECHO), [0; 4]) };
+    let float = Plan { float: 1, ..Plan::of(partner, send(ECHO), [0; 4]) };
     bench.row("ipc_round_trip_float", whole, float, overhead, Some(2))?;
     bench.say("bench: done\n")
-}
-
-/// A call to be made in each round.
-fn plan(handle: u32, tag: Tag, words: [usize; 4]) -> Plan {
-    let (rounds, samples) = (0, core::ptr::null_mut());
-    Plan { handle: handle as usize, tag: tag.0 as usize, words, rounds, samples, done: 0, float: 0, raise: 0 }
 }
 
 impl Bench {
@@ -91,7 +76,7 @@ impl Bench {
         let registers = memory.map_part(0, PAGE_BYTES, Access::READ | Access::WRITE)?;
         let raise = registers.address() + EDU_RAISE;
         let ask = Tag::incoming(Operation::Call, INTERRUPTED, Options::empty());
-        let plan = || Plan { raise, ..plan(driver.raw(), ask, [0; 4]) };
+        let plan = || Plan { raise, ..Plan::of(driver.raw(), ask, [0; 4]) };
         self.row(latency, threads::measure::<{ kind::INTERRUPT }>, plan(), overhead, Some(3))?;
         self.row(cycle, threads::measure::<{ kind::CYCLE }>, plan(), overhead, Some(1))
     }
@@ -99,10 +84,10 @@ impl Bench {
     /// Measures a row, and checks that the kernel's counter of calls rose by exactly what the rounds make.
     fn row(&self, name: &str, first: First, plan: Plan, overhead: u32, calls_a_round: Option<u64>) -> Result<()> {
         // The serial line may still be sending the row before: its driver's calls shall not count here.
-        self.measure(first, Plan { ..plan }, WARM_UP)?;
+        self.meter.measure(first, &plan, WARM_UP)?;
         let before = self.calls()?;
         marks::row_begins();
-        let mut samples = self.measure(first, plan, WARM_UP + ROUNDS)?;
+        let mut samples = self.meter.measure(first, &plan, WARM_UP + ROUNDS)?;
         marks::row_ends();
         let counted = self.calls()?.wrapping_sub(before);
         if let Some(calls) = calls_a_round {
@@ -120,30 +105,8 @@ impl Bench {
     fn calls_around(&self) -> Result<u64> {
         let before = self.calls()?;
         let null = Tag::incoming(Operation::Null, 0, Options::empty());
-        self.measure(threads::measure::<{ kind::WHOLE }>, plan(0, null, [0; 4]), 1)?;
+        self.meter.measure(threads::measure::<{ kind::WHOLE }>, &Plan::of(0, null, [0; 4]), 1)?;
         Ok(self.calls()?.wrapping_sub(before) - 1)
-    }
-
-    /// Lets a thread do the rounds, and waits until it has.
-    fn measure(&self, first: First, plan: Plan, rounds: usize) -> Result<Vec<u32>> {
-        let mut samples = vec![0_u32; rounds];
-        let plan = Plan { rounds, samples: samples.as_mut_ptr(), done: self.done.raw() as usize, ..plan };
-        let top = self.stack.address() + self.stack.len();
-        // SAFETY: the code is written to be a thread's first; the stack is its alone until it is done, and so are plan and
-        // samples.
-        let thread = unsafe { Thread::new(None, first as usize, top, PRIORITY, None) }?;
-        thread.start([&raw const plan as usize, 0, 0, 0])?;
-        raw::receive(self.done.raw(), [0; 4])?;
-        // It may still be on its last instructions.
-        let _ = raw::destroy(thread.raw(), [0; 4]);
-        Ok(samples)
-    }
-
-    /// What reading the clock twice costs.
-    fn overhead(&self) -> Result<u32> {
-        let null = Tag::incoming(Operation::Null, 0, Options::empty());
-        let mut samples = self.measure(threads::measure::<{ kind::NOTHING }>, plan(0, null, [0; 4]), ROUNDS)?;
-        Ok(Cost::of(&mut samples, 0).minimum)
     }
 
     /// No call at all, in a process that has ports.

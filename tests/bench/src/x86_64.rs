@@ -1,11 +1,13 @@
 //! The threads that measure and are measured, on x86_64. Each is a thread's first code: its argument is the first word of
 //! the message that it is started with (rsi), and it uses general registers alone.
 
-use abi::{Kind, Operation, Register};
+use abi::{Kind, Operation, Options, Register, Tag};
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
-use crate::{ECHO, FAULT_BASE, FAULT_TIME, FAULTING_BYTES, FLOAT, INTERRUPTED, NOTIFIED, Plan, STAMP, kind};
+use crate::{
+    ECHO, FAULT_BASE, FAULT_TIME, FAULTING_BYTES, FLOAT, INTERRUPTED, NEVER_HIGH, NOTIFIED, Plan, STAMP, kind,
+};
 
 const WORD: usize = size_of::<usize>();
 
@@ -263,4 +265,45 @@ pub unsafe extern "C" fn handle_faults() {
         notify = const tag(Operation::Notify),
         exit = const tag(Operation::ThreadExit),
     )
+}
+
+/// Binds an interrupt, if it gets one, then waits for messages for good, with a deadline that never comes: one of many
+/// that are there for the scheduler's, the endpoints' and the timer's sake. The words are the interrupt, the endpoint that
+/// it is bound to, the trigger and the endpoint to wait at. Needs no memory but its code.
+///
+/// # Safety
+/// Only a thread that the bench started for it runs it, with the registers that it says.
+#[unsafe(naked)]
+pub unsafe extern "C" fn park() {
+    naked_asm!(
+        "mov r12d, r9d",
+        "test esi, esi",
+        "jz 2f",
+        "mov eax, esi",
+        "mov esi, edx",
+        "xor edx, edx",
+        "mov edi, {bind}",
+        "mov r10, rsp",
+        "syscall",
+        "2:",
+        "mov eax, r12d",
+        "mov edi, {receive}",
+        "xor esi, esi",
+        "mov edx, {never}",
+        "mov r10, rsp",
+        "syscall",
+        "jmp 2b",
+        bind = const tag(Operation::InterruptBind),
+        receive = const Tag::incoming(Operation::Receive, 0, Options::DEADLINE).0,
+        never = const NEVER_HIGH,
+    )
+}
+
+/// Runs whenever nothing else does.
+///
+/// # Safety
+/// Only a thread that the bench started for it runs it.
+#[unsafe(naked)]
+pub unsafe extern "C" fn spin() {
+    naked_asm!("2:", "pause", "jmp 2b")
 }

@@ -9,13 +9,16 @@
 //! | [`compare`] | the figures of the tree beside fresh ones |
 //! | [`table`] | the tables on the terminal |
 //! | [`page`] | the tables of `docs/measuring.md` |
+//! | [`scale`] | the same rows while the system is small and large, and [their plot](plot) |
 
 pub mod compare;
 pub mod file;
 pub mod interrupts_off;
 pub mod measure;
 pub mod page;
+pub mod plot;
 pub mod rows;
+pub mod scale;
 pub mod table;
 
 use std::process::Command;

@@ -84,6 +84,11 @@ impl Direct {
         Direct::of(Modules::Of(Set::Fuzz))
     }
 
+    /// The bench of large systems.
+    pub fn scale() -> Direct {
+        Direct::of(Modules::Of(Set::Scale))
+    }
+
     /// Files under the names that the kernel shall see.
     pub fn files(modules: Vec<(String, PathBuf)>) -> Direct {
         Direct::of(Modules::Files(modules))

@@ -4,32 +4,13 @@ use abi::{Access, Operation, Options, PAGE_BYTES, Rights, StartupBlock, StartupE
 use alloc::vec;
 use alloc::vec::Vec;
 use bellwire::{Endpoint, Error, Event, Exit, Handle, Memory, Process, Result, Server, Thread, layout, raw};
-use elf::ElfBytes;
-use elf::abi::{PF_W, PF_X, PT_LOAD};
-use elf::endian::LittleEndian;
+use suite::image::filled;
 use suite::role::Role;
 
 const STACK_BYTES: usize = 32 << 10;
 
 /// What partners are made from.
-pub struct Image {
-    entry: usize,
-    segments: Vec<Segment>,
-}
-
-struct Segment {
-    address: usize,
-    bytes: usize,
-    access: Access,
-    content: Content,
-}
-
-enum Content {
-    /// The same pages in every partner.
-    Shared(Memory),
-    /// What each partner's own pages begin with.
-    Own(Vec<u8>),
-}
+pub struct Image(suite::image::Image);
 
 /// A handle that a partner gets.
 pub struct Grant<'a> {
@@ -61,33 +42,9 @@ pub const FRAMES: usize = 96;
 pub const OBJECTS: usize = 96;
 
 impl Image {
-    /// Reads the module and shares what partners can share of it.
+    /// Reads the module.
     pub fn read(module: u32, bytes: usize) -> Result<Self> {
-        let mapping = Memory::from_raw(module).map(Access::READ)?;
-        // SAFETY: nobody writes to the module.
-        let file = unsafe { mapping.as_slice() };
-        let file = file.get(..bytes).ok_or(Error::BadArgument)?;
-        let elf = ElfBytes::<LittleEndian>::minimal_parse(file).map_err(|_| Error::BadArgument)?;
-        let headers = elf.segments().ok_or(Error::BadArgument)?;
-        let mut segments = Vec::new();
-        for header in headers.iter().filter(|header| header.p_type == PT_LOAD && header.p_memsz != 0) {
-            let address = header.p_vaddr as usize & !(PAGE_BYTES - 1);
-            let before = header.p_vaddr as usize - address;
-            let bytes = (before + header.p_memsz as usize).next_multiple_of(PAGE_BYTES);
-            let data = elf.segment_data(&header).map_err(|_| Error::BadArgument)?;
-            let mut content = vec![0; before];
-            content.extend_from_slice(data);
-            let (access, content) = if header.p_flags & PF_W != 0 {
-                (Access::READ | Access::WRITE, Content::Own(content))
-            } else {
-                let memory = filled(bytes, &content)?;
-                memory.seal()?;
-                let execute = if header.p_flags & PF_X != 0 { Access::EXECUTE } else { Access::empty() };
-                (Access::READ | execute, Content::Shared(memory))
-            };
-            segments.push(Segment { address, bytes, access, content });
-        }
-        Ok(Self { entry: elf.ehdr.e_entry as usize, segments })
+        suite::image::Image::read(module, bytes).map(Self)
     }
 
     /// Starts a partner with the usual quota.
@@ -111,17 +68,12 @@ impl Image {
         grants: &[Grant<'_>],
         numbers: [u64; 2],
     ) -> Result<Partner> {
-        for segment in &self.segments {
-            match &segment.content {
-                Content::Shared(memory) => {
-                    memory.map_at(Some(&partner.process), segment.address, 0, segment.bytes, segment.access)?;
-                }
-                Content::Own(content) => {
-                    partner.give(filled(segment.bytes, content)?, segment.address, segment.access)?;
-                }
-            }
-        }
         let access = Access::READ | Access::WRITE;
+        self.0.map_shared(&partner.process)?;
+        for own in self.0.own() {
+            let (memory, address) = own?;
+            partner.give(memory, address, access)?;
+        }
         partner.give(Memory::new(STACK_BYTES)?, layout::STACK_TOP - STACK_BYTES, access)?;
         let mut entries = vec![
             StartupEntry::new(role.name(), StartupKind::Argument, 0, [0; 2]),
@@ -136,18 +88,11 @@ impl Image {
         let mut block = [0; PAGE_BYTES];
         let length = StartupBlock::write(&entries, &mut block).ok_or(Error::NoMemory)?;
         partner.give(filled(PAGE_BYTES, &block)?, layout::STARTUP, Access::READ)?;
-        let words = [self.entry, layout::STACK_TOP, priority as usize, 0];
+        let words = [self.0.entry(), layout::STACK_TOP, priority as usize, 0];
         partner.thread = Thread::from_raw(raw::thread_create(partner.process.raw(), words)?.words[0] as u32);
         partner.thread.start([layout::STARTUP, length, 0, 0])?;
         Ok(partner)
     }
-}
-
-/// Fresh memory with this content.
-fn filled(bytes: usize, content: &[u8]) -> Result<Memory> {
-    let memory = Memory::new(bytes)?;
-    memory.map(Access::READ | Access::WRITE)?.write_bytes(0, content);
-    Ok(memory)
 }
 
 impl Partner {
