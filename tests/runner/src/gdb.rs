@@ -335,6 +335,9 @@ mod tests {
                 requests.read_exact(&mut [0; 2]).unwrap();
                 qemu.write_all(format!("+{}", packet(&answer)).as_bytes()).unwrap();
             }
+            // It ends at the next request, not before that is sent.
+            let _ = requests.read_until(b'#', &mut Vec::new());
+            let _ = requests.read_exact(&mut [0; 2]);
         });
         let reader = BufReader::new(stream.try_clone().unwrap());
         Gdb { stream, reader, layout: Rc::new(Layout::read(DESCRIPTION).unwrap()) }
