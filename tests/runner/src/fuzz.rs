@@ -84,7 +84,7 @@ impl Fuzz {
     }
 
     fn hardware(&self) -> Hardware {
-        Hardware::counting(self.width).with(&["-cpu", &self.cpu, "-device", "i6300esb"]).with(&[
+        Hardware::counting(self.width).speaking().with(&["-cpu", &self.cpu, "-device", "i6300esb"]).with(&[
             "-action",
             "watchdog=inject-nmi",
             "-action",

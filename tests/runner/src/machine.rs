@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::folder::Folder;
 use crate::gdb::{self, Gdb};
 use crate::keys::keys;
-use crate::qemu::Qemu;
+use crate::qemu::{Qemu, Serial};
 
 /// How long QEMU holds each key, and how long it waits before the next, in milliseconds of the machine's time. A PS/2
 /// controller holds 16 bytes, so keys may not come faster than a busy machine reads them.
@@ -120,24 +120,32 @@ impl From<Direct> for Image {
 pub struct Hardware {
     width: Width,
     arguments: Vec<String>,
+    serial: Serial,
 }
 
 impl Hardware {
     /// The usual machine: a PC with every feature that the emulator has.
     pub fn new(width: Width) -> Hardware {
-        Hardware { width, arguments: ["-cpu", "max", "-m", "128M"].map(str::to_owned).to_vec() }
+        let arguments = ["-cpu", "max", "-m", "128M"].map(str::to_owned).to_vec();
+        Hardware { width, arguments, serial: Serial::default() }
     }
 
     /// The machine of the benches: its clock counts instructions, exactly and repeatably.
     pub fn counting(width: Width) -> Hardware {
         let arguments = ["-M", "pc", "-cpu", "max", "-m", "256", "-icount", "shift=0,sleep=off"];
-        Hardware { width, arguments: arguments.map(str::to_owned).to_vec() }
+        Hardware { width, arguments: arguments.map(str::to_owned).to_vec(), serial: Serial::default() }
     }
 
     /// Adds arguments of QEMU; where an option may be given once, the last one counts.
     pub fn with(mut self, arguments: &[&str]) -> Hardware {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self
+    }
+
+    /// Has the machine only speak on its serial line, so that nothing of the host makes it wait there: a kernel that waits
+    /// executes instructions.
+    pub fn speaking(self) -> Hardware {
+        Hardware { serial: Serial::Pipe, ..self }
     }
 
     /// Has a plugin count what the CPU executes, for [`Machine::counts`].
@@ -188,7 +196,7 @@ impl Hardware {
                 }
             }
         }
-        Qemu::start(self.width.qemu(), &self.arguments, folder)
+        Qemu::start(self.width.qemu(), &self.arguments, self.serial, folder)
     }
 }
 

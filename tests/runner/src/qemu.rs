@@ -7,7 +7,7 @@
 use std::io::{Error, Read, Result};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
 use crate::console::Console;
@@ -27,26 +27,38 @@ pub struct Qemu {
     pub folder: Folder,
 }
 
+/// What the machine's serial line is connected to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Serial {
+    /// A socket, in both directions.
+    #[default]
+    Socket,
+    /// A pipe on which the machine only speaks. It holds 64 KiB, a socket some hundred bytes if each is sent for itself; so a
+    /// machine that is counted need not wait for a runner that the host keeps waiting.
+    Pipe,
+}
+
 impl Qemu {
     /// Starts an emulator in the folder, with the machine's own arguments, and connects to it.
-    pub fn start(program: &str, arguments: &[String], folder: Folder) -> Result<Qemu> {
+    pub fn start(program: &str, arguments: &[String], serial: Serial, folder: Folder) -> Result<Qemu> {
         let paths = [folder.file("serial.socket"), folder.file("qmp.socket")];
         let listeners = [UnixListener::bind(&paths[0])?, UnixListener::bind(&paths[1])?];
         let mut child = Command::new(program)
             .args(["-display", "none", "-no-reboot", "-nodefaults", "-vga", "std"])
-            .args(["-chardev", "socket,id=serial,path=serial.socket", "-serial", "chardev:serial"])
+            .args(["-chardev", serial.device(), "-serial", "chardev:serial"])
             .args(["-chardev", "socket,id=qmp,path=qmp.socket", "-mon", "chardev=qmp,mode=control"])
             .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"])
             .args(arguments)
             .current_dir(folder.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(serial.stdout())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| Error::other(format!("can't run {program}: {error}")))?;
         let stderr = child.stderr.take().ok_or_else(|| Error::other("QEMU's stderr isn't piped"))?;
         let complaints = thread::spawn(move || read_complaints(stderr, paths));
-        match connect(&listeners) {
+        let pipe = child.stdout.take();
+        match connect(&listeners, pipe) {
             Ok((console, qmp)) => Ok(Qemu { child, complaints: Some(complaints), console, qmp, folder }),
             Err(error) => {
                 let _ = child.kill();
@@ -79,10 +91,29 @@ impl Drop for Qemu {
     }
 }
 
-fn connect(listeners: &[UnixListener; 2]) -> Result<(Console, Qmp)> {
-    let (serial, _) = listeners[0].accept()?;
+impl Serial {
+    fn device(self) -> &'static str {
+        match self {
+            Serial::Socket => "socket,id=serial,path=serial.socket",
+            Serial::Pipe => "stdio,id=serial,signal=off",
+        }
+    }
+
+    fn stdout(self) -> Stdio {
+        match self {
+            Serial::Socket => Stdio::null(),
+            Serial::Pipe => Stdio::piped(),
+        }
+    }
+}
+
+fn connect(listeners: &[UnixListener; 2], pipe: Option<ChildStdout>) -> Result<(Console, Qmp)> {
+    let console = match pipe {
+        Some(pipe) => Console::listening(pipe),
+        None => Console::new(listeners[0].accept()?.0)?,
+    };
     let (qmp, _) = listeners[1].accept()?;
-    Ok((Console::new(serial)?, Qmp::new(qmp)?))
+    Ok((console, Qmp::new(qmp)?))
 }
 
 /// Reads to the end of QEMU's stderr, which is the end of QEMU, then ends any wait for a connection.
@@ -101,13 +132,13 @@ mod tests {
 
     #[test]
     fn an_emulator_that_ends_at_once_is_an_error() {
-        let error = Qemu::start("false", &[], Folder::new().unwrap()).err().unwrap();
+        let error = Qemu::start("false", &[], Serial::Socket, Folder::new().unwrap()).err().unwrap();
         assert!(error.to_string().starts_with("false [] didn't start"), "{error}");
     }
 
     #[test]
     fn a_missing_emulator_is_named() {
-        let error = Qemu::start("no-such-emulator", &[], Folder::new().unwrap()).err().unwrap();
+        let error = Qemu::start("no-such-emulator", &[], Serial::Socket, Folder::new().unwrap()).err().unwrap();
         assert!(error.to_string().starts_with("can't run no-such-emulator"), "{error}");
     }
 }

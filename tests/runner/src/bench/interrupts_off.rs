@@ -28,7 +28,7 @@ pub const KINDS: &str = "irqs_off";
 
 /// Sets the figure, and says where the kernel was: [`KINDS`] lists the longest stretch of each kind.
 pub fn measure(width: Width, figures: &mut Figures) {
-    let mut suite = Hardware::counting(width).counted().boot(Direct::suite());
+    let mut suite = Hardware::counting(width).speaking().counted().boot(Direct::suite());
     // Line by line: a busy host may take long for all of them.
     let result = loop {
         match suite.line() {

@@ -21,7 +21,7 @@ pub fn measure(width: Width) -> Figures {
     take(width, Direct::bench_messages, |row| row.starts_with("irq_"), &mut figures, &mut counts);
     figures.set("counts", counts);
     figures.set("boot", plain.boot);
-    let mut large = Hardware::counting(width).with(&["-m", "8G"]).boot(Direct::shipped());
+    let mut large = Hardware::counting(width).speaking().with(&["-m", "8G"]).boot(Direct::shipped());
     figures.set(LARGE_BOOT, boot_cycles(&mut large));
     drop(large);
     figures.set("kernel_bytes", build::kernel_bytes(width).expect("the kernel was built"));
@@ -37,7 +37,7 @@ fn take(
     figures: &mut Figures,
     counts: &mut Map<String, Value>,
 ) -> Told {
-    let hardware = || Hardware::counting(width).with(&["-device", "edu"]);
+    let hardware = || Hardware::counting(width).speaking().with(&["-device", "edu"]);
     let plain = Told::by(&mut hardware().boot(image()));
     let mut machine = hardware().counted().boot(image());
     let counted = Told::by(&mut machine);

@@ -28,7 +28,7 @@ pub struct Step {
 
 /// Boots a machine, which makes one population after the other and measures with each.
 pub fn measure(width: Width) -> Vec<Step> {
-    read(&mut Hardware::counting(width).with(&["-device", "edu"]).boot(Direct::scale()))
+    read(&mut Hardware::counting(width).speaking().with(&["-device", "edu"]).boot(Direct::scale()))
 }
 
 fn read(machine: &mut Machine) -> Vec<Step> {
