@@ -9,12 +9,12 @@ use crate::tally::Tally;
 use crate::victim::{self, Surroundings, Victim, WARD_BADGE};
 use crate::watchdog::Watchdog;
 use crate::witness::{self, Witness};
-use abi::{Kind, Message, Operation, Options, PAGE_BYTES, split};
+use abi::{Kind, Message, Operation, Options, PAGE_BYTES, Register, split};
 use alloc::format;
 use alloc::string::String;
 use bellwire::{Endpoint, Error, Handle, Instant, Root, Thread, raw};
 use core::time::Duration;
-use fuzz::fault::Fault;
+use fuzz::fault::{Fault, are_a_programs};
 use fuzz::layout::{BATCH_STEPS, CODE, CODE_BYTES, DATA, DESK, LAUNCH};
 use fuzz::step::{Launch, Machine, Plan, Step};
 use fuzz::values;
@@ -228,6 +228,7 @@ impl Conductor {
                     self.stopped_in_a_row = 0;
                     let fault = fault(&message);
                     self.tally.fault(&fault);
+                    check_flags(thread)?;
                     batch.explains(step, &fault)?;
                     if is_of_missing_memory(&fault) {
                         return Ok(After::Useless);
@@ -292,6 +293,12 @@ fn is_qemu() -> bool {
 fn fault(message: &Message) -> Fault {
     let [error, address, instruction, _] = message.words;
     Fault { vector: message.tag.label(), error, address, instruction }
+}
+
+/// The flags that a faulting thread's frame has must be ones that a program can have.
+fn check_flags(thread: &Thread) -> Outcome {
+    let flags = thread.register(Register::Flags).map_err(said("the flags can't be read"))?;
+    if are_a_programs(flags) { Ok(()) } else { Err(format!("no program can have the flags {flags:x}")) }
 }
 
 /// A page is missing that each step needs: an earlier one unmapped it.

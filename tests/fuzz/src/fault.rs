@@ -19,6 +19,17 @@ const VECTORS: [u8; 14] = [0, 1, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 16, 19];
 /// #PF came from ring 3.
 const BY_USER: usize = 1 << 2;
 
+/// The flags that a program can have: all that arithmetic leaves, TF, IF, DF, NT, RF, AC and ID. The others are the
+/// kernel's to give (IOPL, VM, VIF, VIP), or don't exist.
+const PROGRAMS_FLAGS: usize = 0x8D5 | 1 << 1 | 1 << 8 | INTERRUPTS | 1 << 10 | 1 << 14 | 1 << 16 | 1 << 18 | 1 << 21;
+/// IF, which no program can clear.
+const INTERRUPTS: usize = 1 << 9;
+
+/// Whether a program can have come into the kernel with these flags.
+pub fn are_a_programs(flags: usize) -> bool {
+    flags & !PROGRAMS_FLAGS == 0 && flags & INTERRUPTS != 0
+}
+
 impl Fault {
     /// Whether any program can cause this, wherever it was.
     pub fn is_a_programs(&self) -> bool {
@@ -89,6 +100,15 @@ mod tests {
     fn a_page_fault_is_ring_3s() {
         assert!(fault(14, 6).fits(&[], &[0x89]));
         assert!(!fault(14, 2).fits(&[], &[0x89]));
+    }
+
+    #[test]
+    fn programs_have_no_flags_of_the_kernels() {
+        assert!(are_a_programs(0x202));
+        assert!(are_a_programs(0x254FD7));
+        for flags in [0x2, 0x1202, 0x2_0202, 0x10_0202, 0x8_0202, 0x3A56_D60B] {
+            assert!(!are_a_programs(flags), "{flags:#x}");
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! | `iret`, far `call` | does its stack accesses in ring 3 with ring 0's rights: programs write to the kernel's memory |
 //! | `iretd` | takes VM from a program, and IOPL with it |
 //! | `emms`, `femms`, `xrstor` | change another thread's registers, since they don't look at CR0.TS |
+//! | `cmpxchg8b`, `cmpxchg16b` | make flags of an earlier operand, VM too: a trap saves it, and the return enters virtual-8086 mode |
 //! | `vpinsr` of 256 or 64 bits; `bts` and its like with LOCK and without memory | ends itself |
+//! | `idiv` of the least dividend by -1 | ends itself by the host's division |
 
 use crate::layout::{LONG, STEP_BYTES};
 
@@ -45,6 +47,10 @@ fn avoid_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
         (0x0F, 0x0E | 0x0F) => bytes[at + 1] = 0x0D,
         // `xrstor`; `fxrstor` instead.
         (0x0F, 0xAE) if member(third) == 5 && third < REGISTERS => bytes[at + 2] ^= (5 ^ 1) << 3,
+        // `cmpxchg8b`; the group's first member is undefined.
+        (0x0F, 0xC7) if member(third) == 1 && third < REGISTERS => bytes[at + 2] ^= 1 << 3,
+        // `idiv`; `div` instead. That of bytes is right, and so is that of 64 bits, which only a prefix makes one.
+        (0xF7, _) if member(second) == 7 => bytes[at + 1] ^= (7 ^ 6) << 3,
         (0x0F, 0xA3 | 0xAB | 0xB3 | 0xBA | 0xBB) if third >= REGISTERS => bytes[at + 2] &= !REGISTERS,
         // `vpinsr`, of which only this form exists.
         (0xC5, _) if third == 0xC4 => bytes[at + 1] = second & !VEX_FORM | VEX_128_66,
@@ -66,6 +72,9 @@ mod tests {
             assert!(!code.contains(&0xCF));
             assert!(!code.windows(2).any(|pair| pair[0] == 0xFF && pair[1] & MEMBER == 3 << 3));
             assert!(!code.windows(2).any(|pair| pair == [0x0F, 0x77] || pair == [0x0F, 0x0E]));
+            assert!(!code.windows(2).any(|pair| pair[0] == 0xF7 && pair[1] & MEMBER == 7 << 3));
+            let exchanges = |three: &[u8]| three[..2] == [0x0F, 0xC7] && three[2] & MEMBER == 1 << 3;
+            assert!(!code.windows(3).any(|three| exchanges(three) && three[2] < REGISTERS));
         }
     }
 
@@ -81,9 +90,18 @@ mod tests {
     }
 
     #[test]
+    fn a_division_has_no_sign() {
+        let mut code = [0x90; STEP_BYTES];
+        code[..2].copy_from_slice(&[0xF7, 0xFB]);
+        avoid(&mut code);
+        assert_eq!(code[..2], [0xF7, 0xF3]);
+    }
+
+    #[test]
     fn other_instructions_stay() {
         let mut code = [0x90; STEP_BYTES];
         code[..8].copy_from_slice(&[0xC5, 0xFC, 0x77, 0xFF, 0x35, 0x0F, 0xAE, 0x08]);
+        code[16..24].copy_from_slice(&[0x0F, 0xC7, 0xF0, 0xF6, 0xF9, 0xF7, 0xF1, 0x90]);
         let before = code;
         avoid(&mut code);
         assert_eq!(code, before);
