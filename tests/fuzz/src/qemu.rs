@@ -6,6 +6,7 @@
 //! | `iretd` | takes VM from a program, and IOPL with it |
 //! | `emms`, `femms`, `xrstor` | change another thread's registers, since they don't look at CR0.TS |
 //! | `cmpxchg8b`, `cmpxchg16b` | make flags of an earlier operand, VM too: a trap saves it, and the return enters virtual-8086 mode |
+//! | `rcl`, `rcr` and `setcc` of memory that faults, behind a rotation | the same with what the kernel left of its own |
 //! | `vpinsr` of 256 or 64 bits; `bts` and its like with LOCK and without memory | ends itself |
 //! | `idiv` of the least dividend by -1 | ends itself by the host's division |
 
@@ -51,6 +52,11 @@ fn avoid_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
         (0x0F, 0xC7) if member(third) == 1 && third < REGISTERS => bytes[at + 2] ^= 1 << 3,
         // `idiv`; `div` instead. That of bytes is right, and so is that of 64 bits, which only a prefix makes one.
         (0xF7, _) if member(second) == 7 => bytes[at + 1] ^= (7 ^ 6) << 3,
+        // `rcl` and `rcr`; `shl` and `shr` instead.
+        (0xC0 | 0xC1 | 0xD0..=0xD3, _) if matches!(member(second), 2 | 3) && second < REGISTERS => {
+            bytes[at + 1] ^= (2 ^ 4) << 3;
+        }
+        (0x0F, 0x90..=0x9F) if third < REGISTERS => bytes[at + 2] |= REGISTERS,
         (0x0F, 0xA3 | 0xAB | 0xB3 | 0xBA | 0xBB) if third >= REGISTERS => bytes[at + 2] &= !REGISTERS,
         // `vpinsr`, of which only this form exists.
         (0xC5, _) if third == 0xC4 => bytes[at + 1] = second & !VEX_FORM | VEX_128_66,
@@ -73,6 +79,8 @@ mod tests {
             assert!(!code.windows(2).any(|pair| pair[0] == 0xFF && pair[1] & MEMBER == 3 << 3));
             assert!(!code.windows(2).any(|pair| pair == [0x0F, 0x77] || pair == [0x0F, 0x0E]));
             assert!(!code.windows(2).any(|pair| pair[0] == 0xF7 && pair[1] & MEMBER == 7 << 3));
+            let rotates = |pair: &[u8]| matches!(pair[0], 0xC0 | 0xC1 | 0xD0..=0xD3) && pair[1] & MEMBER & !8 == 2 << 3;
+            assert!(!code.windows(2).any(|pair| rotates(pair) && pair[1] < REGISTERS));
             let exchanges = |three: &[u8]| three[..2] == [0x0F, 0xC7] && three[2] & MEMBER == 1 << 3;
             assert!(!code.windows(3).any(|three| exchanges(three) && three[2] < REGISTERS));
         }
@@ -98,10 +106,20 @@ mod tests {
     }
 
     #[test]
+    fn a_rotation_through_carry_and_a_condition_have_no_memory() {
+        let mut code = [0x90; STEP_BYTES];
+        code[..7].copy_from_slice(&[0xD3, 0x18, 0x90, 0xC0, 0x50, 0x00, 0x90]);
+        code[8..12].copy_from_slice(&[0x0F, 0x96, 0x00, 0x90]);
+        avoid(&mut code);
+        assert_eq!((code[1], code[4], code[10]), (0x28, 0x60, 0xC0));
+    }
+
+    #[test]
     fn other_instructions_stay() {
         let mut code = [0x90; STEP_BYTES];
         code[..8].copy_from_slice(&[0xC5, 0xFC, 0x77, 0xFF, 0x35, 0x0F, 0xAE, 0x08]);
         code[16..24].copy_from_slice(&[0x0F, 0xC7, 0xF0, 0xF6, 0xF9, 0xF7, 0xF1, 0x90]);
+        code[32..40].copy_from_slice(&[0x0F, 0x96, 0xC1, 0xD3, 0xD8, 0x90, 0xC1, 0x08]);
         let before = code;
         avoid(&mut code);
         assert_eq!(code, before);

@@ -26,7 +26,7 @@ fn trap(code: &mut Code<'_>, random: &mut Random) {
         6 => code.put(&[0x0F, 0x0B]),
         7 => code.put(&[0xCD, random.byte()]),
         8 => code.put(&[0xF4]),
-        9 => code.put(&[0x50]),
+        9 => code.put(&[0x6A, 0]),
         10 => code.put(&[0xF1]),
         // A jump to itself: until an interrupt comes.
         _ => code.put(&[0xEB, 0xFE]),
