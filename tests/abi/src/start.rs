@@ -24,14 +24,17 @@ impl<const N: usize> Memory<N> {
     }
 }
 
-/// 4 MiB from here on are for ring 3 too; the rest is the kernel's, and [`HOLE`] nobody's.
+/// 4 MiB from here on are for ring 3 too; the rest is the kernel's.
 pub const USER: usize = 8 << 20;
+/// What every machine has of memory. No more is mapped, so that code which runs astray faults: where no memory is, an
+/// emulator executes what it reads there, for hours.
+const MEMORY: usize = 64 << 20;
 /// Nothing is mapped there.
 pub const HOLE: usize = 0xD000_0000;
 
 const STACK_BYTES: usize = 64 * 1024;
 static STACK: Memory<STACK_BYTES> = Memory::new();
-static TABLES: Memory<{ 6 * 4096 }> = Memory::new();
+static TABLES: Memory<{ 3 * 4096 }> = Memory::new();
 
 /// CR0: MP without EM; CR4: OSFXSR, OSXMMEXCPT and OSXSAVE; XCR0: x87, SSE and AVX.
 const CR0_FLOATS: u32 = 1 << 1;
@@ -59,17 +62,16 @@ global_asm!(
     "start:",
     "mov esp, offset {stack}",
     "add esp, {stack_bytes}",
-    // Identity for 4 GiB, in 4 MiB pages.
+    // Identity, in 4 MiB pages.
     "mov edi, offset {tables}",
     "mov edx, edi",
     "mov eax, {large}",
-    "mov ecx, 1024",
+    "mov ecx, {memory} >> 22",
     "2: mov [edx], eax",
     "add edx, 4",
     "add eax, 0x400000",
     "loop 2b",
     "or dword ptr [edi + ({user} >> 22) * 4], {for_user}",
-    "mov dword ptr [edi + ({hole} >> 22) * 4], 0",
     "mov cr3, edi",
     "mov eax, cr4",
     "or eax, {cr4}",
@@ -92,7 +94,7 @@ global_asm!(
     large = const MAPPED | LARGE,
     for_user = const FOR_USER,
     user = const USER,
-    hole = const HOLE,
+    memory = const MEMORY,
     cr4 = const CR4_FLOATS | CR4_PAGING,
     cr0 = const CR0_FLOATS | PAGING,
     cr0_mask = const !CR0_NO_FLOATS,
@@ -110,26 +112,21 @@ global_asm!(
     ".code32",
     ".global start",
     "start:",
-    // Identity for 4 GiB, in 2 MiB pages: one table of the fourth level, one of the third, four of the second.
+    // Identity, in 2 MiB pages: one table of the fourth level, one of the third, one of the second.
     "mov edi, offset {tables}",
     "lea eax, [edi + {page} + {all}]",
     "mov [edi], eax",
-    "lea edx, [edi + {page}]",
-    "mov ecx, 4",
-    "2: add eax, {page}",
-    "mov [edx], eax",
-    "add edx, 8",
-    "loop 2b",
+    "add eax, {page}",
+    "mov [edi + {page}], eax",
     "mov eax, {large}",
     "lea edx, [edi + 2 * {page}]",
-    "mov ecx, 2048",
+    "mov ecx, {memory} >> 21",
     "2: mov [edx], eax",
     "add edx, 8",
     "add eax, 0x200000",
     "loop 2b",
     "or dword ptr [edi + 2 * {page} + ({user} >> 21) * 8], {for_user}",
     "or dword ptr [edi + 2 * {page} + ({user} >> 21) * 8 + 8], {for_user}",
-    "mov dword ptr [edi + 2 * {page} + ({hole} >> 21) * 8], 0",
     "mov cr3, edi",
     "mov eax, cr4",
     "or eax, {cr4}",
@@ -171,7 +168,7 @@ global_asm!(
     large = const MAPPED | LARGE,
     for_user = const FOR_USER,
     user = const USER,
-    hole = const HOLE,
+    memory = const MEMORY,
     cr4 = const CR4_FLOATS | CR4_PAGING,
     efer = const x86::msr::IA32_EFER,
     long_mode = const 1 << 8,

@@ -1,15 +1,15 @@
 //! Boots the conformance suite of the interrupt entry and reads what its rows say.
 //!
-//! A row that takes the machine down is a result too: the kernel is booted again from the next row on.
+//! A row that takes the machine down, or hangs it, is a result too: the kernel is booted again from the next row on.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use xtask::abi::{Compiled, Variant, compile_snippets};
 
 use crate::exit::Exit;
-use crate::machine::{Direct, Machine};
+use crate::machine::{Direct, Hardware};
 
 /// Which side a row is run against.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,6 +77,9 @@ const WRONG_KINDS: u8 = 18;
 /// The row without a test in the kernel.
 pub const WRONG_TYPES: u8 = 19;
 
+/// A row that hasn't come to its end after so much of the machine's time hangs: ten times what the longest takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The rows and what they came to.
 pub type Verdicts = BTreeMap<u8, Verdict>;
 
@@ -87,8 +90,7 @@ pub fn run(variant: Variant, column: Column) -> Result<Verdicts, String> {
     loop {
         let command_line = format!("column={} from={from}", column.name());
         let image = Direct::kernel(variant.kernel()).command_line(&command_line);
-        let booted = catch_unwind(AssertUnwindSafe(|| Machine::boot(variant.width, image).output()));
-        let (text, exit) = booted.unwrap_or_else(|_| (String::new(), Exit::Emulator("it hangs".to_owned())));
+        let (text, exit) = Hardware::timed(variant.width).boot(image).output_unless_silent(PATIENCE);
         let (found, last) = parse(&text);
         verdicts.extend(found);
         if text.lines().any(|line| line.trim() == "done") {
@@ -97,11 +99,9 @@ pub fn run(variant: Variant, column: Column) -> Result<Verdicts, String> {
                 None => Ok(verdicts),
             };
         }
-        // A machine that hung said nothing that was kept: the row is the first one that has no verdict.
-        let Some(row) = last.or((!verdicts.is_empty()).then_some(from)) else {
-            return Err(format!("{} ended by {exit:?}:\n{text}", variant.name()));
-        };
-        verdicts.insert(row, Verdict::Broken(end(&text, &exit)));
+        let why = end(&text, exit.as_ref());
+        let Some(row) = last else { return Err(format!("{}: {why}:\n{text}", variant.name())) };
+        verdicts.insert(row, Verdict::Broken(why));
         from = row + 1;
     }
 }
@@ -130,11 +130,12 @@ pub fn add_snippets(variant: Variant, column: Column, verdicts: &mut Verdicts) -
 }
 
 /// How a machine ended that didn't say `done`.
-fn end(text: &str, exit: &Exit) -> String {
-    match text.lines().find(|line| line.starts_with("panic: ")) {
-        Some(line) => line.trim().to_owned(),
-        None if *exit == Exit::Reset => "a triple fault".to_owned(),
-        None => format!("the machine ended by {exit:?}"),
+fn end(text: &str, exit: Option<&Exit>) -> String {
+    match (text.lines().find(|line| line.starts_with("panic: ")), exit) {
+        (Some(line), _) => line.trim().to_owned(),
+        (None, None) => "the machine hangs".to_owned(),
+        (None, Some(Exit::Reset)) => "a triple fault".to_owned(),
+        (None, Some(exit)) => format!("the machine ended by {exit:?}"),
     }
 }
 

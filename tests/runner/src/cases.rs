@@ -48,6 +48,7 @@ use cases;
 /// A module adds its cases here.
 const ALL: &[&[Case]] = &[
     abi::CASES,
+    abi::LONG,
     anywhere::CASES,
     anywhere::LONG,
     boot::CASES,

@@ -139,6 +139,11 @@ impl Console {
         String::from_utf8_lossy(self.log.lock().bytes.get(self.cursor..).unwrap_or(&[])).into_owned()
     }
 
+    /// How many bytes were printed so far.
+    pub fn count(&self) -> usize {
+        self.log.lock().bytes.len()
+    }
+
     /// All that was printed so far.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.log.lock().bytes).into_owned()

@@ -2,7 +2,7 @@
 //!
 //! Every wait ends in the awaited event or in a panic that shows the end of the log; no case needs a sleep.
 
-use std::io::Result;
+use std::io::{Error, Result};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -136,6 +136,12 @@ impl Hardware {
         Hardware { width, arguments: arguments.map(str::to_owned).to_vec(), serial: Serial::default() }
     }
 
+    /// The usual machine, with instructions as its time and a real-time clock that goes by it. An instruction takes 16
+    /// nanoseconds, so that a second of the machine is about one of a slow host.
+    pub fn timed(width: Width) -> Hardware {
+        Hardware::new(width).with(&["-icount", "shift=4,sleep=off", "-rtc", "base=2000-01-01,clock=vm"])
+    }
+
     /// Adds arguments of QEMU; where an option may be given once, the last one counts.
     pub fn with(mut self, arguments: &[&str]) -> Hardware {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
@@ -204,7 +210,7 @@ fn files(width: Width, modules: Modules) -> Result<Vec<(String, PathBuf)>> {
     match modules {
         Modules::Files(files) => Ok(files),
         Modules::Of(set) => {
-            let names = set.modules().map_err(std::io::Error::other)?;
+            let names = set.modules().map_err(Error::other)?;
             Ok(names.into_iter().map(|name| (name.clone(), set.folder(width).join(name))).collect())
         }
     }
@@ -361,13 +367,13 @@ impl Machine {
         }
     }
 
-    /// Waits until the machine has ended by itself, and returns all that it printed.
+    /// Waits until the machine has ended by itself, and returns all that it printed. It may take any time, as long as it
+    /// prints something now and then.
     #[track_caller]
     pub fn output(&mut self) -> (String, Exit) {
-        let exit = self.wait_exit();
         match self.qemu.console.read_to_end(DEADLINE) {
-            Ok(text) => (text, exit),
-            Err(missing) => self.fail(&format!("the serial line stays open: {missing:?}")),
+            Ok(text) => (text, self.wait_exit()),
+            Err(missing) => self.fail(&format!("the machine neither ends nor says anything more: {missing:?}")),
         }
     }
 
@@ -382,6 +388,38 @@ impl Machine {
             Ok(counts) => counts,
             Err(error) => self.fail(&format!("nothing was counted: {error}")),
         }
+    }
+
+    /// The same of a machine that [can be timed](Hardware::timed) and may hang: one that prints nothing for so long of its
+    /// own time, however long that takes here, has no exit.
+    #[track_caller]
+    pub fn output_unless_silent(&mut self, silence: Duration) -> (String, Option<Exit>) {
+        let mut heard = None;
+        loop {
+            let count = self.qemu.console.count();
+            // An emulator that has ended answers nothing.
+            let Ok(now) = self.time() else {
+                let (text, exit) = self.output();
+                return (text, Some(exit));
+            };
+            match heard {
+                Some((before, since)) if before == count => {
+                    if now > since + silence {
+                        return (self.qemu.console.text(), None);
+                    }
+                }
+                _ => heard = Some((count, now)),
+            }
+            self.qemu.console.pause(PAUSE);
+        }
+    }
+
+    /// The machine's time, by its real-time clock.
+    fn time(&mut self) -> Result<Duration> {
+        let time = self.qemu.qmp.execute("qom-get", json!({ "path": "/machine", "property": "rtc-time" }))?;
+        let units = [("tm_mday", 86_400), ("tm_hour", 3_600), ("tm_min", 60), ("tm_sec", 1)];
+        let seconds = units.iter().map(|(unit, seconds)| time[unit].as_u64().map(|count| count * seconds));
+        seconds.sum::<Option<u64>>().map(Duration::from_secs).ok_or_else(|| Error::other(format!("no time: {time}")))
     }
 
     #[track_caller]

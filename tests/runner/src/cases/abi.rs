@@ -1,13 +1,25 @@
 //! The conformance suite of the interrupt entry: `x86-entry` must pass every row of the table (`docs/conformance.md`).
 
+use std::time::Duration;
+
 use libtest_mimic::{Failed, Trial};
 use runner::abi::{Column, Verdict, run};
+use runner::machine::{Direct, Hardware};
 use xtask::Width;
 use xtask::abi::{Variant, build};
 
+use super::shell::PROMPT;
 use super::{Case, cases};
 
-pub const CASES: &[Case] = cases![Long: every_variant_passes];
+pub const CASES: &[Case] = cases![Short: a_machine_that_hangs_has_no_exit];
+pub const LONG: &[Case] = cases![Long: every_variant_passes];
+
+/// By its own time, that is. One that waits for a person looks the same.
+fn a_machine_that_hangs_has_no_exit(width: Width) {
+    let (text, exit) = Hardware::timed(width).boot(Direct::shipped()).output_unless_silent(Duration::from_secs(10));
+    assert_eq!(exit, None, "{text}");
+    assert!(text.ends_with(PROMPT), "{text}");
+}
 
 /// Boots the kernel's own variant and makes each row that means something on this width a case.
 pub fn trials(width: Width) -> Vec<Trial> {
