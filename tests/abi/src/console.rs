@@ -1,9 +1,12 @@
 //! Lines on the first serial port, texts of a fixed size, and the end of the run.
 use core::fmt::{self, Arguments, Write};
 
-use x86::io::outb;
+use x86::io::{inb, outb};
 
 const SERIAL: u16 = 0x3F8;
+const LINE_STATUS: u16 = SERIAL + 5;
+/// The last byte has been sent: whoever reads them may be slow, and a row may end the machine.
+const IS_IDLE: u8 = 1 << 6;
 const DEBUG_EXIT: u16 = 0xF4;
 
 /// The serial port as QEMU sets it up.
@@ -14,6 +17,8 @@ impl Write for Console {
         for byte in text.bytes() {
             // SAFETY: ring 0; a byte more on the serial line harms nothing.
             unsafe { outb(SERIAL, byte) };
+            // SAFETY: ring 0; reading the status clears no more than error bits.
+            while unsafe { inb(LINE_STATUS) } & IS_IDLE == 0 {}
         }
         Ok(())
     }
