@@ -138,6 +138,7 @@ impl fmt::Display for Ago<'_> {
 /// Stops this CPU for good.
 pub fn stop(end: End) -> ! {
     if EXITS.load(Ordering::Relaxed) {
+        journal::finish();
         // SAFETY: only tests ask for it, on machines that have this device.
         unsafe { outb(DEBUG_EXIT, end as u8) };
         for &byte in SHUTDOWN {

@@ -84,11 +84,12 @@ pub fn write(bytes: &[u8]) {
     RING.write(bytes);
     // A crash inside the lines below finds the lock taken; then the ring alone gets the bytes.
     if let Some(mut sinks) = SINKS.try_lock() {
-        if let Some(serial) = &mut sinks.serial {
-            serial.put(bytes);
-        }
         if let Some(screen) = &mut sinks.screen {
             screen.put(bytes);
+        }
+        // The last one, since it may wait.
+        if let Some(serial) = &mut sinks.serial {
+            serial.put(bytes);
         }
     }
 }
@@ -136,10 +137,19 @@ pub fn seize() {
     // SAFETY: if the lock is taken, then by code that the crash interrupted and that never goes on.
     unsafe { SINKS.force_unlock() };
     let mut sinks = SINKS.lock();
-    sinks.serial = Some(SerialPort::take());
+    sinks.serial = Some(SerialPort::take_back());
     if let Some(mut screen) = sinks.left.take() {
         screen.clear();
         sinks.screen = Some(screen);
+    }
+}
+
+/// Waits until COM1 has sent the last words.
+pub fn finish() {
+    if let Some(mut sinks) = SINKS.try_lock()
+        && let Some(serial) = &mut sinks.serial
+    {
+        serial.finish();
     }
 }
 

@@ -19,6 +19,7 @@ const FIFO_CONTROL: u16 = 2;
 const LINE_CONTROL: u16 = 3;
 const MODEM_CONTROL: u16 = 4;
 const LINE_STATUS: u16 = 5;
+const SCRATCH: u16 = 7;
 
 /// While set, the first two registers are the divisor's bytes.
 const DIVISOR_LATCH: u8 = 0x80;
@@ -27,24 +28,56 @@ const EIGHT_BITS: u8 = 0x03;
 const FIFO_CLEAR: u8 = 0x07;
 /// Data terminal ready, request to send; not the output that lets its interrupt through.
 const READY: u8 = 0x03;
+/// There is room for the next byte.
 const TRANSMITTER_EMPTY: u8 = 0x20;
+/// The last byte has been sent.
+const SENDER_EMPTY: u8 = 0x40;
 
-/// How often a full transmitter is looked at before its byte is given up: for a second on real ports, where a look takes
-/// a microsecond and a byte a hundred of those; whoever reads a virtual one may be that slow. Output must never hang on
-/// a chip that is stuck, so only one byte is waited for in that way until the chip takes another.
-const PATIENCE: u32 = 1_000_000;
+/// How often a full transmitter is looked at before its byte is given up. A look takes a microsecond on real ports, and a
+/// byte a hundred of those; an emulated one takes a tenth of that, and whoever reads its bytes may be slow. Output must
+/// never hang on a chip that is stuck, so only one byte is waited for in that way until the chip takes another.
+const PATIENCE: u32 = 60_000_000;
+/// The same for last words, which have no second chance: ten minutes on real ports, and one on emulated ones.
+const PATIENCE_AT_LAST: u32 = 600_000_000;
+/// The same where no chip seems to be: 10 ms.
+const PATIENCE_WITHOUT_CHIP: u32 = 10_000;
+/// What the scratch register is tried with. A bus without a chip gives the same value whatever was written.
+const SCRATCHES: [u8; 2] = [0x5A, 0xA5];
 
 /// The kernel's output to COM1.
 #[derive(Debug)]
 pub struct SerialPort {
-    /// How often the next byte looks for room.
+    /// How often a byte looks for room.
     patience: u32,
+    /// Whether the last byte found some.
+    taken: bool,
 }
 
 impl SerialPort {
     /// Programs the chip and takes it for the kernel's output.
     pub fn take() -> Self {
-        let mut port = Self { patience: PATIENCE };
+        let mut port = Self::with_patience(PATIENCE);
+        port.program();
+        port
+    }
+
+    /// The same for last words, from a driver whose last bytes the chip may still have: programming empties it.
+    pub fn take_back() -> Self {
+        let mut port = Self::with_patience(PATIENCE_AT_LAST);
+        port.finish();
+        port.program();
+        port
+    }
+
+    fn with_patience(patience: u32) -> Self {
+        let mut port = Self { patience, taken: true };
+        if !port.is_there() {
+            port.patience = PATIENCE_WITHOUT_CHIP;
+        }
+        port
+    }
+
+    fn program(&mut self) {
         for (register, value) in [
             (INTERRUPT_ENABLE, 0),
             (LINE_CONTROL, DIVISOR_LATCH),
@@ -54,9 +87,8 @@ impl SerialPort {
             (FIFO_CONTROL, FIFO_CLEAR),
             (MODEM_CONTROL, READY),
         ] {
-            port.write(register, value);
+            self.write(register, value);
         }
-        port
     }
 
     /// Writes text; a line feed also returns the carriage, as terminals want it.
@@ -69,12 +101,29 @@ impl SerialPort {
         }
     }
 
+    /// Waits until all has been sent.
+    pub fn finish(&mut self) {
+        self.wait_for(SENDER_EMPTY);
+    }
+
     fn put_byte(&mut self, byte: u8) {
-        let ready = (0..self.patience).any(|_| self.read(LINE_STATUS) & TRANSMITTER_EMPTY != 0);
-        if ready {
+        if self.wait_for(TRANSMITTER_EMPTY) {
             self.write(DATA, byte);
         }
-        self.patience = if ready { PATIENCE } else { 1 };
+    }
+
+    /// Waits until the line's status says so. A chip that didn't in time is looked at once only, until it does.
+    fn wait_for(&mut self, status: u8) -> bool {
+        let looks = if self.taken { self.patience } else { 1 };
+        self.taken = (0..looks).any(|_| self.read(LINE_STATUS) & status != 0);
+        self.taken
+    }
+
+    fn is_there(&mut self) -> bool {
+        SCRATCHES.into_iter().all(|value| {
+            self.write(SCRATCH, value);
+            self.read(SCRATCH) == value
+        })
     }
 
     fn read(&self, register: u16) -> u8 {

@@ -32,6 +32,17 @@ struct Log {
 struct Received {
     bytes: Vec<u8>,
     line: Line,
+    reader: Reader,
+}
+
+/// Whether what the machine prints is read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Reader {
+    /// At once.
+    #[default]
+    Listens,
+    /// Not now: the machine finds the line full.
+    Pauses,
 }
 
 /// Whether more can come.
@@ -139,6 +150,12 @@ impl Console {
         String::from_utf8_lossy(self.log.lock().bytes.get(self.cursor..).unwrap_or(&[])).into_owned()
     }
 
+    /// Has the line read, or not; what is being read is read yet.
+    pub fn set_reader(&self, reader: Reader) {
+        self.log.lock().reader = reader;
+        self.log.changed.notify_all();
+    }
+
     /// How many bytes were printed so far.
     pub fn count(&self) -> usize {
         self.log.lock().bytes.len()
@@ -154,6 +171,7 @@ impl Log {
     fn collect(&self, mut source: impl Read) {
         let mut buffer = [0; 4096];
         loop {
+            self.wait_while_paused();
             let count = source.read(&mut buffer).unwrap_or(0);
             let mut received = self.lock();
             received.bytes.extend_from_slice(&buffer[..count]);
@@ -166,6 +184,11 @@ impl Log {
                 return;
             }
         }
+    }
+
+    fn wait_while_paused(&self) {
+        let paused = |received: &mut Received| received.reader == Reader::Pauses;
+        drop(self.changed.wait_while(self.lock(), paused));
     }
 
     /// The bytes stay meaningful even if a case panicked while it looked at them.

@@ -11,7 +11,7 @@ use serde_json::json;
 use xtask::Width;
 use xtask::build::{Set, kernel};
 
-use crate::console::{DEADLINE, Missing};
+use crate::console::{DEADLINE, Missing, Reader};
 use crate::counter::{self, Counts};
 use crate::exit::Exit;
 use crate::folder::Folder;
@@ -414,8 +414,13 @@ impl Machine {
         }
     }
 
-    /// The machine's time, by its real-time clock.
-    fn time(&mut self) -> Result<Duration> {
+    /// Has what the machine prints read, or not.
+    pub fn set_reader(&self, reader: Reader) {
+        self.qemu.console.set_reader(reader);
+    }
+
+    /// The time of a machine that [can be timed](Hardware::timed), by its real-time clock.
+    pub fn time(&mut self) -> Result<Duration> {
         let time = self.qemu.qmp.execute("qom-get", json!({ "path": "/machine", "property": "rtc-time" }))?;
         let units = [("tm_mday", 86_400), ("tm_hour", 3_600), ("tm_min", 60), ("tm_sec", 1)];
         let seconds = units.iter().map(|(unit, seconds)| time[unit].as_u64().map(|count| count * seconds));

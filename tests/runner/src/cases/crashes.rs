@@ -1,5 +1,8 @@
 //! Exceptions and panics of the kernel itself: a crash record, then a halt, never a reset.
 
+use std::time::Duration;
+
+use runner::console::Reader;
 use runner::machine::{Direct, Hardware};
 use xtask::Width;
 
@@ -20,6 +23,7 @@ pub const CASES: &[Case] = cases![
     a_stack_overflow_is_recorded,
     a_crash_of_early_code_is_recorded,
     an_nmi_shows_what_a_running_system_does,
+    a_record_waits_for_a_slow_reader,
 ];
 
 /// How a page fault's error code says what was tried (SDM 3A, 4.7).
@@ -155,4 +159,21 @@ fn an_nmi_shows_what_a_running_system_does(width: Width) {
     let kinds: Vec<&str> = trace.split_whitespace().filter(|word| TRACED.contains(word)).collect();
     assert_eq!(kinds.len(), 16, "{record}");
     assert!(kinds.contains(&"call"), "{record}");
+}
+
+/// While nobody reads, the kernel looks some three million times whether the port has room.
+fn a_record_waits_for_a_slow_reader(width: Width) {
+    const SILENCE: Duration = Duration::from_secs(20);
+    let hardware = Hardware::timed(width).with(&["-icount", "shift=10,sleep=off", "-S"]);
+    let mut machine = hardware.boot(Direct::shipped().command_line("crash=invalid-opcode"));
+    machine.set_reader(Reader::Pauses);
+    let start = machine.time().expect("the machine has a clock");
+    machine.monitor("cont");
+    machine.wait_until("the machine's clock", |machine| machine.time().is_ok_and(|now| now >= start + SILENCE));
+    assert!(!machine.unread().contains("CRASH: "), "the line isn't full:\n{}", machine.unread());
+    machine.set_reader(Reader::Listens);
+    machine.expect("CRASH: ");
+    let record = machine.expect("The kernel has stopped.\r\n");
+    check(width, &record, "INVALID_OPCODE", 6, 0);
+    machine.expect_halted();
 }
