@@ -102,13 +102,7 @@ impl<M: Machine> Kernel<M> {
 
     /// A call to a server that waits.
     #[inline(always)]
-    fn fast_send(
-        &mut self,
-        machine: &mut M,
-        tag: Tag,
-        handle: u32,
-        origin: Origin,
-    ) -> Option<Resume> {
+    fn fast_send(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let caller = self.current;
         let thread = self.threads.at(caller)?;
         if thread.call_deadline != 0 {
@@ -132,13 +126,7 @@ impl<M: Machine> Kernel<M> {
 
     /// A server or driver is done and waits again, with nothing there to receive.
     #[inline(always)]
-    fn fast_reply_receive(
-        &mut self,
-        machine: &mut M,
-        tag: Tag,
-        handle: u32,
-        origin: Origin,
-    ) -> Option<Resume> {
+    fn fast_reply_receive(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let server = self.current;
         let thread = self.threads.at(server)?;
         let (client, token) = (thread.reply_to, thread.completes);
@@ -244,13 +232,7 @@ impl<M: Machine> Kernel<M> {
 
     /// A notification: its bits are noted, or wake a thread that waits and outranks the running one.
     #[inline(always)]
-    fn fast_notify(
-        &mut self,
-        machine: &mut M,
-        tag: Tag,
-        handle: u32,
-        origin: Origin,
-    ) -> Option<Resume> {
+    fn fast_notify(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let caller = self.current;
         let thread = self.threads.at(caller)?;
         let grant = self.handles.look_up(thread.run, handle, Rights::NOTIFY)?;

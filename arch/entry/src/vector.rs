@@ -30,7 +30,6 @@ pub const INTERRUPTED: usize = 0x200;
 #[cfg(target_arch = "x86")]
 pub(crate) const FAST_CALL_MARK: usize = FAST_CALL >> 8;
 
-
 /// The class of vectors that push no error code: the type of their handlers.
 pub type NoErrorCode = fn(&mut Frame);
 

@@ -122,7 +122,8 @@ impl Sweep {
     /// Ring 3 goes on where it was interrupted. Before that stands the call, if it was one.
     fn add_ring_3(&mut self, entered: &Registers) {
         let Some(function) = self.bench.listing.function(entered.instruction()) else { return };
-        let is_fast_call = ["::message_entry::<", "::sysenter_entry::<"].iter().any(|name| function.name.contains(name));
+        let is_fast_call =
+            ["::message_entry::<", "::sysenter_entry::<"].iter().any(|name| function.name.contains(name));
         let is_syscall = is_fast_call && self.bench.width == Width::X86_64;
         let is_sysenter = is_fast_call && self.bench.width == Width::I686;
         let goes_on = if is_syscall {
