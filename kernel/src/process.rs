@@ -172,7 +172,7 @@ impl<S: Copy> Process<S> {
             table_fresh: 0,
             quota: Quota { frames: 0, frames_used: 0, objects: 0, objects_used: 0 },
             ceiling: Priority::IDLE,
-            makes: Rights::all().difference(Rights::DMA),
+            makes: Rights::empty(),
             threads: List::EMPTY,
             thread_count: 0,
             stopping: Link::NONE,

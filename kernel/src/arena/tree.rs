@@ -35,16 +35,20 @@ pub struct Tree {
     root: Link,
 }
 
-/// One of the two branches of an entry.
+/// One of the two branches of an entry. From 1 on, so that no side at all is zeros like the rest of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     /// The keys below its own.
-    Lower = 0,
+    Lower = 1,
     /// The others.
-    Upper = 1,
+    Upper = 2,
 }
 
 impl Side {
+    const fn index(self) -> usize {
+        matches!(self, Self::Upper) as usize
+    }
+
     const fn other(self) -> Self {
         match self {
             Self::Lower => Self::Upper,
@@ -72,7 +76,7 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
             if side == Side::Upper {
                 found = at;
             }
-            at = entry.branches_ref().below[side as usize];
+            at = entry.branches_ref().below[side.index()];
         }
         found
     }
@@ -84,13 +88,13 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
         while let Some(entry) = self.at(at) {
             above = at;
             side = if entry.key() < key { Side::Upper } else { Side::Lower };
-            at = entry.branches_ref().below[side as usize];
+            at = entry.branches_ref().below[side.index()];
         }
         if let Some(entry) = self.at_mut(link) {
             *entry.branches() = Branches { above, ..Branches::NONE };
         }
         match self.at_mut(above) {
-            Some(entry) => entry.branches().below[side as usize] = link,
+            Some(entry) => entry.branches().below[side.index()] = link,
             None => tree.root = link,
         }
         self.grew(tree, above, side);
@@ -220,7 +224,7 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
 
     fn attach(&mut self, above: Link, side: Side, link: Link) {
         if let Some(entry) = self.at_mut(above) {
-            entry.branches().below[side as usize] = link;
+            entry.branches().below[side.index()] = link;
         }
         if let Some(entry) = self.at_mut(link) {
             entry.branches().above = above;
@@ -228,7 +232,7 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
     }
 
     fn below(&self, link: Link, side: Side) -> Link {
-        self.at(link).map_or(Link::NONE, |entry| entry.branches_ref().below[side as usize])
+        self.at(link).map_or(Link::NONE, |entry| entry.branches_ref().below[side.index()])
     }
 
     /// On which side of `above` an entry stands.

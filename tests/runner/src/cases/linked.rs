@@ -5,11 +5,11 @@ use elf::endian::LittleEndian;
 use runner::listing::{Function, Listing};
 use runner::reach::{Memory, Walk};
 use xtask::Width;
-use xtask::build::kernel_with_symbols;
+use xtask::build::{kernel, kernel_with_symbols};
 
 use super::{Case, cases};
 
-pub const CASES: &[Case] = cases![Short: no_panic_is_reachable_from_a_trap];
+pub const CASES: &[Case] = cases![Short: no_panic_is_reachable_from_a_trap, tables_take_no_room_in_the_image];
 
 /// Where the kernel's half begins on i686; on x86_64 it lies above, too.
 const KERNEL_HALF: u64 = 0xC000_0000;
@@ -39,6 +39,13 @@ fn no_panic_is_reachable_from_a_trap(width: Width) {
     }
     let unknown: Vec<_> = walk.unresolved.iter().map(|address| listing.describe(*address)).collect();
     assert!(unknown.is_empty(), "nobody knows where these go: {}", unknown.join(", "));
+}
+
+/// The core's tables begin as zeros: one field that doesn't puts all of them, megabytes, into the file.
+fn tables_take_no_room_in_the_image(width: Width) {
+    const MOST: u64 = 512 << 10;
+    let bytes = std::fs::metadata(kernel(width)).expect("the kernel was built").len();
+    assert!(bytes < MOST, "the kernel's file has {bytes} bytes");
 }
 
 struct Image<'a> {
