@@ -58,11 +58,13 @@ unsafe fn search_bios_area<F: Fn(u64, usize) -> NonNull<u8>>(shown: &Shown<F>) -
     const ALIGNMENT: usize = 16;
     const EXTENDED_BIOS_DATA_SEGMENT: u64 = 0x40E;
     const EXTENDED_BIOS_DATA_BYTES: usize = 1024;
-    const READ_ONLY_MEMORY: (usize, usize) = (0xE_0000, 0x2_0000);
+    // The upper half first, where most firmware has it.
+    const READ_ONLY_MEMORY: [(usize, usize); 2] = [(0xF_0000, 0x1_0000), (0xE_0000, 0x1_0000)];
     let segment = (shown.0)(EXTENDED_BIOS_DATA_SEGMENT, size_of::<u16>()).cast::<u16>();
     // SAFETY: the handler shows the word.
     let extended = usize::from(unsafe { segment.read_unaligned() }) * ALIGNMENT;
-    let areas = [(extended, EXTENDED_BIOS_DATA_BYTES), READ_ONLY_MEMORY];
+    let [upper, lower] = READ_ONLY_MEMORY;
+    let areas = [(extended, EXTENDED_BIOS_DATA_BYTES), upper, lower];
     areas.into_iter().filter(|(start, _)| *start != 0).find_map(|(start, bytes)| {
         let shown = (shown.0)(start as u64, bytes);
         // SAFETY: it lies within what the handler shows, for good, and bytes have any alignment.

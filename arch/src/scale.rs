@@ -19,14 +19,13 @@ impl Scale {
         if timer_hertz == 0 || cycle_hertz == 0 {
             return None;
         }
-        // The largest shift whose multiplier still fits 32 bits keeps the most digits of the ratio.
+        // The largest shift whose multiplier still fits 32 bits keeps the most digits of the ratio. From what is too large by
+        // at most two on, since each try is a division that is thousands of instructions long on i686: by `highest` the
+        // multiplier is above 2^31.
         let multiplier = |shift: u32| (u128::from(timer_hertz) << shift).div_ceil(u128::from(cycle_hertz));
-        let fits = |shift: &u32| multiplier(*shift) <= u128::from(u32::MAX);
-        // From what is too large by at most two on, since each try is a division that is thousands of instructions long on
-        // i686: by `highest` the multiplier is above 2^31.
         let highest = (32 + cycle_hertz.ilog2()).saturating_sub(timer_hertz.ilog2()).min(63);
-        let shift = (0..=highest).rev().find(fits)?;
-        let multiplier = multiplier(shift) as u32;
+        let fitting = |shift| Some((shift, u32::try_from(multiplier(shift)).ok()?));
+        let (shift, multiplier) = (0..=highest).rev().find_map(fitting)?;
         // One count is added to what the product gives, hence `largest` itself is not reached by it.
         let limit = (u128::from(largest) << shift) / u128::from(multiplier);
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
