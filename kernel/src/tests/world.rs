@@ -117,7 +117,8 @@ impl World {
         let message = self.message(caller);
         let handle = self.kernel.threads.at(caller).unwrap().context.handle;
         // Machines differ in where they have the words: here it is left to chance.
-        let origin = if message.tag.label().is_multiple_of(2) { Origin::Registers(message.words) } else { Origin::Saved };
+        let origin =
+            if message.tag.label().is_multiple_of(2) { Origin::Registers(message.words) } else { Origin::Saved };
         if origin != Origin::Saved {
             // Where a machine has the message in the CPU's registers, the saved ones hold something old.
             self.kernel.set_message(caller, STALE);
