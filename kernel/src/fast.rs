@@ -5,7 +5,7 @@
 //! set, nobody's slice is being measured, and the thread that would run next is plain to see. If so it does all of it,
 //! with no queue touched; if not it returns nothing *and has changed nothing*, and the caller goes the general way,
 //! which has the same outcome (`tests/fast.rs` compares the two). What both do alike is written once:
-//! [`Kernel::hand_over`], [`Kernel::note_call`], [`Kernel::let_through`], and the messages themselves.
+//! `Kernel::charge`, `Kernel::resume_next`, `Kernel::note_call`, `Interrupt::let_through`, and the messages themselves.
 //!
 //! Everything here is inlined into the entry that calls it, so that a message can stay in the CPU's registers from
 //! the sender to the receiver; and every index is either checked by a lookup that may fail or can't be out of bounds,
