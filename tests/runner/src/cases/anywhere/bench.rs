@@ -68,11 +68,7 @@ impl Bench {
         let listing = Rc::clone(listing);
         let (mut machine, mut gdb) = hardware.debug(Direct::suite().command_line("only=anywhere"));
         // On a kernel stack, with the registers as the entry found them.
-        let first_call = match width {
-            Width::I686 => "::call",
-            Width::X86_64 => "::message_call",
-        };
-        let first_call = [listing.address(&["Bell as x86_entry", first_call])];
+        let first_call = [listing.address(&["Bell as x86_entry", "::message_call"])];
         gdb.insert(&first_call).expect("a breakpoint");
         gdb.resume().expect("a debugger").expect("a system call");
         gdb.remove(&first_call).expect("no breakpoint");
