@@ -94,7 +94,7 @@ pub(crate) fn detect() {
     FEATURES.call_once(Features::detect);
 }
 
-/// What this CPU offers; nothing before [`detect`].
+/// What this CPU offers; nothing before `detect`.
 pub fn features() -> &'static Features {
     FEATURES.get().unwrap_or(&Features::NONE)
 }
