@@ -167,7 +167,7 @@ impl<M: Machine> Kernel<M> {
         thread.carries = carries;
         let deadline = core::mem::replace(&mut thread.call_deadline, 0);
         if deadline != 0 {
-            self.deadlines.set(Owner::Thread(request.caller), Time(deadline));
+            self.set_deadline(Owner::Thread(request.caller), Time(deadline));
         }
         self.send(machine, endpoint);
         if deadline != 0 && self.threads.at(request.caller).is_some_and(|thread| thread.state == State::RUNNING) {
@@ -199,7 +199,7 @@ impl<M: Machine> Kernel<M> {
             self.fail_running(request.caller, Error::WouldBlock);
         } else if waits && options.contains(Options::DEADLINE) {
             let [low, high, ..] = request.message.words;
-            self.deadlines.set(Owner::Thread(request.caller), Time(join(low, high)));
+            self.set_deadline(Owner::Thread(request.caller), Time(join(low, high)));
         }
         result
     }

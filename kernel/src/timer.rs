@@ -63,8 +63,14 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn set_timer(&mut self, link: Link, deadline: Time, period: u64) {
         if let Some(timer) = self.timers.at_mut(link) {
             timer.period = period;
-            self.deadlines.set(Owner::Timer(link), deadline);
+            self.set_deadline(Owner::Timer(link), deadline);
         }
+    }
+
+    /// Sets the deadline that a program asks for. One that has passed becomes due now, behind those that are due already:
+    /// a trap serves the earliest alone, so a program that sets one in the past for ever would keep all others waiting.
+    pub(crate) fn set_deadline(&mut self, owner: Owner, deadline: Time) {
+        self.deadlines.set(owner, deadline.max(self.now));
     }
 
     /// Takes a timer out of everything that refers to it.

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::fake::FREQUENCY;
-use abi::{Error, InfoItem, Kind, Message, Operation, Rights, Tag};
+use abi::{Error, InfoItem, Kind, Message, Operation, Options, Rights, Tag};
 
 const PERIOD: u64 = FREQUENCY / 1_000;
 
@@ -126,6 +126,36 @@ fn many_deadlines_at_once_are_served_one_a_trap() {
     for _ in 0..crate::sizes::TIMERS {
         assert_eq!(world.poll(endpoint), expiries(1));
     }
+}
+
+/// However often a program sets deadlines that have passed, those of others are served when they are due.
+fn is_served_beside(waits: impl Fn(&mut World, usize, usize)) {
+    let mut world = World::new();
+    let [endpoint, silent] = [0; 2].map(|_| world.endpoint());
+    let [theirs, ours] = [0; 2].map(|_| timer(&mut world, endpoint));
+    set(&mut world, ours, 100, 0);
+    world.advance(50);
+    for _ in 0..100 {
+        waits(&mut world, theirs, silent);
+        world.advance(PERIOD);
+        while world.is_idle() {
+            world.advance(PERIOD);
+        }
+    }
+    let is_set = |world: &mut World| world.done(Operation::TimerCancel, ours, [0; 4])[0];
+    assert_eq!(is_set(&mut world), 0, "it has expired");
+}
+
+#[test]
+fn timers_set_in_the_past_starve_no_others() {
+    is_served_beside(|world, timer, _| drop(world.done(Operation::TimerSet, timer, [0; 4])));
+}
+
+#[test]
+fn waits_until_the_past_starve_no_others() {
+    is_served_beside(|world, _, silent| {
+        world.call_with(Tag::incoming(Operation::Receive, 0, Options::DEADLINE), silent, [0; 4]);
+    });
 }
 
 #[test]

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 pub const CASES: &[Case] = cases!["timers":
     a_timer_expires_once, a_period_goes_on, a_cancelled_timer_is_silent, timers_expire_in_order,
-    a_period_too_short_is_refused, missed_expiries_are_counted, time_is_monotonic, the_clock_is_the_counter,
+    a_timer_set_in_the_past_for_ever_starves_nobody, a_period_too_short_is_refused, missed_expiries_are_counted, time_is_monotonic, the_clock_is_the_counter,
     peers_share_the_processor, the_higher_priority_runs_at_once, yielding_lets_peers_run,
     priorities_have_a_ceiling, a_priority_can_be_changed,
 ];
@@ -119,6 +119,26 @@ fn timers_expire_in_order(_: &System) -> Outcome {
     for (timer, _) in timers {
         timer.destroy()?;
     }
+    endpoint.destroy()?;
+    Ok(())
+}
+
+/// A program of low priority that sets a timer to a time that has passed, again and again, is served no earlier than others
+/// whose deadlines have passed.
+fn a_timer_set_in_the_past_for_ever_starves_nobody(system: &System) -> Outcome {
+    extern "C" fn set_for_ever(timer: usize) {
+        while raw::timer_set(timer as u32, [0; 4]).is_ok() {
+            ROUNDS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    ROUNDS.store(0, Ordering::Relaxed);
+    let endpoint = Endpoint::new()?;
+    let timer = Timer::new(&endpoint, 1)?;
+    let worker = Worker::start(PRIORITY - 1, set_for_ever, timer.raw() as usize)?;
+    // Each look is a wait by a deadline.
+    system.wait_until("it has set it often", || Ok(ROUNDS.load(Ordering::Relaxed) >= 1000))?;
+    drop(worker);
+    timer.destroy()?;
     endpoint.destroy()?;
     Ok(())
 }
