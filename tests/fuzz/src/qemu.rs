@@ -8,6 +8,7 @@
 //! | `cmpxchg8b`, `cmpxchg16b` | make flags of an earlier operand, VM too: a trap saves it, and the return enters virtual-8086 mode |
 //! | `rcl`, `rcr` and `setcc` of memory that faults, behind a rotation | the same with what the kernel left of its own |
 //! | `vpinsr` of 256 or 64 bits; `bts` and its like with LOCK and without memory | ends itself |
+//! | `vpermilps` without the prefix 0x66; `vroundss`, `vroundsd` of 256 bits | ends itself instead of raising #UD |
 //! | `idiv` of the least dividend by -1 | ends itself by the host's division |
 
 use crate::layout::{LONG, STEP_BYTES};
@@ -28,6 +29,8 @@ pub fn avoid(bytes: &mut [u8; STEP_BYTES]) {
 const HALT: u8 = 0xF4;
 /// VEX.L and VEX.pp: the length, and which prefix it stands for.
 const VEX_FORM: u8 = 7;
+/// VEX.L.
+const VEX_LENGTH: u8 = 4;
 /// 128 bits, as with the prefix 0x66.
 const VEX_128_66: u8 = 1;
 /// The field of the register, or of a group's member.
@@ -60,6 +63,11 @@ fn avoid_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
         (0x0F, 0xA3 | 0xAB | 0xB3 | 0xBA | 0xBB) if third >= REGISTERS => bytes[at + 2] &= !REGISTERS,
         // `vpinsr`, of which only this form exists.
         (0xC5, _) if third == 0xC4 => bytes[at + 1] = second & !VEX_FORM | VEX_128_66,
+        // `vpermilps`; `vpermilpd`, whose form is looked at, instead.
+        (0x0F, 0x38) if third == 0x0C => bytes[at + 2] = 0x0D,
+        (0xC4, _) if fourth == 0x0C => bytes[at + 3] = 0x0D,
+        // `vroundss` and `vroundsd`, of 128 bits.
+        (0xC4, _) if matches!(fourth, 0x0A | 0x0B) => bytes[at + 2] = third & !VEX_LENGTH,
         (0xC4, _) if matches!(fourth, 0xC4 | 0x20..=0x22) => bytes[at + 2] = third & !VEX_FORM | VEX_128_66,
         _ => {}
     }
@@ -95,6 +103,16 @@ mod tests {
             avoid(&mut code);
             assert_eq!((code[1], code[10]), (0x31, 0x79));
         }
+    }
+
+    #[test]
+    fn a_permutation_and_a_rounding_have_forms_that_exist() {
+        let mut code = [0x90; STEP_BYTES];
+        code[..4].copy_from_slice(&[0x0F, 0x38, 0x0C, 0xC1]);
+        code[8..12].copy_from_slice(&[0xC4, 0xE2, 0x78, 0x0C]);
+        code[16..20].copy_from_slice(&[0xC4, 0xE3, 0x7D, 0x0B]);
+        avoid(&mut code);
+        assert_eq!((code[2], code[11], code[18]), (0x0D, 0x0D, 0x79));
     }
 
     #[test]
