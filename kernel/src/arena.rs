@@ -83,9 +83,14 @@ struct Slot<T> {
 }
 
 /// What a table holds: something with an all-zero state for slots that aren't in use.
-pub trait Entry {
+pub trait Entry: Sized {
     /// The state of a free slot.
     const EMPTY: Self;
+
+    /// Makes it what a free slot's is. What nobody looks at there may stay: a slot that is taken anew is written as a whole.
+    fn clear(&mut self) {
+        *self = Self::EMPTY;
+    }
 }
 
 /// A table of at most `N` entries.
@@ -107,7 +112,8 @@ impl<T: Entry, const N: usize> Arena<T, N> {
         used: 0,
     };
 
-    /// Takes a slot for `value`; nothing if the table is full.
+    /// Takes a slot for `value`; nothing if the table is full. Inlined, so that the value is made in its slot.
+    #[inline(always)]
     pub fn insert(&mut self, value: T) -> Option<Name> {
         let index = match self.free {
             0 => {
@@ -148,7 +154,7 @@ impl<T: Entry, const N: usize> Arena<T, N> {
             return;
         }
         slot.name = Name::NONE;
-        slot.value = T::EMPTY;
+        slot.value.clear();
         self.used -= 1;
         if slot.generation < u16::MAX {
             slot.next_free = self.free;
