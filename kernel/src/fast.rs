@@ -14,7 +14,6 @@
 use crate::Kernel;
 use crate::account::TraceKind;
 use crate::arena::{Arena, Link, Name};
-use crate::deadline::{Deadlines, Owner};
 use crate::machine::{Context, Line, Machine, Resume, Time, Trigger};
 use crate::schedule::Schedule;
 use crate::sizes::THREADS;
@@ -111,7 +110,7 @@ impl<M: Machine> Kernel<M> {
         let grant = self.handles.look_up(thread.run, handle, Rights::CALL)?;
         let target = self.endpoints.get_mut(grant.object)?;
         let server = target.receivers.only();
-        if self.threads.at(server)?.priority <= self.schedule.bar() || self.deadlines.is_set(Owner::Thread(server)) {
+        if self.threads.at(server)?.rank <= self.schedule.bar() {
             return None;
         }
         target.receivers.clear_only();
@@ -171,10 +170,7 @@ impl<M: Machine> Kernel<M> {
         if waiting.sent == Sent::Fault {
             return None;
         }
-        if waiting.state != State::awaiting(server)
-            || waiting.priority <= self.schedule.bar()
-            || self.deadlines.is_set(Owner::Thread(client))
-        {
+        if waiting.state != State::awaiting(server) || waiting.rank <= self.schedule.bar() {
             return None;
         }
         self.fast_wait(server, endpoint)?;
@@ -250,7 +246,7 @@ impl<M: Machine> Kernel<M> {
             return Some(self.threads.at_mut(caller)?.context.deliver(DONE));
         }
         let receiver = target.receivers.only();
-        if !Self::may_preempt(&self.threads, &self.schedule, &self.deadlines, caller, receiver) {
+        if !Self::may_preempt(&self.threads, &self.schedule, caller, receiver) {
             return None;
         }
         target.receivers.clear_only();
@@ -274,7 +270,7 @@ impl<M: Machine> Kernel<M> {
         // If a message were pending, nobody would wait at the endpoint.
         let target = self.endpoints.get_mut(self.interrupts.at(link)?.endpoint)?;
         let receiver = target.receivers.only();
-        if !Self::may_preempt(&self.threads, &self.schedule, &self.deadlines, interrupted, receiver) {
+        if !Self::may_preempt(&self.threads, &self.schedule, interrupted, receiver) {
             return None;
         }
         target.receivers.clear_only();
@@ -316,10 +312,7 @@ impl<M: Machine> Kernel<M> {
         }
         let target = self.endpoints.get_mut(object)?;
         let handler = target.receivers.only();
-        if target.is_dying()
-            || self.threads.at(handler)?.priority <= self.schedule.bar()
-            || self.deadlines.is_set(Owner::Thread(handler))
-        {
+        if target.is_dying() || self.threads.at(handler)?.rank <= self.schedule.bar() {
             return None;
         }
         target.receivers.clear_only();
@@ -345,14 +338,12 @@ impl<M: Machine> Kernel<M> {
     fn may_preempt(
         threads: &Arena<Thread<M::Context>, THREADS>,
         schedule: &Schedule,
-        deadlines: &Deadlines,
         running: Link,
         receiver: Link,
     ) -> bool {
-        let Some(priority) = threads.at(receiver).map(|waiting| waiting.priority) else { return false };
+        let Some(priority) = threads.at(receiver).map(|waiting| waiting.rank) else { return false };
         priority > schedule.bar()
             && schedule.has_no_chain()
-            && !deadlines.is_set(Owner::Thread(receiver))
             && threads.at(running).is_some_and(|thread| priority > thread.priority)
     }
 

@@ -127,7 +127,9 @@ impl<M: Machine> Kernel<M> {
         }
         owner.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
         let run = owner.0.run();
-        let Some(name) = self.threads.insert(Thread { process, run, priority, ..crate::arena::Entry::EMPTY }) else {
+        let Some(name) =
+            self.threads.insert(Thread { process, run, priority, rank: priority, ..crate::arena::Entry::EMPTY })
+        else {
             owner.0.quota.refund(0, 1);
             return Err(Error::TableFull);
         };
@@ -153,6 +155,7 @@ impl<M: Machine> Kernel<M> {
             self.detach(link);
         }
         if let Some(thread) = self.threads.at_mut(link) {
+            thread.rank = if thread.rank == Priority::IDLE { Priority::IDLE } else { priority };
             thread.priority = priority;
         }
         if ready {

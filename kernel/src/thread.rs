@@ -160,6 +160,9 @@ pub struct Thread<C> {
     pub cycles: u64,
     /// Its priority.
     pub priority: Priority,
+    /// The same while it has no deadline, else [`Priority::IDLE`], which outranks nobody: so one comparison tells the short
+    /// ways that they may let it run, and those who would have to clear a deadline are the general way's.
+    pub rank: Priority,
     /// What it sent, while it waits for a reply.
     pub sent: Sent,
     /// The fault that it sent, while it waits for the handler's reply.
@@ -197,6 +200,7 @@ impl<C: Context> Entry for Thread<C> {
         calls: 0,
         cycles: 0,
         priority: Priority::IDLE,
+        rank: Priority::IDLE,
         sent: Sent::Call,
         fault: Fault { vector: 0, error: 0, address: 0, instruction: 0 },
         badge: 0,
@@ -224,6 +228,7 @@ impl<C: Context> Entry for Thread<C> {
             calls,
             cycles,
             priority,
+            rank,
             sent,
             fault,
             badge,
@@ -246,6 +251,7 @@ impl<C: Context> Entry for Thread<C> {
         *calls = Self::EMPTY.calls;
         *cycles = Self::EMPTY.cycles;
         *priority = Self::EMPTY.priority;
+        *rank = Self::EMPTY.rank;
         *sent = Self::EMPTY.sent;
         *fault = Self::EMPTY.fault;
         *badge = Self::EMPTY.badge;

@@ -6,6 +6,7 @@ use crate::deadline::Owner;
 use crate::endpoint::Event;
 use crate::exit::STEPS_PER_SLICE;
 use crate::machine::{Machine, Time};
+use crate::schedule::Priority;
 use abi::Error;
 
 /// A deadline bound to an endpoint.
@@ -31,7 +32,7 @@ impl<M: Machine> Kernel<M> {
     /// Serves a deadline that has passed. If there are more, the timer raises the next trap after a pause.
     pub(crate) fn expire(&mut self, machine: &mut M) {
         let Some((time, owner)) = self.deadlines.first().filter(|(time, _)| *time <= self.now) else { return };
-        self.deadlines.clear(owner);
+        self.clear_deadline(owner);
         if let Owner::Process(process) = owner {
             return self.go_on_ending(machine, process, STEPS_PER_SLICE);
         }
@@ -71,6 +72,23 @@ impl<M: Machine> Kernel<M> {
     /// a trap serves the earliest alone, so a program that sets one in the past for ever would keep all others waiting.
     pub(crate) fn set_deadline(&mut self, owner: Owner, deadline: Time) {
         self.deadlines.set(owner, deadline.max(self.now));
+        if let Owner::Thread(link) = owner
+            && let Some(thread) = self.threads.at_mut(link)
+        {
+            thread.rank = Priority::IDLE;
+        }
+    }
+
+    /// Clears a deadline, if the owner has one. Returns whether it had.
+    pub(crate) fn clear_deadline(&mut self, owner: Owner) -> bool {
+        let was_set = self.deadlines.clear(owner);
+        if was_set
+            && let Owner::Thread(link) = owner
+            && let Some(thread) = self.threads.at_mut(link)
+        {
+            thread.rank = thread.priority;
+        }
+        was_set
     }
 
     /// Takes a timer out of everything that refers to it.

@@ -143,6 +143,10 @@ fn check_owners(world: &World) {
 /// Deadlines belong to those who wait for them, and the timer is set to the next.
 fn check_time(world: &World) {
     let kernel = &world.kernel;
+    for (link, thread) in kernel.threads.iter() {
+        let expected = if kernel.deadlines.is_set(Owner::Thread(link)) { Priority::IDLE } else { thread.priority };
+        assert_eq!(thread.rank, expected, "a thread's rank isn't its priority, or ignores its deadline");
+    }
     for owner in kernel.deadlines.owners() {
         match owner {
             Owner::Thread(link) => {
