@@ -31,8 +31,8 @@ struct Pin {
     chip: Chip,
     /// The index of the entry's low word.
     index: u32,
-    /// The entry's low word while the line isn't masked.
-    low: u32,
+    /// The entry's low word while the line is masked: to mask it is what a driver waits for.
+    masked: u32,
 }
 
 /// How a line signals.
@@ -78,7 +78,7 @@ impl IoApics {
                 let low = redirection(base + line as u8, trigger, place.polarity);
                 write(chip, index + 1, u32::from(destination) << 24);
                 write(chip, index, low | MASKED);
-                found.pins[line] = Some(Pin { chip, index, low });
+                found.pins[line] = Some(Pin { chip, index, masked: low | MASKED });
                 found.wirings[line] = Some(Wiring { polarity: place.polarity, trigger, firmware_trigger: trigger });
             }
             found.addresses[number] = entry.address;
@@ -111,15 +111,15 @@ impl IoApics {
         let Some(Some(wiring)) = self.wirings.get_mut(usize::from(line)) else { return };
         let Some(pin) = &mut self.pins[usize::from(line)] else { return };
         wiring.trigger = trigger.unwrap_or(wiring.firmware_trigger);
-        pin.low = redirection(pin.low as u8, wiring.trigger, wiring.polarity);
-        write(pin.chip, pin.index, pin.low | MASKED);
+        pin.masked = redirection(pin.masked as u8, wiring.trigger, wiring.polarity) | MASKED;
+        write(pin.chip, pin.index, pin.masked);
     }
 
     /// Masks a line. Returns whether there is such a line.
     #[inline(always)]
     pub fn mask(&self, line: u8) -> bool {
         let Some(pin) = &self.pins[usize::from(line)] else { return false };
-        write(pin.chip, pin.index, pin.low | MASKED);
+        write(pin.chip, pin.index, pin.masked);
         true
     }
 
@@ -127,7 +127,7 @@ impl IoApics {
     #[inline(always)]
     pub fn unmask(&self, line: u8) -> bool {
         let Some(pin) = &self.pins[usize::from(line)] else { return false };
-        write(pin.chip, pin.index, pin.low);
+        write(pin.chip, pin.index, pin.masked & !MASKED);
         true
     }
 }

@@ -3,6 +3,7 @@
 //! No decision reads anything of this module, so that the core's state without it is what a model checker explores.
 
 use crate::arena::Link;
+use crate::interrupt::Interrupt;
 use crate::machine::Time;
 use crate::sizes::INTERRUPTS;
 
@@ -11,13 +12,12 @@ pub const BUCKETS: usize = 32;
 
 /// What is counted of one interrupt source.
 ///
-/// At any time `taken = delivered + coalesced + spurious + dropped + (1 if a message that counts is pending)`.
+/// At any time `taken = delivered + coalesced + spurious + dropped + (1 if a message that counts is pending)`, which says how many
+/// were delivered without a counter of its own: every interrupt would pay for it.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceCounters {
     /// Interrupts that the CPU took.
     pub taken: u32,
-    /// Messages that a driver received.
-    pub delivered: u32,
     /// Interrupts counted into a message that was pending already.
     pub coalesced: u32,
     /// Interrupts that the controller took back.
@@ -38,7 +38,6 @@ impl SourceCounters {
     /// Nothing happened yet.
     pub const ZERO: Self = Self {
         taken: 0,
-        delivered: 0,
         coalesced: 0,
         spurious: 0,
         dropped: 0,
@@ -47,6 +46,13 @@ impl SourceCounters {
         latency_maximum: 0,
         histogram: [0; BUCKETS],
     };
+
+    /// Messages of that source that a driver received.
+    pub const fn delivered(&self, source: &Interrupt) -> u32 {
+        let pending = (source.count != 0) as u32;
+        let otherwise = self.coalesced.wrapping_add(self.spurious).wrapping_add(self.dropped).wrapping_add(pending);
+        self.taken.wrapping_sub(otherwise)
+    }
 
     /// Notes one delivery, so many cycles after the trap.
     #[inline(always)]

@@ -428,9 +428,7 @@ impl<M: Machine> Kernel<M> {
             thread.raised = if taken.count != 0 { taken.first.0.max(1) } else { 0 };
         }
         if let Some(counters) = self.account.sources.get_mut(source.index()) {
-            if taken.count != 0 {
-                counters.delivered = counters.delivered.wrapping_add(1);
-            } else {
+            if taken.count == 0 {
                 counters.replayed = counters.replayed.wrapping_add(1);
             }
         }

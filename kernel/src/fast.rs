@@ -292,7 +292,6 @@ impl<M: Machine> Kernel<M> {
         machine.end_of_interrupt(line);
         if let Some(counters) = self.account.sources.get_mut(link.index()) {
             counters.taken = counters.taken.wrapping_add(1);
-            counters.delivered = counters.delivered.wrapping_add(1);
             // The low halves will do: this entry into the kernel began at the former time.
             counters.note_latency((machine.now().0 as u32).wrapping_sub(came.0 as u32));
         }

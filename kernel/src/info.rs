@@ -64,7 +64,8 @@ impl<M: Machine> Kernel<M> {
                 [1, source.line.0 as usize, flags, badge as usize]
             }
             InterruptPart::Counts => {
-                [counters.taken, counters.delivered, counters.coalesced, counters.spurious].map(|count| count as usize)
+                let delivered = counters.delivered(source);
+                [counters.taken, delivered, counters.coalesced, counters.spurious].map(|count| count as usize)
             }
             InterruptPart::More => [counters.dropped, counters.latency_maximum, source.sequence, counters.completed]
                 .map(|count| count as usize),
