@@ -202,7 +202,10 @@ fn memory_is_cleared_in_any_direction(scene: &Scene<'_>) -> Outcome {
 /// The first use of floating point takes an area, and clears it, on the way through an exception.
 fn floating_point_begins_with_any_flags(scene: &Scene<'_>) -> Outcome {
     let level = Level::detect();
-    for flags in [DIRECTION, NESTED | DIRECTION | ALIGNMENT | CARRY] {
+    // FNSAVE's registers lie 10 bytes apart; Bochs checks the alignment of each, not of the area as processors do
+    // (SDM 3A, table 6-7), and the thread's own look would fault.
+    let alignment = if level == Level::X87 { 0 } else { ALIGNMENT };
+    for flags in [DIRECTION, NESTED | DIRECTION | alignment | CARRY] {
         scene.breathe()?;
         // Higher than this thread: it has ended when `start` returns.
         let worker = Worker::prepare(PRIORITY + 1, level.first_instructions(), None, STACK_BYTES)?;
