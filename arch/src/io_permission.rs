@@ -60,11 +60,14 @@ pub struct LoadedPorts {
     process: u16,
     version: u32,
     ranges: [PortRange; PORT_RANGES],
+    /// How many of them are open.
+    count: u8,
 }
 
 impl LoadedPorts {
     /// Nothing is loaded.
-    pub const NONE: Self = Self { process: 0, version: 0, ranges: [PortRange { first: 0, count: 0 }; PORT_RANGES] };
+    pub const NONE: Self =
+        Self { process: 0, version: 0, ranges: [PortRange { first: 0, count: 0 }; PORT_RANGES], count: 0 };
 
     /// Makes the bitmap that of a process, if it isn't already. The work is bounded by the ranges' lengths.
     #[inline(always)]
@@ -79,16 +82,17 @@ impl LoadedPorts {
     }
 
     #[cold]
+    #[optimize(speed)]
     fn replace<S>(&mut self, bitmap: &mut Bytes, home: &Home<S>) {
         let mut bitmap = PortBitmap(bitmap);
-        for &range in &self.ranges {
+        for &range in self.ranges.iter().take(usize::from(self.count)) {
             bitmap.close(range);
         }
-        self.ranges = [PortRange::default(); PORT_RANGES];
         for (loaded, &range) in self.ranges.iter_mut().zip(&home.ports).take(usize::from(home.port_ranges)) {
             bitmap.open(range);
             *loaded = range;
         }
+        self.count = home.port_ranges;
         self.process = home.process;
         self.version = home.ports_version;
     }

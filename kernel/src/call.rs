@@ -171,7 +171,7 @@ impl<M: Machine> Kernel<M> {
         }
         self.send(machine, endpoint);
         if deadline != 0 && self.threads.at(request.caller).is_some_and(|thread| thread.state == State::RUNNING) {
-            self.clear_deadline(Owner::Thread(request.caller));
+            self.clear_deadline(request.caller);
         }
         Ok(Outcome::Settled)
     }

@@ -217,7 +217,7 @@ impl<M: Machine> Kernel<M> {
     /// Makes a receiver run with a message, or queues it as ready.
     #[inline(never)]
     pub(crate) fn give(&mut self, machine: &mut M, receiver: Link, message: Message) {
-        self.clear_deadline(crate::deadline::Owner::Thread(receiver));
+        self.clear_deadline(receiver);
         if let Some(thread) = self.threads.at_mut(receiver) {
             thread.context.set_message(message);
         }
@@ -269,7 +269,7 @@ impl<M: Machine> Kernel<M> {
 
     /// A queued sender's handle can't be delivered: its call fails, and it is ready again.
     fn refuse_sender(&mut self, sender: Link, error: Error) {
-        self.clear_deadline(crate::deadline::Owner::Thread(sender));
+        self.clear_deadline(sender);
         if let Some(thread) = self.threads.at_mut(sender) {
             thread.context.set_message(Message::error(error, [0; 2]));
         }
@@ -352,7 +352,7 @@ impl<M: Machine> Kernel<M> {
         } else {
             waiting.sent = Sent::Call;
         }
-        self.clear_deadline(crate::deadline::Owner::Thread(caller));
+        self.clear_deadline(caller);
         Ok(caller)
     }
 
@@ -386,7 +386,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Takes a waiting thread out of whatever it waits in; it is in no queue afterwards.
     pub(crate) fn detach(&mut self, link: Link) {
-        self.clear_deadline(crate::deadline::Owner::Thread(link));
+        self.clear_deadline(link);
         let Some(state) = self.threads.at(link).map(|thread| thread.state) else { return };
         match state.kind() {
             StateKind::Ready => self.schedule.remove_ready(&mut self.threads, link),

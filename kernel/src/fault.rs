@@ -76,7 +76,7 @@ impl<M: Machine> Kernel<M> {
                 if let Some(target) = self.endpoints.at_mut(endpoint) {
                     self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
                 }
-                self.clear_deadline(crate::deadline::Owner::Thread(receiver));
+                self.clear_deadline(receiver);
                 let Some(sender) = self.threads.at_mut(current) else { return };
                 sender.state = State::awaiting(receiver);
                 let priority = sender.priority;

@@ -68,7 +68,7 @@ impl<M: Machine> Kernel<M> {
             }
             Operation::TimerCancel => {
                 let timer = self.find_timer(&request)?;
-                word(self.clear_deadline(crate::deadline::Owner::Timer(timer)) as usize)
+                word(self.deadlines.clear(crate::deadline::Owner::Timer(timer)) as usize)
             }
             Operation::PortsCreate => self.ports_create(machine, request, one, two),
             Operation::PortsAttach => self.ports_attach(machine, request),

@@ -32,14 +32,17 @@ impl<M: Machine> Kernel<M> {
     /// Serves a deadline that has passed. If there are more, the timer raises the next trap after a pause.
     pub(crate) fn expire(&mut self, machine: &mut M) {
         let Some((time, owner)) = self.deadlines.first().filter(|(time, _)| *time <= self.now) else { return };
-        self.clear_deadline(owner);
         if let Owner::Process(process) = owner {
+            self.deadlines.clear(owner);
             return self.go_on_ending(machine, process, STEPS_PER_SLICE);
         }
         self.account.expiries = self.account.expiries.wrapping_add(1);
         match owner {
             Owner::Thread(thread) => self.fail(machine, thread, Error::TimedOut),
-            Owner::Timer(timer) => self.expire_timer(machine, timer, time),
+            Owner::Timer(timer) => {
+                self.deadlines.clear(owner);
+                self.expire_timer(machine, timer, time);
+            }
             Owner::Process(_) => {}
         }
     }
@@ -79,13 +82,11 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Clears a deadline, if the owner has one. Returns whether it had.
-    pub(crate) fn clear_deadline(&mut self, owner: Owner) -> bool {
-        let was_set = self.deadlines.clear(owner);
-        if was_set
-            && let Owner::Thread(link) = owner
-            && let Some(thread) = self.threads.at_mut(link)
-        {
+    /// Clears a thread's deadline, if it has one. Returns whether it had.
+    #[inline(never)]
+    pub(crate) fn clear_deadline(&mut self, link: Link) -> bool {
+        let was_set = self.deadlines.clear(Owner::Thread(link));
+        if was_set && let Some(thread) = self.threads.at_mut(link) {
             thread.rank = thread.priority;
         }
         was_set
