@@ -427,10 +427,10 @@ impl<M: Machine> Kernel<M> {
             thread.completes = Token { source: name, sequence: taken.sequence };
             thread.raised = if taken.count != 0 { taken.first.0.max(1) } else { 0 };
         }
-        if let Some(counters) = self.account.sources.get_mut(source.index()) {
-            if taken.count == 0 {
-                counters.replayed = counters.replayed.wrapping_add(1);
-            }
+        if taken.count == 0
+            && let Some(counters) = self.account.sources.get_mut(source.index())
+        {
+            counters.replayed = counters.replayed.wrapping_add(1);
         }
         taken.message()
     }
