@@ -82,14 +82,14 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Clears a thread's deadline, if it has one. Returns whether it had.
+    /// Clears a thread's deadline, if it has one: its rank is its priority again.
     #[inline(never)]
-    pub(crate) fn clear_deadline(&mut self, link: Link) -> bool {
-        let was_set = self.deadlines.clear(Owner::Thread(link));
-        if was_set && let Some(thread) = self.threads.at_mut(link) {
+    pub(crate) fn clear_deadline(&mut self, thread: Link) {
+        if self.deadlines.clear(Owner::Thread(thread))
+            && let Some(thread) = self.threads.at_mut(thread)
+        {
             thread.rank = thread.priority;
         }
-        was_set
     }
 
     /// Takes a timer out of everything that refers to it.

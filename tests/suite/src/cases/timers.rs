@@ -12,7 +12,8 @@ use core::time::Duration;
 
 pub const CASES: &[Case] = cases!["timers":
     a_timer_expires_once, a_period_goes_on, a_cancelled_timer_is_silent, timers_expire_in_order,
-    a_timer_set_in_the_past_for_ever_starves_nobody, a_period_too_short_is_refused, missed_expiries_are_counted, time_is_monotonic, the_clock_is_the_counter,
+    a_timer_set_in_the_past_for_ever_starves_nobody, a_period_too_short_is_refused, missed_expiries_are_counted,
+    time_is_monotonic, the_clock_is_the_counter,
     peers_share_the_processor, the_higher_priority_runs_at_once, yielding_lets_peers_run,
     priorities_have_a_ceiling, a_priority_can_be_changed,
 ];
