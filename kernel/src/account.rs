@@ -1,16 +1,14 @@
-//! What is counted and never decided upon: counters of each source, a latency histogram, the last trace entries.
+//! What is counted and never decided upon: counters of each source with its latency histogram, the last trace entries.
 //!
 //! No decision reads anything of this module, so that the core's state without it is what a model checker explores.
 
 use crate::arena::Link;
-use crate::interrupt::Interrupt;
 use crate::machine::Time;
-use crate::sizes::INTERRUPTS;
 
 /// Buckets of a latency histogram; bucket n counts latencies from 2^n to 2^(n+1)-1 cycles.
 pub const BUCKETS: usize = 32;
 
-/// What is counted of one interrupt source.
+/// What is counted of one interrupt source, in whose entry it stands: so its place need not be worked out once more.
 ///
 /// At any time `taken = delivered + coalesced + spurious + dropped + (1 if a message that counts is pending)`, which says how many
 /// were delivered without a counter of its own: every interrupt would pay for it.
@@ -46,13 +44,6 @@ impl SourceCounters {
         latency_maximum: 0,
         histogram: [0; BUCKETS],
     };
-
-    /// Messages of that source that a driver received.
-    pub const fn delivered(&self, source: &Interrupt) -> u32 {
-        let pending = (source.count != 0) as u32;
-        let otherwise = self.coalesced.wrapping_add(self.spurious).wrapping_add(self.dropped).wrapping_add(pending);
-        self.taken.wrapping_sub(otherwise)
-    }
 
     /// Notes one delivery, so many cycles after the trap.
     #[inline(always)]
@@ -143,8 +134,9 @@ impl Trace {
 
     #[inline(always)]
     fn note(&mut self, kind: TraceKind, time: Time, thread: Link, detail: u32) {
-        let place = self.count as usize % TRACE_ENTRIES;
+        // The next place, so that one register holds the count, old and new.
         self.count = self.count.wrapping_add(1);
+        let place = self.count as usize % TRACE_ENTRIES;
         self.times[place] = time.0;
         self.what[place] = What { detail, who: ((kind as u32) << THREAD_BITS).wrapping_add(thread.word()) };
     }
@@ -164,12 +156,10 @@ impl Trace {
 
 /// Everything that is counted.
 pub struct Account {
-    /// Per source, by its slot.
-    pub sources: [SourceCounters; INTERRUPTS],
-    /// System calls.
-    pub calls: u64,
+    /// System calls. What grows with every trap is counted in a machine word, which wraps.
+    pub calls: usize,
     /// Switches from one thread to another.
-    pub switches: u64,
+    pub switches: usize,
     /// Interrupts of lines that nobody had bound.
     pub unowned: u32,
     /// Spurious vectors of the PIC.
@@ -192,7 +182,6 @@ pub struct Account {
 impl Account {
     /// Nothing happened yet.
     pub const ZERO: Self = Self {
-        sources: [SourceCounters::ZERO; INTERRUPTS],
         calls: 0,
         switches: 0,
         unowned: 0,
@@ -212,17 +201,9 @@ impl Account {
         self.trace.note(kind, time, thread, detail);
     }
 
-    /// Notes that a source's message was completed.
-    #[inline(always)]
-    pub fn completed(&mut self, source: Link) {
-        if let Some(counters) = self.sources.get_mut(source.index()) {
-            counters.completed = counters.completed.wrapping_add(1);
-        }
-    }
-
     /// The last entries, oldest first.
     pub fn trace_entries(&self) -> impl Iterator<Item = TraceEntry> {
-        let next = self.trace.count as usize;
+        let next = self.trace.count as usize + 1;
         // A thread is always named: the idle one when nobody else ran.
         (0..TRACE_ENTRIES)
             .map(move |number| self.trace.entry(next.wrapping_add(number) % TRACE_ENTRIES))

@@ -423,14 +423,12 @@ impl<M: Machine> Kernel<M> {
         let name = self.interrupts.name(source);
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Message::default() };
         let taken = interrupt.take();
+        if taken.count == 0 {
+            interrupt.counters.replayed = interrupt.counters.replayed.wrapping_add(1);
+        }
         if let Some(thread) = self.threads.at_mut(receiver) {
             thread.completes = Token { source: name, sequence: taken.sequence };
             thread.raised = if taken.count != 0 { taken.first.0.max(1) } else { 0 };
-        }
-        if taken.count == 0
-            && let Some(counters) = self.account.sources.get_mut(source.index())
-        {
-            counters.replayed = counters.replayed.wrapping_add(1);
         }
         taken.message()
     }
@@ -443,10 +441,8 @@ impl<M: Machine> Kernel<M> {
         }
         let raised = core::mem::replace(&mut thread.raised, 0);
         let source = thread.completes.source;
-        if self.interrupts.get(source).is_some()
-            && let Some(counters) = self.account.sources.get_mut(source.link().index())
-        {
-            counters.note_latency(u32::try_from(now.0.saturating_sub(raised)).unwrap_or(u32::MAX));
+        if let Some(source) = self.interrupts.get_mut(source) {
+            source.counters.note_latency(u32::try_from(now.0.saturating_sub(raised)).unwrap_or(u32::MAX));
         }
     }
 

@@ -147,7 +147,6 @@ impl<M: Machine> Kernel<M> {
                 return None;
             }
             source.let_through(machine);
-            self.account.completed(token.source.link());
             self.threads.at_mut(server)?.completes = Token::NONE;
         }
         self.fast_wait(server, grant.object)?;
@@ -290,11 +289,9 @@ impl<M: Machine> Kernel<M> {
             machine.mask(line);
         }
         machine.end_of_interrupt(line);
-        if let Some(counters) = self.account.sources.get_mut(link.index()) {
-            counters.taken = counters.taken.wrapping_add(1);
-            // The low halves will do: this entry into the kernel began at the former time.
-            counters.note_latency((machine.now().0 as u32).wrapping_sub(came.0 as u32));
-        }
+        source.counters.taken = source.counters.taken.wrapping_add(1);
+        // The low halves will do: this entry into the kernel began at the former time.
+        source.counters.note_latency((machine.now().0 as u32).wrapping_sub(came.0 as u32));
         self.resume_next(machine, receiver);
         Some(resume)
     }

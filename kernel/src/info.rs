@@ -52,7 +52,7 @@ impl<M: Machine> Kernel<M> {
             return Ok([0; 4]);
         }
         let source = self.interrupts.at(link).ok_or(Error::BadArgument)?;
-        let counters = self.account.sources.get(index).ok_or(Error::BadArgument)?;
+        let counters = &source.counters;
         Ok(match part {
             InterruptPart::Source => {
                 let level = (source.trigger == crate::machine::Trigger::Level) as usize;
@@ -64,7 +64,7 @@ impl<M: Machine> Kernel<M> {
                 [1, source.line.0 as usize, flags, badge as usize]
             }
             InterruptPart::Counts => {
-                let delivered = counters.delivered(source);
+                let delivered = source.delivered();
                 [counters.taken, delivered, counters.coalesced, counters.spurious].map(|count| count as usize)
             }
             InterruptPart::More => [counters.dropped, counters.latency_maximum, source.sequence, counters.completed]
@@ -107,14 +107,14 @@ impl<M: Machine> Kernel<M> {
             }
             ProcessPart::Usage => {
                 let (calls, cycles) = self.usage(machine, link);
-                let ([calls, calls_high], [cycles, cycles_high]) = (split(calls), split(cycles));
+                let ([calls, calls_high], [cycles, cycles_high]) = (split(calls as u64), split(cycles));
                 [calls, calls_high, cycles, cycles_high]
             }
         })
     }
 
     /// The calls and the processor time of a process, of threads that it has and of those that it had.
-    pub(crate) fn usage(&self, machine: &mut M, link: Link) -> (u64, u64) {
+    pub(crate) fn usage(&self, machine: &mut M, link: Link) -> (usize, u64) {
         let Some(process) = self.processes.at(link) else { return (0, 0) };
         let (mut calls, mut cycles) = (process.0.calls, process.0.cycles);
         let mut thread = process.0.threads.head();
@@ -136,7 +136,7 @@ impl<M: Machine> Kernel<M> {
         let account = &self.account;
         Ok(match part {
             0 => {
-                let ([calls, calls_high], [switches, switches_high]) = (split(account.calls), split(account.switches));
+                let ([calls, calls_high], [switches, switches_high]) = (split(account.calls as u64), split(account.switches as u64));
                 [calls, calls_high, switches, switches_high]
             }
             1 => [self.processes.used(), self.threads.used(), self.endpoints.used(), self.handles.used()],

@@ -6,7 +6,7 @@
 //! posts one message that says "replayed: poll your device".
 
 use crate::Kernel;
-use crate::account::TraceKind;
+use crate::account::{SourceCounters, TraceKind};
 use crate::arena::{Entry, Link, Linked, Links, Name};
 use crate::endpoint::Event;
 use crate::machine::{Line, Machine, Time, Trigger};
@@ -48,6 +48,8 @@ pub struct Interrupt {
     /// When the first of them came.
     pub first: Time,
     pub(crate) siblings: Links,
+    /// What is counted of it.
+    pub counters: SourceCounters,
 }
 
 impl Entry for Interrupt {
@@ -67,6 +69,7 @@ impl Entry for Interrupt {
         count: 0,
         first: Time(0),
         siblings: Links::NONE,
+        counters: SourceCounters::ZERO,
     };
 }
 
@@ -165,10 +168,18 @@ impl Interrupt {
         (Message::new(self.plain_tag, [1, self.sequence as usize, low, high]), self.sequence)
     }
 
+    /// Messages of it that a driver received.
+    pub const fn delivered(&self) -> u32 {
+        let SourceCounters { taken, coalesced, spurious, dropped, .. } = self.counters;
+        let pending = (self.count != 0) as u32;
+        taken.wrapping_sub(coalesced.wrapping_add(spurious).wrapping_add(dropped).wrapping_add(pending))
+    }
+
     /// Its message is over: its line may fire again.
     #[inline(always)]
     pub fn let_through<M: Machine>(&mut self, machine: &mut M) {
         self.outstanding = 0;
+        self.counters.completed = self.counters.completed.wrapping_add(1);
         if self.masked {
             self.masked = false;
             machine.unmask(self.line);
@@ -221,11 +232,9 @@ impl<M: Machine> Kernel<M> {
         let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
         let Some(source) = self.interrupts.at_mut(link) else { return self.unowned(machine, line) };
         let Some(endpoint) = self.endpoints.resolve(source.endpoint) else { return self.unowned(machine, line) };
-        if let Some(counters) = self.account.sources.get_mut(link.index()) {
-            counters.taken = counters.taken.wrapping_add(times);
-            let coalesced = if source.count != 0 { times } else { times - 1 };
-            counters.coalesced = counters.coalesced.wrapping_add(coalesced);
-        }
+        let coalesced = if source.count != 0 { times } else { times - 1 };
+        source.counters.taken = source.counters.taken.wrapping_add(times);
+        source.counters.coalesced = source.counters.coalesced.wrapping_add(coalesced);
         if source.trigger == Trigger::Level {
             source.masked = true;
             machine.mask(line);
@@ -251,11 +260,9 @@ impl<M: Machine> Kernel<M> {
             Some(line) => {
                 self.account.spurious_pic = self.account.spurious_pic.wrapping_add(1);
                 let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
-                if self.interrupts.at(link).is_some_and(|source| !source.endpoint.is_none())
-                    && let Some(counters) = self.account.sources.get_mut(link.index())
-                {
-                    counters.taken = counters.taken.wrapping_add(1);
-                    counters.spurious = counters.spurious.wrapping_add(1);
+                if let Some(source) = self.interrupts.at_mut(link).filter(|source| !source.endpoint.is_none()) {
+                    source.counters.taken = source.counters.taken.wrapping_add(1);
+                    source.counters.spurious = source.counters.spurious.wrapping_add(1);
                 }
             }
             None => self.account.spurious_apic = self.account.spurious_apic.wrapping_add(1),
@@ -292,7 +299,6 @@ impl<M: Machine> Kernel<M> {
         }
         let may_have_lost = source.may_have_lost();
         source.let_through(machine);
-        self.account.completed(token.source.link());
         if may_have_lost { self.replay(machine, token.source.link()) } else { Ok(()) }
     }
 
@@ -345,13 +351,10 @@ impl<M: Machine> Kernel<M> {
         interrupt.outstanding = 0;
         interrupt.flags = InterruptFlags::empty();
         interrupt.pending = false;
-        let dropped = core::mem::replace(&mut interrupt.count, 0);
-        let holder = core::mem::replace(&mut interrupt.holder, Link::NONE);
-        if dropped != 0
-            && let Some(counters) = self.account.sources.get_mut(source.index())
-        {
-            counters.dropped = counters.dropped.wrapping_add(1);
+        if core::mem::replace(&mut interrupt.count, 0) != 0 {
+            interrupt.counters.dropped = interrupt.counters.dropped.wrapping_add(1);
         }
+        let holder = core::mem::replace(&mut interrupt.holder, Link::NONE);
         if let Some(process) = self.processes.at_mut(holder) {
             process.0.source_count = process.0.source_count.saturating_sub(1);
             self.interrupts.unlink::<SOURCES>(&mut process.0.sources, source);

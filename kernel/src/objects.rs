@@ -248,9 +248,6 @@ impl<M: Machine> Kernel<M> {
             if let Some(slot) = kernel.lines.get_mut(line.0 as usize) {
                 *slot = name.link();
             }
-            if let Some(counters) = kernel.account.sources.get_mut(name.link().index()) {
-                *counters = crate::account::SourceCounters::ZERO;
-            }
             Some(name)
         });
         machine.mask(line);

@@ -109,7 +109,7 @@ pub struct Process<S> {
     /// Where `reap` goes on.
     pub reap: Reap,
     /// System calls that threads made which it has no more.
-    pub calls: u64,
+    pub calls: usize,
     /// Processor time of those threads, in cycles.
     pub cycles: u64,
 }

@@ -155,7 +155,7 @@ pub struct Thread<C> {
     /// That one's part of the handle table.
     pub run: Run,
     /// System calls that it made.
-    pub calls: u64,
+    pub calls: usize,
     /// Processor time that it used, in cycles; while it runs, less the time when it began to.
     pub cycles: u64,
     /// Its priority.

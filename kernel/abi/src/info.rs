@@ -30,8 +30,8 @@ numbered! {
         Interrupt = 3,
         /// A process; index from 0 to the number of slots. Parts: [`ProcessPart`].
         Process = 4,
-        /// The kernel as a whole. Part 0: system calls (low, high), context switches (low, high). Part 1: processes,
-        /// threads, endpoints, handles in use. Part 2: table sizes of the same. Part 3: spurious vectors of the PIC,
+        /// The kernel as a whole. Part 0: system calls (low, high), context switches (low, high); they are counted in a
+        /// machine word, so that they wrap on i686 after 2^32. Part 1: processes, threads, endpoints, handles in use. Part 2: table sizes of the same. Part 3: spurious vectors of the PIC,
         /// of the APIC, unowned interrupts, NMIs. Part 4: faults, exits, timer expiries, replies to callers that
         /// had gone.
         Kernel = 5,
@@ -74,7 +74,7 @@ numbered! {
         State = 0,
         /// Frames used, frame quota, objects used, object quota.
         Quota = 1,
-        /// System calls (low, high), processor time in cycles (low, high).
+        /// System calls (low, high; wrapping as the kernel's do), processor time in cycles (low, high).
         Usage = 2,
     }
 }

@@ -66,7 +66,7 @@ fn description(world: &World) -> Vec<String> {
         if !source.pending {
             source.first = Time(0);
         }
-        lines.push(format!("{link:?} {source:?} {:?}", kernel.account.sources[link.index()]));
+        lines.push(format!("{link:?} {source:?}"));
     }
     for (link, process) in kernel.processes.iter() {
         lines.push(format!("{link:?} {:?} {} {}", process.0.exit, process.0.calls, process.0.cycles));

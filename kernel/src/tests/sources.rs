@@ -8,7 +8,7 @@ use abi::{Error, InterruptFlags, InterruptMessage, InterruptPart, ObjectKind, Op
 use std::vec::Vec;
 
 fn delivered(world: &World, source: Link) -> u32 {
-    world.kernel.account.sources[source.index()].delivered(world.kernel.interrupts.at(source).unwrap())
+    world.kernel.interrupts.at(source).unwrap().delivered()
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn an_unbound_source_is_silent_and_what_nobody_read_is_dropped() {
     world.done(Operation::InterruptUnbind, source, [0; 4]);
     assert!(world.machine.line(EDGE).masked);
     assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
-    let counters = world.kernel.account.sources[world.object(source).index()];
+    let counters = world.kernel.interrupts.at(world.object(source)).unwrap().counters;
     assert_eq!(
         (counters.taken, counters.coalesced, counters.dropped, delivered(&world, world.object(source))),
         (2, 1, 1, 0)
@@ -72,7 +72,7 @@ fn a_source_survives_the_death_of_the_endpoint_that_it_was_bound_to() {
     world.raise(EDGE);
     let message = InterruptMessage::from_message(&world.poll(successor).unwrap());
     assert_eq!((message.count, message.flags), (1, InterruptFlags::REPLAYED));
-    let counters = world.kernel.account.sources[world.object(source).index()];
+    let counters = world.kernel.interrupts.at(world.object(source)).unwrap().counters;
     assert_eq!((counters.taken, counters.dropped, delivered(&world, world.object(source))), (2, 1, 1));
 }
 
@@ -149,7 +149,7 @@ fn a_driver_that_dies_leaves_its_line_masked_and_its_successor_begins_anew() {
     world.reap(driver.actor.process_handle);
     // Init claimed the line, so that it is still there.
     let source = world.object_of_line(LEVEL);
-    let counters = world.kernel.account.sources[source.index()];
+    let counters = world.kernel.interrupts.at(source).unwrap().counters;
     assert_eq!((counters.taken, delivered(&world, source), counters.completed), (1, 1, 0));
     let endpoint = world.endpoint();
     let handle = world.handle_to(ObjectKind::Interrupt, source);
@@ -168,7 +168,7 @@ fn a_driver_that_dies_unread_drops_what_was_pending() {
     world.raise(EDGE);
     world.raise(EDGE);
     world.call(Operation::Exit, 0, [0; 4]);
-    let counters = world.kernel.account.sources[world.object_of_line(EDGE).index()];
+    let counters = world.kernel.interrupts.at(world.object_of_line(EDGE)).unwrap().counters;
     assert_eq!(
         (counters.taken, delivered(&world, world.object_of_line(EDGE)), counters.coalesced, counters.dropped),
         (3, 1, 1, 1)
@@ -220,7 +220,7 @@ fn spurious_interrupts_are_counted_where_they_came_from() {
     world.trap(|kernel, _| kernel.spurious(Some(Line(3))));
     world.trap(|kernel, _| kernel.spurious(None));
     assert_eq!((world.kernel.account.spurious_pic, world.kernel.account.spurious_apic), (2, 1));
-    let counters = world.kernel.account.sources[world.object(source).index()];
+    let counters = world.kernel.interrupts.at(world.object(source)).unwrap().counters;
     assert_eq!((counters.taken, counters.spurious), (1, 1));
 }
 

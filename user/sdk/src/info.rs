@@ -80,7 +80,7 @@ pub struct ProcessUse {
     pub frames: (u32, u32),
     /// Objects that it holds, and its quota of them.
     pub objects: (u32, u32),
-    /// How many system calls it did.
+    /// How many system calls it did; wraps at the width of a machine word.
     pub calls: u64,
     /// How many cycles of the processor it used.
     pub cycles: u64,
@@ -94,9 +94,9 @@ impl ProcessUse {
 /// Counters of the kernel as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelCounters {
-    /// System calls.
+    /// System calls; wraps at the width of a machine word.
     pub calls: u64,
-    /// Changes from one thread to another.
+    /// Changes from one thread to another; wraps likewise.
     pub switches: u64,
     /// Spurious vectors of the PIC and of the APIC.
     pub spurious: (u32, u32),

@@ -21,13 +21,13 @@ pub fn check(world: &World) {
 fn check_conservation(world: &World) {
     let kernel = &world.kernel;
     for (link, source) in kernel.interrupts.iter() {
-        let counters = &kernel.account.sources[link.index()];
+        let counters = &source.counters;
         assert!(source.count == 0 || source.pending, "interrupts are counted in no message");
         let histogram: u32 = counters.histogram.iter().sum();
         let name = kernel.interrupts.name(link);
         let holds = |thread: &Thread<_>| thread.raised != 0 && thread.completes.source == name;
         let waiting = kernel.threads.iter().filter(|(_, thread)| holds(thread)).count() as u32;
-        assert_eq!(histogram + waiting, counters.delivered(source), "{:?}: {counters:?}", source.line);
+        assert_eq!(histogram + waiting, source.delivered(), "{:?}: {counters:?}", source.line);
     }
 }
 

@@ -215,9 +215,8 @@ fn age(world: &mut World, choice: u8) {
     if source.count != 0 && source.count < STORM_BUDGET - 2 {
         let missing = STORM_BUDGET - 2 - source.count;
         source.count += missing;
-        let counters = &mut world.kernel.account.sources[link.index()];
-        counters.taken += missing;
-        counters.coalesced += missing;
+        source.counters.taken += missing;
+        source.counters.coalesced += missing;
     } else if !source.pending && source.outstanding == 0 {
         source.sequence = u32::MAX - 1;
     }
