@@ -11,7 +11,7 @@ use crate::pic::{self, Arrival, Pic};
 use crate::pit;
 use crate::route;
 use core::ops::Range;
-use kernel::machine::{InterruptWrite, Line, Trigger};
+use kernel::machine::{InterruptWrite, Line, Masked, Trigger};
 use x86::apic::xapic::XAPIC_EOI;
 
 /// The vector of line 0: the first after the exceptions.
@@ -55,8 +55,7 @@ pub enum Event {
 pub struct Controller {
     /// The IOAPICs, by which no line comes if `pic` is there.
     pins: IoApics,
-    /// Where a write ends an interrupt, whichever it is: the local APIC's registers, if they are memory and no interrupt
-    /// comes from an 8259A.
+    /// The local APIC's registers, if they are memory.
     end: Option<LocalBlock>,
     /// The 8259As, if lines come through them.
     pic: Option<Pic>,
@@ -71,7 +70,7 @@ impl Controller {
     /// Lines by the 8259As, with the local APIC if the CPU has one.
     pub const fn with_pic(pic: Pic, local: Option<LocalApic>) -> Self {
         let timer = if local.is_some() { TimerSource::Apic } else { TimerSource::Pit };
-        Self { pins: IoApics::NONE, end: None, pic: Some(pic), local, timer }
+        Self { pins: IoApics::none(), end: None, pic: Some(pic), local, timer }
     }
 
     /// Lines by the IOAPICs.
@@ -189,46 +188,55 @@ impl Controller {
     }
 
     /// Masks a line. It isn't the timer's, since that is nobody's to claim.
-    #[inline(always)]
-    pub fn mask(&mut self, line: Line) {
-        if !self.pins.mask(line.0) {
-            self.mask_at_pic(line);
+    pub fn mask(&mut self, line: Line) -> Masked {
+        match &mut self.pic {
+            Some(pic) => {
+                pic.mask(line.0);
+                Masked::Otherwise
+            }
+            None => {
+                self.pins.mask(line.0);
+                Masked::Directly
+            }
         }
     }
 
     /// Unmasks a line.
-    #[inline(always)]
     pub fn unmask(&mut self, line: Line) {
-        if !self.pins.unmask(line.0) {
-            self.unmask_at_pic(line);
+        match &mut self.pic {
+            Some(pic) => pic.unmask(line.0),
+            None => self.pins.unmask(line.0),
         }
+    }
+
+    /// [`Self::mask`], for a line that no 8259A has.
+    #[inline(always)]
+    pub fn mask_directly(&self, line: Line) {
+        self.pins.mask(line.0);
+    }
+
+    /// [`Self::unmask`], for a line that no 8259A has.
+    #[inline(always)]
+    pub fn unmask_directly(&self, line: Line) {
+        self.pins.unmask(line.0);
+    }
+
+    /// Ends an interrupt that no 8259A raised.
+    #[inline(always)]
+    pub fn end_directly(&mut self) {
+        match self.end {
+            Some(block) => block.write::<{ XAPIC_EOI as usize }>(0),
+            None => self.end_by_register(),
+        }
+    }
+
+    #[cold]
+    fn end_by_register(&mut self) {
+        self.end_local();
     }
 
     /// Ends a line's interrupt. Not the NMI's, which needs none (SDM 3A, 6.7.1: the next `iret` does).
-    #[inline(always)]
     pub fn end_of_interrupt(&mut self, line: Line) {
-        match self.end {
-            Some(block) => block.write::<{ XAPIC_EOI as usize }>(0),
-            None => self.end_otherwise(line),
-        }
-    }
-
-    #[cold]
-    fn mask_at_pic(&mut self, line: Line) {
-        if let Some(pic) = &mut self.pic {
-            pic.mask(line.0);
-        }
-    }
-
-    #[cold]
-    fn unmask_at_pic(&mut self, line: Line) {
-        if let Some(pic) = &mut self.pic {
-            pic.unmask(line.0);
-        }
-    }
-
-    #[cold]
-    fn end_otherwise(&mut self, line: Line) {
         match &mut self.pic {
             Some(pic) if line.0 < pic::LINES => pic.end_of_interrupt(line.0),
             _ => self.end_local(),

@@ -24,7 +24,7 @@ const ENTRIES: u32 = 0x10;
 /// The registers of one chip that are used.
 type Chip = Block<{ WINDOW_BYTES / size_of::<u32>() }>;
 
-/// Where a line's entry is, and what stands in it.
+/// Where a line's entry is, and what stands in it. That of a line without an entry is nowhere.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(16))]
 struct Pin {
@@ -33,6 +33,10 @@ struct Pin {
     index: u32,
     /// The entry's low word while the line is masked: to mask it is what a driver waits for.
     masked: u32,
+}
+
+impl Pin {
+    const NOWHERE: Self = Self { chip: Chip::nowhere(), index: 0, masked: 0 };
 }
 
 /// How a line signals.
@@ -48,19 +52,21 @@ struct Wiring {
 #[derive(Debug)]
 pub struct IoApics {
     /// By the line, for any number.
-    pins: [Option<Pin>; 256],
+    pins: [Pin; 256],
     wirings: [Option<Wiring>; LINES],
     addresses: [u32; MAX_IOAPICS],
 }
 
 impl IoApics {
     /// None: every line is somebody else's.
-    pub const NONE: Self = Self { pins: [None; 256], wirings: [None; LINES], addresses: [0; MAX_IOAPICS] };
+    pub const fn none() -> Self {
+        Self { pins: [Pin::NOWHERE; 256], wirings: [None; LINES], addresses: [0; MAX_IOAPICS] }
+    }
 
     /// Takes over the IOAPICs that the firmware's table names: every input masked, every line routed to the CPU with
     /// this APIC number, line n at vector `base + n`. `map` makes a chip's registers accessible.
     pub fn initialise(madt: &Madt, base: u8, destination: u8, mut map: impl FnMut(u64) -> Option<Window>) -> Self {
-        let mut found = Self::NONE;
+        let mut found = Self::none();
         for (number, entry) in madt.io_apics().iter().enumerate() {
             let Some(window) = map(u64::from(entry.address)) else { continue };
             let Some(chip) = window.block() else { continue };
@@ -78,7 +84,7 @@ impl IoApics {
                 let low = redirection(base + line as u8, trigger, place.polarity);
                 write(chip, index + 1, u32::from(destination) << 24);
                 write(chip, index, low | MASKED);
-                found.pins[line] = Some(Pin { chip, index, masked: low | MASKED });
+                found.pins[line] = Pin { chip, index, masked: low | MASKED };
                 found.wirings[line] = Some(Wiring { polarity: place.polarity, trigger, firmware_trigger: trigger });
             }
             found.addresses[number] = entry.address;
@@ -98,7 +104,7 @@ impl IoApics {
 
     /// Whether there is such a line.
     pub fn has_line(&self, line: u8) -> bool {
-        self.pins[usize::from(line)].is_some()
+        self.wirings.get(usize::from(line)).is_some_and(Option::is_some)
     }
 
     /// How a line signals.
@@ -109,26 +115,24 @@ impl IoApics {
     /// Sets how a line signals, or goes back to what the firmware says. The line is masked then.
     pub fn set_trigger(&mut self, line: u8, trigger: Option<Trigger>) {
         let Some(Some(wiring)) = self.wirings.get_mut(usize::from(line)) else { return };
-        let Some(pin) = &mut self.pins[usize::from(line)] else { return };
+        let pin = &mut self.pins[usize::from(line)];
         wiring.trigger = trigger.unwrap_or(wiring.firmware_trigger);
         pin.masked = redirection(pin.masked as u8, wiring.trigger, wiring.polarity) | MASKED;
         write(pin.chip, pin.index, pin.masked);
     }
 
-    /// Masks a line. Returns whether there is such a line.
+    /// Masks a line, if there is such a line.
     #[inline(always)]
-    pub fn mask(&self, line: u8) -> bool {
-        let Some(pin) = &self.pins[usize::from(line)] else { return false };
+    pub fn mask(&self, line: u8) {
+        let pin = &self.pins[usize::from(line)];
         write(pin.chip, pin.index, pin.masked);
-        true
     }
 
-    /// Unmasks a line. Returns whether there is such a line.
+    /// Unmasks a line, if there is such a line.
     #[inline(always)]
-    pub fn unmask(&self, line: u8) -> bool {
-        let Some(pin) = &self.pins[usize::from(line)] else { return false };
+    pub fn unmask(&self, line: u8) {
+        let pin = &self.pins[usize::from(line)];
         write(pin.chip, pin.index, pin.masked & !MASKED);
-        true
     }
 }
 
@@ -183,7 +187,8 @@ mod tests {
             let before = last();
             for line in [2, 24, 95, 96, 255] {
                 assert!(!pins.has_line(line));
-                assert!(!pins.unmask(line) && !pins.mask(line));
+                pins.unmask(line);
+                pins.mask(line);
                 pins.set_trigger(line, Some(Trigger::Level));
             }
             assert_eq!(last(), before);

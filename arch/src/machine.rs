@@ -15,7 +15,7 @@ use crate::width::segments::{selectors, switch_thread_pointer};
 use core::ops::Range;
 use core::ptr::NonNull;
 use kernel::machine::{
-    FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger,
+    FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Masked, Page, PortRange, Time, Trigger,
 };
 use kernel::memory::Frame;
 use x86::controlregs::cr3_write;
@@ -180,19 +180,31 @@ impl Machine for Cpu {
         self.controller.message(line)
     }
 
-    #[inline(always)]
-    fn mask(&mut self, line: Line) {
-        self.controller.mask(line);
+    fn mask(&mut self, line: Line) -> Masked {
+        self.controller.mask(line)
     }
 
-    #[inline(always)]
     fn unmask(&mut self, line: Line) {
         self.controller.unmask(line);
     }
 
-    #[inline(always)]
     fn end_of_interrupt(&mut self, line: Line) {
         self.controller.end_of_interrupt(line);
+    }
+
+    #[inline(always)]
+    fn mask_directly(&mut self, line: Line) {
+        self.controller.mask_directly(line);
+    }
+
+    #[inline(always)]
+    fn unmask_directly(&mut self, line: Line) {
+        self.controller.unmask_directly(line);
+    }
+
+    #[inline(always)]
+    fn end_directly(&mut self, _line: Line) {
+        self.controller.end_directly();
     }
 
     fn settle(&self, context: &mut Context, home: &Home<Space>) {

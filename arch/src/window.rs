@@ -4,6 +4,7 @@
 //! accesses are sound, so the drivers themselves are safe code.
 
 use core::ptr::NonNull;
+use core::sync::atomic::AtomicU32;
 
 /// A run of 32-bit device registers.
 #[derive(Debug)]
@@ -66,14 +67,27 @@ pub struct Block<const WORDS: usize>(NonNull<u32>);
 // SAFETY: as for the window.
 unsafe impl<const WORDS: usize> Send for Block<WORDS> {}
 
+/// The most words that a block has.
+const MOST_WORDS: usize = 256;
+/// What stands in for a device that isn't there.
+static NOWHERE: [AtomicU32; MOST_WORDS] = [const { AtomicU32::new(0) }; MOST_WORDS];
+
 impl<const WORDS: usize> Block<WORDS> {
+    /// No device's registers: ordinary memory, where writes have no effect. So whoever writes often needs no look whether
+    /// there is a device.
+    pub const fn nowhere() -> Self {
+        const { assert!(WORDS <= MOST_WORDS, "more words than stand in for a device") };
+        // Atomics may be written by a shared reference, and plainly too: one CPU does, and nobody reads them.
+        Self(NonNull::from_ref(&NOWHERE).cast())
+    }
+
     /// Writes the register at a byte offset.
     #[inline(always)]
     pub fn write<const OFFSET: usize>(self, value: u32) {
         const { assert!(OFFSET.is_multiple_of(4) && OFFSET / 4 < WORDS, "beyond the block") };
-        // SAFETY: the word lies within the run, of which the window had at least so many.
+        // SAFETY: the word lies within the run, of which there are at least so many.
         let register = unsafe { self.0.add(OFFSET / size_of::<u32>()) };
-        // SAFETY: the window's creator vouched for the run: it is mapped for good, and writable.
+        // SAFETY: the window's creator vouched for the run, or it is static: it is mapped for good, and writable.
         unsafe { register.write_volatile(value) }
     }
 }

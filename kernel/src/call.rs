@@ -29,6 +29,8 @@ impl From<Error> for Refusal {
 
 /// How a call ends for its caller.
 pub(crate) enum Outcome {
+    /// It returns nothing: the words stay what they were.
+    Done,
     /// It returns with these words.
     Return([usize; 4]),
     /// It returns with these words and a label.
@@ -45,7 +47,7 @@ pub(crate) fn word(value: usize) -> CallResult {
 }
 
 /// A call that returns nothing.
-pub(crate) const DONE: CallResult = Ok(Outcome::Return([0; 4]));
+pub(crate) const DONE: CallResult = Ok(Outcome::Done);
 
 impl<M: Machine> Kernel<M> {
     /// The running thread made a system call; its arguments stand in its saved registers.
@@ -71,6 +73,7 @@ impl<M: Machine> Kernel<M> {
         };
         match result {
             Ok(Outcome::Settled) => {}
+            Ok(Outcome::Done) => self.set_done(caller),
             Ok(Outcome::Return(words)) => {
                 self.set_message(caller, Message::new(Tag::outgoing(Kind::Done, 0, 0), words));
             }
@@ -80,6 +83,13 @@ impl<M: Machine> Kernel<M> {
             Err(refusal) => self.set_message(caller, Message::error(refusal.error, refusal.details)),
         }
         self.finish(machine);
+    }
+
+    /// A call that returns nothing is over.
+    fn set_done(&mut self, caller: Link) {
+        if let Some(thread) = self.threads.at_mut(caller) {
+            thread.context.set_tag(Tag::DONE);
+        }
     }
 
     /// Counts and traces a call of the running thread.
@@ -162,7 +172,6 @@ impl<M: Machine> Kernel<M> {
             }
         }
         let Some(thread) = self.threads.at_mut(request.caller) else { return Err(Error::Gone.into()) };
-        thread.sent = Sent::Call;
         thread.badge = badge;
         thread.carries = carries;
         let deadline = core::mem::replace(&mut thread.call_deadline, 0);
@@ -231,7 +240,7 @@ impl<M: Machine> Kernel<M> {
             }
             answered?
         };
-        self.set_message(request.caller, Message::new(Tag::outgoing(Kind::Done, 0, 0), [0; 4]));
+        self.set_done(request.caller);
         self.in_call = false;
         self.wake(machine, client);
         Ok(Outcome::Settled)
@@ -241,7 +250,7 @@ impl<M: Machine> Kernel<M> {
     fn notify(&mut self, machine: &mut M, request: Request) -> CallResult {
         let endpoint = self.find_endpoint(&request, Rights::NOTIFY)?.0;
         let [bits, ..] = request.message.words;
-        self.set_message(request.caller, Message::new(Tag::outgoing(Kind::Done, 0, 0), [0; 4]));
+        self.set_done(request.caller);
         if bits as u32 == 0 {
             return Ok(Outcome::Settled);
         }
@@ -269,7 +278,7 @@ impl<M: Machine> Kernel<M> {
                 DONE
             }
             Operation::Yield => {
-                self.set_message(request.caller, Message::new(Tag::outgoing(Kind::Done, 0, 0), [0; 4]));
+                self.set_done(request.caller);
                 self.now = machine.now();
                 self.yield_turn();
                 Ok(Outcome::Settled)

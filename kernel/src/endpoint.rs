@@ -350,7 +350,7 @@ impl<M: Machine> Kernel<M> {
                 waiting.context.set_message(Message::new(tag, words));
             }
         } else {
-            waiting.sent = Sent::Call;
+            waiting.end_fault();
         }
         self.clear_deadline(caller);
         Ok(caller)
@@ -410,10 +410,10 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn fail(&mut self, machine: &mut M, link: Link, error: Error) {
         self.detach(link);
         if let Some(thread) = self.threads.at_mut(link) {
-            if thread.sent == Sent::Call {
-                thread.context.set_message(Message::error(error, [0; 2]));
+            match thread.sent {
+                Sent::Call => thread.context.set_message(Message::error(error, [0; 2])),
+                Sent::Fault => thread.end_fault(),
             }
-            thread.sent = Sent::Call;
         }
         self.wake(machine, link);
     }

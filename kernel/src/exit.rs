@@ -127,7 +127,7 @@ impl<M: Machine> Kernel<M> {
                 None => {
                     waiting.state = State::STOPPED;
                     // Whoever starts it anew starts it without the fault.
-                    waiting.sent = Sent::Call;
+                    waiting.end_fault();
                 }
             },
         }

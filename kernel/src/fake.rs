@@ -17,7 +17,7 @@ pub use paging::{AddressSpace, PAGES_PER_TABLE, Space, TABLES_PER_RELEASE};
 pub use registers::{Mode, Registers};
 
 use crate::machine::{
-    FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Page, PortRange, Time, Trigger,
+    FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Masked, Page, PortRange, Time, Trigger,
 };
 use crate::memory::{Frame, FrameRecord, FrameRun, Records};
 use core::ops::Range;
@@ -157,8 +157,9 @@ impl Machine for Fake {
         self.message_of(line)
     }
 
-    fn mask(&mut self, line: Line) {
+    fn mask(&mut self, line: Line) -> Masked {
         self.mask_line(line);
+        if self.controller.is_direct() { Masked::Directly } else { Masked::Otherwise }
     }
 
     fn unmask(&mut self, line: Line) {
@@ -166,6 +167,21 @@ impl Machine for Fake {
     }
 
     fn end_of_interrupt(&mut self, line: Line) {
+        self.end_line(line);
+    }
+
+    fn mask_directly(&mut self, line: Line) {
+        self.expect_direct(line);
+        self.mask_line(line);
+    }
+
+    fn unmask_directly(&mut self, line: Line) {
+        self.expect_direct(line);
+        self.unmask_line(line);
+    }
+
+    fn end_directly(&mut self, line: Line) {
+        self.expect_direct(line);
         self.end_line(line);
     }
 

@@ -5,7 +5,7 @@
 //! set, nobody's slice is being measured, and the thread that would run next is plain to see. If so it does all of it,
 //! with no queue touched; if not it returns nothing *and has changed nothing*, and the caller goes the general way,
 //! which has the same outcome (`tests/fast.rs` compares the two). What both do alike is written once:
-//! `Kernel::charge`, `Kernel::resume_next`, `Kernel::note_call`, `Interrupt::let_through`, and the messages themselves.
+//! `Kernel::charge`, `Kernel::resume_next`, `Kernel::note_call`, `Interrupt::complete`, and the messages themselves.
 //!
 //! Everything here is inlined into the entry that calls it, so that a message can stay in the CPU's registers from
 //! the sender to the receiver; and every index is either checked by a lookup that may fail or can't be out of bounds,
@@ -14,10 +14,10 @@
 use crate::Kernel;
 use crate::account::TraceKind;
 use crate::arena::{Arena, Link, Name};
-use crate::machine::{Context, Line, Machine, Resume, Time, Trigger};
+use crate::machine::{Context, Line, Machine, Masked, Resume, Time, Trigger};
 use crate::schedule::Schedule;
 use crate::sizes::THREADS;
-use crate::thread::{Fault, Sent, State, Thread, Token};
+use crate::thread::{Fault, State, Thread, Token};
 use abi::{Kind, Message, Operation, Options, Rights, Tag};
 
 /// A call with a short way. With any option a call goes the general way.
@@ -69,9 +69,6 @@ pub enum Origin {
 /// The words of a message.
 const MESSAGE_WORDS: usize = 4;
 
-/// What a call without results returns.
-const DONE: Message = Message::new(Tag::outgoing(Kind::Done, 0, 0), [0; 4]);
-
 impl<M: Machine> Kernel<M> {
     /// The running thread made a system call whose tag is that of `way`; `origin` says where the message's words are. Nothing is
     /// returned, and nothing was done, if the call has to go the general way.
@@ -88,15 +85,28 @@ impl<M: Machine> Kernel<M> {
             ShortWay::ReplyReceive => self.fast_reply_receive(machine, tag, handle, origin),
             ShortWay::Call => self.fast_send(machine, tag, handle, origin),
             ShortWay::Notify => self.fast_notify(machine, tag, handle, origin),
-            ShortWay::Null => self.fast_null(tag),
+            ShortWay::Null => self.fast_null(tag, origin),
         }
     }
 
     #[inline(always)]
-    fn fast_null(&mut self, tag: Tag) -> Option<Resume> {
+    fn fast_null(&mut self, tag: Tag, origin: Origin) -> Option<Resume> {
         let caller = self.current;
         self.note_call(caller, tag, Time(0));
-        Some(self.threads.at_mut(caller)?.context.deliver(DONE))
+        self.return_nothing(caller, origin)
+    }
+
+    /// The running thread goes on with the words that it came with.
+    #[inline(always)]
+    fn return_nothing(&mut self, caller: Link, origin: Origin) -> Option<Resume> {
+        let context = &mut self.threads.at_mut(caller)?.context;
+        Some(match origin {
+            Origin::Registers(words) => context.deliver(Message::new(Tag::DONE, words)),
+            Origin::Saved => {
+                context.set_tag(Tag::DONE);
+                Resume::Saved
+            }
+        })
     }
 
     /// A call to a server that waits.
@@ -123,62 +133,87 @@ impl<M: Machine> Kernel<M> {
         Some(resume)
     }
 
-    /// A server or driver is done and waits again, with nothing there to receive.
+    /// A server or driver is done and waits again, with nothing there to receive. Whatever it owes is looked at before the
+    /// endpoint is, so that there is no more than one of the two to remember.
     #[inline(always)]
     fn fast_reply_receive(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let server = self.current;
         let thread = self.threads.at(server)?;
-        let (client, token) = (thread.reply_to, thread.completes);
-        let grant = self.handles.look_up(thread.run, handle, Rights::RECEIVE)?;
-        if !self.endpoints.get(grant.object)?.is_quiet() {
-            return None;
+        if thread.completes.sequence != 0 {
+            self.fast_complete(machine, tag, handle, server)
+        } else if self.threads.at(thread.reply_to).is_some() {
+            self.fast_answer(machine, tag, handle, origin)
+        } else {
+            let next = self.schedule.successor();
+            self.threads.at(next)?;
+            let endpoint = self.quiet_endpoint(server, handle)?;
+            self.fast_wait(server, endpoint)?;
+            self.give_way(machine, tag, server, next)
         }
-        if client.is_some() {
-            if token.sequence != 0 {
-                return None;
-            }
-            return self.fast_answer(machine, (tag, origin), (server, grant.object), client);
-        }
+    }
+
+    /// The line that a driver is done with may fire again.
+    #[inline(always)]
+    fn fast_complete(&mut self, machine: &mut M, tag: Tag, handle: u32, driver: Link) -> Option<Resume> {
         let next = self.schedule.successor();
         self.threads.at(next)?;
-        if token.sequence != 0 {
-            let source = self.interrupts.get_mut(token.source)?;
-            if source.endpoint != grant.object || source.outstanding != token.sequence || source.may_have_lost() {
-                return None;
-            }
-            source.let_through(machine);
-            self.threads.at_mut(server)?.completes = Token::NONE;
+        let thread = self.threads.at(driver)?;
+        let token = thread.completes;
+        if thread.reply_to.is_some() {
+            return None;
         }
-        self.fast_wait(server, grant.object)?;
-        self.schedule.take_successor();
-        self.charge_call(machine, tag, server, next)?;
-        self.resume_next(machine, next);
-        Some(Resume::Saved)
+        let source = self.interrupts.get(token.source)?;
+        if source.outstanding != token.sequence || source.masked == Masked::Otherwise {
+            return None;
+        }
+        let endpoint = self.quiet_endpoint(driver, handle)?;
+        let source = self.interrupts.at_mut(token.source.link())?;
+        if source.endpoint != endpoint {
+            return None;
+        }
+        source.complete();
+        if source.masked == Masked::Directly {
+            source.masked = Masked::No;
+            machine.unmask_directly(source.line);
+        }
+        self.threads.at_mut(driver)?.completes = Token::NONE;
+        self.fast_wait(driver, endpoint)?;
+        self.give_way(machine, tag, driver, next)
     }
 
     /// The caller that a server answers runs next.
     #[inline(always)]
-    fn fast_answer(
-        &mut self,
-        machine: &mut M,
-        (tag, origin): (Tag, Origin),
-        (server, endpoint): (Link, Name),
-        client: Link,
-    ) -> Option<Resume> {
+    fn fast_answer(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
+        let server = self.current;
+        let client = self.threads.at(server)?.reply_to;
         let waiting = self.threads.at(client)?;
-        if waiting.sent == Sent::Fault {
-            return None;
-        }
         if waiting.state != State::awaiting(server) || waiting.rank <= self.schedule.bar() {
             return None;
         }
+        let endpoint = self.quiet_endpoint(server, handle)?;
         self.fast_wait(server, endpoint)?;
-        let thread = self.threads.at_mut(server)?;
-        thread.reply_to = Link::NONE;
+        self.threads.at_mut(server)?.reply_to = Link::NONE;
         self.charge_call(machine, tag, server, client)?;
         let resume = self.pass(Tag::outgoing(Kind::Reply, tag.label(), 0), origin, server, client)?;
         self.resume_next(machine, client);
         Some(resume)
+    }
+
+    /// The endpoint of a handle to receive by, if whoever receives there waits, and alone.
+    #[inline(always)]
+    fn quiet_endpoint(&self, receiver: Link, handle: u32) -> Option<Name> {
+        let run = self.threads.at(receiver)?.run;
+        let grant = self.handles.look_up(run, handle, Rights::RECEIVE)?;
+        self.endpoints.get(grant.object)?.is_quiet().then_some(grant.object)
+    }
+
+    /// The running thread waits, and the thread that is plain to be the next runs.
+    #[inline(always)]
+    fn give_way(&mut self, machine: &mut M, tag: Tag, from: Link, next: Link) -> Option<Resume> {
+        self.schedule.take_successor();
+        self.charge_call(machine, tag, from, next)?;
+        self.resume_next(machine, next);
+        Some(Resume::Saved)
     }
 
     /// Passes the words of one thread's call on to another thread, under another tag.
@@ -242,14 +277,18 @@ impl<M: Machine> Kernel<M> {
         if target.receivers.is_empty() {
             target.note(bits as u32);
             self.note_call(caller, tag, Time(0));
-            return Some(self.threads.at_mut(caller)?.context.deliver(DONE));
+            return self.return_nothing(caller, origin);
         }
         let receiver = target.receivers.only();
         if !Self::may_preempt(&self.threads, &self.schedule, caller, receiver) {
             return None;
         }
         target.receivers.clear_only();
-        self.threads.at_mut(caller)?.context.set_message(DONE);
+        let context = &mut self.threads.at_mut(caller)?.context;
+        match origin {
+            Origin::Registers(words) => context.set_message(Message::new(Tag::DONE, words)),
+            Origin::Saved => context.set_tag(Tag::DONE),
+        }
         let now = machine.now();
         self.note_call(caller, tag, now);
         self.preempt_alone(caller, now);
@@ -285,10 +324,10 @@ impl<M: Machine> Kernel<M> {
         let resume = thread.context.deliver(message);
         thread.cycles = thread.cycles.wrapping_sub(came.0);
         if source.trigger == Trigger::Level {
-            source.masked = true;
-            machine.mask(line);
+            source.masked = Masked::Directly;
+            machine.mask_directly(line);
         }
-        machine.end_of_interrupt(line);
+        machine.end_directly(line);
         source.counters.taken = source.counters.taken.wrapping_add(1);
         // The low halves will do: this entry into the kernel began at the former time.
         source.counters.note_latency((machine.now().0 as u32).wrapping_sub(came.0 as u32));
@@ -314,9 +353,7 @@ impl<M: Machine> Kernel<M> {
         target.receivers.clear_only();
         let thread = self.threads.at_mut(faulty)?;
         thread.state = State::awaiting(handler);
-        thread.sent = Sent::Fault;
-        // Should the handler die, the next one wants to know it too.
-        thread.fault = fault;
+        thread.begin_fault(fault);
         let message = fault.message(thread.fault_badge);
         let receiver = self.threads.at_mut(handler)?;
         receiver.reply_to = faulty;

@@ -6,7 +6,7 @@ use crate::machine::{Context, Machine};
 use crate::memory::{FrameRun, Zone};
 use crate::process::Exit;
 use crate::schedule::QUEUE;
-use crate::thread::{Fault, Sent, State};
+use crate::thread::{Fault, State};
 
 impl<M: Machine> Kernel<M> {
     /// The running thread raised an exception. Its handler's reply means "retry".
@@ -24,8 +24,7 @@ impl<M: Machine> Kernel<M> {
                 if thread.serves != thread.fault_endpoint
                     && self.endpoints.at(endpoint).is_some_and(|target| !target.is_dying()) =>
             {
-                thread.sent = Sent::Fault;
-                thread.fault = fault;
+                thread.begin_fault(fault);
                 self.send(machine, endpoint);
             }
             _ => {

@@ -60,7 +60,7 @@ impl<M: Machine> Kernel<M> {
                 let message = M::MESSAGE_LINES.contains(&source.line.0) as usize;
                 let holder = if source.holder.is_some() { source.holder } else { source.owner };
                 let badge = self.processes.at(holder).map_or(0, |process| process.0.badge);
-                let flags = level | (source.masked as usize) << 1 | bound << 2 | message << 3;
+                let flags = level | (source.is_masked() as usize) << 1 | bound << 2 | message << 3;
                 [1, source.line.0 as usize, flags, badge as usize]
             }
             InterruptPart::Counts => {
@@ -136,7 +136,8 @@ impl<M: Machine> Kernel<M> {
         let account = &self.account;
         Ok(match part {
             0 => {
-                let ([calls, calls_high], [switches, switches_high]) = (split(account.calls as u64), split(account.switches as u64));
+                let ([calls, calls_high], [switches, switches_high]) =
+                    (split(account.calls as u64), split(account.switches as u64));
                 [calls, calls_high, switches, switches_high]
             }
             1 => [self.processes.used(), self.threads.used(), self.endpoints.used(), self.handles.used()],

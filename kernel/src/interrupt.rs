@@ -9,7 +9,7 @@ use crate::Kernel;
 use crate::account::{SourceCounters, TraceKind};
 use crate::arena::{Entry, Link, Linked, Links, Name};
 use crate::endpoint::Event;
-use crate::machine::{Line, Machine, Time, Trigger};
+use crate::machine::{Line, Machine, Masked, Time, Trigger};
 use crate::thread::Token;
 use abi::{Error, InterruptFlags, Kind, Message, Tag, split};
 
@@ -24,7 +24,7 @@ pub struct Interrupt {
     /// How it signals.
     pub trigger: Trigger,
     /// Whether the controller lets it through.
-    pub masked: bool,
+    pub masked: Masked,
     /// Who claimed it.
     pub owner: Link,
     /// Where its messages go; none while it isn't bound.
@@ -56,7 +56,7 @@ impl Entry for Interrupt {
     const EMPTY: Self = Self {
         line: Line(0),
         trigger: Trigger::Edge,
-        masked: false,
+        masked: Masked::No,
         owner: Link::NONE,
         endpoint: Name::NONE,
         holder: Link::NONE,
@@ -127,7 +127,7 @@ impl Interrupt {
     pub fn note(&mut self, now: Time) -> Noted {
         if self.count != 0 {
             self.count = self.count.saturating_add(1);
-            if self.count < STORM_BUDGET || self.masked {
+            if self.count < STORM_BUDGET || self.is_masked() {
                 return Noted::Coalesced;
             }
             self.flags |= InterruptFlags::STORM;
@@ -175,21 +175,21 @@ impl Interrupt {
         taken.wrapping_sub(coalesced.wrapping_add(spurious).wrapping_add(dropped).wrapping_add(pending))
     }
 
-    /// Its message is over: its line may fire again.
+    /// Its message is over; its line may fire again once it isn't masked.
     #[inline(always)]
-    pub fn let_through<M: Machine>(&mut self, machine: &mut M) {
+    pub fn complete(&mut self) {
         self.outstanding = 0;
         self.counters.completed = self.counters.completed.wrapping_add(1);
-        if self.masked {
-            self.masked = false;
-            machine.unmask(self.line);
-        }
+    }
+
+    /// Whether the controller holds it back.
+    pub fn is_masked(&self) -> bool {
+        self.masked != Masked::No
     }
 
     /// Whether edges may have come unseen: it was masked, and edges of a masked line get lost.
-    #[inline(always)]
-    pub const fn may_have_lost(&self) -> bool {
-        self.masked && matches!(self.trigger, Trigger::Edge)
+    fn may_have_lost(&self) -> bool {
+        self.is_masked() && self.trigger == Trigger::Edge
     }
 
     #[inline(always)]
@@ -236,14 +236,13 @@ impl<M: Machine> Kernel<M> {
         source.counters.taken = source.counters.taken.wrapping_add(times);
         source.counters.coalesced = source.counters.coalesced.wrapping_add(coalesced);
         if source.trigger == Trigger::Level {
-            source.masked = true;
-            machine.mask(line);
+            source.masked = machine.mask(line);
         }
         let noted = source.note(self.now);
         source.count = source.count.saturating_add(times - 1);
         if noted == Noted::Storm {
-            source.masked = true;
             machine.mask(line);
+            source.masked = Masked::Otherwise;
         }
         if line != Line::NMI {
             machine.end_of_interrupt(line);
@@ -298,7 +297,11 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::Stale);
         }
         let may_have_lost = source.may_have_lost();
-        source.let_through(machine);
+        source.complete();
+        if source.is_masked() {
+            source.masked = Masked::No;
+            machine.unmask(source.line);
+        }
         if may_have_lost { self.replay(machine, token.source.link()) } else { Ok(()) }
     }
 
@@ -327,7 +330,7 @@ impl<M: Machine> Kernel<M> {
         interrupt.badge = binding.badge;
         interrupt.trigger = machine.configure(interrupt.line, binding.trigger);
         interrupt.plain_tag = Tag::outgoing(Kind::Interrupt, interrupt.level().bits(), interrupt.badge);
-        interrupt.masked = false;
+        interrupt.masked = Masked::No;
         interrupt.outstanding = 0;
         let (line, trigger) = (interrupt.line, interrupt.trigger);
         self.interrupts.push_back::<SOURCES>(&mut process.0.sources, source);
@@ -346,7 +349,7 @@ impl<M: Machine> Kernel<M> {
             return;
         }
         machine.mask(interrupt.line);
-        interrupt.masked = true;
+        interrupt.masked = Masked::Otherwise;
         interrupt.endpoint = Name::NONE;
         interrupt.outstanding = 0;
         interrupt.flags = InterruptFlags::empty();

@@ -87,6 +87,19 @@ pub struct PortRange {
 /// The ranges that one process may hold at most.
 pub const PORT_RANGES: usize = 4;
 
+/// Whether a source's line is masked, and how it is unmasked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Masked {
+    /// The controller lets it through.
+    #[default]
+    No = 0,
+    /// Until the message of its level is completed, and [`Machine::unmask_directly`] will do.
+    Directly = 1,
+    /// For another reason, or by a controller that takes longer: [`Machine::unmask`].
+    Otherwise = 2,
+}
+
 /// What of a process the machine needs when it switches to one of its threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Home<S> {
@@ -228,12 +241,20 @@ pub trait Machine {
     fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger;
     /// What raises the interrupt of one of [`Self::MESSAGE_LINES`]; nothing if the machine takes no such writes.
     fn message(&self, line: Line) -> Option<InterruptWrite>;
-    /// Stops a line from interrupting.
-    fn mask(&mut self, line: Line);
+    /// Stops a line from interrupting. Returns how it can be let interrupt again.
+    fn mask(&mut self, line: Line) -> Masked;
     /// Lets it interrupt again.
     fn unmask(&mut self, line: Line);
     /// Tells the controller that the interrupt was taken.
     fn end_of_interrupt(&mut self, line: Line);
+
+    /// [`Self::mask`], for a line that comes by [`crate::Kernel::fast_interrupt`] and so has [`Masked::Directly`] for an
+    /// answer. What an 8259A raised has to be asked about, and never comes that way.
+    fn mask_directly(&mut self, line: Line);
+    /// [`Self::unmask`], for a line that is [`Masked::Directly`].
+    fn unmask_directly(&mut self, line: Line);
+    /// [`Self::end_of_interrupt`], for a line that comes by [`crate::Kernel::fast_interrupt`].
+    fn end_directly(&mut self, line: Line);
 
     /// Tells registers of which process they are: before anything is switched to them, and when that process has got
     /// ports, or they themselves a thread pointer or a floating-point area.

@@ -6,7 +6,7 @@ use crate::call::{CallResult, DONE, Outcome, Refusal, Request, word};
 use crate::endpoint::Endpoint;
 use crate::handle::Grant;
 use crate::interrupt::{Binding, Interrupt};
-use crate::machine::{Context, InterruptWrite, Line, Machine, PORT_RANGES, PortRange, Time, Trigger};
+use crate::machine::{Context, InterruptWrite, Line, Machine, Masked, PORT_RANGES, PortRange, Time, Trigger};
 use crate::process::{Exit, Life, Ports, Reply};
 use crate::thread::{SIBLINGS, State, Token};
 use crate::timer::Timer;
@@ -243,7 +243,7 @@ impl<M: Machine> Kernel<M> {
         let trigger = machine.configure(line, None);
         let owner = request.process;
         let result = self.create(request, ObjectKind::Interrupt, |kernel| {
-            let source = Interrupt { line, trigger, owner, masked: true, ..crate::arena::Entry::EMPTY };
+            let source = Interrupt { line, trigger, owner, masked: Masked::Otherwise, ..crate::arena::Entry::EMPTY };
             let name = kernel.interrupts.insert(source)?;
             if let Some(slot) = kernel.lines.get_mut(line.0 as usize) {
                 *slot = name.link();

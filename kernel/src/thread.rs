@@ -160,8 +160,8 @@ pub struct Thread<C> {
     pub cycles: u64,
     /// Its priority.
     pub priority: Priority,
-    /// The same while it has no deadline, else [`Priority::IDLE`], which outranks nobody: so one comparison tells the short
-    /// ways that they may let it run, and those who would have to clear a deadline are the general way's.
+    /// The same while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`], which outranks nobody:
+    /// so one comparison tells the short ways that they may let it run, and whoever needs more is the general way's.
     pub rank: Priority,
     /// What it sent, while it waits for a reply.
     pub sent: Sent,
@@ -263,6 +263,23 @@ impl<C: Context> Entry for Thread<C> {
         *floating_point = Self::EMPTY.floating_point;
         *queue = Self::EMPTY.queue;
         *siblings = Self::EMPTY.siblings;
+    }
+}
+
+impl<C> Thread<C> {
+    /// It raised an exception, and waits for its handler's answer.
+    #[inline(always)]
+    pub fn begin_fault(&mut self, fault: Fault) {
+        self.sent = Sent::Fault;
+        self.rank = Priority::IDLE;
+        // Should the handler die, the next one wants to know it too.
+        self.fault = fault;
+    }
+
+    /// It waits for no answer to a fault any more, nor does it have a deadline.
+    pub fn end_fault(&mut self) {
+        self.sent = Sent::Call;
+        self.rank = self.priority;
     }
 }
 

@@ -31,7 +31,7 @@ After `sysenter` DS and ES are flat, FS is as the thread pointer says if another
 
 The tag into the kernel is operation (bits 0-7), label (8-15) and options (16-31); out of the kernel it is kind (0-3), a
 flag for a handle in word 3 (7), label (8-15) and badge (16-31). A failed call returns the kind `Error` with the
-error's code as the label.
+error's code as the label. A call that has no words out leaves the words as they were.
 ";
 
 /// Writes both pages.

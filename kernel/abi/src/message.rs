@@ -46,6 +46,9 @@ impl Tag {
     /// Set in a delivered tag when word 3 is a handle that was installed in the receiver's table.
     pub const HANDLE: u32 = 0x80;
 
+    /// The tag of a call that succeeded and returns nothing: the words are what they were.
+    pub const DONE: Self = Self::outgoing(Kind::Done, 0, 0);
+
     /// The tag of a call into the kernel.
     pub const fn incoming(operation: Operation, label: u8, options: Options) -> Self {
         Self(operation as u32 | (label as u32) << 8 | (options.bits() as u32) << 16)

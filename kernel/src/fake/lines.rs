@@ -31,6 +31,13 @@ pub enum Controller {
     Latching,
 }
 
+impl Controller {
+    /// Whether the short way of an interrupt may be taken: a PIC has to be asked what it meant.
+    pub fn is_direct(self) -> bool {
+        self == Self::Dropping
+    }
+}
+
 /// One line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineState {
@@ -136,6 +143,12 @@ impl Fake {
     pub(super) fn message_of(&self, line: Line) -> Option<InterruptWrite> {
         let taken = self.messages == Messages::Taken && is_message(line);
         taken.then_some(InterruptWrite { address: 0xFEE0_1000, data: u32::from(line.0) })
+    }
+
+    pub(super) fn expect_direct(&mut self, line: Line) {
+        if !self.controller.is_direct() {
+            self.violation(std::format!("{line:?} is taken for one that a PIC didn't raise"));
+        }
     }
 
     pub(super) fn mask_line(&mut self, line: Line) {

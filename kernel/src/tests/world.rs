@@ -141,7 +141,12 @@ impl World {
     pub fn interrupt(&mut self, line: Line) {
         self.enter(
             "interrupt",
-            |kernel, machine| kernel.fast_interrupt(machine, line),
+            |kernel, machine| {
+                if !machine.controller.is_direct() {
+                    return None;
+                }
+                kernel.fast_interrupt(machine, line)
+            },
             |kernel, machine| kernel.interrupt(machine, line),
         );
     }

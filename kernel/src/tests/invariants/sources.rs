@@ -44,13 +44,13 @@ fn check_masks(world: &World) {
         assert!(kernel.interrupts.is_live(*claimed), "a line belongs to a source that is gone");
         let source = kernel.interrupts.at(*claimed).unwrap();
         assert_eq!(source.line, line);
-        assert_eq!(source.masked, world.machine.line(line).masked, "{line:?}: core and controller disagree");
+        assert_eq!(source.is_masked(), world.machine.line(line).masked, "{line:?}: core and controller disagree");
         let unread = source.pending || source.outstanding != 0;
         if source.endpoint.is_none() {
-            assert!(source.masked && !unread, "an unbound source isn't at rest");
+            assert!(source.is_masked() && !unread, "an unbound source isn't at rest");
         } else if source.trigger == Trigger::Level {
-            assert_eq!(source.masked, unread, "{line:?}: {source:?}");
-        } else if source.masked {
+            assert_eq!(source.is_masked(), unread, "{line:?}: {source:?}");
+        } else if source.is_masked() {
             let storm = source.flags.contains(InterruptFlags::STORM) && source.pending;
             assert!(storm || source.outstanding != 0, "an edge is masked without a storm");
         }

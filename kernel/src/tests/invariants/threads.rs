@@ -144,8 +144,9 @@ fn check_owners(world: &World) {
 fn check_time(world: &World) {
     let kernel = &world.kernel;
     for (link, thread) in kernel.threads.iter() {
-        let expected = if kernel.deadlines.is_set(Owner::Thread(link)) { Priority::IDLE } else { thread.priority };
-        assert_eq!(thread.rank, expected, "a thread's rank isn't its priority, or ignores its deadline");
+        let last = kernel.deadlines.is_set(Owner::Thread(link)) || thread.sent == Sent::Fault;
+        let expected = if last { Priority::IDLE } else { thread.priority };
+        assert_eq!(thread.rank, expected, "a thread's rank isn't its priority, or ignores its deadline or fault");
     }
     for owner in kernel.deadlines.owners() {
         match owner {
