@@ -5,7 +5,7 @@
 //! set, nobody's slice is being measured, and the thread that would run next is plain to see. If so it does all of it,
 //! with no queue touched; if not it returns nothing *and has changed nothing*, and the caller goes the general way,
 //! which has the same outcome (`tests/fast.rs` compares the two). What both do alike is written once:
-//! `Kernel::charge`, `Kernel::resume_next`, `Kernel::note_call`, `Interrupt::complete`, and the messages themselves.
+//! `Kernel::charge`, `Kernel::choose`, `Kernel::switch_to`, `Kernel::note_call`, `Interrupt::complete`, and the messages themselves.
 //!
 //! Everything here is inlined into the entry that calls it, so that a message can stay in the CPU's registers from
 //! the sender to the receiver; and every index is either checked by a lookup that may fail or can't be out of bounds,
@@ -27,15 +27,15 @@ pub enum ShortWay {
     ReplyReceive,
     /// [`Operation::Call`].
     Call,
-    /// [`Operation::Notify`].
-    Notify,
     /// [`Operation::Null`].
     Null,
+    /// [`Operation::Notify`].
+    Notify,
 }
 
 impl ShortWay {
-    /// All of them, the most frequent first.
-    pub const ALL: [Self; 4] = [Self::ReplyReceive, Self::Call, Self::Notify, Self::Null];
+    /// All of them, in the order of [`ShortWay`]'s numbers.
+    pub const ALL: [Self; 4] = [Self::ReplyReceive, Self::Call, Self::Null, Self::Notify];
 
     /// All of a tag but its label, which makes no difference.
     pub const TAG_MASK: u32 = 0xFFFF_00FF;
@@ -56,6 +56,14 @@ impl ShortWay {
         Self::ALL.into_iter().find(|way| way.tag() == tag.0 & Self::TAG_MASK)
     }
 }
+
+const _: () = assert!(
+    ShortWay::ReplyReceive.tag() == 0
+        && ShortWay::Call.tag() == 1
+        && ShortWay::Null.tag() == 2
+        && ShortWay::Notify.tag() > 2,
+    "the entry tells the three most frequent ways apart by one mask and one comparison"
+);
 
 /// Where the words of a call's message are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,6 +320,7 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         target.receivers.clear_only();
+        self.choose(receiver);
         // In an order that is done with one thing before it takes up the next: registers are few.
         let came = machine.now();
         self.account.trace(TraceKind::Interrupt, came, interrupted, line.0 as u32);
@@ -331,7 +340,7 @@ impl<M: Machine> Kernel<M> {
         source.counters.taken = source.counters.taken.wrapping_add(1);
         // The low halves will do: this entry into the kernel began at the former time.
         source.counters.note_latency((machine.now().0 as u32).wrapping_sub(came.0 as u32));
-        self.resume_next(machine, receiver);
+        self.switch_to(machine, receiver);
         Some(resume)
     }
 

@@ -292,10 +292,24 @@ impl<M: Machine> Kernel<M> {
     /// A thread runs when the kernel is left.
     #[inline(always)]
     pub(crate) fn resume_next(&mut self, machine: &mut M, to: Link) -> Option<&mut Thread<M::Context>> {
+        self.choose(to);
+        self.switch_to(machine, to)
+    }
+
+    /// The first half of it: from now on it is the running thread.
+    #[inline(always)]
+    pub(crate) fn choose(&mut self, to: Link) {
         self.account.switches = self.account.switches.wrapping_add(1);
         self.current = to;
+        if let Some(thread) = self.threads.at_mut(to) {
+            thread.state = State::RUNNING;
+        }
+    }
+
+    /// The second half: its registers are those that the way out resumes.
+    #[inline(always)]
+    pub(crate) fn switch_to(&mut self, machine: &mut M, to: Link) -> Option<&mut Thread<M::Context>> {
         let thread = self.threads.at_mut(to)?;
-        thread.state = State::RUNNING;
         let (process, processes) = (&thread.process, &self.processes);
         machine.switch(&mut thread.context, || processes.at(*process).map(|process| &process.0.home));
         Some(thread)

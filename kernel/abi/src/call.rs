@@ -1,5 +1,6 @@
 //! The one table of system calls. Call numbers, the decoder, the rights each call needs, the SDK's stubs and the
-//! reference page all come from it. Numbers are never reused.
+//! reference page all come from it. Numbers are never reused. The first three are those that the kernel's entry tells apart by
+//! one comparison, the most frequent first.
 
 use crate::Rights;
 
@@ -11,9 +12,9 @@ use crate::Rights;
 macro_rules! for_each_call {
     ($callback:path) => {
         $callback! {
-            0 Null null empty [] [] "Does nothing in the kernel: what a call costs.";
+            0 ReplyReceive reply_receive RECEIVE [word0 word1 word2 word3] [word0 word1 word2 word3] "Answers the call received last, completes the interrupt received last, and waits for the next message: the one call of a driver's loop. Does not answer if there is nothing to answer.";
             1 Call call CALL [word0 word1 word2 word3] [word0 word1 word2 word3] "Sends a message to an endpoint and waits for the reply. With `Options::HANDLE`, word 3 is a handle of which the receiver gets a copy. Fails with `Gone` if the server dies before it replies, and with `TimedOut` if a `deadline` was set and passes.";
-            2 ReplyReceive reply_receive RECEIVE [word0 word1 word2 word3] [word0 word1 word2 word3] "Answers the call received last, completes the interrupt received last, and waits for the next message: the one call of a driver's loop. Does not answer if there is nothing to answer.";
+            2 Null null empty [] [] "Does nothing in the kernel: what a call costs.";
             3 Receive receive RECEIVE [deadline_low deadline_high] [word0 word1 word2 word3] "Completes the interrupt received last and waits for a message without answering; with `Options::DEADLINE` until the deadline, with `Options::NO_WAIT` not at all. `NoHandleSlot`, here and in `reply_receive`, says that some callers got `ReceiverFull` because their handles had no room: receive again.";
             4 Reply reply empty [word0 word1 word2 word3] [] "Answers the call received last without receiving, or, with a Reply handle, the call that it stands for. `Stale` if the caller has gone.";
             5 Notify notify NOTIFY [bits] [] "Sets bits in the endpoint's notify word, which arrive together as one message. Never waits.";

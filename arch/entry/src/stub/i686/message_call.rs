@@ -95,15 +95,15 @@ const LEAVE_BYTES: usize = 32;
 #[inline(always)]
 pub unsafe fn resume_with<K: MessageCalls>(end: *const Frame) -> ! {
     // SAFETY: the caller's promise.
-    unsafe { leave_with::<K>(end.wrapping_sub(1)) }
+    unsafe { leave_with::<K>(end) }
 }
 
 /// The flags are clean since the entry, and the one instruction here that sets any sets none if it goes on to `sysexit`.
 #[unsafe(naked)]
-unsafe extern "fastcall" fn leave_with<K: MessageCalls>(frame: *const Frame) -> ! {
+unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const Frame) -> ! {
     naked_asm!(
         "2:",
-        "mov esp, ecx",
+        "lea esp, [ecx - {frame_bytes}]",
         "test byte ptr [esp + {vector} + {second_byte}], {mark}",
         "jz {resume} + {pops}",
         "popad",
@@ -113,6 +113,7 @@ unsafe extern "fastcall" fn leave_with<K: MessageCalls>(frame: *const Frame) -> 
         "sti",
         "sysexit",
         ".org 2b + {bytes}, 0xCC",
+        frame_bytes = const size_of::<Frame>(),
         vector = const offset_of!(Frame, vector),
         second_byte = const 1,
         mark = const FAST_CALL_MARK,
