@@ -67,7 +67,10 @@ impl<M: Machine> Kernel<M> {
             left -= steps;
             if thread.is_some() {
                 let next = self.threads.next::<SIBLINGS>(thread);
-                self.stop_thread(machine, thread);
+                // Whoever ended the process itself was stopped before.
+                if self.threads.at(thread).is_some_and(|thread| thread.state != State::STOPPED) {
+                    self.stop_thread(machine, thread);
+                }
                 if let Some(process) = self.processes.at_mut(link) {
                     process.0.stopping = next;
                 }
