@@ -41,7 +41,7 @@ impl<M: Machine> Kernel<M> {
         }
         let Some(process) = self.processes.at_mut(link).filter(|process| process.0.life == Life::Alive) else { return };
         process.0.life = Life::Ending;
-        process.0.exit = exit;
+        process.0.exit.record(exit);
         process.0.stopping = process.0.threads.head();
         let badge = process.0.badge;
         self.account.exits = self.account.exits.wrapping_add(1);
@@ -93,6 +93,8 @@ impl<M: Machine> Kernel<M> {
         let Some(process) = self.processes.at_mut(link) else { return };
         process.0.life = Life::Dead;
         if let Some(endpoint) = self.endpoints.resolve(process.0.supervisor) {
+            // If the running thread was one of its own, nothing comes after this: who is told may run at once.
+            self.in_call = self.threads.at(self.current).is_some_and(|thread| thread.state == State::RUNNING);
             self.post(machine, endpoint, Event::Exit(link));
         }
     }

@@ -193,18 +193,15 @@ impl<M: Machine> Kernel<M> {
     #[inline(never)]
     pub(crate) fn wake(&mut self, machine: &mut M, link: Link) {
         let Some(priority) = self.threads.at(link).map(|thread| thread.priority) else { return };
-        match self.threads.at(self.current) {
-            Some(running)
-                if !self.in_call
-                    && running.state == State::RUNNING
-                    && priority > running.priority
-                    && priority > self.schedule.highest() =>
-            {
-                self.preempt_current();
-                self.run(machine, link);
-            }
-            _ => self.enqueue(link),
+        let Some(running) = self.threads.at(self.current) else { return };
+        let goes_on = running.state == State::RUNNING;
+        if self.in_call || priority <= self.schedule.highest() || goes_on && priority <= running.priority {
+            return self.enqueue(link);
         }
+        if goes_on {
+            self.preempt_current();
+        }
+        self.run(machine, link);
     }
 
     /// A thread becomes ready, behind its peers.

@@ -28,6 +28,16 @@ pub struct Exit {
     pub words: [usize; 4],
 }
 
+impl Exit {
+    /// Becomes what another is, word by word: as a whole it would be copied by bytes, where code is to be small.
+    #[inline(always)]
+    pub const fn record(&mut self, Self { how, words: [one, two, three, four] }: Self) {
+        self.how = how;
+        let [first, second, third, fourth] = &mut self.words;
+        (*first, *second, *third, *fourth) = (one, two, three, four);
+    }
+}
+
 /// What a process may use and uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
