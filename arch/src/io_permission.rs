@@ -15,15 +15,18 @@ pub type Bytes = [u8; IO_BITMAP_BYTES];
 struct PortBitmap<'a>(&'a mut Bytes);
 
 impl PortBitmap<'_> {
+    #[inline(always)]
     fn open(&mut self, range: PortRange) {
         self.change(range, |byte, mask| *byte &= !mask, 0);
     }
 
+    #[inline(always)]
     fn close(&mut self, range: PortRange) {
         self.change(range, |byte, mask| *byte |= mask, 0xFF);
     }
 
     /// Changes the bits of a range: whole bytes at once, the bits at its ends by a mask.
+    #[inline(always)]
     fn change(&mut self, range: PortRange, apply: impl Fn(&mut u8, u8), whole: u8) {
         let first = usize::from(range.first);
         let end = (first + usize::from(range.count)).min(65536);

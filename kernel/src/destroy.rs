@@ -5,7 +5,7 @@ use crate::arena::{Link, Name};
 use crate::call::{CallResult, DONE, Request, word};
 use crate::endpoint::Event;
 use crate::handle::Grant;
-use crate::machine::{Machine, PORT_RANGES, PortRange};
+use crate::machine::{Machine, PortRange};
 use crate::thread::State;
 use abi::{Error, ObjectKind, Rights};
 
@@ -147,13 +147,13 @@ impl<M: Machine> Kernel<M> {
         let version = self.port_versions;
         let Some(entry) = self.processes.at_mut(process) else { return };
         let home = &mut entry.0.home;
-        let mut kept = [PortRange::default(); PORT_RANGES];
-        let ranges = home.ports.iter().filter(|other| **other != range && other.count != 0);
-        home.port_ranges = ranges.clone().count() as u8;
-        for (to, from) in kept.iter_mut().zip(ranges) {
-            *to = *from;
+        // The last of its ranges takes the place.
+        let last = (home.port_ranges as usize).wrapping_sub(1);
+        let Some(moved) = home.ports.get_mut(last).map(core::mem::take) else { return };
+        if let Some(place) = home.ports.iter_mut().find(|other| **other == range) {
+            *place = moved;
         }
-        home.ports = kept;
+        home.port_ranges = last as u8;
         home.ports_version = version;
         if self.threads.at(self.current).is_some_and(|thread| thread.process == process) {
             self.reload_home(machine, process);

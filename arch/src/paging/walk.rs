@@ -123,7 +123,8 @@ fn table_for<G: Geometry>(
     change: &mut Root,
 ) -> Result<Frame, MapError> {
     let mut table = root;
-    for above in (level + 1..=G::LEVELS).rev() {
+    for below in (level..G::LEVELS).rev() {
+        let above = below + 1;
         let index = G::index(above, address);
         let next = tables.read(table, index);
         if next.flags().contains(Flags::LARGE) {
@@ -147,7 +148,8 @@ fn table_for<G: Geometry>(
 /// The entry that maps a page, and the table and index where it stands.
 pub fn find<G: Geometry>(tables: &impl Tables, root: Frame, address: usize) -> Option<(Entry, Frame, usize)> {
     let mut table = root;
-    for level in (1..=G::LEVELS).rev() {
+    for below in (0..G::LEVELS).rev() {
+        let level = below + 1;
         let index = G::index(level, address);
         let entry = tables.read(table, index);
         let frame = entry.frame()?;
