@@ -164,10 +164,11 @@ impl<T: Entry, const N: usize> Arena<T, N> {
 }
 
 impl<T, const N: usize> Arena<T, N> {
-    /// The entry of a link.
+    /// The entry of a link. (The slice's `get` would do, but isn't inlined where code is to be small.)
     #[inline(always)]
     pub fn at(&self, link: Link) -> Option<&T> {
-        self.slots.get(link.index()).map(|slot| &slot.value)
+        let index = link.index();
+        if index < N { Some(&self.slots[index].value) } else { None }
     }
 
     /// The entry of a link, to change.

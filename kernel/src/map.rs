@@ -150,8 +150,8 @@ impl<M: Machine> Kernel<M> {
         stretch: Stretch,
         access: Access,
     ) -> Result<usize, Refusal> {
-        let memory = self.memories.at(link).copied().ok_or(Error::BadHandle)?;
-        let (page, pages) = stretch.check(&memory)?;
+        let memory = self.memories.at(link).ok_or(Error::BadHandle)?;
+        let (page, pages) = stretch.check(memory)?;
         if memory.dying {
             return Err(Error::Busy.into());
         }
@@ -165,6 +165,9 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::BadArgument.into());
         }
         let offset = (stretch.offset / PAGE_BYTES) as u32;
+        let frame = Frame(memory.first.0 + offset);
+        let memory_type = if memory.device { MemoryType::Device } else { MemoryType::Ram };
+        let mapping = Mapping { page, frame, access, memory_type };
         let known = self.continued_range(link, target, stretch.address, offset, access);
         let process = self.processes.at_mut(target).ok_or(Error::Gone)?;
         if known.is_none() {
@@ -173,12 +176,6 @@ impl<M: Machine> Kernel<M> {
             }
             process.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
         }
-        let mapping = Mapping {
-            page,
-            frame: Frame(memory.first.0 + offset),
-            access,
-            memory_type: if memory.device { MemoryType::Device } else { MemoryType::Ram },
-        };
         let (space, spare) = (process.0.home.space, &mut process.0.spare);
         match machine.map(space, mapping, pages.min(PAGES_PER_CALL), &mut || spare.take()) {
             Ok(mapped) => {
