@@ -36,15 +36,16 @@ pub struct Context {
 }
 
 bitflags! {
-    /// What most threads don't have, and a switch between two that don't needn't look at.
+    /// What most threads don't have, and a switch between two that don't needn't look at. In the upper half, so that it goes
+    /// into one word with selectors.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Extras: u32 {
         /// Floating-point state.
-        const FLOATING_POINT = 1 << 0;
+        const FLOATING_POINT = 1 << 16;
         /// A thread pointer.
-        const THREAD_POINTER = 1 << 1;
+        const THREAD_POINTER = 1 << 17;
         /// Ports; a process that has lost all its ports keeps this.
-        const PORTS = 1 << 2;
+        const PORTS = 1 << 18;
     }
 }
 

@@ -36,8 +36,8 @@ pub struct Cpu {
     root: usize,
     /// What the CPU has loaded of what most threads don't have.
     extras: Extras,
-    /// Not 0 if the thread that was switched to has, or the one before it had, any of that: [`Cpu::load_extras`] is due
-    /// on the way out. It isn't done at the switch, since the short way through the core can't keep a message in registers
+    /// The extras that the thread that was switched to has, or the one before it had, and the selectors that the latter left:
+    /// if this isn't 0, [`Cpu::load_extras`] is due on the way out. It isn't done at the switch, since the short way through the core can't keep a message in registers
     /// across a call.
     due: u32,
     map: Option<&'static MemoryMap>,
@@ -132,19 +132,32 @@ impl Cpu {
     /// Loads what most threads don't have, or takes away what the thread before had of it.
     #[cfg_attr(target_arch = "x86_64", inline(never))]
     #[optimize(speed)]
-    pub(crate) fn load_extras(&mut self, to: &Context, home: &Home<Space>) {
-        let Some(mut data) = cpu_data::<Bell>() else { return };
+    pub(crate) fn load_extras<'a>(&mut self, to: &Context, home: impl FnOnce() -> Option<&'a Home<Space>>) {
+        let due = core::mem::replace(&mut self.due, 0);
+        let concerns = |what: Extras| due & what.bits() != 0;
+        self.extras = to.extras;
+        if concerns(Extras::FLOATING_POINT) {
+            // SAFETY: areas are frames that the core gave to threads; it tells `forget` before it takes one back.
+            unsafe { self.floating_point.switch(to.area, locate) };
+        }
+        if due & !(Extras::PORTS | Extras::FLOATING_POINT).bits() != 0 {
+            switch_thread_pointer(to);
+        }
+        if concerns(Extras::PORTS) {
+            self.load_ports(home);
+        }
+    }
+
+    #[inline(never)]
+    #[optimize(speed)]
+    fn load_ports<'a>(&mut self, home: impl FnOnce() -> Option<&'a Home<Space>>) {
+        let (Some(mut data), Some(home)) = (cpu_data::<Bell>(), home()) else { return };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
         let data = unsafe { data.as_mut() };
-        self.due = 0;
-        self.extras = to.extras;
         match self.ports.load(&mut data.io_bitmap, home) {
             PortUse::Some => data.show_io_bitmap(),
             PortUse::None => data.hide_io_bitmap(),
         }
-        switch_thread_pointer(to);
-        // SAFETY: areas are frames that the core gave to threads; it tells `forget` before it takes one back.
-        unsafe { self.floating_point.switch(to.area, locate) };
     }
 }
 

@@ -263,13 +263,19 @@ fn leave_late(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
 #[inline(never)]
 #[optimize(speed)]
 pub(crate) fn leave(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
+    leave_here(kernel, cpu)
+}
+
+/// The same, for a way on which a call more counts.
+#[inline(always)]
+pub(crate) fn leave_here(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
     if nmi::pending() != 0 {
         kernel.non_maskable(cpu, nmi::take());
     }
     if cpu.due() != 0
-        && let Some((context, home)) = kernel.running()
+        && let Some(context) = kernel.running()
     {
-        cpu.load_extras(context, home);
+        cpu.load_extras(context, || kernel.running_home());
     }
     // SAFETY: the core switched to this context, and its setters keep frames valid.
     unsafe { width::resume_current() }

@@ -167,10 +167,16 @@ impl<M: Machine> Kernel<M> {
         self.threads.at_mut(self.current).map(|thread| &mut thread.context)
     }
 
-    /// The registers that run, the idle thread's too, and the home of the process that they belong to.
-    pub fn running(&self) -> Option<(&M::Context, &machine::Home<M::Space>)> {
+    /// The registers that run, the idle thread's too.
+    #[inline(always)]
+    pub fn running(&self) -> Option<&M::Context> {
+        self.threads.at(self.current).map(|thread| &thread.context)
+    }
+
+    /// The home of the process that they belong to.
+    pub fn running_home(&self) -> Option<&machine::Home<M::Space>> {
         let thread = self.threads.at(self.current)?;
-        Some((&thread.context, &self.processes.at(thread.process)?.0.home))
+        self.processes.at(thread.process).map(|process| &process.0.home)
     }
 
     /// The last step of every trap: the highest-priority ready thread runs, and the timer is set.

@@ -260,7 +260,7 @@ pub trait Machine {
     /// ports, or they themselves a thread pointer or a floating-point area.
     fn settle(&self, context: &mut Self::Context, home: &Home<Self::Space>);
     /// Makes `to` the registers that the next exit from the kernel resumes. `home` is their process's, for a machine that
-    /// loads all of it at once; one that leaves that for the exit finds it by [`crate::Kernel::running`].
+    /// loads all of it at once; one that leaves that for the exit finds it by [`crate::Kernel::running_home`].
     fn switch<'a>(&mut self, to: &mut Self::Context, home: impl FnOnce() -> Option<&'a Home<Self::Space>>)
     where
         Self::Space: 'a;

@@ -40,6 +40,10 @@ pub struct Area(u32);
 impl Area {
     /// A thread that has none.
     pub const NONE: Self = Self(0);
+    /// A thread that has gone with its area.
+    const GONE: Self = Self(u32::MAX);
+    /// No thread's, not even one that has none.
+    const NOBODY: Self = Self(u32::MAX - 1);
 
     /// The area in a frame.
     pub const fn of(frame: Frame) -> Self {
@@ -61,15 +65,15 @@ impl Area {
 #[derive(Debug)]
 pub struct FloatingPoint {
     instructions: Instructions,
-    /// Whose state the registers hold.
+    /// Whose state the registers hold; nobody's where no area has it any more.
     live: Area,
-    /// Whether they are on, so that they may have changed since they were loaded.
-    is_on: bool,
+    /// Whose thread finds them on, so that they may have changed since they were loaded; none while they are off.
+    on: Area,
 }
 
 impl FloatingPoint {
     /// Before [`Self::initialise`]; no thread has an area yet.
-    pub const OFF: Self = Self { instructions: Instructions::OLDEST, live: Area::NONE, is_on: false };
+    pub const OFF: Self = Self { instructions: Instructions::OLDEST, live: Area::NOBODY, on: Area::NONE };
 
     /// Sets up the control registers for what the CPU has, and turns the registers off.
     pub fn initialise(&mut self, features: FloatingPointFeatures) {
@@ -99,8 +103,8 @@ impl FloatingPoint {
         control.insert(Cr0::CR0_MONITOR_COPROCESSOR | Cr0::CR0_NUMERIC_ERROR | Cr0::CR0_TASK_SWITCHED);
         // SAFETY: the bits concern floating point alone; the kernel uses none.
         unsafe { cr0_write(control) };
-        self.live = Area::NONE;
-        self.is_on = false;
+        self.live = Area::NOBODY;
+        self.on = Area::NONE;
     }
 
     /// Makes an area of zeros hold the state after `fninit`, MXCSR at its default and every register 0.
@@ -116,14 +120,10 @@ impl FloatingPoint {
     /// its frame, which nothing else borrows.
     #[inline(always)]
     pub unsafe fn switch(&mut self, to: Area, locate: impl Fn(Area) -> NonNull<u8>) {
-        if to == self.live && self.is_on == to.is_some() {
-            return;
+        if to != self.on {
+            // SAFETY: the caller's promise is this function's.
+            unsafe { self.exchange(to, locate) }
         }
-        if !to.is_some() && !self.is_on {
-            return;
-        }
-        // SAFETY: the caller's promise is this function's.
-        unsafe { self.exchange(to, locate) }
     }
 
     /// A thread's registers are off though it has an area: a task gate set CR0.TS, or the area is new. Turns them on.
@@ -131,40 +131,39 @@ impl FloatingPoint {
     /// # Safety
     /// As for [`Self::switch`].
     pub unsafe fn restore(&mut self, to: Area, locate: impl Fn(Area) -> NonNull<u8>) {
-        if self.live == to && self.is_on {
-            clear_task_switched();
-            return;
-        }
+        clear_task_switched();
         // SAFETY: the caller's promise is this function's.
-        unsafe { self.exchange(to, locate) }
+        unsafe { self.switch(to, locate) }
     }
 
     /// A thread ends: its area must not be written any more.
     pub fn forget(&mut self, area: Area) {
         if area.is_some() && self.live == area {
-            self.live = Area::NONE;
+            self.live = Area::NOBODY;
+        }
+        if area.is_some() && self.on == area {
+            self.on = Area::GONE;
         }
     }
 
     /// # Safety
     /// As for [`Self::switch`].
-    #[optimize(speed)]
+    #[inline(always)]
     unsafe fn exchange(&mut self, to: Area, locate: impl Fn(Area) -> NonNull<u8>) {
-        if self.is_on && self.live.is_some() && self.live != to {
-            clear_task_switched();
+        clear_task_switched();
+        // They are on for somebody whose state they hold.
+        if self.on == self.live {
             // SAFETY: the caller vouches for the area; the registers are on.
             unsafe { self.instructions.save(locate(self.live)) };
             if self.instructions.saving_empties() {
-                self.live = Area::NONE;
+                self.live = Area::NOBODY;
             }
         }
+        self.on = to;
         if !to.is_some() {
             set_task_switched();
-            self.is_on = false;
             return;
         }
-        clear_task_switched();
-        self.is_on = true;
         if self.live != to {
             // SAFETY: the caller vouches for the area, which `prepare` or `save` filled; the registers are on.
             unsafe { self.instructions.load(locate(to)) };

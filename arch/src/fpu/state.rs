@@ -20,12 +20,12 @@ const TAGS_OFFSET: usize = 8;
 /// By which instructions state is saved and loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Method {
-    /// FNSAVE and FRSTOR: x87 and MMX. Saving empties the registers.
-    Fnsave,
-    /// FXSAVE and FXRSTOR: SSE too.
-    Fxsave,
     /// XSAVE and XRSTOR: whatever XCR0 enables.
     Xsave,
+    /// FXSAVE and FXRSTOR: SSE too.
+    Fxsave,
+    /// FNSAVE and FRSTOR: x87 and MMX. Saving empties the registers.
+    Fnsave,
 }
 
 /// How this CPU saves and loads state.
@@ -34,13 +34,14 @@ pub(super) struct Instructions {
     method: Method,
     has_mxcsr: bool,
     keeps_addresses: bool,
-    components: u64,
+    /// The components that are saved and loaded, as XSAVE takes them: its low and its high half.
+    components: [u32; 2],
 }
 
 impl Instructions {
     /// What every CPU has.
     pub(super) const OLDEST: Self =
-        Self { method: Method::Fnsave, has_mxcsr: false, keeps_addresses: false, components: 0 };
+        Self { method: Method::Fnsave, has_mxcsr: false, keeps_addresses: false, components: [0; 2] };
 
     /// The newest that the CPU has.
     pub(super) fn choose(features: FloatingPointFeatures) -> Self {
@@ -55,17 +56,19 @@ impl Instructions {
             (0, true) => Method::Fxsave,
             _ => Method::Xsave,
         };
+        let components = wanted.bits() & features.components;
         Self {
             method,
             has_mxcsr: features.sse && features.fxsave,
             keeps_addresses: features.keeps_addresses,
-            components: wanted.bits() & features.components,
+            components: [components as u32, (components >> 32) as u32],
         }
     }
 
     /// What XCR0 is to enable, if there is one.
     pub(super) fn components(&self) -> Option<Xcr0> {
-        (self.method == Method::Xsave).then(|| Xcr0::from_bits_truncate(self.components))
+        let [low, high] = self.components;
+        (self.method == Method::Xsave).then(|| Xcr0::from_bits_truncate(u64::from(low) | u64::from(high) << 32))
     }
 
     /// Whether saving empties the registers.
@@ -99,7 +102,7 @@ impl Instructions {
     #[optimize(speed)]
     pub(super) unsafe fn save(&self, area: NonNull<u8>) {
         let area = area.as_ptr();
-        let (low, high) = (self.components as u32, (self.components >> 32) as u32);
+        let [low, high] = self.components;
         match self.method {
             // SAFETY: writes 108 bytes of the caller's frame.
             Method::Fnsave => unsafe { asm!("fnsave [{}]", in(reg) area, options(nostack, preserves_flags)) },
@@ -127,7 +130,7 @@ impl Instructions {
     #[optimize(speed)]
     pub(super) unsafe fn load(&self, area: NonNull<u8>) {
         let area = area.as_ptr();
-        let (low, high) = (self.components as u32, (self.components >> 32) as u32);
+        let [low, high] = self.components;
         if self.keeps_addresses {
             // An x87 load of a kernel constant replaces the other thread's instruction and data addresses.
             static ZERO: u32 = 0;

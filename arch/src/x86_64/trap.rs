@@ -1,6 +1,6 @@
 //! What traps need to know of x86_64.
 
-use crate::trap::{Bell, current_frame, direct_interrupt, general_call, leave, leave_fast, state};
+use crate::trap::{Bell, current_frame, direct_interrupt, general_call, leave_fast, leave_here, state};
 use abi::{Message, Tag};
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -146,7 +146,7 @@ extern "C" fn save_in_order(
     // SAFETY: whoever called this has no use of the core any more.
     let (kernel, cpu) = unsafe { state() };
     kernel.save(Resume::With(Message::new(Tag(tag), [word0, word1, word2, word3])));
-    leave(kernel, cpu)
+    leave_here(kernel, cpu)
 }
 
 /// Resumes the thread that the core has chosen with a message in its registers.
