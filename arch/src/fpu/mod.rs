@@ -40,10 +40,8 @@ pub struct Area(u32);
 impl Area {
     /// A thread that has none.
     pub const NONE: Self = Self(0);
-    /// A thread that has gone with its area.
-    const GONE: Self = Self(u32::MAX);
-    /// No thread's, not even one that has none.
-    const NOBODY: Self = Self(u32::MAX - 1);
+    /// No thread's, not even one's that has none.
+    const NOBODY: Self = Self(u32::MAX);
 
     /// The area in a frame.
     pub const fn of(frame: Frame) -> Self {
@@ -136,13 +134,11 @@ impl FloatingPoint {
         unsafe { self.switch(to, locate) }
     }
 
-    /// A thread ends: its area must not be written any more.
+    /// A thread ends: its area must not be written any more. If it is the one that finds the registers on, the trap's way out
+    /// is another's, whose area is another one.
     pub fn forget(&mut self, area: Area) {
         if area.is_some() && self.live == area {
             self.live = Area::NOBODY;
-        }
-        if area.is_some() && self.on == area {
-            self.on = Area::GONE;
         }
     }
 
