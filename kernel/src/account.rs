@@ -210,3 +210,23 @@ impl Account {
             .filter(|entry| entry.thread != Link::NONE.word())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn the_last_entries_come_oldest_first() {
+        let mut account = Account::ZERO;
+        for count in [3, TRACE_ENTRIES, 2 * TRACE_ENTRIES + 5] {
+            for number in 0..count {
+                account.trace(TraceKind::Interrupt, Time(number as u64), Link::new(7), number as u32);
+            }
+            let last: Vec<u32> = account.trace_entries().map(|entry| entry.detail).collect();
+            let expected = count.saturating_sub(TRACE_ENTRIES)..count;
+            assert!(last.ends_with(&expected.map(|number| number as u32).collect::<Vec<_>>()), "{last:?}");
+        }
+        assert_eq!(account.trace_entries().count(), TRACE_ENTRIES);
+    }
+}

@@ -147,6 +147,12 @@ fn a_storm_masks_the_line_and_completing_it_says_poll_your_device() {
 
 #[test]
 fn a_storm_that_nobody_reads_stays_masked_until_it_is_completed() {
+    for operation in [Operation::Receive, Operation::ReplyReceive] {
+        complete_a_storm_by(operation);
+    }
+}
+
+fn complete_a_storm_by(operation: Operation) {
     let mut world = World::new();
     let actor = world.spawn(20);
     let endpoint = world.endpoint();
@@ -163,10 +169,48 @@ fn a_storm_that_nobody_reads_stays_masked_until_it_is_completed() {
     assert_eq!(message.count, STORM_BUDGET);
     assert!(message.flags.contains(InterruptFlags::STORM | InterruptFlags::REPLAYED), "from the bind");
     assert!(world.machine.line(EDGE).masked);
-    let again = InterruptMessage::from_message(&world.receive(endpoint));
+    let again = InterruptMessage::from_message(&world.call(operation, endpoint, [0; 4]));
     assert_eq!((again.count, again.flags), (0, InterruptFlags::REPLAYED));
     assert!(!world.machine.line(EDGE).masked);
     let _ = actor;
+}
+
+#[test]
+fn a_driver_that_is_alone_hears_of_edges_that_a_storm_may_have_cost() {
+    let mut world = World::new();
+    let driver = driver(&mut world, EDGE);
+    world.raise(EDGE);
+    let sequence = interrupt(&world, &driver).sequence as usize;
+    // So that receiving again doesn't unmask what masks itself from now on.
+    world.done(Operation::InterruptComplete, driver.source, [sequence, 0, 0, 0]);
+    while !world.machine.line(EDGE).masked {
+        world.machine.raise(EDGE);
+        let line = world.machine.take_interrupt().unwrap();
+        world.kernel.interrupt(&mut world.machine, line);
+    }
+    for (count, flags, masked) in [(STORM_BUDGET, InterruptFlags::STORM, true), (0, InterruptFlags::REPLAYED, false)] {
+        world.call(Operation::ReplyReceive, driver.endpoint, [0; 4]);
+        let message = interrupt(&world, &driver);
+        assert_eq!((message.count, message.flags, world.machine.line(EDGE).masked), (count, flags, masked));
+    }
+}
+
+#[test]
+fn a_level_line_is_unmasked_by_whatever_controller_has_it() {
+    for controller in [Controller::Dropping, Controller::Latching] {
+        let mut world = World::new();
+        world.machine.controller = controller;
+        let driver = driver(&mut world, LEVEL);
+        for _ in 0..3 {
+            world.machine.assert(LEVEL);
+            assert_eq!(world.serve(), 1);
+            interrupt(&world, &driver);
+            assert!(world.machine.line(LEVEL).masked);
+            world.machine.release(LEVEL);
+            world.call(Operation::ReplyReceive, driver.endpoint, [0; 4]);
+            assert!(world.is_idle() && !world.machine.line(LEVEL).masked);
+        }
+    }
 }
 
 #[test]

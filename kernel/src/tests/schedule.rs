@@ -98,6 +98,19 @@ fn a_ready_peer_costs_a_running_thread_no_switch() {
 }
 
 #[test]
+fn whoever_is_told_of_an_end_waits_behind_ready_peers() {
+    let mut world = World::new();
+    // As high as init, which supervises them.
+    let [ending, peer] = [abi::PRIORITIES as usize - 1; 2].map(|priority| world.spawn(priority));
+    world.park();
+    assert!(world.is_running(ending.thread));
+    world.call(Operation::Exit, 0, [0; 4]);
+    assert!(world.is_running(peer.thread));
+    world.call(Operation::Exit, 0, [0; 4]);
+    assert!(world.is_running(world.init_thread));
+}
+
+#[test]
 fn a_preempted_thread_keeps_its_turn_along_a_falling_chain() {
     let mut world = World::new();
     let (middle, middle_endpoint) = driver(&mut world, 20, Line(8));
