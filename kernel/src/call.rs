@@ -1,7 +1,7 @@
 //! System calls: from the number to what it does.
 //!
 //! The calls of a driver's loop come first and are done here; those that make, change and end objects are in
-//! [`crate::objects`] and [`crate::map`]. Each either returns words, or an error with details, or has said itself
+//! [`crate::objects`] and [`crate::map`]. Each either returns words, or an error, or has said itself
 //! what its caller gets (because the caller waits).
 
 use crate::Kernel;
@@ -14,16 +14,17 @@ use crate::process::Exit;
 use crate::thread::{Sent, State, StateKind, Token};
 use abi::{Error, Kind, Message, Operation, Options, Rights, Tag, join};
 
-/// Why a call failed, with up to two words of detail.
+/// Why a call failed. Small, since every call can fail in a dozen places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub error: Error,
-    pub details: [usize; 2],
+    /// Who is in the way, by the badge of its exits; 0 for nobody. The first word of the answer.
+    pub badge: u16,
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self { error, details: [0; 2] }
+        Self { error, badge: 0 }
     }
 }
 
@@ -31,6 +32,8 @@ impl From<Error> for Refusal {
 pub(crate) enum Outcome {
     /// It returns nothing: the words stay what they were.
     Done,
+    /// It returns with this word, and zeros.
+    Word(usize),
     /// It returns with these words.
     Return([usize; 4]),
     /// It returns with these words and a label.
@@ -43,7 +46,7 @@ pub(crate) type CallResult = Result<Outcome, Refusal>;
 
 /// A call that returns one word.
 pub(crate) fn word(value: usize) -> CallResult {
-    Ok(Outcome::Return([value, 0, 0, 0]))
+    Ok(Outcome::Word(value))
 }
 
 /// A call that returns nothing.
@@ -74,13 +77,16 @@ impl<M: Machine> Kernel<M> {
         match result {
             Ok(Outcome::Settled) => {}
             Ok(Outcome::Done) => self.set_done(caller),
+            Ok(Outcome::Word(word)) => {
+                self.set_message(caller, Message::new(Tag::outgoing(Kind::Done, 0, 0), [word, 0, 0, 0]));
+            }
             Ok(Outcome::Return(words)) => {
                 self.set_message(caller, Message::new(Tag::outgoing(Kind::Done, 0, 0), words));
             }
             Ok(Outcome::Labelled(label, words)) => {
                 self.set_message(caller, Message::new(Tag::outgoing(Kind::Done, label, 0), words));
             }
-            Err(refusal) => self.set_message(caller, Message::error(refusal.error, refusal.details)),
+            Err(refusal) => self.set_message(caller, Message::error(refusal.error, [refusal.badge as usize, 0])),
         }
         self.finish(machine);
     }

@@ -196,7 +196,7 @@ impl<M: Machine> Kernel<M> {
         let result = self.create(request, ObjectKind::Reply, |kernel| {
             kernel.replies.insert(Reply { caller, owner: request.process })
         })?;
-        if let Outcome::Return([handle, ..]) = result {
+        if let Outcome::Word(handle) = result {
             let grant = self.find_in(request.process, handle as u32, Rights::REPLY)?;
             if let Some(waiting) = self.threads.at_mut(caller) {
                 waiting.state = State::awaiting_reply(grant.link());
@@ -229,7 +229,7 @@ impl<M: Machine> Kernel<M> {
         let line = Line(first + free as u8);
         let InterruptWrite { address, data } = machine.message(line).ok_or(Error::Unsupported)?;
         let result = self.claim(machine, request, line)?;
-        let Outcome::Return([interrupt, ..]) = result else { return Ok(result) };
+        let Outcome::Word(interrupt) = result else { return Ok(result) };
         let [low, high] = split(address);
         Ok(Outcome::Return([interrupt, low, high, data as usize]))
     }
@@ -257,7 +257,7 @@ impl<M: Machine> Kernel<M> {
     /// The refusal that names who holds what was asked for.
     pub(crate) fn conflict(&self, owner: Link) -> Refusal {
         let badge = self.processes.at(owner).map_or(0, |process| process.0.badge);
-        Refusal { error: Error::Conflict, details: [badge as usize, 0] }
+        Refusal { error: Error::Conflict, badge }
     }
 
     fn ports_create(&mut self, machine: &mut M, request: Request, first: usize, count: usize) -> CallResult {

@@ -6,7 +6,7 @@
 
 use crate::Kernel;
 use crate::arena::{Link, Name};
-use crate::call::{CallResult, Outcome, Request};
+use crate::call::{CallResult, Outcome, Request, word};
 use crate::deadline::Owner;
 use crate::exit::STEPS_PER_SLICE;
 use crate::handle::Grant;
@@ -80,7 +80,7 @@ impl<M: Machine> Kernel<M> {
             Life::Ending => {
                 self.deadlines.clear(Owner::Process(target));
                 self.go_on_ending(machine, target, STEPS_PER_SLICE);
-                return Ok(Outcome::Return([1, 0, 0, 0]));
+                return word(1);
             }
             Life::Alive => return Err(Error::Busy.into()),
         }
@@ -89,11 +89,11 @@ impl<M: Machine> Kernel<M> {
             let parent = ended.0.parent;
             self.bury(target);
             if target == process {
-                return Ok(Outcome::Return([0; 4]));
+                return word(0);
             }
             // Its parent is next, up to the process that this is about.
             self.set_target(process, parent);
-            return Ok(Outcome::Return([1, 0, 0, 0]));
+            return word(1);
         };
         let (stage, position) = match self.slice(machine, target, *kind, position, request.process) {
             Slice::More(position) => (stage, position),
@@ -109,7 +109,7 @@ impl<M: Machine> Kernel<M> {
         if let Some(ended) = self.processes.at_mut(target) {
             (ended.0.reap.stage, ended.0.reap.position) = (stage, position);
         }
-        Ok(Outcome::Return([1, 0, 0, 0]))
+        word(1)
     }
 
     /// The next slice of a process's tear-down is about this descendant.
