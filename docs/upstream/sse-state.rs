@@ -10,7 +10,7 @@
 #![feature(no_core, lang_items, abi_x86_interrupt)]
 #![no_core]
 #![crate_type = "lib"]
-#![allow(internal_features, static_mut_refs)]
+#![allow(internal_features, static_mut_refs, reason = "a case without a standard library has nothing else to show it with")]
 
 #[lang = "pointee_sized"]
 pub trait PointeeSized {}

@@ -1,5 +1,5 @@
 //! The short ways through the core, for what happens most: a call to a server that waits, its reply, a notification or
-//! an interrupt for a driver that waits, a fault whose handler waits.
+//! an interrupt for a driver that waits, a fault whose handler waits, and its answer.
 //!
 //! Each looks first whether its case is the simple one: the receiver waits alone, no handle travels, no deadline is
 //! set, nobody's slice is being measured, and the thread that would run next is plain to see. If so it does all of it,
@@ -17,7 +17,7 @@ use crate::arena::{Arena, Link, Name};
 use crate::machine::{Context, Line, Machine, Masked, Resume, Time, Trigger};
 use crate::schedule::Schedule;
 use crate::sizes::THREADS;
-use crate::thread::{Fault, State, Thread, Token};
+use crate::thread::{Fault, Sent, State, Thread, Token};
 use abi::{Kind, Message, Operation, Options, Rights, Tag};
 
 /// A call with a short way. With any option a call goes the general way.
@@ -195,8 +195,11 @@ impl<M: Machine> Kernel<M> {
         let server = self.current;
         let client = self.threads.at(server)?.reply_to;
         let waiting = self.threads.at(client)?;
-        if waiting.state != State::awaiting(server) || waiting.rank <= self.schedule.bar() {
+        if waiting.state != State::awaiting(server) {
             return None;
+        }
+        if waiting.rank <= self.schedule.bar() {
+            return self.fast_retry(machine, tag, handle, server, client);
         }
         let endpoint = self.quiet_endpoint(server, handle)?;
         self.fast_wait(server, endpoint)?;
@@ -205,6 +208,22 @@ impl<M: Machine> Kernel<M> {
         let resume = self.pass(Tag::outgoing(Kind::Reply, tag.label(), 0), origin, server, client)?;
         self.resume_next(machine, client);
         Some(resume)
+    }
+
+    /// The handler of a fault is done: the thread that raised it tries again, with the registers that it has.
+    #[inline(always)]
+    fn fast_retry(&mut self, machine: &mut M, tag: Tag, handle: u32, handler: Link, faulty: Link) -> Option<Resume> {
+        let thread = self.threads.at(faulty)?;
+        if thread.sent != Sent::Fault || thread.priority <= self.schedule.bar() {
+            return None;
+        }
+        let endpoint = self.quiet_endpoint(handler, handle)?;
+        self.fast_wait(handler, endpoint)?;
+        self.threads.at_mut(handler)?.reply_to = Link::NONE;
+        self.threads.at_mut(faulty)?.end_fault();
+        self.charge_call(machine, tag, handler, faulty)?;
+        self.resume_next(machine, faulty);
+        Some(Resume::Saved)
     }
 
     /// The endpoint of a handle to receive by, if whoever receives there waits, and alone.
