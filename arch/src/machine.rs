@@ -36,9 +36,9 @@ pub struct Cpu {
     root: usize,
     /// What the CPU has loaded of what most threads don't have.
     extras: Extras,
-    /// The extras that the thread that was switched to has, or the one before it had, and the selectors that the latter left:
-    /// if this isn't 0, [`Cpu::load_extras`] is due on the way out. It isn't done at the switch, since the short way through the core can't keep a message in registers
-    /// across a call.
+    /// The extras that the thread that was switched to has, or the one before it had, and the selectors that the latter
+    /// left: if this isn't 0, [`Cpu::load_extras`] is due on the way out. It isn't done at the switch, since the short way
+    /// through the core can't keep a message in registers across a call.
     due: u32,
     map: Option<&'static MemoryMap>,
 }

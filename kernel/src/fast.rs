@@ -5,19 +5,22 @@
 //! set, nobody's slice is being measured, and the thread that would run next is plain to see. If so it does all of it,
 //! with no queue touched; if not it returns nothing *and has changed nothing*, and the caller goes the general way,
 //! which has the same outcome (`tests/fast.rs` compares the two). What both do alike is written once:
-//! `Kernel::charge`, `Kernel::choose`, `Kernel::switch_to`, `Kernel::note_call`, `Interrupt::complete`, and the messages themselves.
+//! `Kernel::charge`, `Kernel::choose`, `Kernel::switch_to`, `Kernel::note_call`, `Interrupt::complete`, and the messages
+//! themselves.
 //!
 //! Everything here is inlined into the entry that calls it, so that a message can stay in the CPU's registers from
 //! the sender to the receiver; and every index is either checked by a lookup that may fail or can't be out of bounds,
 //! so that no panic is reachable.
 
+mod receive;
+mod trap;
+
 use crate::Kernel;
-use crate::account::TraceKind;
-use crate::arena::{Arena, Link, Name};
-use crate::machine::{Context, Line, Machine, Masked, Resume, Time, Trigger};
+use crate::arena::{Arena, Link};
+use crate::machine::{Context, Machine, Resume, Time};
 use crate::schedule::Schedule;
 use crate::sizes::THREADS;
-use crate::thread::{Fault, Sent, State, Thread, Token};
+use crate::thread::{State, Thread};
 use abi::{Kind, Message, Operation, Options, Rights, Tag};
 
 /// A call with a short way. With any option a call goes the general way.
@@ -141,108 +144,6 @@ impl<M: Machine> Kernel<M> {
         Some(resume)
     }
 
-    /// A server or driver is done and waits again, with nothing there to receive. Whatever it owes is looked at before the
-    /// endpoint is, so that there is no more than one of the two to remember.
-    #[inline(always)]
-    fn fast_reply_receive(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
-        let server = self.current;
-        let thread = self.threads.at(server)?;
-        if thread.completes.sequence != 0 {
-            self.fast_complete(machine, tag, handle, server)
-        } else if self.threads.at(thread.reply_to).is_some() {
-            self.fast_answer(machine, tag, handle, origin)
-        } else {
-            let next = self.schedule.successor();
-            self.threads.at(next)?;
-            let endpoint = self.quiet_endpoint(server, handle)?;
-            self.fast_wait(server, endpoint)?;
-            self.give_way(machine, tag, server, next)
-        }
-    }
-
-    /// The line that a driver is done with may fire again.
-    #[inline(always)]
-    fn fast_complete(&mut self, machine: &mut M, tag: Tag, handle: u32, driver: Link) -> Option<Resume> {
-        let next = self.schedule.successor();
-        self.threads.at(next)?;
-        let thread = self.threads.at(driver)?;
-        let token = thread.completes;
-        if thread.reply_to.is_some() {
-            return None;
-        }
-        let source = self.interrupts.get(token.source)?;
-        if source.outstanding != token.sequence || source.masked == Masked::Otherwise {
-            return None;
-        }
-        let endpoint = self.quiet_endpoint(driver, handle)?;
-        let source = self.interrupts.at_mut(token.source.link())?;
-        if source.endpoint != endpoint {
-            return None;
-        }
-        source.complete();
-        if source.masked == Masked::Directly {
-            source.masked = Masked::No;
-            machine.unmask_directly(source.line);
-        }
-        self.threads.at_mut(driver)?.completes = Token::NONE;
-        self.fast_wait(driver, endpoint)?;
-        self.give_way(machine, tag, driver, next)
-    }
-
-    /// The caller that a server answers runs next.
-    #[inline(always)]
-    fn fast_answer(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
-        let server = self.current;
-        let client = self.threads.at(server)?.reply_to;
-        let waiting = self.threads.at(client)?;
-        if waiting.state != State::awaiting(server) {
-            return None;
-        }
-        if waiting.rank <= self.schedule.bar() {
-            return self.fast_retry(machine, tag, handle, server, client);
-        }
-        let endpoint = self.quiet_endpoint(server, handle)?;
-        self.fast_wait(server, endpoint)?;
-        self.threads.at_mut(server)?.reply_to = Link::NONE;
-        self.charge_call(machine, tag, server, client)?;
-        let resume = self.pass(Tag::outgoing(Kind::Reply, tag.label(), 0), origin, server, client)?;
-        self.resume_next(machine, client);
-        Some(resume)
-    }
-
-    /// The handler of a fault is done: the thread that raised it tries again, with the registers that it has.
-    #[inline(always)]
-    fn fast_retry(&mut self, machine: &mut M, tag: Tag, handle: u32, handler: Link, faulty: Link) -> Option<Resume> {
-        let thread = self.threads.at(faulty)?;
-        if thread.sent != Sent::Fault || thread.priority <= self.schedule.bar() {
-            return None;
-        }
-        let endpoint = self.quiet_endpoint(handler, handle)?;
-        self.fast_wait(handler, endpoint)?;
-        self.threads.at_mut(handler)?.reply_to = Link::NONE;
-        self.threads.at_mut(faulty)?.end_fault();
-        self.charge_call(machine, tag, handler, faulty)?;
-        self.resume_next(machine, faulty);
-        Some(Resume::Saved)
-    }
-
-    /// The endpoint of a handle to receive by, if whoever receives there waits, and alone.
-    #[inline(always)]
-    fn quiet_endpoint(&self, receiver: Link, handle: u32) -> Option<Name> {
-        let run = self.threads.at(receiver)?.run;
-        let grant = self.handles.look_up(run, handle, Rights::RECEIVE)?;
-        self.endpoints.get(grant.object)?.is_quiet().then_some(grant.object)
-    }
-
-    /// The running thread waits, and the thread that is plain to be the next runs.
-    #[inline(always)]
-    fn give_way(&mut self, machine: &mut M, tag: Tag, from: Link, next: Link) -> Option<Resume> {
-        self.schedule.take_successor();
-        self.charge_call(machine, tag, from, next)?;
-        self.resume_next(machine, next);
-        Some(Resume::Saved)
-    }
-
     /// Passes the words of one thread's call on to another thread, under another tag.
     #[inline(always)]
     fn pass(&mut self, tag: Tag, origin: Origin, from: Link, to: Link) -> Option<Resume> {
@@ -274,16 +175,6 @@ impl<M: Machine> Kernel<M> {
         let now = machine.now();
         self.note_call(from, tag, now);
         self.charge(from, to, now);
-        Some(())
-    }
-
-    /// The running thread is the one that waits at an endpoint.
-    #[inline(always)]
-    fn fast_wait(&mut self, server: Link, endpoint: Name) -> Option<()> {
-        self.endpoints.at_mut(endpoint.link())?.receivers.set_only(server);
-        let thread = self.threads.at_mut(server)?;
-        thread.state = State::receiving(endpoint.link());
-        thread.serves = endpoint;
         Some(())
     }
 
@@ -324,72 +215,6 @@ impl<M: Machine> Kernel<M> {
         let message = Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as u32 as usize, 0, 0, 0]);
         let resume = thread.context.deliver(message);
         self.resume_next(machine, receiver);
-        Some(resume)
-    }
-
-    /// A line fired whose driver waits. Nothing is returned, and nothing was done, if it has to go the general way.
-    #[inline(always)]
-    pub fn fast_interrupt(&mut self, machine: &mut M, line: Line) -> Option<Resume> {
-        let interrupted = self.current;
-        let link = *self.lines.get(line.0 as usize)?;
-        // If a message were pending, nobody would wait at the endpoint.
-        let target = self.endpoints.get_mut(self.interrupts.at(link)?.endpoint)?;
-        let receiver = target.receivers.only();
-        if !Self::may_preempt(&self.threads, &self.schedule, interrupted, receiver) {
-            return None;
-        }
-        target.receivers.clear_only();
-        self.choose(receiver);
-        // In an order that is done with one thing before it takes up the next: registers are few.
-        let came = machine.now();
-        self.account.trace(TraceKind::Interrupt, came, interrupted, line.0 as u32);
-        self.preempt_alone(interrupted, came);
-        let source_name = self.interrupts.name(link);
-        let source = self.interrupts.at_mut(link)?;
-        let (message, sequence) = source.note_and_take(came);
-        let thread = self.threads.at_mut(receiver)?;
-        thread.completes = Token { source: source_name, sequence };
-        let resume = thread.context.deliver(message);
-        thread.cycles = thread.cycles.wrapping_sub(came.0);
-        if source.trigger == Trigger::Level {
-            source.masked = Masked::Directly;
-            machine.mask_directly(line);
-        }
-        machine.end_directly(line);
-        source.counters.taken = source.counters.taken.wrapping_add(1);
-        // The low halves will do: this entry into the kernel began at the former time.
-        source.counters.note_latency((machine.now().0 as u32).wrapping_sub(came.0 as u32));
-        self.switch_to(machine, receiver);
-        Some(resume)
-    }
-
-    /// The running thread raised an exception whose handler waits. Nothing is returned, and nothing was done, if it has
-    /// to go the general way.
-    #[inline(always)]
-    pub fn fast_fault(&mut self, machine: &mut M, fault: Fault) -> Option<Resume> {
-        let faulty = self.current;
-        let thread = self.threads.at(faulty)?;
-        let object = thread.fault_endpoint;
-        if thread.serves == object {
-            return None;
-        }
-        let target = self.endpoints.get_mut(object)?;
-        let handler = target.receivers.only();
-        if target.is_dying() || self.threads.at(handler)?.rank <= self.schedule.bar() {
-            return None;
-        }
-        target.receivers.clear_only();
-        let thread = self.threads.at_mut(faulty)?;
-        thread.state = State::awaiting(handler);
-        thread.begin_fault(fault);
-        let message = fault.message(thread.fault_badge);
-        let receiver = self.threads.at_mut(handler)?;
-        receiver.reply_to = faulty;
-        let resume = receiver.context.deliver(message);
-        let now = machine.now();
-        self.account.faults = self.account.faults.wrapping_add(1);
-        self.account.trace(TraceKind::Fault, now, faulty, fault.vector as u32);
-        self.hand_over(machine, faulty, handler, now)?;
         Some(resume)
     }
 

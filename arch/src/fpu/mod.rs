@@ -134,8 +134,8 @@ impl FloatingPoint {
         unsafe { self.switch(to, locate) }
     }
 
-    /// A thread ends: its area must not be written any more. If it is the one that finds the registers on, the trap's way out
-    /// is another's, whose area is another one.
+    /// A thread ends: its area must not be written any more. If it is the one that finds the registers on, the trap's
+    /// way out is another's, whose area is another one.
     pub fn forget(&mut self, area: Area) {
         if area.is_some() && self.live == area {
             self.live = Area::NOBODY;

@@ -1,0 +1,128 @@
+//! The short way of whoever is done and waits again: the loop of every server and driver.
+
+use super::Origin;
+use crate::Kernel;
+use crate::arena::{Link, Name};
+use crate::machine::{Machine, Masked, Resume};
+use crate::thread::{Sent, State, Token};
+use abi::{Kind, Rights, Tag};
+
+impl<M: Machine> Kernel<M> {
+    /// A server or driver is done and waits again, with nothing there to receive. Whatever it owes is looked at before the
+    /// endpoint is, so that there is no more than one of the two to remember.
+    #[inline(always)]
+    pub(super) fn fast_reply_receive(
+        &mut self,
+        machine: &mut M,
+        tag: Tag,
+        handle: u32,
+        origin: Origin,
+    ) -> Option<Resume> {
+        let server = self.current;
+        let thread = self.threads.at(server)?;
+        if thread.completes.sequence != 0 {
+            self.fast_complete(machine, tag, handle, server)
+        } else if self.threads.at(thread.reply_to).is_some() {
+            self.fast_answer(machine, tag, handle, origin)
+        } else {
+            let next = self.schedule.successor();
+            self.threads.at(next)?;
+            let endpoint = self.quiet_endpoint(server, handle)?;
+            self.fast_wait(server, endpoint)?;
+            self.give_way(machine, tag, server, next)
+        }
+    }
+
+    /// The line that a driver is done with may fire again.
+    #[inline(always)]
+    fn fast_complete(&mut self, machine: &mut M, tag: Tag, handle: u32, driver: Link) -> Option<Resume> {
+        let next = self.schedule.successor();
+        self.threads.at(next)?;
+        let thread = self.threads.at(driver)?;
+        let token = thread.completes;
+        if thread.reply_to.is_some() {
+            return None;
+        }
+        let source = self.interrupts.get(token.source)?;
+        if source.outstanding != token.sequence || source.masked == Masked::Otherwise {
+            return None;
+        }
+        let endpoint = self.quiet_endpoint(driver, handle)?;
+        let source = self.interrupts.at_mut(token.source.link())?;
+        if source.endpoint != endpoint {
+            return None;
+        }
+        source.complete();
+        if source.masked == Masked::Directly {
+            source.masked = Masked::No;
+            machine.unmask_directly(source.line);
+        }
+        self.threads.at_mut(driver)?.completes = Token::NONE;
+        self.fast_wait(driver, endpoint)?;
+        self.give_way(machine, tag, driver, next)
+    }
+
+    /// The caller that a server answers runs next.
+    #[inline(always)]
+    fn fast_answer(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
+        let server = self.current;
+        let client = self.threads.at(server)?.reply_to;
+        let waiting = self.threads.at(client)?;
+        if waiting.state != State::awaiting(server) {
+            return None;
+        }
+        if waiting.rank <= self.schedule.bar() {
+            return self.fast_retry(machine, tag, handle, server, client);
+        }
+        let endpoint = self.quiet_endpoint(server, handle)?;
+        self.fast_wait(server, endpoint)?;
+        self.threads.at_mut(server)?.reply_to = Link::NONE;
+        self.charge_call(machine, tag, server, client)?;
+        let resume = self.pass(Tag::outgoing(Kind::Reply, tag.label(), 0), origin, server, client)?;
+        self.resume_next(machine, client);
+        Some(resume)
+    }
+
+    /// The handler of a fault is done: the thread that raised it tries again, with the registers that it has.
+    #[inline(always)]
+    fn fast_retry(&mut self, machine: &mut M, tag: Tag, handle: u32, handler: Link, faulty: Link) -> Option<Resume> {
+        let thread = self.threads.at(faulty)?;
+        if thread.sent != Sent::Fault || thread.priority <= self.schedule.bar() {
+            return None;
+        }
+        let endpoint = self.quiet_endpoint(handler, handle)?;
+        self.fast_wait(handler, endpoint)?;
+        self.threads.at_mut(handler)?.reply_to = Link::NONE;
+        self.threads.at_mut(faulty)?.end_fault();
+        self.charge_call(machine, tag, handler, faulty)?;
+        self.resume_next(machine, faulty);
+        Some(Resume::Saved)
+    }
+
+    /// The endpoint of a handle to receive by, if whoever receives there waits, and alone.
+    #[inline(always)]
+    fn quiet_endpoint(&self, receiver: Link, handle: u32) -> Option<Name> {
+        let run = self.threads.at(receiver)?.run;
+        let grant = self.handles.look_up(run, handle, Rights::RECEIVE)?;
+        self.endpoints.get(grant.object)?.is_quiet().then_some(grant.object)
+    }
+
+    /// The running thread waits, and the thread that is plain to be the next runs.
+    #[inline(always)]
+    fn give_way(&mut self, machine: &mut M, tag: Tag, from: Link, next: Link) -> Option<Resume> {
+        self.schedule.take_successor();
+        self.charge_call(machine, tag, from, next)?;
+        self.resume_next(machine, next);
+        Some(Resume::Saved)
+    }
+
+    /// The running thread is the one that waits at an endpoint.
+    #[inline(always)]
+    fn fast_wait(&mut self, server: Link, endpoint: Name) -> Option<()> {
+        self.endpoints.at_mut(endpoint.link())?.receivers.set_only(server);
+        let thread = self.threads.at_mut(server)?;
+        thread.state = State::receiving(endpoint.link());
+        thread.serves = endpoint;
+        Some(())
+    }
+}
