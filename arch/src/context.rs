@@ -49,6 +49,8 @@ bitflags! {
     }
 }
 
+const _: () = assert!(Extras::all().bits() & 0xFFFF == 0, "selectors, or-ed, take the lower half of the same word");
+
 const _: () = assert!(
     core::mem::offset_of!(Context, frame) == Frame::ROOM && Frame::ROOM.is_multiple_of(16),
     "the frame must follow its room directly and, on x86_64, end on 16 bytes"

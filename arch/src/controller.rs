@@ -70,7 +70,11 @@ impl Controller {
     /// Lines by the 8259As, with the local APIC if the CPU has one.
     pub const fn with_pic(pic: Pic, local: Option<LocalApic>) -> Self {
         let timer = if local.is_some() { TimerSource::Apic } else { TimerSource::Pit };
-        Self { pins: IoApics::none(), end: None, pic: Some(pic), local, timer }
+        let end = match &local {
+            Some(local) => local.block(),
+            None => None,
+        };
+        Self { pins: IoApics::none(), end, pic: Some(pic), local, timer }
     }
 
     /// Lines by the IOAPICs.
@@ -230,6 +234,7 @@ impl Controller {
         }
     }
 
+    /// The local APIC's registers are MSRs.
     #[cold]
     fn end_by_register(&mut self) {
         self.end_local();

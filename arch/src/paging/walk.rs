@@ -123,6 +123,7 @@ fn table_for<G: Geometry>(
     change: &mut Root,
 ) -> Result<Frame, MapError> {
     let mut table = root;
+    // Half-open, here and in `find`: an inclusive range's iterator isn't inlined where code is to be small.
     for below in (level..G::LEVELS).rev() {
         let above = below + 1;
         let index = G::index(above, address);

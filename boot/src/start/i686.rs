@@ -10,6 +10,9 @@ use crate::begin;
 static DIRECTORY: EarlyTable<1> = EarlyTable::new();
 static POINTERS: EarlyTable<1> = EarlyTable::new();
 
+const ENTRY_BYTES: usize = size_of::<u64>();
+/// Where in the directory pointers the image's GiB is.
+const IMAGE_SLOT: usize = (arch::layout::KERNEL_BASE >> 30) * ENTRY_BYTES;
 /// Present, writable, 2 MiB (SDM 3A 4.4.2).
 const LARGE_PAGE: u32 = 0x83;
 /// A directory-pointer entry of PAE allows no other bit than "present" here.
@@ -29,13 +32,13 @@ global_asm!(
     "2:",
     "mov [ebx], eax",
     "add eax, 0x200000",
-    "add ebx, 8",
+    "add ebx, {entry_bytes}",
     "dec ecx",
     "jnz 2b",
     "mov eax, offset {directory} + {to_physical} + {present}",
     "mov ebx, offset {pointers} + {to_physical}",
     "mov [ebx], eax",
-    "mov [ebx + 24], eax",
+    "mov [ebx + {image_slot}], eax",
     "mov cr3, ebx",
     "mov eax, cr4",
     "or eax, {cr4_pae}",
@@ -84,6 +87,8 @@ global_asm!(
     directory = sym DIRECTORY,
     pointers = sym POINTERS,
     to_physical = const TO_PHYSICAL,
+    entry_bytes = const ENTRY_BYTES,
+    image_slot = const IMAGE_SLOT,
     large_page = const LARGE_PAGE,
     present = const PRESENT,
     cr4_pae = const CR4_PAE,

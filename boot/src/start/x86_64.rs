@@ -17,6 +17,7 @@ static DIRECTORIES: EarlyTable<4> = EarlyTable::new();
 const LARGE_PAGE: u32 = 0x83;
 /// Present, writable.
 const TABLE: u32 = 3;
+const ENTRY_BYTES: usize = size_of::<u64>();
 const CR4_PAE: u32 = 1 << 5;
 /// Paging, and write protection in ring 0 too.
 const CR0_PG_WP: u32 = 1 << 31 | 1 << 16;
@@ -25,9 +26,9 @@ const EFER_LME: u32 = 1 << 8;
 /// CPUID 0x80000001, `edx`.
 const LONG_MODE: u32 = 1 << 29;
 /// Where the direct map and the image stand in the root table, in bytes.
-const DIRECT_MAP_SLOT: usize = (arch::layout::DIRECT_MAP >> 39 & 511) * 8;
-const IMAGE_SLOT: usize = (arch::layout::KERNEL_BASE >> 39 & 511) * 8;
-const IMAGE_POINTER_SLOT: usize = (arch::layout::KERNEL_BASE >> 30 & 511) * 8;
+const DIRECT_MAP_SLOT: usize = (arch::layout::DIRECT_MAP >> 39 & 511) * ENTRY_BYTES;
+const IMAGE_SLOT: usize = (arch::layout::KERNEL_BASE >> 39 & 511) * ENTRY_BYTES;
+const IMAGE_POINTER_SLOT: usize = (arch::layout::KERNEL_BASE >> 30 & 511) * ENTRY_BYTES;
 
 global_asm!(
     ".pushsection .boot.text, \"ax\"",
@@ -49,18 +50,18 @@ global_asm!(
     "2:",
     "mov [ebx], eax",
     "add eax, 0x200000",
-    "add ebx, 8",
+    "add ebx, {entry_bytes}",
     "dec ecx",
     "jnz 2b",
     "mov ebx, offset {low_pointers} + {to_physical}",
     "mov eax, offset {directories} + {to_physical} + {table}",
     "mov [ebx], eax",
     "add eax, 0x1000",
-    "mov [ebx + 8], eax",
+    "mov [ebx + 1 * {entry_bytes}], eax",
     "add eax, 0x1000",
-    "mov [ebx + 16], eax",
+    "mov [ebx + 2 * {entry_bytes}], eax",
     "add eax, 0x1000",
-    "mov [ebx + 24], eax",
+    "mov [ebx + 3 * {entry_bytes}], eax",
     "mov ebx, offset {high_pointers} + {to_physical}",
     "mov eax, offset {directories} + {to_physical} + {table}",
     "mov [ebx + {image_pointer_slot}], eax",
@@ -130,6 +131,7 @@ global_asm!(
     high_pointers = sym HIGH_POINTERS,
     directories = sym DIRECTORIES,
     to_physical = const TO_PHYSICAL,
+    entry_bytes = const ENTRY_BYTES,
     large_page = const LARGE_PAGE,
     table = const TABLE,
     cr4_pae = const CR4_PAE,
