@@ -148,11 +148,10 @@ impl<M: Machine> Kernel<M> {
         let Some(entry) = self.processes.at_mut(process) else { return };
         let home = &mut entry.0.home;
         // The last of its ranges takes the place.
-        let Some(place) = home.ports.iter().position(|other| *other == range) else { return };
-        let last = (home.port_ranges as usize).saturating_sub(1);
-        let moved = home.ports.get_mut(last).map_or(PortRange::default(), core::mem::take);
-        if let Some(to) = home.ports.get_mut(place).filter(|_| place != last) {
-            *to = moved;
+        let last = (home.port_ranges as usize).wrapping_sub(1);
+        let Some(moved) = home.ports.get_mut(last).map(core::mem::take) else { return };
+        if let Some(place) = home.ports.iter_mut().find(|other| **other == range) {
+            *place = moved;
         }
         home.port_ranges = last as u8;
         home.ports_version = version;
