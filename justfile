@@ -13,7 +13,7 @@ setup:
     @./justw --version >/dev/null
     @echo "Everything is installed; \`just --list\` shows what there is to run."
 
-# Build the kernel and all user programs for both widths
+# Build the kernel and the shipped programs for both widths
 build:
     @{{ xtask }} build
 
@@ -38,27 +38,27 @@ iso-x86_64:
     @{{ xtask }} iso x86_64
 
 # Run all tests: on the host, and booted on both widths
-test: iso
+test:
     @{{ xtask }} test
 
 # Run all tests and the ones that take long
-test-long: iso
+test-long:
     @{{ xtask }} test all --include-ignored
 
-# Run the tests that need no emulator
-test-host:
-    @{{ xtask }} test host
+# Run the tests that need no emulator: of all packages, or of one (just test-host driver-serial)
+test-host *arguments:
+    @{{ xtask }} test host "$@"
 
 # Run the booted tests for i686; arguments choose among them
-test-i686 *arguments: iso-i686
+test-i686 *arguments:
     @{{ xtask }} test i686 "$@"
 
 # Run the booted tests for x86_64; arguments choose among them
-test-x86_64 *arguments: iso-x86_64
+test-x86_64 *arguments:
     @{{ xtask }} test x86_64 "$@"
 
 # Run the tests booted in Bochs; arguments choose a width, then tests
-test-bochs *arguments: build
+test-bochs *arguments:
     @{{ xtask }} test bochs "$@"
 
 # Run every row of the interrupt entry's table in every variant, and write docs/conformance.md
@@ -66,7 +66,7 @@ abi *arguments:
     @{{ xtask }} abi "$@"
 
 # Measure what operations cost on both widths, beside seL4's figures (target/bench.json); --check, --write
-bench *arguments: build
+bench *arguments:
     @{{ xtask }} bench "$@"
 
 # Measure Debian's Linux in the same way, beside Bellwire's figures: [i686|x86_64|all] [cpu=MODEL]
@@ -74,11 +74,11 @@ bench-linux *arguments:
     @{{ xtask }} bench-linux "$@"
 
 # Measure whether operations cost the same on a large system (target/bench-scale.json, .svg); --write
-bench-scale *arguments: build
+bench-scale *arguments:
     @{{ xtask }} bench-scale "$@"
 
 # Fuzz the kernel's entries from user mode: [i686|x86_64|all] [seed=N] [first=STEP] [steps=COUNT] [cpu=MODEL]
-fuzz-entry *arguments: build
+fuzz-entry *arguments:
     @{{ xtask }} fuzz "$@"
 
 # Check the format, the lints on host and targets, and the docs

@@ -4,13 +4,18 @@
 //! names that the manifest gives them. The shipped image comes from `user/system.toml`; each further set of programs
 //! (the test suite) has a manifest of its own and a folder inside. Modules are stripped copies; the files with their
 //! symbols stay where cargo put them.
+//!
+//! A command builds what it needs ([`Need`]), by as few runs of cargo as there are kinds of targets: one for the kernels
+//! of all widths, one for the programs of all widths and sets.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::abi;
 use crate::manifest;
-use crate::process::{cargo_for_target, command, run, run_quietly};
+use crate::process::{cargo_for_target, cargo_for_targets, command, run, run_quietly};
+use crate::steps::Steps;
 use crate::{Result, Width, root, say};
 
 /// The cargo profile of the kernel.
@@ -80,6 +85,20 @@ impl Set {
         self.manifests().iter().all(|manifest| manifest.exists())
     }
 
+    /// Reads the set's manifests.
+    fn programs(self) -> Result<Programs> {
+        let manifest = manifest::read(&self.manifests())?;
+        let (package, binary) = self.first();
+        let first = Program { package: package.to_owned(), binary: binary.to_owned(), module: INIT.to_owned() };
+        let others = manifest.programs.iter().map(|program| Program {
+            package: program.package(),
+            binary: program.binary(),
+            module: program.name.clone(),
+        });
+        let programs = [first].into_iter().chain(others).collect();
+        Ok(Programs { set: self, programs, encoded: manifest.encode() })
+    }
+
     /// The folder with the set's modules.
     pub fn folder(self, width: Width) -> PathBuf {
         match self {
@@ -138,24 +157,68 @@ pub fn entry_kernel(width: Width, name: &str) -> PathBuf {
     width.image_folder().join(format!("entry-{name}"))
 }
 
-/// Builds everything for the given widths.
-pub fn build(widths: &[Width]) -> Result {
-    for &width in widths {
-        say(&format!("building the kernel for {}", width.name()));
-        let mut cargo = cargo_for_target("build", &width.kernel_target())?;
-        cargo.args(["--profile", KERNEL_PROFILE, "-p", "boot", "--config", KERNEL_FLAGS, KERNEL_LIBRARY]);
-        run(cargo)?;
-        create(&width.image_folder())?;
-        strip(&kernel_with_symbols(width), &kernel(width))?;
-        build_entry_kernels(width)?;
-        abi::build(abi::Variant::shipped(width))?;
-        for set in Set::ALL {
-            if set.exists() {
-                build_set(width, set)?;
-            }
+/// What a command needs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Need {
+    /// What a person boots: the kernel and the shipped programs.
+    Shipped,
+    /// The kernel and all sets of programs, which is what benches and the fuzzer boot.
+    Sets,
+    /// All sets, and the kernels that test `x86-entry` without Bellwire's own.
+    Tests,
+}
+
+impl Need {
+    fn sets(self) -> Vec<Set> {
+        match self {
+            Need::Shipped => vec![Set::Shipped],
+            Need::Sets | Need::Tests => Set::ALL.into_iter().filter(|set| set.exists()).collect(),
         }
     }
+}
+
+/// Builds what is needed on the given widths.
+pub fn build(widths: &[Width], need: Need) -> Result {
+    let mut steps = Steps::new();
+    add_steps(&mut steps, widths, need)?;
+    steps.run()
+}
+
+/// Adds the steps that build what is needed. The manifests are read at once, so their errors come before anything is built.
+pub fn add_steps(steps: &mut Steps, widths: &[Width], need: Need) -> Result {
+    let sets: Vec<_> = need.sets().into_iter().map(|set| set.programs()).collect::<Result<_>>()?;
+    let names = widths.iter().map(|width| width.name()).collect::<Vec<_>>().join(" and ");
+    let widths = widths.to_vec();
+    steps.add(format!("building the kernel for {names}"), {
+        let widths = widths.clone();
+        move || build_kernels(&widths)
+    });
+    let binaries: BTreeSet<_> = sets.iter().flat_map(|set| &set.programs).map(|program| &program.binary).collect();
+    let count = binaries.len();
+    steps.add(format!("building {count} programs for {names}"), {
+        let widths = widths.clone();
+        move || build_programs(&widths, &sets)
+    });
+    if need == Need::Tests {
+        steps.add(format!("building the kernels that test interrupt entry for {names}"), move || {
+            widths.iter().try_for_each(|&width| {
+                build_entry_kernels(width)?;
+                abi::build(abi::Variant::shipped(width))
+            })
+        });
+    }
     Ok(())
+}
+
+fn build_kernels(widths: &[Width]) -> Result {
+    let targets: Vec<_> = widths.iter().map(|width| width.kernel_target()).collect();
+    let mut cargo = cargo_for_targets("build", &targets)?;
+    cargo.args(["--profile", KERNEL_PROFILE, "-p", "boot", "--config", KERNEL_FLAGS, KERNEL_LIBRARY]);
+    run(cargo)?;
+    widths.iter().try_for_each(|&width| {
+        create(&width.image_folder())?;
+        strip(&kernel_with_symbols(width), &kernel(width))
+    })
 }
 
 /// The examples have a linker script of their own, which a package can't say for its examples alone.
@@ -185,25 +248,40 @@ pub fn build_linux_program(width: Width) -> Result {
     strip(&built(&width.user_target(), "bench-linux"), &linux_program(width))
 }
 
-fn build_set(width: Width, set: Set) -> Result {
-    let manifest = manifest::read(&set.manifests())?;
-    let (package, binary) = set.first();
-    let init = (package.to_owned(), binary.to_owned(), INIT);
-    let programs = manifest.programs.iter().map(|program| (program.package(), program.binary(), program.name.as_str()));
-    let programs: Vec<_> = [init].into_iter().chain(programs).collect();
-    say(&format!("building {} user programs for {}", programs.len(), width.name()));
-    let mut cargo = cargo_for_target("build", &width.user_target())?;
+/// A set's programs, as its manifests name them.
+struct Programs {
+    set: Set,
+    programs: Vec<Program>,
+    /// The manifest as `init` reads it.
+    encoded: String,
+}
+
+struct Program {
+    package: String,
+    binary: String,
+    module: String,
+}
+
+/// Builds the programs of all sets by one run of cargo, and lays them out.
+fn build_programs(widths: &[Width], sets: &[Programs]) -> Result {
+    let targets: Vec<_> = widths.iter().map(|width| width.user_target()).collect();
+    let mut cargo = cargo_for_targets("build", &targets)?;
     cargo.arg("--release");
-    for (package, binary, _) in &programs {
-        cargo.args(["-p", package, "--bin", binary]);
+    for program in sets.iter().flat_map(|set| &set.programs) {
+        cargo.args(["-p", &program.package, "--bin", &program.binary]);
     }
     run(cargo)?;
-    let folder = set.folder(width);
-    create(&folder)?;
-    for (_, binary, module) in &programs {
-        strip(&built(&width.user_target(), binary), &folder.join(module))?;
+    for &width in widths {
+        for set in sets {
+            let folder = set.set.folder(width);
+            create(&folder)?;
+            for program in &set.programs {
+                strip(&built(&width.user_target(), &program.binary), &folder.join(&program.module))?;
+            }
+            write(&folder.join("system"), set.encoded.as_bytes())?;
+        }
     }
-    write(&folder.join("system"), manifest.encode().as_bytes())
+    Ok(())
 }
 
 fn built(target: &str, binary: &str) -> PathBuf {

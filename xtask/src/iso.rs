@@ -5,10 +5,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::build::{Set, build, entry_kernel, kernel};
+use crate::build::{Need, Set, add_steps, entry_kernel, kernel};
 use crate::process::{command, run_quietly};
-use crate::{Result, Width, root, say};
+use crate::steps::Steps;
+use crate::{Result, Width, root};
 
 /// Where distributions keep GRUB's modules for the BIOS.
 const GRUB_FOLDERS: [&str; 3] = ["/usr/lib/grub/i386-pc", "/usr/lib/grub2/i386-pc", "/usr/share/grub2/i386-pc"];
@@ -67,40 +69,77 @@ impl Disc {
     }
 }
 
-/// Builds everything for the given widths and writes their ISO files.
+/// Builds what a person boots and writes the ISO files of the given widths.
 pub fn iso(widths: &[Width]) -> Result {
-    build(widths)?;
-    widths.iter().try_for_each(|&width| pack(Disc::Shipped, width))
+    let mut steps = Steps::new();
+    add_steps(&mut steps, widths, Need::Shipped)?;
+    for &width in widths {
+        add_step(&mut steps, Disc::Shipped, width);
+    }
+    steps.run()
 }
 
-/// Writes a disc of what was built.
-pub fn pack(disc: Disc, width: Width) -> Result {
+/// Adds the step that writes a disc of what was built.
+pub fn add_step(steps: &mut Steps, disc: Disc, width: Width) {
     let file = disc.file(width);
-    say(&format!("writing target/{}", file.file_name().unwrap_or_default().display()));
-    let modules = disc.set().map(Set::modules).transpose()?.unwrap_or_default();
-    let tree = root().join(format!("target/{}-{}", disc.name(), width.name()));
-    let boot = tree.join("boot");
-    // What an earlier image held must not stay in this one.
-    if tree.exists() {
-        fs::remove_dir_all(&tree).map_err(|error| format!("can't empty {}: {error}", tree.display()))?;
-    }
-    fs::create_dir_all(boot.join("grub")).map_err(|error| format!("can't make {}: {error}", boot.display()))?;
-    copy(&disc.kernel(width), &boot.join("kernel"))?;
-    if let Some(set) = disc.set() {
-        for module in &modules {
-            copy(&set.folder(width).join(module), &boot.join(module))?;
-        }
-    }
-    fs::write(boot.join("grub/grub.cfg"), configuration(disc, &modules))
-        .map_err(|error| format!("can't write grub.cfg: {error}"))?;
+    steps.add(format!("writing target/{}", file.file_name().unwrap_or_default().display()), move || pack(disc, width));
+}
 
+/// Writes a disc of what was built, unless the file has all that already.
+fn pack(disc: Disc, width: Width) -> Result {
+    let file = disc.file(width);
+    let tree = root().join(format!("target/{}-{}", disc.name(), width.name()));
     let loader = disc.command().split(' ').next().unwrap_or_default();
     let mut mkrescue = command(mkrescue_command());
     mkrescue.arg("--directory").arg(grub_folder()?);
     mkrescue.arg(format!("--install-modules=normal {loader} iso9660 biosdisk"));
     mkrescue.args(["--fonts=", "--locales=", "--themes="]);
-    mkrescue.arg("--output").arg(file).arg(&tree);
-    run_quietly(mkrescue)
+    mkrescue.arg("--output").arg(&file).arg(&tree);
+
+    let content = content(disc, width)?;
+    let record = record(&mkrescue, &content);
+    let record_file = tree.with_extension("record");
+    if file.exists() && fs::read(&record_file).is_ok_and(|written| written == record) {
+        return Ok(());
+    }
+    // From here on until all is written, neither record nor disc is right.
+    for stale in [&record_file, &file] {
+        if stale.exists() {
+            fs::remove_file(stale).map_err(|error| format!("can't remove {}: {error}", stale.display()))?;
+        }
+    }
+    // What an earlier image held must not stay in this one.
+    if tree.exists() {
+        fs::remove_dir_all(&tree).map_err(|error| format!("can't empty {}: {error}", tree.display()))?;
+    }
+    for (name, bytes) in &content {
+        write(&tree.join(name), bytes)?;
+    }
+    run_quietly(mkrescue)?;
+    write(&record_file, &record)
+}
+
+/// A disc's files by their paths on it.
+fn content(disc: Disc, width: Width) -> Result<Vec<(String, Vec<u8>)>> {
+    let modules = disc.set().map(Set::modules).transpose()?.unwrap_or_default();
+    let mut files = vec![("boot/kernel".to_owned(), read(&disc.kernel(width))?)];
+    if let Some(set) = disc.set() {
+        for module in &modules {
+            files.push((format!("boot/{module}"), read(&set.folder(width).join(module))?));
+        }
+    }
+    files.push(("boot/grub/grub.cfg".to_owned(), configuration(disc, &modules).into_bytes()));
+    Ok(files)
+}
+
+/// All that a disc depends on: the command that writes it, and its files.
+fn record(command: &Command, content: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut record = format!("{command:?}\n").into_bytes();
+    for (name, bytes) in content {
+        record.extend(format!("{name} {}\n", bytes.len()).into_bytes());
+        record.extend(bytes);
+    }
+    record
 }
 
 /// A module's string is its name: the word that the kernel and `init` know it by.
@@ -129,6 +168,12 @@ fn grub_folder() -> Result<PathBuf> {
         .ok_or_else(|| format!("GRUB's modules for the BIOS are in none of {}", GRUB_FOLDERS.join(", ")))
 }
 
-fn copy(from: &Path, to: &Path) -> Result {
-    fs::copy(from, to).map(drop).map_err(|error| format!("can't copy {} to {}: {error}", from.display(), to.display()))
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).map_err(|error| format!("can't read {}: {error}", file.display()))
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result {
+    let folder = file.parent().unwrap_or(file);
+    fs::create_dir_all(folder).map_err(|error| format!("can't make {}: {error}", folder.display()))?;
+    fs::write(file, bytes).map_err(|error| format!("can't write {}: {error}", file.display()))
 }

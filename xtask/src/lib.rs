@@ -10,6 +10,7 @@ pub mod iso;
 pub mod manifest;
 pub mod process;
 pub mod reference;
+pub mod steps;
 pub mod test;
 pub mod width;
 

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
+use xtask::build::Need;
 use xtask::{Result, Width, abi, build, check, iso, manifest, reference, test};
 
 const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask iso [i686|x86_64|all]
        xtask manifest FILE
-       xtask test [host|i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
+       xtask test [i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
+       xtask test host [PACKAGE] [ARGUMENTS OF CARGO...]
        xtask test bochs [i686|x86_64|all] [ARGUMENTS OF THE RUNNER...]
        xtask abi [--only PART]
        xtask bench-linux [i686|x86_64|all] [cpu=MODEL]
@@ -32,13 +34,13 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["build"] => build::build(&Width::ALL),
-        ["build", width] => build::build(&widths(width)?),
+        ["build"] => build::build(&Width::ALL, Need::Shipped),
+        ["build", width] => build::build(&widths(width)?, Need::Shipped),
         ["iso"] => iso::iso(&Width::ALL),
         ["iso", width] => iso::iso(&widths(width)?),
         ["manifest", file] => manifest::show(file.as_ref()),
         ["test"] => test::test(test::Part::ALL, &[]),
-        ["test", "host"] => test::test(&[test::Part::Host], &[]),
+        ["test", "host", rest @ ..] => test::host(rest),
         ["test", "bochs", rest @ ..] => {
             let (chosen, rest) = match rest {
                 [width, rest @ ..] if Width::parse(width).is_some() => (widths(width)?, rest),

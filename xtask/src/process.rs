@@ -16,6 +16,16 @@ pub fn cargo_for_target(subcommand: &str, target: &str) -> Result<Command> {
     cargo_for_target_file(subcommand, &format!("targets/{target}.json"), Library::Whole)
 }
 
+/// A cargo command that builds the same for several of `targets/*.json`.
+pub fn cargo_for_targets(subcommand: &str, targets: &[String]) -> Result<Command> {
+    let (first, others) = targets.split_first().ok_or("no target was named")?;
+    let mut cargo = cargo_for_target(subcommand, first)?;
+    for target in others {
+        cargo.args(["--target", &format!("targets/{target}.json")]);
+    }
+    Ok(cargo)
+}
+
 /// How much of the standard library is built along.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Library {
@@ -25,7 +35,7 @@ pub enum Library {
     Core,
 }
 
-/// The same for a target whose file lies elsewhere.
+/// A cargo command for a target whose file lies elsewhere than in `targets/`.
 pub fn cargo_for_target_file(subcommand: &str, file: &str, library: Library) -> Result<Command> {
     let mut flags =
         std::env::var("BUILD_STD").map_err(|_| "BUILD_STD isn't set: use `just`, or source tools/env.sh first")?;

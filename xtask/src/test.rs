@@ -3,12 +3,15 @@
 //! Both report like libtest, so their `test result:` lines are what is counted. The last line is the sum, and a run
 //! that counted nothing has failed: a test command that finds no tests is broken.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 
-use crate::build::build_counter;
-use crate::iso::{Disc, pack};
+use crate::build::{Need, add_steps, build, build_counter};
+use crate::iso::{self, Disc};
 use crate::process::{ENTRY, command, stable_cargo};
+use crate::steps::Steps;
 use crate::{Result, Width, say};
 
 /// What can be tested by itself.
@@ -25,6 +28,22 @@ pub enum Part {
 impl Part {
     /// All parts, the quick one first.
     pub const ALL: &[Part] = &[Part::Host, Part::Machine(Width::I686), Part::Machine(Width::X86_64)];
+
+    /// The width of the machine that it boots.
+    fn width(self) -> Option<Width> {
+        match self {
+            Part::Host => None,
+            Part::Machine(width) | Part::Bochs(width) => Some(width),
+        }
+    }
+
+    fn title(self) -> String {
+        match self {
+            Part::Host => "running the host tests".to_owned(),
+            Part::Machine(width) => format!("booting the tests for {}", width.name()),
+            Part::Bochs(width) => format!("booting the tests for {} in Bochs", width.name()),
+        }
+    }
 }
 
 /// How many tests passed and failed.
@@ -34,14 +53,22 @@ struct Count {
     failed: u64,
 }
 
-/// Runs the given parts and prints the sum. `arguments` go to the runner of the booted tests.
+/// Builds what the given parts need, runs them and prints the sum. `arguments` go to the runner of the booted tests.
 pub fn test(parts: &[Part], arguments: &[&str]) -> Result {
-    let mut total = Count::default();
-    for part in parts {
-        let count = run(part, arguments)?;
-        total.passed += count.passed;
-        total.failed += count.failed;
+    let total = Rc::new(Cell::new(Count::default()));
+    let mut steps = Steps::new();
+    add_builds(&mut steps, parts)?;
+    for &part in parts {
+        let total = Rc::clone(&total);
+        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        steps.add(part.title(), move || {
+            let (sum, count) = (total.get(), run(part, &arguments)?);
+            total.set(Count { passed: sum.passed + count.passed, failed: sum.failed + count.failed });
+            Ok(())
+        });
     }
+    steps.run()?;
+    let total = total.get();
     println!("{} passed, {} failed", total.passed, total.failed);
     match total {
         Count { failed: 0, passed: 1.. } => Ok(()),
@@ -50,10 +77,28 @@ pub fn test(parts: &[Part], arguments: &[&str]) -> Result {
     }
 }
 
-fn run(part: &Part, arguments: &[&str]) -> Result<Count> {
+fn add_builds(steps: &mut Steps, parts: &[Part]) -> Result {
+    let booted: Vec<_> = parts.iter().filter_map(|part| part.width()).collect();
+    if booted.is_empty() {
+        return Ok(());
+    }
+    add_steps(steps, &booted, Need::Tests)?;
+    for &part in parts {
+        match part {
+            Part::Host => {}
+            Part::Machine(width) => iso::add_step(steps, Disc::Shipped, width),
+            Part::Bochs(width) => {
+                iso::add_step(steps, Disc::Suite, width);
+                iso::add_step(steps, Disc::SelfTest, width);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn run(part: Part, arguments: &[String]) -> Result<Count> {
     match part {
         Part::Host => {
-            say("running the host tests");
             let mut all = command("cargo");
             all.args(["test", "--quiet", "--workspace", "--exclude", ENTRY, "--no-fail-fast"]);
             let others = counted(all)?;
@@ -64,16 +109,12 @@ fn run(part: &Part, arguments: &[&str]) -> Result<Count> {
             Ok(Count { passed: others.passed + entry.passed, failed: others.failed + entry.failed })
         }
         Part::Machine(width) => {
-            say(&format!("booting the tests for {}", width.name()));
             let mut runner = command("cargo");
             runner.args(["run", "--quiet", "-p", "runner", "--", width.name()]);
             runner.args(arguments);
             counted(runner)
         }
         Part::Bochs(width) => {
-            pack(Disc::Suite, *width)?;
-            pack(Disc::SelfTest, *width)?;
-            say(&format!("booting the tests for {} in Bochs", width.name()));
             let mut runner = command("cargo");
             runner.args(["run", "--quiet", "-p", "runner", "--bin", "bochs-runner", "--", width.name()]);
             runner.args(arguments);
@@ -82,8 +123,20 @@ fn run(part: &Part, arguments: &[&str]) -> Result<Count> {
     }
 }
 
+/// Runs the host tests of one package, or of all. `arguments` are cargo's.
+pub fn host(arguments: &[&str]) -> Result {
+    let [package, rest @ ..] = arguments else { return test(&[Part::Host], &[]) };
+    let mut cargo = if *package == ENTRY { stable_cargo("test") } else { command("cargo") };
+    if *package != ENTRY {
+        cargo.args(["test", "-p", package]);
+    }
+    cargo.args(rest);
+    crate::process::run(cargo)
+}
+
 /// Runs the benches on both widths. `arguments` go to their runner.
 pub fn bench(arguments: &[&str]) -> Result {
+    build(&Width::ALL, Need::Sets)?;
     build_counter()?;
     say("measuring");
     crate::process::run(bench_runner(arguments))
@@ -91,6 +144,7 @@ pub fn bench(arguments: &[&str]) -> Result {
 
 /// Runs the bench of large systems on both widths. `arguments` go to its runner.
 pub fn bench_scale(arguments: &[&str]) -> Result {
+    build(&Width::ALL, Need::Sets)?;
     say("measuring systems of different size");
     let mut cargo = command("cargo");
     cargo.args(["run", "--quiet", "-p", "runner", "--bin", "scale-runner", "--"]);
@@ -116,6 +170,7 @@ pub fn bench_linux(arguments: &[&str]) -> Result {
 
 /// Runs the fuzzer of the kernel's entries. `arguments` go to it.
 pub fn fuzz(arguments: &[&str]) -> Result {
+    build(&Width::ALL, Need::Sets)?;
     say("fuzzing the entries");
     let mut cargo = command("cargo");
     cargo.args(["run", "--quiet", "-p", "runner", "--bin", "fuzz-runner", "--"]);
