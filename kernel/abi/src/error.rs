@@ -59,7 +59,7 @@ errors! {
     Priority = 17,
     /// The receiver of the handle in a message has no free slot for it; nothing was sent.
     ReceiverFull = 18,
-    /// This machine lacks the hardware for it: do without, or by other means.
+    /// This machine lacks the hardware for it, or nobody serves it: do without, or by other means.
     Unsupported = 19,
 }
 

@@ -6,6 +6,7 @@ mod boot;
 mod crashes;
 mod entry;
 mod fuzz;
+mod input;
 mod interrupts;
 mod linked;
 mod machines;
@@ -57,6 +58,7 @@ const ALL: &[&[Case]] = &[
     crashes::CASES,
     entry::CASES,
     machines::CASES,
+    input::CASES,
     person::CASES,
     pci::CASES,
     interrupts::CASES,

@@ -15,6 +15,7 @@ mod load;
 mod machine;
 mod program;
 mod service;
+mod stand_in;
 mod supervisor;
 
 use alloc::string::String;

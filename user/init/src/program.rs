@@ -6,12 +6,14 @@ use crate::devices::{Bus, Devices, Missing};
 use crate::load::{LoadError, Pages};
 use crate::machine::{Machine, Module};
 use crate::service::Services;
+use crate::stand_in::StandIn;
 use alloc::format;
 use alloc::vec::Vec;
+use bellwire::entry::ABSENT;
 use bellwire::protocol::{ProgramName, ProgramState, ProgramStatus};
 use bellwire::{
-    Endpoint, Error, Exit, Instant, Limits, Memory, PAGE_BYTES, Process, Result, Rights, StartupEntry, StartupKind,
-    Trust,
+    Endpoint, Error, Exit, HowEnded, Instant, Limits, Memory, PAGE_BYTES, Process, Result, Rights, StartupEntry,
+    StartupKind, Trust,
 };
 use manifest::{Restart, Right};
 
@@ -32,6 +34,8 @@ pub struct Program {
     /// Its PCI functions, once they were found.
     devices: Option<Devices>,
     life: Life,
+    /// Who answers its clients while it is not to run: one for each service, made when first needed.
+    stand_ins: Vec<StandIn>,
     backoff: Backoff,
     restarts: u8,
 }
@@ -63,7 +67,8 @@ impl Program {
     /// A program that isn't started yet.
     pub fn new(machine: &Machine, facts: manifest::Program, badge: u16) -> Self {
         let claims = Claims::new(machine, &facts);
-        Self { facts, badge, claims, devices: None, life: Life::Stopped, backoff: Backoff::NEW, restarts: 0 }
+        let (life, stand_ins, backoff) = (Life::Stopped, Vec::new(), Backoff::NEW);
+        Self { facts, badge, claims, devices: None, life, stand_ins, backoff, restarts: 0 }
     }
 
     /// Starts it; what goes wrong is logged, and is no different from a death.
@@ -79,6 +84,7 @@ impl Program {
             }
             return;
         }
+        self.relieve_stand_ins();
         match self.make(surroundings) {
             Ok((process, pages)) => self.life = Life::Running { process, pages, since: Instant::now() },
             Err(StartError::NoModule) => {
@@ -132,10 +138,40 @@ impl Program {
             bellwire::println!("can't tear {} down: {error}", self.facts.name);
         }
         drop(pages);
+        if exit.how == (HowEnded::Exited { code: ABSENT }) {
+            // It has said itself what is missing.
+            self.life = Life::Absent;
+            return;
+        }
         let again = self.facts.restart == Restart::Always;
         bellwire::println!("{} {}{}", self.facts.name, exit.how, if again { "; it is started again" } else { "" });
         if again {
             self.wait(since);
+        }
+    }
+
+    /// Sees to it that its clients get answers: its own if it runs or is about to, else those of stand-ins.
+    pub fn settle(&mut self, services: &Services) {
+        if !matches!(self.life, Life::Stopped | Life::Ended | Life::Absent) {
+            self.relieve_stand_ins();
+            return;
+        }
+        let begun = self.begin_stand_ins(services);
+        if let Err(error) = begun {
+            bellwire::println!("can't answer in place of {}: {error}", self.facts.name);
+        }
+    }
+
+    fn begin_stand_ins(&mut self, services: &Services) -> Result<()> {
+        for service in self.facts.serves.iter().skip(self.stand_ins.len()) {
+            self.stand_ins.push(StandIn::new(services.endpoint(service)?)?);
+        }
+        self.stand_ins.iter_mut().try_for_each(StandIn::begin)
+    }
+
+    fn relieve_stand_ins(&mut self) {
+        if let Err(error) = self.stand_ins.iter_mut().try_for_each(StandIn::end) {
+            bellwire::println!("can't stop answering in place of {}: {error}", self.facts.name);
         }
     }
 

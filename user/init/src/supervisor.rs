@@ -48,6 +48,7 @@ impl Supervisor {
     /// Serves until that fails.
     pub fn serve(&mut self) -> Error {
         loop {
+            self.programs.settle();
             match self.server.next() {
                 Ok(Event::Exit(exit)) => self.programs.ended(exit),
                 Ok(Event::Timer(_)) => {
@@ -97,6 +98,11 @@ impl Programs {
         if let Some(program) = program {
             program.ended(exit, bus);
         }
+    }
+
+    /// Sees to it that no client waits for a program that is not to run.
+    fn settle(&mut self) {
+        self.programs.iter_mut().for_each(|program| program.settle(&self.services));
     }
 
     fn answer(&mut self, call: Call<'_>) {

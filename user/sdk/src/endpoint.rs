@@ -1,7 +1,7 @@
 //! Endpoints from the client's side, and the right to answer later.
 
 use crate::handle::{self, handle_type};
-use crate::protocol::{DONE, Request};
+use crate::protocol::{ABSENT, DONE, Request};
 use crate::{Error, Handle, Instant, OwnedHandle, Result, raw};
 use abi::{Message, Operation, Options, Rights, split};
 
@@ -60,7 +60,8 @@ impl Endpoint {
         self.call_with(label, Options::HANDLE, [word0, word1, word2, handle.raw() as usize])
     }
 
-    /// Carries a request of some protocol to its server. [`Error::BadArgument`] if the server refuses it.
+    /// Carries a request of some protocol to its server. [`Error::BadArgument`] if the server refuses it, and
+    /// [`Error::Unsupported`] if there is none: its device isn't there, or it was stopped.
     ///
     /// ```no_run
     /// # use bellwire::{Endpoint, Result, protocol::{ClockRequest, DateTime}};
@@ -103,7 +104,11 @@ impl Endpoint {
 }
 
 fn accepted(answer: Answer) -> Result<[usize; 4]> {
-    if answer.label == DONE { Ok(answer.words) } else { Err(Error::BadArgument) }
+    match answer.label {
+        DONE => Ok(answer.words),
+        ABSENT => Err(Error::Unsupported),
+        _ => Err(Error::BadArgument),
+    }
 }
 
 /// Sets the deadline of this thread's next call; 0 is none.

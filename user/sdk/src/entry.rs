@@ -120,6 +120,29 @@ pub const FAILED: usize = 1;
 /// The exit code of a program that panicked.
 pub const PANICKED: usize = 101;
 
+/// The exit code of a program whose device isn't there: `init` doesn't start it again by itself.
+pub const ABSENT: usize = 2;
+
+/// Ends the program because its device isn't there, with a line in the log that says what is missing.
+///
+/// `init` doesn't start it again by itself, and answers its clients at once, with [`crate::protocol::ABSENT`]. A driver
+/// calls this when it has looked for its device, and has left behind nothing that interrupts.
+///
+/// ```no_run
+/// # use bellwire::{PortRange, Result, Startup};
+/// # fn run(startup: Startup) -> Result<()> {
+/// let status = startup.ports(0x64)?.port::<u8>(0).read();
+/// if status == 0xFF {
+///     bellwire::absent("no PS/2 controller");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn absent(missing: impl core::fmt::Display) -> ! {
+    crate::println!("{missing}");
+    exit(ABSENT)
+}
+
 /// Sets up what the SDK needs, runs the program's function and ends the program.
 #[doc(hidden)]
 pub fn begin<T: Outcome>(package: &'static str, address: usize, length: usize, run: impl FnOnce(Startup) -> T) -> ! {

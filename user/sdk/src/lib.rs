@@ -79,6 +79,7 @@ pub use abi::{
     StartupBlock, StartupEntry, StartupKind, Tag, join, split,
 };
 pub use endpoint::{Answer, Endpoint, Reply};
+pub use entry::absent;
 pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};
 pub use handle::{Handle, OwnedHandle};
 pub use info::{KernelCounters, MemoryUse, ProcessUse, Source};

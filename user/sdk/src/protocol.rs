@@ -5,7 +5,7 @@
 //! one server may speak several of these (the keyboard driver is a stream of keys and a mouse). All words are used
 //! with 32 bits, so the same bytes travel on both widths.
 //!
-//! A reply's label is [`DONE`] or [`REFUSED`].
+//! A reply's label is [`DONE`], [`REFUSED`] or [`ABSENT`].
 
 mod clock;
 mod edu;
@@ -30,6 +30,10 @@ pub const DONE: u8 = 0;
 
 /// A reply's label: the server doesn't know the request, or its words are out of range.
 pub const REFUSED: u8 = 1;
+
+/// A reply's label: nobody serves this, because the device isn't there or the program was stopped. `init` answers so in
+/// the program's place, at once; [`crate::Endpoint::request`] makes [`crate::Error::Unsupported`] of it.
+pub const ABSENT: u8 = 2;
 
 /// A request of some service, as it travels in a call.
 pub trait Request: Sized {

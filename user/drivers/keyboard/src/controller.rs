@@ -33,6 +33,7 @@ bitflags! {
     /// The status port.
     #[derive(Clone, Copy)]
     struct Status: u8 {
+        const _ = !0;
         /// A byte can be read.
         const OUTPUT_FULL = 1 << 0;
         /// The last byte written wasn't taken yet.
@@ -64,9 +65,13 @@ pub struct Controller<R> {
 
 impl<R: Registers> Controller<R> {
     /// Brings the controller and both devices into a known state, whatever a predecessor was doing with them, and
-    /// lets them interrupt. A device that doesn't answer stays silent.
-    pub fn new(registers: R) -> Self {
+    /// lets them interrupt. A device that doesn't answer stays silent. Nothing if there is no controller.
+    pub fn new(registers: R) -> Option<Self> {
         let mut controller = Self { registers, keys: Keys::default(), mouse: Mouse::default() };
+        // Ports that nobody decodes read as ones.
+        if controller.status().is_all() {
+            return None;
+        }
         controller.command(DISABLE_KEYBOARD);
         controller.command(DISABLE_MOUSE);
         while controller.take().is_some() {}
@@ -84,7 +89,7 @@ impl<R: Registers> Controller<R> {
         controller.command(ENABLE_KEYBOARD);
         controller.order(DEVICE_REPORT);
         controller.configure(quiet | Configuration::KEYBOARD_INTERRUPT | Configuration::MOUSE_INTERRUPT);
-        controller
+        Some(controller)
     }
 
     /// Serves an interrupt of either line.

@@ -16,7 +16,7 @@ fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("keyboard")?);
     let lines = [startup.line(1)?, startup.line(12)?];
     let ports = TwoPorts { data: startup.ports(0x60)?, command: startup.ports(0x64)? };
-    let mut controller = Controller::new(ports);
+    let Some(mut controller) = Controller::new(ports) else { bellwire::absent("no PS/2 controller answers") };
     let mut readers = Readers::new(Some(startup.notifies("console")?));
     for line in &lines {
         server.bind(line, 0)?;

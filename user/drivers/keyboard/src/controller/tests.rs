@@ -60,7 +60,7 @@ impl Registers for &mut Chip {
 #[test]
 fn a_controller_is_brought_into_a_known_state() {
     let mut chip = Chip::new(true);
-    Controller::new(&mut chip);
+    Controller::new(&mut chip).unwrap();
     assert_eq!(chip.configuration, 0x47, "translating, both clocks on, both interrupts on");
     assert!(chip.reporting);
     assert!(chip.output.is_empty(), "what lay there before was for the predecessor");
@@ -69,14 +69,14 @@ fn a_controller_is_brought_into_a_known_state() {
 #[test]
 fn a_missing_mouse_doesn_t_stop_the_keyboard() {
     let mut chip = Chip::new(false);
-    Controller::new(&mut chip);
+    Controller::new(&mut chip).unwrap();
     assert_eq!(chip.configuration, 0x47);
 }
 
 #[test]
 fn each_device_gets_its_own_bytes() {
     let mut chip = Chip::new(true);
-    let mut controller = Controller::new(&mut chip);
+    let mut controller = Controller::new(&mut chip).unwrap();
     controller.registers.output.extend([(true, 0x08), (false, 0x1E), (true, 5), (true, 6)]);
     controller.serve();
     assert_eq!(controller.keys.peek().bytes(), b"a");

@@ -1,0 +1,77 @@
+//! Who answers for a service whose program is not to run: its device isn't there, or it was stopped.
+//!
+//! A call to an endpoint on which nobody receives waits until somebody does. That is right while a program is started
+//! again, and wrong once it isn't: its clients would wait for good. So a thread of `init`'s receives in its place, and
+//! answers every call with [`ABSENT`].
+
+use bellwire::protocol::ABSENT;
+use bellwire::{Endpoint, Event, Result, Rights, Server, Thread, thread_exit};
+
+const STACK_BYTES: usize = 16 << 10;
+
+/// What `init` notifies the thread of: begin to receive. Any bit would do.
+const BEGIN: u32 = 1;
+
+/// The badge of `init`'s own handles. No client has it: theirs are their programs', which count from 1.
+const INIT: u16 = 0;
+
+/// A thread that answers for one service, when it is told to.
+///
+/// The thread lives as long as `init`, since a thread's stack does.
+#[derive(Debug)]
+pub struct StandIn {
+    service: Endpoint,
+    control: Endpoint,
+    receives_at: Place,
+}
+
+#[derive(Debug, PartialEq)]
+enum Place {
+    Control,
+    Service,
+}
+
+impl StandIn {
+    /// Makes the thread, which answers nothing yet.
+    pub fn new(service: &Endpoint) -> Result<Self> {
+        let control = Endpoint::new()?;
+        let mut orders = Server::new(control.copy(Rights::RECEIVE)?);
+        let mut clients = Server::new(service.copy(Rights::RECEIVE)?);
+        Thread::spawn(manifest::INIT_PRIORITY, STACK_BYTES, move || {
+            while answer_until_relieved(&mut orders, &mut clients).is_ok() {}
+            thread_exit()
+        })?;
+        Ok(Self { service: service.copy(Rights::CALL)?, control, receives_at: Place::Control })
+    }
+
+    /// Answers for the service from now on, those clients included that wait already.
+    pub fn begin(&mut self) -> Result<()> {
+        if self.receives_at == Place::Control {
+            self.control.notify(BEGIN)?;
+            self.receives_at = Place::Service;
+        }
+        Ok(())
+    }
+
+    /// Leaves the service's endpoint to somebody else. When this returns, the thread receives there no more.
+    pub fn end(&mut self) -> Result<()> {
+        if self.receives_at == Place::Service {
+            self.service.call(ABSENT, [0; 4])?;
+            self.receives_at = Place::Control;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for [`StandIn::begin`], then answers until [`StandIn::end`].
+fn answer_until_relieved(orders: &mut Server, clients: &mut Server) -> Result<()> {
+    orders.next()?;
+    loop {
+        match clients.next()? {
+            // The answer has to be on its way before the thread receives elsewhere.
+            Event::Call(call) if call.badge == INIT => return call.defer()?.answer([0; 4]),
+            Event::Call(call) => call.answer_as(ABSENT, [0; 4]),
+            _ => {}
+        }
+    }
+}
