@@ -1,188 +1,252 @@
-//! What a line means.
+//! What a command is, and the table of all commands.
 
-use alloc::string::{String, ToString};
-use bellwire::protocol::EduRequest;
+use crate::words::{self, BadQuoting};
+use crate::{Failure, Shell, commands, report};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
-/// A command and its arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Nothing was typed.
-    Nothing,
-    /// List the commands.
-    Help,
-    /// List the programs.
-    Programs,
-    /// List the interrupt sources.
-    Interrupts,
-    /// Show the use of memory.
-    Memory,
-    /// Show date and time.
-    Time,
-    /// End a program, which its supervisor starts again.
-    Kill(String),
-    /// Say it again.
-    Echo(String),
-    /// Show the kernel's log.
-    Log,
-    /// Read so many bytes, whatever they are, and write them back.
-    Paste(usize),
-    /// Let the real-time clock interrupt so often a second, or say how often it has.
-    Clock(Option<u32>),
-    /// Wait so many milliseconds.
-    Sleep(u32),
-    /// Count aloud, once every so many milliseconds.
-    Tick {
-        /// How far.
-        count: u32,
-        /// How fast.
-        milliseconds: u32,
-    },
-    /// Show where the mouse is.
-    Mouse,
-    /// List what is on the PCI bus.
-    Bus,
-    /// Ask something of QEMU's teaching devices.
-    Edu(EduRequest),
-    /// Start the machine again.
-    Reboot,
-    /// Turn the machine off.
-    Shutdown,
-}
-
-/// How a command is written, for `help`.
-#[derive(Clone, Copy, Debug)]
-pub struct CommandHelp {
+/// A command. A value of the type is the command with its arguments; each has a file of its own and a line in
+/// [`COMMANDS`].
+///
+/// ```
+/// use core::fmt::Write;
+/// use shell::{Command, Failure, Shell};
+///
+/// /// `greet`: says hello.
+/// struct Greet {
+///     name: String,
+/// }
+///
+/// impl Command for Greet {
+///     const NAME: &str = "greet";
+///     const ARGUMENTS: &str = "NAME";
+///     const PURPOSE: &str = "say hello";
+///     const HELP: &str = "Says hello to NAME.";
+///
+///     fn parse(words: &[&str]) -> Option<Self> {
+///         let [name] = words else { return None };
+///         Some(Self { name: name.to_string() })
+///     }
+///
+///     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
+///         Ok(writeln!(shell, "Hello, {}!", self.name)?)
+///     }
+/// }
+/// ```
+pub trait Command: Sized {
     /// The word that it begins with.
+    const NAME: &str;
+    /// What follows it, for `help`; empty if nothing does.
+    const ARGUMENTS: &str = "";
+    /// What it does, in some words for the list that `help` prints: not more than 48 characters.
+    const PURPOSE: &str;
+    /// What `help NAME` prints below that: sentences, in lines that `help` breaks where they are too long. An empty line
+    /// begins a new paragraph, and a line that begins with blanks is shown as it is.
+    const HELP: &str;
+    /// What happens to bytes that are typed while it runs.
+    const TYPED: Typed = Typed::Ahead;
+
+    /// The command with these arguments; nothing if they aren't as [`Command::ARGUMENTS`] says.
+    fn parse(words: &[&str]) -> Option<Self>;
+
+    /// Carries it out.
+    fn run(self, shell: &mut Shell) -> Result<(), Failure>;
+
+    /// What the argument that is being typed may become, for completion; `before` are the arguments before it. Those
+    /// that don't begin as it does are left out afterwards.
+    fn complete(shell: &Shell, before: &[&str]) -> Vec<String> {
+        let _ = (shell, before);
+        Vec::new()
+    }
+}
+
+/// What happens to bytes that are typed while a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// They are kept for the next line, but for Ctrl-C, which ends the command.
+    Ahead,
+    /// The command reads them, whatever they are: Ctrl-C is a byte like others.
+    ByTheCommand,
+}
+
+/// A command's facts and functions.
+pub struct Entry {
+    /// See [`Command::NAME`].
     pub name: &'static str,
-    /// What follows it.
+    /// See [`Command::ARGUMENTS`].
     pub arguments: &'static str,
-    /// What it does.
+    /// See [`Command::PURPOSE`].
     pub purpose: &'static str,
+    /// See [`Command::HELP`].
+    pub help: &'static str,
+    /// See [`Command::TYPED`].
+    pub typed: Typed,
+    /// See [`Command::complete`].
+    pub complete: fn(&Shell, &[&str]) -> Vec<String>,
+    accepts: fn(&[&str]) -> bool,
+    run: fn(&mut Shell, &[&str]) -> Result<(), Failure>,
 }
 
-const fn help(name: &'static str, arguments: &'static str, purpose: &'static str) -> CommandHelp {
-    CommandHelp { name, arguments, purpose }
+impl Entry {
+    const fn of<C: Command>() -> Self {
+        Self {
+            name: C::NAME,
+            arguments: C::ARGUMENTS,
+            purpose: C::PURPOSE,
+            help: C::HELP,
+            typed: C::TYPED,
+            complete: C::complete,
+            accepts: |words| C::parse(words).is_some(),
+            run: |shell, words| match C::parse(words) {
+                Some(command) => command.run(shell),
+                None => Err(NotACommand::Usage { name: C::NAME, arguments: C::ARGUMENTS }.into()),
+            },
+        }
+    }
+
+    /// The command with that name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        COMMANDS.iter().find(|entry| entry.name == name)
+    }
 }
 
-/// Every command.
-pub const COMMANDS: &[CommandHelp] = &[
-    help("help", "", "this list"),
-    help("ps", "", "programs and what they use"),
-    help("irq", "", "interrupt sources: counts, and latency from trap to driver"),
-    help("mem", "", "memory in use and free"),
-    help("time", "", "date, time of day and uptime"),
-    help("kill", "NAME", "end a program; a driver is started again"),
-    help("echo", "WORDS", "say the words again"),
-    help("log", "", "the kernel's log"),
-    help("paste", "BYTES", "read so many bytes and write them back unchanged"),
-    help("rtc", "[RATE]", "interrupt RATE times a second (a power of two up to 1024, 0 to stop); show the count"),
-    help("sleep", "MILLISECONDS", "wait, by the timer service"),
-    help("tick", "COUNT MS", "count aloud, by the timer service's notifications"),
-    help("mouse", "", "where the mouse is and what is pressed"),
-    help("pci", "", "functions of PCI devices"),
-    help("edu", "[COUNT|N!|hold]", "let QEMU's edu devices interrupt COUNT times, calculate N!, or be left unserved"),
-    help("reboot", "", "start the machine again"),
-    help("shutdown", "", "turn the machine off"),
+/// Every command, in the order in which `help` lists them.
+pub const COMMANDS: &[Entry] = &[
+    Entry::of::<commands::Help>(),
+    Entry::of::<report::Programs>(),
+    Entry::of::<report::Interrupts>(),
+    Entry::of::<report::Memory>(),
+    Entry::of::<report::Time>(),
+    Entry::of::<report::Log>(),
+    Entry::of::<commands::Kill>(),
+    Entry::of::<commands::Echo>(),
+    Entry::of::<commands::Paste>(),
+    Entry::of::<commands::Clock>(),
+    Entry::of::<commands::Sleep>(),
+    Entry::of::<commands::Tick>(),
+    Entry::of::<commands::Mouse>(),
+    Entry::of::<commands::Bus>(),
+    Entry::of::<commands::Edu>(),
+    Entry::of::<commands::Reboot>(),
+    Entry::of::<commands::Shutdown>(),
 ];
+
+/// What a line asks for.
+#[derive(Debug)]
+pub enum Line {
+    /// Nothing was typed.
+    Empty,
+    /// A command with arguments that it accepts.
+    Of {
+        /// The command.
+        command: &'static Entry,
+        /// Its arguments.
+        words: Vec<String>,
+    },
+}
 
 /// Why a line is no command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotACommand {
     /// No command begins with that word.
     Unknown(String),
-    /// The command is written in this way.
-    Usage(&'static str, &'static str),
+    /// The arguments aren't those that the command takes.
+    Usage {
+        /// Which command.
+        name: &'static str,
+        /// How its arguments are written.
+        arguments: &'static str,
+    },
+    /// The line can't be taken apart.
+    Quoting(BadQuoting),
 }
 
-impl Command {
+impl Line {
     /// Reads a line.
     pub fn parse(line: &str) -> Result<Self, NotACommand> {
-        let line = line.trim();
-        let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        if name.is_empty() {
-            return Ok(Self::Nothing);
+        let mut words = words::split(line).map_err(NotACommand::Quoting)?;
+        if words.is_empty() {
+            return Ok(Self::Empty);
         }
-        let Some(help) = COMMANDS.iter().find(|help| help.name == name) else {
-            return Err(NotACommand::Unknown(name.to_string()));
-        };
-        Self::with_arguments(name, rest.trim()).ok_or(NotACommand::Usage(help.name, help.arguments))
-    }
-
-    fn with_arguments(name: &str, rest: &str) -> Option<Self> {
-        let without_arguments = match name {
-            "echo" => return Some(Self::Echo(rest.to_string())),
-            "kill" => return is_one_word(rest).then(|| Self::Kill(rest.to_string())),
-            "paste" => return rest.parse().ok().map(Self::Paste),
-            "rtc" if rest.is_empty() => return Some(Self::Clock(None)),
-            "rtc" => return rest.parse().ok().map(|rate| Self::Clock(Some(rate))),
-            "sleep" => return rest.parse().ok().map(Self::Sleep),
-            "edu" => return edu(rest).map(Self::Edu),
-            "tick" => return two_numbers(rest).map(|(count, milliseconds)| Self::Tick { count, milliseconds }),
-            "help" => Self::Help,
-            "ps" => Self::Programs,
-            "irq" => Self::Interrupts,
-            "mem" => Self::Memory,
-            "time" => Self::Time,
-            "log" => Self::Log,
-            "mouse" => Self::Mouse,
-            "pci" => Self::Bus,
-            "reboot" => Self::Reboot,
-            "shutdown" => Self::Shutdown,
-            _ => return None,
-        };
-        rest.is_empty().then_some(without_arguments)
+        let name = words.remove(0);
+        let Some(command) = Entry::find(&name) else { return Err(NotACommand::Unknown(name)) };
+        if !(command.accepts)(&borrowed(&words)) {
+            return Err(NotACommand::Usage { name: command.name, arguments: command.arguments });
+        }
+        Ok(Self::Of { command, words })
     }
 }
 
-fn edu(rest: &str) -> Option<EduRequest> {
-    match rest {
-        "" => Some(EduRequest::Counts),
-        "hold" => Some(EduRequest::Hold),
-        _ => match rest.strip_suffix('!') {
-            Some(number) => number.parse().ok().map(EduRequest::Factorial),
-            None => rest.parse().ok().map(EduRequest::Raise),
-        },
+impl Entry {
+    /// Carries the command out with these arguments.
+    pub fn run(&self, shell: &mut Shell, words: &[String]) -> Result<(), Failure> {
+        (self.run)(shell, &borrowed(words))
     }
 }
 
-fn two_numbers(text: &str) -> Option<(u32, u32)> {
-    let (first, second) = text.split_once(char::is_whitespace)?;
-    Some((first.parse().ok()?, second.trim_start().parse().ok()?))
+impl fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
+    }
 }
 
-fn is_one_word(text: &str) -> bool {
-    !text.is_empty() && !text.contains(char::is_whitespace)
+impl From<NotACommand> for Failure {
+    fn from(problem: NotACommand) -> Self {
+        Self::Because(match problem {
+            NotACommand::Unknown(name) => alloc::format!("There is no command {name}. Type help for a list."),
+            NotACommand::Usage { name, arguments: "" } => alloc::format!("{name} takes no arguments."),
+            NotACommand::Usage { name, arguments } => alloc::format!("Usage: {name} {arguments}"),
+            NotACommand::Quoting(problem) => alloc::format!("The line isn't complete: {problem}."),
+        })
+    }
+}
+
+fn borrowed(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn problem(line: &str) -> NotACommand {
+        Line::parse(line).unwrap_err()
+    }
+
     #[test]
-    fn every_command_in_the_help_is_understood() {
-        for help in COMMANDS {
-            let line = match help.arguments {
-                "" => help.name.to_string(),
-                "COUNT MS" => alloc::format!("{} 3  10", help.name),
-                _ => alloc::format!("{} 64", help.name),
-            };
-            assert!(Command::parse(&line).is_ok(), "{line}");
+    fn names_are_unique_and_the_list_fits_a_screen() {
+        for (at, entry) in COMMANDS.iter().enumerate() {
+            assert!(COMMANDS[..at].iter().all(|other| other.name != entry.name), "{entry:?}");
+            assert!(entry.purpose.chars().count() <= 48, "{entry:?}");
+            assert!(!entry.help.is_empty(), "{entry:?}");
         }
     }
 
     #[test]
-    fn spaces_around_words_do_not_matter() {
-        assert_eq!(Command::parse("edu 5!"), Ok(Command::Edu(EduRequest::Factorial(5))));
-        assert_eq!(Command::parse("  kill   serial "), Ok(Command::Kill("serial".into())));
-        assert_eq!(Command::parse(" \t "), Ok(Command::Nothing));
-        assert_eq!(Command::parse("echo  a  b "), Ok(Command::Echo("a  b".into())));
+    fn a_command_without_arguments_takes_none() {
+        for entry in COMMANDS.iter().filter(|entry| entry.arguments.is_empty()) {
+            assert!((entry.accepts)(&[]), "{entry:?}");
+            assert!(!(entry.accepts)(&["x"]), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn words_reach_the_command() {
+        assert!(matches!(Line::parse(" \t "), Ok(Line::Empty)));
+        let Ok(Line::Of { command, words }) = Line::parse("  kill   serial ") else { panic!() };
+        assert_eq!((command.name, words), ("kill", alloc::vec!["serial".into()]));
+        for line in ["tick 3  10", "edu 5!", "edu hold", "rtc", "rtc 64", "sleep 1", "paste 3", "echo", "'help'"] {
+            assert!(Line::parse(line).is_ok(), "{line}");
+        }
     }
 
     #[test]
     fn what_is_wrong_is_said() {
-        assert_eq!(Command::parse("frobnicate x"), Err(NotACommand::Unknown("frobnicate".into())));
-        assert_eq!(Command::parse("kill"), Err(NotACommand::Usage("kill", "NAME")));
-        assert_eq!(Command::parse("paste many"), Err(NotACommand::Usage("paste", "BYTES")));
-        assert_eq!(Command::parse("ps x"), Err(NotACommand::Usage("ps", "")));
+        assert_eq!(problem("frobnicate x"), NotACommand::Unknown("frobnicate".into()));
+        assert_eq!(problem("kill"), NotACommand::Usage { name: "kill", arguments: "NAME" });
+        assert_eq!(problem("paste many"), NotACommand::Usage { name: "paste", arguments: "BYTES" });
+        assert_eq!(problem("ps x"), NotACommand::Usage { name: "ps", arguments: "" });
+        assert_eq!(problem("echo 'a"), NotACommand::Quoting(BadQuoting::Open('\'')));
     }
 }

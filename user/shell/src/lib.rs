@@ -5,16 +5,25 @@
 extern crate alloc;
 
 mod command;
+mod commands;
 mod editor;
+mod failure;
 mod latency;
-mod pci;
-mod power;
 mod report;
+mod service;
 mod shell;
+mod style;
+mod table;
 mod terminal;
+mod words;
 
-pub use command::{COMMANDS, Command, CommandHelp, NotACommand};
+pub use command::{COMMANDS, Command, Entry, Line, NotACommand, Typed};
 pub use editor::{Editor, Outcome};
+pub use failure::Failure;
 pub use latency::Latency;
+pub use service::{Service, ask};
 pub use shell::Shell;
+pub use style::{Style, Styled};
+pub use table::{Align, Cell, Column, Table};
 pub use terminal::Terminal;
+pub use words::BadQuoting;

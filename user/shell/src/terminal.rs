@@ -1,7 +1,7 @@
 //! What the person sees and types: the console's stream, with lines.
 
 use alloc::vec::Vec;
-use bellwire::protocol::{CHUNK_BYTES, Chunk, Request, StreamRequest};
+use bellwire::protocol::{CHUNK_BYTES, Chunk, StreamRequest};
 use bellwire::{Endpoint, Error, Result};
 use core::fmt;
 
@@ -10,12 +10,13 @@ pub struct Terminal {
     console: Endpoint,
     typed: Chunk,
     written: Vec<u8>,
+    in_sequence: bool,
 }
 
 impl Terminal {
     /// A terminal on a console.
     pub fn new(console: Endpoint) -> Self {
-        Self { console, typed: Chunk::default(), written: Vec::new() }
+        Self { console, typed: Chunk::default(), written: Vec::new(), in_sequence: false }
     }
 
     /// Waits for input, and returns at most so many bytes of it.
@@ -54,19 +55,23 @@ impl fmt::Write for Terminal {
     /// Terminals want both characters at a line's end.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
-            if byte == b'\n' {
-                self.written.push(b'\r');
+            // The console has no colours yet.
+            match (self.in_sequence, byte) {
+                (false, 0x1B) => self.in_sequence = true,
+                (true, b'm') => self.in_sequence = false,
+                (true, _) => {}
+                (false, b'\n') => self.written.extend_from_slice(b"\r\n"),
+                (false, _) => self.written.push(byte),
             }
-            self.written.push(byte);
         }
         if text.ends_with('\n') { self.flush().map_err(|_| fmt::Error) } else { Ok(()) }
     }
 }
 
-/// Asks a service; once more, if it died before it answered: then its successor does.
-pub fn ask<R: Request + Copy>(service: &Endpoint, request: R) -> Result<[usize; 4]> {
-    match service.request(request) {
-        Err(Error::Gone) => service.request(request),
+/// Asks the console; once more, if it died before it answered: then its successor does.
+fn ask(console: &Endpoint, request: StreamRequest) -> Result<[usize; 4]> {
+    match console.request(request) {
+        Err(Error::Gone) => console.request(request),
         result => result,
     }
 }

@@ -1,0 +1,30 @@
+//! The commands that aren't reports.
+
+mod clock;
+mod echo;
+mod edu;
+mod help;
+mod kill;
+mod mouse;
+mod paste;
+mod pci;
+mod power;
+mod sleep;
+mod tick;
+
+pub use clock::Clock;
+pub use echo::Echo;
+pub use edu::Edu;
+pub use help::Help;
+pub use kill::Kill;
+pub use mouse::Mouse;
+pub use paste::Paste;
+pub use pci::Bus;
+pub use power::{OLD_PM1A_CONTROL, PM1A_CONTROL, Reboot, Shutdown};
+pub use sleep::Sleep;
+pub use tick::Tick;
+
+/// `count` of a thing, with its plural if there isn't one of it.
+pub fn counted(count: u32, singular: &str, plural: &str) -> alloc::string::String {
+    alloc::format!("{count} {}", if count == 1 { singular } else { plural })
+}

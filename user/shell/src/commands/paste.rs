@@ -1,0 +1,38 @@
+//! `paste`: bytes that come back as they went in.
+
+use super::counted;
+use crate::command::Typed;
+use crate::{Command, Failure, Shell};
+use core::fmt::Write;
+
+/// How many bytes to take.
+pub struct Paste {
+    bytes: usize,
+}
+
+impl Command for Paste {
+    const NAME: &str = "paste";
+    const ARGUMENTS: &str = "BYTES";
+    const PURPOSE: &str = "read BYTES bytes and write them back unchanged";
+    const HELP: &str = "\
+Reads BYTES bytes, whatever they are, and writes them back: shows that none is lost. Only their number ends it; Ctrl-C is \
+one of them.";
+    const TYPED: Typed = Typed::ByTheCommand;
+
+    fn parse(words: &[&str]) -> Option<Self> {
+        let [bytes] = words else { return None };
+        Some(Self { bytes: bytes.parse().ok()? })
+    }
+
+    fn run(self, shell: &mut Shell) -> Result<(), Failure> {
+        let count = counted(self.bytes as u32, "byte", "bytes");
+        writeln!(shell, "send {count}")?;
+        let mut left = self.bytes;
+        while left != 0 {
+            let chunk = shell.terminal.read(left)?;
+            shell.terminal.send(chunk.bytes())?;
+            left -= chunk.bytes().len();
+        }
+        Ok(writeln!(shell, "\n{count} came and went")?)
+    }
+}
