@@ -7,6 +7,7 @@ mod crashes;
 mod entry;
 mod fuzz;
 mod input;
+mod interrupting;
 mod interrupts;
 mod linked;
 mod machines;
@@ -60,6 +61,7 @@ const ALL: &[&[Case]] = &[
     machines::CASES,
     input::CASES,
     person::CASES,
+    interrupting::CASES,
     pci::CASES,
     interrupts::CASES,
     fuzz::CASES,

@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+mod caller;
 mod command;
 mod commands;
 mod editor;
@@ -15,6 +16,8 @@ mod shell;
 mod style;
 mod table;
 mod terminal;
+mod typed;
+mod waiter;
 mod words;
 
 pub use command::{COMMANDS, Command, Entry, Line, NotACommand, Typed};

@@ -1,11 +1,11 @@
 //! The shell: what a person types into, at the keyboard or at the other end of the serial line.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use bellwire::{Result, Startup};
-use shell::Shell;
+use bellwire::Startup;
+use shell::{Failure, Shell};
 
 bellwire::main!(run);
 
-fn run(startup: Startup) -> Result<()> {
+fn run(startup: Startup) -> Result<(), Failure> {
     Shell::new(startup)?.run()
 }

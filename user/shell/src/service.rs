@@ -1,31 +1,51 @@
 //! Services as commands call them.
 
 use crate::Failure;
-use bellwire::protocol::Request;
-use bellwire::{Endpoint, Error, Handle};
+use crate::caller::Job;
+use crate::waiter::Waiter;
+use alloc::rc::Rc;
+use bellwire::protocol::{DONE, Request};
+use bellwire::{Endpoint, Error, Handle, Instant};
+use core::time::Duration;
+
+/// How long [`Service::ask_briefly`] waits.
+const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// A service that the shell uses.
-#[derive(Debug)]
 pub struct Service {
     endpoint: Endpoint,
+    waiter: Rc<Waiter>,
 }
 
 impl Service {
-    /// A service behind an endpoint.
-    pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint }
+    /// A service behind an endpoint, whose answers are awaited by a waiter.
+    pub fn new(endpoint: Endpoint, waiter: Rc<Waiter>) -> Self {
+        Self { endpoint, waiter }
     }
 
-    /// Asks the service, with a copy of a handle.
-    pub fn ask_with_handle(&self, request: impl Request, handle: &impl Handle) -> Result<[usize; 4], Failure> {
-        Ok(self.endpoint.request_with_handle(request, handle)?)
+    /// Asks the service, with the endpoint at which it may notify the shell.
+    pub fn ask_for_notices(&self, request: impl Request) -> Result<[usize; 4], Failure> {
+        self.call(request, Some(self.waiter.notifier().raw()))
+    }
+
+    /// Asks the service whether Ctrl-C was typed or not, but waits a second only: for what is to be undone when a
+    /// command ends.
+    pub fn ask_briefly(&self, request: impl Request) -> Result<[usize; 4], Failure> {
+        Ok(self.endpoint.request_before(Instant::now() + BRIEFLY, request)?)
+    }
+
+    fn call(&self, request: impl Request, handle: Option<u32>) -> Result<[usize; 4], Failure> {
+        let (label, words) = request.encode();
+        let answer = self.waiter.call(Job { service: self.endpoint.raw(), label, words, handle })?;
+        if answer.label == DONE { Ok(answer.words) } else { Err(Error::BadArgument.into()) }
     }
 }
 
-/// Asks a service; once more, if it died before it answered: then its successor does. Ctrl-C ends the wait for an answer.
+/// Asks a service; once more, if it died before it answered: then its successor does. Ctrl-C ends the wait for an
+/// answer.
 pub fn ask<R: Request + Copy>(service: &Service, request: R) -> Result<[usize; 4], Failure> {
-    match service.endpoint.request(request) {
-        Err(Error::Gone) => Ok(service.endpoint.request(request)?),
-        result => Ok(result?),
+    match service.call(request, None) {
+        Err(Failure::Refused(Error::Gone)) => service.call(request, None),
+        result => result,
     }
 }

@@ -1,11 +1,14 @@
 //! The loop: a line is typed, a command is carried out.
 
 use crate::commands::{OLD_PM1A_CONTROL, PM1A_CONTROL};
-use crate::{Editor, Failure, Line, Outcome, Service, Table, Terminal, ask};
+use crate::typed::Mode;
+use crate::waiter::Waiter;
+use crate::{Editor, Failure, Line, Outcome, Service, Table, Terminal, Typed, ask};
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::protocol::{ProgramStatus, ProgramsRequest};
-use bellwire::{PortRange, Result, Root, Startup};
+use bellwire::{Error, Instant, PortRange, Result, Root, Startup};
 use core::fmt::{self, Write};
 
 const PROMPT: &str = "bellwire> ";
@@ -22,42 +25,45 @@ pub struct Shell {
     pub(crate) bus: Service,
     pub(crate) edu: Service,
     pub(crate) power: [PortRange; 2],
+    pub(crate) waiter: Rc<Waiter>,
     editor: Editor,
 }
 
 impl Shell {
     /// Takes what the shell was granted.
     pub fn new(startup: Startup) -> Result<Self> {
-        let service = |name| startup.uses(name).map(Service::new);
+        let counters = startup.info()?;
+        let priority = own_priority(&startup, &counters)?;
+        let waiter = Rc::new(Waiter::new(startup.serves("shell")?, startup.uses("console")?, priority)?);
+        let service = |name| startup.uses(name).map(|endpoint| Service::new(endpoint, waiter.clone()));
         Ok(Self {
-            terminal: Terminal::new(startup.uses("console")?),
+            terminal: Terminal::new(waiter.clone()),
             programs: service("programs")?,
             clock: service("rtc")?,
             timer: service("timer")?,
             keyboard: service("keyboard")?,
-            counters: startup.info()?,
+            counters,
             log: startup.log()?,
             bus: service("pci")?,
             edu: service("edu")?,
             power: [startup.ports(PM1A_CONTROL)?, startup.ports(OLD_PM1A_CONTROL)?],
+            waiter: waiter.clone(),
             editor: Editor::default(),
         })
     }
 
     /// Reads lines and carries them out, for good.
-    pub fn run(&mut self) -> Result<()> {
+    pub fn run(&mut self) -> Result<(), Failure> {
         self.terminal.send(b"\r\nBellwire. Type help for a list of commands.\r\n")?;
         loop {
             self.terminal.send(PROMPT.as_bytes())?;
             let Outcome::Line(line) = self.type_line()? else { continue };
-            if let Err(failure) = self.carry_out(&line) {
-                let _ = writeln!(self, "{failure}");
-            }
+            self.carry_out(&line)?;
         }
     }
 
     /// One byte at a time: what follows the line's end is for whatever the line starts.
-    fn type_line(&mut self) -> Result<Outcome> {
+    fn type_line(&mut self) -> Result<Outcome, Failure> {
         loop {
             let mut echo = Vec::new();
             let outcome = match self.terminal.read(1)?.bytes() {
@@ -71,11 +77,33 @@ impl Shell {
         }
     }
 
+    /// Carries a line out, and says why it couldn't be. Fails only if there is no console to say that on.
     fn carry_out(&mut self, line: &str) -> Result<(), Failure> {
-        match Line::parse(line)? {
-            Line::Empty => Ok(()),
-            Line::Of { command, words } => command.run(self, &words),
+        let outcome = match Line::parse(line) {
+            Ok(Line::Empty) => Ok(()),
+            Ok(Line::Of { command, words }) => {
+                self.waiter.set_mode(match command.typed {
+                    Typed::Ahead => Mode::Watched,
+                    Typed::ByTheCommand => Mode::Read,
+                });
+                let outcome = command.run(self, &words).and_then(|()| self.terminal.flush());
+                // A failure to write may be due to it, and a command may have gone on without what it asked for.
+                if self.waiter.check() == Err(Failure::Interrupted) { Err(Failure::Interrupted) } else { outcome }
+            }
+            Err(problem) => Err(problem.into()),
+        };
+        self.waiter.set_mode(Mode::Read);
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Failure::Interrupted) => self.terminal.send(b"^C\r\n"),
+            Err(failure) => Ok(writeln!(self, "{failure}")?),
         }
+    }
+
+    /// Waits for a time; Ctrl-C ends the wait, which then fails.
+    pub fn wait_until(&mut self, end: Instant) -> Result<(), Failure> {
+        self.terminal.flush()?;
+        self.waiter.wait_until(end)
     }
 
     /// How many columns the terminal has.
@@ -113,4 +141,19 @@ impl fmt::Write for Shell {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.terminal.write_str(text)
     }
+}
+
+/// The priority of this program, which is that of its only thread.
+fn own_priority(startup: &Startup, counters: &Root) -> Result<u8> {
+    let mut entries = startup.entries();
+    let own = entries.find(|entry| entry.name().starts_with("program ")).ok_or(Error::BadHandle)?;
+    for index in 0.. {
+        if let Some(process) = counters.process(index)?
+            && u64::from(process.badge) == own.extra[0]
+            && !process.ended
+        {
+            return Ok(process.priority);
+        }
+    }
+    Err(Error::BadHandle)
 }

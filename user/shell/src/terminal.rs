@@ -1,52 +1,51 @@
 //! What the person sees and types: the console's stream, with lines.
 
+use crate::Failure;
+use crate::waiter::{Waiter, ask_console};
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use bellwire::protocol::{CHUNK_BYTES, Chunk, StreamRequest};
-use bellwire::{Endpoint, Error, Result};
 use core::fmt;
 
 /// The console as the shell uses it. What is written is sent at the end of each line, and before anything is read.
 pub struct Terminal {
-    console: Endpoint,
-    typed: Chunk,
+    waiter: Rc<Waiter>,
     written: Vec<u8>,
     in_sequence: bool,
 }
 
 impl Terminal {
     /// A terminal on a console.
-    pub fn new(console: Endpoint) -> Self {
-        Self { console, typed: Chunk::default(), written: Vec::new(), in_sequence: false }
+    pub fn new(waiter: Rc<Waiter>) -> Self {
+        Self { waiter, written: Vec::new(), in_sequence: false }
     }
 
     /// Waits for input, and returns at most so many bytes of it.
-    pub fn read(&mut self, most: usize) -> Result<Chunk> {
-        if self.typed.is_empty() {
-            self.flush()?;
-            self.typed = Chunk::from_words(ask(&self.console, StreamRequest::Read)?);
-        }
-        let (taken, rest) = self.typed.bytes().split_at(self.typed.bytes().len().min(most));
-        let taken = Chunk::new(taken);
-        self.typed = Chunk::new(rest);
-        Ok(taken)
+    pub fn read(&mut self, most: usize) -> Result<Chunk, Failure> {
+        self.flush()?;
+        self.waiter.read(most)
     }
 
     /// Sends bytes as they are, after what was written before.
-    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.written.extend_from_slice(bytes);
         self.flush()
     }
 
-    /// Sends what was written.
-    pub fn flush(&mut self) -> Result<()> {
-        for bytes in self.written.chunks(CHUNK_BYTES) {
+    /// Sends what was written. Fails without sending if Ctrl-C was typed.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        let written = core::mem::take(&mut self.written);
+        if written.is_empty() {
+            return Ok(());
+        }
+        self.waiter.check()?;
+        for bytes in written.chunks(CHUNK_BYTES) {
             let mut rest = bytes;
             while !rest.is_empty() {
-                let [taken, ..] = ask(&self.console, StreamRequest::Write(Chunk::new(rest)))?;
+                let [taken, ..] = ask_console(self.waiter.console(), StreamRequest::Write(Chunk::new(rest)))?;
                 rest = rest.get(taken..).unwrap_or(&[]);
             }
         }
-        self.written.clear();
         Ok(())
     }
 }
@@ -65,13 +64,5 @@ impl fmt::Write for Terminal {
             }
         }
         if text.ends_with('\n') { self.flush().map_err(|_| fmt::Error) } else { Ok(()) }
-    }
-}
-
-/// Asks the console; once more, if it died before it answered: then its successor does.
-fn ask(console: &Endpoint, request: StreamRequest) -> Result<[usize; 4]> {
-    match console.request(request) {
-        Err(Error::Gone) => console.request(request),
-        result => result,
     }
 }

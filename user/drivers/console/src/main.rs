@@ -25,7 +25,9 @@ fn run(startup: Startup) -> Result<()> {
     let frame = Timer::new(server.endpoint(), 0)?;
     let inputs = Inputs { streams: [startup.uses("serial")?, startup.uses("keyboard")?], fetched: Chunk::default() };
     let mut console = Console { screen: screen(&startup)?, inputs, frame, drawing: Drawing::UpToDate };
-    let mut readers = Readers::default();
+    let mut readers = Readers::new(Some(startup.notifies("shell")?));
+    // A predecessor may have been told of input that is still there.
+    readers.offer(&mut console.inputs)?;
     loop {
         match server.next()? {
             Event::Call(call) => match call.request() {

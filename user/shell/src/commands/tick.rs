@@ -1,8 +1,9 @@
 //! `tick`: counts aloud.
 
-use crate::{Command, Failure, Shell, ask};
+use crate::waiter::NOTICE;
+use crate::{Command, Failure, Shell};
 use bellwire::protocol::TimerRequest;
-use bellwire::{Endpoint, Instant, Rights, Server, time};
+use bellwire::{Instant, time};
 use core::fmt::Write;
 use core::time::Duration;
 
@@ -26,26 +27,21 @@ impl Command for Tick {
         Some(Self { count: count.parse().ok()?, period: Duration::from_millis(milliseconds.parse().ok()?) })
     }
 
-    /// By notifications to an endpoint of this command's own.
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        let endpoint = Endpoint::new()?;
-        let outcome = self.count_aloud(shell, &endpoint);
-        endpoint.destroy()?;
-        outcome
+        let every = TimerRequest::Every { period: time::cycles(self.period), bit: NOTICE };
+        let [number, ..] = shell.timer.ask_for_notices(every)?;
+        let counted = self.count_aloud(shell);
+        shell.timer.ask_briefly(TimerRequest::Stop(number as u32))?;
+        counted
     }
 }
 
 impl Tick {
-    fn count_aloud(&self, shell: &mut Shell, endpoint: &Endpoint) -> Result<(), Failure> {
-        let mut server = Server::new(endpoint.copy(Rights::RECEIVE)?);
-        let every = TimerRequest::Every { period: time::cycles(self.period), bit: 0 };
-        let notifier = endpoint.copy(Rights::NOTIFY | Rights::COPY)?;
-        let [number, ..] = shell.timer.ask_with_handle(every, &notifier)?;
+    fn count_aloud(&self, shell: &mut Shell) -> Result<(), Failure> {
         for tick in 1..=self.count {
-            server.next_before(Instant::now() + self.period + PATIENCE)?;
+            shell.waiter.wait_for_notice(Instant::now() + self.period + PATIENCE)?;
             writeln!(shell, "{tick}")?;
         }
-        ask(&shell.timer, TimerRequest::Stop(number as u32))?;
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ impl Command for Log {
         loop {
             let (next, count, bytes) = shell.log.log_read(position)?;
             if count == 0 {
-                return Ok(shell.terminal.flush()?);
+                return shell.terminal.flush();
             }
             for byte in &bytes[..count] {
                 match byte {

@@ -1,0 +1,104 @@
+//! Ctrl-C ends what runs, whatever it waits for.
+
+use runner::machine::{Direct, Hardware, Machine};
+use serde_json::json;
+use xtask::Width;
+
+use super::shell::{PROMPT, ask, at_the_prompt, boot_to_the_prompt};
+use super::{Case, cases};
+
+pub const CASES: &[Case] = cases![
+    Short:
+    control_c_ends_every_command_that_waits,
+    control_c_at_the_keyboard_ends_a_command,
+    control_c_ends_a_call_that_nobody_answers,
+    calls_that_were_given_up_do_not_run_out,
+    what_is_typed_ahead_is_for_the_next_line,
+    control_c_takes_back_what_was_typed_before,
+    control_c_in_a_paste_is_a_byte,
+];
+
+const CONTROL_C: &[u8] = b"\x03";
+
+/// Types a command, waits until it has begun, and interrupts it.
+fn interrupt(machine: &mut Machine, command: &str, begun: &str) {
+    machine.type_line(command);
+    machine.expect(&format!("{command}\r\n{begun}"));
+    machine.send(CONTROL_C);
+    machine.expect("^C\r\n");
+    machine.expect(PROMPT);
+}
+
+fn control_c_ends_every_command_that_waits(width: Width) {
+    let mut machine = at_the_prompt(width);
+    interrupt(&mut machine, "sleep 100000000", "");
+    interrupt(&mut machine, "tick 1000000 1000000", "");
+    interrupt(&mut machine, "tick 1000000 1", "1\r\n2\r\n");
+    // The timer service notifies nobody any more, and the next one to be notified is right.
+    assert_eq!(ask(&mut machine, "tick 3 5"), "1\r\n2\r\n3\r\n");
+    assert_eq!(ask(&mut machine, "sleep 20"), "");
+}
+
+fn control_c_at_the_keyboard_ends_a_command(width: Width) {
+    let mut machine = at_the_prompt(width);
+    machine.keys("sleep 100000000\n");
+    machine.expect("sleep 100000000\r\n");
+    let keys = ["ctrl", "c"].map(|key| json!({ "type": "qcode", "data": key }));
+    machine.command("send-key", json!({ "keys": keys }));
+    machine.expect("^C\r\n");
+    machine.expect(PROMPT);
+    assert_eq!(ask(&mut machine, "echo on"), "on\r\n");
+}
+
+/// The device holds its line, and its driver never gets the interrupt that the factorial ends with.
+fn control_c_ends_a_call_that_nobody_answers(width: Width) {
+    let mut machine = with_a_stuck_service(width);
+    interrupt(&mut machine, "edu 5!", "");
+    assert_eq!(ask(&mut machine, "echo on"), "on\r\n");
+    ask(&mut machine, "kill edu");
+    machine.wait_until("the driver works again", |machine| ask(machine, "edu 5!").contains("120"));
+}
+
+/// More than may wait at the same time.
+fn calls_that_were_given_up_do_not_run_out(width: Width) {
+    let mut machine = with_a_stuck_service(width);
+    for _ in 0..40 {
+        interrupt(&mut machine, "edu 5!", "");
+    }
+    assert_eq!(ask(&mut machine, "sleep 1"), "");
+    ask(&mut machine, "kill edu");
+    machine.wait_until("the driver works again", |machine| ask(machine, "edu 5!").contains("120"));
+}
+
+fn with_a_stuck_service(width: Width) -> Machine {
+    let mut machine = boot_to_the_prompt(Hardware::new(width).with(&["-device", "edu"]), Direct::shipped());
+    ask(&mut machine, "edu hold");
+    machine
+}
+
+fn what_is_typed_ahead_is_for_the_next_line(width: Width) {
+    let mut machine = at_the_prompt(width);
+    machine.send(b"sleep 200\recho one\rtick 2 5\recho two\r");
+    machine.expect("sleep 200\r\n");
+    machine.expect("echo one\r\none\r\n");
+    machine.expect("tick 2 5\r\n1\r\n2\r\n");
+    machine.expect("echo two\r\ntwo\r\n");
+}
+
+fn control_c_takes_back_what_was_typed_before(width: Width) {
+    let mut machine = at_the_prompt(width);
+    machine.type_line("sleep 100000000");
+    machine.expect("sleep 100000000\r\n");
+    machine.send(b"echo never\r\x03echo on\r");
+    let shown = machine.expect("echo on\r\non\r\n");
+    assert!(!shown.contains("never"), "{shown:?}");
+}
+
+fn control_c_in_a_paste_is_a_byte(width: Width) {
+    let mut machine = at_the_prompt(width);
+    machine.type_line("paste 5");
+    machine.expect("send 5 bytes\r\n");
+    machine.send(b"a\x03b\x03c");
+    assert_eq!(machine.receive(5), b"a\x03b\x03c");
+    machine.expect("5 bytes came and went\r\n");
+}

@@ -1,0 +1,185 @@
+//! The one place where the shell waits, so that Ctrl-C ends every wait of a command: for an answer, for a time, for a
+//! notification. All of that arrives at the endpoint of the service `shell`, and so does the console's word that there
+//! is input.
+
+use crate::Failure;
+use crate::caller::{Caller, Job};
+use crate::typed::{Mode, TypedAhead};
+use alloc::vec::Vec;
+use bellwire::protocol::{Chunk, StreamRequest};
+use bellwire::stream::INPUT;
+use bellwire::{Answer, Endpoint, Error, Event, Instant, Result, Rights, Server};
+use core::cell::{Cell, RefCell};
+
+/// A caller has an answer.
+const ANSWER: u32 = 1 << 1;
+/// The bit of the notify word that commands may have set by services.
+pub const NOTICE: u8 = 2;
+
+/// How many calls that were given up may wait for their answers. Of more, the oldest is ended.
+const GIVEN_UP: usize = 16;
+
+/// Waits for everything that the shell waits for.
+pub struct Waiter {
+    server: RefCell<Server>,
+    /// The same endpoint, for those who tell the shell something.
+    notifier: Endpoint,
+    console: Endpoint,
+    typed: RefCell<TypedAhead>,
+    /// Bits of the notify word that came and weren't awaited yet.
+    bits: Cell<u32>,
+    callers: RefCell<Vec<Caller>>,
+    priority: u8,
+}
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    None,
+    Until(Instant),
+    Endless,
+}
+
+impl Waiter {
+    /// Waits at an endpoint that it may receive from, which the console notifies. `priority` is the calling thread's.
+    pub fn new(endpoint: Endpoint, console: Endpoint, priority: u8) -> Result<Self> {
+        Ok(Self {
+            notifier: endpoint.copy(Rights::NOTIFY | Rights::COPY)?,
+            server: RefCell::new(Server::new(endpoint)),
+            console,
+            typed: RefCell::default(),
+            bits: Cell::new(0),
+            callers: RefCell::default(),
+            priority,
+        })
+    }
+
+    /// The console.
+    pub fn console(&self) -> &Endpoint {
+        &self.console
+    }
+
+    /// The endpoint, for services that notify it with the bit [`NOTICE`].
+    pub fn notifier(&self) -> &Endpoint {
+        &self.notifier
+    }
+
+    /// Says what to do with bytes as they are typed. What interrupted the last command is forgotten.
+    pub fn set_mode(&self, mode: Mode) {
+        self.typed.borrow_mut().set_mode(mode);
+    }
+
+    /// Fails if Ctrl-C was typed, as does every wait from then on until [`Waiter::set_mode`].
+    pub fn check(&self) -> Result<(), Failure> {
+        self.turn(Patience::None)
+    }
+
+    /// Waits for input, and returns at most so many bytes of it.
+    pub fn read(&self, most: usize) -> Result<Chunk, Failure> {
+        let mut patience = Patience::None;
+        loop {
+            self.turn(patience)?;
+            let chunk = self.typed.borrow_mut().take(most);
+            if !chunk.is_empty() {
+                return Ok(chunk);
+            }
+            patience = Patience::Endless;
+        }
+    }
+
+    /// Waits for a time.
+    pub fn wait_until(&self, end: Instant) -> Result<(), Failure> {
+        while Instant::now() < end {
+            self.turn(Patience::Until(end))?;
+        }
+        self.check()
+    }
+
+    /// Waits for a notification with the bit [`NOTICE`]. Says at `end` that none came.
+    pub fn wait_for_notice(&self, end: Instant) -> Result<(), Failure> {
+        loop {
+            let bits = self.bits.get();
+            if bits & 1 << NOTICE != 0 {
+                self.bits.set(bits & !(1 << NOTICE));
+                return self.check();
+            }
+            if Instant::now() >= end {
+                return Err(Error::TimedOut.into());
+            }
+            self.turn(Patience::Until(end))?;
+        }
+    }
+
+    /// Makes a call and waits for its answer. A call that is given up stays with its service, and the answer is
+    /// forgotten: it may or may not be carried out.
+    pub fn call(&self, job: Job) -> Result<Answer, Failure> {
+        self.check()?;
+        let mut callers = self.callers.borrow_mut();
+        let caller = self.free_caller(&mut callers)?;
+        caller.begin(job)?;
+        loop {
+            if let Some(answer) = caller.take_answer() {
+                return Ok(answer?);
+            }
+            self.turn(Patience::Endless)?;
+        }
+    }
+
+    fn free_caller<'a>(&self, callers: &'a mut Vec<Caller>) -> Result<&'a Caller> {
+        let at = match callers.iter().position(Caller::is_free) {
+            Some(at) => at,
+            None => {
+                if callers.len() >= GIVEN_UP {
+                    callers.remove(0).end()?;
+                }
+                callers.push(Caller::new(self.priority, self.notifier.copy(Rights::NOTIFY)?, ANSWER)?);
+                callers.len() - 1
+            }
+        };
+        callers.get(at).ok_or(Error::BadArgument)
+    }
+
+    /// Takes one event, if one comes in time, and the input that there is.
+    fn turn(&self, patience: Patience) -> Result<(), Failure> {
+        if !self.typed.borrow().is_interrupted() {
+            let bits = self.receive(patience)?;
+            if bits & INPUT != 0 {
+                self.typed.borrow_mut().announce();
+            }
+            self.bits.set(self.bits.get() | bits & !INPUT);
+            self.fetch()?;
+        }
+        if self.typed.borrow().is_interrupted() { Err(Failure::Interrupted) } else { Ok(()) }
+    }
+
+    /// The notify word's bits that came. Calls are refused: the shell serves nothing.
+    fn receive(&self, patience: Patience) -> Result<u32> {
+        let mut server = self.server.borrow_mut();
+        let event = match patience {
+            Patience::None => server.poll()?,
+            Patience::Endless => Some(server.next()?),
+            Patience::Until(end) => match server.next_before(end) {
+                Err(Error::TimedOut) => None,
+                event => Some(event?),
+            },
+        };
+        Ok(if let Some(Event::Notify(bits)) = event { bits } else { 0 })
+    }
+
+    fn fetch(&self) -> Result<()> {
+        let mut typed = self.typed.borrow_mut();
+        while typed.wants_more() {
+            typed.push(Chunk::from_words(ask_console(&self.console, StreamRequest::Poll)?));
+        }
+        Ok(())
+    }
+}
+
+/// Asks the console; again, if it died before it answered: then its successor does. The console answers at once, so
+/// nothing is gained by giving up.
+pub fn ask_console(console: &Endpoint, request: StreamRequest) -> Result<[usize; 4]> {
+    match console.request(request) {
+        Err(Error::Gone) => console.request(request),
+        result => result,
+    }
+}
