@@ -5,10 +5,12 @@
 //! the calibrated timer out; its register names are used.
 
 use crate::window::{Block, Window};
+use abi::LineFlags;
 use core::arch::asm;
 use x86::apic::xapic::{
-    XAPIC_EOI, XAPIC_ESR, XAPIC_ID, XAPIC_LVT_ERROR, XAPIC_LVT_LINT0, XAPIC_LVT_LINT1, XAPIC_LVT_PMI, XAPIC_LVT_TIMER,
-    XAPIC_SVR, XAPIC_TIMER_CURRENT_COUNT, XAPIC_TIMER_DIV_CONF, XAPIC_TIMER_INIT_COUNT, XAPIC_TPR, XAPIC_VERSION,
+    XAPIC_EOI, XAPIC_ESR, XAPIC_ID, XAPIC_IRR0, XAPIC_ISR0, XAPIC_LVT_ERROR, XAPIC_LVT_LINT0, XAPIC_LVT_LINT1,
+    XAPIC_LVT_PMI, XAPIC_LVT_TIMER, XAPIC_SVR, XAPIC_TIMER_CURRENT_COUNT, XAPIC_TIMER_DIV_CONF, XAPIC_TIMER_INIT_COUNT,
+    XAPIC_TPR, XAPIC_VERSION,
 };
 use x86::msr::{IA32_APIC_BASE, IA32_TSC_DEADLINE, rdmsr, wrmsr};
 
@@ -113,6 +115,16 @@ impl LocalApic {
             Access::Memory(_) => self.read(XAPIC_ID) >> 24,
             Access::Registers => self.read(XAPIC_ID),
         }
+    }
+
+    /// What the request and in-service registers have of a vector (SDM 3A, 11.8.4): 256 bits each, 32 a register.
+    pub fn state(&self, vector: u8) -> LineFlags {
+        let place = u32::from(vector / 32) * 0x10;
+        let bit = 1 << (vector % 32);
+        let mut flags = LineFlags::empty();
+        flags.set(LineFlags::LOCAL_REQUEST, self.read(XAPIC_IRR0 + place) & bit != 0);
+        flags.set(LineFlags::LOCAL_IN_SERVICE, self.read(XAPIC_ISR0 + place) & bit != 0);
+        flags
     }
 
     /// The registers, if they are memory: a write of [`XAPIC_EOI`] then ends the interrupt in service.

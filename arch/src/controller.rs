@@ -7,15 +7,16 @@ use crate::apic::{LocalApic, LocalBlock};
 use crate::ioapic::IoApics;
 use crate::memory::FRAME_BYTES;
 use crate::msi;
-use crate::pic::{self, Arrival, Pic};
+use crate::pic::{self, Arrival, Pic, RetiredPic};
 use crate::pit;
 use crate::route;
+use abi::{LineState, RouteKind};
 use core::ops::Range;
 use kernel::machine::{InterruptWrite, Line, Masked, Trigger};
 use x86::apic::xapic::XAPIC_EOI;
 
 /// The vector of line 0: the first after the exceptions.
-pub const FIRST_VECTOR: u8 = 0x20;
+pub const FIRST_VECTOR: u8 = abi::FIRST_VECTOR;
 /// The vector of the local APIC's timer.
 pub const TIMER_VECTOR: u8 = 0xF0;
 /// The vector at which the local APIC signals that an interrupt went away; its low four bits are set, as the P6
@@ -59,6 +60,8 @@ pub struct Controller {
     end: Option<LocalBlock>,
     /// The 8259As, if lines come through them.
     pic: Option<Pic>,
+    /// The 8259As, if lines don't come through them.
+    retired: Option<RetiredPic>,
     local: Option<LocalApic>,
     timer: TimerSource,
 }
@@ -74,12 +77,13 @@ impl Controller {
             Some(local) => local.block(),
             None => None,
         };
-        Self { pins: IoApics::none(), end, pic: Some(pic), local, timer }
+        Self { pins: IoApics::none(), end, pic: Some(pic), retired: None, local, timer }
     }
 
     /// Lines by the IOAPICs.
-    pub const fn with_io_apics(pins: IoApics, local: LocalApic) -> Self {
-        Self { pins, end: local.block(), pic: None, local: Some(local), timer: TimerSource::Apic }
+    pub const fn with_io_apics(pins: IoApics, retired: RetiredPic, local: LocalApic) -> Self {
+        let timer = TimerSource::Apic;
+        Self { pins, end: local.block(), pic: None, retired: Some(retired), local: Some(local), timer }
     }
 
     /// Whether vectors need no look at an 8259A before they can be told for what they are.
@@ -174,6 +178,34 @@ impl Controller {
     pub fn message(&self, line: Line) -> Option<InterruptWrite> {
         let local = self.local.as_ref().filter(|_| MESSAGE_LINES.contains(&line.0))?;
         Some(msi::message(u8::try_from(local.number()).ok()?, FIRST_VECTOR + line.0))
+    }
+
+    /// How a line gets to the CPU, and what the controllers' registers have of it.
+    pub fn line_state(&self, line: Line) -> LineState {
+        let vector = FIRST_VECTOR.wrapping_add(line.0);
+        if line == Line::NMI {
+            return LineState { route: RouteKind::NonMaskable, vector: 2, ..LineState::default() };
+        }
+        if self.is_timer(line) {
+            return LineState { route: RouteKind::Kernel, vector, ..LineState::default() };
+        }
+        let mut state = if MESSAGE_LINES.contains(&line.0) && self.local.is_some() {
+            LineState { route: RouteKind::Message, vector, ..LineState::default() }
+        } else if !self.has_line(line) {
+            return LineState::default();
+        } else if let Some(pic) = &self.pic {
+            let (controller, input) = (line.0 / 8, line.0 % 8);
+            return LineState { route: RouteKind::Pic, vector, controller, input, flags: pic.state(line.0) };
+        } else {
+            self.pins.state(line.0)
+        };
+        if let Some(local) = &self.local {
+            state.flags |= local.state(vector);
+        }
+        if let Some(retired) = self.retired.as_ref().filter(|_| state.route == RouteKind::IoApic) {
+            state.flags |= retired.requests(line.0);
+        }
+        state
     }
 
     /// Sets how a line signals (nothing: as the firmware says) and returns how it does.

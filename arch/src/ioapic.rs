@@ -7,6 +7,7 @@
 use crate::madt::{MAX_IOAPICS, Madt, Polarity};
 use crate::route::{LINES, MASKED, redirection, route};
 use crate::window::{Block, Window};
+use abi::{LineFlags, LineState, RouteKind};
 use kernel::machine::Trigger;
 
 /// The bytes of an IOAPIC's registers that are used.
@@ -46,6 +47,8 @@ struct Wiring {
     trigger: Trigger,
     /// What the firmware says, to go back to.
     firmware_trigger: Trigger,
+    /// Which chip it is, in the firmware's order, and which input of that.
+    place: (u8, u8),
 }
 
 /// All IOAPICs of the machine.
@@ -85,7 +88,12 @@ impl IoApics {
                 write(chip, index + 1, u32::from(destination) << 24);
                 write(chip, index, low | MASKED);
                 found.pins[line] = Pin { chip, index, masked: low | MASKED };
-                found.wirings[line] = Some(Wiring { polarity: place.polarity, trigger, firmware_trigger: trigger });
+                found.wirings[line] = Some(Wiring {
+                    polarity: place.polarity,
+                    trigger,
+                    firmware_trigger: trigger,
+                    place: (number as u8, input as u8),
+                });
             }
             found.addresses[number] = entry.address;
         }
@@ -119,6 +127,30 @@ impl IoApics {
         wiring.trigger = trigger.unwrap_or(wiring.firmware_trigger);
         pin.masked = redirection(pin.masked as u8, wiring.trigger, wiring.polarity) | MASKED;
         write(pin.chip, pin.index, pin.masked);
+    }
+
+    /// Which input a line is, and what stands in its entry (82093AA data sheet, 3.2.4).
+    pub fn state(&self, line: u8) -> LineState {
+        const SENDING: u32 = 1 << 12;
+        const ACTIVE_LOW: u32 = 1 << 13;
+        const REMOTE_REQUEST: u32 = 1 << 14;
+        const LEVEL: u32 = 1 << 15;
+        let Some(Some(wiring)) = self.wirings.get(usize::from(line)) else { return LineState::default() };
+        let Some(pin) = self.pins.get(usize::from(line)) else { return LineState::default() };
+        pin.chip.write::<SELECT>(pin.index);
+        let entry = pin.chip.read::<DATA>();
+        let mut flags = LineFlags::empty();
+        for (bit, flag) in [
+            (SENDING, LineFlags::SENDING),
+            (ACTIVE_LOW, LineFlags::ACTIVE_LOW),
+            (REMOTE_REQUEST, LineFlags::REMOTE_REQUEST),
+            (LEVEL, LineFlags::LEVEL),
+            (MASKED, LineFlags::MASKED),
+        ] {
+            flags.set(flag, entry & bit != 0);
+        }
+        let (controller, input) = wiring.place;
+        LineState { route: RouteKind::IoApic, vector: entry as u8, controller, input, flags }
     }
 
     /// Masks a line, if there is such a line.
@@ -178,6 +210,23 @@ mod tests {
             // Line 0 is wired to input 2.
             pins.unmask(0);
             assert_eq!(last(), (0x14, 0x20));
+        });
+    }
+
+    #[test]
+    fn tells_what_stands_in_the_entry_of_a_line() {
+        with_chip(|pins, _| {
+            // The data register of this chip is one for all entries: it has what was written last.
+            pins.set_trigger(11, Some(Trigger::Level));
+            let state = pins.state(11);
+            assert_eq!((state.route, state.vector, state.controller, state.input), (RouteKind::IoApic, 0x2B, 0, 11));
+            assert_eq!(state.flags, LineFlags::MASKED | LineFlags::LEVEL);
+            pins.unmask(11);
+            assert_eq!(pins.state(11).flags, LineFlags::LEVEL);
+            assert_eq!(pins.state(0).input, 2);
+            for line in [2, 24, 95, 96, 255] {
+                assert_eq!(pins.state(line), LineState::default());
+            }
         });
     }
 

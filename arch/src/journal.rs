@@ -5,12 +5,14 @@
 //! that it can be written from a crash at any point, without a lock that the crash may have interrupted.
 
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
+use kernel::machine::Time;
 use spin::Mutex;
 
 use crate::screen::{AnyGrid, Screen};
 use crate::serial::SerialPort;
+use crate::stamp;
 
 /// Bytes that the ring keeps.
 pub const RING_BYTES: usize = 64 * 1024;
@@ -42,6 +44,20 @@ impl<const BYTES: usize> Ring<BYTES> {
                 slot.store(byte, Ordering::Relaxed);
             }
             self.written.store(position.wrapping_add(1), Ordering::Release);
+        }
+    }
+
+    /// The position of the next byte.
+    fn position(&self) -> u32 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Writes other bytes in the place of those at a position.
+    fn overwrite(&self, position: u32, bytes: &[u8]) {
+        for (byte, at) in bytes.iter().zip(0..) {
+            if let Some(slot) = self.bytes.get((position.wrapping_add(at) & Self::MASK) as usize) {
+                slot.store(*byte, Ordering::Relaxed);
+            }
         }
     }
 
@@ -79,8 +95,43 @@ struct Sinks {
 
 static SINKS: Mutex<Sinks> = Mutex::new(Sinks { serial: None, screen: None, left: None });
 
-/// Appends bytes to the log.
+/// Whether what is written next begins a line.
+static AT_START: AtomicBool = AtomicBool::new(true);
+
+/// The log begins, and with it the time that its lines show.
+pub fn begin(now: Time) {
+    stamp::begin(now);
+}
+
+/// When the log began.
+pub fn began() -> Time {
+    stamp::began()
+}
+
+/// From now on lines show no time.
+pub fn without_times() {
+    stamp::stop();
+}
+
+/// The clock was measured: the lines so far show their times, as do those that follow.
+pub fn set_frequency(hertz: u64) {
+    stamp::set_frequency(hertz, |position, bytes| RING.overwrite(position, bytes));
+}
+
+/// Appends bytes to the log, with the time before each line.
 pub fn write(bytes: &[u8]) {
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if AT_START.swap(line.ends_with(b"\n"), Ordering::Relaxed)
+            && let Some(stamp) = stamp::of_line(RING.position())
+        {
+            put(stamp.bytes());
+        }
+        put(line);
+    }
+}
+
+/// Appends bytes as they are.
+fn put(bytes: &[u8]) {
     RING.write(bytes);
     // A crash inside the lines below finds the lock taken; then the ring alone gets the bytes.
     if let Some(mut sinks) = SINKS.try_lock() {
@@ -132,8 +183,13 @@ pub fn release_screen() {
     }
 }
 
-/// Takes COM1 and the screen for the kernel's last words, from whoever has them.
+/// Takes COM1 and the screen for the kernel's last words, from whoever has them. They begin a line, and show no times: their
+/// lines are as wide as the screen.
 pub fn seize() {
+    stamp::stop();
+    if !AT_START.swap(true, Ordering::Relaxed) {
+        RING.write(b"\n");
+    }
     // SAFETY: if the lock is taken, then by code that the crash interrupted and that never goes on.
     unsafe { SINKS.force_unlock() };
     let mut sinks = SINKS.lock();
@@ -219,6 +275,16 @@ mod tests {
         assert_eq!(ring.read(0, &mut to), (10, 8));
         assert_eq!(&to[..8], b"23456789");
         assert_eq!(ring.read(500, &mut to), (10, 8));
+    }
+
+    #[test]
+    fn what_is_kept_can_be_put_right() {
+        let ring = Ring::<8>::new();
+        ring.write(b"0123456789");
+        ring.overwrite(7, b"xy");
+        let mut to = [0; 8];
+        ring.read(2, &mut to);
+        assert_eq!(&to, b"23456xy9");
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub mod scale;
 pub mod screen;
 pub mod serial;
 mod stack;
+mod stamp;
 pub mod start;
 pub mod time;
 mod trap;

@@ -12,6 +12,7 @@ use crate::paging::{self, Space};
 use crate::time::{Alarm, Clock, now};
 use crate::trap::Bell;
 use crate::width::segments::{selectors, switch_thread_pointer};
+use abi::LineState;
 use core::ops::Range;
 use core::ptr::NonNull;
 use kernel::machine::{
@@ -176,6 +177,10 @@ impl Machine for Cpu {
         self.clock.frequency()
     }
 
+    fn began(&self) -> Time {
+        journal::began()
+    }
+
     #[inline(always)]
     fn arm(&mut self, deadline: Option<Time>) {
         self.clock.arm(&mut self.controller, deadline);
@@ -203,6 +208,10 @@ impl Machine for Cpu {
 
     fn end_of_interrupt(&mut self, line: Line) {
         self.controller.end_of_interrupt(line);
+    }
+
+    fn line_state(&mut self, line: Line) -> LineState {
+        self.controller.line_state(line)
     }
 
     #[inline(always)]

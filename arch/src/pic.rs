@@ -5,6 +5,7 @@
 //! those of Intel's 8259A data sheet (231468); the edge/level register is that of the PIIX (290562, 2.5.12).
 
 use crate::port::Port;
+use abi::LineFlags;
 use kernel::machine::Trigger;
 
 /// The lines of both controllers.
@@ -20,6 +21,8 @@ const INITIALISE: u8 = 0x11;
 const MODE_8086: u8 = 0x01;
 /// OCW2: specific end-of-interrupt of the line in bits 0 to 2.
 const END_OF_INTERRUPT: u8 = 0x60;
+/// OCW3: the next read of the command port gives the request register.
+const READ_REQUESTS: u8 = 0x0A;
 /// OCW3: the next read of the command port gives the in-service register.
 const READ_IN_SERVICE: u8 = 0x0B;
 
@@ -76,11 +79,30 @@ impl Pic {
         Self { masked, level: if level == u16::MAX { 0 } else { level & !ALWAYS_EDGE } }
     }
 
-    /// Masks every line, the cascade too: the APICs deliver interrupts from now on.
-    pub fn retire(mut self) {
-        self.masked = u16::MAX;
+    /// Masks every line, the cascade too: the APICs deliver interrupts from now on. What is left can be asked.
+    pub fn retire(self) -> RetiredPic {
+        // Where no chip is, what is read isn't what was written.
+        let is_there = FIRST_DATA.read() == self.masked as u8;
         FIRST_DATA.write(0xFF);
         SECOND_DATA.write(0xFF);
+        RetiredPic { pic: self, is_there }
+    }
+
+    /// What the registers say of a line (8259A data sheet, "Reading the 8259A Status"): those of edge-triggered lines keep a
+    /// request that came while the line was masked.
+    pub fn state(&self, line: u8) -> LineFlags {
+        let (command, data) = if line < 8 { (FIRST_COMMAND, FIRST_DATA) } else { (SECOND_COMMAND, SECOND_DATA) };
+        let bit = 1 << (line % 8);
+        command.write(READ_REQUESTS);
+        let requests = command.read();
+        // This is the register that `arrival` expects to read.
+        command.write(READ_IN_SERVICE);
+        let mut flags = LineFlags::REQUEST_KNOWN;
+        flags.set(LineFlags::REQUESTED, requests & bit != 0);
+        flags.set(LineFlags::IN_SERVICE, command.read() & bit != 0);
+        flags.set(LineFlags::MASKED, data.read() & bit != 0);
+        flags.set(LineFlags::LEVEL, self.trigger(line) == Trigger::Level);
+        flags
     }
 
     /// Whether a device may be on this line.
@@ -157,6 +179,26 @@ impl Pic {
     fn write_mask(&self, line: u8) {
         let [first, second] = self.masked.to_le_bytes();
         if line < 8 { FIRST_DATA.write(first) } else { SECOND_DATA.write(second) }
+    }
+}
+
+/// 8259As that deliver nothing any more. ISA lines are wired to them all the same, and PCI's pins that firmware has routed to an
+/// ISA line: so they can tell whether a device asserts its line, which an IOAPIC can't while it masks it.
+#[derive(Debug)]
+pub struct RetiredPic {
+    pic: Pic,
+    is_there: bool,
+}
+
+impl RetiredPic {
+    /// Whether a level-triggered line is asserted, as far as that is known. Of an edge-triggered line the request may be any that
+    /// came since the start.
+    pub fn requests(&self, line: u8) -> LineFlags {
+        let is_level = self.pic.trigger(line) == Trigger::Level;
+        if !self.is_there || !self.pic.has_line(line) || !is_level {
+            return LineFlags::empty();
+        }
+        self.pic.state(line) & (LineFlags::REQUESTED | LineFlags::REQUEST_KNOWN)
     }
 }
 

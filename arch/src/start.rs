@@ -49,6 +49,7 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<u64, ClockE
     cpu.clock = Clock::measure(&mut cpu.controller, clock_features())?;
     let waited = crate::time::now().0.wrapping_sub(before.0);
     let (hertz, _) = cpu.clock.frequency();
+    crate::journal::set_frequency(hertz);
     log::info!("clock: {} MHz, timer: {}", hertz / 1_000_000, cpu.clock.name());
     Ok(waited)
 }
@@ -127,9 +128,9 @@ unsafe fn controller(root: Root) -> Controller {
     let lines = unsafe { acpi::madt(root, show) }.map(|madt| io_apics(&madt, &local)).filter(IoApics::has_lines);
     match lines {
         Some(lines) => {
-            pic.retire();
+            let retired = pic.retire();
             local.initialise(SPURIOUS_VECTOR, LegacyPin::Unused);
-            Controller::with_io_apics(lines, local)
+            Controller::with_io_apics(lines, retired, local)
         }
         None => {
             local.initialise(SPURIOUS_VECTOR, LegacyPin::Passes8259);

@@ -81,6 +81,15 @@ impl<const WORDS: usize> Block<WORDS> {
         Self(NonNull::from_ref(&NOWHERE).cast())
     }
 
+    /// Reads the register at a byte offset.
+    pub fn read<const OFFSET: usize>(self) -> u32 {
+        const { assert!(OFFSET.is_multiple_of(4) && OFFSET / 4 < WORDS, "beyond the block") };
+        // SAFETY: the word lies within the run, of which there are at least so many.
+        let register = unsafe { self.0.add(OFFSET / size_of::<u32>()) };
+        // SAFETY: the window's creator vouched for the run, or it is static: it is mapped for good, and readable.
+        unsafe { register.read_volatile() }
+    }
+
     /// Writes the register at a byte offset.
     #[inline(always)]
     pub fn write<const OFFSET: usize>(self, value: u32) {
@@ -106,7 +115,9 @@ mod tests {
         window.write(8, 9);
         assert_eq!((window.read(0), window.read(4), window.read(8)), (1, 7, u32::MAX));
         assert!(window.block::<3>().is_none());
-        window.block::<2>().expect("it has two").write::<0>(5);
+        let block = window.block::<2>().expect("it has two");
+        block.write::<0>(5);
+        assert_eq!((block.read::<0>(), block.read::<4>()), (5, 7));
         assert_eq!(words, [5, 7, 3]);
     }
 }

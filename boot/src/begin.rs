@@ -24,6 +24,7 @@ use crate::{first_process, heap, prepare, provoke};
 /// Where the start code ends and Rust begins: the loader's magic number, and where its information is.
 pub extern "C" fn begin(magic: u32, information: u32) -> ! {
     let began = arch::time::now();
+    journal::begin(began);
     journal::install();
     journal::take_serial();
     // SAFETY: the start code maps low memory, the text cells included, at the direct map's base.
@@ -47,6 +48,9 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     }
     if information.option("nmi") == Some("crash") {
         crash::crash_at_non_maskable();
+    }
+    if information.option("log") == Some("plain") {
+        journal::without_times();
     }
     if information.option("console") == Some("serial") {
         journal::release_screen();

@@ -27,7 +27,8 @@ impl<M: Machine> Kernel<M> {
         self.frames.initialise(setup.records, setup.low_end, setup.runs);
         let root = self.boot_root(machine)?;
         // The kernel's own process is named as no supervisor names one: 0 is the first process's badge.
-        let process = Process { badge: u16::MAX, ..Process::empty(machine.create_space(root)) };
+        let quota = Quota { frames: 1, frames_used: 1, objects: 0, objects_used: 0 };
+        let process = Process { badge: u16::MAX, quota, ..Process::empty(machine.create_space(root)) };
         let process = self.processes.insert(ProcessEntry(process)).ok_or(Error::TableFull)?;
         let idle = Thread { process: process.link(), ..crate::arena::Entry::EMPTY };
         self.idle = self.threads.insert(idle).ok_or(Error::TableFull)?.link();

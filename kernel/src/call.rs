@@ -12,7 +12,7 @@ use crate::handle::Grant;
 use crate::machine::{Context, Machine, Time};
 use crate::process::Exit;
 use crate::thread::{Sent, State, StateKind, Token};
-use abi::{Error, Kind, Message, Operation, Options, Rights, Tag, join};
+use abi::{Error, ExitKind, Kind, Message, Operation, Options, Rights, Tag, join};
 
 /// Why a call failed. Small, since every call can fail in a dozen places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,13 +291,13 @@ impl<M: Machine> Kernel<M> {
             }
             Operation::Exit => {
                 let [code, ..] = request.message.words;
-                self.end_process(machine, request.process, Exit { how: 0, words: [code, 0, 0, 0] });
+                self.end_process(machine, request.process, Exit { how: ExitKind::Exited, words: [code, 0, 0, 0] });
                 Ok(Outcome::Settled)
             }
             Operation::ThreadExit => {
                 let count = self.processes.at(request.process).map_or(0, |process| process.0.thread_count);
                 if count <= 1 {
-                    self.end_process(machine, request.process, Exit { how: 0, words: [0; 4] });
+                    self.end_process(machine, request.process, Exit { how: ExitKind::Exited, words: [0; 4] });
                 } else {
                     self.remove_thread(machine, request.caller);
                 }

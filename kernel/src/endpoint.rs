@@ -235,7 +235,7 @@ impl<M: Machine> Kernel<M> {
             Event::Exit(process) => {
                 let Some(process) = self.processes.at(process) else { return Message::default() };
                 let exit = process.0.exit;
-                Message::new(Tag::outgoing(Kind::Exit, exit.how, process.0.badge), exit.words)
+                Message::new(Tag::outgoing(Kind::Exit, exit.how as u8, process.0.badge), exit.words)
             }
         }
     }

@@ -20,6 +20,7 @@ use crate::machine::{
     FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Masked, Page, PortRange, Time, Trigger,
 };
 use crate::memory::{Frame, FrameRecord, FrameRun, Records};
+use abi::LineState as LineReport;
 use core::ops::Range;
 use std::boxed::Box;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,8 @@ pub const DEVICE_FRAMES: u32 = 64;
 pub struct Fake {
     /// The present time.
     pub time: u64,
+    /// When the kernel began.
+    pub began: u64,
     /// What the one-shot timer is set to.
     pub armed: Option<Time>,
     /// The interrupt controller and what its lines do.
@@ -73,6 +76,7 @@ impl Default for Fake {
     fn default() -> Self {
         Self {
             time: 1_000,
+            began: 0,
             armed: None,
             lines: [LineState::default(); LINE_COUNT],
             controller: Controller::Dropping,
@@ -141,6 +145,10 @@ impl Machine for Fake {
         (FREQUENCY, true)
     }
 
+    fn began(&self) -> Time {
+        Time(self.began)
+    }
+
     fn arm(&mut self, deadline: Option<Time>) {
         self.armed = deadline;
     }
@@ -168,6 +176,10 @@ impl Machine for Fake {
 
     fn end_of_interrupt(&mut self, line: Line) {
         self.end_line(line);
+    }
+
+    fn line_state(&mut self, line: Line) -> LineReport {
+        self.report(line)
     }
 
     fn mask_directly(&mut self, line: Line) {

@@ -7,6 +7,7 @@ use crate::memory::{FrameRun, Zone};
 use crate::process::Exit;
 use crate::schedule::QUEUE;
 use crate::thread::{Fault, State};
+use abi::ExitKind;
 
 impl<M: Machine> Kernel<M> {
     /// The running thread raised an exception. Its handler's reply means "retry".
@@ -29,7 +30,7 @@ impl<M: Machine> Kernel<M> {
             }
             _ => {
                 let words = [fault.vector as usize, fault.error, fault.address, fault.instruction];
-                self.end_process(machine, process, Exit { how: 2, words });
+                self.end_process(machine, process, Exit { how: ExitKind::Faulted, words });
             }
         }
         self.finish(machine);

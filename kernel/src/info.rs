@@ -24,8 +24,8 @@ impl<M: Machine> Kernel<M> {
                 [low, high, invariant as usize, 64]
             }
             InfoItem::Now => {
-                let [low, high] = split(machine.now().0);
-                [low, high, 0, 0]
+                let ([low, high], [began_low, began_high]) = (split(machine.now().0), split(machine.began().0));
+                [low, high, began_low, began_high]
             }
             InfoItem::Memory if index == 0 => {
                 let (total, free) = (self.frames.total(), self.frames.free());
@@ -38,6 +38,8 @@ impl<M: Machine> Kernel<M> {
             InfoItem::Interrupt => self.interrupt_info(index, part)?,
             InfoItem::Process => self.process_info(machine, index, part)?,
             InfoItem::Kernel => self.kernel_info(part)?,
+            InfoItem::Line => self.line_info(machine, index)?,
+            InfoItem::Thread => self.thread_info(index, part)?,
         };
         Ok(Outcome::Return(words))
     }
@@ -69,6 +71,8 @@ impl<M: Machine> Kernel<M> {
             }
             InterruptPart::More => [counters.dropped, counters.latency_maximum, source.sequence, counters.completed]
                 .map(|count| count as usize),
+            InterruptPart::Message => self.message_info(source),
+            InterruptPart::Binding => self.binding_info(source),
             histogram => {
                 let first = (histogram as usize - InterruptPart::Histogram0 as usize) * 4;
                 let mut words = [0; 4];
@@ -110,6 +114,9 @@ impl<M: Machine> Kernel<M> {
                 let ([calls, calls_high], [cycles, cycles_high]) = (split(calls as u64), split(cycles));
                 [calls, calls_high, cycles, cycles_high]
             }
+            ProcessPart::Parent => {
+                [self.processes.resolve(process.parent).map_or(0, |parent| parent.index() + 1), 0, 0, 0]
+            }
         })
     }
 
@@ -117,6 +124,10 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn usage(&self, machine: &mut M, link: Link) -> (usize, u64) {
         let Some(process) = self.processes.at(link) else { return (0, 0) };
         let (mut calls, mut cycles) = (process.0.calls, process.0.cycles);
+        // The idle thread is in no process's list: it never ends.
+        if link == self.root {
+            cycles = cycles.wrapping_add(self.used_cycles(machine, self.idle));
+        }
         let mut thread = process.0.threads.head();
         while let Some(entry) = self.threads.at(thread) {
             calls = calls.wrapping_add(entry.calls);

@@ -20,6 +20,7 @@ pub mod boot;
 mod call;
 pub mod deadline;
 mod destroy;
+mod diagnosis;
 pub mod endpoint;
 mod exit;
 pub mod fast;

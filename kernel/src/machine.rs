@@ -5,7 +5,7 @@
 //! every trap; the core never calls back into anything else.
 
 use crate::memory::Frame;
-use abi::{Access, Message, Register, Tag};
+use abi::{Access, LineState, Message, Register, Tag};
 use core::ops::Range;
 
 /// The time stamp counter, in cycles.
@@ -232,6 +232,8 @@ pub trait Machine {
     fn now(&mut self) -> Time;
     /// The counter's frequency in hertz, and whether it never stops or changes.
     fn clock(&self) -> (u64, bool);
+    /// The time at which the kernel began to run: the counter may have run long before.
+    fn began(&self) -> Time;
     /// Sets the one-shot timer, or stops it. A deadline in the past fires at once.
     fn arm(&mut self, deadline: Option<Time>);
 
@@ -247,6 +249,9 @@ pub trait Machine {
     fn unmask(&mut self, line: Line);
     /// Tells the controller that the interrupt was taken.
     fn end_of_interrupt(&mut self, line: Line);
+    /// How a line, or one of [`Self::MESSAGE_LINES`], gets to the CPU, and what the registers of the controllers say of it. For
+    /// diagnosis: it may take long, and changes nothing.
+    fn line_state(&mut self, line: Line) -> LineState;
 
     /// [`Self::mask`], for a line that comes by [`crate::Kernel::fast_interrupt`] and so has [`Masked::Directly`] for an
     /// answer. What an 8259A raised has to be asked about, and never comes that way.

@@ -10,7 +10,7 @@ use crate::machine::{Context, InterruptWrite, Line, Machine, Masked, PORT_RANGES
 use crate::process::{Exit, Life, Ports, Reply};
 use crate::thread::{SIBLINGS, State, Token};
 use crate::timer::Timer;
-use abi::{Error, ObjectKind, Operation, Register, Rights, join, split};
+use abi::{Error, ExitKind, ObjectKind, Operation, Register, Rights, join, split};
 
 /// The shortest period of a timer, in parts of a second: shorter ones would leave no time for anything else.
 const SHORTEST_PERIOD: u64 = 100_000;
@@ -85,7 +85,7 @@ impl<M: Machine> Kernel<M> {
             }
             Operation::ProcessKill => {
                 let process = self.find_process(&request)?;
-                self.end_process(machine, process, Exit { how: 1, words: [one, 0, 0, 0] });
+                self.end_process(machine, process, Exit { how: ExitKind::Killed, words: [one, 0, 0, 0] });
                 DONE
             }
             Operation::ProcessReap => {

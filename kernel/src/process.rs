@@ -4,7 +4,7 @@ use crate::arena::{Branches, Entry, Link, Linked, Links, List, Name, Ordered, Tr
 use crate::machine::{FramePart, Home, Machine, PORT_RANGES, PortRange};
 use crate::memory::Frame;
 use crate::schedule::Priority;
-use abi::Rights;
+use abi::{ExitKind, Rights};
 
 /// How far a process is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub enum Life {
 /// How a process ended, as its supervisor hears it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exit {
-    /// The message's label: 0 exited, 1 killed, 2 fault.
-    pub how: u8,
+    /// The message's label.
+    pub how: ExitKind,
     /// Exit code or vector, error code, address, instruction pointer.
     pub words: [usize; 4],
 }
@@ -193,7 +193,7 @@ impl<S: Copy> Process<S> {
             last_mapped: Link::NONE,
             root: Frame(0),
             spare: SpareFrame::NONE,
-            exit: Exit { how: 0, words: [0; 4] },
+            exit: Exit { how: ExitKind::Exited, words: [0; 4] },
             reap: Reap { stage: 0, position: 0, target: Name::NONE },
             calls: 0,
             cycles: 0,

@@ -12,8 +12,8 @@ use crate::exit::STEPS_PER_SLICE;
 use crate::handle::Grant;
 use crate::machine::Machine;
 use crate::memory::{Frame, FrameRun};
-use crate::process::Life;
-use abi::{Error, ObjectKind, Rights};
+use crate::process::{Exit, Life};
+use abi::{Error, ExitKind, ObjectKind, Rights};
 
 /// Slots of a table that one slice looks at.
 const SLOTS_PER_SLICE: usize = 16;
@@ -130,7 +130,7 @@ impl<M: Machine> Kernel<M> {
                 });
                 match child {
                     Some(child) => {
-                        self.end_process(machine, child, crate::process::Exit { how: 1, words: [0; 4] });
+                        self.end_process(machine, child, Exit { how: ExitKind::Killed, words: [0; 4] });
                         Slice::Child { position, child }
                     }
                     None if end < self.processes.extent() => Slice::More(end),

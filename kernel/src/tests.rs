@@ -4,6 +4,7 @@
 
 mod arena;
 mod boot;
+mod diagnosis;
 mod fast;
 mod faults;
 mod handles;

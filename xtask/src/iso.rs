@@ -63,7 +63,7 @@ impl Disc {
         match self {
             Disc::Shipped => "multiboot2 /boot/kernel",
             // A kernel that has ended shall end the emulator too.
-            Disc::Suite => "multiboot2 /boot/kernel exit=debug",
+            Disc::Suite => "multiboot2 /boot/kernel exit=debug log=plain",
             Disc::SelfTest => "multiboot /boot/kernel",
         }
     }

@@ -21,7 +21,8 @@ numbered! {
     InfoItem {
         /// Clock: frequency in hertz (low, high), 1 if the counter is invariant, the width in bits.
         Clock = 0,
-        /// The present time in clock cycles (low, high).
+        /// The present time in clock cycles (low, high), and the time at which the kernel began (low, high): the counter
+        /// may have run before, as it does over a reset.
         Now = 1,
         /// Memory: frames in the machine's pool, free frames, frames held by processes, 0. The asking process's
         /// own quota with index 1: quota in frames, used frames, quota in objects, used objects.
@@ -35,6 +36,11 @@ numbered! {
         /// of the APIC, unowned interrupts, NMIs. Part 4: faults, exits, timer expiries, replies to callers that
         /// had gone.
         Kernel = 5,
+        /// An interrupt line, or a message interrupt, by its number from 0 to 255: two words of a [`crate::LineState`], and the index
+        /// of its [`InfoItem::Interrupt`] plus 1, or 0 if nobody has claimed it. This asks the controllers, which takes long.
+        Line = 6,
+        /// A thread; index from 0 to the number of slots. Parts: [`ThreadPart`].
+        Thread = 7,
     }
 }
 
@@ -64,6 +70,13 @@ numbered! {
         Histogram6 = 9,
         /// Buckets 28 to 31.
         Histogram7 = 10,
+        /// The pending message: bit 0 if there is one, bit 1 if more of its interrupts came than are allowed unread; how many
+        /// interrupts it stands for. The sequence of the message that was received and isn't completed, or 0. Messages that
+        /// said "poll your device" without an interrupt.
+        Message = 11,
+        /// The number of the endpoint that it is bound to plus 1, or 0 if it is bound to none; the holder's process badge; when the
+        /// first interrupt of the pending message came, in clock cycles (low, high).
+        Binding = 12,
     }
 }
 
@@ -76,5 +89,41 @@ numbered! {
         Quota = 1,
         /// System calls (low, high; wrapping as the kernel's do), processor time in cycles (low, high).
         Usage = 2,
+        /// The index of the process that its quota came from plus 1, or 0 if that has gone: that one's used frames and objects
+        /// contain this one's quota.
+        Parent = 3,
+    }
+}
+
+numbered! {
+    /// Parts of [`InfoItem::Thread`].
+    ThreadPart {
+        /// A [`ThreadState`]; its process's badge in bits 0 to 15 and its priority from bit 16 on; the number of the endpoint
+        /// that it received on last plus 1, or 0; what it waits for, as its state says.
+        State = 0,
+        /// Of a thread that has faulted: vector, error code, address, instruction pointer.
+        Fault = 1,
+    }
+}
+
+numbered! {
+    /// What a thread does or waits for.
+    ThreadState {
+        /// There is no thread in this slot.
+        Free = 0,
+        /// It was never started, or was stopped.
+        Stopped = 1,
+        /// It could run, and others do.
+        Ready = 2,
+        /// It runs.
+        Running = 3,
+        /// It waits for a message on the endpoint of that number, less 1.
+        Receiving = 4,
+        /// It waits until its call is received on the endpoint of that number, less 1.
+        Calling = 5,
+        /// Its call was received, and it waits for the answer of the process with that badge, less 1.
+        Awaiting = 6,
+        /// It raised an exception, and waits for what its handler says.
+        Faulted = 7,
     }
 }

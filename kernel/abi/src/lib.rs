@@ -21,8 +21,10 @@
 
 mod call;
 mod error;
+mod exit;
 mod info;
 mod interrupt;
+mod line;
 mod message;
 mod register;
 mod rights;
@@ -30,8 +32,10 @@ mod startup;
 
 pub use call::{CallDescription, DESCRIPTIONS, Operation};
 pub use error::Error;
-pub use info::{InfoItem, InterruptPart, ProcessPart};
+pub use exit::{Exception, ExitKind, PageFaultCode};
+pub use info::{InfoItem, InterruptPart, ProcessPart, ThreadPart, ThreadState};
 pub use interrupt::{InterruptFlags, InterruptMessage};
+pub use line::{FIRST_VECTOR, LineFlags, LineState, RouteKind};
 pub use message::{Access, Kind, Message, Options, Tag, join, split};
 pub use register::Register;
 pub use rights::{ObjectKind, Rights};

@@ -109,8 +109,7 @@ pub enum Kind {
     /// A thread's fault; it waits for a reply, which means "retry". The label is the vector; words: error code,
     /// faulting address, instruction pointer, 0.
     Fault = 6,
-    /// A process has ended. The label says how ([`crate::Error`]-free: 0 exited, 1 killed, 2 fault); words: exit
-    /// code or vector, error code, address, instruction pointer.
+    /// A process has ended. The label says how: see [`crate::ExitKind`], which says what the words are.
     Exit = 7,
     /// The call failed: the label is an [`Error`]'s code.
     Error = 15,

@@ -3,6 +3,7 @@
 
 use super::Fake;
 use crate::machine::{InterruptWrite, Line, Trigger};
+use abi::{LineFlags, LineState as Report, RouteKind};
 use core::ops::Range;
 
 /// How many lines there are: 24 of the controller's, 4 of messages, and the non-maskable one.
@@ -143,6 +144,30 @@ impl Fake {
     pub(super) fn message_of(&self, line: Line) -> Option<InterruptWrite> {
         let taken = self.messages == Messages::Taken && is_message(line);
         taken.then_some(InterruptWrite { address: 0xFEE0_1000, data: u32::from(line.0) })
+    }
+
+    /// A level is asserted, or an edge waits: what an 8259A's request register has, and nobody can ask an IOAPIC.
+    pub(super) fn report(&self, line: Line) -> Report {
+        let Some(index) = index(line) else { return Report::default() };
+        let state = &self.lines[index];
+        let requests = match state.trigger {
+            Trigger::Edge => state.latched,
+            Trigger::Level => state.asserted,
+        };
+        let is_pic = self.controller == Controller::Latching;
+        let (route, request, in_service) = match line {
+            Line::NMI => return Report { route: RouteKind::NonMaskable, vector: 2, ..Report::default() },
+            _ if is_message(line) => (RouteKind::Message, LineFlags::LOCAL_REQUEST, LineFlags::LOCAL_IN_SERVICE),
+            _ if is_pic => (RouteKind::Pic, LineFlags::REQUESTED, LineFlags::IN_SERVICE),
+            _ => (RouteKind::IoApic, LineFlags::LOCAL_REQUEST, LineFlags::LOCAL_IN_SERVICE),
+        };
+        let mut flags = LineFlags::empty();
+        flags.set(LineFlags::LEVEL, state.trigger == Trigger::Level);
+        flags.set(LineFlags::MASKED, state.masked && route != RouteKind::Message);
+        flags.set(LineFlags::REQUEST_KNOWN, route == RouteKind::Pic);
+        flags.set(request, requests && (route == RouteKind::Pic || !flags.contains(LineFlags::MASKED)));
+        flags.set(in_service, state.in_service);
+        Report { route, vector: abi::FIRST_VECTOR + line.0, controller: 0, input: line.0, flags }
     }
 
     pub(super) fn expect_direct(&mut self, line: Line) {

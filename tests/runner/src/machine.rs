@@ -54,6 +54,16 @@ impl Direct {
         Direct { kernel: None, modules, command_line: String::new() }
     }
 
+    /// What the kernel is told: a program of the tests that speaks by the log is read line by line, without times.
+    fn kernel_options(&self) -> String {
+        let plain = match &self.modules {
+            Modules::Of(Set::Shipped | Set::Messages) | Modules::Files(_) => None,
+            Modules::Of(_) => Some("log=plain"),
+        };
+        let words = plain.into_iter().chain([self.command_line.as_str()]).filter(|words| !words.is_empty());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// The modules of the shipped image.
     pub fn shipped() -> Direct {
         Direct::of(Modules::Of(Set::Shipped))
@@ -187,6 +197,7 @@ impl Hardware {
                 self.arguments.extend(["-boot", "d", "-cdrom", &iso].map(str::to_owned));
             }
             Image::Direct(direct) => {
+                let options = direct.kernel_options();
                 let mut names = Vec::new();
                 for (name, file) in files(self.width, direct.modules)? {
                     symlink(&file, folder.file(&name))?;
@@ -194,8 +205,8 @@ impl Hardware {
                 }
                 let kernel = direct.kernel.unwrap_or_else(|| kernel(self.width)).display().to_string();
                 self.arguments.extend(["-kernel", &kernel].map(str::to_owned));
-                if !direct.command_line.is_empty() {
-                    self.arguments.extend(["-append", &direct.command_line].map(str::to_owned));
+                if !options.is_empty() {
+                    self.arguments.extend(["-append", &options].map(str::to_owned));
                 }
                 if !names.is_empty() {
                     self.arguments.extend(["-initrd", &names.join(",")].map(str::to_owned));

@@ -45,6 +45,18 @@ fn check_frames(world: &World) {
     }
     let modules: u32 = kernel.memories.iter().filter(|(_, memory)| memory.module).map(|(_, memory)| memory.count).sum();
     assert_eq!(uses.len(), kernel.frames.total() + modules as usize, "a frame is lost");
+    // What a process has used contains what it has given to its children as quota.
+    let processes = || kernel.processes.iter().map(|(link, process)| (kernel.processes.name(link), &process.0));
+    let used: u32 = processes().map(|(_, process)| process.quota.frames_used).sum();
+    let given: u32 = processes()
+        .filter(|(_, process)| kernel.processes.resolve(process.parent).is_some())
+        .map(|(_, process)| process.quota.frames)
+        .sum();
+    assert_eq!(
+        (used - given) as usize,
+        kernel.frames.total() - kernel.frames.free(),
+        "held frames are charged to nobody"
+    );
 }
 
 /// The stretches that processes and memory objects list are those that the address spaces map.

@@ -38,9 +38,7 @@ fn check_quotas(world: &World) {
         for (_, thread) in kernel.threads.iter().filter(|(_, thread)| owned(&thread.process)) {
             used.frames_used += (thread.floating_point.0 != 0) as u32;
         }
-        if link != kernel.root
-            && let Some(space) = world.machine.spaces.get(&process.0.home.space)
-        {
+        if let Some(space) = world.machine.spaces.get(&process.0.home.space) {
             used.frames_used += 1 + space.tables.len() as u32;
         }
         let name = kernel.processes.name(link);
