@@ -63,6 +63,11 @@ impl Claims {
         self.memory.extend(claimed.map(|memory| (entry, memory)));
     }
 
+    /// Whether a line is among them.
+    pub fn have_line(&self, line: u8) -> bool {
+        self.lines.iter().any(|(claimed, _)| *claimed == line)
+    }
+
     /// Grants the claims to an instance of the program, and says under which names.
     pub fn grant(&self, process: &Process, entries: &mut Vec<StartupEntry>) -> Result<()> {
         for (line, interrupt) in &self.lines {

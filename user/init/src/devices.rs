@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use bellwire::pci::entries;
 use bellwire::protocol::{PciBar, PciFunction, PciId, PciRequest, PciSignal, Request};
 use bellwire::{
-    Endpoint, Error, Instant, Interrupt, InterruptWrite, Memory, PAGE_BYTES, PciInterrupt, Ports, Process, Result,
-    Rights, Root, StartupEntry, Trust,
+    Endpoint, Error, FIRST_VECTOR, Instant, Interrupt, InterruptWrite, Memory, PAGE_BYTES, PciInterrupt, Ports,
+    Process, Result, Rights, Root, StartupEntry, Trust,
 };
 use core::fmt;
 use core::time::Duration;
@@ -190,6 +190,16 @@ impl Devices {
             entries.push(entries::interrupt(index, handle, kind));
         }
         Ok(())
+    }
+
+    /// Whether a line, or a message interrupt by its number among the lines, is one of theirs.
+    pub fn have_line(&self, line: u8) -> bool {
+        let messages = self.functions.iter().filter_map(|function| match &function.signal {
+            ClaimedSignal::Line(_) => None,
+            ClaimedSignal::Message(_, write) => Some(write.data),
+        });
+        self.lines.iter().any(|(claimed, _)| *claimed == line)
+            || messages.map(|vector| vector.checked_sub(FIRST_VECTOR.into())).any(|number| number == Some(line.into()))
     }
 
     fn line(&self, line: u8) -> Result<&Interrupt> {

@@ -8,9 +8,10 @@ use crate::machine::{Machine, Module};
 use crate::service::Services;
 use crate::stand_in::StandIn;
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use bellwire::entry::ABSENT;
-use bellwire::protocol::{ProgramName, ProgramState, ProgramStatus};
+use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus};
 use bellwire::{
     Endpoint, Error, Exit, HowEnded, Instant, Limits, Memory, PAGE_BYTES, Process, Result, Rights, StartupEntry,
     StartupKind, Trust,
@@ -44,10 +45,19 @@ pub struct Program {
 #[derive(Debug)]
 enum Life {
     Stopped,
-    Running { process: Process, pages: Pages, since: Instant },
+    Running { process: Process, pages: Pages, since: Instant, ends: Purpose },
     Waiting { until: Instant },
     Ended,
     Absent,
+}
+
+/// What becomes of a running program once it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// What the manifest says.
+    Restart,
+    /// It was stopped: nothing, until it is started.
+    Stop,
 }
 
 /// What programs are started with.
@@ -86,7 +96,9 @@ impl Program {
         }
         self.relieve_stand_ins();
         match self.make(surroundings) {
-            Ok((process, pages)) => self.life = Life::Running { process, pages, since: Instant::now() },
+            Ok((process, pages)) => {
+                self.life = Life::Running { process, pages, since: Instant::now(), ends: Purpose::Restart };
+            }
             Err(StartError::NoModule) => {
                 bellwire::println!("{} has no module", self.facts.name);
                 self.life = Life::Stopped;
@@ -116,9 +128,10 @@ impl Program {
     }
 
     /// Its process has ended: turns its devices off, gives back what it held, and decides what comes next. Frames to which
-    /// a device may still write stay out of use.
-    pub fn ended(&mut self, exit: Exit, bus: Option<Bus<'_>>) {
-        let Life::Running { process, pages, since } = core::mem::replace(&mut self.life, Life::Ended) else { return };
+    /// a device may still write stay out of use. `killer` is the program that has ended it, if one has.
+    pub fn ended(&mut self, exit: Exit, killer: Option<&str>, bus: Option<Bus<'_>>) {
+        let life = core::mem::replace(&mut self.life, Life::Ended);
+        let Life::Running { process, pages, since, ends } = life else { return };
         let quiet = self.devices.as_ref().is_some_and(|devices| {
             let outcome = bus.ok_or(Error::Gone).and_then(|bus| devices.disable(bus));
             if let Err(error) = outcome {
@@ -143,11 +156,23 @@ impl Program {
             self.life = Life::Absent;
             return;
         }
-        let again = self.facts.restart == Restart::Always;
-        bellwire::println!("{} {}{}", self.facts.name, exit.how, if again { "; it is started again" } else { "" });
-        if again {
-            self.wait(since);
+        let name = &self.facts.name;
+        if ends == Purpose::Stop {
+            bellwire::println!("{name} was stopped by {}", killer.unwrap_or("somebody"));
+            self.life = Life::Stopped;
+            return;
         }
+        let how = match killer {
+            Some(killer) => format!("was killed by {killer}"),
+            None => exit.how.to_string(),
+        };
+        if self.facts.restart != Restart::Always {
+            bellwire::println!("{name} {how}");
+            return;
+        }
+        let wait = self.backoff.after(Instant::now() - since);
+        bellwire::println!("{name} {how}; it is started again in {} ms", wait.as_millis());
+        self.life = Life::Waiting { until: Instant::now() + wait };
     }
 
     /// Sees to it that its clients get answers: its own if it runs or is about to, else those of stand-ins.
@@ -181,6 +206,40 @@ impl Program {
             Life::Running { process, .. } => process.kill(reason),
             _ => Err(Error::Gone),
         }
+    }
+
+    /// Ends it for good. Its exit message then comes as it always does.
+    pub fn stop(&mut self, reason: usize) -> Control {
+        match &mut self.life {
+            Life::Running { process, ends, .. } => {
+                if process.kill(reason).is_err() {
+                    return Control::NotRunning;
+                }
+                *ends = Purpose::Stop;
+                Control::Done
+            }
+            Life::Waiting { .. } => {
+                bellwire::println!("{} was stopped while it waited to be started again", self.facts.name);
+                self.life = Life::Stopped;
+                Control::Done
+            }
+            Life::Stopped | Life::Ended | Life::Absent => Control::Already,
+        }
+    }
+
+    /// Starts it because somebody wants it: at once, and with the first wait of all, should it die.
+    pub fn start_now(&mut self, surroundings: Surroundings<'_>) -> Control {
+        if let Life::Running { .. } = self.life {
+            return Control::Already;
+        }
+        self.backoff = Backoff::NEW;
+        self.start(surroundings);
+        Control::Done
+    }
+
+    /// Whether a line, or a message interrupt by its number among the lines, is granted to it.
+    pub fn has_line(&self, line: u8) -> bool {
+        self.claims.have_line(line) || self.devices.as_ref().is_some_and(|devices| devices.have_line(line))
     }
 
     /// When it is to be started again, if it is.

@@ -4,10 +4,14 @@ use crate::devices::Bus;
 use crate::machine::Machine;
 use crate::program::{Program, Surroundings};
 use crate::service::Services;
+use alloc::string::String;
 use alloc::vec::Vec;
-use bellwire::protocol::{ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
-use bellwire::{Call, Endpoint, Error, Event, Exit, Instant, Result, Rights, Server, Timer};
+use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
+use bellwire::{Call, Endpoint, Error, Event, Exit, HowEnded, Instant, Result, Rights, Server, Timer};
 use manifest::{Manifest, PCI_SERVICE, Right};
+
+/// The name of this program, which is none of those it starts.
+const INIT: &str = "init";
 
 /// All programs and what `init` needs for them.
 #[derive(Debug)]
@@ -55,10 +59,7 @@ impl Supervisor {
                     let now = Instant::now();
                     self.programs.each(|program, surroundings| program.start_if_due(now, surroundings));
                 }
-                Ok(Event::Call(call)) => {
-                    self.programs.answer(call);
-                    continue;
-                }
+                Ok(Event::Call(call)) => self.programs.answer(call),
                 Ok(_) => continue,
                 Err(error) => return error,
             }
@@ -94,9 +95,13 @@ impl Programs {
 
     fn ended(&mut self, exit: Exit) {
         let bus = bus(&self.programs, &self.services);
+        let killer = match exit.how {
+            HowEnded::Killed { reason } => self.name(reason),
+            _ => None,
+        };
         let program = usize::from(exit.badge).checked_sub(1).and_then(|index| self.programs.get_mut(index));
         if let Some(program) = program {
-            program.ended(exit, bus);
+            program.ended(exit, killer.as_deref(), bus);
         }
     }
 
@@ -106,32 +111,88 @@ impl Programs {
     }
 
     fn answer(&mut self, call: Call<'_>) {
-        let status = match call.request() {
+        let answer = match call.request() {
             Some(ProgramsRequest::Get(index)) => u16::try_from(index).ok().and_then(|badge| self.status(badge)),
             Some(ProgramsRequest::Find { badge }) => self.status(badge),
-            Some(ProgramsRequest::Kill(name)) => self.kill(call.badge, name),
+            Some(ProgramsRequest::OfLine { line }) => {
+                let program = self.programs.iter().find(|program| program.has_line(line));
+                program.map(|program| program.status().to_words())
+            }
+            Some(ProgramsRequest::Wait { badge }) => {
+                let due = self.by_badge(badge).and_then(|program| program.due());
+                due.map(|due| [(due - Instant::now()).as_millis() as usize, 0, 0, 0])
+            }
+            Some(ProgramsRequest::Kill(name)) => Some(self.kill(call.badge, name).to_words()),
+            Some(ProgramsRequest::Start(name)) => Some(self.start(call.badge, name).to_words()),
+            Some(ProgramsRequest::Stop(name)) => Some(self.stop(call.badge, name).to_words()),
             None => None,
         };
-        match status {
-            Some(status) => call.answer(status.to_words()),
+        match answer {
+            Some(words) => call.answer(words),
             None => call.refuse(),
         }
     }
 
-    fn status(&mut self, badge: u16) -> Option<ProgramStatus> {
-        if badge == 0 {
-            let name = ProgramName::new("init")?;
-            return Some(ProgramStatus { name, state: ProgramState::Running, restarts: 0, badge });
-        }
-        self.by_badge(badge).map(|program| program.status())
+    /// The name of the program with a badge, which is the reason that it gives when it ends another.
+    fn name(&self, badge: usize) -> Option<String> {
+        self.programs.get(badge.checked_sub(1)?).map(|program| program.facts.name.clone())
     }
 
-    /// Ends a program for a client, if that may do so. The reason in the exit message is the client's badge.
-    fn kill(&mut self, client: u16, name: ProgramName) -> Option<ProgramStatus> {
-        self.by_badge(client).filter(|client| client.facts.rights.contains(&Right::Supervise))?;
-        let program = self.programs.iter().find(|program| program.facts.name == name.as_str())?;
-        program.kill(usize::from(client)).ok()?;
-        Some(program.status())
+    fn status(&mut self, badge: u16) -> Option<[usize; 4]> {
+        if badge == 0 {
+            let name = ProgramName::new(INIT)?;
+            return Some(ProgramStatus { name, state: ProgramState::Running, restarts: 0, badge }.to_words());
+        }
+        self.by_badge(badge).map(|program| program.status().to_words())
+    }
+
+    /// The place of a program that a client wants to start, stop or end, if it may.
+    fn controlled(&mut self, client: u16, name: ProgramName) -> Result<usize, Control> {
+        if self.by_badge(client).is_none_or(|client| !client.facts.rights.contains(&Right::Supervise)) {
+            return Err(Control::Forbidden);
+        }
+        if name.as_str() == INIT {
+            return Err(Control::Supervisor);
+        }
+        self.programs.iter().position(|program| program.facts.name == name.as_str()).ok_or(Control::Unknown)
+    }
+
+    /// Ends a program for a client. The reason in the exit message is the client's badge.
+    fn kill(&mut self, client: u16, name: ProgramName) -> Control {
+        let place = match self.controlled(client, name) {
+            Ok(place) => place,
+            Err(outcome) => return outcome,
+        };
+        let killed = self.programs.get(place).is_some_and(|program| program.kill(usize::from(client)).is_ok());
+        if killed { Control::Done } else { Control::NotRunning }
+    }
+
+    /// Stops a program for a client.
+    fn stop(&mut self, client: u16, name: ProgramName) -> Control {
+        match self.controlled(client, name) {
+            Ok(place) if place + 1 == usize::from(client) => Control::Itself,
+            Ok(place) => {
+                self.programs.get_mut(place).map_or(Control::Unknown, |program| program.stop(usize::from(client)))
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Starts a program for a client.
+    fn start(&mut self, client: u16, name: ProgramName) -> Control {
+        let place = match self.controlled(client, name) {
+            Ok(place) => place,
+            Err(outcome) => return outcome,
+        };
+        let mut outcome = Control::Unknown;
+        let mut number = 0;
+        self.each(|program, surroundings| {
+            if number == place {
+                outcome = program.start_now(surroundings);
+            }
+            number += 1;
+        });
+        outcome
     }
 }
 

@@ -1,9 +1,10 @@
 //! What arrives at a server: everything that can happen to it, as one enum.
 
+use crate::entry::{ABSENT, FAILED, PANICKED};
 use crate::protocol::{DONE, REFUSED, Request};
 use crate::server::Owed;
 use crate::{Handle, OwnedHandle, Reply, Result, raw};
-use abi::{InterruptMessage, Kind, Message};
+use abi::{Exception, ExitKind, InterruptMessage, Kind, Message, PageFaultCode};
 
 /// What happened.
 #[derive(Debug)]
@@ -42,10 +43,12 @@ impl<'a> Event<'a> {
                 Self::Fault(Fault { badge, vector, code: word0, address: word1, instruction: word2, owed })
             }
             Kind::Exit => {
-                let how = match message.tag.label() {
-                    0 => HowEnded::Exited { code: word0 },
-                    1 => HowEnded::Killed { reason: word0 },
-                    _ => HowEnded::Fault { vector: word0 as u8, code: word1, address: word2, instruction: word3 },
+                let how = match ExitKind::from_label(message.tag.label()) {
+                    ExitKind::Exited => HowEnded::Exited { code: word0 },
+                    ExitKind::Killed => HowEnded::Killed { reason: word0 },
+                    ExitKind::Faulted => {
+                        HowEnded::Fault { vector: word0 as u8, code: word1, address: word2, instruction: word3 }
+                    }
                 };
                 Self::Exit(Exit { badge, how })
             }
@@ -175,12 +178,54 @@ pub enum HowEnded {
 
 impl core::fmt::Display for HowEnded {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Exited { code } => write!(formatter, "exited with code {code}"),
+        match *self {
+            Self::Exited { code: 0 } => formatter.write_str("ended"),
+            Self::Exited { code: FAILED } => formatter.write_str("gave up"),
+            Self::Exited { code: ABSENT } => formatter.write_str("has no device"),
+            Self::Exited { code: PANICKED } => formatter.write_str("panicked"),
+            Self::Exited { code } => write!(formatter, "ended with exit code {code}"),
             Self::Killed { reason } => write!(formatter, "was killed (reason {reason})"),
-            Self::Fault { vector, code, address, instruction } => {
-                write!(formatter, "faulted: vector {vector}, code {code:#x}, address {address:#x}, at {instruction:#x}")
+            Self::Fault { vector, code, address, instruction } if vector == Exception::PAGE_FAULT.0 => {
+                let (tried, problem) = PageFaultCode(code).words();
+                write!(formatter, "died of a page fault at {instruction:#x}: it {tried} {address:#x}, {problem}")
             }
+            Self::Fault { vector, code, instruction, .. } => {
+                let exception = Exception(vector);
+                let meaning = exception.meaning();
+                write!(formatter, "died at {instruction:#x} of {exception}: {meaning}")?;
+                if code != 0 { write!(formatter, " (error code {code:#x})") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn ends_are_told_in_words() {
+        for (how, text) in [
+            (HowEnded::Exited { code: 0 }, "ended"),
+            (HowEnded::Exited { code: 101 }, "panicked"),
+            (HowEnded::Exited { code: 7 }, "ended with exit code 7"),
+            (HowEnded::Killed { reason: 3 }, "was killed (reason 3)"),
+            (
+                HowEnded::Fault { vector: 14, code: 6, address: 0x10, instruction: 0x40_0000 },
+                "died of a page fault at 0x400000: it wrote to 0x10, where nothing is mapped",
+            ),
+            (
+                HowEnded::Fault { vector: 0, code: 0, address: 0, instruction: 0x40_0000 },
+                "died at 0x400000 of divide error (vector 0): a division by zero, or a quotient too large",
+            ),
+            (
+                HowEnded::Fault { vector: 13, code: 0x12, address: 0, instruction: 0x40_0000 },
+                "died at 0x400000 of general protection (vector 13): a privileged instruction, a port that isn't granted, or \
+                 an address that can't be (error code 0x12)",
+            ),
+        ] {
+            assert_eq!(how.to_string(), text);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The kernel's counters, by name.
 
 use crate::{Root, raw};
-use abi::{Error, InfoItem, InterruptPart, ProcessPart, join};
+use abi::{Error, InfoItem, InterruptPart, LineState, ProcessPart, ThreadPart, ThreadState, join};
 
 /// A source of interrupts and what it has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,20 @@ pub struct Source {
     pub sequence: u32,
     /// How many messages were completed.
     pub completions: u32,
+    /// Whether a message is pending: nobody has received it yet.
+    pub pending: bool,
+    /// Whether more interrupts came than are allowed unread, so that the source was masked.
+    pub storm: bool,
+    /// How many interrupts the pending message stands for; 0 if it only says "poll your device".
+    pub unread: u32,
+    /// The number of the message that was received and isn't completed; 0 for none.
+    pub outstanding: u32,
+    /// How many messages said "poll your device" without an interrupt.
+    pub replayed: u32,
+    /// The number of the endpoint that it is bound to; 0 if there is none.
+    pub endpoint: u32,
+    /// When the first interrupt of the pending message came, in cycles.
+    pub first: u64,
     /// How many interrupts took from 2^n to 2^(n+1)-1 cycles from trap to driver.
     pub histogram: [u32; 32],
 }
@@ -84,11 +98,42 @@ pub struct ProcessUse {
     pub calls: u64,
     /// How many cycles of the processor it used.
     pub cycles: u64,
+    /// The slot of the process that its quota came from: what that one has used contains this one's quota.
+    pub parent: Option<usize>,
 }
 
 impl ProcessUse {
     /// The badge of the kernel's own process, which has the idle time.
     pub const KERNEL: u16 = u16::MAX;
+}
+
+/// A thread, and what it does or waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadUse {
+    /// What it does.
+    pub state: ThreadState,
+    /// The badge of its process.
+    pub badge: u16,
+    /// Its priority.
+    pub priority: u8,
+    /// The number of the endpoint that it received on last; 0 if it never did.
+    pub serves: u32,
+    /// What it waits for: the number of an endpoint ([`ThreadState::Receiving`], [`ThreadState::Calling`]) or, plus 1, the badge of a
+    /// process ([`ThreadState::Awaiting`]).
+    pub target: u32,
+}
+
+/// An exception that a thread has raised, and that waits for its handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadFault {
+    /// Its vector.
+    pub vector: u8,
+    /// Its error code.
+    pub code: usize,
+    /// The address that couldn't be accessed, of a page fault.
+    pub address: usize,
+    /// Where the thread is.
+    pub instruction: usize,
 }
 
 /// Counters of the kernel as a whole.
@@ -128,6 +173,9 @@ impl Root {
             let part = InterruptPart::Histogram0 as usize + part;
             *buckets = self.info(InfoItem::Interrupt, index, part)?.map(|word| word as u32);
         }
+        let message = self.info(InfoItem::Interrupt, index, InterruptPart::Message as usize)?;
+        let [pending, unread, outstanding, replayed] = message.map(|word| word as u32);
+        let [endpoint, _, low, high] = self.info(InfoItem::Interrupt, index, InterruptPart::Binding as usize)?;
         let [taken, delivered, coalesced, spurious] = counts;
         let [dropped, longest, sequence, completions] = more;
         Ok(Some(Source {
@@ -145,6 +193,13 @@ impl Root {
             longest,
             sequence,
             completions,
+            pending: pending & 1 != 0,
+            storm: pending & 2 != 0,
+            unread,
+            outstanding,
+            replayed,
+            endpoint: endpoint as u32,
+            first: join(low, high),
             histogram,
         }))
     }
@@ -157,6 +212,7 @@ impl Root {
         }
         let quota = self.info(InfoItem::Process, index, ProcessPart::Quota as usize)?.map(|word| word as u32);
         let usage = self.info(InfoItem::Process, index, ProcessPart::Usage as usize)?;
+        let [parent, ..] = self.info(InfoItem::Process, index, ProcessPart::Parent as usize)?;
         Ok(Some(ProcessUse {
             ended: state == 2,
             badge: badge as u16,
@@ -166,7 +222,36 @@ impl Root {
             objects: (quota[2], quota[3]),
             calls: join(usage[0], usage[1]),
             cycles: join(usage[2], usage[3]),
+            parent: parent.checked_sub(1),
         }))
+    }
+
+    /// How a line or message interrupt gets to the CPU, what the controllers' registers have of it, and the index of its
+    /// [`Root::source`], if somebody has claimed it.
+    pub fn line_state(&self, line: u8) -> Result<(LineState, Option<usize>), Error> {
+        let [place, flags, source, _] = self.info(InfoItem::Line, line.into(), 0)?;
+        Ok((LineState::from_words([place, flags]), source.checked_sub(1)))
+    }
+
+    /// The thread in a slot: nothing if the slot is free, [`Error::BadArgument`] after the last one.
+    pub fn thread(&self, index: usize) -> Result<Option<ThreadUse>, Error> {
+        let [state, who, serves, target] = self.info(InfoItem::Thread, index, ThreadPart::State as usize)?;
+        Ok(match ThreadState::from_number(state) {
+            None | Some(ThreadState::Free) => None,
+            Some(state) => Some(ThreadUse {
+                state,
+                badge: who as u16,
+                priority: (who >> 16) as u8,
+                serves: serves as u32,
+                target: target as u32,
+            }),
+        })
+    }
+
+    /// The exception of a thread in the state [`ThreadState::Faulted`].
+    pub fn thread_fault(&self, index: usize) -> Result<ThreadFault, Error> {
+        let [vector, code, address, instruction] = self.info(InfoItem::Thread, index, ThreadPart::Fault as usize)?;
+        Ok(ThreadFault { vector: vector as u8, code, address, instruction })
     }
 
     /// The kernel's own counters.

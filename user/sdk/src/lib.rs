@@ -75,14 +75,15 @@ pub mod time;
 mod timer;
 
 pub use abi::{
-    Access, Error, InterruptFlags, InterruptMessage, Kind, LINE_NMI, Message, Options, PAGE_BYTES, Register, Rights,
-    StartupBlock, StartupEntry, StartupKind, Tag, join, split,
+    Access, Error, Exception, ExitKind, FIRST_VECTOR, InterruptFlags, InterruptMessage, Kind, LINE_NMI, LineFlags,
+    LineState, Message, Options, PAGE_BYTES, Register, Rights, RouteKind, StartupBlock, StartupEntry, StartupKind, Tag,
+    ThreadState, join, split,
 };
 pub use endpoint::{Answer, Endpoint, Reply};
 pub use entry::absent;
 pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};
 pub use handle::{Handle, OwnedHandle};
-pub use info::{KernelCounters, MemoryUse, ProcessUse, Source};
+pub use info::{KernelCounters, MemoryUse, ProcessUse, Source, ThreadFault, ThreadUse};
 pub use interrupt::{Interrupt, InterruptWrite, Pending, Trigger};
 pub use mapping::{MappedRegister, Mapping, Plain};
 pub use memory::Memory;

@@ -21,7 +21,7 @@ pub use edu::{EduCounts, EduRequest};
 pub use mouse::{Buttons, MouseRequest, MouseState};
 pub use pci::{PciAddress, PciBar, PciFunction, PciId, PciRequest, PciSignal};
 pub use power::PowerRequest;
-pub use programs::{ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
+pub use programs::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
 pub use stream::{CHUNK_BYTES, Chunk, StreamRequest};
 pub use timer::TimerRequest;
 

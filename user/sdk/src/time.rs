@@ -1,5 +1,7 @@
 //! Time: the processor's cycle counter, which deadlines and message stamps are in.
 
+use crate::{Result, raw};
+use abi::{InfoItem, join};
 use core::ops::{Add, Sub};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
@@ -31,7 +33,13 @@ pub fn duration(cycles: u64) -> Duration {
     Duration::from_secs(cycles / frequency) + Duration::from_nanos(nanoseconds as u64)
 }
 
-/// A point in time, in cycles of the counter since the machine started.
+/// How long the kernel runs. The counter itself may have begun long before: it runs on over a reset.
+pub fn uptime() -> Result<Duration> {
+    let [low, high, began_low, began_high] = raw::info(abi::NO_HANDLE, [InfoItem::Now as usize, 0, 0, 0])?.words;
+    Ok(Instant(join(low, high)) - Instant(join(began_low, began_high)))
+}
+
+/// A point in time, in cycles of the counter since the machine was switched on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 

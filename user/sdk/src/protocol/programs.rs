@@ -125,9 +125,64 @@ pub enum ProgramsRequest {
         /// The badge.
         badge: u16,
     },
-    /// End a program, which is then started again if it is one that is. Refused if it doesn't run, or if the caller
-    /// hasn't the right `supervise`.
+    /// End a program, which is then started again if it is one that is. The answer is a [`Control`], as those of `Start` and
+    /// `Stop` are.
     Kill(ProgramName),
+    /// Start a program that doesn't run, or that waits to be started again.
+    Start(ProgramName),
+    /// End a program, which stays stopped until somebody starts it. Calls to its services fail at once meanwhile.
+    Stop(ProgramName),
+    /// In how many milliseconds the program with that badge is started again; refused if it isn't to be.
+    Wait {
+        /// The badge.
+        badge: u16,
+    },
+    /// The [`ProgramStatus`] of the program that a line, or a message interrupt by its number among the lines, is granted to;
+    /// refused if there is none.
+    OfLine {
+        /// The line.
+        line: u8,
+    },
+}
+
+/// What came of a request to start, stop or end a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Control {
+    /// It was done.
+    Done = 0,
+    /// There is no program of that name.
+    Unknown = 1,
+    /// The caller hasn't the right `supervise`.
+    Forbidden = 2,
+    /// It is `init`, which supervises all others and can't be ended.
+    Supervisor = 3,
+    /// It is in that state already.
+    Already = 4,
+    /// It is the caller itself, and nobody would be there to start it.
+    Itself = 5,
+    /// It doesn't run.
+    NotRunning = 6,
+}
+
+impl Control {
+    /// The outcome as four words.
+    pub const fn to_words(self) -> [usize; 4] {
+        [self as usize, 0, 0, 0]
+    }
+
+    /// The outcome that four words carry.
+    pub const fn from_words(words: [usize; 4]) -> Self {
+        match words[0] {
+            0 => Self::Done,
+            2 => Self::Forbidden,
+            3 => Self::Supervisor,
+            4 => Self::Already,
+            5 => Self::Itself,
+            6 => Self::NotRunning,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl Request for ProgramsRequest {
@@ -135,22 +190,33 @@ impl Request for ProgramsRequest {
         match self {
             Self::Get(index) => (80, [index as usize, 0, 0, 0]),
             Self::Find { badge } => (81, [badge as usize, 0, 0, 0]),
-            Self::Kill(name) => {
-                let [word0, word1, word2] = name.to_words();
-                (82, [word0, word1, word2, 0])
-            }
+            Self::Kill(name) => (82, named(name)),
+            Self::Start(name) => (83, named(name)),
+            Self::Stop(name) => (84, named(name)),
+            Self::Wait { badge } => (85, [badge as usize, 0, 0, 0]),
+            Self::OfLine { line } => (86, [line as usize, 0, 0, 0]),
         }
     }
 
     fn decode(label: u8, words: [usize; 4]) -> Option<Self> {
         let [word0, word1, word2, _] = words;
+        let name = ProgramName::from_words([word0, word1, word2]);
         match label {
             80 => Some(Self::Get(word0 as u32)),
             81 => Some(Self::Find { badge: word0 as u16 }),
-            82 => Some(Self::Kill(ProgramName::from_words([word0, word1, word2]))),
+            82 => Some(Self::Kill(name)),
+            83 => Some(Self::Start(name)),
+            84 => Some(Self::Stop(name)),
+            85 => Some(Self::Wait { badge: word0 as u16 }),
+            86 => Some(Self::OfLine { line: word0 as u8 }),
             _ => None,
         }
     }
+}
+
+fn named(name: ProgramName) -> [usize; 4] {
+    let [word0, word1, word2] = name.to_words();
+    [word0, word1, word2, 0]
 }
 
 #[cfg(test)]
@@ -173,10 +239,33 @@ mod tests {
 
     #[test]
     fn requests_survive_the_words() {
-        let kill = ProgramsRequest::Kill(ProgramName::new("rtc").unwrap());
-        for request in [ProgramsRequest::Get(3), ProgramsRequest::Find { badge: 7 }, kill] {
+        let name = ProgramName::new("rtc").unwrap();
+        for request in [
+            ProgramsRequest::Get(3),
+            ProgramsRequest::Find { badge: 7 },
+            ProgramsRequest::Kill(name),
+            ProgramsRequest::Start(name),
+            ProgramsRequest::Stop(name),
+            ProgramsRequest::Wait { badge: 7 },
+            ProgramsRequest::OfLine { line: 11 },
+        ] {
             let (label, words) = request.encode();
             assert_eq!(ProgramsRequest::decode(label, words), Some(request));
+        }
+    }
+
+    #[test]
+    fn outcomes_survive_the_words() {
+        for outcome in [
+            Control::Done,
+            Control::Unknown,
+            Control::Forbidden,
+            Control::Supervisor,
+            Control::Already,
+            Control::Itself,
+            Control::NotRunning,
+        ] {
+            assert_eq!(Control::from_words(outcome.to_words()), outcome);
         }
     }
 }
