@@ -4,6 +4,7 @@ mod abi;
 mod anywhere;
 mod boot;
 mod crashes;
+mod devices;
 mod entry;
 mod fuzz;
 mod input;
@@ -63,6 +64,7 @@ const ALL: &[&[Case]] = &[
     person::CASES,
     interrupting::CASES,
     pci::CASES,
+    devices::CASES,
     interrupts::CASES,
     fuzz::CASES,
     whole_suite::CASES,

@@ -149,6 +149,13 @@ impl Gdb {
         self.demand(&format!("M{address:x},{:x}:{}", bytes.len(), to_hex(bytes)))
     }
 
+    /// Writes memory, or a device's registers, at a physical address.
+    pub fn write_physical(&mut self, address: u64, bytes: &[u8]) -> Result<()> {
+        self.demand("Qqemu.PhyMemMode:1")?;
+        self.write(address, bytes)?;
+        self.demand("Qqemu.PhyMemMode:0")
+    }
+
     /// All requests go out before the first answer is read: there may be hundreds.
     fn change_breakpoints(&mut self, change: char, addresses: &[u64]) -> Result<()> {
         for some in addresses.chunks(64) {

@@ -1,6 +1,7 @@
 //! Base address registers: where a function's registers are, and how many (6.2.5.1).
 
 use crate::space::{Command, ConfigurationSpace, FIRST_BAR, Header};
+use alloc::vec::Vec;
 use bellwire::protocol::{PciAddress, PciBar};
 
 /// A register's bit that says that it is about ports.
@@ -18,30 +19,69 @@ const MEMORY_FLAGS: u32 = 0b1111;
 
 /// What a base address register says. The function answers to none of its addresses for the time of this.
 pub fn bar(space: &mut impl ConfigurationSpace, function: PciAddress, index: u8) -> PciBar {
-    let Some(register) = starts(space, function).find(|(at, _)| *at == index).map(|(_, register)| register) else {
-        return PciBar::None;
-    };
-    let command = space.command(function);
-    space.set_command(function, command - Command::PORTS - Command::MEMORY);
-    let found = measure(space, function, register);
-    space.set_command(function, command);
-    found
+    let found = measure_all(space, function);
+    let kinds = Kinds::of(&found);
+    match found.into_iter().find(|(at, _)| *at == index) {
+        Some((_, Found::At(bar))) if !kinds.off.contains(kind(bar)) => bar,
+        Some((_, Found::At(_) | Found::Unassigned(_))) => PciBar::Off,
+        Some((_, Found::Absent)) | None => PciBar::None,
+    }
 }
 
-/// Which kinds of address the function is to answer to: those that the firmware has set.
-pub fn decodes(space: &mut impl ConfigurationSpace, function: PciAddress) -> Command {
-    let mut decodes = Command::empty();
-    let registers: alloc::vec::Vec<_> = starts(space, function).collect();
-    for (_, register) in registers {
-        let value = space.read(function, register);
-        if value & IS_PORTS != 0 && value & !PORT_FLAGS != 0 {
-            decodes |= Command::PORTS;
-        } else if value & IS_PORTS == 0 && (value & !MEMORY_FLAGS != 0 || upper(space, function, register, value) != 0)
-        {
-            decodes |= Command::MEMORY;
-        }
+/// Which kinds of address a function is to answer to. A function answers to all its registers of a kind or to none, so one
+/// register without an address keeps its kind off: it would answer to address 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    /// Those of which all registers have addresses.
+    pub on: Command,
+    /// Those of which a register has none. What is neither on nor off has no registers.
+    pub off: Command,
+}
+
+impl Kinds {
+    /// Those of a function, which answers to none of its addresses for the time of this.
+    pub fn new(space: &mut impl ConfigurationSpace, function: PciAddress) -> Self {
+        Self::of(&measure_all(space, function))
     }
-    decodes
+
+    fn of(found: &[(u8, Found)]) -> Self {
+        let (mut there, mut off) = (Command::empty(), Command::empty());
+        for (_, found) in found {
+            match found {
+                Found::Absent => {}
+                Found::Unassigned(kind) => off |= *kind,
+                Found::At(bar) => there |= kind(*bar),
+            }
+        }
+        Self { on: there - off, off }
+    }
+}
+
+/// What is behind a base address register.
+enum Found {
+    /// No register, or none that can be right.
+    Absent,
+    /// Registers of a kind to which the firmware gave no address that they can have.
+    Unassigned(Command),
+    /// Registers.
+    At(PciBar),
+}
+
+fn kind(bar: PciBar) -> Command {
+    match bar {
+        PciBar::Memory { .. } => Command::MEMORY,
+        PciBar::Ports { .. } => Command::PORTS,
+        PciBar::Off | PciBar::None => Command::empty(),
+    }
+}
+
+fn measure_all(space: &mut impl ConfigurationSpace, function: PciAddress) -> Vec<(u8, Found)> {
+    let registers: Vec<(u8, u8)> = starts(space, function).collect();
+    let command = space.command(function);
+    space.set_command(function, command - Command::PORTS - Command::MEMORY);
+    let found = registers.into_iter().map(|(index, register)| (index, measure(space, function, register))).collect();
+    space.set_command(function, command);
+    found
 }
 
 /// The indices and registers that don't hold the upper half of another.
@@ -49,6 +89,7 @@ fn starts(space: &mut impl ConfigurationSpace, function: PciAddress) -> impl Ite
     let count = match space.header(function) {
         Header::Endpoint => 6,
         Header::Bridge => 2,
+        Header::CardBus => 1,
         Header::Other => 0,
     };
     let mut index = 0;
@@ -66,12 +107,8 @@ fn is_wide(value: u32) -> bool {
     value & IS_PORTS == 0 && value & MEMORY_TYPE == MEMORY_64
 }
 
-fn upper(space: &mut impl ConfigurationSpace, function: PciAddress, register: u8, value: u32) -> u32 {
-    if is_wide(value) { space.read(function, register + 4) } else { 0 }
-}
-
 /// The bits that stay zero when ones are written say the size.
-fn measure(space: &mut impl ConfigurationSpace, function: PciAddress, register: u8) -> PciBar {
+fn measure(space: &mut impl ConfigurationSpace, function: PciAddress, register: u8) -> Found {
     let value = space.read(function, register);
     let mut probe = |register| {
         let value = space.read(function, register);
@@ -84,24 +121,37 @@ fn measure(space: &mut impl ConfigurationSpace, function: PciAddress, register: 
         let (value, mask) = probe(register);
         // The upper half may be left out where there are but 65,536 ports.
         let (first, mask) = (value & !PORT_FLAGS, (mask & !PORT_FLAGS) as u16);
-        return match u16::try_from(first) {
-            Ok(first @ 1..) if mask != 0 => PciBar::Ports { first, count: 1 << mask.trailing_zeros() },
-            _ => PciBar::None,
+        let Some(count) = size(mask.into(), u16::MAX.into()) else { return Found::Absent };
+        return match (u16::try_from(first), u16::try_from(count)) {
+            (Ok(first @ 1..), Ok(count)) => Found::At(PciBar::Ports { first, count }),
+            _ => Found::Unassigned(Command::PORTS),
         };
     }
     let (low, low_mask) = probe(register);
     let (high, high_mask) = match value & MEMORY_TYPE {
         MEMORY_64 => probe(register + 4),
         MEMORY_32 | MEMORY_BELOW_1_MIB => (0, u32::MAX),
-        _ => return PciBar::None,
+        _ => return Found::Absent,
     };
+    // A register that isn't there reads as zero, whatever is written.
+    if low_mask == 0 {
+        return Found::Absent;
+    }
     let whole = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low & !MEMORY_FLAGS);
     let (address, mask) = (whole(low, high), whole(low_mask, high_mask));
-    // A register that isn't there reads as zero, whatever is written.
-    if low_mask == 0 || address == 0 || mask == 0 {
-        return PciBar::None;
+    match size(mask, u64::MAX) {
+        None => Found::Absent,
+        Some(bytes) if address != 0 => Found::At(PciBar::Memory { address, bytes }),
+        Some(_) => Found::Unassigned(Command::MEMORY),
     }
-    PciBar::Memory { address, bytes: 1 << mask.trailing_zeros() }
+}
+
+/// The size that a mask of address bits stands for. All bits above the lowest must be there, up to the highest of the
+/// register or of the function: one with a hole stands for no size.
+fn size(mask: u64, all: u64) -> Option<u64> {
+    let lowest = mask & mask.wrapping_neg();
+    let above = mask.wrapping_add(lowest) & all;
+    (mask != 0 && (above == 0 || above.is_power_of_two())).then_some(lowest)
 }
 
 #[cfg(test)]
@@ -155,10 +205,8 @@ mod tests {
     #[test]
     fn what_is_no_register_is_none() {
         let (mut fake, function) = function(&[
-            // No address, a reserved type, ports beyond the last, an upper half that isn't there.
-            (0, 0x0000_0000, 0xFFF0_0000),
+            // A reserved type, an upper half that isn't there.
             (1, 0xFEB0_0006, 0xFFF0_0000),
-            (2, 0x0001_0001, 0xFFFF_FF00),
             (5, 0xFEB0_0004, 0xFFF0_0000),
         ]);
         for index in 0..6 {
@@ -169,10 +217,39 @@ mod tests {
     }
 
     #[test]
+    fn what_firmware_gave_no_address_is_off() {
+        // None at all, and ports beyond the last.
+        for (value, writable) in [(0, 0xFFF0_0000), (4, 0xFFF0_0000), (1, 0xFFE0), (0x0001_0001, 0xFFFF_FF00)] {
+            let (mut fake, function) = function(&[(2, value, writable), (3, 0, if value == 4 { u32::MAX } else { 0 })]);
+            let kind = if value & IS_PORTS != 0 { Command::PORTS } else { Command::MEMORY };
+            assert_eq!(bar(&mut fake, function, 2), PciBar::Off, "{value:#x}");
+            assert_eq!(Kinds::new(&mut fake, function), Kinds { on: Command::empty(), off: kind }, "{value:#x}");
+        }
+    }
+
+    #[test]
+    fn a_size_with_a_hole_is_none() {
+        for (value, writable) in [(0xFEB0_0000, 0xFFF0_0FF0), (0xC001, 0xF0F0), (0xFEB0_1000, 0xFFF0_0000)] {
+            let (mut fake, function) = function(&[(0, value, writable)]);
+            assert_eq!(bar(&mut fake, function, 0), PciBar::None, "{value:#x}");
+        }
+    }
+
+    #[test]
     fn only_what_has_an_address_is_decoded() {
         let (mut fake, function) = function(&[(0, 0xFEB0_0000, 0xFFF0_0000), (1, 1, 0xFFE0)]);
-        assert_eq!(decodes(&mut fake, function), Command::MEMORY);
+        assert_eq!(Kinds::new(&mut fake, function), Kinds { on: Command::MEMORY, off: Command::PORTS });
         fake.set(function, FIRST_BAR + 4, 0xC001);
-        assert_eq!(decodes(&mut fake, function), ALL);
+        assert_eq!(Kinds::new(&mut fake, function), Kinds { on: ALL, off: Command::empty() });
+        assert!(fake.bars_changed_while_decoding.is_empty(), "{:?}", fake.bars_changed_while_decoding);
+    }
+
+    /// A function answers to all its memory or to none; what has no address would answer at 0.
+    #[test]
+    fn one_register_without_an_address_keeps_its_kind_off() {
+        let (mut fake, function) = function(&[(0, 0xFEB0_0000, 0xFFF0_0000), (1, 0, 0xFFFF_F000), (2, 0xC001, 0xFFE0)]);
+        assert_eq!(Kinds::new(&mut fake, function), Kinds { on: Command::PORTS, off: Command::MEMORY });
+        assert_eq!([0, 1].map(|index| bar(&mut fake, function, index)), [PciBar::Off; 2]);
+        assert_eq!(bar(&mut fake, function, 2), PciBar::Ports { first: 0xC000, count: 32 });
     }
 }

@@ -1,8 +1,8 @@
 //! Requests, and who may make them.
 
-use crate::{ConfigurationSpace, bar, disable, enable, scan};
+use crate::{ConfigurationSpace, Refused, bar, disable, enable, quiet, scan};
 use alloc::vec::Vec;
-use bellwire::protocol::{PciFunction, PciRequest};
+use bellwire::protocol::{PciAddress, PciFunction, PciRequest};
 
 /// The badge of `init`'s own handle: those of programs begin at 1.
 const INIT: u16 = 0;
@@ -13,30 +13,49 @@ pub struct Bus<S> {
     /// Nothing on a machine without PCI.
     space: Option<S>,
     functions: Vec<PciFunction>,
+    loud: Vec<PciAddress>,
+}
+
+/// Why a request isn't answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such function, or no bus.
+    NotThere,
+    /// It is for `init`.
+    NotAllowed,
+    /// The function can't be turned on.
+    CantEnable(PciAddress, Refused),
 }
 
 impl<S: ConfigurationSpace> Bus<S> {
-    /// Finds what is on the bus.
-    pub fn new(mut space: Option<S>) -> Self {
+    /// Finds what is on the bus. What nobody drives is put to rest; the functions in `driven` stay as they are.
+    pub fn new(mut space: Option<S>, driven: &[PciAddress]) -> Self {
         let functions = space.as_mut().map(scan).unwrap_or_default();
-        Self { space, functions }
+        let loud = space.as_mut().map(|space| quiet(space, &functions, driven)).unwrap_or_default();
+        Self { space, functions, loud }
     }
 
-    /// The answer to a client's request; nothing if it is refused. Anybody may ask what there is; what changes something
-    /// is for `init`, which knows whose a function is.
-    pub fn answer(&mut self, client: u16, request: PciRequest) -> Option<[usize; 4]> {
-        let space = self.space.as_mut()?;
+    /// The functions that nobody drives and whose pins can't be turned off.
+    pub fn loud(&self) -> &[PciAddress] {
+        &self.loud
+    }
+
+    /// The answer to a client's request. Anybody may ask what there is; what changes something is for `init`, which knows
+    /// whose a function is.
+    pub fn answer(&mut self, client: u16, request: PciRequest) -> Result<[usize; 4], Refusal> {
+        let space = self.space.as_mut().ok_or(Refusal::NotThere)?;
         match request {
-            PciRequest::Get(index) => Some(self.functions.get(index as usize)?.to_words()),
-            _ if client != INIT => None,
-            PciRequest::Bar { function, index } => Some(bar(space, function, index).to_words()),
-            PciRequest::Enable { function, signal, trust } => {
-                enable(space, function, signal, trust).ok()?;
-                Some([0; 4])
+            PciRequest::Get(index) => {
+                self.functions.get(index as usize).map(|function| function.to_words()).ok_or(Refusal::NotThere)
             }
+            _ if client != INIT => Err(Refusal::NotAllowed),
+            PciRequest::Bar { function, index } => Ok(bar(space, function, index).to_words()),
+            PciRequest::Enable { function, signal, trust } => enable(space, function, signal, trust)
+                .map(|()| [0; 4])
+                .map_err(|refused| Refusal::CantEnable(function, refused)),
             PciRequest::Disable(function) => {
                 disable(space, function);
-                Some([0; 4])
+                Ok([0; 4])
             }
         }
     }
@@ -56,7 +75,7 @@ mod tests {
         let mut fake = Fake::default();
         fake.endpoint(4, 0x11E8_1234);
         fake.define(FUNCTION, FIRST_BAR, 0xFEB0_0000, 0xFFF0_0000);
-        Bus::new(Some(fake))
+        Bus::new(Some(fake), &[FUNCTION])
     }
 
     #[test]
@@ -65,7 +84,7 @@ mod tests {
         for client in [INIT, 1, u16::MAX] {
             let words = bus.answer(client, PciRequest::Get(0)).unwrap();
             assert_eq!(PciFunction::from_words(words).address, FUNCTION);
-            assert_eq!(bus.answer(client, PciRequest::Get(1)), None);
+            assert_eq!(bus.answer(client, PciRequest::Get(1)), Err(Refusal::NotThere));
         }
     }
 
@@ -74,19 +93,31 @@ mod tests {
         let mut bus = bus();
         let enable = PciRequest::Enable { function: FUNCTION, signal: PciSignal::Line, trust: Trust::Dma };
         for request in [PciRequest::Bar { function: FUNCTION, index: 0 }, enable, PciRequest::Disable(FUNCTION)] {
-            assert_eq!(bus.answer(1, request), None, "{request:?}");
+            assert_eq!(bus.answer(1, request), Err(Refusal::NotAllowed), "{request:?}");
             assert_eq!(bus.space.as_mut().unwrap().command(FUNCTION).bits(), 0, "{request:?}");
-            assert!(bus.answer(INIT, request).is_some(), "{request:?}");
+            assert!(bus.answer(INIT, request).is_ok(), "{request:?}");
             bus.space.as_mut().unwrap().set_command(FUNCTION, crate::space::Command::empty());
         }
         let bar = bus.answer(INIT, PciRequest::Bar { function: FUNCTION, index: 0 }).map(PciBar::from_words);
-        assert_eq!(bar, Some(PciBar::Memory { address: 0xFEB0_0000, bytes: 1 << 20 }));
+        assert_eq!(bar, Ok(PciBar::Memory { address: 0xFEB0_0000, bytes: 1 << 20 }));
+    }
+
+    #[test]
+    fn what_is_driven_goes_on_when_the_bus_comes_back() {
+        let mut fake = Fake::default();
+        let [driven, other] = [4, 5].map(|device| fake.endpoint(device, 0x11E8_1234));
+        for function in [driven, other] {
+            fake.set(function, crate::space::COMMAND, 0x0007);
+        }
+        let mut bus = Bus::new(Some(fake), &[driven]);
+        let command = [driven, other].map(|function| bus.space.as_mut().unwrap().command(function).bits());
+        assert_eq!(command, [0x0007, 0x0403]);
     }
 
     #[test]
     fn a_machine_without_pci_has_nothing_to_ask_for() {
-        let mut bus = Bus::<Fake>::new(None);
-        assert_eq!(bus.answer(INIT, PciRequest::Get(0)), None);
-        assert_eq!(bus.answer(INIT, PciRequest::Disable(FUNCTION)), None);
+        let mut bus = Bus::<Fake>::new(None, &[]);
+        assert_eq!(bus.answer(INIT, PciRequest::Get(0)), Err(Refusal::NotThere));
+        assert_eq!(bus.answer(INIT, PciRequest::Disable(FUNCTION)), Err(Refusal::NotThere));
     }
 }

@@ -1,6 +1,6 @@
-//! Capabilities, of which one is known: message-signalled interrupts.
+//! Capabilities, of which two are known: the two ways of interrupting by messages.
 
-use crate::space::{CAPABILITIES, COMMAND, ConfigurationSpace};
+use crate::space::{CAPABILITIES, CARDBUS_CAPABILITIES, COMMAND, ConfigurationSpace, Header};
 use bellwire::InterruptWrite;
 use bellwire::protocol::PciAddress;
 
@@ -15,8 +15,10 @@ const MOST: usize = (256 - FIRST as usize) / 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Capability {
-    /// Message-signalled interrupts.
+    /// Message-signalled interrupts (MSI).
     Messages = 0x05,
+    /// Message-signalled interrupts whose addresses stand in a table in memory (MSI-X).
+    MessageTable = 0x11,
 }
 
 impl Capability {
@@ -26,7 +28,12 @@ impl Capability {
         if space.read(function, COMMAND) & HAS_CAPABILITIES == 0 {
             return None;
         }
-        let mut register = space.read(function, CAPABILITIES) as u8 & !3;
+        let first = match space.header(function) {
+            Header::Endpoint | Header::Bridge => CAPABILITIES,
+            Header::CardBus => CARDBUS_CAPABILITIES,
+            Header::Other => return None,
+        };
+        let mut register = space.read(function, first) as u8 & !3;
         for _ in 0..MOST {
             if register < FIRST {
                 return None;
@@ -38,6 +45,19 @@ impl Capability {
             register = (header >> 8) as u8 & !3;
         }
         None
+    }
+}
+
+/// MSI-X's enable bit, which stands in the upper half of that capability's first register (6.8.2.3).
+const TABLE_ENABLE: u32 = 1 << 31;
+
+/// Has a function send no messages, of either kind. What else the capability says isn't looked at: it may lie.
+pub fn disable_messages(space: &mut impl ConfigurationSpace, function: PciAddress) {
+    for (kind, enable) in [(Capability::Messages, ENABLE), (Capability::MessageTable, TABLE_ENABLE)] {
+        if let Some(register) = kind.find(space, function) {
+            let control = space.read(function, register);
+            space.write(function, register, control & !enable);
+        }
     }
 }
 
@@ -91,7 +111,7 @@ impl MessageCapability {
         if high != 0 && self.upper_address.is_none() {
             return None;
         }
-        self.disable(space);
+        disable_messages(space, self.function);
         space.write(self.function, self.control + 4, low);
         if let Some(upper) = self.upper_address {
             space.write(self.function, upper, high);
@@ -105,18 +125,13 @@ impl MessageCapability {
         space.write(self.function, self.control, control & !MULTIPLE_MESSAGES_ENABLED | ENABLE);
         Some(())
     }
-
-    /// Has the function send none.
-    pub fn disable(&self, space: &mut impl ConfigurationSpace) {
-        let control = space.read(self.function, self.control);
-        space.write(self.function, self.control, control & !ENABLE);
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fake::Fake;
+    use crate::space::HEADER;
 
     const WRITE: InterruptWrite = InterruptWrite { address: 0xFEE0_1000, data: 0x81 };
 
@@ -164,9 +179,30 @@ mod tests {
     #[test]
     fn disabling_leaves_the_rest() {
         let (mut fake, function) = function(1 << 7 | 1);
-        let capability = MessageCapability::find(&mut fake, function).unwrap();
-        capability.disable(&mut fake);
+        disable_messages(&mut fake, function);
         assert_eq!(fake.read(function, 0x60), 0x0080_0005);
+    }
+
+    /// Firmware may have used either kind, and either would interrupt at an address of the firmware's.
+    #[test]
+    fn messages_of_both_kinds_are_turned_off() {
+        let (mut fake, function) = function(1 << 7 | 1);
+        fake.set(function, 0x60, 0x0081_8005);
+        fake.define(function, 0x80, 0xC007_0011, 0xC000_0000);
+        disable_messages(&mut fake, function);
+        assert_eq!(fake.read(function, 0x60), 0x0080_8005);
+        assert_eq!(fake.read(function, 0x80), 0x4007_0011, "its mask bit is the driver's business");
+    }
+
+    #[test]
+    fn a_cardbus_bridge_has_its_list_elsewhere() {
+        let (mut fake, function) = function(1);
+        fake.set(function, HEADER, 2 << 16);
+        assert_eq!(Capability::Messages.find(&mut fake, function), None, "0x34 is an address there");
+        fake.set(function, CARDBUS_CAPABILITIES, 0x60);
+        assert_eq!(Capability::Messages.find(&mut fake, function), Some(0x60));
+        fake.set(function, HEADER, 3 << 16);
+        assert_eq!(Capability::Messages.find(&mut fake, function), None, "nobody knows that header");
     }
 
     #[test]

@@ -1,19 +1,33 @@
 //! Turning a function on for its driver, and off when that has ended.
 
-use crate::bar::decodes;
-use crate::capability::MessageCapability;
+use crate::bar::Kinds;
+use crate::capability::{MessageCapability, disable_messages};
+use crate::scan::id;
 use crate::space::{Command, ConfigurationSpace};
 use bellwire::Trust;
 use bellwire::protocol::{PciAddress, PciSignal};
+use core::fmt;
 
 /// Why a function can't be turned on as asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
+    /// It has vanished: nothing answers at its address.
+    Gone,
     /// It has no capability to send messages, or none that reaches that address.
     NoMessages,
     /// Messages are writes by the function itself, and it isn't to be trusted with these: what it sends a message to is up
     /// to the driver from then on.
     Untrusted,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Gone => "it has vanished",
+            Self::NoMessages => "it can't send messages to the interrupt controller",
+            Self::Untrusted => "messages take the right to write to memory",
+        })
+    }
 }
 
 /// Lets a function answer to its addresses and interrupt, from a known state: what its last driver or the firmware left
@@ -24,8 +38,12 @@ pub fn enable(
     signal: PciSignal,
     trust: Trust,
 ) -> Result<(), Refused> {
+    if id(space, function).is_none() {
+        return Err(Refused::Gone);
+    }
     disable(space, function);
-    let mut command = space.command(function) | decodes(space, function);
+    let kinds = Kinds::new(space, function);
+    let mut command = (space.command(function) | kinds.on) - kinds.off;
     match signal {
         PciSignal::Line => command.remove(Command::INTERRUPT_DISABLE),
         PciSignal::Message(_) if trust == Trust::Contained => return Err(Refused::Untrusted),
@@ -44,9 +62,7 @@ pub fn enable(
 pub fn disable(space: &mut impl ConfigurationSpace, function: PciAddress) {
     let command = space.command(function);
     space.set_command(function, (command - Command::BUS_MASTER) | Command::INTERRUPT_DISABLE);
-    if let Some(capability) = MessageCapability::find(space, function) {
-        capability.disable(space);
-    }
+    disable_messages(space, function);
     space.command(function);
 }
 
@@ -104,5 +120,30 @@ mod tests {
         fake.set(function, CAPABILITIES, 0);
         assert_eq!(enable(&mut fake, function, MESSAGE, Trust::Dma), Err(Refused::NoMessages));
         assert_eq!(command(&mut fake, function), 0x0503);
+    }
+
+    #[test]
+    fn what_has_vanished_is_refused() {
+        let (mut fake, function) = function();
+        fake.remove(function);
+        assert_eq!(enable(&mut fake, function, PciSignal::Line, Trust::Contained), Err(Refused::Gone));
+        disable(&mut fake, function);
+    }
+
+    #[test]
+    fn memory_without_an_address_stays_off() {
+        let (mut fake, function) = function();
+        fake.set(function, FIRST_BAR, 0);
+        assert_eq!(enable(&mut fake, function, PciSignal::Line, Trust::Contained), Ok(()));
+        assert_eq!(command(&mut fake, function), 0x0101, "its ports are as firmware left them");
+    }
+
+    #[test]
+    fn a_table_of_messages_is_off_while_messages_are_on() {
+        let (mut fake, function) = function();
+        fake.set(function, 0x40, 0x0081_6005);
+        fake.define(function, 0x60, 0x8003_0011, 0xC000_0000);
+        assert_eq!(enable(&mut fake, function, MESSAGE, Trust::Dma), Ok(()));
+        assert_eq!(fake.read(function, 0x60), 0x0003_0011);
     }
 }

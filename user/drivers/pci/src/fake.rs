@@ -9,8 +9,18 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub struct Fake {
     registers: BTreeMap<(PciAddress, u8), Register>,
+    /// Addresses at which a function shows a second time, or a bus with all its functions.
+    aliases: Vec<(Alias, Alias)>,
     /// Base address registers that were written while their function answered to them.
     pub bars_changed_while_decoding: Vec<(PciAddress, u8)>,
+    /// How many registers were read.
+    pub reads: usize,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Alias {
+    Function(PciAddress),
+    Bus(u8),
 }
 
 struct Register {
@@ -42,6 +52,32 @@ impl Fake {
         self.registers.entry((function, register)).or_insert(Register { value: 0, writable: 0 }).value = value;
     }
 
+    /// Makes a function answer at another address, too.
+    pub fn show_also_as(&mut self, function: PciAddress, other: PciAddress) {
+        self.aliases.push((Alias::Function(other), Alias::Function(function)));
+    }
+
+    /// Makes all functions of a bus answer on another bus, too.
+    pub fn show_bus_also_as(&mut self, bus: u8, other: u8) {
+        self.aliases.push((Alias::Bus(other), Alias::Bus(bus)));
+    }
+
+    /// Takes a function out of its slot.
+    pub fn remove(&mut self, function: PciAddress) {
+        self.registers.retain(|(address, _), _| *address != function);
+    }
+
+    /// The function that an address selects.
+    fn selected(&self, function: PciAddress) -> PciAddress {
+        self.aliases.iter().fold(function, |function, (from, to)| match (from, to) {
+            (Alias::Function(from), Alias::Function(to)) if *from == function => *to,
+            (Alias::Bus(from), Alias::Bus(to)) if *from == function.bus() => {
+                PciAddress::new(*to, function.device(), function.function())
+            }
+            _ => function,
+        })
+    }
+
     fn exists(&self, function: PciAddress) -> bool {
         self.registers.contains_key(&(function, ID))
     }
@@ -50,12 +86,15 @@ impl Fake {
 impl ConfigurationSpace for Fake {
     fn read(&mut self, function: PciAddress, register: u8) -> u32 {
         assert!(register.is_multiple_of(4), "register {register:#x}");
+        self.reads += 1;
+        let function = self.selected(function);
         let absent = if self.exists(function) { 0 } else { u32::MAX };
         self.registers.get(&(function, register)).map_or(absent, |register| register.value)
     }
 
     fn write(&mut self, function: PciAddress, register: u8, value: u32) {
         assert!(register.is_multiple_of(4), "register {register:#x}");
+        let function = self.selected(function);
         let decodes = self.command(function).intersects(Command::PORTS | Command::MEMORY);
         if decodes && (FIRST_BAR..FIRST_BAR + 24).contains(&register) {
             self.bars_changed_while_decoding.push((function, register));

@@ -15,12 +15,15 @@ mod capability;
 mod enable;
 #[cfg(test)]
 mod fake;
+mod ghost;
+mod quiet;
 mod scan;
 mod space;
 
 pub use bar::bar;
-pub use bus::Bus;
-pub use capability::{Capability, MessageCapability};
+pub use bus::{Bus, Refusal};
+pub use capability::{Capability, MessageCapability, disable_messages};
 pub use enable::{Refused, disable, enable};
+pub use quiet::{Pin, put_to_rest, quiet};
 pub use scan::scan;
 pub use space::{ConfigurationSpace, Mechanism};

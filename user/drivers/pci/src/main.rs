@@ -1,13 +1,16 @@
-//! The PCI bus: finds what is on it, and turns functions on and off for their drivers.
+//! The PCI bus: finds what is on it, puts to rest what nobody drives, and turns functions on and off for their drivers.
 //!
 //! Serves `pci` as [`bellwire::protocol::PciRequest`]: to anybody what there is, to `init` alone what changes it. No driver touches
 //! configuration space, in which a function could be given the address of another. Beside it the chipset has its reset,
 //! whose port lies among the mechanism's own: [`PowerRequest`].
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use bellwire::protocol::PowerRequest;
+extern crate alloc;
+
+use alloc::vec::Vec;
+use bellwire::protocol::{PciAddress, PowerRequest};
 use bellwire::{Event, Result, Server, Startup};
-use driver_pci::{Bus, Mechanism};
+use driver_pci::{Bus, Mechanism, Refusal};
 
 bellwire::main!(run);
 
@@ -21,7 +24,11 @@ fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("pci")?);
     let ports = startup.ports(Mechanism::FIRST_PORT)?;
     let reset = ports.port::<u8>(RESET_CONTROL);
-    let mut bus = Bus::new(Mechanism::new(ports));
+    let driven: Vec<PciAddress> = startup.driven_functions().collect();
+    let mut bus = Bus::new(Mechanism::new(ports), &driven);
+    for function in bus.loud() {
+        bellwire::println!("the interrupt pin of {function} can't be turned off; nobody drives it");
+    }
     loop {
         let Event::Call(call) = server.next()? else { continue };
         if let Some(PowerRequest::Reset) = call.request() {
@@ -29,8 +36,14 @@ fn run(startup: Startup) -> Result<()> {
             reset.write(SYSTEM_RESET | RESET_NOW);
             call.answer([0; 4]);
         } else {
-            match call.request().and_then(|request| bus.answer(call.badge, request)) {
-                Some(words) => call.answer(words),
+            match call.request().map(|request| bus.answer(call.badge, request)) {
+                Some(Ok(words)) => call.answer(words),
+                Some(Err(refusal)) => {
+                    if let Refusal::CantEnable(function, why) = refusal {
+                        bellwire::println!("can't turn {function} on: {why}");
+                    }
+                    call.refuse();
+                }
                 None => call.refuse(),
             }
         }

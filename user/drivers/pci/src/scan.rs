@@ -1,6 +1,7 @@
 //! What is on the buses.
 
 use crate::capability::MessageCapability;
+use crate::ghost::is_same;
 use crate::space::{BUSES, CLASS, ConfigurationSpace, HEADER, Header, ID, INTERRUPT};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -8,40 +9,83 @@ use bellwire::protocol::{PciAddress, PciFunction, PciId};
 
 /// The header type's bit that says that a device has more functions than its first, seen with the rest of its register.
 const HAS_FUNCTIONS: u32 = 1 << 23;
-/// A vendor that is nobody: what is read where there is no function.
-const NOBODY: u16 = 0xFFFF;
+/// What is read where there is no function: all ones; some boards give zeros for one half or both.
+const NOBODY: [u16; 2] = [0xFFFF, 0];
 /// The interrupt lines that firmware of a PC can name: those of the 8259As (6.2.4). Line 0 is the timer's, so it stands
 /// for none.
 const LINES: core::ops::Range<u8> = 1..16;
+/// How many functions are listed at most: more than any machine has, and few enough for the program's memory.
+const MOST: usize = 4096;
 
-/// All functions, bus by bus from the first; behind bridges as the firmware has numbered the buses.
+/// Finds all functions: first those below bus 0, bus by bus, behind bridges as the firmware has numbered the buses; then
+/// those of each bus to which no bridge leads, in the same way. A machine has several such buses where it has several host
+/// bridges, and no register says which they are.
+///
+/// Each of the 256 buses is searched once at most, so this ends whatever bridges say; an empty bus takes 32 reads.
 pub fn scan(space: &mut impl ConfigurationSpace) -> Vec<PciFunction> {
-    let mut functions = Vec::new();
-    let mut buses = vec![0];
-    let mut next = 0;
-    while let Some(&bus) = buses.get(next) {
-        next += 1;
-        for address in functions_of(space, bus) {
-            functions.push(describe(space, address));
-            if space.header(address) == Header::Bridge {
-                let secondary = (space.read(address, BUSES) >> 8) as u8;
-                // A bridge that firmware hasn't numbered leads nowhere; one that leads back has been there.
-                if !buses.contains(&secondary) {
-                    buses.push(secondary);
+    let mut search = Search::default();
+    for root in 0..=u8::MAX {
+        search.from(space, root);
+    }
+    search.functions
+}
+
+/// What was found so far.
+struct Search {
+    functions: Vec<PciFunction>,
+    is_searched: [bool; 256],
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self { functions: Vec::new(), is_searched: [false; 256] }
+    }
+}
+
+impl Search {
+    /// Searches a bus and those below it.
+    fn from(&mut self, space: &mut impl ConfigurationSpace, root: u8) {
+        let mut buses = vec![root];
+        let mut next = 0;
+        while let Some(&bus) = buses.get(next) {
+            next += 1;
+            // A bridge that firmware hasn't numbered leads to bus 0, and one that leads back has been there.
+            if core::mem::replace(&mut self.is_searched[usize::from(bus)], true) {
+                continue;
+            }
+            let found = functions_of(space, bus);
+            if self.is_ghost(space, &found) {
+                continue;
+            }
+            for address in found {
+                if matches!(space.header(address), Header::Bridge | Header::CardBus) {
+                    buses.push((space.read(address, BUSES) >> 8) as u8);
                 }
+                // Nothing is known of one that has vanished meanwhile.
+                self.functions.extend(describe(space, address).filter(|_| self.functions.len() < MOST));
             }
         }
     }
-    functions
+
+    /// Whether the functions of a bus were found before, on another bus.
+    fn is_ghost(&self, space: &mut impl ConfigurationSpace, found: &[PciAddress]) -> bool {
+        found.iter().any(|address| {
+            let place = |of: PciAddress| (of.device(), of.function());
+            let mut known = self.functions.iter().map(|function| function.address);
+            known.any(|known| place(known) == place(*address) && is_same(space, *address, known))
+        })
+    }
 }
 
 fn functions_of(space: &mut impl ConfigurationSpace, bus: u8) -> Vec<PciAddress> {
+    let mut firsts: Vec<PciAddress> = Vec::new();
     let mut found = Vec::new();
     for device in 0..32 {
         let first = PciAddress::new(bus, device, 0);
-        if id(space, first).is_none() {
+        if id(space, first).is_none() || firsts.iter().any(|known| is_same(space, first, *known)) {
             continue;
         }
+        firsts.push(first);
         let has_functions = space.read(first, HEADER) & HAS_FUNCTIONS != 0;
         let last = if has_functions { 7 } else { 0 };
         let all = (0..=last).map(|function| PciAddress::new(bus, device, function));
@@ -50,21 +94,22 @@ fn functions_of(space: &mut impl ConfigurationSpace, bus: u8) -> Vec<PciAddress>
     found
 }
 
-fn id(space: &mut impl ConfigurationSpace, address: PciAddress) -> Option<PciId> {
+/// Which function answers at an address, if one does.
+pub fn id(space: &mut impl ConfigurationSpace, address: PciAddress) -> Option<PciId> {
     let value = space.read(address, ID);
     let id = PciId { vendor: value as u16, device: (value >> 16) as u16 };
-    (id.vendor != NOBODY).then_some(id)
+    (!NOBODY.contains(&id.vendor)).then_some(id)
 }
 
-fn describe(space: &mut impl ConfigurationSpace, address: PciAddress) -> PciFunction {
+fn describe(space: &mut impl ConfigurationSpace, address: PciAddress) -> Option<PciFunction> {
     let [line, pin, ..] = space.read(address, INTERRUPT).to_le_bytes();
-    PciFunction {
+    Some(PciFunction {
         address,
-        id: id(space, address).unwrap_or_default(),
         class: space.read(address, CLASS) >> 8,
         line: Some(line).filter(|line| pin != 0 && LINES.contains(line)),
         has_messages: MessageCapability::find(space, address).is_some(),
-    }
+        id: id(space, address)?,
+    })
 }
 
 #[cfg(test)]
@@ -95,7 +140,7 @@ mod tests {
             let address = PciAddress::new(address.0, address.1, 0);
             fake.add(address, 0x0001_1B36);
             fake.set(address, HEADER, 1 << 16);
-            fake.set(address, BUSES, secondary << 8);
+            fake.set(address, BUSES, secondary << 8 | u32::from(address.bus()));
         }
         fake.add(PciAddress::new(7, 5, 0), 0x11E8_1234);
         assert_eq!(addresses(&mut fake), ["00:01.0", "00:02.0", "03:00.0", "03:01.0", "07:05.0"]);
@@ -123,6 +168,84 @@ mod tests {
 
     #[test]
     fn a_machine_without_pci_has_nothing() {
-        assert_eq!(scan(&mut Fake::default()), []);
+        let mut fake = Fake::default();
+        assert_eq!(scan(&mut fake), []);
+        assert_eq!(fake.reads, 256 * 32, "one read for each device that might be there");
+    }
+
+    /// A bridge with that number of a bus behind it.
+    fn bridge(fake: &mut Fake, address: PciAddress, secondary: u8) {
+        fake.add(address, 0x0001_1B36);
+        fake.set(address, HEADER, 1 << 16);
+        fake.set(address, BUSES, u32::from(secondary) << 8);
+    }
+
+    #[test]
+    fn every_bus_without_a_bridge_to_it_is_a_root() {
+        let mut fake = Fake::default();
+        bridge(&mut fake, PciAddress::new(0, 1, 0), 200);
+        fake.add(PciAddress::new(200, 0, 0), 0x11E8_1234);
+        bridge(&mut fake, PciAddress::new(64, 0, 0), 65);
+        fake.add(PciAddress::new(65, 1, 0), 0x11E8_1234);
+        fake.add(PciAddress::new(255, 31, 0), 0x11E8_1234);
+        // Behind the bus of a bridge, the order is as before: first all that bus 0 leads to.
+        assert_eq!(addresses(&mut fake), ["00:01.0", "c8:00.0", "40:00.0", "41:01.0", "ff:1f.0"]);
+    }
+
+    #[test]
+    fn what_lies_behind_a_cardbus_bridge_is_found_below_it() {
+        let mut fake = Fake::default();
+        fake.add(PciAddress::new(0, 1, 0), 0xAC56_104C);
+        fake.set(PciAddress::new(0, 1, 0), HEADER, 2 << 16);
+        fake.set(PciAddress::new(0, 1, 0), BUSES, 9 << 8);
+        fake.add(PciAddress::new(9, 0, 0), 0x11E8_1234);
+        fake.add(PciAddress::new(5, 0, 0), 0x11E8_1234);
+        assert_eq!(addresses(&mut fake), ["00:01.0", "09:00.0", "05:00.0"]);
+    }
+
+    #[test]
+    fn a_bus_that_shows_again_under_another_number_is_one_bus() {
+        let mut fake = Fake::default();
+        fake.add(PciAddress::new(0, 0, 0), 0x1237_8086);
+        let device = fake.endpoint(3, 0x11E8_1234);
+        fake.define(device, INTERRUPT, 0x010B, 0xFF);
+        bridge(&mut fake, PciAddress::new(0, 4, 0), 2);
+        fake.add(PciAddress::new(2, 1, 0), 0x11E8_1234);
+        fake.define(PciAddress::new(2, 1, 0), INTERRUPT, 0x010A, 0xFF);
+        // The chipset looks at two bits of the bus number.
+        for ghost in (4..=255).step_by(4) {
+            fake.show_bus_also_as(0, ghost);
+            fake.show_bus_also_as(2, ghost | 2);
+        }
+        assert_eq!(addresses(&mut fake), ["00:00.0", "00:03.0", "00:04.0", "02:01.0"]);
+    }
+
+    #[test]
+    fn a_device_that_answers_to_all_numbers_of_its_bus_is_one_device() {
+        let mut fake = Fake::default();
+        let device = fake.endpoint(0, 0x11E8_1234);
+        fake.define(device, INTERRUPT, 0x010B, 0xFF);
+        for ghost in 1..32 {
+            fake.show_also_as(device, PciAddress::new(0, ghost, 0));
+        }
+        assert_eq!(addresses(&mut fake), ["00:00.0"]);
+    }
+
+    /// A bus that answers to everything with the same: nothing of it is true, and the search ends all the same.
+    #[test]
+    fn a_bus_that_says_one_thing_everywhere_has_one_device() {
+        struct Stuck(u32);
+        impl ConfigurationSpace for Stuck {
+            fn read(&mut self, _: PciAddress, _: u8) -> u32 {
+                self.0
+            }
+            fn write(&mut self, _: PciAddress, _: u8, _: u32) {}
+        }
+        for value in [0x0080_1234, 0x0081_1234, 0x0002_1234, 0x0003_1234, 0x7F7F_7F7F] {
+            assert!(scan(&mut Stuck(value)).len() <= MOST, "{value:#x}");
+        }
+        for value in [0, u32::MAX, 0xFFFF, 0xFFFF_0000] {
+            assert_eq!(scan(&mut Stuck(value)), [], "{value:#x}");
+        }
     }
 }

@@ -18,6 +18,8 @@ pub const FIRST_BAR: u8 = 0x10;
 pub const BUSES: u8 = 0x18;
 /// Where the first capability stands (6.7).
 pub const CAPABILITIES: u8 = 0x34;
+/// Where it stands in the header of a CardBus bridge (PC Card Standard 8.0, volume 7, 5.5.2).
+pub const CARDBUS_CAPABILITIES: u8 = 0x14;
 /// Interrupt line and pin (6.2.4).
 pub const INTERRUPT: u8 = 0x3C;
 
@@ -61,6 +63,7 @@ pub trait ConfigurationSpace {
         match self.read(function, HEADER) >> 16 & 0x7F {
             0 => Header::Endpoint,
             1 => Header::Bridge,
+            2 => Header::CardBus,
             _ => Header::Other,
         }
     }
@@ -73,7 +76,9 @@ pub enum Header {
     Endpoint,
     /// A bridge to another bus.
     Bridge,
-    /// Something with registers that aren't known here, as CardBus bridges.
+    /// A bridge to a slot for PC Cards. Its bus numbers stand where those of a bridge stand.
+    CardBus,
+    /// Registers that aren't known here, but for the first 16 bytes, which every header has (6.1).
     Other,
 }
 

@@ -1,0 +1,144 @@
+//! Devices that aren't there, that lie, or that firmware left in some state: each driver finds out, and everybody else goes
+//! on.
+
+use xtask::Width;
+use xtask::build::kernel;
+
+use super::shell::{PROMPT, ask, boot_to_the_prompt, counted, row};
+use super::{Case, cases};
+use runner::gdb::Gdb;
+use runner::machine::{Direct, Hardware, Image, Machine};
+
+pub const CASES: &[Case] = cases![
+    Short:
+    a_device_that_nobody_drives_is_silent,
+    a_function_behind_another_root_is_found,
+    a_function_behind_another_root_is_found_on_q35,
+    a_restart_of_the_bus_leaves_drivers_their_devices,
+];
+
+const BUS_MASTER: u32 = 1 << 2;
+const INTERRUPT_DISABLE: u32 = 1 << 10;
+
+/// Firmware, or a boot ROM, may leave a device on. These assert the line of the device at slot 4, since every fourth slot
+/// is wired alike (QEMU, i440fx).
+fn a_device_that_nobody_drives_is_silent(width: Width) {
+    const TIMES: u32 = 1000;
+    let devices =
+        ["-M", "pc", "-device", "edu,addr=4", "-device", "e1000,addr=8,romfile=", "-device", "pci-serial,addr=c"];
+    let mut machine = boot_after(Hardware::new(width).with(&devices), width, Direct::shipped(), |machine, gdb| {
+        // The e1000's interrupt mask and cause (PCI/PCI-X Family of Gigabit Ethernet Controllers, 13.4.17 to 13.4.20).
+        const INTERRUPT_CAUSE_SET: u64 = 0xC8;
+        const INTERRUPT_MASK_SET: u64 = 0xD0;
+        let registers = u64::from(configuration(machine, 8, 0x10) & !0xF);
+        set_command(machine, 8, 0x0007);
+        for register in [INTERRUPT_MASK_SET, INTERRUPT_CAUSE_SET] {
+            gdb.write_physical(registers + register, &u32::MAX.to_le_bytes()).expect("a register of the e1000");
+        }
+        // A UART whose transmitter is empty, and which interrupts for that.
+        let ports = configuration(machine, 0xC, 0x10) & !3;
+        set_command(machine, 0xC, 0x0001);
+        machine.monitor(&format!("o/b {:#x} 2", ports + 1));
+        for slot in [8, 0xC] {
+            const INTERRUPTS: u32 = 1 << 19;
+            assert_ne!(configuration(machine, slot, 4) & INTERRUPTS, 0, "slot {slot} was meant to interrupt");
+        }
+    });
+    machine.expect(PROMPT);
+    let line: u32 = row(&ask(&mut machine, "pci"), "00:04.0")[4].trim_end_matches(',').parse().expect("a line");
+    let others = ["00:08.0", "00:0c.0"].map(|address| row(&ask(&mut machine, "pci"), address)[4].clone());
+    assert_eq!(others, [line.to_string(), line.to_string()], "they were meant to share a line");
+    let before = counted(&mut machine, line);
+    ask(&mut machine, &format!("edu {TIMES}"));
+    assert_eq!(counted(&mut machine, line) - before, TIMES, "each once, and none but the device's own");
+    for slot in [8, 0xC] {
+        let command = configuration(&mut machine, slot, 4);
+        assert_eq!(command & (BUS_MASTER | INTERRUPT_DISABLE), INTERRUPT_DISABLE, "slot {slot}: {command:#x}");
+    }
+}
+
+/// A second host bridge, to which no bridge leads: below it a bridge, and below that the device.
+fn a_function_behind_another_root_is_found(width: Width) {
+    let devices = ["-M", "pc", "-device", "pxb,id=p,bus_nr=64", "-device", "edu,bus=p,addr=1"];
+    is_found(width, &devices, "41:01.0");
+}
+
+fn a_function_behind_another_root_is_found_on_q35(width: Width) {
+    let root = ["-M", "q35", "-device", "pxb-pcie,id=p,bus_nr=64", "-device", "pcie-root-port,id=r,bus=p,addr=0"];
+    is_found(width, &[&root[..], &["-device", "edu,bus=r"]].concat(), "41:00.0");
+}
+
+fn is_found(width: Width, devices: &[&str], address: &str) {
+    let mut machine = boot_to_the_prompt(Hardware::new(width).with(devices), Direct::messages());
+    let functions = ask(&mut machine, "pci");
+    assert_eq!(row(&functions, address)[1], "1234:11e8");
+    let addresses: Vec<_> = functions.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(addresses.iter().all(|one| addresses.iter().filter(|other| *other == one).count() == 1), "{functions}");
+    assert!(addresses[0] == "00:00.0" && addresses.last() == Some(&address), "bus 0 first\n{functions}");
+    assert!(ask(&mut machine, "edu 100").contains("100"), "it works");
+}
+
+/// What is driven goes on as it is, by its line or by messages; what isn't is off.
+fn a_restart_of_the_bus_leaves_drivers_their_devices(width: Width) {
+    const DEVICES: [&str; 6] = ["-M", "pc", "-device", "edu,addr=4", "-device", "pci-serial,addr=c"];
+    for image in [Direct::shipped(), Direct::messages()] {
+        let mut machine = boot_to_the_prompt(Hardware::new(width).with(&DEVICES), image);
+        let before = configuration(&mut machine, 4, 4);
+        set_command(&mut machine, 0xC, 0x0007);
+        ask(&mut machine, "kill pci");
+        machine.wait_until("the bus to come back", |machine| ask(machine, "ps").contains("pci ") && is_on(machine));
+        assert_eq!(configuration(&mut machine, 4, 4), before);
+        assert_eq!(configuration(&mut machine, 0xC, 4) & 0x0407, 0x0403);
+        ask(&mut machine, "edu 100");
+    }
+}
+
+fn is_on(machine: &mut Machine) -> bool {
+    row(&ask(machine, "ps"), "pci")[1..3] == ["running", "1"]
+}
+
+/// Boots, and does something to the hardware when the firmware is done and the kernel hasn't begun.
+#[track_caller]
+fn boot_after(
+    hardware: Hardware,
+    width: Width,
+    image: impl Into<Image>,
+    prepare: impl FnOnce(&mut Machine, &mut Gdb),
+) -> Machine {
+    let (mut machine, mut gdb) = hardware.debug(image);
+    let entry = entry(width);
+    gdb.insert(&[entry]).expect("a breakpoint");
+    gdb.resume().expect("a debugger").expect("the kernel's entry");
+    gdb.remove(&[entry]).expect("no breakpoint");
+    prepare(&mut machine, &mut gdb);
+    gdb.release().expect("a machine that goes on");
+    machine
+}
+
+/// Where the kernel begins, by its file's header.
+fn entry(width: Width) -> u64 {
+    let file = std::fs::read(kernel(width)).expect("the kernel");
+    let bytes: [u8; 4] = file[0x18..0x1C].try_into().expect("four bytes");
+    u32::from_le_bytes(bytes).into()
+}
+
+/// A register of function 0 of a device on bus 0, as the chipset's ports give it to QEMU's monitor.
+#[track_caller]
+fn configuration(machine: &mut Machine, slot: u32, register: u32) -> u32 {
+    select(machine, slot, register);
+    let answer = machine.monitor("i/w 0xcfc");
+    let value = answer.trim().rsplit_once("0x").and_then(|(_, digits)| u32::from_str_radix(digits, 16).ok());
+    value.unwrap_or_else(|| panic!("no value in {answer:?}"))
+}
+
+/// Writes a device's command register.
+#[track_caller]
+fn set_command(machine: &mut Machine, slot: u32, command: u32) {
+    select(machine, slot, 4);
+    machine.monitor(&format!("o/h 0xcfc {command:#x}"));
+}
+
+#[track_caller]
+fn select(machine: &mut Machine, slot: u32, register: u32) {
+    machine.monitor(&format!("o/w 0xcf8 {:#x}", 0x8000_0000 | slot << 11 | register));
+}
