@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 use bellwire::pci::entries;
-use bellwire::protocol::{PciBar, PciFunction, PciId, PciRequest, PciSignal, Request};
+use bellwire::protocol::{PciAddress, PciBar, PciFunction, PciId, PciRequest, PciSignal, Request};
 use bellwire::{
     Endpoint, Error, FIRST_VECTOR, Instant, Interrupt, InterruptWrite, Memory, PAGE_BYTES, PciInterrupt, Ports,
     Process, Result, Rights, Root, StartupEntry, Trust,
@@ -70,7 +70,8 @@ impl Bus<'_> {
     fn find(self, program: &Program) -> Result<Vec<(PciFunction, Vec<PciBar>)>> {
         let wanted = |id: PciId| program.pci.iter().any(|want| (want.vendor, want.device) == (id.vendor, id.device));
         let mut functions = Vec::new();
-        for index in 0.. {
+        // No machine has more.
+        for index in 0..=u32::from(u16::MAX) {
             match self.ask(PciRequest::Get(index)) {
                 Ok(words) => functions.push(PciFunction::from_words(words)),
                 Err(Error::BadArgument) => break,
@@ -96,9 +97,15 @@ impl Devices {
         let trust = if program.rights.contains(&Right::Dma) { Trust::Dma } else { Trust::Contained };
         let mut devices = Self { functions: Vec::new(), lines: Vec::new(), trust };
         for (function, bars) in found {
-            devices.claim_function(root, program, function, bars)?;
+            // The log says why one can't be had. The program drives the others.
+            let _ = devices.claim_function(root, program, function, bars);
         }
-        Ok(devices)
+        if devices.functions.is_empty() { Err(Missing::Refused) } else { Ok(devices) }
+    }
+
+    /// Where its functions are.
+    pub fn addresses(&self) -> impl Iterator<Item = PciAddress> {
+        self.functions.iter().map(|function| function.found.address)
     }
 
     fn claim_function(
@@ -113,6 +120,11 @@ impl Devices {
         for (index, bar) in (0..).zip(bars) {
             match bar {
                 PciBar::None => {}
+                PciBar::Off => bellwire::println!(
+                    "{} doesn't get register {index} of the PCI function {}: firmware left it, or another, without address",
+                    program.name,
+                    found.address
+                ),
                 PciBar::Memory { address, bytes } => {
                     let claimed = claim_memory(root, address, bytes);
                     let claimed = had(claimed, program, found, format_args!("the memory at {address:#x}"))?;

@@ -11,12 +11,13 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use bellwire::entry::ABSENT;
-use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus};
+use bellwire::pci::entries;
+use bellwire::protocol::{Control, PciAddress, ProgramName, ProgramState, ProgramStatus};
 use bellwire::{
     Endpoint, Error, Exit, HowEnded, Instant, Limits, Memory, PAGE_BYTES, Process, Result, Rights, StartupEntry,
     StartupKind, Trust,
 };
-use manifest::{Restart, Right};
+use manifest::{PCI_SERVICE, Restart, Right};
 
 /// Frames for a process's page tables and thread state, which no manifest should have to count.
 const TABLE_FRAMES: usize = 32;
@@ -71,6 +72,8 @@ pub struct Surroundings<'a> {
     pub supervisor: &'a Endpoint,
     /// The PCI bus, if its program runs.
     pub bus: Option<Bus<'a>>,
+    /// The PCI functions that running programs drive.
+    pub driven: &'a [PciAddress],
 }
 
 impl Program {
@@ -124,7 +127,11 @@ impl Program {
             Some(devices) => devices,
             None => Devices::claim(&surroundings.machine.root, bus, &self.facts)?,
         };
-        self.devices.insert(devices).enable(bus).map_err(Missing::Bus)
+        self.devices.insert(devices).enable(bus).map_err(|error| match error {
+            // It says so in the log, and would say so again.
+            Error::BadArgument => Missing::Refused,
+            error => Missing::Bus(error),
+        })
     }
 
     /// Its process has ended: turns its devices off, gives back what it held, and decides what comes next. Frames to which
@@ -258,6 +265,12 @@ impl Program {
         }
     }
 
+    /// The PCI functions that it drives at this moment.
+    pub fn driven(&self) -> impl Iterator<Item = PciAddress> {
+        let runs = matches!(self.life, Life::Running { .. });
+        self.devices.iter().filter(move |_| runs).flat_map(Devices::addresses)
+    }
+
     /// Whether it runs and serves that.
     pub fn serves(&self, service: &str) -> bool {
         matches!(self.life, Life::Running { .. }) && self.facts.serves.iter().any(|name| name == service)
@@ -282,11 +295,11 @@ impl Program {
     }
 
     fn make(&self, surroundings: Surroundings<'_>) -> Result<(Process, Pages), StartError> {
-        let Surroundings { machine, services, supervisor, .. } = surroundings;
+        let Surroundings { machine, supervisor, .. } = surroundings;
         let module = machine.module(&self.facts.name).ok_or(StartError::NoModule)?.map_err(LoadError::from)?;
         let process = Process::new(self.limits(), supervisor, self.badge).map_err(LoadError::from)?;
         let mut pages = Pages::default();
-        match self.fill(machine, services, &process, &module, &mut pages) {
+        match self.fill(surroundings, &process, &module, &mut pages) {
             Ok(()) => Ok((process, pages)),
             Err(error) => {
                 discard(process);
@@ -297,13 +310,12 @@ impl Program {
 
     fn fill(
         &self,
-        machine: &Machine,
-        services: &Services,
+        surroundings: Surroundings<'_>,
         process: &Process,
         module: &Module,
         pages: &mut Pages,
     ) -> Result<(), LoadError> {
-        let entries = self.grant(machine, services, process)?;
+        let entries = self.grant(surroundings, process)?;
         let start = pages.load(process, module, &entries)?;
         Ok(start.go(process, self.facts.priority)?)
     }
@@ -316,7 +328,8 @@ impl Program {
     }
 
     /// Grants the process what the manifest says, and says under which names.
-    fn grant(&self, machine: &Machine, services: &Services, process: &Process) -> Result<Vec<StartupEntry>> {
+    fn grant(&self, surroundings: Surroundings<'_>, process: &Process) -> Result<Vec<StartupEntry>> {
+        let Surroundings { machine, services, driven, .. } = surroundings;
         let mut entries = Vec::new();
         let name = format!("program {}", self.facts.name);
         entries.push(StartupEntry::new(&name, StartupKind::Number, 0, [u64::from(self.badge), 0]));
@@ -332,6 +345,9 @@ impl Program {
         self.claims.grant(process, &mut entries)?;
         if let Some(devices) = &self.devices {
             devices.grant(process, &mut entries)?;
+        }
+        if self.facts.serves.iter().any(|name| name == PCI_SERVICE) {
+            entries.extend(driven.iter().copied().map(entries::driven));
         }
         services.grant(&self.facts, self.badge, process, &mut entries)?;
         let words = self.facts.arguments.iter();

@@ -87,8 +87,9 @@ impl Programs {
             // The one before may have been the bus.
             let Self { machine, services, supervisor, programs } = self;
             let bus = bus(programs, services);
+            let driven: Vec<_> = programs.iter().flat_map(Program::driven).collect();
             if let Some(program) = programs.get_mut(index) {
-                action(program, Surroundings { machine, services, supervisor, bus });
+                action(program, Surroundings { machine, services, supervisor, bus, driven: &driven });
             }
         }
     }

@@ -74,9 +74,20 @@ impl Startup {
     }
 }
 
+/// How `init` names to the program `pci` which functions are driven.
+const DRIVEN: &str = "driven";
+
+impl Startup {
+    /// The PCI functions that programs drive at this moment. Only the program that serves `pci` is told.
+    pub fn driven_functions(&self) -> impl Iterator<Item = PciAddress> {
+        let named = self.entries().filter(|entry| entry.name() == DRIVEN && entry.kind == StartupKind::Number);
+        named.map(|entry| PciAddress::from_number(entry.extra[0] as u16))
+    }
+}
+
 /// How `init` names what a program gets of its function with an index; the driver's side of it is [`PciDevice`].
 pub mod entries {
-    use super::{PciInterrupt, StartupKind, format};
+    use super::{DRIVEN, PciInterrupt, StartupKind, format};
     use crate::protocol::{PciAddress, PciId};
     use abi::StartupEntry;
 
@@ -84,6 +95,11 @@ pub mod entries {
     pub fn function(index: usize, id: PciId, address: PciAddress) -> StartupEntry {
         let numbers = [u64::from(id.vendor) << 16 | u64::from(id.device), u64::from(address.number())];
         StartupEntry::new(&format!("pci {index}"), StartupKind::Number, 0, numbers)
+    }
+
+    /// A function that a program drives, for [`crate::Startup::driven_functions`].
+    pub fn driven(address: PciAddress) -> StartupEntry {
+        StartupEntry::new(DRIVEN, StartupKind::Number, 0, [u64::from(address.number()), 0])
     }
 
     /// Registers in memory.
@@ -124,6 +140,8 @@ mod tests {
             entries::function(1, id, address[1]),
             entries::ports(1, 4, 0xC000, 32),
             entries::interrupt(1, 7, PciInterrupt::Message),
+            entries::driven(address[1]),
+            entries::driven(address[0]),
         ];
         let mut bytes = vec![0; 1024];
         let length = StartupBlock::write(&all, &mut bytes).unwrap();
@@ -137,5 +155,6 @@ mod tests {
         assert_eq!(memory.raw(), 5);
         assert_eq!(first.memory(1).err(), Some(Error::BadHandle));
         assert_eq!(second.ports(4), Ok(PortRange::new(0xC000, 32)));
+        assert_eq!(startup.driven_functions().collect::<Vec<_>>(), [address[1], address[0]]);
     }
 }

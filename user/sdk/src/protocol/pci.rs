@@ -108,9 +108,12 @@ impl PciFunction {
 /// Registers of a function, by one of its base address registers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PciBar {
-    /// The register isn't there, or the firmware gave it no address.
+    /// The register isn't there.
     #[default]
     None,
+    /// The function can't answer to the register's addresses, since the firmware gave none to it or to another of its
+    /// kind: memory or ports.
+    Off,
     /// Registers in memory.
     Memory {
         /// Their physical address.
@@ -132,6 +135,7 @@ impl PciBar {
     pub fn to_words(self) -> [usize; 4] {
         match self {
             Self::None => [0; 4],
+            Self::Off => [3, 0, 0, 0],
             Self::Memory { address, bytes } => {
                 let [low, high] = split(address);
                 [1, low, high, bytes.trailing_zeros() as usize]
@@ -145,6 +149,7 @@ impl PciBar {
         match words {
             [1, low, high, shift @ 0..64] => Self::Memory { address: join(low, high), bytes: 1 << shift },
             [2, first, _, shift @ 0..16] => Self::Ports { first: first as u16, count: 1 << shift },
+            [3, ..] => Self::Off,
             _ => Self::None,
         }
     }
@@ -250,11 +255,13 @@ mod tests {
     #[test]
     fn bars_survive_the_words() {
         let memory = |shift: u32| PciBar::Memory { address: 0x12_FEB0_0000, bytes: 1_u64 << shift };
-        for bar in [PciBar::None, memory(4), memory(20), memory(63), PciBar::Ports { first: 0xC000, count: 256 }] {
+        for bar in
+            [PciBar::None, PciBar::Off, memory(4), memory(20), memory(63), PciBar::Ports { first: 0xC000, count: 256 }]
+        {
             assert_eq!(PciBar::from_words(bar.to_words()), bar);
         }
         assert_eq!(PciBar::from_words([1, 0, 0, 64]), PciBar::None);
-        assert_eq!(PciBar::from_words([3, 0, 0, 0]), PciBar::None);
+        assert_eq!(PciBar::from_words([4, 0, 0, 0]), PciBar::None);
     }
 
     #[test]
