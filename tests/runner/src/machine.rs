@@ -164,6 +164,11 @@ impl Hardware {
         Hardware { serial: Serial::Pipe, ..self }
     }
 
+    /// Leaves the serial line out: what the machine says is on its screen alone.
+    pub fn without_serial(self) -> Hardware {
+        Hardware { serial: Serial::Absent, ..self }
+    }
+
     /// Has a plugin count what the CPU executes, for [`Machine::counts`].
     pub fn counted(mut self) -> Hardware {
         self.arguments.extend(counter::arguments());

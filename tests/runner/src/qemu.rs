@@ -36,6 +36,8 @@ pub enum Serial {
     /// A pipe on which the machine only speaks. It holds 64 KiB, a socket some hundred bytes if each is sent for itself; so a
     /// machine that is counted need not wait for a runner that the host keeps waiting.
     Pipe,
+    /// Nothing: the machine has no serial line. The console still connects, and stays silent.
+    Absent,
 }
 
 impl Qemu {
@@ -45,7 +47,7 @@ impl Qemu {
         let listeners = [UnixListener::bind(&paths[0])?, UnixListener::bind(&paths[1])?];
         let mut child = Command::new(program)
             .args(["-display", "none", "-no-reboot", "-nodefaults", "-vga", "std"])
-            .args(["-chardev", serial.device(), "-serial", "chardev:serial"])
+            .args(["-chardev", serial.device(), "-serial", serial.line()])
             .args(["-chardev", "socket,id=qmp,path=qmp.socket", "-mon", "chardev=qmp,mode=control"])
             .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"])
             .args(arguments)
@@ -94,14 +96,21 @@ impl Drop for Qemu {
 impl Serial {
     fn device(self) -> &'static str {
         match self {
-            Serial::Socket => "socket,id=serial,path=serial.socket",
+            Serial::Socket | Serial::Absent => "socket,id=serial,path=serial.socket",
             Serial::Pipe => "stdio,id=serial,signal=off",
+        }
+    }
+
+    fn line(self) -> &'static str {
+        match self {
+            Serial::Socket | Serial::Pipe => "chardev:serial",
+            Serial::Absent => "none",
         }
     }
 
     fn stdout(self) -> Stdio {
         match self {
-            Serial::Socket => Stdio::null(),
+            Serial::Socket | Serial::Absent => Stdio::null(),
             Serial::Pipe => Stdio::piped(),
         }
     }

@@ -15,6 +15,7 @@ pub const CASES: &[Case] = cases![
     a_function_behind_another_root_is_found,
     a_function_behind_another_root_is_found_on_q35,
     a_restart_of_the_bus_leaves_drivers_their_devices,
+    without_a_serial_line_the_screen_and_the_keyboard_serve,
 ];
 
 const BUS_MASTER: u32 = 1 << 2;
@@ -95,6 +96,21 @@ fn a_restart_of_the_bus_leaves_drivers_their_devices(width: Width) {
 
 fn is_on(machine: &mut Machine) -> bool {
     row(&ask(machine, "ps"), "pci")[1..3] == ["running", "1"]
+}
+
+/// Every register of a chip that isn't there reads as ones, and so as data that is ready for ever.
+fn without_a_serial_line_the_screen_and_the_keyboard_serve(width: Width) {
+    for machine in ["pc", "q35"] {
+        let mut machine = Hardware::new(width).with(&["-M", machine]).without_serial().boot(Direct::shipped());
+        machine.expect_on_screen(PROMPT.trim_end());
+        machine.keys("ps\n");
+        machine.expect_on_screen("(idle)");
+        let screen = machine.screen().join("\n");
+        assert_eq!(row(&screen, "serial")[1..3], ["absent", "0"], "{screen}");
+        assert!(!screen.contains("??"), "{screen}");
+        machine.keys("log\n");
+        machine.expect_on_screen("serial: no UART answers at 0x3f8");
+    }
 }
 
 /// Boots, and does something to the hardware when the firmware is done and the kernel hasn't begun.

@@ -6,4 +6,4 @@ extern crate alloc;
 
 mod uart;
 
-pub use uart::{RING_BYTES, Uart};
+pub use uart::{Fault, RING_BYTES, Uart, answers};

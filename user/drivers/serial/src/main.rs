@@ -16,15 +16,23 @@ bellwire::main!(run);
 fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("serial")?);
     let line = startup.line(4)?;
+    let mut ports = startup.ports(0x3F8)?;
+    // Until the log has let it go, the UART may be sending; looking for it does no harm to that.
+    if !driver_serial::answers(&mut ports) {
+        bellwire::absent("no UART answers at 0x3f8");
+    }
     startup.log()?.log_release()?;
     let mut port = Port {
-        uart: Uart::new(startup.ports(0x3F8)?),
+        uart: Uart::new(ports),
         readers: Readers::new(Some(startup.notifies("console")?)),
         writers: VecDeque::new(),
     };
     server.bind(&line, 0)?;
     port.uart.serve();
     loop {
+        if let Some(fault) = port.uart.fault() {
+            bellwire::absent(fault);
+        }
         match server.next()? {
             Event::Interrupt(_) => port.uart.serve(),
             Event::Call(call) => port.answer(call)?,

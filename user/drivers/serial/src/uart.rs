@@ -1,4 +1,4 @@
-//! A 16550 and its two rings.
+//! A UART of the PC's kind (8250, 16450, 16550, 16550A) and its two rings.
 //!
 //! Nothing is lost as long as the sender heeds flow control: when the input ring is full the receive interrupt goes
 //! off and RTS drops, so the bytes wait in the chip's FIFO and beyond it at the sender (another 16550, a USB
@@ -12,6 +12,7 @@ use alloc::collections::VecDeque;
 use bellwire::protocol::Chunk;
 use bellwire::registers::Registers;
 use bellwire::stream::Source;
+use core::fmt;
 use uart_16550::spec::FIFO_SIZE;
 use uart_16550::spec::registers::offsets::{self, DATA};
 use uart_16550::spec::registers::{FCR, FifoTriggerLevel, IER, ISR, LCR, LSR, MCR, WordLength};
@@ -26,6 +27,47 @@ const DIVISOR: u16 = 1;
 /// microseconds, a port of the ISA bus about one.
 const PATIENCE: usize = 10_000;
 
+/// How often the chip may ask for service without anything to do before its interrupt counts as stuck.
+const IDLE_ROUNDS: usize = 64;
+
+/// What is read where no chip answers. No line status is like this: a parity error takes parity, which is off.
+const NOBODY: u8 = 0xFF;
+
+/// The interrupt enable register's bits that every chip has and keeps.
+const INTERRUPTS: u8 = 0x0F;
+
+/// Why a chip is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It no longer answers.
+    Gone,
+    /// It asks for service without end, whatever is done.
+    Stuck,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Gone => "the UART no longer answers",
+            Self::Stuck => "the UART's interrupt doesn't end",
+        })
+    }
+}
+
+/// Whether there is a UART. Call this before anything else is done to it; the UART may be in use for sending.
+///
+/// The interrupt enable register keeps its low four bits in every chip of the kind, while the first ones lack the scratch
+/// register (8250A data sheet). The interrupts stay off.
+pub fn answers(registers: &mut impl Registers) -> bool {
+    let mut keeps = |value: u8| {
+        registers.write(offsets::IER as u16, value);
+        registers.read(offsets::IER as u16) & INTERRUPTS == value
+    };
+    // The last write turns them off.
+    let keeps = [INTERRUPTS, 0].map(&mut keeps);
+    keeps == [true; 2] && registers.read(offsets::LSR as u16) != NOBODY
+}
+
 /// A serial line: 115200 bits a second, 8 data bits, no parity, one stop bit.
 pub struct Uart<R> {
     registers: R,
@@ -33,10 +75,13 @@ pub struct Uart<R> {
     input: VecDeque<u8>,
     output: VecDeque<u8>,
     overruns: u32,
+    /// How many bytes the chip takes when its transmitter is empty.
+    room: usize,
+    fault: Option<Fault>,
 }
 
 impl<R: Registers> Uart<R> {
-    /// Programs the chip, and keeps what has already arrived: a person may type while the system starts.
+    /// Programs a chip that [`answers`], and keeps what has already arrived: a person may type while the system starts.
     pub fn new(registers: R) -> Self {
         let mut uart = Self {
             registers,
@@ -44,6 +89,8 @@ impl<R: Registers> Uart<R> {
             input: VecDeque::with_capacity(RING_BYTES),
             output: VecDeque::with_capacity(RING_BYTES),
             overruns: 0,
+            room: 1,
+            fault: None,
         };
         uart.wait_until_sent();
         let frame = LCR::empty().set_word_length(WordLength::EightBits);
@@ -52,19 +99,41 @@ impl<R: Registers> Uart<R> {
         uart.write_register(offsets::DLL, DIVISOR as u8);
         uart.write_register(offsets::DLM, (DIVISOR >> 8) as u8);
         uart.write_register(offsets::LCR, frame.bits());
-        // Eight of sixteen: the interrupt comes often enough that 700 microseconds remain to answer it, at full speed.
-        let fifo = FCR::FIFO_ENABLE.set_fifo_trigger_level(FifoTriggerLevel::Eight);
-        uart.write_register(offsets::FCR, fifo.bits());
+        uart.enable_fifo();
         uart.accept_input(Acceptance::Open);
         uart
     }
 
-    /// Serves an interrupt, until the chip has no more to say: its line must fall before it can rise again.
-    pub fn serve(&mut self) {
-        while ISR::from_bits_retain(self.read_register(offsets::ISR)).has_pending_interrupt() {
-            self.receive();
-            self.transmit();
+    /// Turns the FIFO on where there is one that works. An 8250 and a 16450 have none; that of the first 16550 loses bytes,
+    /// and so the chip shows one of the two bits only (National Semiconductor application note AN-493).
+    fn enable_fifo(&mut self) {
+        // Eight of sixteen: the interrupt comes often enough that 700 microseconds remain to answer it, at full speed.
+        let fifo = FCR::FIFO_ENABLE.set_fifo_trigger_level(FifoTriggerLevel::Eight);
+        self.write_register(offsets::FCR, fifo.bits());
+        let works = ISR::FIFOS_ENABLED0 | ISR::FIFOS_ENABLED1;
+        if ISR::from_bits_retain(self.read_register(offsets::ISR)).contains(works) {
+            self.room = FIFO_SIZE;
+        } else {
+            self.write_register(offsets::FCR, 0);
         }
+    }
+
+    /// Serves an interrupt, until the chip has no more to say: its line must fall before it can rise again. Look for a
+    /// [`Uart::fault`] then.
+    pub fn serve(&mut self) {
+        let mut idle = 0;
+        while self.fault.is_none() && ISR::from_bits_retain(self.read_register(offsets::ISR)).has_pending_interrupt() {
+            let work = self.receive() + self.transmit();
+            idle = if work == 0 { idle + 1 } else { 0 };
+            if idle == IDLE_ROUNDS {
+                self.fail(Fault::Stuck);
+            }
+        }
+    }
+
+    /// Why the chip can't be used any more, if it can't. Nothing is received or sent then, and the chip doesn't interrupt.
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 
     /// Takes as many bytes to send as there is room for.
@@ -85,29 +154,38 @@ impl<R: Registers> Uart<R> {
         self.overruns
     }
 
-    fn receive(&mut self) {
+    /// Takes what has arrived, up to a full ring, and says how many bytes that was.
+    fn receive(&mut self) -> usize {
+        let mut received = 0;
         while self.interrupts.contains(IER::DATA_READY) {
-            if !self.line_status().contains(LSR::DATA_READY) {
-                return;
+            if !self.line_status().contains(LSR::DATA_READY) || self.fault.is_some() {
+                break;
             }
             let byte = self.read_register(DATA);
             self.input.push_back(byte);
+            received += 1;
             if self.input.len() == RING_BYTES {
                 self.accept_input(Acceptance::Shut);
             }
         }
+        received
     }
 
-    /// An empty transmit register means an empty FIFO, that is, room for all of its size.
-    fn transmit(&mut self) {
-        if self.line_status().contains(LSR::THR_EMPTY) {
-            for _ in 0..FIFO_SIZE {
-                let Some(byte) = self.output.pop_front() else { break };
+    /// Sends what the chip takes, and says how many bytes that was. An empty transmit register means an empty FIFO, if there
+    /// is one, that is, room for all of its size.
+    fn transmit(&mut self) -> usize {
+        let mut sent = 0;
+        if self.line_status().contains(LSR::THR_EMPTY) && self.fault.is_none() {
+            while sent < self.room
+                && let Some(byte) = self.output.pop_front()
+            {
                 self.write_register(DATA, byte);
+                sent += 1;
             }
         }
         let wanted = if self.output.is_empty() { IER::empty() } else { IER::THR_EMPTY };
         self.enable((self.interrupts - IER::THR_EMPTY) | wanted);
+        sent
     }
 
     /// Lets the sender go on, or stops it.
@@ -128,10 +206,17 @@ impl<R: Registers> Uart<R> {
     }
 
     fn enable(&mut self, interrupts: IER) {
-        if interrupts != self.interrupts {
+        if self.fault.is_none() && interrupts != self.interrupts {
             self.interrupts = interrupts;
             self.write_register(offsets::IER, interrupts.bits());
         }
+    }
+
+    /// Gives the chip up: it interrupts no more, if it listens at all.
+    fn fail(&mut self, fault: Fault) {
+        self.enable(IER::empty());
+        self.write_register(offsets::MCR, 0);
+        self.fault = Some(fault);
     }
 
     /// A predecessor, or the kernel's log, may still be sending, which a new divisor would garble.
@@ -141,7 +226,12 @@ impl<R: Registers> Uart<R> {
 
     /// Reading this register clears the errors that it reports, so they are counted wherever it is read.
     fn line_status(&mut self) -> LSR {
-        let status = LSR::from_bits_retain(self.read_register(offsets::LSR));
+        let status = self.read_register(offsets::LSR);
+        if status == NOBODY {
+            self.fail(Fault::Gone);
+            return LSR::empty();
+        }
+        let status = LSR::from_bits_retain(status);
         self.overruns += u32::from(status.contains(LSR::OVERRUN_ERROR));
         status
     }

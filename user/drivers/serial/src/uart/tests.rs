@@ -4,9 +4,27 @@ use alloc::vec::Vec;
 use bellwire::protocol::CHUNK_BYTES;
 use core::cell::{Ref, RefCell, RefMut};
 
-/// As much of a 16550 as the driver can see, and the sender at the other end of the cable.
+/// Which chip it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Model {
+    /// A working FIFO.
+    #[default]
+    With16550A,
+    /// A FIFO that loses bytes. The chip says that it is on, by one bit of two.
+    With16550,
+    /// No FIFO.
+    With16450,
+}
+
+/// As much of a UART as the driver can see, and the sender at the other end of the cable.
 #[derive(Default)]
 struct Chip {
+    model: Model,
+    fifo_is_on: bool,
+    /// What every register reads as, once the chip has been pulled.
+    pulled: Option<u8>,
+    /// It asks for service without end.
+    stuck: bool,
     interrupts: u8,
     line_control: u8,
     modem_control: u8,
@@ -18,13 +36,18 @@ struct Chip {
 }
 
 impl Chip {
+    /// How many bytes it holds in each direction.
+    fn room(&self) -> usize {
+        if self.fifo_is_on { FIFO_SIZE } else { 1 }
+    }
+
     /// A byte arrives; without flow control, whether there is room or not.
     fn arrive(&mut self, byte: u8) {
-        if self.fifo.len() < FIFO_SIZE { self.fifo.push_back(byte) } else { self.overrun = true }
+        if self.fifo.len() < self.room() { self.fifo.push_back(byte) } else { self.overrun = true }
     }
 
     fn sender_may_go_on(&self) -> bool {
-        MCR::from_bits_retain(self.modem_control).contains(MCR::RTS) && self.fifo.len() < FIFO_SIZE
+        MCR::from_bits_retain(self.modem_control).contains(MCR::RTS) && self.fifo.len() < self.room()
     }
 
     /// The FIFO's bytes have left on the wire.
@@ -58,11 +81,20 @@ impl Shared {
 impl Registers for Shared {
     fn read(&mut self, register: u16) -> u8 {
         let mut chip = self.borrow_mut();
+        if let Some(value) = chip.pulled {
+            return value;
+        }
         match register as usize {
+            offsets::IER => chip.interrupts,
             offsets::ISR => {
-                let none_pending = u8::from(!chip.interrupt());
+                let none_pending = u8::from(!chip.interrupt() && !chip.stuck);
                 chip.transmit_interrupt = false;
-                none_pending
+                let fifo = match (chip.fifo_is_on, chip.model) {
+                    (true, Model::With16550A) => 0xC0,
+                    (true, Model::With16550) => 0x80,
+                    _ => 0,
+                };
+                none_pending | fifo
             }
             offsets::LSR => {
                 let mut status = LSR::empty();
@@ -78,20 +110,24 @@ impl Registers for Shared {
 
     fn write(&mut self, register: u16, value: u8) {
         let mut chip = self.borrow_mut();
+        if chip.pulled.is_some() {
+            return;
+        }
         let divisor = chip.line_control & LCR::DLAB.bits() != 0;
         match register as usize {
             offsets::DATA if divisor => assert_eq!(value, 1),
             offsets::IER if divisor => assert_eq!(value, 0),
             offsets::DATA => {
                 chip.transmitting.push(value);
-                assert!(chip.transmitting.len() <= FIFO_SIZE, "the driver overran the transmit FIFO");
+                assert!(chip.transmitting.len() <= chip.room(), "the driver overran the transmitter");
+                assert!(!chip.fifo_is_on || chip.model == Model::With16550A, "the driver uses a FIFO that loses bytes");
             }
             offsets::IER => {
                 let newly = value & !chip.interrupts;
                 chip.interrupts = value;
                 chip.transmit_interrupt |= newly & IER::THR_EMPTY.bits() != 0 && chip.transmitting.is_empty();
             }
-            offsets::FCR => {}
+            offsets::FCR => chip.fifo_is_on = value & 1 != 0 && chip.model != Model::With16450,
             offsets::LCR => chip.line_control = value,
             offsets::MCR => chip.modem_control = value,
             other => panic!("the driver wrote register {other}"),
@@ -155,9 +191,22 @@ fn what_arrived_before_the_driver_is_kept() {
     assert_eq!(read(&mut uart).bytes(), b"x");
 }
 
+fn with(model: Model) -> (Shared, Uart<Shared>) {
+    let chip = Shared::default();
+    chip.borrow_mut().model = model;
+    let uart = Uart::new(chip.clone());
+    (chip, uart)
+}
+
 #[test]
 fn output_leaves_in_order_and_only_as_fast_as_the_wire() {
-    let (chip, mut uart) = set_up();
+    for model in [Model::With16550A, Model::With16550, Model::With16450] {
+        all_output_leaves(model);
+    }
+}
+
+fn all_output_leaves(model: Model) {
+    let (chip, mut uart) = with(model);
     let bytes: Vec<u8> = (0..2 * RING_BYTES).map(|n| n as u8).collect();
     let mut rest = &bytes[..];
     while chip.borrow().sent.len() < bytes.len() {
@@ -168,7 +217,7 @@ fn output_leaves_in_order_and_only_as_fast_as_the_wire() {
             uart.serve();
         }
     }
-    assert_eq!(chip.borrow().sent, bytes);
+    assert_eq!(chip.borrow().sent, bytes, "{model:?}");
     assert!(!chip.borrow().interrupt(), "an idle transmitter doesn't interrupt");
 }
 
@@ -178,4 +227,75 @@ fn a_full_ring_takes_nothing_more() {
     let taken = uart.write(&[0; RING_BYTES]) + uart.write(&[0; RING_BYTES]);
     assert_eq!(taken, RING_BYTES + FIFO_SIZE);
     assert_eq!(uart.write(b"x"), 0);
+}
+
+#[test]
+fn without_a_fifo_no_byte_is_lost_either() {
+    for model in [Model::With16550, Model::With16450] {
+        let (chip, mut uart) = with(model);
+        let mut received = Vec::new();
+        for byte in 0..=u8::MAX {
+            assert!(chip.borrow().sender_may_go_on(), "{model:?}");
+            chip.borrow_mut().arrive(byte);
+            uart.serve();
+            received.extend_from_slice(read(&mut uart).bytes());
+        }
+        assert_eq!(received, (0..=u8::MAX).collect::<Vec<_>>(), "{model:?}");
+        assert_eq!((uart.overruns(), uart.fault()), (0, None));
+    }
+}
+
+#[test]
+fn where_no_chip_is_none_is_found() {
+    for value in [0xFF, 0x00, 0x0F, 0x60] {
+        let chip = Shared::default();
+        chip.borrow_mut().pulled = Some(value);
+        assert!(!answers(&mut chip.clone()), "{value:#x}");
+    }
+}
+
+#[test]
+fn each_chip_is_found_and_left_silent() {
+    for model in [Model::With16550A, Model::With16550, Model::With16450] {
+        let chip = Shared::default();
+        chip.borrow_mut().model = model;
+        assert!(answers(&mut chip.clone()), "{model:?}");
+        assert_eq!(chip.borrow().interrupts, 0);
+    }
+}
+
+/// Every register of an empty slot reads as ones, and so as data that is ready for ever.
+#[test]
+fn a_chip_that_is_pulled_is_given_up() {
+    let (chip, mut uart) = set_up();
+    chip.borrow_mut().arrive(b'x');
+    uart.serve();
+    chip.borrow_mut().pulled = Some(0xFF);
+    uart.write(b"hello");
+    assert_eq!(uart.fault(), Some(Fault::Gone));
+    assert_eq!(read(&mut uart).bytes(), b"x", "what had arrived before");
+    uart.serve();
+    uart.write(&[0; 2 * RING_BYTES]);
+    assert!(read(&mut uart).is_empty());
+    let (chip, mut uart) = set_up();
+    chip.borrow_mut().pulled = Some(0xFF);
+    uart.serve();
+    assert_eq!((uart.fault(), uart.has_room()), (None, true), "that register reads as nothing to do");
+    uart.write(b"x");
+    assert_eq!(uart.fault(), Some(Fault::Gone));
+}
+
+#[test]
+fn an_interrupt_that_does_not_end_is_given_up() {
+    let (chip, mut uart) = set_up();
+    chip.borrow_mut().stuck = true;
+    uart.serve();
+    assert_eq!(uart.fault(), Some(Fault::Stuck));
+    assert_eq!(chip.borrow().interrupts, 0);
+    assert_eq!(chip.borrow().modem_control, 0, "its line is off");
+    // A line that floats to zero asks for service for ever, too.
+    let (chip, mut uart) = set_up();
+    chip.borrow_mut().pulled = Some(0);
+    uart.serve();
+    assert_eq!(uart.fault(), Some(Fault::Stuck));
 }
