@@ -1,7 +1,6 @@
 //! What the firmware's interrupt table (MADT) says of lines: a safe decoder of its bytes.
 //!
-//! Finding and checking the table is the `acpi` crate's work; its entries are decoded here, because the crate's
-//! iterator trusts each entry's length and never ends on a zero one. Numbers of sections are those of ACPI 6.5.
+//! `acpi` finds the table and checks its length and checksum. Numbers of sections are those of ACPI 6.5.
 
 use kernel::machine::Trigger;
 
@@ -92,6 +91,10 @@ impl Madt {
     }
 
     fn add_io_apic(&mut self, found: IoApicEntry) {
+        // Two entries of one chip would be two drivers of it.
+        if self.io_apics().iter().any(|known| known.address == found.address) {
+            return;
+        }
         if let Some(place) = self.io_apics.get_mut(self.io_apic_count) {
             *place = found;
             self.io_apic_count += 1;
@@ -100,7 +103,10 @@ impl Madt {
 
     fn add_override(&mut self, entry: &[u8]) {
         let (bus, line) = (entry[2], entry[3]);
-        if bus != 0 || line > 15 {
+        let input = word(entry, 4);
+        // An input has one entry in its chip, hence one line; a line's second override contradicts the first.
+        let is_known = |known: &Override| known.line == line || known.input == input;
+        if bus != 0 || line > 15 || self.overrides().iter().any(is_known) {
             return;
         }
         // MPS INTI flags (5.2.12.5, table 5.26); "as the bus has it" means edge and active high on the ISA bus.
@@ -108,7 +114,7 @@ impl Madt {
         let trigger = if flags >> 2 & 3 == 3 { Trigger::Level } else { Trigger::Edge };
         let polarity = if flags & 3 == 3 { Polarity::ActiveLow } else { Polarity::ActiveHigh };
         if let Some(place) = self.overrides.get_mut(self.override_count) {
-            *place = Override { line, input: word(entry, 4), trigger, polarity };
+            *place = Override { line, input, trigger, polarity };
             self.override_count += 1;
         }
     }
@@ -176,7 +182,16 @@ pub(crate) mod tests {
             assert_eq!(Madt::decode(&table(&entries)).overrides().len(), 5);
         }
         assert_eq!(Madt::decode(&[]), Madt::default());
-        let many: Vec<&[u8]> = core::iter::repeat_n(QEMU_PC[1], 20).collect();
+        let many: Vec<[u8; 12]> = (0..20).map(|number| [1, 12, 0, 0, 0, number, 0xC0, 0xFE, 0, 0, 0, 0]).collect();
+        let many: Vec<&[u8]> = many.iter().map(|entry| entry.as_slice()).collect();
         assert_eq!(Madt::decode(&table(&many)).io_apics().len(), MAX_IOAPICS);
+    }
+
+    #[test]
+    fn what_contradicts_an_entry_before_it_is_left_out() {
+        let twice = [QEMU_PC[1], QEMU_PC[1], &[2, 10, 0, 9, 20, 0, 0, 0, 0x0F, 0], &[2, 10, 0, 9, 21, 0, 0, 0, 0, 0]];
+        let madt = Madt::decode(&table(&[&twice[..], &[&[2, 10, 0, 10, 20, 0, 0, 0, 0, 0]]].concat()));
+        assert_eq!(madt.io_apics().len(), 1);
+        assert_eq!(madt.overrides().iter().map(|known| (known.line, known.input)).collect::<Vec<_>>(), [(9, 20)]);
     }
 }

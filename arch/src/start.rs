@@ -1,6 +1,6 @@
 //! Bringing the machine up, in the order in which one thing needs another, and handing over to the core.
 
-use crate::acpi::{self, Root};
+use crate::acpi::{self, FirmwareMemory, Root, Tables};
 use crate::apic::{self, LegacyPin, LocalApic};
 use crate::cell::CpuCell;
 use crate::controller::{Controller, FIRST_VECTOR, SPURIOUS_VECTOR};
@@ -16,7 +16,6 @@ use crate::time::{Clock, ClockError, ClockFeatures};
 use crate::trap::{self, Bell, CALL_VECTOR};
 use crate::width;
 use crate::window::Window;
-use core::ptr::NonNull;
 use kernel::Kernel;
 use raw_cpuid::CpuIdReader;
 use x86::controlregs::{Cr4, cr4, cr4_write};
@@ -25,12 +24,21 @@ use x86_entry::{Fill, InterruptDescriptorTable, Smap, WithSmap, WithoutSmap, cpu
 /// The gates of all vectors.
 static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescriptorTable::new());
 
-/// Brings the machine up; interrupts stay off. Returns how many cycles measuring the clock took, which is waiting.
+/// What is known of the machine once it is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// The cycles that measuring the clock took, which is waiting.
+    pub waited: u64,
+    /// The real-time clock's register for the century, if the firmware names one.
+    pub century_register: Option<u8>,
+}
+
+/// Brings the machine up; interrupts stay off.
 ///
 /// # Safety
 /// Once, after [`catch_exceptions`], in ring 0, with interrupts off, on the kernel's own page tables; `root` and `map` are
 /// what the firmware says.
-pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<u64, ClockError> {
+pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, ClockError> {
     // SAFETY: the caller's promise; nothing else has borrowed them.
     let (_, cpu) = unsafe { trap::state() };
     if let Some(mut data) = cpu_data::<Bell>() {
@@ -39,8 +47,10 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<u64, ClockE
     }
     cpu.set_memory_map(map);
     cpu.floating_point.initialise(floating_point_features());
-    // SAFETY: the caller vouches for the root.
-    cpu.controller = unsafe { controller(root) };
+    // SAFETY: the caller vouches for page tables and map; nothing but the kernel runs.
+    let tables = acpi::read(root, &unsafe { FirmwareMemory::new(map) });
+    // SAFETY: the caller's promise.
+    cpu.controller = unsafe { controller(&tables) };
     log::info!("interrupts: {}", cpu.controller.name());
     if cpu.controller.has_sure_vectors() {
         trust_vectors();
@@ -51,7 +61,7 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<u64, ClockE
     let (hertz, _) = cpu.clock.frequency();
     crate::journal::set_frequency(hertz);
     log::info!("clock: {} MHz, timer: {}", hertz / 1_000_000, cpu.clock.name());
-    Ok(waited)
+    Ok(Prepared { waited, century_register: tables.fadt.and_then(|fadt| fadt.century_register) })
 }
 
 /// Lets `initialise` set the core up, and runs the first thread that it chooses.
@@ -120,12 +130,11 @@ fn trust_vectors() {
 ///
 /// # Safety
 /// As for [`prepare`].
-unsafe fn controller(root: Root) -> Controller {
+unsafe fn controller(tables: &Tables) -> Controller {
     let pic = Pic::initialise(FIRST_VECTOR);
     // SAFETY: interrupts are off; the APIC's registers are nobody else's.
     let Some(mut local) = (unsafe { local_apic() }) else { return Controller::with_pic(pic, None) };
-    // SAFETY: windows stay mapped; the caller vouches for the root.
-    let lines = unsafe { acpi::madt(root, show) }.map(|madt| io_apics(&madt, &local)).filter(IoApics::has_lines);
+    let lines = tables.madt.as_ref().map(|madt| io_apics(madt, &local)).filter(IoApics::has_lines);
     match lines {
         Some(lines) => {
             let retired = pic.retire();
@@ -168,13 +177,6 @@ fn device(address: u64, bytes: usize) -> Option<Window> {
     // SAFETY: the window was just mapped, for good and for this driver alone; the controllers' drivers write nothing that
     // reaches memory.
     Some(unsafe { Window::new(base.cast(), bytes) })
-}
-
-/// Shows the firmware's tables.
-fn show(physical: u64, bytes: usize) -> NonNull<u8> {
-    // SAFETY: the kernel hands the firmware's memory out to nobody as RAM.
-    let shown = unsafe { window::map(physical, bytes, Caching::WriteBack) };
-    shown.expect("no room to map the firmware's tables")
 }
 
 fn floating_point_features() -> FloatingPointFeatures {

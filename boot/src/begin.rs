@@ -10,6 +10,7 @@ use arch::crash::{self, End};
 use arch::journal::{self, Writer};
 use arch::memory::{BootMemory, FRAME_BYTES};
 use arch::screen::{AnyGrid, TextMode};
+use arch::start::Prepared;
 use arch::{Cpu, cpu, layout};
 use kernel::Kernel;
 use kernel::boot::Setup;
@@ -17,7 +18,7 @@ use kernel::machine::Time;
 use kernel::memory::{Frame, FrameRecord, Records};
 
 use crate::failure::Failure;
-use crate::information::{AcpiRoot, Information};
+use crate::information::Information;
 use crate::start::stack::BOOT_STACK;
 use crate::{first_process, heap, prepare, provoke};
 
@@ -68,19 +69,16 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     log::info!("memory: {} MiB, {} MiB free", memory.ram().len() >> 8, memory.free_frames() >> 8);
 
     let map = Box::leak(Box::new(memory.map().clone()));
-    let root = match information.acpi_root {
-        Some(AcpiRoot { address, revision }) => Root::Table { address, revision },
-        None => Root::InBiosArea,
-    };
+    let root = information.acpi_root.map_or(Root::InBiosArea, Root::Pointer);
     // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's.
-    let waited = unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
+    let prepared = unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
     let records = records(&mut memory).ok_or(Failure::NoRoom)?;
     // SAFETY: the machine was prepared, and this runs once.
     unsafe {
         arch::start::run(|kernel, cpu| {
-            first_decision(kernel, cpu, Memory { records, rest: memory }, &information);
-            let cycles = arch::time::now().0.wrapping_sub(began.0).wrapping_sub(waited);
-            log::info!("started in {cycles} cycles, and {waited} for measuring the clock");
+            first_decision(kernel, cpu, Memory { records, rest: memory }, &Known { information, prepared });
+            let cycles = arch::time::now().0.wrapping_sub(began.0).wrapping_sub(prepared.waited);
+            log::info!("started in {cycles} cycles, and {} for measuring the clock", prepared.waited);
             journal::release_screen();
         })
     }
@@ -102,15 +100,23 @@ struct Memory {
     rest: BootMemory,
 }
 
+/// What is known of the machine: what the loader says, and what was found.
+pub struct Known {
+    /// What the loader says.
+    pub information: Information,
+    /// What was found.
+    pub prepared: Prepared,
+}
+
 /// Hands memory over to the core, makes the first process and lets the core choose what runs.
-fn first_decision(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, memory: Memory, information: &Information) {
+fn first_decision(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, memory: Memory, known: &Known) {
     let low_end = Frame(u32::try_from(layout::DIRECT_MAP_END / FRAME_BYTES).unwrap_or(u32::MAX));
     let setup = Setup { records: memory.records, low_end, runs: memory.rest.into_runs().iter().copied() };
     let made = kernel.initialise(cpu, setup).map_err(Failure::from);
-    if let Err(failure) = made.and_then(|()| first_process::make(kernel, cpu, information)) {
+    if let Err(failure) = made.and_then(|()| first_process::make(kernel, cpu, known)) {
         cannot_start(format_args!("{failure}"));
     }
-    if let Some(end) = information.option("crash") {
+    if let Some(end) = known.information.option("crash") {
         provoke::crash(end);
     }
     heap::seal();

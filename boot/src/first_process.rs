@@ -13,6 +13,7 @@ use kernel::boot::BootMemory;
 use kernel::machine::Machine;
 use kernel::memory::{Frame, FrameRun};
 
+use crate::begin::Known;
 use crate::failure::Failure;
 use crate::information::{Information, Module};
 use crate::program::{Program, Width};
@@ -28,7 +29,8 @@ const STACK_END: usize = 0xB000_0000;
 const STACK_BYTES: usize = 64 << 10;
 
 /// Makes `init` from the first module and hands the others over.
-pub fn make<M: Machine>(kernel: &mut Kernel<M>, machine: &mut M, information: &Information) -> Result<(), Failure> {
+pub fn make<M: Machine>(kernel: &mut Kernel<M>, machine: &mut M, known: &Known) -> Result<(), Failure> {
+    let Known { information, prepared } = known;
     let (own, others) = information.modules.split_first().ok_or(Failure::NoModules)?;
     let file = view::bytes(own.physical.clone()).ok_or(Failure::NoRoom)?;
     let program = Program::parse(file, OWN_WIDTH).map_err(|why| Failure::Unloadable(own.name().into(), why))?;
@@ -50,6 +52,7 @@ pub fn make<M: Machine>(kernel: &mut Kernel<M>, machine: &mut M, information: &I
     }
     let (hertz, invariant) = maker.machine.clock();
     entries.push(numbers("clock", [hertz, invariant.into()]));
+    entries.extend(prepared.century_register.map(|register| numbers("century-register", [register.into(), 0])));
     entries.extend(screen(information));
     let words = own.arguments().chain(information.command_line.split_ascii_whitespace());
     entries.extend(words.map(|word| StartupEntry::new(word, StartupKind::Argument, 0, [0, 0])));

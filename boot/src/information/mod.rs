@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use arch::acpi::RootPointer;
 use arch::memory::Region;
 
 pub use error::Error;
@@ -31,7 +32,7 @@ pub struct Information {
     /// The kernel's command line.
     pub command_line: String,
     /// Where the firmware's tables begin, where the loader says so.
-    pub acpi_root: Option<AcpiRoot>,
+    pub acpi_root: Option<RootPointer>,
     /// The screen, where it is in a graphics mode.
     pub framebuffer: Option<Framebuffer>,
 }
@@ -43,30 +44,6 @@ pub struct Module {
     pub physical: Range<u64>,
     /// Its name and arguments.
     pub command_line: String,
-}
-
-/// What the ACPI root pointer says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AcpiRoot {
-    /// The physical address of the RSDT where the revision is 0, else of the XSDT.
-    pub address: u64,
-    /// The pointer's revision.
-    pub revision: u8,
-}
-
-impl AcpiRoot {
-    /// Reads a root pointer (ACPI 6.5, 5.2.5.3).
-    fn read(pointer: &[u8]) -> Option<Self> {
-        let revision = *pointer.get(15)?;
-        let long = pointer.get(24..32).and_then(|field| field.try_into().ok()).map(u64::from_le_bytes);
-        match long.filter(|address| revision >= 2 && *address != 0) {
-            Some(address) => Some(Self { address, revision }),
-            None => {
-                let short = u32::from_le_bytes(pointer.get(16..20)?.try_into().ok()?);
-                Some(Self { address: short.into(), revision: 0 })
-            }
-        }
-    }
 }
 
 /// A linear framebuffer of direct colours.

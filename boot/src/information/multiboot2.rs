@@ -6,10 +6,11 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use arch::acpi::RootPointer;
 use arch::memory::Region;
 use multiboot2::{BootInformation, BootInformationHeader, FramebufferType};
 
-use super::{AcpiRoot, Error, Framebuffer, Information, Loaded, Module, multiboot1};
+use super::{Error, Framebuffer, Information, Loaded, Module, multiboot1};
 
 /// More information than that is a mistake, not a machine.
 const MOST_BYTES: usize = 256 * 1024;
@@ -47,7 +48,7 @@ pub fn read(memory: &impl Loaded, address: u64) -> Result<Information, Error> {
             .map(|tag| Module::new(tag.start_address().into(), tag.end_address().into(), line(tag.cmdline().ok())))
             .collect::<Result<_, _>>()?,
         command_line: line(information.command_line_tag().and_then(|tag| tag.cmdline().ok())),
-        acpi_root: rsdp.and_then(|pointer| AcpiRoot::read(&pointer)),
+        acpi_root: rsdp,
         framebuffer: information.framebuffer_tag().and_then(Result::ok).and_then(framebuffer),
     })
 }
@@ -84,8 +85,8 @@ fn bytes_of(block: &[u64]) -> &[u8] {
 }
 
 /// Walks the tags: each within the whole, long enough for its type, the last one the end. Returns the ACPI root pointer.
-fn check(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-    let mut rsdp = None;
+fn check(bytes: &[u8]) -> Result<Option<RootPointer>, Error> {
+    let [mut old, mut new] = [None; 2];
     let mut at = HEADER_BYTES;
     loop {
         let header = bytes.get(at..).and_then(|tag| Some((number(tag, 0)?, number(tag, 4)? as usize)));
@@ -96,10 +97,10 @@ fn check(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
             return Err(Error::Malformed(mistake));
         }
         match kind {
-            END => return Ok(rsdp),
             // The newer form is preferred, whichever comes first.
-            ACPI_NEW => rsdp = Some(tag[TAG_HEADER_BYTES..].to_vec()),
-            ACPI_OLD => rsdp = rsdp.or_else(|| Some(tag[TAG_HEADER_BYTES..].to_vec())),
+            END => return Ok(new.or(old)),
+            ACPI_NEW => new = RootPointer::decode(&tag[TAG_HEADER_BYTES..]),
+            ACPI_OLD => old = RootPointer::decode(&tag[TAG_HEADER_BYTES..]),
             _ => {}
         }
         at += size.next_multiple_of(8);

@@ -1,5 +1,6 @@
 use std::panic::catch_unwind;
 
+use arch::acpi::RootPointer;
 use arch::memory::RegionKind;
 use proptest::prelude::*;
 
@@ -61,6 +62,16 @@ fn words(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
+/// The ACPI root pointer of a revision, with right checksums: the RSDT at 0x7000, from revision 2 on the XSDT at 0x8000.
+fn root_pointer(revision: u8) -> Vec<u8> {
+    let mut bytes = [b"RSD PTR ".as_slice(), &[0; 7], &[revision], &words(&[0x7000, 36, 0x8000, 0, 0])].concat();
+    for (checksum, end) in [(8, 20), (32, 36)] {
+        bytes[checksum] = bytes[..end].iter().fold(0, |rest: u8, byte| rest.wrapping_sub(*byte));
+    }
+    bytes.truncate(if revision < 2 { 20 } else { 36 });
+    bytes
+}
+
 fn multiboot2() -> Vec<u8> {
     let mut framebuffer = words(&[0xE000_0000, 0, 4096, 1024, 768]);
     framebuffer.extend_from_slice(&[32, 1, 0, 0, 16, 8, 8, 8, 0, 8]);
@@ -69,8 +80,8 @@ fn multiboot2() -> Vec<u8> {
     bytes.extend(tag(3, &[words(&[0x200000, 0x201234]), b"init quiet 1\0".to_vec()].concat()));
     bytes.extend(tag(6, &words(&[24, 0, 0x100000, 0, 0xF00000, 0, 1, 0])));
     bytes.extend(tag(8, &framebuffer));
-    bytes.extend(tag(15, &[b"RSD PTR ".to_vec(), vec![2; 28]].concat()));
-    bytes.extend(tag(14, &[b"RSD PTR ".to_vec(), vec![0; 12]].concat()));
+    bytes.extend(tag(15, &root_pointer(2)));
+    bytes.extend(tag(14, &root_pointer(0)));
     bytes.extend(tag(0, &[]));
     let size = bytes.len() as u32;
     put(&mut bytes, 0, size);
@@ -98,7 +109,7 @@ fn multiboot2_is_read() {
     assert_eq!(information.option("exit"), Some("debug"));
     assert_eq!(information.modules.len(), 1);
     assert_eq!(information.regions.len(), 1);
-    assert_eq!(information.acpi_root, Some(AcpiRoot { address: 0x0202_0202_0202_0202, revision: 2 }));
+    assert_eq!(information.acpi_root, Some(RootPointer { extended: Some(0x8000), short: Some(0x7000) }));
     let framebuffer = information.framebuffer.unwrap();
     assert_eq!((framebuffer.bytes(), framebuffer.colours), (4096 * 768, [(16, 8), (8, 8), (0, 8)]));
 }

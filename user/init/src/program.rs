@@ -333,7 +333,7 @@ impl Program {
         let mut entries = Vec::new();
         let name = format!("program {}", self.facts.name);
         entries.push(StartupEntry::new(&name, StartupKind::Number, 0, [u64::from(self.badge), 0]));
-        let facts = ["clock", "framebuffer-format"];
+        let facts = ["clock", "century-register", "framebuffer-format"];
         let facts = facts.into_iter().filter_map(|name| machine.fact(name).map(|numbers| (name, numbers)));
         entries.extend(facts.map(|(name, numbers)| StartupEntry::new(name, StartupKind::Number, 0, numbers)));
         for (right, name, rights) in [(Right::Log, "log", Rights::ROOT_LOG), (Right::Info, "info", Rights::ROOT_INFO)] {
