@@ -196,6 +196,9 @@ impl Hardware {
 
     fn try_boot(mut self, image: Image) -> Result<Qemu> {
         let folder = Folder::new()?;
+        if let Some(cpu) = counting_cpu(&self.arguments) {
+            self.arguments.extend(["-cpu".to_owned(), cpu]);
+        }
         match image {
             Image::Iso => {
                 let iso = self.width.iso().display().to_string();
@@ -220,6 +223,17 @@ impl Hardware {
         }
         Qemu::start(self.width.qemu(), &self.arguments, self.serial, folder)
     }
+}
+
+/// The CPU of a machine whose time is instructions: the one that was asked for, without x2APIC.
+///
+/// QEMU knows how many instructions have run only where a translated block ends, and lets an instruction that may ask for
+/// the time end its block: port access, `rdtsc`, memory of devices, but neither `rdmsr` nor `wrmsr`. Since 9.0 these reach
+/// the local APIC's timer, by x2APIC; then QEMU says "Bad icount read" and ends.
+fn counting_cpu(arguments: &[String]) -> Option<String> {
+    arguments.iter().find(|argument| *argument == "-icount")?;
+    let cpu = arguments.iter().rposition(|argument| argument == "-cpu").and_then(|place| arguments.get(place + 1))?;
+    Some(format!("{cpu},-x2apic"))
 }
 
 fn files(width: Width, modules: Modules) -> Result<Vec<(String, PathBuf)>> {
@@ -463,6 +477,13 @@ fn is_halted(registers: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_machines_that_count_lack_x2apic() {
+        assert_eq!(counting_cpu(&Hardware::new(Width::I686).arguments), None);
+        let hardware = Hardware::counting(Width::I686).with(&["-cpu", "max,-smap"]);
+        assert_eq!(counting_cpu(&hardware.arguments).as_deref(), Some("max,-smap,-x2apic"));
+    }
 
     #[test]
     fn a_cpu_is_halted_only_with_interrupts_off() {
