@@ -5,6 +5,7 @@ extern crate alloc;
 
 mod case;
 mod cases;
+mod emulator;
 mod partner;
 mod scene;
 mod system;

@@ -1,6 +1,7 @@
 //! What the cases work with: the machine's authority, the partner's image, and small helpers.
 
 use crate::case::{Failure, Outcome};
+use crate::emulator::Faults;
 use crate::partner::Image;
 use crate::{check, check_eq};
 use abi::{InfoItem, Message, Operation, Options, split};
@@ -41,6 +42,8 @@ pub struct System {
     pub clock_ports: Ports,
     /// Where nothing ever arrives: for waiting until a deadline.
     pub silent: Endpoint,
+    /// What the machine does otherwise than processors.
+    pub faults: Faults,
 }
 
 impl System {
@@ -54,7 +57,7 @@ impl System {
         let clock_line = root.line(CLOCK_LINE)?;
         let clock_ports = root.ports(CLOCK_PORT, 2)?;
         clock_ports.attach(None)?;
-        Ok(Self { root, image, clock_line, clock_ports, silent: Endpoint::new()? })
+        Ok(Self { root, image, clock_line, clock_ports, silent: Endpoint::new()?, faults: Faults::find()? })
     }
 
     /// Ends the machine, whichever emulator it is: each takes no notice of the other's port.
@@ -153,10 +156,4 @@ pub fn reply(label: u8, words: [usize; 4]) -> Result<()> {
 /// So many cycles in milliseconds.
 pub fn milliseconds(count: u64) -> u64 {
     time::cycles(Duration::from_millis(count))
-}
-
-/// QEMU's emulation differs from processors in a few exceptions; each place that asks says in which.
-pub fn is_emulated() -> bool {
-    let [highest, name, ..] = suite::float::cpuid(0x4000_0000);
-    highest >= 0x4000_0000 && name.to_le_bytes() == *b"TCGT"
 }

@@ -2,8 +2,8 @@
 //! end of a process without a handler.
 
 use crate::case::{Case, Failure, Outcome};
-use crate::system::{System, is_emulated, receive};
-#[cfg(target_arch = "x86_64")]
+use crate::emulator::Fault;
+use crate::system::{System, receive};
 use crate::victim::Generated;
 use crate::worker::{STACK_BYTES, Worker};
 use crate::{cases, check_eq};
@@ -48,6 +48,11 @@ impl Expected {
     /// A trap: the instruction pointer is behind the instruction of one byte.
     fn trap(entry: extern "C" fn(), vector: u8) -> Self {
         Self { instruction: at(entry) + 1, ..Self::fault(entry, vector, 0) }
+    }
+
+    /// Lets an instruction of two bytes have no effect: the thread comes to the `ud2` behind it.
+    fn passes(self) -> Outcome {
+        Self { vector: 6, instruction: self.instruction + 2, ..self }.happens()
     }
 
     /// Lets it happen, and lets the thread go on: it must then do the call that its registers were given.
@@ -114,10 +119,11 @@ fn divide_error_0(_: &System) -> Outcome {
     Expected::fault(code::divide, 0, 0).happens()
 }
 
-/// The emulator doesn't know this instruction.
-fn debug_by_icebp_1(_: &System) -> Outcome {
-    let expected = if is_emulated() { Expected::fault(code::icebp, 6, 0) } else { Expected::trap(code::icebp, 1) };
-    expected.happens()
+fn debug_by_icebp_1(system: &System) -> Outcome {
+    if system.faults.have(Fault::UndefinedTrap) {
+        return Expected::fault(code::icebp, 6, 0).happens();
+    }
+    Expected::trap(code::icebp, 1).happens()
 }
 
 pub(super) const TRAP_FLAG: usize = 1 << 8;
@@ -130,37 +136,28 @@ fn breakpoint_3(_: &System) -> Outcome {
     Expected::trap(code::breakpoint, 3).happens()
 }
 
-/// 64-bit mode has no such instruction, and none for bounds: there both are undefined.
-fn overflow_4(_: &System) -> Outcome {
+/// By its own instruction, which 64-bit mode doesn't have, no more than the one for bounds; and through the same gate.
+fn overflow_4(system: &System) -> Outcome {
     #[cfg(target_arch = "x86")]
-    {
-        Expected { flags: FLAGS | 1 << 11, ..Expected::trap(code::overflow, 4) }.happens()
-    }
-    #[cfg(target_arch = "x86_64")]
-    {
-        // `int 4` goes through the same gate.
-        interrupt_instruction(4)
-    }
+    Expected { flags: FLAGS | 1 << 11, ..Expected::trap(code::overflow, 4) }.happens()?;
+    interrupt_instruction(system, 4)
 }
 
-fn bound_5(_: &System) -> Outcome {
+fn bound_5(system: &System) -> Outcome {
     #[cfg(target_arch = "x86")]
     {
         static BOUNDS: [u32; 2] = [1, 2];
-        Expected { cx: BOUNDS.as_ptr() as usize, ..Expected::fault(code::bound, 5, 0) }.happens()
+        Expected { cx: BOUNDS.as_ptr() as usize, ..Expected::fault(code::bound, 5, 0) }.happens()?;
     }
-    #[cfg(target_arch = "x86_64")]
-    {
-        interrupt_instruction(5)
-    }
+    interrupt_instruction(system, 5)
 }
 
 fn undefined_6(_: &System) -> Outcome {
     Expected::fault(code::undefined, 6, 0).happens()
 }
 
-fn protection_13(_: &System) -> Outcome {
-    let privileged: [extern "C" fn(); 18] = [
+fn protection_13(system: &System) -> Outcome {
+    let privileged: [extern "C" fn(); 17] = [
         code::clear_interrupts,
         code::set_interrupts,
         code::halt,
@@ -170,7 +167,6 @@ fn protection_13(_: &System) -> Outcome {
         code::load_task,
         code::clear_task_switched,
         code::invalidate_page,
-        code::invalidate_caches,
         code::read_model_register,
         code::write_model_register,
         code::read_control,
@@ -182,6 +178,11 @@ fn protection_13(_: &System) -> Outcome {
     ];
     for entry in privileged {
         Expected { cx: 0, ..Expected::fault(entry, 13, 0) }.happens()?;
+    }
+    let caches = Expected::fault(code::invalidate_caches, 13, 0);
+    match system.faults.have(Fault::PassingCacheControl) {
+        false => caches.happens()?,
+        true => caches.passes()?,
     }
     #[cfg(target_arch = "x86_64")]
     {
@@ -204,11 +205,11 @@ fn protection_by_selectors_13(_: &System) -> Outcome {
     Expected { cx: 0, ..Expected::fault(code::load_stack_segment, 13, 0) }.happens()
 }
 
-/// An address that isn't canonical, by way of the stack segment; the emulator takes that for #GP. i686 has no way to it
-/// with flat segments, all of which are present.
+/// An address that isn't canonical, by way of the stack segment. i686 has no way to it with flat segments, all of which
+/// are present.
 #[cfg(target_arch = "x86_64")]
-fn stack_12(_: &System) -> Outcome {
-    let vector = if is_emulated() { 13 } else { 12 };
+fn stack_12(system: &System) -> Outcome {
+    let vector = if system.faults.have(Fault::StackAsProtection) { 13 } else { 12 };
     Expected { bp: 1 << 63, ..Expected::fault(code::load_by_stack, vector, 0) }.happens()
 }
 
@@ -286,8 +287,8 @@ const ALIGNMENT_CHECK: usize = 1 << 18;
 static WORDS: [u32; 2] = [0x0403_0201, 0x0807_0605];
 
 /// A thread that has asked for it faults at a word that isn't aligned, and only there.
-fn alignment_17(_: &System) -> Outcome {
-    checks_alignment()?;
+fn alignment_17(system: &System) -> Outcome {
+    checks_alignment(system)?;
     let load = |offset: usize, flags: usize| Expected {
         cx: WORDS.as_ptr() as usize + offset,
         flags: FLAGS | flags,
@@ -296,15 +297,13 @@ fn alignment_17(_: &System) -> Outcome {
     for offset in 1..4 {
         load(offset, ALIGNMENT_CHECK).happens()?;
     }
-    // On to the `ud2` behind the load.
-    let passes = |load: Expected| Expected { vector: 6, instruction: load.instruction + 2, ..load }.happens();
-    passes(load(0, ALIGNMENT_CHECK))?;
-    passes(load(1, 0))
+    load(0, ALIGNMENT_CHECK).passes()?;
+    load(1, 0).passes()
 }
 
 /// CVE-2015-5307: a handler that mends nothing gets the fault again and again, and nobody else notices.
 fn alignment_faults_without_end(system: &System) -> Outcome {
-    checks_alignment()?;
+    checks_alignment(system)?;
     let faults = Endpoint::new()?;
     let worker = Worker::prepare(30, at(code::load_word), Some((&faults, 0)), STACK_BYTES)?;
     set(&worker, Register::Cx, WORDS.as_ptr() as usize + 1)?;
@@ -322,28 +321,19 @@ fn alignment_faults_without_end(system: &System) -> Outcome {
     system.sleep(core::time::Duration::from_millis(1))
 }
 
-/// Whether this machine ever raises #AC: some emulators don't.
-fn checks_alignment() -> Outcome {
-    let faults = Endpoint::new()?;
-    let worker = Worker::prepare(30, at(code::load_word), Some((&faults, 0)), STACK_BYTES)?;
-    set(&worker, Register::Cx, WORDS.as_ptr() as usize + 1)?;
-    set(&worker, Register::Flags, FLAGS | ALIGNMENT_CHECK)?;
-    worker.thread.start([0; 4])?;
-    let vector = receive(&faults)?.tag.label();
-    drop(worker);
-    faults.destroy()?;
-    match vector {
-        6 if is_emulated() => Err(Failure::ignored("QEMU checks no alignment")),
-        _ => Ok(()),
+fn checks_alignment(system: &System) -> Outcome {
+    match system.faults.have(Fault::AnyAlignment) {
+        true => Err(Failure::ignored("this emulator checks no alignment")),
+        false => Ok(()),
     }
 }
 
-/// QEMU's emulation doesn't raise it: there the thread runs on into what follows, #UD.
-fn simd_19(_: &System) -> Outcome {
-    let emulated = is_emulated();
+/// Where it isn't raised, the thread runs on into what follows, #UD.
+fn simd_19(system: &System) -> Outcome {
+    let silent = system.faults.have(Fault::SilentSimd);
     let sse = suite::float::Level::detect() != suite::float::Level::X87;
     let divide = at(code::divide_single);
-    match (sse, emulated) {
+    match (sse, silent) {
         (true, false) => Expected { instruction: divide, ..Expected::fault(code::divide_sse, 19, 0) }.happens(),
         (true, true) => Expected { instruction: divide + 4, ..Expected::fault(code::divide_sse, 6, 0) }.happens(),
         // `ldmxcsr` is undefined.
@@ -354,8 +344,7 @@ fn simd_19(_: &System) -> Outcome {
 }
 
 /// `int n` for #OF and #BR; every other number is tried by a hostile program.
-#[cfg(target_arch = "x86_64")]
-fn interrupt_instruction(number: u8) -> Outcome {
+fn interrupt_instruction(system: &System, number: u8) -> Outcome {
     let generated = Generated::new(&[0xCD, number, 0x0F, 0x0B])?;
     let faults = Endpoint::new()?;
     let calls = Endpoint::new()?;
@@ -365,8 +354,8 @@ fn interrupt_instruction(number: u8) -> Outcome {
     let message = receive(&faults)?;
     let [error, _, instruction, _] = message.words;
     let found = (message.tag.label(), error, instruction);
-    // User mode may use the gate of the overflow, as its own instruction does. The emulator doubles the number of others.
-    let shift = if is_emulated() { 4 } else { 3 };
+    // User mode may use the gate of the overflow, as its own instruction does.
+    let shift = if system.faults.have(Fault::DoubledNumber) { 4 } else { 3 };
     let expected = if number == 4 { (4, 0, address + 2) } else { (13, usize::from(number) << shift | 2, address) };
     check_eq!(found, expected, "int {number:#x}: vector, error code, instruction");
     resume(&worker, &calls, 1)?;

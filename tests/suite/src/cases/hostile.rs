@@ -16,8 +16,9 @@ pub mod selectors;
 pub mod stacks;
 pub mod steps;
 
+use crate::emulator::Fault;
 use crate::partner::Partner;
-use crate::system::is_emulated;
+use crate::scene::Scene;
 use abi::{Access, PAGE_BYTES};
 use bellwire::{Handle, Memory, Thread, raw};
 use suite::float::cpuid;
@@ -46,12 +47,11 @@ fn has_sysenter() -> bool {
     cpuid(1)[3] & 1 << 11 != 0
 }
 
-/// Whether `iret` in ring 3 does what it should: QEMU's emulation reads the stack with the kernel's rights, so that SMAP
-/// refuses.
-fn has_own_returns() -> bool {
+/// Whether ring 3 may use its own stack for `iret`.
+fn has_own_returns(scene: &Scene<'_>) -> bool {
     const SMAP: u32 = 1 << 20;
     let [highest, ..] = cpuid(0);
-    !(is_emulated() && highest >= 7 && cpuid(7)[1] & SMAP != 0)
+    highest < 7 || cpuid(7)[1] & SMAP == 0 || !scene.system.faults.have(Fault::KernelsReturns)
 }
 
 /// Where an outlaw's code lies.

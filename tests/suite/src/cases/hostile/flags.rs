@@ -4,8 +4,9 @@
 
 use super::assembly::{Code, NOTHING, SPIN, UNDEFINED};
 use crate::case::{Case, Outcome};
+use crate::emulator::Fault;
 use crate::scene::Scene;
-use crate::system::{PRIORITY, is_emulated};
+use crate::system::PRIORITY;
 use crate::victim::{Caught, Generated, Victim, at};
 use crate::worker::{STACK_BYTES, Worker};
 use crate::{check, check_eq, hostile};
@@ -62,6 +63,8 @@ enum Into {
 }
 
 fn flags_at_each_entry(scene: &Scene<'_>) -> Outcome {
+    let has_own_returns = super::has_own_returns(scene);
+    let kernels_returns = scene.system.faults.have(Fault::KernelsReturns);
     let all = SETTABLE | RESUME | PRIVILEGED;
     let kinds = [
         Into::Call(Entry::Fast),
@@ -76,9 +79,11 @@ fn flags_at_each_entry(scene: &Scene<'_>) -> Outcome {
         [DIRECTION, NESTED, ALIGNMENT, LEVEL, RESUME, VIRTUAL, VIRTUAL_INTERRUPT, IDENTIFICATION, SETTABLE, all]
     {
         for way in [Way::Written, Way::Pop, Way::Return] {
-            if way == Way::Return && !super::has_own_returns() {
+            if way == Way::Return && !has_own_returns {
                 continue;
             }
+            // To a CPU the flag means virtual-8086 mode in ring 0 alone.
+            let flags = if way == Way::Return && kernels_returns { flags & !VIRTUAL } else { flags };
             for into in kinds {
                 one(scene, flags, way, into)?;
             }
@@ -88,8 +93,6 @@ fn flags_at_each_entry(scene: &Scene<'_>) -> Outcome {
 }
 
 fn one(scene: &Scene<'_>, flags: u32, way: Way, into: Into) -> Outcome {
-    // QEMU's emulation lets ring 3 return to virtual-8086 mode; to a CPU the flag means that in ring 0 alone.
-    let flags = if way == Way::Return && is_emulated() { flags & !VIRTUAL } else { flags };
     let what = alloc::format!("flags {flags:#x} by {way:?} at {into:?}");
     let word = flags | INTERRUPTS | 2;
     let code = match way {

@@ -5,8 +5,8 @@
 
 use super::assembly::UNDEFINED;
 use crate::case::{Case, Outcome};
+use crate::emulator;
 use crate::scene::Scene;
-use crate::system::is_emulated;
 use crate::victim::{Caught, Generated, Victim};
 use crate::{check, check_eq, hostile};
 use abi::Register;
@@ -73,6 +73,8 @@ fn caught_at(caught: Caught) -> (u8, usize, usize) {
 }
 
 fn privileged_instructions(scene: &Scene<'_>) -> Outcome {
+    let cache_control =
+        if scene.system.faults.have(emulator::Fault::PassingCacheControl) { Nothing } else { PROTECTION };
     try_all(
         scene,
         &[
@@ -81,8 +83,8 @@ fn privileged_instructions(scene: &Scene<'_>) -> Outcome {
             (&[0xFB], &[PROTECTION]),
             (&[0xF4], &[PROTECTION]),
             (&[0x0F, 0x06], &[PROTECTION]),
-            (&[0x0F, 0x08], &[PROTECTION]),
-            (&[0x0F, 0x09], &[PROTECTION]),
+            (&[0x0F, 0x08], &[cache_control]),
+            (&[0x0F, 0x09], &[cache_control]),
             // lgdt, lidt, invlpg, all [ecx]; lldt, ltr, lmsw, all cx
             (&[0x0F, 0x01, 0x11], &[PROTECTION]),
             (&[0x0F, 0x01, 0x19], &[PROTECTION]),
@@ -229,18 +231,27 @@ fn the_other_widths_instructions(scene: &Scene<'_>) -> Outcome {
         ],
     )?;
     if !long {
-        return Ok(());
+        // into without an overflow
+        return try_all(scene, &[(&[0xCE], &[Nothing])]);
     }
-    // sysretq; push es, cs, ss, ds; pop es, ss, ds; daa, das, aaa, aas; pusha, popa; far call and jump; aam, aad, into,
-    // and the second name of 80h
+    // sysretq; push es, cs, ss, ds; pop es, ss, ds; daa, das, aaa, aas; pusha, popa; far call and jump; the second name
+    // of 80h
     try_all(scene, &[(&[0x48, 0x0F, 0x07], &[PROTECTION])])?;
-    let gone = [0x06, 0x0E, 0x16, 0x1E, 0x07, 0x17, 0x1F, 0x27, 0x2F, 0x37, 0x3F, 0x60, 0x61, 0x9A, 0xEA, 0xD4, 0xD5];
-    let gone: Vec<[u8; 1]> = gone.into_iter().chain([0xCE, 0x82]).map(|byte| [byte]).collect();
+    let gone = [0x06, 0x0E, 0x16, 0x1E, 0x07, 0x17, 0x1F, 0x27, 0x2F, 0x37, 0x3F, 0x60, 0x61, 0x9A, 0xEA, 0x82];
+    let gone: Vec<[u8; 1]> = gone.into_iter().map(|byte| [byte]).collect();
     let rows: Vec<Row<'_>> = gone.iter().map(|bytes| (bytes.as_slice(), &[INVALID][..])).collect();
-    try_all(scene, &rows)
+    try_all(scene, &rows)?;
+    // aam; aad; into without an overflow
+    let old = if scene.system.faults.have(emulator::Fault::OldInstructions) { Nothing } else { INVALID };
+    try_all(scene, &[(&[0xD4, 10], &[old]), (&[0xD5, 10], &[old]), (&[0xCE], &[old])])
 }
 
 fn odd_instructions(scene: &Scene<'_>) -> Outcome {
+    let trap = if scene.system.faults.have(emulator::Fault::UndefinedTrap) { INVALID } else { Trap(1) };
+    let division = match cfg!(target_arch = "x86_64") {
+        true if !scene.system.faults.have(emulator::Fault::OldInstructions) => INVALID,
+        _ => DIVIDE,
+    };
     const SIXTEEN_BYTES: [u8; 16] =
         [0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90];
     try_all(
@@ -250,12 +261,11 @@ fn odd_instructions(scene: &Scene<'_>) -> Outcome {
             (&[0x0F, 0xFF, 0xC1], &[INVALID]),
             (&[0x0F, 0xB9, 0xC1], &[INVALID]),
             (&[0x0F, 0x0B], &[INVALID]),
-            // int3; icebp, which the emulator lacks
+            // int3; icebp
             (&[0xCC], &[Trap(3)]),
-            (&[0xF1], if is_emulated() { &[INVALID] } else { &[Trap(1)] }),
-            // into without an overflow; aam by 0
-            (&[0xCE], &[by_width(INVALID, Nothing)]),
-            (&[0xD4, 0x00], &[by_width(INVALID, DIVIDE)]),
+            (&[0xF1], &[trap]),
+            // aam by 0
+            (&[0xD4, 0x00], &[division]),
             // lock where there is nothing to lock, in one of two ways; mov cs, cx
             (&[0xF0, 0x90], &[INVALID]),
             (&[0xF0, 0x01, 0xC1], &[INVALID]),
@@ -274,6 +284,7 @@ fn odd_instructions(scene: &Scene<'_>) -> Outcome {
 /// `int n`: the gates that a program may use are those of #BP, #OF and calls.
 fn every_interrupt_number(scene: &Scene<'_>) -> Outcome {
     const SLOT: usize = 4;
+    let shift = if scene.system.faults.have(emulator::Fault::DoubledNumber) { 4 } else { 3 };
     let code: Vec<u8> = (0..=u8::MAX).flat_map(|number| [0xCD, number, 0x0F, 0x0B]).collect();
     let generated = Generated::new(&code)?;
     for number in 0..256 {
@@ -282,9 +293,7 @@ fn every_interrupt_number(scene: &Scene<'_>) -> Outcome {
         let expected = match number {
             3 | 4 => (number as u8, 0, begin + 2),
             0x80 => (6, 0, begin + 2),
-            // In 64-bit mode the emulator doubles the number.
-            _ if cfg!(target_arch = "x86_64") && is_emulated() => (13, number << 4 | 2, begin),
-            _ => (13, number << 3 | 2, begin),
+            _ => (13, number << shift | 2, begin),
         };
         check_eq!(caught_at(victim.fault()?), expected, "int {number:#x}");
     }

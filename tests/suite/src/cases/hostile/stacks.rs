@@ -4,8 +4,8 @@
 
 use super::assembly::{Code, NOTHING, SPIN};
 use crate::case::{Case, Outcome};
+use crate::emulator::Fault;
 use crate::scene::Scene;
-use crate::system::is_emulated;
 use crate::victim::{Generated, TRAP_FLAG, Victim, at};
 use crate::{check, check_eq, hostile};
 use abi::{Register, USER_END};
@@ -113,11 +113,12 @@ fn at_instructions_that_use_it(scene: &Scene<'_>) -> Outcome {
         &[0xC3],
         &[0xC8, 16, 0, 0],
     ];
-    // retf; iret; call far [ecx]. The emulator does these with the kernel's rights: not to be tried at its memory.
+    // retf; iret; call far [ecx]. Where these have the kernel's rights, they aren't tried at its memory.
     let far: &[&[u8]] = &[&[0xCB], &[0xCF], &[0xFF, 0x19]];
+    let kernels_returns = scene.system.faults.have(Fault::KernelsReturns);
     for pointer in pointers() {
         let is_kernels = pointer > USER_END;
-        let skips = is_emulated() && (is_kernels || pointer < 16);
+        let skips = kernels_returns && (is_kernels || pointer < 16);
         for code in near.iter().chain(far.iter().filter(|_| !skips)) {
             let generated = Generated::new(&Code::default().then(code).then(SPIN).end())?;
             let target = [generated.address(), super::own_code_segment()];

@@ -74,9 +74,10 @@ enum Way {
 }
 
 fn calls_are_stepped_over(scene: &Scene<'_>) -> Outcome {
+    let has_own_returns = super::has_own_returns(scene);
     for entry in [Entry::Fast, Entry::Gate] {
         for way in [Way::Written, Way::Pop, Way::Return] {
-            if way == Way::Return && !super::has_own_returns() {
+            if way == Way::Return && !has_own_returns {
                 continue;
             }
             let code = match way {
@@ -168,7 +169,7 @@ fn faults_come_before_the_step(scene: &Scene<'_>) -> Outcome {
 
 fn a_stepper_without_a_handler_ends(scene: &Scene<'_>) -> Outcome {
     let mut ways = alloc::vec![Code::default().flags_by_pop(FLAGS)];
-    if super::has_own_returns() {
+    if super::has_own_returns(scene) {
         ways.push(Code::default().flags_by_return(FLAGS));
     }
     for code in ways {
