@@ -78,9 +78,10 @@ pub const NMI: usize = 2;
 
 /// The kind of gate that switches tasks (SDM 3A, table 3-2).
 const TASK_GATE: u8 = 5;
-/// Where a 32-bit TSS holds CR3, EIP and CS (SDM 3A, figure 8-2).
+/// Where a 32-bit TSS holds CR3, EIP, EFLAGS and CS (SDM 3A, figure 8-2).
 pub const TASK_PAGE_TABLES: u64 = 0x1C;
 pub const TASK_INSTRUCTION: u64 = 0x20;
+pub const TASK_FLAGS: u64 = 0x24;
 pub const TASK_CODE: u64 = 0x4C;
 
 fn gate_bytes(width: Width) -> usize {
