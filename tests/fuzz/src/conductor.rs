@@ -67,7 +67,7 @@ type Outcome<T = ()> = Result<T, String>;
 
 impl Conductor {
     /// Takes the machine.
-    pub fn new(root: Root) -> bellwire::Result<Self> {
+    pub fn new(root: Root, machine: Machine) -> bellwire::Result<Self> {
         let watchdog = Watchdog::find(&root)?;
         let surroundings = Surroundings::new(root)?;
         let witness = Witness::new(&surroundings.events)?;
@@ -79,7 +79,7 @@ impl Conductor {
             place: Shared::new(0)?,
             silent: Endpoint::new()?,
             floating,
-            machine: if is_qemu() { Machine::Qemu } else { Machine::Right },
+            machine,
             in_use: None,
             tally: Tally::default(),
             stopped_in_a_row: 0,
@@ -282,12 +282,6 @@ impl Conductor {
             other => Err(format!("where nothing arrives there came {other:x?}")),
         }
     }
-}
-
-fn is_qemu() -> bool {
-    const HYPERVISOR: u32 = 0x4000_0000;
-    let [highest, name, ..] = suite::float::cpuid(HYPERVISOR);
-    highest >= HYPERVISOR && name.to_le_bytes() == *b"TCGT"
 }
 
 fn fault(message: &Message) -> Fault {

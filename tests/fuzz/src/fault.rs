@@ -69,10 +69,14 @@ const SELECTOR_LOADS: [u8; 14] = [0x8E, 0x07, 0x17, 0x1F, 0x0F, 0xC4, 0xC5, 0xCF
 
 /// The bytes behind the prefixes.
 fn opcode(bytes: &[u8]) -> &[u8] {
-    const PREFIXES: [u8; 11] = [0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65];
-    let is_prefix = |byte: &u8| PREFIXES.contains(byte) || crate::layout::LONG && *byte & 0xF0 == 0x40;
-    let start = bytes.iter().position(|byte| !is_prefix(byte)).unwrap_or(bytes.len());
+    let start = bytes.iter().position(|byte| !is_prefix(*byte)).unwrap_or(bytes.len());
     &bytes[start..]
+}
+
+/// Whether a byte before an opcode is a prefix.
+pub(crate) fn is_prefix(byte: u8) -> bool {
+    const PREFIXES: [u8; 11] = [0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65];
+    PREFIXES.contains(&byte) || crate::layout::LONG && byte & 0xF0 == 0x40
 }
 
 #[cfg(test)]

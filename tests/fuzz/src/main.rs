@@ -1,7 +1,8 @@
 //! The fuzzer: the first process of a machine that is there for it alone.
 //!
-//! Words of the kernel's command line say what to run: `seed=`, `first=` (a step's number) and `steps=`. The last line on
-//! the kernel's log says `fuzz: passed` or `fuzz: FAILED`; then it ends the machine.
+//! Words of the kernel's command line say what to run: `seed=`, `first=` (a step's number) and `steps=`. On QEMU
+//! `qemu=` says its version's first number, and no step has what that gets wrong. The last line on the kernel's log says
+//! `fuzz: passed` or `fuzz: FAILED`; then it ends the machine.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -23,6 +24,7 @@ use alloc::boxed::Box;
 use bellwire::{Access, Endpoint, Handle, Memory, PortRange, Result, Root, Startup, Thread, raw};
 use conductor::{Conductor, Run};
 use fuzz::layout::BATCH_STEPS;
+use fuzz::step::Machine;
 use suite::report::line;
 
 bellwire::main!(run);
@@ -53,7 +55,11 @@ fn run(startup: Startup) -> Result<()> {
         value.unwrap_or(unless)
     };
     let run = Run { seed: number("seed=", 1), first: number("first=", 0), steps: number("steps=", 20_000) };
-    let conductor = Conductor::new(root)?;
+    let machine = match number("qemu=", 0) {
+        0 => Machine::Right,
+        version => Machine::qemu(version),
+    };
+    let conductor = Conductor::new(root, machine)?;
     line(&log, format_args!("fuzz: batches of {BATCH_STEPS} steps, the step's number at {:#x}", conductor.place()?));
     let done = Endpoint::new()?;
     let stack = Memory::new(STACK_BYTES)?.map(Access::READ | Access::WRITE)?;

@@ -1,4 +1,6 @@
-//! What QEMU 7.2 gets wrong in ways that no kernel can defend itself against: there is none of it at any byte of a step.
+//! What QEMU gets wrong in ways that no kernel can defend itself against: there is none of it at any byte of a step.
+//!
+//! QEMU 7.2:
 //!
 //! | instruction | what the emulator does |
 //! |---|---|
@@ -10,11 +12,20 @@
 //! | `vpinsr` of 256 or 64 bits; `bts` and its like with LOCK and without memory | ends itself |
 //! | `vpermilps` without the prefix 0x66; `vroundss`, `vroundsd` of 256 bits | ends itself instead of raising #UD |
 //! | `idiv` of the least dividend by -1 | ends itself by the host's division |
+//!
+//! QEMU 10:
+//!
+//! | instruction | what the emulator does |
+//! |---|---|
+//! | `rep ins`, `rep outs` that are refused, behind arithmetic | make flags of an earlier operand, VM too |
+//! | `setcc` of memory that faults, behind `inc` | the same |
+//! | `vpinsrw` without the prefix 0x66; `vroundss`, `vroundsd` of 256 bits | ends itself instead of raising #UD |
 
+use crate::fault::is_prefix;
 use crate::layout::{LONG, STEP_BYTES};
 
 /// Replaces such instructions by others, wherever an instruction may begin.
-pub fn avoid(bytes: &mut [u8; STEP_BYTES]) {
+pub fn avoid(bytes: &mut [u8; STEP_BYTES], avoid_at: fn(&mut [u8; STEP_BYTES], usize)) {
     // One change may make what another looks for.
     loop {
         let before = *bytes;
@@ -29,6 +40,8 @@ pub fn avoid(bytes: &mut [u8; STEP_BYTES]) {
 const HALT: u8 = 0xF4;
 /// VEX.L and VEX.pp: the length, and which prefix it stands for.
 const VEX_FORM: u8 = 7;
+/// VEX.pp.
+const VEX_PREFIX: u8 = 3;
 /// VEX.L.
 const VEX_LENGTH: u8 = 4;
 /// 128 bits, as with the prefix 0x66.
@@ -38,7 +51,8 @@ const MEMBER: u8 = 7 << 3;
 /// Both operands are registers.
 const REGISTERS: u8 = 3 << 6;
 
-fn avoid_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
+/// Of QEMU 7.2.
+pub fn avoid_7_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
     let [first, second, third, fourth] = [0, 1, 2, 3].map(|further| bytes.get(at + further).copied().unwrap_or(0));
     let member = |byte: u8| (byte & MEMBER) >> 3;
     match (first, second) {
@@ -73,6 +87,26 @@ fn avoid_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
     }
 }
 
+/// Of QEMU 10.
+pub fn avoid_10_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
+    let [first, second, third, fourth] = [0, 1, 2, 3].map(|further| bytes.get(at + further).copied().unwrap_or(0));
+    match (first, second) {
+        // `movs` and `cmps` instead of `ins` and `outs`.
+        (0x6C..=0x6F, _) if is_repeated(&bytes[..at]) => bytes[at] ^= 0x6C ^ 0xA4,
+        (0x0F, 0x90..=0x9F) if third < REGISTERS => bytes[at + 2] |= REGISTERS,
+        (0xC5, _) if third == 0xC4 => bytes[at + 1] = second & !VEX_PREFIX | VEX_128_66,
+        (0xC4, _) if fourth == 0xC4 => bytes[at + 2] = third & !VEX_PREFIX | VEX_128_66,
+        (0xC4, _) if matches!(fourth, 0x0A | 0x0B) => bytes[at + 2] = third & !VEX_LENGTH,
+        _ => {}
+    }
+}
+
+/// Whether there is `rep` or `repne` among the prefixes that end there.
+fn is_repeated(before: &[u8]) -> bool {
+    let mut prefixes = before.iter().rev().take_while(|byte| is_prefix(**byte));
+    prefixes.any(|byte| matches!(byte, 0xF2 | 0xF3))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +116,7 @@ mod tests {
     fn no_step_has_what_is_wrong() {
         let mut code = [0; STEP_BYTES];
         for number in 0..5000 {
-            Step { seed: 2, number }.write_code(&mut code, Machine::Qemu);
+            Step { seed: 2, number }.write_code(&mut code, Machine::Qemu7);
             assert!(!code.contains(&0xCF));
             assert!(!code.windows(2).any(|pair| pair[0] == 0xFF && pair[1] & MEMBER == 3 << 3));
             assert!(!code.windows(2).any(|pair| pair == [0x0F, 0x77] || pair == [0x0F, 0x0E]));
@@ -95,12 +129,27 @@ mod tests {
     }
 
     #[test]
+    fn no_step_has_what_qemu_10_does_wrong() {
+        let mut code = [0; STEP_BYTES];
+        for number in 0..5000 {
+            Step { seed: 2, number }.write_code(&mut code, Machine::Qemu10);
+            assert!(!code.windows(2).any(|pair| matches!(pair, [0xF2 | 0xF3, 0x6C..=0x6F])));
+            assert!(!code.windows(3).any(|three| matches!(three, [0x0F, 0x90..=0x9F, 0..REGISTERS])));
+        }
+        let mut code = [0x90; STEP_BYTES];
+        code[..4].copy_from_slice(&[0xF3, 0x66, 0x6D, 0x6D]);
+        code[8..11].copy_from_slice(&[0xC5, 0xFC, 0xC4]);
+        avoid(&mut code, avoid_10_at);
+        assert_eq!((code[2], code[3], code[9]), (0xA5, 0x6D, 0xFD));
+    }
+
+    #[test]
     fn an_insertion_has_the_form_that_exists() {
         for form in 0..8 {
             let mut code = [0x90; STEP_BYTES];
             code[..3].copy_from_slice(&[0xC5, 0x30 | form, 0xC4]);
             code[8..12].copy_from_slice(&[0xC4, 0xE3, 0x78 | form, 0x22]);
-            avoid(&mut code);
+            avoid(&mut code, avoid_7_at);
             assert_eq!((code[1], code[10]), (0x31, 0x79));
         }
     }
@@ -111,7 +160,7 @@ mod tests {
         code[..4].copy_from_slice(&[0x0F, 0x38, 0x0C, 0xC1]);
         code[8..12].copy_from_slice(&[0xC4, 0xE2, 0x78, 0x0C]);
         code[16..20].copy_from_slice(&[0xC4, 0xE3, 0x7D, 0x0B]);
-        avoid(&mut code);
+        avoid(&mut code, avoid_7_at);
         assert_eq!((code[2], code[11], code[18]), (0x0D, 0x0D, 0x79));
     }
 
@@ -119,7 +168,7 @@ mod tests {
     fn a_division_has_no_sign() {
         let mut code = [0x90; STEP_BYTES];
         code[..2].copy_from_slice(&[0xF7, 0xFB]);
-        avoid(&mut code);
+        avoid(&mut code, avoid_7_at);
         assert_eq!(code[..2], [0xF7, 0xF3]);
     }
 
@@ -128,7 +177,7 @@ mod tests {
         let mut code = [0x90; STEP_BYTES];
         code[..7].copy_from_slice(&[0xD3, 0x18, 0x90, 0xC0, 0x50, 0x00, 0x90]);
         code[8..12].copy_from_slice(&[0x0F, 0x96, 0x00, 0x90]);
-        avoid(&mut code);
+        avoid(&mut code, avoid_7_at);
         assert_eq!((code[1], code[4], code[10]), (0x28, 0x60, 0xC0));
     }
 
@@ -139,7 +188,7 @@ mod tests {
         code[16..24].copy_from_slice(&[0x0F, 0xC7, 0xF0, 0xF6, 0xF9, 0xF7, 0xF1, 0x90]);
         code[32..40].copy_from_slice(&[0x0F, 0x96, 0xC1, 0xD3, 0xD8, 0x90, 0xC1, 0x08]);
         let before = code;
-        avoid(&mut code);
+        avoid(&mut code, avoid_7_at);
         assert_eq!(code, before);
     }
 }

@@ -9,6 +9,7 @@ use xtask::Width;
 use crate::console::Missing;
 use crate::counter::Counts;
 use crate::machine::{Direct, Hardware, Machine};
+use crate::qemu::major_version;
 
 /// What to run.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,12 +37,12 @@ impl Fuzz {
     /// Boots a machine and runs the steps there; `say` hears what it prints. The error is for a person, with the commands
     /// that run the failing step again.
     pub fn run(&self, say: impl FnMut(&str)) -> Result<(), String> {
-        self.follow(&mut self.hardware().boot(self.image()), say)
+        self.follow(&mut self.hardware().boot(self.image()?), say)
     }
 
     /// Does so while the plugin counts.
     pub fn counts(&self) -> Result<Counts, String> {
-        let mut machine = self.hardware().counted().boot(self.image());
+        let mut machine = self.hardware().counted().boot(self.image()?);
         self.follow(&mut machine, |_| {})?;
         Ok(machine.counts())
     }
@@ -92,9 +93,10 @@ impl Fuzz {
         ])
     }
 
-    fn image(&self) -> Direct {
-        let words = format!("console=serial seed={} first={} steps={}", self.seed, self.first, self.steps);
-        Direct::fuzz().command_line(&words)
+    fn image(&self) -> Result<Direct, String> {
+        let qemu = major_version(self.width.qemu()).map_err(|error| error.to_string())?;
+        let words = format!("console=serial qemu={qemu} seed={} first={} steps={}", self.seed, self.first, self.steps);
+        Ok(Direct::fuzz().command_line(&words))
     }
 
     /// The kernel doesn't go on: reads the step from the machine's memory.

@@ -27,6 +27,19 @@ pub struct Qemu {
     pub folder: Folder,
 }
 
+/// The first number of an emulator's version, by which the tests know what it does otherwise.
+pub fn major_version(program: &str) -> Result<u64> {
+    let output = Command::new(program).arg("--version").output();
+    let output = output.map_err(|error| Error::other(format!("can't run {program}: {error}")))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    parse_version(&said).ok_or_else(|| Error::other(format!("{program} says of its version {said:?}")))
+}
+
+/// Reads `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)` and what else may stand around it.
+pub(crate) fn parse_version(said: &str) -> Option<u64> {
+    said.split_once("version ")?.1.split('.').next()?.parse().ok()
+}
+
 /// What the machine's serial line is connected to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Serial {
@@ -138,6 +151,13 @@ fn read_complaints(mut stderr: impl Read, paths: [PathBuf; 2]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_is_read() {
+        assert_eq!(parse_version("QEMU emulator version 10.0.13 (Debian 1:10.0.13)\nCopyright (c)"), Some(10));
+        assert_eq!(parse_version("QEMU emulator version 7.2.22"), Some(7));
+        assert_eq!(parse_version("something else"), None);
+    }
 
     #[test]
     fn an_emulator_that_ends_at_once_is_an_error() {
