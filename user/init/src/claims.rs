@@ -1,10 +1,10 @@
-//! What a program owns of the machine: lines, ports and device memory. `init` claims it once, when the system starts,
+//! What a program owns of the machine: lines, ports, device memory and what it keeps. `init` claims it once, when the system starts,
 //! and grants it to each instance of the program.
 
 use crate::machine::Machine;
 use alloc::vec::Vec;
 use bellwire::{Interrupt, Memory, PAGE_BYTES, Ports, Process, Result, Rights, StartupEntry, StartupKind};
-use manifest::{Program, Range, Right};
+use manifest::{Program, Quota, Range, Right};
 
 /// The VGA's text mode: 32 KiB of characters.
 const TEXT_SCREEN: (u64, usize) = (0xB_8000, 32 << 10);
@@ -15,6 +15,8 @@ pub struct Claims {
     lines: Vec<(u8, Interrupt)>,
     ports: Vec<(Range, Ports)>,
     memory: Vec<(StartupEntry, Memory)>,
+    /// What the program finds again when it is started again, and how many bytes that is.
+    kept: Option<(Memory, u64)>,
 }
 
 impl Claims {
@@ -35,6 +37,10 @@ impl Claims {
             let entry = StartupEntry::new("device-memory", StartupKind::Handle, 0, [range.first, range.count()]);
             claims.claim_memory(machine, program, entry, range.first, range.count() as usize);
         }
+        claims.kept = program.keeps.and_then(|Quota(bytes)| {
+            let claimed = granted(program, format_args!("{bytes} bytes to keep"), Memory::new(bytes as usize));
+            claimed.map(|memory| (memory, bytes))
+        });
         if program.rights.contains(&Right::Screen) {
             claims.claim_screen(machine, program);
         }
@@ -81,6 +87,10 @@ impl Claims {
         for (entry, memory) in &self.memory {
             let handle = process.grant(memory, Rights::READ | Rights::WRITE)?;
             entries.push(StartupEntry { value: handle, ..*entry });
+        }
+        if let Some((memory, bytes)) = &self.kept {
+            let handle = process.grant(memory, Rights::READ | Rights::WRITE)?;
+            entries.push(StartupEntry::new("kept", StartupKind::Handle, handle, [*bytes, 0]));
         }
         Ok(())
     }

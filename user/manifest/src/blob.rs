@@ -49,6 +49,7 @@ impl Manifest {
         match fact {
             "priority" => program.priority = value.parse().ok()?,
             "memory" => program.memory = Quota(value.parse().ok()?),
+            "keeps" => program.keeps = Some(Quota(value.parse().ok()?)),
             "restart" if value == "always" => program.restart = Restart::Always,
             "restart" if value == "never" => program.restart = Restart::Never,
             "argument" => program.arguments.push(value.to_string()),
@@ -89,6 +90,7 @@ impl Program {
             format!("restart {restart}"),
         ];
         let range = |fact: &str, range: &Range| format!("{fact} {} {}", range.first, range.count());
+        lines.extend(self.keeps.iter().map(|bytes| format!("keeps {}", bytes.0)));
         lines.extend(self.arguments.iter().map(|word| format!("argument {word}")));
         lines.extend(self.lines.iter().map(|line| format!("line {line}")));
         lines.extend(self.ports.iter().map(|ports| range("ports", ports)));
@@ -123,7 +125,7 @@ mod tests {
     prop_compose! {
         fn programs()(
             name in "[a-z][a-z0-9-]{0,11}",
-            (priority, memory, objects) in any::<(u8, u64, u16)>(),
+            (priority, memory, keeps, objects) in any::<(u8, u64, Option<u64>, u16)>(),
             restart in prop_oneof![Just(Restart::Always), Just(Restart::Never)],
             lines in vec(any::<u8>(), 0..4),
             (ports, device_memory) in (ranges(), ranges()),
@@ -132,10 +134,10 @@ mod tests {
             [arguments, serves, uses, notifies] in [const { 0 }; 4].map(|_| vec("[!-~]{1,16}", 0..4)),
             rights in vec(proptest::sample::select(Right::ALL.to_vec()), 0..4),
         ) -> Program {
-            let (memory, objects) = (Quota(memory), Objects(objects));
+            let (memory, keeps, objects) = (Quota(memory), keeps.map(Quota), Objects(objects));
             Program {
-                name, package: None, binary: None, priority, memory, objects, restart, arguments, lines, ports, device_memory,
-                pci, interrupt, serves, uses, notifies, rights,
+                name, package: None, binary: None, priority, memory, keeps, objects, restart, arguments, lines, ports,
+                device_memory, pci, interrupt, serves, uses, notifies, rights,
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a manifest must fulfil before an image is made of it. Each error names everyone concerned.
 
-use crate::{Manifest, Program, Range, Right, Signal};
+use crate::{Manifest, Program, Quota, Range, Right, Signal};
 use alloc::string::String;
 use alloc::vec::Vec;
 use alloc::{format, vec};
@@ -29,6 +29,9 @@ const LONGEST_ENDPOINT: usize = 16;
 const MOST_PORTS: u64 = 256;
 /// The kernel keeps so many ranges of ports a process.
 const MOST_PORT_RANGES: usize = 4;
+
+/// What programs keep is `init`'s memory, for as long as the system runs.
+const MOST_KEPT_BYTES: u64 = 1 << 20;
 
 /// The core's priorities are 0 to 63.
 const HIGHEST_PRIORITY: u8 = 63;
@@ -107,6 +110,11 @@ fn check_values(program: &Program) -> Result {
         if range.first % 4096 != 0 || range.count() % 4096 != 0 {
             return Err(format!("{name}: the device memory {range} isn't whole pages of 4096 bytes"));
         }
+    }
+    if let Some(Quota(bytes)) = program.keeps
+        && !(1..=MOST_KEPT_BYTES).contains(&bytes)
+    {
+        return Err(format!("{name}: a program keeps 1 byte to {MOST_KEPT_BYTES} bytes, not {bytes}"));
     }
     if let Some(word) =
         program.arguments.iter().find(|word| word.is_empty() || word.len() > 24 || word.contains(char::is_whitespace))

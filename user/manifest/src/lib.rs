@@ -9,6 +9,7 @@
 //! binary = "driver-serial"    # the package's binary; the package's name unless said
 //! priority = 50               # 0 to 63, higher runs first
 //! memory = "256 KiB"          # what it may take of RAM, beside its image and stack
+//! keeps = "4 KiB"             # memory that it finds again when it is started again; none unless said
 //! objects = 64                # how many kernel objects it may own
 //! restart = "always"          # or "never", after it died
 //! arguments = ["115200"]      # words for its startup block
@@ -73,6 +74,9 @@ pub struct Program {
     /// What it may take of RAM.
     #[cfg_attr(feature = "serde", serde(default))]
     pub memory: Quota,
+    /// Memory that outlives it: an instance finds what the one before has left there.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub keeps: Option<Quota>,
     /// How many kernel objects it may own.
     #[cfg_attr(feature = "serde", serde(default))]
     pub objects: Objects,

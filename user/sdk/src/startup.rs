@@ -75,6 +75,12 @@ impl Startup {
         Ok(Memory::from_raw(entry.value))
     }
 
+    /// The memory that the program keeps over its end, if the manifest gives it any (`keeps`): each instance finds there
+    /// what the one before has left, and the first one finds zeros.
+    pub fn kept(&self) -> Result<Memory> {
+        self.handle("kept").map(Memory::from)
+    }
+
     /// The screen, with the right `screen`; an error if the machine has none.
     pub fn screen(&self) -> Result<Screen> {
         if let Some(entry) = self.block.find("text-screen").filter(|entry| entry.kind == StartupKind::Handle) {
