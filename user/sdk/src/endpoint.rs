@@ -1,7 +1,7 @@
 //! Endpoints from the client's side, and the right to answer later.
 
 use crate::handle::{self, handle_type};
-use crate::protocol::{ABSENT, DONE, Request};
+use crate::protocol::{DONE, Request, outcome};
 use crate::{Error, Handle, Instant, OwnedHandle, Result, raw};
 use abi::{Message, Operation, Options, Rights, split};
 
@@ -104,11 +104,7 @@ impl Endpoint {
 }
 
 fn accepted(answer: Answer) -> Result<[usize; 4]> {
-    match answer.label {
-        DONE => Ok(answer.words),
-        ABSENT => Err(Error::Unsupported),
-        _ => Err(Error::BadArgument),
-    }
+    outcome(answer.label).map(|()| answer.words)
 }
 
 /// Sets the deadline of this thread's next call; 0 is none.
@@ -133,7 +129,7 @@ impl Reply {
     pub fn answer_as(self, label: u8, words: [usize; 4]) -> Result<()> {
         let message = raw::invoke(Operation::Reply, self.raw(), label, Options::empty(), words);
         let answered = raw::checked(message).map(drop);
-        if matches!(answered, Ok(()) | Err(crate::Error::Stale)) {
+        if matches!(answered, Ok(()) | Err(Error::Stale)) {
             // The handle is gone with the right: closing it would be one call more.
             self.into_raw();
         }

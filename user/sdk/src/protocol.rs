@@ -9,6 +9,7 @@
 
 mod clock;
 mod edu;
+mod keyboard;
 mod mouse;
 mod pci;
 mod power;
@@ -18,6 +19,7 @@ mod timer;
 
 pub use clock::{ClockRequest, DateTime, Ticks};
 pub use edu::{EduCounts, EduRequest};
+pub use keyboard::{KeyLayout, KeyboardRequest};
 pub use mouse::{Buttons, MouseRequest, MouseState};
 pub use pci::{PciAddress, PciBar, PciFunction, PciId, PciRequest, PciSignal};
 pub use power::PowerRequest;
@@ -34,6 +36,16 @@ pub const REFUSED: u8 = 1;
 /// A reply's label: nobody serves this, because the device isn't there or the program was stopped. `init` answers so in
 /// the program's place, at once; [`crate::Endpoint::request`] makes [`crate::Error::Unsupported`] of it.
 pub const ABSENT: u8 = 2;
+
+/// What a reply's label says: [`crate::Error::BadArgument`] if the server refuses the request, and
+/// [`crate::Error::Unsupported`] if there is none. [`crate::Endpoint::request`] looks by itself.
+pub fn outcome(label: u8) -> crate::Result<()> {
+    match label {
+        DONE => Ok(()),
+        ABSENT => Err(crate::Error::Unsupported),
+        _ => Err(crate::Error::BadArgument),
+    }
+}
 
 /// A request of some service, as it travels in a call.
 pub trait Request: Sized {

@@ -126,6 +126,7 @@ pub const COMMANDS: &[Entry] = &[
     Entry::of::<commands::Sleep>(),
     Entry::of::<commands::Tick>(),
     Entry::of::<commands::Mouse>(),
+    Entry::of::<commands::Layout>(),
     Entry::of::<commands::Bus>(),
     Entry::of::<commands::Edu>(),
     Entry::of::<commands::Reboot>(),

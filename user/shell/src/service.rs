@@ -4,7 +4,7 @@ use crate::Failure;
 use crate::caller::Job;
 use crate::waiter::Waiter;
 use alloc::rc::Rc;
-use bellwire::protocol::{DONE, Request};
+use bellwire::protocol::{Request, outcome};
 use bellwire::{Endpoint, Error, Handle, Instant};
 use core::time::Duration;
 
@@ -37,7 +37,8 @@ impl Service {
     fn call(&self, request: impl Request, handle: Option<u32>) -> Result<[usize; 4], Failure> {
         let (label, words) = request.encode();
         let answer = self.waiter.call(Job { service: self.endpoint.raw(), label, words, handle })?;
-        if answer.label == DONE { Ok(answer.words) } else { Err(Error::BadArgument.into()) }
+        outcome(answer.label)?;
+        Ok(answer.words)
     }
 }
 

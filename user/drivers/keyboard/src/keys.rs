@@ -1,48 +1,210 @@
 //! Scan codes become the bytes that a terminal would send, so that whoever reads them needn't care whether a person
 //! sits at the keyboard or at the other end of a serial line.
 
+use crate::record::{Reader, Record};
+use crate::sequences::{Modifiers, sequence};
 use alloc::collections::VecDeque;
-use bellwire::protocol::Chunk;
+use bellwire::protocol::{Chunk, KeyLayout};
 use bellwire::stream::Source;
-use pc_keyboard::layouts::Us104Key;
-use pc_keyboard::{DecodedKey, HandleControl, KeyCode, PS2Keyboard, ScancodeSet1};
+use bitflags::bitflags;
+use pc_keyboard::layouts::{
+    AnyLayout, Azerty, Colemak, DVP104Key, De105Key, Dvorak104Key, FiSe105Key, Jis109Key, No105Key, Uk105Key, Us104Key,
+};
+use pc_keyboard::{DecodedKey, EventDecoder, HandleControl, KeyCode, KeyEvent, KeyState, ScancodeSet, ScancodeSet1};
 
 /// How many bytes wait for a reader at most. Keys beyond that are dropped and counted: a person sees them missing,
 /// while leaving them in the controller would hold up the mouse behind them.
 const RING_BYTES: usize = 1024;
 
-/// A keyboard with the American layout, behind a controller that translates to scan code set 1.
+/// What a keyboard says when it was plugged in. It is also how the left shift key is released.
+const SELF_TEST_PASSED: u8 = 0xAA;
+
+bitflags! {
+    /// Keys that change what others mean.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    struct Held: u32 {
+        const LEFT_SHIFT = 1 << 0;
+        const RIGHT_SHIFT = 1 << 1;
+        const LEFT_CONTROL = 1 << 2;
+        const RIGHT_CONTROL = 1 << 3;
+        const LEFT_ALT = 1 << 4;
+        const ALT_GRAPH = 1 << 5;
+        /// The key of which Pause pretends that it is held.
+        const PAUSE_CONTROL = 1 << 6;
+        /// The key is down: what comes again meanwhile is the keyboard's own repetition.
+        const CAPS_LOCK_KEY = 1 << 7;
+        const NUMBER_LOCK_KEY = 1 << 8;
+        /// The lock is on.
+        const CAPS_LOCK = 1 << 9;
+        /// The lock is off; it is on at the start.
+        const NUMBER_LOCK_OFF = 1 << 10;
+    }
+}
+
+/// The modifiers that are down as long as they are held.
+const HELD_KEYS: [(Held, KeyCode); 7] = [
+    (Held::LEFT_SHIFT, KeyCode::LShift),
+    (Held::RIGHT_SHIFT, KeyCode::RShift),
+    (Held::LEFT_CONTROL, KeyCode::LControl),
+    (Held::RIGHT_CONTROL, KeyCode::RControl),
+    (Held::LEFT_ALT, KeyCode::LAlt),
+    (Held::ALT_GRAPH, KeyCode::RAltGr),
+    (Held::PAUSE_CONTROL, KeyCode::RControl2),
+];
+
+/// The locks: the key's own flag, and that of what it switches.
+const LOCKS: [(Held, Held, KeyCode); 2] = [
+    (Held::CAPS_LOCK_KEY, Held::CAPS_LOCK, KeyCode::CapsLock),
+    (Held::NUMBER_LOCK_KEY, Held::NUMBER_LOCK_OFF, KeyCode::NumpadLock),
+];
+
+/// A keyboard behind a controller that translates to scan code set 1.
 pub struct Keys {
-    decoder: PS2Keyboard<Us104Key, ScancodeSet1>,
+    codes: ScancodeSet1,
+    events: EventDecoder<AnyLayout>,
+    layout: KeyLayout,
+    held: Held,
+    /// The first byte of a code whose rest is still to come.
+    prefix: Option<u8>,
     typed: VecDeque<u8>,
     dropped: u32,
+    leds: Leds,
+}
+
+/// Whether the keyboard shows its locks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Leds {
+    Shown,
+    Changed,
 }
 
 impl Default for Keys {
     fn default() -> Self {
-        Self {
-            decoder: PS2Keyboard::new(ScancodeSet1::new(), Us104Key, HandleControl::MapLettersToUnicode),
-            typed: VecDeque::with_capacity(RING_BYTES),
-            dropped: 0,
-        }
+        Self::new(KeyLayout::default())
     }
 }
 
 impl Keys {
+    /// A keyboard of which no key is held.
+    pub fn new(layout: KeyLayout) -> Self {
+        Self {
+            codes: ScancodeSet1::new(),
+            events: EventDecoder::new(of(layout), HandleControl::MapLettersToUnicode),
+            layout,
+            held: Held::default(),
+            prefix: None,
+            typed: VecDeque::with_capacity(RING_BYTES),
+            dropped: 0,
+            leds: Leds::Shown,
+        }
+    }
+
     /// A byte from the keyboard. One that belongs to no scan code is ignored, as is the rest of that code.
     pub fn feed(&mut self, byte: u8) {
-        let Ok(Some(event)) = self.decoder.add_byte(byte) else { return };
-        match self.decoder.process_keyevent(event) {
-            Some(DecodedKey::Unicode('\n')) => self.type_bytes(b"\r"),
-            Some(DecodedKey::Unicode(character)) => self.type_bytes(character.encode_utf8(&mut [0; 4]).as_bytes()),
-            Some(DecodedKey::RawKey(key)) => self.type_bytes(escape_sequence(key)),
-            None => {}
+        if byte == SELF_TEST_PASSED && self.is_between_codes() && !self.held.contains(Held::LEFT_SHIFT) {
+            self.release_all();
+            self.leds = Leds::Changed;
+            return;
         }
+        let event = self.codes.advance_state(byte);
+        self.prefix = (self.prefix.is_none() && matches!(byte, 0xE0 | 0xE1)).then_some(byte);
+        if let Ok(Some(event)) = event {
+            self.press(event);
+        }
+    }
+
+    /// Whether the next byte begins a code.
+    pub fn is_between_codes(&self) -> bool {
+        self.prefix.is_none()
+    }
+
+    /// What stands on the keys.
+    pub fn layout(&self) -> KeyLayout {
+        self.layout
+    }
+
+    /// Changes what stands on the keys, from the next one on.
+    pub fn set_layout(&mut self, layout: KeyLayout) {
+        self.layout = layout;
+        self.events.change_layout(of(layout));
     }
 
     /// How many keys nobody read in time.
     pub fn dropped(&self) -> u32 {
         self.dropped
+    }
+
+    /// Whether the LEDs are to be set anew since this was asked last.
+    pub fn take_led_change(&mut self) -> bool {
+        core::mem::replace(&mut self.leds, Leds::Shown) == Leds::Changed
+    }
+
+    /// The LEDs, as the keyboard wants them: bit 1 for the number lock, bit 2 for the caps lock.
+    pub fn leds(&self) -> u8 {
+        let number_lock = u8::from(!self.held.contains(Held::NUMBER_LOCK_OFF));
+        number_lock << 1 | u8::from(self.held.contains(Held::CAPS_LOCK)) << 2
+    }
+
+    fn press(&mut self, event: KeyEvent) {
+        for (key, lock, code) in LOCKS {
+            if event.code == code {
+                let was_down = self.held.contains(key);
+                self.held.set(key, event.state == KeyState::Down);
+                if was_down && event.state == KeyState::Down {
+                    return;
+                }
+                // The keyboard says Pause as a number lock with a key held that it hasn't.
+                if event.state == KeyState::Down && !self.held.contains(Held::PAUSE_CONTROL) {
+                    self.held.toggle(lock);
+                    self.leds = Leds::Changed;
+                }
+            }
+        }
+        for (key, code) in HELD_KEYS {
+            if event.code == code {
+                self.held.set(key, event.state == KeyState::Down);
+            }
+        }
+        match self.events.process_keyevent(event) {
+            Some(DecodedKey::Unicode('\n')) => self.type_bytes(b"\r"),
+            // The layouts have a character for it, which terminals send for another key.
+            Some(DecodedKey::Unicode('\u{7F}')) => self.type_key(KeyCode::Delete),
+            Some(DecodedKey::Unicode('\t')) if self.held.intersects(Held::LEFT_SHIFT | Held::RIGHT_SHIFT) => {
+                self.type_bytes(b"\x1b[Z");
+            }
+            Some(DecodedKey::Unicode(character)) => {
+                let character = self.with_control(character);
+                self.type_bytes(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            Some(DecodedKey::RawKey(key)) => self.type_key(key),
+            None => {}
+        }
+    }
+
+    /// The layouts do letters; a terminal has control characters for some signs too. Control and Alt together are
+    /// another way to write AltGr.
+    fn with_control(&self, character: char) -> char {
+        let control = self.held.intersects(Held::LEFT_CONTROL | Held::RIGHT_CONTROL);
+        if !control || self.held.intersects(Held::LEFT_ALT | Held::ALT_GRAPH) {
+            return character;
+        }
+        match character {
+            '@' | '[' | '\\' | ']' | '^' | '_' => char::from(character as u8 & 0x1F),
+            ' ' => '\0',
+            '/' => '\x1F',
+            '?' => '\x7F',
+            other => other,
+        }
+    }
+
+    fn type_key(&mut self, key: KeyCode) {
+        let held = |keys: Held, modifier: u8| if self.held.intersects(keys) { modifier } else { 0 };
+        let modifiers = held(Held::LEFT_SHIFT | Held::RIGHT_SHIFT, Modifiers::SHIFT)
+            | held(Held::LEFT_ALT, Modifiers::ALT)
+            | held(Held::LEFT_CONTROL | Held::RIGHT_CONTROL, Modifiers::CONTROL);
+        if let Some(bytes) = sequence(key, Modifiers(modifiers)) {
+            self.type_bytes(&bytes);
+        }
     }
 
     fn type_bytes(&mut self, bytes: &[u8]) {
@@ -51,6 +213,49 @@ impl Keys {
         } else {
             self.dropped += 1;
         }
+    }
+
+    /// A new keyboard: what was held on the old one isn't any more. The locks are the person's, and stay.
+    fn release_all(&mut self) {
+        self.held &= Held::CAPS_LOCK | Held::NUMBER_LOCK_OFF;
+        self.set_events();
+    }
+
+    /// Makes the decoder know what is held.
+    fn set_events(&mut self) {
+        self.events = EventDecoder::new(of(self.layout), HandleControl::MapLettersToUnicode);
+        let locks = LOCKS.iter().filter(|(_, lock, _)| self.held.contains(*lock)).map(|(_, _, code)| *code);
+        let keys = HELD_KEYS.iter().filter(|(key, _)| self.held.contains(*key)).map(|(_, code)| *code);
+        for code in locks.chain(keys) {
+            self.events.process_keyevent(KeyEvent::new(code, KeyState::Down));
+        }
+    }
+
+    /// Writes down all that a successor must know.
+    pub fn save(&self, record: &mut Record) {
+        record.byte(self.layout as u8);
+        record.number(self.held.bits());
+        record.byte(self.prefix.unwrap_or(0));
+        record.number(self.dropped);
+        record.number(self.typed.len() as u32);
+        self.typed.iter().for_each(|byte| record.byte(*byte));
+    }
+
+    /// A keyboard as its predecessor's driver knew it.
+    pub fn restore(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut keys = Self::new(KeyLayout::from_number(reader.byte()?.into())?);
+        keys.held = Held::from_bits(reader.number()?)?;
+        keys.set_events();
+        match reader.byte()? {
+            0 => {}
+            prefix => keys.feed(prefix),
+        }
+        keys.dropped = reader.number()?;
+        let count = reader.number()?;
+        for _ in 0..count {
+            keys.typed.push_back(reader.byte()?);
+        }
+        (keys.typed.len() <= RING_BYTES).then_some(keys)
     }
 }
 
@@ -64,53 +269,21 @@ impl Source for Keys {
     }
 }
 
-/// What a terminal sends for keys that aren't characters (ECMA-48 cursor keys, and xterm's for the rest).
-fn escape_sequence(key: KeyCode) -> &'static [u8] {
-    match key {
-        KeyCode::ArrowUp => b"\x1b[A",
-        KeyCode::ArrowDown => b"\x1b[B",
-        KeyCode::ArrowRight => b"\x1b[C",
-        KeyCode::ArrowLeft => b"\x1b[D",
-        KeyCode::Home => b"\x1b[H",
-        KeyCode::End => b"\x1b[F",
-        KeyCode::PageUp => b"\x1b[5~",
-        KeyCode::PageDown => b"\x1b[6~",
-        _ => b"",
+/// The crate's layout of that name.
+fn of(layout: KeyLayout) -> AnyLayout {
+    match layout {
+        KeyLayout::Us => AnyLayout::Us104Key(Us104Key),
+        KeyLayout::Uk => AnyLayout::Uk105Key(Uk105Key),
+        KeyLayout::De => AnyLayout::De105Key(De105Key),
+        KeyLayout::Fr => AnyLayout::Azerty(Azerty),
+        KeyLayout::Fi => AnyLayout::FiSe105Key(FiSe105Key),
+        KeyLayout::No => AnyLayout::No105Key(No105Key),
+        KeyLayout::Jp => AnyLayout::Jis109Key(Jis109Key),
+        KeyLayout::Dvorak => AnyLayout::Dvorak104Key(Dvorak104Key),
+        KeyLayout::Dvp => AnyLayout::DVP104Key(DVP104Key),
+        KeyLayout::Colemak => AnyLayout::Colemak(Colemak),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec::Vec;
-
-    fn typed(codes: &[u8]) -> Vec<u8> {
-        let mut keys = Keys::default();
-        codes.iter().for_each(|code| keys.feed(*code));
-        keys.typed.into()
-    }
-
-    #[test]
-    fn letters_shift_and_control() {
-        // h down and up, shift down, i, shift up, control down, c, control up, return
-        let codes = [0x23, 0xA3, 0x2A, 0x17, 0x97, 0xAA, 0x1D, 0x2E, 0xAE, 0x9D, 0x1C, 0x9C];
-        assert_eq!(typed(&codes), b"hI\x03\r");
-    }
-
-    #[test]
-    fn cursor_keys_are_what_a_terminal_sends() {
-        assert_eq!(typed(&[0xE0, 0x48, 0xE0, 0xC8, 0xE0, 0x50]), b"\x1b[A\x1b[B");
-    }
-
-    #[test]
-    fn a_byte_that_is_no_scan_code_changes_nothing() {
-        assert_eq!(typed(&[0xFF, 0x1E]), b"a");
-    }
-
-    #[test]
-    fn keys_that_nobody_reads_are_counted() {
-        let mut keys = Keys::default();
-        (0..RING_BYTES + 3).for_each(|_| keys.feed(0x1E));
-        assert_eq!(keys.dropped(), 3);
-    }
-}
+mod tests;

@@ -4,10 +4,15 @@
 
 extern crate alloc;
 
+mod chip;
 mod controller;
 mod keys;
 mod mouse;
+mod record;
+mod sequences;
 
-pub use controller::{COMMAND, Controller, DATA};
+pub use chip::{COMMAND, DATA, Ports};
+pub use controller::{Controller, Flow, Missing};
 pub use keys::Keys;
 pub use mouse::Mouse;
+pub use record::{Kept, Reader, Record, keep, take};

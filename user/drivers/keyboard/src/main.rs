@@ -1,34 +1,71 @@
 //! The driver of the PS/2 keyboard and mouse.
 //!
-//! Serves `keyboard`: the keys as a [`StreamRequest`] stream, the mouse by [`MouseRequest`], and the processor's
-//! reset line, which is wired to the same controller, by [`PowerRequest`]. Tells `console` when a key was typed.
+//! Serves `keyboard`: the keys as a [`StreamRequest`] stream, their layout by [`KeyboardRequest`], the mouse by
+//! [`MouseRequest`], and the processor's reset line, which is wired to the same controller, by [`PowerRequest`]. Tells
+//! `console` when a key was typed. What it knows of keys and mouse is kept for its successor.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use bellwire::protocol::{MouseRequest, PowerRequest, StreamRequest};
+use bellwire::protocol::{KeyLayout, KeyboardRequest, MouseRequest, PowerRequest, StreamRequest};
 use bellwire::registers::Registers;
 use bellwire::stream::Readers;
-use bellwire::{Call, Event, PortRange, Result, Server, Startup};
-use driver_keyboard::{COMMAND, Controller};
+use bellwire::{Access, Call, Endpoint, Event, Instant, Mapping, PortRange, Result, Server, Startup};
+use core::time::Duration;
+use driver_keyboard::{COMMAND, Controller, Flow, Kept, Keys, Missing, Mouse, Ports, Reader, Record, keep, take};
+
+/// How long a wait for the controller lets others run before it looks again.
+const PAUSE: Duration = Duration::from_micros(100);
+
+/// How long a controller that floods is left alone, and how often, before it counts as broken.
+const FLOOD_REST: Duration = Duration::from_millis(10);
+const MOST_FLOODS: u32 = 100;
 
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("keyboard")?);
     let lines = [startup.line(1)?, startup.line(12)?];
-    let ports = TwoPorts { data: startup.ports(0x60)?, command: startup.ports(0x64)? };
-    let Some(mut controller) = Controller::new(ports) else { bellwire::absent("no PS/2 controller answers") };
+    // Without it, all works but what is lost at its end.
+    let kept = startup.kept().and_then(|memory| memory.map(Access::READ | Access::WRITE));
+    let mut kept = kept.ok().map(KeptMemory);
+    let (keys, mouse) =
+        kept.as_mut().and_then(restored).unwrap_or_else(|| (Keys::new(layout(&startup)), Mouse::default()));
+    let rest = Server::new(Endpoint::new()?);
+    let ports = TwoPorts { data: startup.ports(0x60)?, command: startup.ports(0x64)?, rest };
+    let mut controller = Controller::new(ports, keys, mouse).unwrap_or_else(|missing| bellwire::absent(missing));
+    for words in controller.missing() {
+        bellwire::println!("{words}");
+    }
     let mut readers = Readers::new(Some(startup.notifies("console")?));
     for line in &lines {
         server.bind(line, 0)?;
     }
-    controller.serve();
+    let mut flow = controller.serve(Instant::now());
+    let mut floods = 0;
     loop {
-        match server.next()? {
-            Event::Interrupt(_) => controller.serve(),
-            Event::Call(call) => answer(call, &mut controller, &mut readers)?,
-            _ => {}
-        }
         readers.offer(&mut controller.keys)?;
+        if let Some(kept) = &mut kept {
+            keep(kept, &record(&controller));
+        }
+        let event = match flow {
+            Flow::Drained => {
+                floods = 0;
+                server.next()
+            }
+            Flow::Floods if floods == MOST_FLOODS => {
+                controller.silence();
+                bellwire::absent(Missing::Output);
+            }
+            Flow::Floods => {
+                floods += 1;
+                server.next_before(Instant::now() + FLOOD_REST)
+            }
+        };
+        match event {
+            Ok(Event::Interrupt(interrupt)) => flow = controller.serve(Instant::from_cycles(interrupt.first)),
+            Ok(Event::Call(call)) => answer(call, &mut controller, &mut readers)?,
+            Err(bellwire::Error::TimedOut) => flow = controller.serve(Instant::now()),
+            other => drop(other?),
+        }
     }
 }
 
@@ -38,6 +75,11 @@ fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut R
     } else if let Some(PowerRequest::Reset) = call.request() {
         controller.reset_machine();
         call.answer([0; 4]);
+    } else if let Some(request) = call.request() {
+        if let KeyboardRequest::SetLayout(layout) = request {
+            controller.keys.set_layout(layout);
+        }
+        call.answer([controller.keys.layout() as usize, 0, 0, 0]);
     } else {
         match call.request() {
             Some(StreamRequest::Read) => readers.read(call, &mut controller.keys)?,
@@ -48,10 +90,51 @@ fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut R
     Ok(())
 }
 
+/// The layout that the last of the arguments names.
+fn layout(startup: &Startup) -> KeyLayout {
+    let Some(name) = startup.arguments().last() else { return KeyLayout::default() };
+    KeyLayout::from_name(&name).unwrap_or_else(|| {
+        bellwire::println!("no layout is called {name}: {} is used", KeyLayout::default().name());
+        KeyLayout::default()
+    })
+}
+
+/// What a predecessor has kept.
+fn restored(kept: &mut KeptMemory) -> Option<(Keys, Mouse)> {
+    let bytes = take(kept)?;
+    let mut reader = Reader::new(&bytes);
+    Some((Keys::restore(&mut reader)?, Mouse::restore(&mut reader)?))
+}
+
+fn record(controller: &Controller<TwoPorts>) -> Record {
+    let mut record = Record::default();
+    controller.keys.save(&mut record);
+    controller.mouse.save(&mut record);
+    record
+}
+
+struct KeptMemory(Mapping);
+
+impl Kept for KeptMemory {
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    fn read(&self, offset: usize) -> u8 {
+        self.0.read(offset)
+    }
+
+    fn write(&mut self, offset: usize, byte: u8) {
+        self.0.write(offset, byte);
+    }
+}
+
 /// The controller's two ports, which don't lie side by side: what is between them belongs to others.
 struct TwoPorts {
     data: PortRange,
     command: PortRange,
+    /// Where nothing ever arrives.
+    rest: Server,
 }
 
 impl TwoPorts {
@@ -67,5 +150,16 @@ impl Registers for TwoPorts {
 
     fn write(&mut self, register: u16, value: u8) {
         self.of(register).port::<u8>(0).write(value);
+    }
+}
+
+impl Ports for TwoPorts {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn pause(&mut self) {
+        // Whatever the outcome, time has passed.
+        let _ = self.rest.next_before(Instant::now() + PAUSE);
     }
 }

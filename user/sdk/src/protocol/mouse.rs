@@ -27,18 +27,22 @@ pub struct MouseState {
     pub y: i32,
     /// What is pressed now.
     pub buttons: Buttons,
+    /// How often its packets had lost their bounds and found them again; counted in 24 bits.
+    pub resyncs: u32,
 }
 
 impl MouseState {
     /// The state as four words.
     pub fn to_words(self) -> [usize; 4] {
-        [self.packets as usize, self.x as u32 as usize, self.y as u32 as usize, self.buttons.bits() as usize]
+        let rest = u32::from(self.buttons.bits()) | self.resyncs << 8;
+        [self.packets as usize, self.x as u32 as usize, self.y as u32 as usize, rest as usize]
     }
 
     /// The state that four words carry.
     pub fn from_words(words: [usize; 4]) -> Self {
-        let [packets, x, y, buttons] = words.map(|word| word as u32);
-        Self { packets, x: x as i32, y: y as i32, buttons: Buttons::from_bits_truncate(buttons as u8) }
+        let [packets, x, y, rest] = words.map(|word| word as u32);
+        let buttons = Buttons::from_bits_truncate(rest as u8);
+        Self { packets, x: x as i32, y: y as i32, buttons, resyncs: rest >> 8 }
     }
 }
 
@@ -65,7 +69,8 @@ mod tests {
 
     #[test]
     fn a_state_survives_the_words() {
-        let state = MouseState { packets: 7, x: -3, y: i32::MIN, buttons: Buttons::LEFT | Buttons::MIDDLE };
+        let state =
+            MouseState { packets: 7, x: -3, y: i32::MIN, buttons: Buttons::LEFT | Buttons::MIDDLE, resyncs: 0xAB_CDEF };
         assert_eq!(MouseState::from_words(state.to_words()), state);
     }
 }

@@ -14,16 +14,18 @@ impl Command for Mouse {
     const PURPOSE: &str = "where the mouse is and what is pressed";
     const HELP: &str = "\
 Says how many packets the mouse has sent, where it is (in its steps to the right and away from you, counted since the \
-keyboard's driver started), and which buttons are pressed.";
+system started), which buttons are pressed, and how often the driver had to find anew where a packet begins.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         words.is_empty().then_some(Self)
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        let MouseState { packets, x, y, buttons } = MouseState::from_words(ask(&shell.keyboard, MouseRequest::State)?);
+        let MouseState { packets, x, y, buttons, resyncs } =
+            MouseState::from_words(ask(&shell.keyboard, MouseRequest::State)?);
         let packets = counted(packets, "packet", "packets");
-        Ok(writeln!(shell, "{packets}, at {x}, {y}, pressed: {}", names(buttons))?)
+        let resyncs = counted(resyncs, "resync", "resyncs");
+        Ok(writeln!(shell, "{packets}, at {x}, {y}, pressed: {}, {resyncs}", names(buttons))?)
     }
 }
 
