@@ -112,12 +112,12 @@ fn what_is_held_and_switched_outlives_the_driver(width: Width) {
     movement(&mut machine, 7, -5);
     until_mouse_is_at(&mut machine, 7, 5);
     tap(&mut machine, "caps_lock");
-    key(&mut machine, "shift", "true");
+    press(&mut machine, "shift");
     kill(&mut machine);
     until_restarted(&mut machine, 1);
     // Shift and caps lock cancel each other out, and the layout has y where others have z.
     ["e", "c", "h", "o", "spc", "z"].into_iter().for_each(|key| tap(&mut machine, key));
-    key(&mut machine, "shift", "false");
+    release(&mut machine, "shift");
     ["z", "ret"].into_iter().for_each(|key| tap(&mut machine, key));
     machine.expect("\r\nyY\r\n");
     machine.expect(PROMPT);
@@ -202,23 +202,29 @@ fn keys_that_are_no_characters_are_what_xterm_sends(width: Width) {
 fn pasted(machine: &mut Machine, bytes: usize, keys: &[&str]) -> Vec<u8> {
     machine.type_line(&format!("paste {bytes}"));
     machine.expect(&format!("send {bytes} bytes\r\n"));
-    keys.iter().for_each(|name| key(machine, name, "true"));
-    keys.iter().rev().for_each(|name| key(machine, name, "false"));
+    keys.iter().for_each(|key| press(machine, key));
+    keys.iter().rev().for_each(|key| release(machine, key));
     let received = machine.receive(bytes);
     machine.expect(PROMPT);
     received
 }
 
-/// Presses a key, or lets it go, at once.
-fn key(machine: &mut Machine, name: &str, down: &str) {
-    let key = json!({ "type": "qcode", "data": name });
-    let event = json!({ "type": "key", "data": { "down": down == "true", "key": key } });
-    machine.command("input-send-event", json!({ "events": [event] }));
+fn press(machine: &mut Machine, key: &str) {
+    key_event(machine, json!({ "down": true, "key": { "type": "qcode", "data": key } }));
 }
 
-fn tap(machine: &mut Machine, name: &str) {
-    key(machine, name, "true");
-    key(machine, name, "false");
+fn release(machine: &mut Machine, key: &str) {
+    key_event(machine, json!({ "down": false, "key": { "type": "qcode", "data": key } }));
+}
+
+/// Presses a key and lets it go, at once.
+fn tap(machine: &mut Machine, key: &str) {
+    press(machine, key);
+    release(machine, key);
+}
+
+fn key_event(machine: &mut Machine, data: serde_json::Value) {
+    machine.command("input-send-event", json!({ "events": [{ "type": "key", "data": data }] }));
 }
 
 fn movement(machine: &mut Machine, x: i32, y: i32) {

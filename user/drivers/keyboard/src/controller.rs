@@ -113,6 +113,7 @@ impl<P: Ports> Controller<P> {
             return Err(Missing::Ports);
         }
         controller.start()?;
+        controller.empty_since = controller.chip.ports.now();
         Ok(controller)
     }
 
@@ -171,8 +172,8 @@ impl<P: Ports> Controller<P> {
         }
         for _ in 0..MOST_BYTES {
             let Some((device, byte)) = self.chip.take() else {
-                self.empty_since = self.chip.ports.now();
                 self.react();
+                self.empty_since = self.chip.ports.now();
                 return Flow::Drained;
             };
             self.feed(device, byte);
