@@ -79,7 +79,9 @@ impl Bench {
         // On a kernel stack, with the registers as the entry found them.
         let first_call = [listing.address(&["Bell as x86_entry", "::message_call"])];
         gdb.insert(&first_call).expect("a breakpoint");
-        gdb.resume().expect("a debugger").expect("a system call");
+        if gdb.resume().expect("a debugger").is_none() {
+            panic!("the machine ended before its first system call: {}", machine.last_words());
+        }
         gdb.remove(&first_call).expect("no breakpoint");
         let tables = Tables::read(width, &mut machine, &mut gdb);
         let paths = Paths::of(width, &listing, &tables);
