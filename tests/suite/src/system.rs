@@ -6,7 +6,9 @@ use crate::partner::Image;
 use crate::{check, check_eq};
 use abi::{InfoItem, Message, Operation, Options, split};
 use alloc::string::ToString;
-use bellwire::{Endpoint, Error, Handle, Instant, Interrupt, PortRange, Ports, Result, Root, Startup, raw, time};
+use bellwire::{
+    Endpoint, Error, Handle, Instant, Interrupt, PortRange, Ports, Result, Root, Startup, Timer, raw, time,
+};
 use core::time::Duration;
 
 /// The priority of the thread that runs the cases.
@@ -44,6 +46,18 @@ pub struct System {
     pub silent: Endpoint,
     /// What the machine does otherwise than processors.
     pub faults: Faults,
+    /// What becomes of an alarm's request that is withdrawn.
+    pub withdrawn: Withdrawn,
+}
+
+/// What becomes of the request of an alarm that the kernel sets anew before it has taken its interrupt. The 8254's line
+/// falls then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// Nothing is seen of it: the alarm is a local APIC's, or QEMU's 8259A holds the request.
+    Quiet,
+    /// The 8259A gives its line 7, as its data sheet has it ("default IR7"): Bochs does so.
+    Spurious,
 }
 
 impl System {
@@ -57,7 +71,8 @@ impl System {
         let clock_line = root.line(CLOCK_LINE)?;
         let clock_ports = root.ports(CLOCK_PORT, 2)?;
         clock_ports.attach(None)?;
-        Ok(Self { root, image, clock_line, clock_ports, silent: Endpoint::new()?, faults: Faults::find()? })
+        let withdrawn = Withdrawn::find(&root)?;
+        Ok(Self { root, image, clock_line, clock_ports, silent: Endpoint::new()?, faults: Faults::find()?, withdrawn })
     }
 
     /// Ends the machine, whichever emulator it is: each takes no notice of the other's port.
@@ -129,6 +144,22 @@ impl System {
             check!(pending <= u32::from(source.bound), "line {}: an interrupt is lost: {source:?}", source.line);
         }
         Ok(())
+    }
+}
+
+impl Withdrawn {
+    /// Tries it: each alarm is due when the next is set.
+    fn find(root: &Root) -> Result<Self> {
+        const ALARMS: usize = 200;
+        let before = root.kernel()?.spurious.0;
+        let endpoint = Endpoint::new()?;
+        let timer = Timer::new(&endpoint, 1)?;
+        for _ in 0..ALARMS {
+            raw::timer_set(timer.raw(), [0; 4])?;
+        }
+        timer.destroy()?;
+        endpoint.destroy()?;
+        Ok(if root.kernel()?.spurious.0 == before { Withdrawn::Quiet } else { Withdrawn::Spurious })
     }
 }
 
