@@ -1,17 +1,32 @@
 //! What QEMU calls: the installation, each block that is translated, each instruction, each access, the end.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::profile::Profile;
-use crate::qemu::{self, Block, HardwareAddress, Id, Info, MemoryInfo, NO_REGISTERS, READS_AND_WRITES};
+use crate::qemu::{self, Block, HardwareAddress, Id, Info, MOST_BYTES, MemoryInfo, NO_REGISTERS, READS_AND_WRITES};
 use crate::row::Touch;
 use crate::{Counter, Width};
 
-/// The version of QEMU's plugin interface that this is written for; QEMU refuses a plugin that is too new for it.
+/// The version of QEMU's plugin interface that this asks for: QEMU reads it when it has loaded the plugin, and refuses one
+/// that is too new or too old. It is an `int`.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "QEMU looks for this name")]
-pub static qemu_plugin_version: c_int = 1;
+pub static qemu_plugin_version: AtomicI32 = AtomicI32::new(1);
+
+/// Loading the plugin calls this first.
+// SAFETY: the section holds pointers to functions of this type (System V ABI, "Initialization and Termination Functions").
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOADED: extern "C" fn() = loaded;
+
+extern "C" fn loaded() {
+    qemu_plugin_version.store(qemu::version(), Ordering::Relaxed);
+}
+
+/// The version of QEMU's own interface.
+static QEMU_VERSION: AtomicI32 = AtomicI32::new(0);
 
 static COUNTER: Mutex<Counter> = Mutex::new(Counter::new());
 
@@ -19,7 +34,7 @@ static COUNTER: Mutex<Counter> = Mutex::new(Counter::new());
 ///
 /// # Safety
 ///
-/// Only QEMU may call it, with what its plugin interface (version 1, `qemu-plugin.h`) says.
+/// Only QEMU may call it, with what its plugin interface (`qemu-plugin.h`) says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qemu_plugin_install(
     id: Id,
@@ -29,6 +44,8 @@ pub unsafe extern "C" fn qemu_plugin_install(
 ) -> c_int {
     // SAFETY: QEMU passes a structure that lives as long as the call.
     let name = unsafe { (*info).target_name };
+    // SAFETY: as above.
+    QEMU_VERSION.store(unsafe { (*info).version }, Ordering::Relaxed);
     // SAFETY: it is a C string.
     let target = unsafe { CStr::from_ptr(name) };
     let mut counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,6 +76,7 @@ pub unsafe extern "C" fn qemu_plugin_install(
 /// A block is being translated: ask to be called at each of its instructions and memory accesses.
 extern "C" fn translate(_: Id, block: *mut Block) {
     let mut counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
+    let version = QEMU_VERSION.load(Ordering::Relaxed);
     // SAFETY: QEMU passes the block that it translates.
     let count = unsafe { qemu::qemu_plugin_tb_n_insns(block) };
     for index in 0..count {
@@ -66,13 +84,10 @@ extern "C" fn translate(_: Id, block: *mut Block) {
         let handle = unsafe { qemu::qemu_plugin_tb_get_insn(block, index) };
         // SAFETY: an instruction of the block.
         let address = unsafe { qemu::qemu_plugin_insn_vaddr(handle) };
-        // SAFETY: as above.
-        let length = unsafe { qemu::qemu_plugin_insn_size(handle) };
-        // SAFETY: as above.
-        let data = unsafe { qemu::qemu_plugin_insn_data(handle) };
-        // SAFETY: QEMU keeps so many bytes there during the translation.
-        let bytes = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) };
-        let number = counter.translated(address, bytes) as *mut c_void;
+        let mut bytes = [0; MOST_BYTES];
+        // SAFETY: as above; the version is QEMU's.
+        let length = unsafe { qemu::instruction_data(version, handle, &mut bytes) };
+        let number = counter.translated(address, &bytes[..length]) as *mut c_void;
         // SAFETY: the instruction is the block's; the number is no pointer to anything.
         unsafe { qemu::qemu_plugin_register_vcpu_insn_exec_cb(handle, execute, NO_REGISTERS, number) };
         // SAFETY: as above.
