@@ -1,26 +1,32 @@
-//! The figures as a file: `target/bench.json` of the last run, and `docs/bench.json` in the tree.
-
-use std::path::{Path, PathBuf};
+//! The figures as a file: `target/bench.json` of the last run, and in the tree `docs/bench.json` and one beside it for the
+//! other emulator.
 
 use serde_json::{Map, Value};
 use xtask::{Result, root};
 
 use super::interrupts_off::KINDS;
 use super::{Figures, Measurement, WIDTHS};
+use crate::qemu::parse_version;
 
-/// The figures of the tree.
-pub fn committed() -> PathBuf {
-    root().join("docs/bench.json")
+/// The figures of the tree that the docs show.
+pub const SHOWN: &str = "docs/bench.json";
+
+/// The figures of the tree to compare with those of an emulator. Instructions are the same on each, but emulators of
+/// different ages take interrupts and calibrate clocks at different instructions.
+pub fn committed(emulator: &str) -> &'static str {
+    match parse_version(emulator) {
+        Some(version) if version >= 10 => "docs/bench-qemu10.json",
+        _ => SHOWN,
+    }
 }
 
 /// The figures of the last run.
-pub fn fresh() -> PathBuf {
-    root().join("target/bench.json")
-}
+pub const FRESH: &str = "target/bench.json";
 
 impl Measurement {
-    /// Reads a file.
-    pub fn read(file: &Path) -> Result<Measurement> {
+    /// Reads a file of the tree.
+    pub fn read(file: &str) -> Result<Measurement> {
+        let file = &root().join(file);
         let wrong = |error: &dyn std::fmt::Display| format!("can't read {}: {error}", file.display());
         let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
         let value: Value = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
@@ -30,8 +36,9 @@ impl Measurement {
         Ok(Measurement { compiler: string("compiler"), emulator: string("emulator"), both: [x86_64, i686] })
     }
 
-    /// Writes a file.
-    pub fn write(&self, file: &Path) -> Result {
+    /// Writes a file of the tree.
+    pub fn write(&self, file: &str) -> Result {
+        let file = &root().join(file);
         let mut value = Map::new();
         value.insert("compiler".to_owned(), self.compiler.clone().into());
         value.insert("emulator".to_owned(), self.emulator.clone().into());
@@ -77,6 +84,12 @@ fn lay_out(value: &Value, indent: &str, text: &mut String) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_emulator_has_its_own_figures() {
+        assert_eq!(committed("QEMU emulator version 7.2.22"), SHOWN);
+        assert_ne!(committed("QEMU emulator version 10.0.13"), SHOWN);
+    }
 
     #[test]
     fn a_row_is_a_line() {

@@ -35,7 +35,7 @@ fn path() -> PathBuf {
 fn pages() -> Result<(String, String)> {
     let committed =
         std::fs::read_to_string(path()).map_err(|error| format!("can't read {}: {error}", path().display()))?;
-    let tables = tables(&Measurement::read(&file::committed())?);
+    let tables = tables(&Measurement::read(file::SHOWN)?);
     Ok((replace(&committed, &tables)?, committed))
 }
 

@@ -1,9 +1,9 @@
 //! Measures what operations cost on both widths: `bench-runner [--check|--write]` prints the figures next to the targets and
 //! seL4's, and writes `target/bench.json`.
 //!
-//! With `--check` it compares them with the tree's (`docs/bench.json`) and fails if any became worse; with `--write` they
-//! become the tree's, and the tables of `docs/measuring.md` too. `--page` and `--check-page` measure nothing: they write and
-//! check those tables.
+//! With `--check` it compares them with the tree's for this emulator (`docs/bench.json`, `docs/bench-qemu10.json`) and fails
+//! if any became worse; with `--write` they become the tree's, and the tables of `docs/measuring.md` follow. `--page` and
+//! `--check-page` measure nothing: they write and check those tables.
 
 use std::process::ExitCode;
 
@@ -34,31 +34,34 @@ fn main() -> ExitCode {
 fn measure() -> Result<Measurement> {
     let measurement = Measurement::take();
     table::print(&measurement.both);
-    measurement.write(&file::fresh())?;
+    measurement.write(file::FRESH)?;
     Ok(measurement)
 }
 
 fn write(now: Measurement) -> Result {
-    now.without_names().write(&file::committed())?;
+    let file = file::committed(&now.emulator);
+    now.without_names().write(file)?;
+    println!("{file} has these figures now.");
     page::write()
 }
 
 fn check(now: &Measurement) -> Result {
-    let before = Measurement::read(&file::committed())?;
+    let file = file::committed(&now.emulator);
+    let before = Measurement::read(file)?;
     let Comparison { other_tools, worse, better } = Comparison::of(&before, now);
     println!();
     if other_tools {
-        println!("The tree's figures are those of {} and {}:", before.compiler, before.emulator);
+        println!("{file} has the figures of {} and {}:", before.compiler, before.emulator);
         println!("with {} and {} only much worse ones are errors.", now.compiler, now.emulator);
     }
     for difference in &better {
-        println!("better than docs/bench.json: {difference}");
+        println!("better than {file}: {difference}");
     }
     if !better.is_empty() {
         println!("`just bench --write` makes these the figures of the tree.");
     }
     for difference in &worse {
-        println!("WORSE than docs/bench.json: {difference}");
+        println!("WORSE than {file}: {difference}");
     }
     match worse.len() {
         0 => Ok(()),
