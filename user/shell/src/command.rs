@@ -129,6 +129,7 @@ pub const COMMANDS: &[Entry] = &[
     Entry::of::<commands::Layout>(),
     Entry::of::<commands::Bus>(),
     Entry::of::<commands::Edu>(),
+    Entry::of::<commands::Call>(),
     Entry::of::<commands::Reboot>(),
     Entry::of::<commands::Shutdown>(),
 ];

@@ -1,5 +1,6 @@
 //! The commands that aren't reports.
 
+mod call;
 mod clock;
 mod echo;
 mod edu;
@@ -13,6 +14,7 @@ mod power;
 mod sleep;
 mod tick;
 
+pub use call::Call;
 pub use clock::Clock;
 pub use echo::Echo;
 pub use edu::Edu;

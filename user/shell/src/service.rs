@@ -5,7 +5,7 @@ use crate::caller::Job;
 use crate::waiter::Waiter;
 use alloc::rc::Rc;
 use bellwire::protocol::{Request, outcome};
-use bellwire::{Endpoint, Error, Handle, Instant};
+use bellwire::{Answer, Endpoint, Error, Handle, Instant};
 use core::time::Duration;
 
 /// How long [`Service::ask_briefly`] waits.
@@ -32,6 +32,11 @@ impl Service {
     /// command ends.
     pub fn ask_briefly(&self, request: impl Request) -> Result<[usize; 4], Failure> {
         Ok(self.endpoint.request_before(Instant::now() + BRIEFLY, request)?)
+    }
+
+    /// Calls the service with words that are no request of a protocol which the shell knows.
+    pub fn call_as_it_is(&self, label: u8, words: [usize; 4]) -> Result<Answer, Failure> {
+        self.waiter.call(Job { service: self.endpoint.raw(), label, words, handle: None })
     }
 
     fn call(&self, request: impl Request, handle: Option<u32>) -> Result<[usize; 4], Failure> {

@@ -26,6 +26,7 @@ pub struct Shell {
     pub(crate) edu: Service,
     pub(crate) power: [PortRange; 2],
     pub(crate) waiter: Rc<Waiter>,
+    startup: Startup,
     editor: Editor,
 }
 
@@ -48,8 +49,14 @@ impl Shell {
             edu: service("edu")?,
             power: [startup.ports(PM1A_CONTROL)?, startup.ports(OLD_PM1A_CONTROL)?],
             waiter: waiter.clone(),
+            startup,
             editor: Editor::default(),
         })
+    }
+
+    /// A service by its name, of those that the manifest lets the shell use.
+    pub fn service(&self, name: &str) -> Result<Service> {
+        Ok(Service::new(self.startup.uses(name)?, self.waiter.clone()))
     }
 
     /// Reads lines and carries them out, for good.

@@ -1,0 +1,71 @@
+//! `call`: any service that the manifest lets the shell use.
+
+use crate::{Command, Failure, Shell};
+use alloc::string::String;
+use core::fmt::Write;
+
+/// What to send to whom.
+pub struct Call {
+    service: String,
+    label: u8,
+    words: [usize; 4],
+}
+
+impl Command for Call {
+    const NAME: &str = "call";
+    const ARGUMENTS: &str = "SERVICE LABEL [WORD...]";
+    const PURPOSE: &str = "send a message to a service, show the answer";
+    const HELP: &str = "\
+Calls a service with a label (0 to 255) and up to four words, and prints the label and the words of its answer. Numbers may \
+be hexadecimal (0x2f8). It is for a driver that has no command of its own yet: the shell may call each service that its entry \
+in the manifest lists under \"uses\".
+
+  call counter 0      asks the driver of docs/driver.md";
+
+    fn parse(words: &[&str]) -> Option<Self> {
+        let [service, label, rest @ ..] = words else { return None };
+        let mut words = [0; 4];
+        if rest.len() > words.len() {
+            return None;
+        }
+        for (place, word) in words.iter_mut().zip(rest) {
+            *place = number(word)? as usize;
+        }
+        Some(Self { service: (*service).into(), label: number(label)?.try_into().ok()?, words })
+    }
+
+    fn run(self, shell: &mut Shell) -> Result<(), Failure> {
+        let Ok(service) = shell.service(&self.service) else {
+            let line =
+                alloc::format!("the shell may not call {0}: its entry's \"uses\" doesn't list {0}", self.service);
+            return Err(Failure::because(line));
+        };
+        let answer = service.call_as_it_is(self.label, self.words)?;
+        let [first, second, third, fourth] = answer.words;
+        Ok(writeln!(shell, "label {}, words {first} {second} {third} {fourth}", answer.label)?)
+    }
+}
+
+/// A number as a person types it, of 32 bits as all words have.
+fn number(word: &str) -> Option<u32> {
+    match word.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => word.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_decimal_or_hexadecimal() {
+        let call = Call::parse(&["counter", "0x1", "7", "0xffffffff"]).expect("a call");
+        assert_eq!((call.service.as_str(), call.label, call.words), ("counter", 1, [7, 0xFFFF_FFFF, 0, 0]));
+        for words in
+            [&["counter"][..], &["counter", "256"], &["counter", "x"], &["counter", "1", "2", "3", "4", "5", "6"]]
+        {
+            assert!(Call::parse(words).is_none(), "{words:?}");
+        }
+    }
+}
