@@ -52,6 +52,8 @@ macro_rules! instructions {
 instructions! {
     /// #DE: divides by 0.
     divide: "div ecx";
+    /// #DE behind an instruction that makes it certain: for programs that call it, whatever `cx` is then.
+    divide_by_zero: "xor ecx, ecx", "div ecx";
     /// #DB, as a trap: the address is behind it.
     icebp: ".byte 0xf1";
     /// #DB after the first, with the trap flag set.

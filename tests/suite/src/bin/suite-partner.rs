@@ -185,7 +185,7 @@ fn clock(startup: Startup) -> Result<()> {
 /// Raises the exception whose number it is told.
 fn fault(startup: Startup) -> Result<()> {
     match startup.number("numbers") {
-        Some([0, _]) => code::divide(),
+        Some([0, _]) => code::divide_by_zero(),
         Some([6, _]) => code::undefined(),
         Some([13, _]) => code::halt(),
         Some([3, _]) => code::breakpoint(),
