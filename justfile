@@ -3,6 +3,8 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 set positional-arguments
 
+export JUST := just_executable()
+
 xtask := ". tools/env.sh; cargo run --quiet -p xtask --"
 
 _default:
@@ -85,11 +87,19 @@ fuzz-entry *arguments:
 check:
     @{{ xtask }} check
 
+# Say which function and line an address of the log is: just where x86_64 serial 0x401000 (or kernel)
+where width program address:
+    @{{ xtask }} where "$@"
+
+# Boot, type some commands and write a picture of the screen (target/picture.png, or FILE)
+picture *file:
+    @{{ xtask }} picture "$@"
+
 # Format all sources
 fmt:
     @. tools/env.sh; cargo fmt --all
 
-# Build the reference of all packages (target/doc)
+# Build the reference of all packages, and say where its index is
 doc:
     @{{ xtask }} doc
 

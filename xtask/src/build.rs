@@ -284,12 +284,21 @@ fn build_programs(widths: &[Width], sets: &[Programs]) -> Result {
     Ok(())
 }
 
+/// A program of the shipped image, with its symbols.
+pub fn program_with_symbols(width: Width, name: &str) -> Result<PathBuf> {
+    let set = Set::Shipped.programs()?;
+    let found = set.programs.iter().find(|program| program.module == name);
+    let names = || set.programs.iter().map(|program| program.module.as_str()).collect::<Vec<_>>().join(", ");
+    let program = found.ok_or_else(|| format!("no program {name:?}: there are kernel, {}", names()))?;
+    Ok(built(&width.user_target(), &program.binary))
+}
+
 fn built(target: &str, binary: &str) -> PathBuf {
     root().join("target").join(target).join("release").join(binary)
 }
 
 /// Symbols and line tables are most of a file; the image needs neither.
-pub(crate) fn strip(from: &Path, to: &Path) -> Result {
+pub fn strip(from: &Path, to: &Path) -> Result {
     let mut strip = command("strip");
     strip.arg("--strip-all").arg("-o").arg(to).arg(from);
     run_quietly(strip)

@@ -3,9 +3,12 @@
 
 use std::process::Command;
 
+use crate::docs_index;
+use crate::pages;
 use crate::process::{ENTRY, cargo_for_target, command, run, run_quietly, stable_cargo};
+use crate::steps::Steps;
 use crate::test::bench_runner;
-use crate::{Result, Width, root, say};
+use crate::{Result, Width, root};
 
 /// What runs in ring 0 or is shared with it.
 const KERNEL_PACKAGES: [&str; 6] = ["abi", "arch", "boot", "conformance", "kernel", "x86-entry"];
@@ -21,38 +24,43 @@ const OTHER_PACKAGES: [&str; 3] = ["conformance", "counter", "runner"];
 
 /// Checks everything; the first failure ends it.
 pub fn check() -> Result {
-    say("checking the format");
-    let mut format = command("cargo");
-    format.args(["fmt", "--all", "--check"]);
-    run(format)?;
-    say("checking the tables of docs/measuring.md");
-    run(bench_runner(&["--check-page"]))?;
-    say("linting for the host");
-    let mut clippy = command("cargo");
-    clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
-    deny_lints(&mut clippy);
-    run(clippy)?;
+    let mut steps = Steps::new();
+    steps.add("checking the format", || {
+        let mut format = command("cargo");
+        format.args(["fmt", "--all", "--check"]);
+        run(format)
+    });
+    steps.add("checking the tables of docs/measuring.md", || run(bench_runner(&["--check-page"])));
+    steps.add("linting for the host", || {
+        let mut clippy = command("cargo");
+        clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
+        deny_lints(&mut clippy);
+        run(clippy)
+    });
     for width in Width::ALL {
-        lint(&width.kernel_target(), &KERNEL_PACKAGES.map(str::to_owned))?;
-        lint_entry_kernels(width)?;
-        lint(&width.user_target(), &user_packages()?)?;
+        let (kernel, user) = (width.kernel_target(), width.user_target());
+        steps.add(format!("linting for {kernel}"), move || {
+            lint(&kernel, &KERNEL_PACKAGES.map(str::to_owned))?;
+            lint_entry_kernels(width)
+        });
+        steps.add(format!("linting for {user}"), move || lint(&user, &user_packages()?));
     }
-    package()?;
-    doc()
+    steps.add("packaging x86-entry", package);
+    add_docs(&mut steps)?;
+    steps.add("running the commands of the pages", pages::run::run);
+    steps.run()
 }
 
 /// Packages `x86-entry` as for a registry, and builds what is in the package on the stable language.
 ///
 /// What it depends on was fetched for the lints. Its files may have changes that aren't committed yet.
 fn package() -> Result {
-    say("packaging x86-entry");
     let mut package = stable_cargo("package");
     package.args(["--quiet", "--offline", "--allow-dirty"]);
     run_quietly(package)
 }
 
 fn lint(target: &str, packages: &[String]) -> Result {
-    say(&format!("linting for {target}"));
     let mut clippy = cargo_for_target("clippy", target)?;
     clippy.args(["--quiet", "--release"]);
     for package in packages {
@@ -74,24 +82,35 @@ fn deny_lints(clippy: &mut Command) {
     clippy.args(["--", "--deny", "warnings"]);
 }
 
-/// Builds the reference of all packages with warnings as errors. What a processor dictates has docs of its own for each
-/// width (`target/WIDTH-kernel/doc`).
+/// Builds the reference of all packages with warnings as errors, and an index of them all. What a processor dictates has
+/// docs of its own for each width (`target/WIDTH-kernel/doc`).
 pub fn doc() -> Result {
-    say("building the docs of the host tools and the portable core");
-    let mut doc = command("cargo");
-    doc.arg("doc");
-    build_docs(doc, &HOST_DOCS.map(str::to_owned))?;
+    let mut steps = Steps::new();
+    add_docs(&mut steps)?;
+    steps.run()?;
+    println!("file://{}", docs_index::file().display());
+    Ok(())
+}
+
+fn add_docs(steps: &mut Steps) -> Result {
+    steps.add("building the docs of the host tools and the portable core", || {
+        let mut doc = command("cargo");
+        doc.arg("doc");
+        build_docs(doc, &HOST_DOCS.map(str::to_owned))
+    });
     for width in Width::ALL {
         for (target, packages) in [
             (width.kernel_target(), KERNEL_PACKAGES.map(str::to_owned).to_vec()),
             (width.user_target(), user_packages()?),
         ] {
-            say(&format!("building the docs for {target}"));
-            let mut doc = cargo_for_target("doc", &target)?;
-            doc.arg("--release");
-            build_docs(doc, &packages)?;
+            steps.add(format!("building the docs for {target}"), move || {
+                let mut doc = cargo_for_target("doc", &target)?;
+                doc.arg("--release");
+                build_docs(doc, &packages)
+            });
         }
     }
+    steps.add("writing the index of the docs", docs_index::write);
     Ok(())
 }
 

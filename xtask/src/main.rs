@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use xtask::build::Need;
-use xtask::{Result, Width, abi, build, check, iso, manifest, reference, test};
+use xtask::{Result, Width, abi, build, check, iso, manifest, pages, place, reference, test};
 
 const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask iso [i686|x86_64|all]
@@ -16,7 +16,10 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask bench [--check|--write]
        xtask bench-scale [--write]
        xtask fuzz [i686|x86_64|all] [seed=NUMBER] [first=STEP] [steps=COUNT] [cpu=MODEL]
+       xtask where i686|x86_64 PROGRAM ADDRESS
+       xtask picture [FILE]
        xtask check
+       xtask pages
        xtask doc
        xtask reference";
 
@@ -59,7 +62,13 @@ fn run(arguments: &[String]) -> Result {
         ["bench", rest @ ..] => test::bench(rest),
         ["bench-scale", rest @ ..] => test::bench_scale(rest),
         ["fuzz", rest @ ..] => test::fuzz(rest),
+        ["where", width, program, address] => {
+            widths(width)?.into_iter().try_for_each(|width| place::show(width, program, address))
+        }
+        ["picture"] => test::picture("target/picture.png"),
+        ["picture", file] => test::picture(file),
         ["check"] => check::check(),
+        ["pages"] => pages::run::run(),
         ["doc"] => check::doc(),
         ["reference"] => reference::write(),
         _ => Err(USAGE.to_owned()),

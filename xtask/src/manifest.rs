@@ -1,11 +1,14 @@
 //! Reads manifests as people write them. What they mean and what they must fulfil is in the crate `manifest`, which
 //! `init` has in common with this tool.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use manifest::Manifest;
 
-use crate::Result;
+use crate::{Result, root};
+
+/// Folders that are packages, or have packages in them.
+const PACKAGES: [&str; 8] = ["arch", "boot", "kernel", "tests", "user", "user/drivers", "user/shell", "xtask"];
 
 /// Reads manifests as one and checks it. A program of a later file takes the place of one with its name.
 pub fn read(files: &[impl AsRef<Path>]) -> Result<Manifest> {
@@ -16,10 +19,76 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Manifest> {
         texts.push(std::fs::read_to_string(file).map_err(|error| format!("can't read {}: {error}", file.display()))?);
         names.push(file.display().to_string());
     }
-    parse(&texts).map_err(|error| format!("{}: {error}", names.join(" and ")))
+    let names = names.join(" and ");
+    let manifest = parse(&texts).map_err(|error| format!("{names}: {error}"))?;
+    check_packages(&manifest, &packages()?).map_err(|error| format!("{names}: {error}"))?;
+    Ok(manifest)
 }
 
-fn parse(texts: &[impl AsRef<str>]) -> Result<Manifest> {
+/// The names of the tree's packages.
+pub fn packages() -> Result<Vec<String>> {
+    let mut packages = Vec::new();
+    for folder in PACKAGES {
+        for path in [root().join(folder)].into_iter().chain(entries(folder)?) {
+            packages.extend(package_name(&path.join("Cargo.toml")));
+        }
+    }
+    packages.sort();
+    packages.dedup();
+    Ok(packages)
+}
+
+fn entries(folder: &str) -> Result<Vec<PathBuf>> {
+    let entries = root().join(folder).read_dir().map_err(|error| format!("can't list {folder}: {error}"))?;
+    Ok(entries.flatten().map(|entry| entry.path()).collect())
+}
+
+/// The name in a package's own manifest; none if there is no such file.
+fn package_name(file: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| Some(line.strip_prefix("name = \"")?.strip_suffix('"')?.to_owned()))
+}
+
+/// Cargo's own error of a package that doesn't exist doesn't say which program asks for it.
+fn check_packages(manifest: &Manifest, packages: &[String]) -> Result {
+    for program in &manifest.programs {
+        let package = program.package();
+        if packages.contains(&package) {
+            continue;
+        }
+        let near = packages.iter().map(|name| (distance(name, &package), name)).min();
+        let hint = match near {
+            _ if program.package.is_none() && packages.contains(&program.name) => {
+                format!("say package = {:?}", program.name)
+            }
+            Some((0..=3, near)) => format!("did you mean {near:?}?"),
+            _ => format!(
+                "a program's package is \"driver-NAME\", in user/drivers/{}, unless it says another",
+                program.name
+            ),
+        };
+        return Err(format!("program {:?}: no package {package:?}; {hint}", program.name));
+    }
+    Ok(())
+}
+
+/// How many letters must be inserted, removed or changed to make one word of another (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
+        for (place, known) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *known);
+            diagonal = row[place + 1];
+            row[place + 1] = changed.min(diagonal + 1).min(row[place] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+/// Reads manifests that are texts already.
+pub fn parse(texts: &[impl AsRef<str>]) -> Result<Manifest> {
     let mut manifest = Manifest::default();
     for text in texts {
         let part: Manifest = toml::from_str(text.as_ref()).map_err(|error| error.to_string())?;
@@ -75,6 +144,37 @@ mod tests {
     fn a_wrong_amount_of_memory_is_refused() {
         let error = parse(&["[[program]]\nname = \"a\"\npriority = 1\nmemory = \"1 GB\"\n"]).unwrap_err();
         assert!(error.contains("is no amount of memory"), "{error}");
+    }
+
+    fn package_error(program: &str) -> String {
+        let manifest = parse(&[format!("[[program]]\npriority = 1\n{program}\n")]).unwrap();
+        check_packages(&manifest, &["driver-serial", "shell"].map(str::to_owned)).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_wrong_package_is_the_manifests_error() {
+        assert_eq!(package_error("name = \"serial\""), "");
+        assert_eq!(
+            package_error("name = \"seral\""),
+            "program \"seral\": no package \"driver-seral\"; did you mean \"driver-serial\"?"
+        );
+        assert_eq!(
+            package_error("name = \"shell\""),
+            "program \"shell\": no package \"driver-shell\"; say package = \"shell\""
+        );
+        assert_eq!(
+            package_error("name = \"x\"\npackage = \"counting\""),
+            "program \"x\": no package \"counting\"; a program's package is \"driver-NAME\", in user/drivers/x, unless it \
+             says another"
+        );
+    }
+
+    #[test]
+    fn the_trees_packages_are_found() {
+        let packages = packages().unwrap();
+        for name in ["driver-serial", "shell", "suite", "x86-entry", "xtask", "kernel", "abi"] {
+            assert!(packages.iter().any(|package| package == name), "{name}");
+        }
     }
 
     #[test]

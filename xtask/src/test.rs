@@ -178,6 +178,15 @@ pub fn fuzz(arguments: &[&str]) -> Result {
     crate::process::run(cargo)
 }
 
+/// Boots what users get, types some commands and writes a picture of the screen.
+pub fn picture(file: &str) -> Result {
+    iso::iso(&[Width::X86_64])?;
+    say(&format!("taking {file}"));
+    let mut cargo = command("cargo");
+    cargo.args(["run", "--quiet", "-p", "runner", "--bin", "picture", "--", file]);
+    crate::process::run(cargo)
+}
+
 /// Runs a command that reports like libtest, shows what it prints and adds up its results.
 fn counted(mut command: Command) -> Result<Count> {
     let mut child = command

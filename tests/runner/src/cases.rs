@@ -12,6 +12,7 @@ mod interrupting;
 mod interrupts;
 mod linked;
 mod machines;
+mod pages;
 mod pci;
 mod person;
 mod refusals;
@@ -62,6 +63,7 @@ const ALL: &[&[Case]] = &[
     machines::CASES,
     input::CASES,
     person::CASES,
+    pages::CASES,
     interrupting::CASES,
     pci::CASES,
     devices::CASES,

@@ -1,0 +1,87 @@
+//! Carries out the commands of pages that take seconds.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::commands::{COVER, Cover, OF_CASES, PAGES_DRIVER, words};
+use super::{Kind, Page, pages};
+use crate::process::{command, run_quietly};
+use crate::{Result, root, say};
+
+/// The page whose lines are run where it lies, since they are about the package in its folder.
+const IN_PLACE: &str = "arch/entry/README.md";
+
+/// What lines of pages run with, in bash.
+///
+/// A compiler that isn't rustup's has no bare target to add, nor its linker: it builds `core` along instead. QEMU's debug exit ends it with
+/// an odd status.
+const PRELUDE: &str = r#"
+set -euo pipefail
+if ! command -v rustup >/dev/null; then
+    rustup() { :; }
+    export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=core CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=ld.lld
+fi
+qemu-system-x86_64() { command qemu-system-x86_64 "$@" || [ $(($? % 2)) = 1 ]; }
+"#;
+
+/// Runs each line of `just` that is to be run, once, and the lines for other programs, page by page.
+pub fn run() -> Result {
+    let pages = pages()?;
+    let mut recipes = BTreeSet::new();
+    for page in &pages {
+        let snippets = page.snippets();
+        let code = snippets.iter().filter(|snippet| matches!(snippet.kind, Kind::Typed | Kind::Inline));
+        recipes.extend(code.filter_map(|snippet| recipe_to_run(&snippet.text)));
+    }
+    for words in recipes {
+        say(&format!("just {}", words.join(" ")));
+        let mut just = command(&std::env::var("JUST").unwrap_or_else(|_| "just".to_owned()));
+        just.args(words);
+        run_quietly(just)?;
+    }
+    pages.iter().try_for_each(run_script)
+}
+
+/// The arguments of `just` in a line, if the line is one to run.
+fn recipe_to_run(line: &str) -> Option<Vec<String>> {
+    let words = words(line);
+    let ["just" | "./justw", recipe, ..] = words.as_slice() else { return None };
+    let covered = COVER.iter().any(|(name, cover)| name == recipe && *cover == Cover::Check);
+    let exists = !words.contains(&PAGES_DRIVER);
+    (exists && (covered || *recipe == "--list")).then(|| words[1..].iter().map(|&word| word.to_owned()).collect())
+}
+
+/// Runs what a page's blocks have beside recipes, as one script.
+fn run_script(page: &Page) -> Result {
+    let snippets = page.snippets().into_iter().filter(|snippet| snippet.kind == Kind::Typed);
+    let lines: Vec<_> = snippets.map(|snippet| snippet.text).filter(|line| !runs_elsewhere(line)).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    say(&format!("the commands of {}", page.path.display()));
+    let mut bash = Command::new("bash");
+    bash.current_dir(folder(page)?).args(["-c", &format!("{PRELUDE}{}", lines.join("\n"))]);
+    run_quietly(bash)
+}
+
+fn runs_elsewhere(line: &str) -> bool {
+    words(line).first().is_none_or(|first| ["just", "./justw"].contains(first) || OF_CASES.contains(first))
+}
+
+/// The folder to run a page's lines in: a copy of the page's own, where they may leave files behind.
+fn folder(page: &Page) -> Result<PathBuf> {
+    let original = root().join(page.path.parent().unwrap_or(Path::new("")));
+    if page.path == Path::new(IN_PLACE) {
+        return Ok(original);
+    }
+    let copy = root().join("target/pages").join(page.path.file_stem().unwrap_or_default());
+    fs::create_dir_all(&copy).map_err(|error| format!("can't make {}: {error}", copy.display()))?;
+    let entries = original.read_dir().map_err(|error| format!("can't list {}: {error}", original.display()))?;
+    for file in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
+        let to = copy.join(file.file_name().unwrap_or_default());
+        fs::copy(&file, &to).map_err(|error| format!("can't copy {}: {error}", file.display()))?;
+    }
+    Ok(copy)
+}
