@@ -14,7 +14,7 @@ use arch::start::Prepared;
 use arch::{Cpu, cpu, layout};
 use kernel::Kernel;
 use kernel::boot::Setup;
-use kernel::machine::Time;
+use kernel::machine::{Machine, Time};
 use kernel::memory::{Frame, FrameRecord, Records};
 
 use crate::failure::Failure;
@@ -77,8 +77,10 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     unsafe {
         arch::start::run(|kernel, cpu| {
             first_decision(kernel, cpu, Memory { records, rest: memory }, &Known { information, prepared });
-            let cycles = arch::time::now().0.wrapping_sub(began.0).wrapping_sub(prepared.waited);
-            log::info!("started in {cycles} cycles, and {} for measuring the clock", prepared.waited);
+            let waited = prepared.waited;
+            let cycles = arch::time::now().0.wrapping_sub(began.0).wrapping_sub(waited);
+            let milliseconds = (cycles * 1000).checked_div(cpu.clock().0).unwrap_or(0);
+            log::info!("started in {cycles} cycles ({milliseconds} ms), and {waited} for measuring the clock");
             journal::release_screen();
         })
     }

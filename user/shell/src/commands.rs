@@ -2,6 +2,7 @@
 
 mod call;
 mod clock;
+mod control;
 mod echo;
 mod edu;
 mod help;
@@ -16,6 +17,7 @@ mod tick;
 
 pub use call::Call;
 pub use clock::Clock;
+pub use control::{Kill, Start, Stop};
 pub use echo::Echo;
 pub use edu::Edu;
 pub use help::Help;

@@ -40,6 +40,9 @@ impl fmt::Display for Failure {
             Self::Interrupted => formatter.write_str("interrupted"),
             Self::Refused(Error::BadArgument) => formatter.write_str("the service refuses that"),
             Self::Refused(Error::Gone) => formatter.write_str("the service has ended"),
+            Self::Refused(Error::Unsupported) => {
+                formatter.write_str("nobody serves that: its program is stopped, or its device isn't there (see ps)")
+            }
             Self::Refused(Error::TimedOut) => formatter.write_str("no answer came in time"),
             Self::Refused(Error::NoMemory) => formatter.write_str("there is no memory left for that"),
             Self::Refused(Error::Unsupported) => {

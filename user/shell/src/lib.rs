@@ -7,6 +7,7 @@ extern crate alloc;
 mod caller;
 mod command;
 mod commands;
+mod diagnosis;
 mod editor;
 mod failure;
 mod latency;

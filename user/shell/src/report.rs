@@ -1,12 +1,15 @@
 //! What the kernel and `init` know, as tables.
 
+mod holders;
 mod interrupts;
+mod line;
 mod log;
 mod memory;
 mod programs;
 mod time;
+mod watch;
 
-pub use interrupts::Interrupts;
+pub use interrupts::{Interrupts, InterruptsTop};
 pub use log::Log;
 pub use memory::Memory;
 pub use programs::Programs;

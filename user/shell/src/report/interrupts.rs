@@ -1,79 +1,142 @@
-//! `irq`: a row for each interrupt source, then what belongs to none.
+//! `irq`: a row for each interrupt source, then what belongs to none; the same again and again, sorted by rate; and why those
+//! of one line don't come.
 
-use super::each;
-use crate::{Cell, Column, Command, Failure, Latency, Shell, Table, ask};
+use super::{each, line, watch};
+use crate::commands::counted;
+use crate::{Cell, Column, Command, Failure, Latency, Shell, Table};
 use alloc::string::{String, ToString};
-use bellwire::protocol::{ProgramStatus, ProgramsRequest};
-use bellwire::{Source, time};
+use alloc::vec::Vec;
+use bellwire::protocol::ProgramStatus;
+use bellwire::{LINE_NMI, Source, time};
 use core::fmt::Write;
 
 /// The command.
-pub struct Interrupts;
+pub enum Interrupts {
+    /// The table.
+    Table,
+    /// The table of what goes on, refreshed in place.
+    Watch,
+    /// All about a line.
+    Line(u8),
+}
 
 impl Command for Interrupts {
     const NAME: &str = "irq";
-    const PURPOSE: &str = "interrupts: counts, and latency to the driver";
+    const ARGUMENTS: &str = "[-w | LINE]";
+    const PURPOSE: &str = "interrupts: counts, rates, why one doesn't come";
     const HELP: &str = "\
-Lists the interrupt sources and what has become of their interrupts. P50, P99 and MAX are the time from the trap to the \
-driver, of half of them, of 99 %, and of the slowest.";
+Lists the interrupt sources and what has become of their interrupts. COALESCED ones were counted in a message that \
+nobody had read yet, SPURIOUS ones were none after all, and of DROPPED ones nobody could be told. P50, P99 and MAX are the \
+time from the trap to the driver: of half of them, of 99 %, and of the slowest.
+
+  irq        the table
+  irq -w     what comes now, the most frequent first, until Ctrl-C
+  irq LINE   where LINE's interrupts are stuck, and why (LINE: a number, or nmi)";
+
+    fn parse(words: &[&str]) -> Option<Self> {
+        match words {
+            [] => Some(Self::Table),
+            ["-w"] => Some(Self::Watch),
+            [line] if line.eq_ignore_ascii_case("nmi") => Some(Self::Line(LINE_NMI as u8)),
+            [line] => Some(Self::Line(line.parse().ok()?)),
+            _ => None,
+        }
+    }
+
+    fn run(self, shell: &mut Shell) -> Result<(), Failure> {
+        match self {
+            Self::Table => table(shell),
+            Self::Watch => watch::watch(shell),
+            Self::Line(number) => line::explain(shell, number),
+        }
+    }
+
+    fn complete(shell: &Shell, before: &[&str]) -> Vec<String> {
+        if !before.is_empty() {
+            return Vec::new();
+        }
+        let sources = each(|index| shell.counters.source(index)).unwrap_or_default();
+        sources.iter().map(number).chain(["-w".to_string()]).collect()
+    }
+}
+
+/// `irqtop`: another name of `irq -w`.
+pub struct InterruptsTop;
+
+impl Command for InterruptsTop {
+    const NAME: &str = "irqtop";
+    const PURPOSE: &str = "the same as irq -w";
+    const HELP: &str = "Shows which interrupts come now, the most frequent first, until Ctrl-C.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         words.is_empty().then_some(Self)
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        let mut table = Table::new(&[
-            Column::words("LINE", 0),
-            Column::words("KIND", 3),
-            Column::words("OWNER", 0),
-            Column::numbers("COUNT", 0),
-            Column::numbers("COALESCED", 2),
-            Column::numbers("SPURIOUS", 2),
-            Column::numbers("DROPPED", 1),
-            Column::numbers("P50", 1),
-            Column::numbers("P99", 2),
-            Column::numbers("MAX", 2),
-        ]);
-        for source in each(|index| shell.counters.source(index))? {
-            let Source { line, taken, coalesced, spurious, dropped, .. } = source;
-            let line = if usize::from(line) == bellwire::LINE_NMI { "NMI".to_string() } else { line.to_string() };
-            let kind = match source {
-                Source { message: true, .. } => "msi",
-                Source { level: true, .. } => "level",
-                _ => "edge",
-            };
-            let owner = name_of(shell, source.owner);
-            let [middle, high, longest] = [source.percentile(50), source.percentile(99), source.longest.into()]
-                .map(|cycles| Cell::from(Latency(time::duration(cycles)).to_string()));
-            let [taken, coalesced, spurious, dropped] =
-                [taken, coalesced, spurious, dropped].map(|count| Cell::from(count.to_string()));
-            table.row([
-                line.into(),
-                kind.into(),
-                owner.into(),
-                taken,
-                coalesced,
-                spurious,
-                dropped,
-                middle,
-                high,
-                longest,
-            ]);
-        }
-        shell.show(&table)?;
-        let kernel = shell.counters.kernel()?;
-        let (pic, apic) = kernel.spurious;
-        Ok(writeln!(
-            shell,
-            "spurious vectors: {pic} of the PIC, {apic} of the APIC; {} of lines without owner; {} NMIs",
-            kernel.unowned, kernel.nmis
-        )?)
+        watch::watch(shell)
     }
 }
 
-fn name_of(shell: &Shell, badge: u16) -> String {
-    match ask(&shell.programs, ProgramsRequest::Find { badge }) {
-        Ok(words) => ProgramStatus::from_words(words).name.to_string(),
-        Err(_) => alloc::format!("#{badge}"),
+fn table(shell: &mut Shell) -> Result<(), Failure> {
+    let mut table = Table::new(&[
+        Column::words("LINE", 0),
+        Column::words("KIND", 3),
+        Column::words("OWNER", 0),
+        Column::numbers("COUNT", 0),
+        Column::numbers("COALESCED", 2),
+        Column::numbers("SPURIOUS", 2),
+        Column::numbers("DROPPED", 1),
+        Column::numbers("P50", 1),
+        Column::numbers("P99", 2),
+        Column::numbers("MAX", 2),
+    ]);
+    let programs = shell.programs()?;
+    for source in each(|index| shell.counters.source(index))? {
+        let Source { taken, coalesced, spurious, dropped, .. } = source;
+        let [middle, high, longest] = [source.percentile(50), source.percentile(99), source.longest.into()]
+            .map(|cycles| Cell::from(Latency(time::duration(cycles)).to_string()));
+        let [taken, coalesced, spurious, dropped] =
+            [taken, coalesced, spurious, dropped].map(|count| Cell::from(count.to_string()));
+        table.row([
+            number(&source).into(),
+            kind(&source).into(),
+            name_of(&programs, source.owner).into(),
+            taken,
+            coalesced,
+            spurious,
+            dropped,
+            middle,
+            high,
+            longest,
+        ]);
     }
+    shell.show(&table)?;
+    let kernel = shell.counters.kernel()?;
+    let (pic, apic) = kernel.spurious;
+    Ok(writeln!(
+        shell,
+        "spurious vectors: {pic} of the PIC, {apic} of the APIC; {} of lines without owner; {}",
+        kernel.unowned,
+        counted(kernel.nmis, "NMI", "NMIs")
+    )?)
+}
+
+/// A source's number, as `irq` takes it.
+pub fn number(source: &Source) -> String {
+    if usize::from(source.line) == LINE_NMI { "NMI".into() } else { source.line.to_string() }
+}
+
+/// How it signals.
+pub fn kind(source: &Source) -> &'static str {
+    match source {
+        Source { message: true, .. } => "msi",
+        Source { level: true, .. } => "level",
+        _ => "edge",
+    }
+}
+
+/// The name of the program with a badge.
+pub fn name_of(programs: &[ProgramStatus], badge: u16) -> String {
+    let program = programs.iter().find(|program| program.badge == badge);
+    program.map_or_else(|| alloc::format!("#{badge}"), |program| program.name.to_string())
 }

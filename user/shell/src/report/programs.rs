@@ -1,10 +1,12 @@
-//! `ps`: `init`, the programs in the manifest's order, and the time that nobody used.
+//! `ps`: `init`, the programs in the manifest's order, the kernel, and the time that nobody used.
 
-use super::each;
-use crate::{Cell, Column, Command, Failure, Latency, Shell, Style, Table};
-use alloc::string::ToString;
-use bellwire::protocol::ProgramState;
-use bellwire::{ProcessUse, time};
+use super::holders::{held, processes};
+use crate::{Cell, Column, Command, Failure, Latency, Shell, Style, Table, ask};
+use alloc::format;
+use alloc::string::{String, ToString};
+use bellwire::protocol::{ProgramState, ProgramStatus, ProgramsRequest};
+use bellwire::{PAGE_BYTES, ProcessUse, time};
+use core::time::Duration;
 
 /// The command.
 pub struct Programs;
@@ -13,15 +15,17 @@ impl Command for Programs {
     const NAME: &str = "ps";
     const PURPOSE: &str = "programs and what they use";
     const HELP: &str = "\
-Lists init and the programs: whether they run, how often they were started again, and what of the machine they use. \
-CALLS counts system calls. The row (idle) is the time in which nobody ran.";
+Lists init and the programs: how they are doing, how often they were started again, and what of the machine they use. \
+A program is absent if its device isn't there, and stopped until somebody starts it. PRIORITY is that of its highest \
+thread; 63 runs first. MEMORY is what it holds, page tables included. CALLS counts system calls. (idle) is the time in which \
+nobody ran.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         words.is_empty().then_some(Self)
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        let processes = each(|slot| shell.counters.process(slot))?;
+        let processes = processes(shell)?;
         let mut table = Table::new(&[
             Column::words("NAME", 0),
             Column::words("STATE", 0),
@@ -33,34 +37,57 @@ CALLS counts system calls. The row (idle) is the time in which nobody ran.";
             Column::numbers("CPU TIME", 1),
         ]);
         for program in shell.programs()? {
-            let process = processes.iter().find(|process| process.badge == program.badge && !process.ended);
+            let is_its = |process: &ProcessUse| process.badge == program.badge && !process.ended;
             let style = match program.state {
                 ProgramState::Running => Style::Good,
                 ProgramState::Waiting => Style::Warning,
                 _ => Style::Faint,
             };
-            let state = Cell::from(program.state.name()).styled(style);
-            table.row(row(program.name.as_str(), state, program.restarts, process));
+            let state = Cell::from(state(shell, &program)?).styled(style);
+            let (name, restarts) = (program.name.to_string().into(), program.restarts.to_string().into());
+            let Some((slot, process)) = processes.iter().find(|(_, process)| is_its(process)) else {
+                let none = || Cell::from("-").styled(Style::Faint);
+                table.row([name, state, restarts, none(), none(), none(), none(), none()]);
+                continue;
+            };
+            table.row([
+                name,
+                state,
+                restarts,
+                process.priority.to_string().into(),
+                process.threads.to_string().into(),
+                memory(held(*slot, process, &processes)),
+                process.calls.to_string().into(),
+                cpu(process),
+            ]);
         }
-        for idle in processes.iter().filter(|process| process.badge == ProcessUse::KERNEL) {
-            table.row(row("(idle)", Cell::default(), 0, Some(idle)));
+        for (slot, kernel) in processes.iter().filter(|(_, process)| process.badge == ProcessUse::KERNEL) {
+            let own = memory(held(*slot, kernel, &processes));
+            let none = Cell::default;
+            table.row(["(kernel)".into(), none(), none(), none(), none(), own, none(), none()]);
+            table.row(["(idle)".into(), none(), none(), none(), none(), none(), none(), cpu(kernel)]);
         }
         shell.show(&table)
     }
 }
 
-fn row(name: &str, state: Cell, restarts: u8, process: Option<&ProcessUse>) -> [Cell; 8] {
-    let ProcessUse { priority, threads, frames, calls, cycles, .. } = process.copied().unwrap_or_default();
-    let memory = alloc::format!("{}K", frames.0 as usize * bellwire::PAGE_BYTES / 1024);
-    let cpu = Latency(time::duration(cycles));
-    [
-        name.into(),
-        state,
-        restarts.to_string().into(),
-        priority.to_string().into(),
-        threads.to_string().into(),
-        memory.into(),
-        calls.to_string().into(),
-        cpu.to_string().into(),
-    ]
+/// What a program is doing, in words.
+fn state(shell: &Shell, program: &ProgramStatus) -> Result<String, Failure> {
+    if program.state != ProgramState::Waiting {
+        return Ok(program.state.name().into());
+    }
+    match ask(&shell.programs, ProgramsRequest::Wait { badge: program.badge }) {
+        Ok([milliseconds, ..]) => Ok(format!("starts in {}", Latency(Duration::from_millis(milliseconds as u64)))),
+        // By now it is started.
+        Err(Failure::Refused(_)) => Ok(program.state.name().into()),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn memory(frames: u32) -> Cell {
+    format!("{}K", frames as usize * PAGE_BYTES / 1024).into()
+}
+
+fn cpu(process: &ProcessUse) -> Cell {
+    Latency(time::duration(process.cycles)).to_string().into()
 }

@@ -2,7 +2,7 @@
 
 use crate::{Command, Failure, Shell, ask};
 use bellwire::protocol::{ClockRequest, DateTime};
-use bellwire::{Instant, time};
+use bellwire::time;
 use core::fmt::Write;
 
 /// The command.
@@ -11,8 +11,7 @@ pub struct Time;
 impl Command for Time {
     const NAME: &str = "time";
     const PURPOSE: &str = "date, time of day and uptime";
-    const HELP: &str =
-        "Says the date and time of day, as the real-time clock has it, and how long the machine has run.";
+    const HELP: &str = "Says the date and time of day, as the real-time clock has it, and how long the system has run since it was started.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         words.is_empty().then_some(Self)
@@ -20,7 +19,7 @@ impl Command for Time {
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
         let date = DateTime::from_words(ask(&shell.clock, ClockRequest::Time)?);
-        let up = time::duration(Instant::now().cycles());
+        let up = time::uptime()?;
         let (minutes, seconds) = (up.as_secs() / 60, up.as_secs() % 60);
         let (hours, minutes) = (minutes / 60, minutes % 60);
         let millis = up.subsec_millis();

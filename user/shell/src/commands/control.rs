@@ -1,0 +1,149 @@
+//! `start`, `stop` and `kill`: what a person does with programs.
+
+use crate::{Command, Failure, Shell, ask};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramsRequest};
+use core::fmt::Write;
+
+/// The program by which the person types and reads.
+const CONSOLE: &str = "console";
+
+/// Which program to start.
+pub struct Start(String);
+/// Which program to stop.
+pub struct Stop(String);
+/// Which program to end.
+pub struct Kill(String);
+
+impl Command for Start {
+    const NAME: &str = "start";
+    const ARGUMENTS: &str = "NAME";
+    const PURPOSE: &str = "start a program that doesn't run";
+    const HELP: &str = "\
+Starts the program NAME: one that was stopped, one that found no device, or one that waits to be started again. ps lists \
+the names.";
+
+    fn parse(words: &[&str]) -> Option<Self> {
+        one(words).map(Self)
+    }
+
+    fn run(self, shell: &mut Shell) -> Result<(), Failure> {
+        let Self(name) = self;
+        control(shell, &name, ProgramsRequest::Start)?;
+        let state = shell.programs()?.iter().find(|program| program.name.as_str() == name).map(|program| program.state);
+        match state {
+            Some(ProgramState::Running) => Ok(writeln!(shell, "{name} runs")?),
+            Some(state) => Err(Failure::Because(format!("{name} is {}: the log says why", state.name()))),
+            None => Ok(()),
+        }
+    }
+
+    fn complete(shell: &Shell, before: &[&str]) -> Vec<String> {
+        names(shell, before)
+    }
+}
+
+impl Command for Stop {
+    const NAME: &str = "stop";
+    const ARGUMENTS: &str = "NAME";
+    const PURPOSE: &str = "end a program until it is started";
+    const HELP: &str = "\
+Ends the program NAME, which stays stopped until somebody starts it. Those who call its services meanwhile get an error at \
+once.";
+
+    fn parse(words: &[&str]) -> Option<Self> {
+        one(words).map(Self)
+    }
+
+    fn run(self, shell: &mut Shell) -> Result<(), Failure> {
+        let Self(name) = self;
+        if name == CONSOLE {
+            return Err(Failure::because("You type by the console: nobody could start it again. kill ends it once."));
+        }
+        control(shell, &name, ProgramsRequest::Stop)?;
+        Ok(writeln!(shell, "{name} is stopped")?)
+    }
+
+    fn complete(shell: &Shell, before: &[&str]) -> Vec<String> {
+        names(shell, before)
+    }
+}
+
+impl Command for Kill {
+    const NAME: &str = "kill";
+    const ARGUMENTS: &str = "NAME";
+    const PURPOSE: &str = "end a program; init starts it again";
+    const HELP: &str = "\
+Ends the program NAME as a fault would. init starts it again, and those who use its service go on: try it with a driver \
+while you type. ps lists the names.";
+
+    fn parse(words: &[&str]) -> Option<Self> {
+        one(words).map(Self)
+    }
+
+    fn run(self, shell: &mut Shell) -> Result<(), Failure> {
+        let Self(name) = self;
+        control(shell, &name, ProgramsRequest::Kill)?;
+        Ok(writeln!(shell, "{name} has ended")?)
+    }
+
+    fn complete(shell: &Shell, before: &[&str]) -> Vec<String> {
+        names(shell, before)
+    }
+}
+
+/// Asks `init` to do something with a program.
+fn control(shell: &Shell, name: &str, request: fn(ProgramName) -> ProgramsRequest) -> Result<(), Failure> {
+    let outcome = match ProgramName::new(name) {
+        Some(program) => Control::from_words(ask(&shell.programs, request(program))?),
+        None => Control::Unknown,
+    };
+    match problem(outcome, name) {
+        Some(problem) => Err(Failure::Because(problem)),
+        None => Ok(()),
+    }
+}
+
+/// Why `init` didn't do it.
+fn problem(outcome: Control, name: &str) -> Option<String> {
+    Some(match outcome {
+        Control::Done => return None,
+        Control::Unknown => format!("There is no program {name}: ps lists all."),
+        Control::Forbidden => "This shell may not do that: its manifest lacks the right supervise.".into(),
+        Control::Supervisor => "init supervises all other programs, and can't be started, stopped or killed.".into(),
+        Control::Already => format!("{name} is so already."),
+        Control::Itself => "This shell can't stop itself: nobody could start it again. kill ends it once.".into(),
+        Control::NotRunning => format!("{name} doesn't run."),
+    })
+}
+
+fn one(words: &[&str]) -> Option<String> {
+    let [name] = words else { return None };
+    Some(name.to_string())
+}
+
+fn names(shell: &Shell, before: &[&str]) -> Vec<String> {
+    if before.is_empty() { shell.program_names() } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_a_reason() {
+        assert_eq!(problem(Control::Done, "rtc"), None);
+        for outcome in [
+            Control::Unknown,
+            Control::Forbidden,
+            Control::Supervisor,
+            Control::Already,
+            Control::Itself,
+            Control::NotRunning,
+        ] {
+            assert!(problem(outcome, "rtc").is_some_and(|text| text.len() <= 80 && text.ends_with('.')));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What follows from the facts, in a sentence.
+
+use super::{Doing, Facts};
+use crate::Style;
+use alloc::format;
+use alloc::string::String;
+use bellwire::protocol::ProgramState;
+use bellwire::{LineFlags, RouteKind, Source};
+use core::time::Duration;
+
+/// A driver that is in order has received a message by then, whoever else is busy.
+const PROMPT: Duration = Duration::from_millis(50);
+
+/// Why interrupts of a line don't come, or that nothing is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The machine has no such line.
+    NoSuchLine,
+    /// The line is the kernel's.
+    KernelsOwn,
+    /// It is the NMI, and nobody has claimed it.
+    NonMaskable,
+    /// Nobody has claimed it.
+    Unowned,
+    /// Its program doesn't run.
+    NotRunning,
+    /// Its program runs, and hasn't bound it.
+    NotBound,
+    /// Too many came unread, so that it is masked.
+    Storm,
+    /// Its driver has raised an exception.
+    Faulted,
+    /// A message is pending, and the driver doesn't receive it.
+    Pending,
+    /// The driver has received a message and doesn't complete it.
+    InService,
+    /// It fires again as soon as it is completed, and others are wired to it.
+    Shared,
+    /// It fires again as soon as it is completed.
+    NotQuiet,
+    /// The controller masks what the kernel doesn't.
+    MaskedByController,
+    /// It was taken, and never ended at its controller.
+    NotEnded,
+    /// The controller has a request that the CPU hasn't taken.
+    OnItsWay,
+    /// No thread is there to receive where it is bound.
+    NoReceiver,
+    /// All is ready for it, and it has never come.
+    NeverCame,
+    /// It comes.
+    Well,
+}
+
+impl Verdict {
+    /// The first thing on the way from the device to the driver that isn't as it should be; beginning with the driver, since what is
+    /// wrong there shows at all that comes before.
+    pub fn of(facts: &Facts) -> Self {
+        match facts.state.route {
+            RouteKind::Missing => return Self::NoSuchLine,
+            RouteKind::Kernel => return Self::KernelsOwn,
+            RouteKind::Pic | RouteKind::IoApic | RouteKind::Message | RouteKind::NonMaskable => {}
+        }
+        let Some(source) = &facts.source else {
+            return if facts.state.route == RouteKind::NonMaskable { Self::NonMaskable } else { Self::Unowned };
+        };
+        if source.endpoint == 0 {
+            return match &facts.owner {
+                Some(owner) if owner.state != ProgramState::Running => Self::NotRunning,
+                _ => Self::NotBound,
+            };
+        }
+        Self::at_driver(facts, source).unwrap_or_else(|| Self::at_controller(facts, source))
+    }
+
+    fn at_driver(facts: &Facts, source: &Source) -> Option<Self> {
+        let earlier = &facts.earlier;
+        let is_old = earlier.pending == Some(source.sequence) || facts.pending_for >= PROMPT;
+        let still_pending = source.pending && is_old;
+        let still_outstanding = source.outstanding != 0 && earlier.outstanding == source.outstanding;
+        match facts.doing {
+            _ if source.masked && !source.level && !source.message => Some(Self::Storm),
+            Doing::Faulted { .. } => Some(Self::Faulted),
+            _ if still_pending => Some(Self::Pending),
+            _ if still_outstanding => Some(Self::InService),
+            _ if facts.is_restless() => Some(if facts.functions.len() > 1 { Self::Shared } else { Self::NotQuiet }),
+            _ => None,
+        }
+    }
+
+    fn at_controller(facts: &Facts, source: &Source) -> Self {
+        let flags = facts.state.flags;
+        let has = |flag| flags.contains(flag);
+        let requested = match facts.state.route {
+            RouteKind::Pic => has(LineFlags::REQUESTED),
+            _ => has(LineFlags::LOCAL_REQUEST) || has(LineFlags::SENDING),
+        };
+        if has(LineFlags::MASKED) && !source.masked {
+            Self::MaskedByController
+        } else if has(LineFlags::IN_SERVICE) || has(LineFlags::LOCAL_IN_SERVICE) {
+            Self::NotEnded
+        } else if has(LineFlags::REMOTE_REQUEST) && !requested && !source.masked {
+            Self::NotEnded
+        } else if requested && !source.masked {
+            Self::OnItsWay
+        } else if matches!(facts.doing, Doing::Nothing | Doing::Stopped | Doing::Elsewhere) {
+            Self::NoReceiver
+        } else if source.taken == 0 {
+            Self::NeverCame
+        } else {
+            Self::Well
+        }
+    }
+
+    /// How bad it is.
+    pub const fn style(self) -> Style {
+        match self {
+            Self::Well => Style::Good,
+            Self::KernelsOwn | Self::NonMaskable | Self::NeverCame | Self::OnItsWay | Self::NoSuchLine => {
+                Style::Warning
+            }
+            _ => Style::Bad,
+        }
+    }
+
+    /// The sentence.
+    pub fn sentence(self, facts: &Facts) -> String {
+        let (number, holder, line) = (facts.number, &facts.holder, facts.name());
+        let empty = Source::default();
+        let source = facts.source.as_ref().unwrap_or(&empty);
+        let doing = &facts.doing;
+        match self {
+            Self::NoSuchLine => format!("This machine has no line {number}: no controller has an input for it."),
+            Self::KernelsOwn => format!("Line {number} is the kernel's own: its timer interrupts there."),
+            Self::NonMaskable => {
+                format!("The NMI is no line and is never masked. Nobody has claimed it; {}.", came(facts.nmis))
+            }
+            Self::Unowned if facts.is_message() => {
+                format!("No device has message interrupt {number}: nobody has claimed it.")
+            }
+            Self::Unowned if facts.functions.is_empty() => {
+                format!("Nobody owns line {number}, so it is masked: no program's manifest has it in its lines.")
+            }
+            Self::Unowned => format!(
+                "Nobody owns line {number}, so it is masked: no program drives {}, which is wired to it.",
+                facts.functions.join(" or ")
+            ),
+            Self::NotRunning => {
+                let Some(owner) = &facts.owner else { return String::new() };
+                let name = &owner.name;
+                let why = match owner.state {
+                    ProgramState::Stopped => format!("is stopped (\"start {name}\" starts it)"),
+                    ProgramState::Waiting => "has died, and is about to be started again".into(),
+                    ProgramState::Ended => "has ended".into(),
+                    ProgramState::Absent => "found no device".into(),
+                    ProgramState::Running => "runs".into(),
+                };
+                format!("{name} owns {line} and {why}; until it binds it, {}.", silent(facts))
+            }
+            Self::NotBound => {
+                let name = facts.owner.as_ref().map_or(holder.as_str(), |owner| owner.name.as_str());
+                format!("{name} owns {line} and hasn't bound it to an endpoint; until it does, {}.", silent(facts))
+            }
+            Self::Storm => {
+                let until = match source.pending {
+                    true => format!("receives and completes message {}", source.sequence),
+                    false => format!("completes message {}", source.outstanding),
+                };
+                format!("More than 4096 interrupts came unread, so {line} is masked until {holder} {until}; {doing}.")
+            }
+            Self::Faulted => format!("{holder} can't receive: {doing}, and waits for the handler of its faults."),
+            Self::Pending => {
+                let unread = match source.unread {
+                    0 => "A message (poll your device)".into(),
+                    count => format!("A message of {}", interrupts(count)),
+                };
+                format!("{unread} is pending, and {holder} doesn't receive it: {doing}.")
+            }
+            Self::InService if source.masked => format!(
+                "{holder} has received message {} and hasn't completed it, so {line} is masked; {doing}.{}",
+                source.outstanding,
+                asserted(facts)
+            ),
+            Self::InService => {
+                format!("{holder} has received message {} and hasn't completed it; {doing}.", source.outstanding)
+            }
+            Self::Shared => format!(
+                "It fires again as soon as it is completed ({} a second): another of the functions on it may hold it ({}).",
+                facts.rate(),
+                facts.functions.join(", ")
+            ),
+            Self::NotQuiet => format!(
+                "It fires again as soon as it is completed ({} a second): {holder} doesn't quiet its device.",
+                facts.rate()
+            ),
+            Self::MaskedByController => {
+                format!("The kernel lets {line} through, and its controller masks it: that is a fault of the kernel.")
+            }
+            Self::NotEnded => {
+                format!(
+                    "The CPU has taken {line}, and nobody has ended it at its controller: that is a fault of the kernel."
+                )
+            }
+            Self::OnItsWay => format!("The controller has a request of {line} that the CPU hasn't taken yet."),
+            Self::NoReceiver => format!("{holder} has bound {line}, and {doing}."),
+            Self::NeverCame => format!(
+                "{holder} is ready, nothing masks {line}, and its device has never interrupted: see whether the device's \
+                 interrupt is on, and comes this way."
+            ),
+            Self::Well => {
+                let last = if source.outstanding != 0 { "at work" } else { "completed" };
+                format!(
+                    "All is well: {}, the last message ({}) is {last}; {doing}.",
+                    came(source.taken),
+                    source.sequence
+                )
+            }
+        }
+    }
+}
+
+/// What a source that isn't bound does.
+fn silent(facts: &Facts) -> &'static str {
+    match facts.state.route {
+        RouteKind::Message => "its messages are dropped",
+        RouteKind::NonMaskable => "nobody is told of it",
+        _ => "it is masked",
+    }
+}
+
+/// Whether the device wants something now, as far as that can be known.
+fn asserted(facts: &Facts) -> &'static str {
+    let flags = facts.state.flags;
+    match (flags.contains(LineFlags::REQUEST_KNOWN), flags.contains(LineFlags::REQUESTED)) {
+        (true, true) => " The device asserts the line.",
+        (true, false) => " The device doesn't assert the line.",
+        (false, _) => "",
+    }
+}
+
+fn came(count: u32) -> String {
+    match count {
+        0 => "none came".into(),
+        1 => "one came".into(),
+        count => format!("{count} came"),
+    }
+}
+
+pub fn interrupts(count: u32) -> String {
+    format!("{count} {}", if count == 1 { "interrupt" } else { "interrupts" })
+}
+
+#[cfg(test)]
+mod tests;
