@@ -48,12 +48,14 @@ pub enum Set {
     Fuzz,
     /// The bench of large systems.
     Scale,
+    /// The shipped programs, with a driver that gets stuck.
+    Clumsy,
 }
 
 impl Set {
     /// All sets.
-    pub const ALL: [Set; 7] =
-        [Set::Shipped, Set::Suite, Set::Bench, Set::Messages, Set::BenchMessages, Set::Fuzz, Set::Scale];
+    pub const ALL: [Set; 8] =
+        [Set::Shipped, Set::Suite, Set::Bench, Set::Messages, Set::BenchMessages, Set::Fuzz, Set::Scale, Set::Clumsy];
 
     /// The manifests of the set, which are read as one.
     pub fn manifests(self) -> Vec<PathBuf> {
@@ -65,6 +67,7 @@ impl Set {
             Set::BenchMessages => &["user/system.toml", "tests/bench/system.toml", "tests/bench/msi.toml"],
             Set::Fuzz => &["tests/fuzz/system.toml"],
             Set::Scale => &["tests/bench/scale.toml"],
+            Set::Clumsy => &["user/system.toml", "tests/clumsy/system.toml"],
         };
         files.iter().map(|file| root().join(file)).collect()
     }
@@ -73,7 +76,7 @@ impl Set {
     /// take `init`'s place, since they do what only the first process may.
     fn first(self) -> (&'static str, &'static str) {
         match self {
-            Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages => (INIT, INIT),
+            Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages | Set::Clumsy => (INIT, INIT),
             Set::Suite => ("suite", "suite"),
             Set::Fuzz => ("fuzz", "fuzz"),
             Set::Scale => ("bench", "bench-scale"),
@@ -109,6 +112,7 @@ impl Set {
             Set::BenchMessages => width.image_folder().join("bench-msi"),
             Set::Fuzz => width.image_folder().join("fuzz"),
             Set::Scale => width.image_folder().join("scale"),
+            Set::Clumsy => width.image_folder().join("clumsy"),
         }
     }
 

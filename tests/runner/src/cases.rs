@@ -5,6 +5,7 @@ mod anywhere;
 mod boot;
 mod crashes;
 mod devices;
+mod diagnosis;
 mod entry;
 mod fuzz;
 mod input;
@@ -67,6 +68,7 @@ const ALL: &[&[Case]] = &[
     interrupting::CASES,
     pci::CASES,
     devices::CASES,
+    diagnosis::CASES,
     interrupts::CASES,
     fuzz::CASES,
     whole_suite::CASES,

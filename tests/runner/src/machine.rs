@@ -57,7 +57,7 @@ impl Direct {
     /// What the kernel is told: a program of the tests that speaks by the log is read line by line, without times.
     fn kernel_options(&self) -> String {
         let plain = match &self.modules {
-            Modules::Of(Set::Shipped | Set::Messages) | Modules::Files(_) => None,
+            Modules::Of(Set::Shipped | Set::Messages | Set::Clumsy) | Modules::Files(_) => None,
             Modules::Of(_) => Some("log=plain"),
         };
         let words = plain.into_iter().chain([self.command_line.as_str()]).filter(|words| !words.is_empty());
@@ -97,6 +97,11 @@ impl Direct {
     /// The bench of large systems.
     pub fn scale() -> Direct {
         Direct::of(Modules::Of(Set::Scale))
+    }
+
+    /// The modules of the shipped image, with a driver that gets stuck.
+    pub fn clumsy() -> Direct {
+        Direct::of(Modules::Of(Set::Clumsy))
     }
 
     /// Files under the names that the kernel shall see.

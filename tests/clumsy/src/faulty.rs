@@ -1,0 +1,40 @@
+//! A thread that receives an interrupt and raises an exception, whose handler never receives it.
+
+use bellwire::{Endpoint, Handle, Memory, Result, Thread, raw, thread_exit};
+
+const STACK_BYTES: usize = 16 << 10;
+const PRIORITY: u8 = 10;
+/// Whatever the handler would be told.
+const BADGE: u8 = 0;
+
+/// Starts the thread on that endpoint. Its faults go to an endpoint on which nobody receives.
+pub fn spawn(endpoint: &Endpoint) -> Result<()> {
+    let stack = Memory::new(STACK_BYTES)?.map(bellwire::Access::READ | bellwire::Access::WRITE)?;
+    let top = stack.address() + stack.len();
+    let faults = Endpoint::new()?;
+    // SAFETY: `first` is written to be a thread's first code, and nobody else has the stack.
+    let thread = unsafe { Thread::new(None, first as *const () as usize, top, PRIORITY, Some((&faults, BADGE))) }?;
+    // The thread and its handler stay as long as the process does.
+    core::mem::forget((stack, faults));
+    thread.start([endpoint.raw() as usize, 0, 0, 0])
+}
+
+/// The stack is aligned, and the first words become arguments.
+#[cfg(target_os = "none")]
+#[unsafe(naked)]
+extern "C" fn first() -> ! {
+    bellwire::naked_start!(receive_and_fault)
+}
+
+/// There is nothing to start on the host.
+#[cfg(not(target_os = "none"))]
+extern "C" fn first() -> ! {
+    receive_and_fault(0, 0)
+}
+
+extern "C" fn receive_and_fault(endpoint: usize, _: usize) -> ! {
+    let _ = raw::receive(endpoint as u32, [0; 4]);
+    // SAFETY: this raises an exception, and nothing after it is reached before its handler says so.
+    unsafe { core::arch::asm!("ud2") };
+    thread_exit()
+}

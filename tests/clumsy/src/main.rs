@@ -1,0 +1,202 @@
+//! A driver that gets stuck in every way that a driver can: the shell's `irq LINE` has to find out which it was.
+//!
+//! It takes the place of the teaching device's driver, and is told by `edu NUMBER` which way to take. From there it
+//! doesn't come back, until it is ended. Its device is a serial port, which interrupts when it is told that its
+//! transmitter matters: as often as it is told, and for as long as nobody looks.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+mod faulty;
+
+use bellwire::protocol::{EduCounts, EduRequest, TimerRequest};
+use bellwire::{Endpoint, Error, Event, Interrupt, Port, PortRange, Result, Server, Startup, Thread, Trigger};
+
+bellwire::main!(run);
+
+/// The device's line and first port.
+const LINE: u8 = 3;
+const PORTS: u16 = 0x2F8;
+
+/// Below the shell, which asks about it while it is busy.
+const PRIORITY: u8 = 10;
+
+const STACK_BYTES: usize = 32 << 10;
+
+/// More interrupts than may come unread.
+const STORM: u32 = 5000;
+
+/// How to get stuck.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// Waits for an interrupt that never comes.
+    Silent = 1,
+    /// Serves an interrupt, and waits for the next.
+    Well = 2,
+    /// Keeps the message of a level, and waits for others.
+    Keep = 3,
+    /// Receives the message of an edge, and is busy.
+    BusyWithMessage = 4,
+    /// Is busy while a message is pending.
+    Busy = 5,
+    /// Waits for a server's answer.
+    Awaits = 6,
+    /// Calls where nobody receives.
+    Calls = 7,
+    /// Receives on another endpoint while a message is pending.
+    Elsewhere = 8,
+    /// Raises an exception that nobody handles.
+    Faults = 9,
+    /// Leaves a storm unread.
+    Storm = 10,
+    /// Receives the message of a storm, and is busy.
+    BusyWithStorm = 11,
+    /// Completes messages, and never quiets the device.
+    NotQuiet = 12,
+    /// Binds the line, and never receives.
+    Deaf = 13,
+}
+
+impl Way {
+    const ALL: [Self; 13] = [
+        Self::Silent,
+        Self::Well,
+        Self::Keep,
+        Self::BusyWithMessage,
+        Self::Busy,
+        Self::Awaits,
+        Self::Calls,
+        Self::Elsewhere,
+        Self::Faults,
+        Self::Storm,
+        Self::BusyWithStorm,
+        Self::NotQuiet,
+        Self::Deaf,
+    ];
+}
+
+fn run(startup: Startup) -> Result<()> {
+    let mut clients = Server::new(startup.serves("edu")?);
+    let way = way(&mut clients)?;
+    let mut driver = Driver {
+        device: Device::new(startup.ports(PORTS)?),
+        line: startup.line(LINE)?,
+        server: Server::new(Endpoint::new()?),
+        timer: startup.uses("timer")?,
+    };
+    Thread::spawn(PRIORITY, STACK_BYTES, move || {
+        if let Err(error) = driver.get_stuck(way) {
+            bellwire::println!("{way:?}: {error}");
+        }
+    })?;
+    loop {
+        clients.next()?;
+    }
+}
+
+/// The way that a client asks for. The client has its answer before the way is taken.
+fn way(clients: &mut Server) -> Result<Way, Error> {
+    loop {
+        let Event::Call(call) = clients.next()? else { continue };
+        let Some(EduRequest::Raise(number)) = call.request() else { continue };
+        call.answer(EduCounts::default().to_words());
+        // This sends the answer, and waits for nothing.
+        clients.poll()?;
+        if let Some(way) = Way::ALL.into_iter().find(|way| *way as u32 == number) {
+            return Ok(way);
+        }
+    }
+}
+
+struct Driver {
+    device: Device,
+    line: Interrupt,
+    server: Server,
+    timer: Endpoint,
+}
+
+impl Driver {
+    /// Returns only where nothing is left to wait for.
+    fn get_stuck(&mut self, way: Way) -> Result<()> {
+        let trigger = match way {
+            // An edge's bind would leave a message.
+            Way::Keep | Way::NotQuiet | Way::Deaf => Trigger::Level,
+            _ => Trigger::Edge,
+        };
+        self.line.bind(self.server.endpoint(), 0, trigger)?;
+        match way {
+            Way::Deaf => return Ok(()),
+            Way::Faults => faulty::spawn(self.server.endpoint())?,
+            _ => {}
+        }
+        if trigger == Trigger::Edge {
+            // An edge's bind says "poll your device"; the second look completes that.
+            while self.server.poll()?.is_some() {}
+        }
+        match way {
+            Way::Silent | Way::Deaf => {}
+            Way::Storm | Way::BusyWithStorm => (0..STORM).for_each(|_| self.device.pulse()),
+            _ => self.device.interrupt(),
+        }
+        match way {
+            Way::BusyWithMessage | Way::BusyWithStorm => {
+                self.server.next()?;
+                busy()
+            }
+            Way::Busy | Way::Storm => busy(),
+            Way::Awaits => self.timer.request(TimerRequest::SleepUntil(u64::MAX / 2)).map(drop),
+            Way::Calls => Endpoint::new()?.call(0, [0; 4]).map(drop),
+            Way::Elsewhere | Way::Faults => loop {
+                Server::new(Endpoint::new()?).next()?;
+            },
+            Way::Keep => loop {
+                self.server.next_keeping()?;
+            },
+            Way::NotQuiet => loop {
+                self.server.next()?;
+            },
+            Way::Silent | Way::Well | Way::Deaf => loop {
+                self.server.next()?;
+                self.device.quiet();
+            },
+        }
+    }
+}
+
+fn busy() -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// The transmitter of a 16550.
+struct Device {
+    interrupt_enable: Port<u8>,
+}
+
+impl Device {
+    /// The transmitter is empty.
+    const TRANSMITTER: u8 = 1 << 1;
+    /// Interrupts reach the line (OUT2).
+    const TO_LINE: u8 = 1 << 3;
+
+    fn new(ports: PortRange) -> Self {
+        let interrupt_enable = ports.port::<u8>(1);
+        interrupt_enable.write(0);
+        ports.port::<u8>(4).write(Self::TO_LINE);
+        Self { interrupt_enable }
+    }
+
+    /// Asserts the line, until the device is quieted: the transmitter has nothing to do.
+    fn interrupt(&self) {
+        self.interrupt_enable.write(Self::TRANSMITTER);
+    }
+
+    fn quiet(&self) {
+        self.interrupt_enable.write(0);
+    }
+
+    /// An edge.
+    fn pulse(&self) {
+        self.interrupt();
+        self.quiet();
+    }
+}
