@@ -1,4 +1,4 @@
-//! A thread that receives an interrupt and raises an exception, whose handler never receives it.
+//! Exceptions: of a thread whose handler never hears of them, and of one without a handler.
 
 use bellwire::{Endpoint, Handle, Memory, Result, Thread, raw, thread_exit};
 
@@ -37,4 +37,17 @@ extern "C" fn receive_and_fault(endpoint: usize, _: usize) -> ! {
     // SAFETY: this raises an exception, and nothing after it is reached before its handler says so.
     unsafe { core::arch::asm!("ud2") };
     thread_exit()
+}
+
+/// Executes what only the kernel may.
+pub fn halt() {
+    // SAFETY: this raises an exception, which ends the program.
+    unsafe { core::arch::asm!("hlt") };
+}
+
+/// Writes to the first page, where nothing is ever mapped.
+pub fn write_anywhere() {
+    let place = core::ptr::without_provenance_mut::<u8>(0x10);
+    // SAFETY: this raises an exception, which ends the program.
+    unsafe { place.write_volatile(0) };
 }

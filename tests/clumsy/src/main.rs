@@ -8,7 +8,8 @@
 mod faulty;
 
 use bellwire::protocol::{EduCounts, EduRequest, TimerRequest};
-use bellwire::{Endpoint, Error, Event, Interrupt, Port, PortRange, Result, Server, Startup, Thread, Trigger};
+use bellwire::{Endpoint, Error, Event, Instant, Interrupt, Port, PortRange, Result, Server, Startup, Thread, Trigger};
+use core::time::Duration;
 
 bellwire::main!(run);
 
@@ -53,10 +54,18 @@ enum Way {
     NotQuiet = 12,
     /// Binds the line, and never receives.
     Deaf = 13,
+    /// Executes what only the kernel may.
+    Halts = 14,
+    /// Writes where nothing is mapped.
+    WritesAnywhere = 15,
+    /// Panics.
+    Panics = 16,
+    /// Panics in a second.
+    PanicsLater = 17,
 }
 
 impl Way {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 17] = [
         Self::Silent,
         Self::Well,
         Self::Keep,
@@ -70,6 +79,10 @@ impl Way {
         Self::BusyWithStorm,
         Self::NotQuiet,
         Self::Deaf,
+        Self::Halts,
+        Self::WritesAnywhere,
+        Self::Panics,
+        Self::PanicsLater,
     ];
 }
 
@@ -116,6 +129,17 @@ struct Driver {
 impl Driver {
     /// Returns only where nothing is left to wait for.
     fn get_stuck(&mut self, way: Way) -> Result<()> {
+        match way {
+            Way::Halts => faulty::halt(),
+            Way::WritesAnywhere => faulty::write_anywhere(),
+            Way::Panics => panic!("as it was told"),
+            Way::PanicsLater => {
+                let then = Instant::now() + Duration::from_secs(1);
+                self.timer.request(TimerRequest::SleepUntil(then.cycles()))?;
+                panic!("as it was told a second ago")
+            }
+            _ => {}
+        }
         let trigger = match way {
             // An edge's bind would leave a message.
             Way::Keep | Way::NotQuiet | Way::Deaf => Trigger::Level,
@@ -153,7 +177,7 @@ impl Driver {
             Way::NotQuiet => loop {
                 self.server.next()?;
             },
-            Way::Silent | Way::Well | Way::Deaf => loop {
+            _ => loop {
                 self.server.next()?;
                 self.device.quiet();
             },

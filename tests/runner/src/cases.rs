@@ -17,6 +17,7 @@ mod pages;
 mod pci;
 mod person;
 mod refusals;
+mod reports;
 mod shell;
 mod whole_suite;
 
@@ -69,6 +70,7 @@ const ALL: &[&[Case]] = &[
     pci::CASES,
     devices::CASES,
     diagnosis::CASES,
+    reports::CASES,
     interrupts::CASES,
     fuzz::CASES,
     whole_suite::CASES,
