@@ -16,6 +16,9 @@ pub const CASES: &[Case] = cases![
     a_function_behind_another_root_is_found_on_q35,
     a_restart_of_the_bus_leaves_drivers_their_devices,
     without_a_serial_line_the_screen_and_the_keyboard_serve,
+    the_clock_goes_from_one_century_to_the_next,
+    the_clock_of_the_next_century_is_right,
+    without_acpi_a_clock_of_the_last_century_is_right,
 ];
 
 const BUS_MASTER: u32 = 1 << 2;
@@ -111,6 +114,49 @@ fn without_a_serial_line_the_screen_and_the_keyboard_serve(width: Width) {
         machine.keys("log\n");
         machine.expect_on_screen("serial: no UART answers at 0x3f8");
     }
+}
+
+/// ACPI names the register that holds the century.
+fn the_clock_goes_from_one_century_to_the_next(width: Width) {
+    for (before, after) in [("1999-12-31", "2000-01-01"), ("2099-12-31", "2100-01-01")] {
+        let hardware = Hardware::new(width).with(&["-rtc", &base(before, "23:59:58")]);
+        let mut machine = boot_to_the_prompt(hardware, Direct::shipped());
+        let first = ask(&mut machine, "time");
+        assert!(first.starts_with(before) || first.starts_with(after), "{first}");
+        machine.wait_until(after, |machine| {
+            let time = ask(machine, "time");
+            assert!(time.starts_with(before) || time.starts_with(after), "{time}");
+            time.starts_with(after)
+        });
+    }
+}
+
+fn the_clock_of_the_next_century_is_right(width: Width) {
+    for machine in ["pc", "q35"] {
+        for year in ["1931", "2100", "2199"] {
+            shows_year(width, &["-M", machine], year);
+        }
+    }
+}
+
+/// Without a register of the century, two digits are one of the years from 1970 to 2069.
+fn without_acpi_a_clock_of_the_last_century_is_right(width: Width) {
+    for year in ["1970", "1999", "2069"] {
+        shows_year(width, &["-M", "pc,acpi=off"], year);
+    }
+}
+
+/// (QEMU keeps 32 bits of the distance to the host's clock, which are 68 years: the machine's own time has none.)
+fn base(date: &str, time: &str) -> String {
+    format!("base={date}T{time},clock=vm")
+}
+
+#[track_caller]
+fn shows_year(width: Width, machine: &[&str], year: &str) {
+    let base = base(&format!("{year}-03-04"), "05:06:07");
+    let hardware = Hardware::new(width).with(machine).with(&["-rtc", &base]);
+    let time = ask(&mut boot_to_the_prompt(hardware, Direct::shipped()), "time");
+    assert!(time.starts_with(&format!("{year}-03-04 05:")), "{year}: {time}");
 }
 
 /// Boots, and does something to the hardware when the firmware is done and the kernel hasn't begun.

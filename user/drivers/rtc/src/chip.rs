@@ -18,11 +18,21 @@ const YEAR: u8 = 0x09;
 const REGISTER_A: u8 = 0x0A;
 const REGISTER_B: u8 = 0x0B;
 const REGISTER_C: u8 = 0x0C;
+const REGISTER_D: u8 = 0x0D;
+
+/// Where a century register can be: behind the clock's own registers, and where the index port reaches.
+const CENTURY_REGISTERS: core::ops::Range<u8> = 0x0E..0x80;
+/// The centuries that a clock can be in.
+const CENTURIES: core::ops::RangeInclusive<u16> = 19..=21;
+/// The first year of the century that two digits stand for if no register names the century, as in POSIX.
+const FIRST_YEAR: u8 = 70;
 
 /// Register A: the time is being updated, which takes 2 milliseconds at most.
 const UPDATE_IN_PROGRESS: u8 = 0x80;
 /// Register A: the oscillator runs at 32768 hertz.
 const TIME_BASE: u8 = 0x20;
+/// Register D: the time has been kept since it was set. Reading the register sets the bit.
+const TIME_IS_VALID: u8 = 0x80;
 /// Hours in 12-hour mode: after noon.
 const AFTERNOON: u8 = 0x80;
 /// How often a time that is being updated is tried again: 2 milliseconds of port reads, with room to spare.
@@ -45,14 +55,38 @@ bitflags! {
 pub struct Chip<R> {
     registers: R,
     rate: Rate,
+    century: Option<u8>,
+    power: Power,
+}
+
+/// Whether the chip had power all the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// It has kept the time.
+    Kept,
+    /// It hasn't, since its battery is empty: the time is anything.
+    Lost,
 }
 
 impl<R: Registers> Chip<R> {
-    /// Takes the clock over with its interrupts off, whatever a predecessor had asked for.
-    pub fn new(registers: R) -> Self {
-        let mut chip = Self { registers, rate: Rate::OFF };
+    /// Takes the clock over with its interrupts off, whatever a predecessor or the firmware had asked for; nothing if no chip
+    /// keeps what is written. `century` is the register that holds the century, if the firmware names one.
+    pub fn new(registers: R, century: Option<u8>) -> Option<Self> {
+        let century = century.filter(|register| CENTURY_REGISTERS.contains(register));
+        let mut chip = Self { registers, rate: Rate::OFF, century, power: Power::Kept };
         chip.set_rate(Rate::OFF);
-        chip
+        if chip.load(REGISTER_A) & !UPDATE_IN_PROGRESS != TIME_BASE {
+            return None;
+        }
+        if chip.load(REGISTER_D) & TIME_IS_VALID == 0 {
+            chip.power = Power::Lost;
+        }
+        Some(chip)
+    }
+
+    /// Whether the time can be right.
+    pub fn power(&self) -> Power {
+        self.power
     }
 
     /// Lets it interrupt so often, from now on.
@@ -76,9 +110,9 @@ impl<R: Registers> Chip<R> {
         self.load(REGISTER_C);
     }
 
-    /// The date and time of day. The same twice in a row, so that no update came in between; a chip that never
-    /// stops updating gets to say what it last said.
-    pub fn time(&mut self) -> DateTime {
+    /// The date and time of day; nothing if the chip never stops updating, or holds what is no date. It is read twice
+    /// alike, so that no update came in between.
+    pub fn time(&mut self) -> Option<DateTime> {
         let mut last = None;
         for _ in 0..PATIENCE {
             if self.load(REGISTER_A) & UPDATE_IN_PROGRESS != 0 {
@@ -86,31 +120,39 @@ impl<R: Registers> Chip<R> {
             }
             let time = self.time_now();
             if last == Some(time) {
-                break;
+                return time;
             }
             last = Some(time);
         }
-        last.unwrap_or_default()
+        None
     }
 
-    fn time_now(&mut self) -> DateTime {
+    fn time_now(&mut self) -> Option<DateTime> {
         let mode = self.mode();
-        let number = |raw: u8| if mode.contains(Mode::BINARY) { raw } else { (raw >> 4) * 10 + (raw & 0x0F) };
         let raw_hour = self.load(HOUR);
         let hour = match (mode.contains(Mode::HOURS_24), raw_hour & AFTERNOON != 0) {
-            (true, _) => number(raw_hour),
-            (false, false) => number(raw_hour) % 12,
-            (false, true) => number(raw_hour & !AFTERNOON) % 12 + 12,
+            (true, _) => number(mode, raw_hour)?,
+            (false, false) => number(mode, raw_hour)? % 12,
+            (false, true) => number(mode, raw_hour & !AFTERNOON)? % 12 + 12,
         };
-        DateTime {
-            // Two digits are all that every chip has; this century is the guess of most systems.
-            year: 2000 + u16::from(number(self.load(YEAR))),
-            month: number(self.load(MONTH)),
-            day: number(self.load(DAY)),
+        let time = DateTime {
+            year: self.year(mode)?,
+            month: number(mode, self.load(MONTH))?,
+            day: number(mode, self.load(DAY))?,
             hour,
-            minute: number(self.load(MINUTE)),
-            second: number(self.load(SECOND)),
-        }
+            minute: number(mode, self.load(MINUTE))?,
+            second: number(mode, self.load(SECOND))?,
+        };
+        let is_date = (1..=12).contains(&time.month) && (1..=31).contains(&time.day);
+        (is_date && time.hour < 24 && time.minute < 60 && time.second < 60).then_some(time)
+    }
+
+    /// The year in full. Two digits are all that every chip has.
+    fn year(&mut self, mode: Mode) -> Option<u16> {
+        let year = number(mode, self.load(YEAR)).filter(|year| *year < 100)?;
+        let century = self.century.and_then(|register| century(mode, self.load(register)));
+        let guess = if year < FIRST_YEAR { 20 } else { 19 };
+        Some(century.unwrap_or(guess) * 100 + u16::from(year))
     }
 
     fn mode(&mut self) -> Mode {
@@ -128,21 +170,49 @@ impl<R: Registers> Chip<R> {
     }
 }
 
+/// The number that a register holds; nothing if its digits are none.
+fn number(mode: Mode, raw: u8) -> Option<u8> {
+    let (tens, ones) = (raw >> 4, raw & 0x0F);
+    match mode.contains(Mode::BINARY) {
+        true => Some(raw),
+        false => (tens < 10 && ones < 10).then_some(tens * 10 + ones),
+    }
+}
+
+/// The century, if it can be one. Some firmware writes it in decimal digits whatever the mode; the numbers of the centuries
+/// in one notation aren't any in the other.
+fn century(mode: Mode, raw: u8) -> Option<u16> {
+    let readings = [number(mode, raw), number(mode - Mode::BINARY, raw)];
+    readings.into_iter().flatten().map(u16::from).find(|century| CENTURIES.contains(century))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(Default)]
     struct Fake {
         index: u8,
-        memory: [u8; 16],
-        updating: u8,
+        memory: [u8; 128],
+        updating: usize,
         ticks_on_read: bool,
+        /// What every register reads as where there is no chip.
+        absent: Option<u8>,
+    }
+
+    impl Default for Fake {
+        fn default() -> Self {
+            let mut memory = [0; 128];
+            memory[REGISTER_D as usize] = TIME_IS_VALID;
+            Self { index: 0, memory, updating: 0, ticks_on_read: false, absent: None }
+        }
     }
 
     impl Registers for &mut Fake {
         fn read(&mut self, register: u16) -> u8 {
             assert_eq!(register, VALUE);
+            if let Some(value) = self.absent {
+                return value;
+            }
             let value = self.memory[self.index as usize];
             match self.index {
                 REGISTER_A if self.updating > 0 => {
@@ -167,12 +237,22 @@ mod tests {
         }
     }
 
+    const CENTURY: u8 = 0x32;
+
+    /// A clock in the mode, with the hour as its register has it.
     fn at(hour: u8, mode: Mode) -> Fake {
-        let mut memory = [0; 16];
-        (memory[YEAR as usize], memory[MONTH as usize], memory[DAY as usize]) = (0x26, 0x11, 0x23);
-        (memory[HOUR as usize], memory[MINUTE as usize]) = (hour, 0x59);
-        memory[REGISTER_B as usize] = mode.bits();
-        Fake { memory, ..Default::default() }
+        let digits = |value: u8| if mode.contains(Mode::BINARY) { value } else { (value / 10) << 4 | value % 10 };
+        let mut fake = Fake::default();
+        for (register, value) in [(YEAR, 26), (MONTH, 11), (DAY, 23), (MINUTE, 59)] {
+            fake.memory[register as usize] = digits(value);
+        }
+        fake.memory[HOUR as usize] = hour;
+        fake.memory[REGISTER_B as usize] = mode.bits();
+        fake
+    }
+
+    fn time(fake: &mut Fake, century: Option<u8>) -> Option<DateTime> {
+        Chip::new(fake, century).expect("a chip").time()
     }
 
     #[test]
@@ -185,16 +265,13 @@ mod tests {
             (0x91, Mode::empty(), 23),
             (0x80 | 11, Mode::BINARY, 23),
         ] {
-            let mut fake = at(raw, mode);
-            assert_eq!(Chip::new(&mut fake).time().hour, hour, "{raw:#x}");
+            let time = time(&mut at(raw, mode), None);
+            assert_eq!(
+                time,
+                Some(DateTime { year: 2026, month: 11, day: 23, hour, minute: 59, second: 0 }),
+                "{raw:#x}"
+            );
         }
-    }
-
-    #[test]
-    fn decimal_digits_are_read() {
-        let mut fake = at(0x08, Mode::HOURS_24);
-        let time = Chip::new(&mut fake).time();
-        assert_eq!(time, DateTime { year: 2026, month: 11, day: 23, hour: 8, minute: 59, second: 0 });
     }
 
     #[test]
@@ -202,13 +279,103 @@ mod tests {
         let mut fake = at(0x08, Mode::HOURS_24);
         fake.updating = 5;
         fake.ticks_on_read = true;
-        assert_eq!(Chip::new(&mut fake).time().hour, 9);
+        assert_eq!(time(&mut fake, None).unwrap().hour, 9);
+    }
+
+    fn year(mode: Mode, year: u8, register: u8, century: u8) -> u16 {
+        let mut fake = at(0x08, mode | Mode::HOURS_24);
+        fake.memory[YEAR as usize] = year;
+        fake.memory[register as usize] = century;
+        time(&mut fake, Some(register)).unwrap().year
+    }
+
+    #[test]
+    fn the_century_is_what_its_register_says() {
+        for (raw, full) in [(0x19, 1999), (0x20, 2099), (0x21, 2199)] {
+            assert_eq!(year(Mode::empty(), 0x99, CENTURY, raw), full);
+            assert_eq!(year(Mode::BINARY, 99, 0x7F, raw), full, "decimal digits in binary mode");
+        }
+        for (raw, full) in [(19, 1900), (20, 2000), (21, 2100)] {
+            assert_eq!(year(Mode::BINARY, 0, CENTURY, raw), full);
+        }
+    }
+
+    #[test]
+    fn a_century_that_cannot_be_is_ignored() {
+        for raw in [0x00, 0xFF, 0x18, 0x22, 0x2A] {
+            assert_eq!(year(Mode::empty(), 0x99, CENTURY, raw), 1999, "{raw:#x}");
+            assert_eq!(year(Mode::empty(), 0x26, CENTURY, raw), 2026, "{raw:#x}");
+        }
+        // Registers of the clock itself, or beyond the last: firmware lies.
+        for register in [YEAR, REGISTER_D, 0x80, 0xFF] {
+            assert_eq!(time(&mut at(0x08, Mode::HOURS_24), Some(register)).unwrap().year, 2026, "{register:#x}");
+        }
+    }
+
+    #[test]
+    fn without_a_register_the_century_is_the_nearest() {
+        for (raw, full) in [(0x70, 1970), (0x99, 1999), (0x00, 2000), (0x69, 2069)] {
+            let mut fake = at(0x08, Mode::HOURS_24);
+            fake.memory[YEAR as usize] = raw;
+            assert_eq!(time(&mut fake, None).unwrap().year, full);
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for (register, value) in [
+            (MONTH, 0),
+            (MONTH, 0x13),
+            (DAY, 0),
+            (DAY, 0x32),
+            (HOUR, 0x24),
+            (MINUTE, 0x60),
+            (SECOND, 0x5A),
+            (YEAR, 0xA0),
+        ] {
+            let mut fake = at(0x08, Mode::HOURS_24);
+            fake.memory[register as usize] = value;
+            assert_eq!(time(&mut fake, None), None, "{register:#x} {value:#x}");
+        }
+    }
+
+    #[test]
+    fn a_chip_that_never_stops_updating_has_no_time() {
+        let mut fake = at(0x08, Mode::HOURS_24);
+        fake.updating = usize::MAX;
+        assert_eq!(time(&mut fake, None), None);
+    }
+
+    #[test]
+    fn where_no_chip_is_none_is_found() {
+        for value in [0xFF, 0x00, 0x80, 0x70] {
+            let mut fake = Fake { absent: Some(value), ..Fake::default() };
+            assert!(Chip::new(&mut fake, None).is_none(), "{value:#x}");
+        }
+    }
+
+    #[test]
+    fn an_empty_battery_is_noticed() {
+        let mut fake = at(0x08, Mode::HOURS_24);
+        assert_eq!(Chip::new(&mut fake, None).unwrap().power(), Power::Kept);
+        fake.memory[REGISTER_D as usize] = 0;
+        assert_eq!(Chip::new(&mut fake, None).unwrap().power(), Power::Lost);
+    }
+
+    /// Firmware may have left an alarm on, and the clock stopped for being set.
+    #[test]
+    fn it_begins_silent_and_running() {
+        let all = Mode::STOPPED | Mode::ALARM_INTERRUPT | Mode::UPDATE_INTERRUPT | Mode::PERIODIC_INTERRUPT;
+        let mut fake = at(0, all | Mode::HOURS_24);
+        fake.memory[REGISTER_C as usize] = 0xF0;
+        assert!(Chip::new(&mut fake, None).is_some());
+        assert_eq!((fake.memory[REGISTER_B as usize], fake.memory[REGISTER_C as usize]), (Mode::HOURS_24.bits(), 0));
     }
 
     #[test]
     fn a_rate_is_set_and_acknowledged() {
         let mut fake = at(0, Mode::STOPPED | Mode::ALARM_INTERRUPT);
-        let mut chip = Chip::new(&mut fake);
+        let mut chip = Chip::new(&mut fake, None).unwrap();
         chip.set_rate(Rate::new(1024).unwrap());
         chip.registers.memory[REGISTER_C as usize] = 0xC0;
         chip.acknowledge();

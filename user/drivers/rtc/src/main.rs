@@ -5,14 +5,20 @@
 
 use bellwire::protocol::{ClockRequest, Ticks};
 use bellwire::{Event, Result, Server, Startup};
-use driver_rtc::{Chip, Rate};
+use driver_rtc::{Chip, Power, Rate};
 
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("rtc")?);
     let line = startup.line(8)?;
-    let mut chip = Chip::new(startup.ports(0x70)?);
+    let century = startup.number("century-register").and_then(|[register, _]| u8::try_from(register).ok());
+    let Some(mut chip) = Chip::new(startup.ports(0x70)?, century) else {
+        bellwire::absent("no real-time clock answers at 0x70");
+    };
+    if chip.power() == Power::Lost {
+        bellwire::println!("the clock's battery is empty, so its time is wrong");
+    }
     let mut count = 0u32;
     server.bind(&line, 0)?;
     loop {
@@ -22,7 +28,10 @@ fn run(startup: Startup) -> Result<()> {
                 count = count.wrapping_add(interrupt.count);
             }
             Event::Call(call) => match call.request() {
-                Some(ClockRequest::Time) => call.answer(chip.time().to_words()),
+                Some(ClockRequest::Time) => match chip.time() {
+                    Some(time) => call.answer(time.to_words()),
+                    None => call.refuse(),
+                },
                 Some(ClockRequest::Ticks) => call.answer(Ticks { count, rate: chip.rate().hertz() }.to_words()),
                 Some(ClockRequest::Rate(hertz)) => match Rate::new(hertz) {
                     Some(rate) => {

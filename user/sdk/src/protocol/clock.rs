@@ -73,7 +73,7 @@ impl Ticks {
 /// What a client asks of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockRequest {
-    /// The present [`DateTime`].
+    /// The present [`DateTime`]; refused if the clock holds none.
     Time,
     /// The present [`Ticks`].
     Ticks,
