@@ -96,6 +96,11 @@ impl Controller {
         self.local.as_mut()
     }
 
+    /// Whether the line of the 8254 comes.
+    pub fn can_use_pit(&self) -> bool {
+        self.pic.as_ref().map_or(self.pins.has_line(pit::LINE), |pic| pic.has_line(pit::LINE))
+    }
+
     /// Lets the 8254 give the time, though there is a local APIC; line 0 is the kernel's from now on.
     pub fn use_pit(&mut self) {
         self.timer = TimerSource::Pit;

@@ -37,6 +37,7 @@ pub mod pic;
 pub mod pit;
 pub mod port;
 pub mod route;
+pub mod rulers;
 pub mod scale;
 pub mod screen;
 pub mod serial;

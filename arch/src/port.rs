@@ -3,7 +3,7 @@
 //! Whether an access is sound depends on the device, not on the access: so naming a port is the unsafe step, done
 //! once a driver, and reading and writing it is safe code.
 
-use x86::io::{inb, outb};
+use x86::io::{inb, inl, outb};
 
 /// An 8-bit port of a device that the kernel drives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,5 +31,26 @@ impl Port {
     pub fn write(self, value: u8) {
         // SAFETY: the creator of this port vouched that accesses are sound, and for ring 0.
         unsafe { outb(self.0, value) }
+    }
+}
+
+/// A 32-bit port that the kernel reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct WidePort(u16);
+
+impl WidePort {
+    /// Names a port.
+    ///
+    /// # Safety
+    /// Reading the port must not break memory safety, and the code must run in ring 0.
+    pub const unsafe fn new(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// Reads four bytes.
+    pub fn read(self) -> u32 {
+        // SAFETY: the creator of this port vouched that reads are sound, and for ring 0.
+        unsafe { inl(self.0) }
     }
 }

@@ -12,6 +12,7 @@ use crate::madt::Madt;
 use crate::memory::MemoryMap;
 use crate::paging::window::{self, Caching};
 use crate::pic::{self, Pic};
+use crate::rulers::{self, Hpet, Interval, PowerManagement, Rulers};
 use crate::time::{Clock, ClockError, ClockFeatures};
 use crate::trap::{self, Bell, CALL_VECTOR};
 use crate::width;
@@ -56,11 +57,10 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, C
         trust_vectors();
     }
     let before = crate::time::now();
-    cpu.clock = Clock::measure(&mut cpu.controller, clock_features())?;
+    cpu.clock = Clock::measure(&mut cpu.controller, clock_features(), &mut rulers(&tables))?;
     let waited = crate::time::now().0.wrapping_sub(before.0);
     let (hertz, _) = cpu.clock.frequency();
     crate::journal::set_frequency(hertz);
-    log::info!("clock: {} MHz, timer: {}", hertz / 1_000_000, cpu.clock.name());
     Ok(Prepared { waited, century_register: tables.fadt.and_then(|fadt| fadt.century_register) })
 }
 
@@ -169,6 +169,13 @@ fn io_apics(madt: &Madt, local: &LocalApic) -> IoApics {
     // The IOAPICs address eight bits; the CPU that boots is among the first.
     let destination = local.number() as u8;
     IoApics::initialise(madt, FIRST_VECTOR, destination, |address| device(address, ioapic::WINDOW_BYTES))
+}
+
+/// The clocks that the firmware's tables name, and the 8254, which every PC had.
+fn rulers(tables: &Tables) -> Rulers {
+    let hpet = tables.hpet.and_then(|address| Hpet::new(device(address, rulers::HPET_BYTES)?));
+    let power = tables.fadt.and_then(|fadt| fadt.power_timer).map(PowerManagement::new);
+    Rulers { hpet, power, interval: Interval::default() }
 }
 
 fn device(address: u64, bytes: usize) -> Option<Window> {

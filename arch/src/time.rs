@@ -1,11 +1,13 @@
 //! The clock and its alarm: the time stamp counter, and one one-shot timer that is set to absolute times.
 //!
-//! The timer is the local APIC's, comparing with the counter itself where the CPU can, else counting down at a measured
-//! rate, else the 8254. Whatever it is, the core sees an alarm that fires at its time and not before: a wait beyond the
+//! The counter is measured by `rulers`. The timer is the local APIC's, comparing with the counter itself where the CPU can,
+//! else counting down at a measured rate, else the 8254. Whatever it is, the core sees an alarm that fires at its time and not before: a wait beyond the
 //! timer's reach is cut into pieces here.
 
-use crate::controller::{Controller, TIMER_VECTOR, TimerSource};
+use crate::apic::LocalApic;
+use crate::controller::{Controller, TIMER_VECTOR};
 use crate::pit;
+use crate::rulers::{Interval, Ruler, Rulers};
 use crate::scale::Scale;
 use kernel::machine::Time;
 use x86::time::rdtsc;
@@ -22,14 +24,11 @@ pub struct ClockFeatures {
 /// Why there is no clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockError {
-    /// The 8254's channel 2 never reached its count.
+    /// Nothing says how fast the time stamp counter runs.
     NoRuler,
-    /// A counter stood still, or ran at an absurd rate.
-    NoCounter,
+    /// Neither a local APIC's timer nor an 8254 can interrupt.
+    NoAlarm,
 }
-
-/// How often is measured at most, if the CPU is stopped at the wrong moment each time.
-const MEASUREMENTS: usize = 10;
 
 /// Whether an alarm's time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,51 +71,44 @@ impl Clock {
     /// Before [`Self::measure`].
     pub const STOPPED: Self = Self { hertz: 0, invariant: false, timer: Timer::None, deadline: None };
 
-    /// Measures the counters against the 8254 and sets up the timer, stopped. Takes 10 ms, more in a virtual machine that
-    /// is stopped meanwhile.
-    pub fn measure(controller: &mut Controller, features: ClockFeatures) -> Result<Self, ClockError> {
-        let mut span = Self::measure_once(controller).ok_or(ClockError::NoRuler)?;
-        for _ in 1..MEASUREMENTS {
-            if span.is_sharp() {
-                break;
-            }
-            span = span.narrow(Self::measure_once(controller).ok_or(ClockError::NoRuler)?);
-        }
-        let hertz = pit::frequency(span.cycles());
-        let timer = match (controller.timer(), controller.local()) {
-            (TimerSource::Apic, Some(local)) if features.tsc_deadline => {
+    /// Measures the counters and sets up the timer, stopped. Takes 10 ms, more in a virtual machine that is stopped
+    /// meanwhile, and two seconds where there is no ruler but the real-time clock.
+    pub fn measure(
+        controller: &mut Controller,
+        features: ClockFeatures,
+        rulers: &mut Rulers,
+    ) -> Result<Self, ClockError> {
+        let mut counter = controller.local().filter(|_| !features.tsc_deadline).map(ApicCounter);
+        let found = rulers.measure(counter.as_mut().map(|counter| counter as &mut dyn Ruler), || now().0);
+        let said = found.rate.ok_or(ClockError::NoRuler)?;
+        let hertz = said.rate.hertz();
+        let scale = found.other.and_then(|pace| Scale::new(pace.ruler_hertz(hertz), hertz, u32::MAX));
+        let timer = match (controller.local(), scale) {
+            (Some(local), _) if features.tsc_deadline => {
                 // SAFETY: CPUID says that the CPU has this timer.
                 unsafe { local.use_deadline(TIMER_VECTOR) };
                 Timer::Deadline
             }
-            (TimerSource::Apic, Some(local)) => {
-                let scale = Scale::new(pit::frequency(u64::from(span.other())), hertz, u32::MAX);
+            (Some(local), Some(scale)) => {
                 local.use_counter(TIMER_VECTOR);
-                Timer::Counter(scale.ok_or(ClockError::NoCounter)?)
+                Timer::Counter(scale)
             }
             _ => {
-                let scale = Scale::new(pit::HERTZ, hertz, pit::LARGEST).ok_or(ClockError::NoCounter)?;
+                let scale = Scale::new(pit::HERTZ, hertz, pit::LARGEST);
+                let scale = scale.filter(|_| controller.can_use_pit() && Interval::is_there());
+                let scale = scale.ok_or(ClockError::NoAlarm)?;
                 pit::stop();
                 controller.use_pit();
                 Timer::Pit(scale)
             }
         };
+        log::info!("clock: {} MHz by {}, timer: {}", hertz / 1_000_000, said.by, timer.name());
         Ok(Self { hertz, invariant: features.invariant, timer, deadline: None })
     }
 
     /// The counter's frequency in hertz, and whether it never changes.
     pub const fn frequency(&self) -> (u64, bool) {
         (self.hertz, self.invariant)
-    }
-
-    /// A word for the log.
-    pub const fn name(&self) -> &'static str {
-        match self.timer {
-            Timer::None => "none",
-            Timer::Deadline => "local APIC (TSC deadline)",
-            Timer::Counter(_) => "local APIC (counter)",
-            Timer::Pit(_) => "8254",
-        }
     }
 
     /// Sets the alarm to an absolute time, or stops it. A time in the past fires at once.
@@ -167,12 +159,46 @@ impl Clock {
             (Timer::None | Timer::Deadline | Timer::Counter(_), _) => {}
         }
     }
+}
 
-    fn measure_once(controller: &mut Controller) -> Option<pit::Span> {
-        let Some(local) = controller.local() else { return pit::measure(|| now().0, || 0) };
-        local.run_silently();
-        let span = pit::measure(|| now().0, || local.elapsed());
-        local.set_counter(0);
-        span
+impl Timer {
+    /// What it is called in the log.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Deadline => "local APIC (TSC deadline)",
+            Self::Counter(_) => "local APIC (counter)",
+            Self::Pit(_) => "8254",
+        }
+    }
+}
+
+/// The local APIC's timer while its rate is measured.
+struct ApicCounter<'a>(&'a mut LocalApic);
+
+impl Ruler for ApicCounter<'_> {
+    fn name(&self) -> &'static str {
+        "the local APIC's timer"
+    }
+
+    fn hertz(&self) -> Option<u64> {
+        None
+    }
+
+    fn bits(&self) -> u32 {
+        32
+    }
+
+    fn start(&mut self) -> Option<()> {
+        self.0.run_silently();
+        Some(())
+    }
+
+    fn count(&mut self) -> Option<u32> {
+        Some(self.0.elapsed()).filter(|&elapsed| elapsed != u32::MAX)
+    }
+
+    fn stop(&mut self) {
+        self.0.set_counter(0);
     }
 }

@@ -37,8 +37,12 @@ impl fmt::Display for Failure {
             Self::MisplacedModule(number, problem) => write!(to, "module {number} {problem}"),
             Self::TooLittleMemory(free) => write!(to, "too little memory: {free} KiB are free"),
             Self::Unloadable(name, why) => write!(to, "module 0, {name}, {why}"),
-            Self::Clock(ClockError::NoRuler) => write!(to, "the 8254 timer doesn't count, so no clock can be measured"),
-            Self::Clock(ClockError::NoCounter) => write!(to, "no clock runs at a rate that makes sense"),
+            Self::Clock(ClockError::NoRuler) => {
+                write!(to, "no clock to measure time by: no 8254, ACPI timer, HPET or real-time clock counts")
+            }
+            Self::Clock(ClockError::NoAlarm) => {
+                write!(to, "no timer can interrupt: neither a local APIC's nor an 8254")
+            }
             Self::NoRoom => write!(to, "too little memory for the first process"),
             Self::Core(error) => write!(to, "no room for the first process: {error}"),
         }

@@ -3,6 +3,7 @@
 mod abi;
 mod anywhere;
 mod boot;
+mod clocks;
 mod crashes;
 mod devices;
 mod diagnosis;
@@ -58,6 +59,7 @@ const ALL: &[&[Case]] = &[
     anywhere::CASES,
     anywhere::LONG,
     boot::CASES,
+    clocks::CASES,
     linked::CASES,
     refusals::CASES,
     crashes::CASES,

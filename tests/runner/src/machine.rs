@@ -449,6 +449,11 @@ impl Machine {
         }
     }
 
+    /// The emulator's process, for whoever signals it.
+    pub fn process(&self) -> u32 {
+        self.qemu.process()
+    }
+
     /// Has what the machine prints read, or not.
     pub fn set_reader(&self, reader: Reader) {
         self.qemu.console.set_reader(reader);

@@ -91,6 +91,11 @@ impl Qemu {
         Ok(Exit::new(status, shutdown.as_deref()))
     }
 
+    /// The emulator's process, for whoever signals it.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What QEMU complained about, once it has ended.
     pub fn complaints(&mut self) -> String {
         let _ = self.child.kill();
