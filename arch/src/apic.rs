@@ -66,9 +66,10 @@ impl LocalApic {
         base & 0x000F_FFFF_FFFF_F000
     }
 
-    /// The local APIC by its memory window.
-    pub const fn by_memory(window: Window) -> Self {
-        Self(Access::Memory(window))
+    /// The local APIC by its memory window, if one is there: an empty bus reads as all ones or zeros.
+    pub fn by_memory(window: Window) -> Option<Self> {
+        let local = Self(Access::Memory(window));
+        (!matches!(local.read(XAPIC_VERSION), 0 | u32::MAX)).then_some(local)
     }
 
     /// The local APIC by MSRs.

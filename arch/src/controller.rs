@@ -7,7 +7,7 @@ use crate::apic::{LocalApic, LocalBlock};
 use crate::ioapic::IoApics;
 use crate::memory::FRAME_BYTES;
 use crate::msi;
-use crate::pic::{self, Arrival, Pic, RetiredPic};
+use crate::pic::{self, Arrival, Pic, Presence, RetiredPic};
 use crate::pit;
 use crate::route;
 use abi::{LineState, RouteKind};
@@ -68,7 +68,7 @@ pub struct Controller {
 
 impl Controller {
     /// Before start-up: 8259As that nobody has touched.
-    pub const ABSENT: Self = Self::with_pic(Pic::ABSENT, None);
+    pub const ABSENT: Self = Self::with_pic(Pic::UNTOUCHED, None);
 
     /// Lines by the 8259As, with the local APIC if the CPU has one.
     pub const fn with_pic(pic: Pic, local: Option<LocalApic>) -> Self {
@@ -135,10 +135,16 @@ impl Controller {
 
     /// A word for the log.
     pub const fn name(&self) -> &'static str {
-        match (&self.pic, &self.local) {
+        let presence = match &self.pic {
+            Some(pic) => Some(pic.presence()),
+            None => None,
+        };
+        match (presence, &self.local) {
             (None, _) => "IOAPIC",
-            (Some(_), Some(_)) => "8259 by local APIC",
-            (Some(_), None) => "8259",
+            (Some(Presence::There), Some(_)) => "8259 by local APIC",
+            (Some(Presence::There), None) => "8259",
+            (Some(Presence::Absent), Some(_)) => "messages alone, by local APIC",
+            (Some(Presence::Absent), None) => "none",
         }
     }
 

@@ -71,10 +71,12 @@ impl IoApics {
     pub fn initialise(madt: &Madt, base: u8, destination: u8, mut map: impl FnMut(u64) -> Option<Window>) -> Self {
         let mut found = Self::none();
         for (number, entry) in madt.io_apics().iter().enumerate() {
-            let Some(window) = map(u64::from(entry.address)) else { continue };
-            let Some(chip) = window.block() else { continue };
-            chip.write::<SELECT>(VERSION);
-            let inputs = (window.read(DATA) >> 16 & 0xFF) + 1;
+            let window = map(u64::from(entry.address));
+            let chip = window.as_ref().and_then(|window| Some((window.block()?, inputs(window)?)));
+            let Some((chip, inputs)) = chip else {
+                log::warn!("firmware: there is no IOAPIC at {:#x}", entry.address);
+                continue;
+            };
             for input in 0..inputs {
                 write(chip, ENTRIES + 2 * input, MASKED);
             }
@@ -83,6 +85,10 @@ impl IoApics {
                 let Some(input) = place.input.checked_sub(entry.first_input).filter(|&input| input < inputs) else {
                     continue;
                 };
+                // Two chips that claim one input: the first has the line, and the second one's entry stays masked.
+                if found.wirings[line].is_some() {
+                    continue;
+                }
                 let (index, trigger) = (ENTRIES + 2 * input, place.trigger);
                 let low = redirection(base + line as u8, trigger, place.polarity);
                 write(chip, index + 1, u32::from(destination) << 24);
@@ -168,6 +174,22 @@ impl IoApics {
     }
 }
 
+/// How many inputs the chip has, if it is one: its version and its number of inputs make sense, and an entry's mask stays
+/// where it is put. An empty bus reads as all ones or zeros.
+fn inputs(window: &Window) -> Option<u32> {
+    const MOST_INPUTS: u32 = 240;
+    let chip: Chip = window.block()?;
+    chip.write::<SELECT>(VERSION);
+    let version = window.read(DATA);
+    let inputs = (version >> 16 & 0xFF) + 1;
+    if matches!(version & 0xFF, 0 | 0xFF) || inputs > MOST_INPUTS {
+        return None;
+    }
+    write(chip, ENTRIES, MASKED);
+    let entry = window.read(DATA);
+    (entry & MASKED != 0 && entry != u32::MAX).then_some(inputs)
+}
+
 #[inline(always)]
 fn write(chip: Chip, index: u32, value: u32) {
     chip.write::<SELECT>(index);
@@ -228,6 +250,38 @@ mod tests {
                 assert_eq!(pins.state(line), LineState::default());
             }
         });
+    }
+
+    #[test]
+    fn what_is_no_chip_has_no_lines() {
+        for data in [0, u32::MAX, 0xFF_00FF, 0xFE_0011, 23 << 16] {
+            let mut chip = [0, 0, 0, 0, data, 0, 0, 0];
+            let base = NonNull::from(&mut chip).cast::<u32>();
+            // SAFETY: the window covers the array, which outlives it and is only touched through this pointer.
+            let window = |_| Some(unsafe { Window::new(base, size_of_val(&CHIP)) });
+            let pins = IoApics::initialise(&Madt::decode(&table(QEMU_PC)), 0x20, 7, window);
+            assert!(!pins.has_lines(), "{data:#x}");
+            assert_eq!(pins.addresses().count(), 0);
+        }
+    }
+
+    /// The second chip's entries stay masked.
+    #[test]
+    fn of_two_chips_with_one_input_the_first_has_the_line() {
+        let second = [1, 12, 1, 0, 0, 0x10, 0xC0, 0xFE, 8, 0, 0, 0];
+        let madt = Madt::decode(&table(&[QEMU_PC[1], &second]));
+        let mut chips = [CHIP; 2];
+        let base = NonNull::from(&mut chips).cast::<u32>();
+        let window = |address| {
+            let first = if address == 0xFEC0_0000 { 0 } else { CHIP.len() };
+            // SAFETY: the index is within the two arrays.
+            let chip = unsafe { base.add(first) };
+            // SAFETY: the window covers one of the arrays, which outlive it and are only touched through this pointer.
+            Some(unsafe { Window::new(chip, size_of_val(&CHIP)) })
+        };
+        let pins = IoApics::initialise(&madt, 0x20, 7, window);
+        let entry = |pins: &IoApics, line: u8| (pins.pins[usize::from(line)].index, pins.has_line(line));
+        assert_eq!([23, 24, 31].map(|line| entry(&pins, line)), [(0x3E, true), (0x30, true), (0x3E, true)]);
     }
 
     #[test]

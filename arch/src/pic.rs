@@ -40,6 +40,16 @@ pub enum Arrival {
 pub struct Pic {
     masked: u16,
     level: u16,
+    presence: Presence,
+}
+
+/// Whether the chips are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// They keep what is written to their masks.
+    There,
+    /// Nothing answers.
+    Absent,
 }
 
 // SAFETY: commands to the 8259As choose which vectors arrive, all of which have a gate; the code runs in ring 0.
@@ -57,7 +67,7 @@ const LEVEL_SECOND: Port = unsafe { Port::new(0x4D1) };
 
 impl Pic {
     /// Before [`Self::initialise`].
-    pub const ABSENT: Self = Self { masked: u16::MAX, level: 0 };
+    pub const UNTOUCHED: Self = Self { masked: u16::MAX, level: 0, presence: Presence::There };
 
     /// Initialises both controllers: lines 0 to 15 at the 16 vectors from `base` on, all masked but the cascade.
     pub fn initialise(base: u8) -> Self {
@@ -73,10 +83,17 @@ impl Pic {
             command.write(READ_IN_SERVICE);
         }
         let masked = !(1 << CASCADE);
+        let keeps = |data: Port, value: u8| {
+            data.write(value);
+            data.read() == value
+        };
+        // An empty bus doesn't keep both.
+        let both = [FIRST_DATA, SECOND_DATA].into_iter().all(|data| keeps(data, 0xFB) && keeps(data, 0xFF));
+        let presence = if both { Presence::There } else { Presence::Absent };
         FIRST_DATA.write(masked as u8);
         // A machine without the register reads as all ones: then every line is edge-triggered, as on the ISA bus.
         let level = u16::from_le_bytes([LEVEL_FIRST.read(), LEVEL_SECOND.read()]);
-        Self { masked, level: if level == u16::MAX { 0 } else { level & !ALWAYS_EDGE } }
+        Self { masked, level: if level == u16::MAX { 0 } else { level & !ALWAYS_EDGE }, presence }
     }
 
     /// Masks every line, the cascade too: the APICs deliver interrupts from now on. What is left can be asked.
@@ -107,7 +124,12 @@ impl Pic {
 
     /// Whether a device may be on this line.
     pub const fn has_line(&self, line: u8) -> bool {
-        line < LINES && line != CASCADE
+        matches!(self.presence, Presence::There) && line < LINES && line != CASCADE
+    }
+
+    /// Whether the chips are there.
+    pub const fn presence(&self) -> Presence {
+        self.presence
     }
 
     /// How a line is sensed.
@@ -208,8 +230,9 @@ mod tests {
 
     #[test]
     fn the_cascade_is_nobodys_line() {
-        let pic = Pic { masked: 0, level: 1 << 11 };
+        let pic = Pic { masked: 0, level: 1 << 11, presence: Presence::There };
         assert!(!pic.has_line(2) && !pic.has_line(16) && pic.has_line(0) && pic.has_line(15));
+        assert!((0..=255).all(|line| !Pic { presence: Presence::Absent, ..Pic::UNTOUCHED }.has_line(line)));
         assert_eq!((pic.trigger(11), pic.trigger(1), pic.trigger(200)), (Trigger::Level, Trigger::Edge, Trigger::Edge));
     }
 }

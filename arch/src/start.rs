@@ -51,13 +51,13 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, C
     // SAFETY: the caller vouches for page tables and map; nothing but the kernel runs.
     let tables = acpi::read(root, &unsafe { FirmwareMemory::new(map) });
     // SAFETY: the caller's promise.
-    cpu.controller = unsafe { controller(&tables) };
+    cpu.controller = unsafe { controller(&tables, map) };
     log::info!("interrupts: {}", cpu.controller.name());
     if cpu.controller.has_sure_vectors() {
         trust_vectors();
     }
     let before = crate::time::now();
-    cpu.clock = Clock::measure(&mut cpu.controller, clock_features(), &mut rulers(&tables))?;
+    cpu.clock = Clock::measure(&mut cpu.controller, clock_features(), &mut rulers(&tables, map))?;
     let waited = crate::time::now().0.wrapping_sub(before.0);
     let (hertz, _) = cpu.clock.frequency();
     crate::journal::set_frequency(hertz);
@@ -130,11 +130,11 @@ fn trust_vectors() {
 ///
 /// # Safety
 /// As for [`prepare`].
-unsafe fn controller(tables: &Tables) -> Controller {
+unsafe fn controller(tables: &Tables, map: &MemoryMap) -> Controller {
     let pic = Pic::initialise(FIRST_VECTOR);
     // SAFETY: interrupts are off; the APIC's registers are nobody else's.
-    let Some(mut local) = (unsafe { local_apic() }) else { return Controller::with_pic(pic, None) };
-    let lines = tables.madt.as_ref().map(|madt| io_apics(madt, &local)).filter(IoApics::has_lines);
+    let Some(mut local) = (unsafe { local_apic(map) }) else { return Controller::with_pic(pic, None) };
+    let lines = tables.madt.as_ref().map(|madt| io_apics(madt, &local, map)).filter(IoApics::has_lines);
     match lines {
         Some(lines) => {
             let retired = pic.retire();
@@ -152,7 +152,7 @@ unsafe fn controller(tables: &Tables) -> Controller {
 ///
 /// # Safety
 /// As for [`prepare`].
-unsafe fn local_apic() -> Option<LocalApic> {
+unsafe fn local_apic(map: &MemoryMap) -> Option<LocalApic> {
     let flags = cpuid().get_feature_info()?;
     // CPUID says no where IA32_APIC_BASE has it off (SDM 3A, 11.4.3).
     if !flags.has_apic() {
@@ -162,24 +162,35 @@ unsafe fn local_apic() -> Option<LocalApic> {
         // SAFETY: the CPU says that it has the mode.
         return Some(unsafe { LocalApic::by_registers() });
     }
-    Some(LocalApic::by_memory(device(LocalApic::physical_address(), apic::WINDOW_BYTES)?))
+    let address = LocalApic::physical_address();
+    let local = device(map, address, apic::WINDOW_BYTES).and_then(LocalApic::by_memory);
+    if local.is_none() {
+        log::warn!("there is no local APIC at {address:#x}, though the CPU says so");
+    }
+    local
 }
 
-fn io_apics(madt: &Madt, local: &LocalApic) -> IoApics {
+fn io_apics(madt: &Madt, local: &LocalApic, map: &MemoryMap) -> IoApics {
     // The IOAPICs address eight bits; the CPU that boots is among the first.
     let destination = local.number() as u8;
-    IoApics::initialise(madt, FIRST_VECTOR, destination, |address| device(address, ioapic::WINDOW_BYTES))
+    IoApics::initialise(madt, FIRST_VECTOR, destination, |address| device(map, address, ioapic::WINDOW_BYTES))
 }
 
 /// The clocks that the firmware's tables name, and the 8254, which every PC had.
-fn rulers(tables: &Tables) -> Rulers {
-    let hpet = tables.hpet.and_then(|address| Hpet::new(device(address, rulers::HPET_BYTES)?));
+fn rulers(tables: &Tables, map: &MemoryMap) -> Rulers {
+    let hpet = tables.hpet.and_then(|address| Hpet::new(device(map, address, rulers::HPET_BYTES)?));
     let power = tables.fadt.and_then(|fadt| fadt.power_timer).map(PowerManagement::new);
     Rulers { hpet, power, interval: Interval::default() }
 }
 
-fn device(address: u64, bytes: usize) -> Option<Window> {
-    // SAFETY: the firmware says that a controller's registers are there.
+/// A device's registers, where the firmware says that they are, unless something else must be there.
+fn device(map: &MemoryMap, address: u64, bytes: usize) -> Option<Window> {
+    const ALIGNMENT: u64 = 16;
+    let end = address.checked_add(bytes as u64)?;
+    if !address.is_multiple_of(ALIGNMENT) || !map.may_be_device(address..end) {
+        return None;
+    }
+    // SAFETY: it isn't RAM, and the CPU has so many bits of addresses.
     let base = unsafe { window::map(address, bytes, Caching::Uncached) }?;
     // SAFETY: the window was just mapped, for good and for this driver alone; the controllers' drivers write nothing that
     // reaches memory.

@@ -43,7 +43,7 @@ pub extern "C" fn begin(magic: u32, information: u32) -> ! {
 }
 
 fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure> {
-    let information = Information::read(magic, information, &prepare::EarlyMemory)?;
+    let mut information = Information::read(magic, information, &prepare::EarlyMemory)?;
     if information.option("exit") == Some("debug") {
         crash::exit_on_stop();
     }
@@ -61,6 +61,7 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     }
     let mut memory = prepare::memory(&information)?;
     prepare::tables(&mut memory)?;
+    information.framebuffer = information.framebuffer.filter(|framebuffer| prepare::can_be_there(framebuffer, &memory));
     if let Some(framebuffer) = information.framebuffer {
         prepare::screen(framebuffer);
     }

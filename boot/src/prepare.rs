@@ -93,9 +93,19 @@ fn physical_image() -> Range<u64> {
     start as u64..(end - layout::KERNEL_BASE) as u64
 }
 
+/// Whether a framebuffer can be where the loader says; a line in the log if not.
+pub fn can_be_there(framebuffer: &Framebuffer, memory: &BootMemory) -> bool {
+    let end = framebuffer.address.saturating_add(framebuffer.bytes() as u64);
+    let can = memory.map().may_be_device(framebuffer.address..end);
+    if !can {
+        log::warn!("there can't be a framebuffer at {:#x}", framebuffer.address);
+    }
+    can
+}
+
 /// Moves the log from the text screen to a framebuffer; it stays where it is if there is no room for its window.
 pub fn screen(framebuffer: Framebuffer) {
-    // SAFETY: the loader vouches that a framebuffer is there; the window is the kernel's only mapping of it.
+    // SAFETY: the loader says that a framebuffer is there, and nothing else is; the window is the kernel's only mapping.
     let window = unsafe { window::map(framebuffer.address, framebuffer.bytes(), window::Caching::Uncached) };
     let format = PixelFormat {
         pitch: framebuffer.pitch as usize,

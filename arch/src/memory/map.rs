@@ -6,6 +6,7 @@
 use core::ops::Range;
 
 use super::{FRAME_BYTES, RunSet, frames_touching, frames_within};
+use crate::cpu::features;
 
 /// What a region is, as far as the kernel cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,19 @@ impl MemoryMap {
         }
         map
     }
+
+    /// Whether a device's registers or pixels may be at these addresses, whoever says so: they have no more bits than the
+    /// CPU has, for which a fault would come at the first use, and nothing of them is RAM.
+    pub fn may_be_device(&self, bytes: Range<u64>) -> bool {
+        const FIRST_MIB: u64 = 0x10_0000;
+        let limit = 1 << features().physical_bits;
+        let frames = frames_touching(bytes.clone());
+        !bytes.is_empty()
+            && (FIRST_MIB..=limit).contains(&bytes.start)
+            && bytes.end <= limit
+            && !self.available.intersects(frames.clone())
+            && !self.firmware.intersects(frames)
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +107,28 @@ mod tests {
     fn lengths_that_wrap_end_at_the_limit() {
         let region = Region { start: 0x1000, bytes: u64::MAX, kind: RegionKind::Available };
         assert_eq!(MemoryMap::new(&[region], 1 << 32).available.runs().first(), Some(&(1..0x10_0000)));
+    }
+
+    #[test]
+    fn a_device_is_beside_ram() {
+        let region = |start, bytes, kind| Region { start, bytes, kind };
+        let regions =
+            [region(0, 0x800_0000, RegionKind::Available), region(0x800_0000, 0x10_0000, RegionKind::Firmware)];
+        let map = MemoryMap::new(&regions, 1 << 32);
+        for (bytes, may) in [
+            (0xFEC0_0000..0xFEC0_0020, true),
+            (0x810_0000..0x810_1000, true),
+            (0x80F_F000..0x810_1000, false),
+            (0x7FF_F000..0x800_0000, false),
+            (0xB_8000..0xB_9000, false),
+            (0..0x1000, false),
+            (0xFEC0_0000..0xFEC0_0000, false),
+            (0xFFFF_F000..0x1_0000_1000, false),
+            (1 << 50..(1 << 50) + 0x1000, false),
+            (u64::MAX - 1..u64::MAX, false),
+        ] {
+            assert_eq!(map.may_be_device(bytes.clone()), may, "{bytes:x?}");
+        }
     }
 
     fn region() -> impl Strategy<Value = Region> {

@@ -8,6 +8,7 @@ mod crashes;
 mod devices;
 mod diagnosis;
 mod entry;
+mod firmware;
 mod fuzz;
 mod input;
 mod interrupting;
@@ -64,6 +65,7 @@ const ALL: &[&[Case]] = &[
     refusals::CASES,
     crashes::CASES,
     entry::CASES,
+    firmware::CASES,
     machines::CASES,
     input::CASES,
     person::CASES,

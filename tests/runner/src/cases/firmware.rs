@@ -1,0 +1,221 @@
+//! Firmware that lies. The debugger stub stops the machine at the kernel's first instruction, when the firmware's work is
+//! done, and changes what it left. The kernel says what it refuses, and comes up with what is left.
+
+use runner::gdb::Gdb;
+use runner::machine::{Direct, Hardware, Machine};
+use xtask::Width;
+use xtask::build::kernel;
+
+use super::shell::{PROMPT, ask};
+use super::{Case, cases};
+
+pub const CASES: &[Case] = cases![
+    Short:
+    a_root_pointer_of_revision_1_ends_after_20_bytes,
+    the_rsdt_serves_where_the_xsdt_is_bad,
+    a_bad_root_table_leaves_the_8259,
+    a_bad_madt_leaves_the_8259,
+    an_ioapic_that_is_not_there_leaves_the_8259,
+    clocks_that_are_not_there_leave_the_8254,
+];
+
+/// Where a BIOS puts the root pointer.
+const BIOS: u64 = 0xF_0000;
+const BIOS_BYTES: usize = 0x1_0000;
+/// Memory that nobody uses when the kernel starts, and that it hands out to nobody.
+const FREE: u64 = 0x8_0000;
+/// The bytes of a table's header.
+const HEADER_BYTES: usize = 36;
+const HALF_A_GIBIBYTE: u32 = 512 << 20;
+
+const BY_IOAPIC: &str = "interrupts: IOAPIC\r\n";
+const BY_8259: &str = "interrupts: 8259 by local APIC\r\n";
+
+/// The firmware's tables in a machine that stands at the kernel's first instruction.
+struct Firmware {
+    gdb: Gdb,
+    /// Where the root pointer is.
+    pointer: u64,
+}
+
+impl Firmware {
+    fn read(&mut self, address: u64, count: usize) -> Vec<u8> {
+        self.gdb.read(address, count).expect("the stub reads memory")
+    }
+
+    fn write(&mut self, address: u64, bytes: &[u8]) {
+        self.gdb.write(address, bytes).expect("the stub writes memory");
+    }
+
+    /// The RSDT's address.
+    fn rsdt(&mut self) -> u64 {
+        word(&self.read(self.pointer + 16, 4), 0).into()
+    }
+
+    /// A whole table.
+    fn table(&mut self, address: u64) -> Vec<u8> {
+        let header = self.read(address, HEADER_BYTES);
+        self.read(address, word(&header, 4) as usize)
+    }
+
+    /// Where the table of a name is.
+    fn find(&mut self, name: &[u8; 4]) -> u64 {
+        let rsdt = self.rsdt();
+        let rsdt = self.table(rsdt);
+        let entries = rsdt[HEADER_BYTES..].chunks_exact(4).map(|entry| u64::from(word(entry, 0)));
+        let mut entries = entries.collect::<Vec<_>>().into_iter();
+        entries.find(|&entry| self.read(entry, 4) == name).expect("the firmware has the table")
+    }
+
+    /// Puts bytes into a table, whose checksum then is right.
+    fn change(&mut self, address: u64, at: usize, bytes: &[u8]) {
+        let mut table = self.table(address);
+        table[at..at + bytes.len()].copy_from_slice(bytes);
+        self.write(address, &summed(table, 9));
+    }
+
+    /// A root pointer of revision 2 instead of the firmware's: with this XSDT, and the RSDT as it was.
+    fn set_xsdt(&mut self, xsdt: u64) {
+        let mut pointer = self.read(self.pointer, 36);
+        pointer[15] = 2;
+        pointer[20..24].copy_from_slice(&36u32.to_le_bytes());
+        pointer[24..32].copy_from_slice(&xsdt.to_le_bytes());
+        let first = summed(pointer[..20].to_vec(), 8);
+        pointer[..20].copy_from_slice(&first);
+        self.write(self.pointer, &summed(pointer, 32));
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+/// The bytes with a checksum at `at` that makes their sum 0.
+fn summed(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
+    let sum = bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+    bytes[at] = bytes[at].wrapping_sub(sum);
+    bytes
+}
+
+/// The address of the kernel's first instruction.
+fn entry(width: Width) -> u64 {
+    let file = std::fs::read(kernel(width)).expect("the kernel was built");
+    word(&file, 24).into()
+}
+
+/// Boots with changed tables.
+#[track_caller]
+fn boot(width: Width, arguments: &[&str], change: impl FnOnce(&mut Firmware)) -> Machine {
+    let (machine, mut gdb) = Hardware::new(width).with(arguments).debug(Direct::shipped());
+    let entry = [entry(width)];
+    gdb.insert(&entry).expect("a breakpoint");
+    gdb.resume().expect("the stub answers").expect("the kernel starts");
+    gdb.remove(&entry).expect("no breakpoint");
+    let bios = gdb.read(BIOS, BIOS_BYTES).expect("the stub reads memory");
+    let is_pointer = |place: &&[u8]| place.starts_with(b"RSD PTR ") && summed(place[..20].to_vec(), 8) == place[..20];
+    let place = (0..BIOS_BYTES - 36).step_by(16).find(|&at| is_pointer(&&bios[at..at + 36]));
+    let mut firmware = Firmware { gdb, pointer: BIOS + place.expect("the firmware has a root pointer") as u64 };
+    change(&mut firmware);
+    firmware.gdb.release().expect("the machine runs");
+    machine
+}
+
+/// Expects these lines of the log, then a prompt that answers.
+#[track_caller]
+fn comes_up(mut machine: Machine, lines: &[&str]) {
+    lines.iter().for_each(|line| drop(machine.expect(line)));
+    machine.expect(PROMPT);
+    assert_eq!(ask(&mut machine, "sleep 10"), "");
+}
+
+fn a_root_pointer_of_revision_1_ends_after_20_bytes(width: Width) {
+    let machine = boot(width, &[], |firmware| {
+        let mut pointer = firmware.read(firmware.pointer, 36);
+        pointer[15] = 1;
+        let mut pointer = summed(pointer[..20].to_vec(), 8);
+        pointer.extend([0xFF; 16]);
+        firmware.write(firmware.pointer, &pointer);
+    });
+    comes_up(machine, &[BY_IOAPIC]);
+}
+
+fn the_rsdt_serves_where_the_xsdt_is_bad(width: Width) {
+    comes_up(boot(width, &[], |firmware| firmware.set_xsdt(0)), &[BY_IOAPIC]);
+    for (length, says) in [(12, "says that it has 12 bytes"), (HALF_A_GIBIBYTE, "says that it has 536870912 bytes")] {
+        let machine = boot(width, &[], |firmware| {
+            let mut table = vec![0; HEADER_BYTES];
+            table[..4].copy_from_slice(b"XSDT");
+            table[4..8].copy_from_slice(&u32::to_le_bytes(length));
+            firmware.write(FREE, &table);
+            firmware.set_xsdt(FREE);
+        });
+        comes_up(machine, &[&format!("warning: firmware: the XSDT at {FREE:#x} {says}\r\n"), BY_IOAPIC]);
+    }
+    // In RAM that is handed out, and where there is no memory.
+    for address in [0x200_0000, 0x8_0000_0000, 1 << 60] {
+        let machine = boot(width, &[], |firmware| firmware.set_xsdt(address));
+        comes_up(machine, &[&format!("warning: firmware: the XSDT at {address:#x} "), BY_IOAPIC]);
+    }
+}
+
+fn a_bad_root_table_leaves_the_8259(width: Width) {
+    for length in [0, 12, HALF_A_GIBIBYTE] {
+        let machine = boot(width, &[], |firmware| {
+            let rsdt = firmware.rsdt();
+            firmware.write(rsdt + 4, &length.to_le_bytes());
+        });
+        comes_up(
+            machine,
+            &["warning: firmware: the RSDT at ", &format!("says that it has {length} bytes\r\n"), BY_8259],
+        );
+    }
+}
+
+fn a_bad_madt_leaves_the_8259(width: Width) {
+    for length in [12, HALF_A_GIBIBYTE] {
+        let machine = boot(width, &[], |firmware| {
+            let madt = firmware.find(b"APIC");
+            firmware.write(madt + 4, &length.to_le_bytes());
+        });
+        comes_up(
+            machine,
+            &["warning: firmware: the MADT at ", &format!("says that it has {length} bytes\r\n"), BY_8259],
+        );
+    }
+    let machine = boot(width, &[], |firmware| {
+        let madt = firmware.find(b"APIC");
+        firmware.write(madt + 40, &[0xA5]);
+    });
+    comes_up(machine, &["warning: firmware: the MADT at ", "has a wrong checksum\r\n", BY_8259]);
+}
+
+/// Its registers are said to be where nothing is, or in RAM.
+fn an_ioapic_that_is_not_there_leaves_the_8259(width: Width) {
+    for address in [0xFEC8_0000u32, 0x300_0000] {
+        let machine = boot(width, &[], |firmware| {
+            let madt = firmware.find(b"APIC");
+            let table = firmware.table(madt);
+            // Entries begin behind the local APIC's address and the flags.
+            let mut at = 44;
+            while table[at] != 1 {
+                at += usize::from(table[at + 1]);
+            }
+            firmware.change(madt, at + 4, &address.to_le_bytes());
+        });
+        comes_up(machine, &[&format!("warning: firmware: there is no IOAPIC at {address:#x}\r\n"), BY_8259]);
+    }
+}
+
+fn clocks_that_are_not_there_leave_the_8254(width: Width) {
+    let machine = boot(width, &["-M", "q35"], |firmware| {
+        let fadt = firmware.find(b"FACP");
+        let timer = 76;
+        firmware.change(fadt, timer, &0x9990u32.to_le_bytes());
+        if firmware.table(fadt).len() >= 220 {
+            firmware.change(fadt, 208 + 4, &0x9990u64.to_le_bytes());
+        }
+        let hpet = firmware.find(b"HPET");
+        firmware.change(hpet, 44, &0xFED8_0000u64.to_le_bytes());
+    });
+    comes_up(machine, &[BY_IOAPIC, " MHz by the 8254, timer: local APIC"]);
+}
