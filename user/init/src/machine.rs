@@ -56,6 +56,13 @@ impl Machine {
     pub fn fact(&self, name: &str) -> Option<[u64; 2]> {
         self.startup.number(name)
     }
+
+    /// The words of the kernel's command line that are for a program: `NAME.WORD` is `WORD` for the program `NAME`.
+    pub fn arguments_for(&self, program: &str) -> impl Iterator<Item = String> {
+        self.startup
+            .arguments()
+            .filter_map(move |word| Some(word.strip_prefix(program)?.strip_prefix('.')?.to_string()))
+    }
 }
 
 /// A file that the boot loader brought, mapped.

@@ -350,7 +350,7 @@ impl Program {
             entries.extend(driven.iter().copied().map(entries::driven));
         }
         services.grant(&self.facts, self.badge, process, &mut entries)?;
-        let words = self.facts.arguments.iter().cloned().chain(machine.words_for(&self.facts.name));
+        let words = self.facts.arguments.iter().cloned().chain(machine.arguments_for(&self.facts.name));
         entries.extend(words.map(|word| StartupEntry::new(&word, StartupKind::Argument, 0, [0; 2])));
         Ok(entries)
     }

@@ -8,6 +8,7 @@
 //! A reply's label is [`DONE`], [`REFUSED`] or [`ABSENT`].
 
 mod clock;
+mod console;
 mod edu;
 mod keyboard;
 mod mouse;
@@ -18,6 +19,7 @@ mod stream;
 mod timer;
 
 pub use clock::{ClockRequest, DateTime, Ticks};
+pub use console::{ColourPolicy, ConsoleMode, ConsoleRequest, ConsoleSize};
 pub use edu::{EduCounts, EduRequest};
 pub use keyboard::{KeyLayout, KeyboardRequest};
 pub use mouse::{Buttons, MouseRequest, MouseState};

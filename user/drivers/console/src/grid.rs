@@ -1,12 +1,17 @@
-//! What a text screen shows: rows of characters and a cursor, apart from any device.
-//!
-//! Bytes outside printable ASCII show as `?`, but for those that move the cursor. Escape sequences aren't
-//! interpreted: what Bellwire's programs write does without.
+//! What a text screen shows: rows of characters and a cursor, apart from any device; and the rows that have scrolled
+//! off it.
 
+use crate::cell::{Cell, Colour};
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
 const TAB: usize = 8;
+
+/// How many rows are kept that have scrolled off the screen, if they aren't too wide.
+const HISTORY_ROWS: usize = 400;
+/// How many cells these rows have at most.
+const HISTORY_CELLS: usize = 96 << 10;
 
 /// A place on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,13 +22,26 @@ pub struct Position {
     pub column: usize,
 }
 
+/// Which part of a row or screen is meant, seen from the cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The cursor's place and what is behind it.
+    After,
+    /// What is before the cursor, and its place.
+    Before,
+    /// All of it.
+    All,
+}
+
 /// Rows of characters and a cursor.
 #[derive(Clone, Debug)]
 pub struct Grid {
     rows: usize,
     columns: usize,
-    cells: Vec<u8>,
-    /// Its column may be one beyond the last.
+    /// The history, and behind it the `rows` rows of the screen.
+    lines: VecDeque<Vec<Cell>>,
+    most_lines: usize,
+    /// Its column is one beyond the last where a row has just become full.
     cursor: Position,
 }
 
@@ -31,29 +49,9 @@ impl Grid {
     /// An empty screen; at least one character large.
     pub fn new(rows: usize, columns: usize) -> Self {
         let (rows, columns) = (rows.max(1), columns.max(1));
-        Self { rows, columns, cells: vec![b' '; rows * columns], cursor: Position::default() }
-    }
-
-    /// Puts a byte where the cursor is, or does what it says.
-    pub fn put(&mut self, byte: u8) {
-        match byte {
-            b'\n' => self.next_row(),
-            b'\r' => self.cursor.column = 0,
-            // Back over the end of a wrapped line too, so that a long line can be rubbed out.
-            b'\x08' if self.cursor.column == 0 && self.cursor.row > 0 => {
-                self.cursor = Position { row: self.cursor.row - 1, column: self.columns - 1 };
-            }
-            b'\x08' => self.cursor.column = self.cursor.column.saturating_sub(1),
-            b'\t' => self.cursor.column = ((self.cursor.column / TAB + 1) * TAB).min(self.columns - 1),
-            b' '..=b'~' => self.put_visible(byte),
-            0x80.. => self.put_visible(b'?'),
-            _ => {}
-        }
-    }
-
-    /// A row's characters.
-    pub fn row(&self, row: usize) -> &[u8] {
-        &self.cells[row * self.columns..(row + 1) * self.columns]
+        let lines = (0..rows).map(|_| vec![Cell::blank(Colour::BLACK); columns]).collect();
+        let most_lines = rows + HISTORY_ROWS.min(HISTORY_CELLS / columns);
+        Self { rows, columns, lines, most_lines, cursor: Position::default() }
     }
 
     /// How many rows there are.
@@ -61,65 +59,102 @@ impl Grid {
         self.rows
     }
 
+    /// How many columns there are.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How many rows have scrolled off the screen and are kept.
+    pub fn history(&self) -> usize {
+        self.lines.len() - self.rows
+    }
+
+    /// A row of the screen, or of what it showed `back` rows ago; `back` is at most [`Grid::history`].
+    pub fn row(&self, row: usize, back: usize) -> &[Cell] {
+        &self.lines[(self.history() + row).saturating_sub(back)]
+    }
+
     /// Where the next character goes; after a row that is full, on its last character.
     pub fn cursor(&self) -> Position {
         Position { column: self.cursor.column.min(self.columns - 1), ..self.cursor }
     }
 
-    /// A full row is left when the next character comes, as terminals do: so a line that just fits takes one row.
-    fn put_visible(&mut self, character: u8) {
+    /// Puts a character where the cursor is. A full row is left when the next character comes, as terminals do: so a
+    /// line that just fits takes one row.
+    pub fn put(&mut self, cell: Cell) {
         if self.cursor.column == self.columns {
             self.cursor.column = 0;
-            self.next_row();
+            self.next_row(cell.back());
         }
-        self.cells[self.cursor.row * self.columns + self.cursor.column] = character;
+        let Position { row, column } = self.cursor;
+        self.row_mut(row)[column] = cell;
         self.cursor.column += 1;
     }
 
-    fn next_row(&mut self) {
+    /// Goes to the next row, which scrolls the screen below the last one. What appears there has the colour `back`.
+    pub fn next_row(&mut self, back: Colour) {
         if self.cursor.row + 1 < self.rows {
             self.cursor.row += 1;
             return;
         }
-        self.cells.copy_within(self.columns.., 0);
-        let last = (self.rows - 1) * self.columns;
-        self.cells[last..].fill(b' ');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::string::String;
-
-    fn shown(grid: &Grid) -> Vec<String> {
-        let text = |row| String::from_utf8_lossy(grid.row(row)).trim_end().into();
-        (0..grid.rows()).map(text).collect()
+        let mut line =
+            if self.lines.len() < self.most_lines { None } else { self.lines.pop_front() }.unwrap_or_default();
+        line.clear();
+        line.resize(self.columns, Cell::blank(back));
+        self.lines.push_back(line);
     }
 
-    fn after(bytes: &[u8]) -> Grid {
-        let mut grid = Grid::new(3, 5);
-        bytes.iter().for_each(|byte| grid.put(*byte));
-        grid
+    /// Goes to the start of the row.
+    pub fn to_row_start(&mut self) {
+        self.cursor.column = 0;
     }
 
-    #[test]
-    fn lines_wrap_and_scroll() {
-        assert_eq!(shown(&after(b"abcdefg\r\nh\r\ni")), ["fg", "h", "i"]);
-        assert_eq!(shown(&after(b"abcde\r\nf")), ["abcde", "f", ""]);
+    /// Goes to the next tabulator stop.
+    pub fn tab(&mut self) {
+        self.cursor.column = ((self.cursor.column / TAB + 1) * TAB).min(self.columns - 1);
     }
 
-    #[test]
-    fn backspace_goes_back_over_a_wrapped_line() {
-        let grid = after(b"abcdef\x08 \x08\x08 \x08");
-        assert_eq!(shown(&grid), ["abcd", "", ""]);
-        assert_eq!(grid.cursor(), Position { row: 0, column: 4 });
-        assert_eq!(after(b"\x08").cursor(), Position::default());
+    /// Goes to a place; one outside the screen is the next one in it.
+    pub fn go_to(&mut self, row: usize, column: usize) {
+        self.cursor = Position { row: row.min(self.rows - 1), column: column.min(self.columns - 1) };
     }
 
-    #[test]
-    fn controls_move_and_the_rest_is_marked() {
-        assert_eq!(shown(&after(b"ab\rx\x00\x1b\xFF")), ["x?", "", ""]);
-        assert_eq!(after(b"\t").cursor().column, 4);
+    /// Goes some rows down (up, if negative) and columns to the right (left), but not off the screen.
+    pub fn go_by(&mut self, rows: isize, columns: isize) {
+        let Position { row, column } = self.cursor();
+        self.go_to(row.saturating_add_signed(rows), column.saturating_add_signed(columns));
+    }
+
+    /// Empties a part of the cursor's row.
+    pub fn erase_in_row(&mut self, part: Part, back: Colour) {
+        let Position { row, column } = self.cursor();
+        let range = match part {
+            Part::After => column..self.columns,
+            Part::Before => 0..column + 1,
+            Part::All => 0..self.columns,
+        };
+        self.row_mut(row)[range].fill(Cell::blank(back));
+    }
+
+    /// Empties a part of the screen.
+    pub fn erase(&mut self, part: Part, back: Colour) {
+        let row = self.cursor.row;
+        let rows = match part {
+            Part::After => row + 1..self.rows,
+            Part::Before => 0..row,
+            Part::All => 0..self.rows,
+        };
+        rows.for_each(|row| self.row_mut(row).fill(Cell::blank(back)));
+        self.erase_in_row(part, back);
+    }
+
+    /// Forgets the rows that have scrolled off the screen.
+    pub fn forget_history(&mut self) {
+        self.lines.drain(..self.history());
+    }
+
+    fn row_mut(&mut self, row: usize) -> &mut [Cell] {
+        let first = self.history();
+        &mut self.lines[first + row]
     }
 }

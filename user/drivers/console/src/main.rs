@@ -1,30 +1,48 @@
 //! The console: what the shell writes appears on the screen and on the serial line, and what a person types at the
 //! keyboard or at the other end of that line reaches the shell as one stream.
 //!
-//! Serves `console` as a [`StreamRequest`] stream. Input stays in the drivers' own rings until somebody reads it, so
-//! back-pressure reaches the sender; the drivers outrank the console, so they tell it of input by `notify`, and it
-//! fetches by call. The screen follows what is written sixty times a second at most.
+//! Serves `console` as a [`StreamRequest`] stream, and [`ConsoleRequest`]. Input stays in the drivers' own rings until
+//! somebody reads it, so back-pressure reaches the sender; the drivers outrank the console, so they tell it of input by
+//! `notify`, and it fetches by call. It tells the shell in the same way. The screen follows what is written sixty times
+//! a second at most.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use bellwire::Screen as Device;
-use bellwire::protocol::{Chunk, StreamRequest};
+use bellwire::protocol::{CHUNK_BYTES, Chunk, ColourPolicy, ConsoleMode, ConsoleRequest, ConsoleSize, StreamRequest};
 use bellwire::stream::{Readers, Source};
 use bellwire::{Access, Call, Endpoint, Error, Event, Instant, Result, Server, Startup, Timer};
 use core::time::Duration;
-use driver_console::{Display, Layout, Pixels, Screen, Text};
+use driver_console::{Colours, Display, Filter, Layout, Next, Pixels, Probe, QUESTION, Screen, Scroll, Size, Text};
 
 const FRAME: Duration = Duration::from_micros(16_667);
+
+/// The size of a console that has no screen and whose terminal hasn't said.
+const USUAL_SIZE: ConsoleSize = ConsoleSize { columns: 80, rows: 24 };
+
+/// How many bytes of keys are fetched to find those that scroll. The driver has more.
+const KEYS: usize = 64;
 
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("console")?);
     let frame = Timer::new(server.endpoint(), 0)?;
-    let inputs = Inputs { streams: [startup.uses("serial")?, startup.uses("keyboard")?], fetched: Chunk::default() };
-    let mut console = Console { screen: screen(&startup)?, inputs, frame, drawing: Drawing::UpToDate };
+    let mut console = Console {
+        screen: screen(&startup)?,
+        inputs: Inputs::new(startup.uses("serial")?, startup.uses("keyboard")?),
+        frame,
+        drawing: Drawing::UpToDate,
+        filter: Filter::default(),
+        policy: ColourPolicy::Auto,
+    };
+    // What the kernel's command line says comes last.
+    let policies = startup.arguments().filter_map(|word| ColourPolicy::from_name(word.strip_prefix("colour=")?));
+    console.set_colours(policies.last().unwrap_or_default());
     let mut readers = Readers::new(Some(startup.notifies("shell")?));
     // A predecessor may have been told of input that is still there.
     readers.offer(&mut console.inputs)?;
@@ -34,12 +52,13 @@ fn run(startup: Startup) -> Result<()> {
                 Some(StreamRequest::Write(chunk)) => console.write(call, chunk)?,
                 Some(StreamRequest::Read) => readers.read(call, &mut console.inputs)?,
                 Some(StreamRequest::Poll) => readers.poll(call, &mut console.inputs),
-                None => call.refuse(),
+                None => console.serve(call),
             },
             Event::Notify(_) => readers.offer(&mut console.inputs)?,
             Event::Timer(_) => console.draw(),
             _ => {}
         }
+        console.follow_keys()?;
     }
 }
 
@@ -64,6 +83,9 @@ struct Console {
     inputs: Inputs,
     frame: Timer,
     drawing: Drawing,
+    /// For what goes to the serial line.
+    filter: Filter,
+    policy: ColourPolicy,
 }
 
 /// Whether the screen shows all that was written.
@@ -79,13 +101,91 @@ impl Console {
         let bytes = chunk.bytes();
         if let Some(screen) = &mut self.screen {
             screen.write(bytes);
-            if self.drawing == Drawing::UpToDate {
-                self.frame.set(Instant::now() + FRAME)?;
-                self.drawing = Drawing::Due;
+            self.draw_soon()?;
+        }
+        self.send(bytes);
+        call.answer([bytes.len(), 0, 0, 0]);
+        Ok(())
+    }
+
+    fn serve(&mut self, call: Call<'_>) {
+        match call.request() {
+            Some(ConsoleRequest::Size) => call.answer(self.size().to_words()),
+            Some(ConsoleRequest::SetColours(policy)) => {
+                self.set_colours(policy);
+                call.answer([0; 4]);
+            }
+            Some(ConsoleRequest::SetMode(mode)) => {
+                self.inputs.mode = mode;
+                call.answer([0; 4]);
+            }
+            None => call.refuse(),
+        }
+    }
+
+    /// What the screen and the terminal both have room for.
+    fn size(&self) -> ConsoleSize {
+        let screen = self.screen.as_ref().map(|screen| {
+            let (rows, columns) = screen.size();
+            ConsoleSize { columns: columns as u16, rows: rows as u16 }
+        });
+        let terminal = self.inputs.terminal.map(|Size { rows, columns }| ConsoleSize { columns, rows });
+        let least = |one: ConsoleSize, other: ConsoleSize| ConsoleSize {
+            columns: one.columns.min(other.columns),
+            rows: one.rows.min(other.rows),
+        };
+        screen.into_iter().chain(terminal).reduce(least).unwrap_or(USUAL_SIZE)
+    }
+
+    fn set_colours(&mut self, policy: ColourPolicy) {
+        self.policy = policy;
+        if let Some(screen) = &mut self.screen {
+            screen.set_colours(if policy == ColourPolicy::Off { Colours::Hidden } else { Colours::Shown });
+        }
+        if policy != ColourPolicy::Off {
+            self.inputs.probe.ask();
+            self.send(QUESTION);
+        }
+    }
+
+    /// Sends to the serial line, with colours if its terminal is known to have them.
+    fn send(&mut self, bytes: &[u8]) {
+        let mut out = Vec::with_capacity(CHUNK_BYTES);
+        let has_colours = match self.policy {
+            ColourPolicy::Auto => self.inputs.terminal.is_some(),
+            ColourPolicy::On => true,
+            ColourPolicy::Off => false,
+        };
+        if has_colours || self.inputs.mode == ConsoleMode::Bytes {
+            self.filter.release(&mut out);
+            out.extend_from_slice(bytes);
+        } else {
+            self.filter.take_out_colours(bytes, &mut out);
+        }
+        self.inputs.send(&out);
+    }
+
+    /// Scrolls as keys said that were found among what was typed. Other keys show what was written last.
+    fn follow_keys(&mut self) -> Result<()> {
+        let Some(screen) = &mut self.screen else { return Ok(()) };
+        let motions = core::mem::take(&mut self.inputs.motions);
+        if motions.is_empty() {
+            return Ok(());
+        }
+        for motion in motions {
+            match motion {
+                Motion::Scroll(scroll) => screen.scroll(scroll),
+                Motion::ToEnd => screen.scroll_to_end(),
             }
         }
-        self.inputs.send(bytes);
-        call.answer([bytes.len(), 0, 0, 0]);
+        self.draw_soon()
+    }
+
+    fn draw_soon(&mut self) -> Result<()> {
+        if self.drawing == Drawing::UpToDate {
+            self.frame.set(Instant::now() + FRAME)?;
+            self.drawing = Drawing::Due;
+        }
         Ok(())
     }
 
@@ -97,36 +197,101 @@ impl Console {
     }
 }
 
+/// What a key does to the screen.
+#[derive(Clone, Copy)]
+enum Motion {
+    Scroll(Scroll),
+    ToEnd,
+}
+
 /// The streams of the serial line and the keyboard, and what was fetched from them and not yet read.
 struct Inputs {
-    streams: [Endpoint; 2],
+    serial: Endpoint,
+    keyboard: Endpoint,
+    mode: ConsoleMode,
     fetched: Chunk,
+    keys: VecDeque<u8>,
+    motions: Vec<Motion>,
+    probe: Probe,
+    /// The terminal at the serial line, if it answered.
+    terminal: Option<Size>,
 }
 
 impl Inputs {
+    fn new(serial: Endpoint, keyboard: Endpoint) -> Self {
+        Self {
+            serial,
+            keyboard,
+            mode: ConsoleMode::Text,
+            fetched: Chunk::default(),
+            keys: VecDeque::with_capacity(KEYS + CHUNK_BYTES),
+            motions: Vec::new(),
+            probe: Probe::default(),
+            terminal: None,
+        }
+    }
+
     /// Sends to the serial line. If its driver dies meanwhile, its successor gets the rest.
     fn send(&self, mut bytes: &[u8]) {
-        let [serial, _] = &self.streams;
         while !bytes.is_empty() {
-            match serial.request(StreamRequest::Write(Chunk::new(bytes))) {
+            match self.serial.request(StreamRequest::Write(Chunk::new(bytes))) {
                 Ok([taken, ..]) => bytes = &bytes[taken.min(bytes.len())..],
                 Err(Error::Gone) => {}
                 Err(_) => return,
             }
         }
     }
+
+    /// What was typed at the serial line's other end.
+    fn fetch_serial(&mut self) -> Chunk {
+        let chunk = fetch(&self.serial);
+        if self.mode == ConsoleMode::Text {
+            let answer = chunk.bytes().iter().filter_map(|byte| self.probe.look(*byte)).last();
+            self.terminal = answer.or(self.terminal);
+        }
+        chunk
+    }
+
+    /// What was typed at the keyboard, without the keys that scroll.
+    fn fetch_keys(&mut self) -> Chunk {
+        while self.keys.len() < KEYS {
+            let chunk = fetch(&self.keyboard);
+            if chunk.is_empty() {
+                break;
+            }
+            self.keys.extend(chunk.bytes());
+        }
+        let count = match self.mode {
+            ConsoleMode::Bytes => self.keys.len(),
+            ConsoleMode::Text => loop {
+                match driver_console::next(&mut self.keys) {
+                    Next::Scroll(scroll) => self.motions.push(Motion::Scroll(scroll)),
+                    Next::Bytes(count) => {
+                        self.motions.push(Motion::ToEnd);
+                        break count;
+                    }
+                    Next::Nothing => break 0,
+                }
+            },
+        };
+        let chunk: Chunk = self.keys.iter().copied().take(count).collect();
+        self.keys.drain(..chunk.bytes().len());
+        chunk
+    }
+}
+
+/// What a driver has. One that is dead just now has no input; its successor will say when it has some.
+fn fetch(stream: &Endpoint) -> Chunk {
+    stream.request(StreamRequest::Poll).map(Chunk::from_words).unwrap_or_default()
 }
 
 impl Source for Inputs {
     fn peek(&mut self) -> Chunk {
-        for stream in &self.streams {
-            if !self.fetched.is_empty() {
-                break;
-            }
-            // A driver that is dead just now has no input; its successor will say when it has some.
-            if let Ok(words) = stream.request(StreamRequest::Poll) {
-                self.fetched = Chunk::from_words(words);
-            }
+        if self.fetched.is_empty() {
+            self.fetched = self.fetch_serial();
+        }
+        if self.fetched.is_empty() {
+            self.fetched = self.fetch_keys();
         }
         self.fetched
     }

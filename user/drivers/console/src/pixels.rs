@@ -1,5 +1,6 @@
 //! A framebuffer: characters drawn pixel by pixel, in the glyphs of `noto-sans-mono-bitmap`.
 
+use crate::cell::{Cell, Colour};
 use crate::{Display, Position};
 use bellwire::Mapping;
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
@@ -42,13 +43,15 @@ impl Pixels {
         pixels
     }
 
-    /// Sets a pixel to a shade of grey, which is the same whatever the order of the colours.
-    fn put(&mut self, x: usize, y: usize, shade: u8) {
+    /// Sets a pixel. Blue is in the lowest byte, as in what VBE and most UEFI firmware set up; elsewhere red and blue are
+    /// exchanged.
+    fn put(&mut self, x: usize, y: usize, colour: u32) {
         let Layout { offset, pitch, bits, .. } = self.layout;
         let at = offset + y * pitch + x * (bits / 8);
+        let [blue, green, red, _] = colour.to_le_bytes();
         match bits {
-            32 => self.memory.write(at, u32::from(shade) * 0x0001_0101),
-            _ => self.memory.write_bytes(at, &[shade; 3]),
+            32 => self.memory.write(at, colour),
+            _ => self.memory.write_bytes(at, &[blue, green, red]),
         }
     }
 }
@@ -58,20 +61,77 @@ impl Display for Pixels {
         (self.layout.height / CELL_HEIGHT, self.layout.width / CELL_WIDTH)
     }
 
-    fn show(&mut self, at: Position, character: u8) {
-        let Some(glyph) = get_raster(character.into(), WEIGHT, HEIGHT) else { return };
+    fn show(&mut self, at: Position, cell: Cell) {
+        let glyph = get_raster(cell.character(), WEIGHT, HEIGHT).or_else(|| get_raster('?', WEIGHT, HEIGHT));
+        let Some(glyph) = glyph else { return };
+        let (front, back) = (rgb(cell.front()), rgb(cell.back()));
         for (y, row) in glyph.raster().iter().enumerate() {
             for (x, shade) in row.iter().enumerate() {
-                self.put(at.column * CELL_WIDTH + x, at.row * CELL_HEIGHT + y, *shade);
+                self.put(at.column * CELL_WIDTH + x, at.row * CELL_HEIGHT + y, mix(front, back, *shade));
             }
         }
     }
 
-    fn move_cursor(&mut self, to: Position) {
+    fn move_cursor(&mut self, to: Option<Position>) {
+        let Some(to) = to else { return };
         for y in CELL_HEIGHT - CURSOR_HEIGHT..CELL_HEIGHT {
             for x in 0..CELL_WIDTH {
-                self.put(to.column * CELL_WIDTH + x, to.row * CELL_HEIGHT + y, 0xC0);
+                self.put(to.column * CELL_WIDTH + x, to.row * CELL_HEIGHT + y, CURSOR_COLOUR);
             }
+        }
+    }
+}
+
+/// The colour of the cursor, as red, green and blue.
+const CURSOR_COLOUR: u32 = 0x00C0_C0C0;
+
+/// A colour as red, green and blue, from the highest byte but one to the lowest. All can be read on black.
+fn rgb(colour: Colour) -> u32 {
+    const PALETTE: [u32; 16] = [
+        0x0000_0000,
+        0x00CC_4444,
+        0x004E_BF5A,
+        0x00C8_A43C,
+        0x004C_8FE0,
+        0x00B0_70D0,
+        0x0040_B8C0,
+        0x00D0_D0D0,
+        0x0080_8080,
+        0x00FF_6B6B,
+        0x007C_E38B,
+        0x00FF_D866,
+        0x007F_B8FF,
+        0x00D8_A0F0,
+        0x0074_E0E8,
+        0x00FF_FFFF,
+    ];
+    PALETTE.get(usize::from(colour.number())).copied().unwrap_or(CURSOR_COLOUR)
+}
+
+/// A colour between two, nearer to `front` the larger `shade` is.
+fn mix(front: u32, back: u32, shade: u8) -> u32 {
+    let shade = u32::from(shade);
+    let [front, back] = [front, back].map(|colour| colour.to_le_bytes().map(u32::from));
+    let mixed = core::array::from_fn(|at| ((front[at] * shade + back[at] * (255 - shade)) / 255) as u8);
+    u32::from_le_bytes(mixed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shades_lie_between_the_colours() {
+        assert_eq!(mix(0x00FF_8000, 0x0000_0040, 255), 0x00FF_8000);
+        assert_eq!(mix(0x00FF_8000, 0x0000_0040, 0), 0x0000_0040);
+        assert_eq!(mix(0x0064_0000, 0, 51), 0x0014_0000);
+    }
+
+    #[test]
+    fn every_character_of_a_cell_has_a_glyph() {
+        for code in 0..=0xFF {
+            let character = Cell::new(char::from(code), Colour::WHITE, Colour::BLACK).character();
+            assert!(get_raster(character, WEIGHT, HEIGHT).is_some(), "{code:#x}");
         }
     }
 }

@@ -1,0 +1,87 @@
+//! How large the terminal at the serial line is, and whether there is one that understands escape sequences: it is asked,
+//! and may answer.
+
+/// Saves the cursor, goes as far down and right as it can, asks where that is, and goes back (DECSC, CUP, DSR 6, DECRC).
+/// Everything that calls itself a terminal knows these.
+pub const QUESTION: &[u8] = b"\x1b7\x1b[999;999H\x1b[6n\x1b8";
+
+/// Sizes that terminals have. What else an answer may say isn't believed.
+const ROWS: core::ops::RangeInclusive<u16> = 2..=999;
+const COLUMNS: core::ops::RangeInclusive<u16> = 20..=999;
+
+/// A terminal's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Its rows.
+    pub rows: u16,
+    /// Its columns.
+    pub columns: u16,
+}
+
+/// Waits for the answer, `ESC [ rows ; columns R`, among what is typed.
+#[derive(Debug, Default)]
+pub struct Probe {
+    state: State,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// Nothing was asked, or it was answered.
+    #[default]
+    Idle,
+    /// No answer has begun.
+    Asked,
+    Escape,
+    Rows(u16),
+    Columns(u16, u16),
+}
+
+impl Probe {
+    /// The question is on its way.
+    pub fn ask(&mut self) {
+        self.state = State::Asked;
+    }
+
+    /// Looks at a byte from the terminal; the size, once it is there.
+    pub fn look(&mut self, byte: u8) -> Option<Size> {
+        let with = |number: u16| number.saturating_mul(10).saturating_add(u16::from(byte.wrapping_sub(b'0')));
+        let state = core::mem::take(&mut self.state);
+        self.state = match (state, byte) {
+            (State::Idle, _) => State::Idle,
+            (_, 0x1B) => State::Escape,
+            (State::Escape, b'[') => State::Rows(0),
+            (State::Rows(rows), b'0'..=b'9') => State::Rows(with(rows)),
+            (State::Rows(rows), b';') => State::Columns(rows, 0),
+            (State::Columns(rows, columns), b'0'..=b'9') => State::Columns(rows, with(columns)),
+            (State::Columns(rows, columns), b'R') if ROWS.contains(&rows) && COLUMNS.contains(&columns) => {
+                return Some(Size { rows, columns });
+            }
+            _ => State::Asked,
+        };
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn sizes(bytes: &[u8]) -> Vec<Size> {
+        let mut probe = Probe::default();
+        probe.ask();
+        bytes.iter().filter_map(|byte| probe.look(*byte)).collect()
+    }
+
+    #[test]
+    fn the_answer_is_found_among_keys() {
+        assert_eq!(sizes(b"ps\r\x1b[A\x1b\x1b[24;80Rps\r\x1b[1;2R"), [Size { rows: 24, columns: 80 }], "one answer");
+        assert!(sizes(b"[24;80R\x1b[24R\x1b[0;0R\x1b[99999;99999R\x1b[24;80").is_empty());
+    }
+
+    #[test]
+    fn nobody_answers_before_the_question() {
+        let mut probe = Probe::default();
+        assert!(b"\x1b[24;80R".iter().all(|byte| probe.look(*byte).is_none()));
+    }
+}
