@@ -7,6 +7,7 @@ mod clocks;
 mod crashes;
 mod devices;
 mod diagnosis;
+mod editing;
 mod entry;
 mod firmware;
 mod fuzz;
@@ -71,6 +72,7 @@ const ALL: &[&[Case]] = &[
     person::CASES,
     pages::CASES,
     interrupting::CASES,
+    editing::CASES,
     pci::CASES,
     devices::CASES,
     diagnosis::CASES,

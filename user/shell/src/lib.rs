@@ -7,6 +7,7 @@ extern crate alloc;
 mod caller;
 mod command;
 mod commands;
+mod complete;
 mod diagnosis;
 mod editor;
 mod failure;
@@ -20,6 +21,7 @@ mod terminal;
 mod typed;
 mod waiter;
 mod words;
+mod wrap;
 
 pub use command::{COMMANDS, Command, Entry, Line, NotACommand, Typed};
 pub use editor::{Editor, Outcome};

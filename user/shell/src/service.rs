@@ -25,6 +25,7 @@ impl Service {
 
     /// Asks the service, with the endpoint at which it may notify the shell.
     pub fn ask_for_notices(&self, request: impl Request) -> Result<[usize; 4], Failure> {
+        self.waiter.forget_notices()?;
         self.call(request, Some(self.waiter.notifier().raw()))
     }
 

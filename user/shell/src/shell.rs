@@ -1,17 +1,22 @@
 //! The loop: a line is typed, a command is carried out.
 
 use crate::commands::{OLD_PM1A_CONTROL, PM1A_CONTROL};
+use crate::complete::complete;
+use crate::editor::{Editor, LONGEST, Outcome};
 use crate::typed::Mode;
-use crate::waiter::Waiter;
-use crate::{Editor, Failure, Line, Outcome, Service, Table, Terminal, Typed, ask};
+use crate::waiter::{Waiter, ask_console};
+use crate::{Failure, Line, Service, Table, Terminal, Typed, ask};
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use bellwire::protocol::{ProgramStatus, ProgramsRequest};
+use bellwire::protocol::{ConsoleMode, ConsoleRequest, ConsoleSize, ProgramStatus, ProgramsRequest};
 use bellwire::{Error, Instant, PortRange, Result, Root, Startup};
 use core::fmt::{self, Write};
 
 const PROMPT: &str = "bellwire> ";
+
+/// Empties the screen and puts the cursor at its start (ECMA-48: CUP, ED).
+pub const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// The shell, and all that it was granted. Commands write to it as to the terminal.
 pub struct Shell {
@@ -27,7 +32,9 @@ pub struct Shell {
     pub(crate) power: [PortRange; 2],
     pub(crate) waiter: Rc<Waiter>,
     startup: Startup,
-    editor: Editor,
+    pub(crate) editor: Editor,
+    /// What the console was told that its stream is.
+    stream: ConsoleMode,
 }
 
 impl Shell {
@@ -51,6 +58,8 @@ impl Shell {
             waiter: waiter.clone(),
             startup,
             editor: Editor::default(),
+            // An earlier shell may have left it otherwise; `run` sets it right.
+            stream: ConsoleMode::Bytes,
         })
     }
 
@@ -61,25 +70,54 @@ impl Shell {
 
     /// Reads lines and carries them out, for good.
     pub fn run(&mut self) -> Result<(), Failure> {
-        self.terminal.send(b"\r\nBellwire. Type help for a list of commands.\r\n")?;
+        self.set_stream(ConsoleMode::Text)?;
+        writeln!(self, "\nBellwire. Type help for a list of commands.")?;
         loop {
-            self.terminal.send(PROMPT.as_bytes())?;
-            let Outcome::Line(line) = self.type_line()? else { continue };
-            self.carry_out(&line)?;
+            if let Some(line) = self.type_line()? {
+                self.carry_out(&line)?;
+            }
         }
     }
 
-    /// One byte at a time: what follows the line's end is for whatever the line starts.
-    fn type_line(&mut self) -> Result<Outcome, Failure> {
+    /// Lets a line be typed; nothing if it is one that isn't to be carried out.
+    fn type_line(&mut self) -> Result<Option<String>, Failure> {
+        let width = self.width();
+        let mut echo = Vec::new();
+        self.editor.begin(PROMPT, width, &mut echo);
         loop {
-            let mut echo = Vec::new();
-            let outcome = match self.terminal.read(1)?.bytes() {
-                [byte] => self.editor.feed(*byte, &mut echo),
-                _ => None,
-            };
-            self.terminal.send(&echo)?;
-            if let Some(outcome) = outcome {
-                return Ok(outcome);
+            self.terminal.write(&echo);
+            echo.clear();
+            // What follows the line's end is for the command that the line starts, so bytes are read one by one.
+            let typed = self.terminal.read(1)?;
+            let outcome = typed.bytes().first().and_then(|byte| self.editor.feed(*byte, &mut echo));
+            match outcome {
+                None => {}
+                Some(Outcome::Complete { before }) => match complete(self, &before) {
+                    Ok((typed, candidates)) => self.editor.complete(typed, &candidates, &mut echo),
+                    Err(Failure::Interrupted) => {
+                        self.editor.interrupt(&mut echo);
+                        self.terminal.send(&echo)?;
+                        return Ok(None);
+                    }
+                    Err(failure) => return Err(failure),
+                },
+                Some(Outcome::Clear) => {
+                    echo.extend_from_slice(CLEAR.as_bytes());
+                    self.editor.redraw(&mut echo);
+                }
+                Some(Outcome::Line(line)) => {
+                    self.terminal.send(&echo)?;
+                    return Ok(Some(line));
+                }
+                Some(Outcome::Interrupted) => {
+                    self.terminal.send(&echo)?;
+                    return Ok(None);
+                }
+                Some(Outcome::TooLong) => {
+                    self.terminal.send(&echo)?;
+                    writeln!(self, "The line was longer than {LONGEST} characters. Nothing was carried out.")?;
+                    return Ok(None);
+                }
             }
         }
     }
@@ -89,10 +127,7 @@ impl Shell {
         let outcome = match Line::parse(line) {
             Ok(Line::Empty) => Ok(()),
             Ok(Line::Of { command, words }) => {
-                self.waiter.set_mode(match command.typed {
-                    Typed::Ahead => Mode::Watched,
-                    Typed::ByTheCommand => Mode::Read,
-                });
+                self.begin(command.typed)?;
                 let outcome = command.run(self, &words).and_then(|()| self.terminal.flush());
                 // A failure to write may be due to it, and a command may have gone on without what it asked for.
                 if self.waiter.check() == Err(Failure::Interrupted) { Err(Failure::Interrupted) } else { outcome }
@@ -100,11 +135,30 @@ impl Shell {
             Err(problem) => Err(problem.into()),
         };
         self.waiter.set_mode(Mode::Read);
+        self.set_stream(ConsoleMode::Text)?;
         match outcome {
             Ok(()) => Ok(()),
             Err(Failure::Interrupted) => self.terminal.send(b"^C\r\n"),
             Err(failure) => Ok(writeln!(self, "{failure}")?),
         }
+    }
+
+    /// Prepares for what a command does with bytes that are typed.
+    fn begin(&mut self, typed: Typed) -> Result<(), Failure> {
+        let (mode, stream) = match typed {
+            Typed::Ahead => (Mode::Watched, ConsoleMode::Text),
+            Typed::ByTheCommand => (Mode::Read, ConsoleMode::Bytes),
+        };
+        self.waiter.set_mode(mode);
+        self.set_stream(stream)
+    }
+
+    fn set_stream(&mut self, stream: ConsoleMode) -> Result<(), Failure> {
+        if self.stream != stream {
+            ask_console(self.waiter.console(), ConsoleRequest::SetMode(stream))?;
+            self.stream = stream;
+        }
+        Ok(())
     }
 
     /// Waits for a time; Ctrl-C ends the wait, which then fails.
@@ -115,7 +169,8 @@ impl Shell {
 
     /// How many columns the terminal has.
     pub fn width(&self) -> usize {
-        80
+        let size = ask_console(self.waiter.console(), ConsoleRequest::Size).map(ConsoleSize::from_words);
+        size.map_or(80, |size| size.columns.into())
     }
 
     /// Writes a table that fits the terminal.

@@ -11,19 +11,27 @@ use core::fmt;
 pub struct Terminal {
     waiter: Rc<Waiter>,
     written: Vec<u8>,
-    in_sequence: bool,
 }
 
 impl Terminal {
     /// A terminal on a console.
     pub fn new(waiter: Rc<Waiter>) -> Self {
-        Self { waiter, written: Vec::new(), in_sequence: false }
+        Self { waiter, written: Vec::new() }
     }
 
-    /// Waits for input, and returns at most so many bytes of it.
+    /// Waits for input, and returns at most so many bytes of it. What was written is sent before it waits.
     pub fn read(&mut self, most: usize) -> Result<Chunk, Failure> {
+        let chunk = self.waiter.take_typed(most);
+        if !chunk.is_empty() {
+            return Ok(chunk);
+        }
         self.flush()?;
         self.waiter.read(most)
+    }
+
+    /// Writes bytes as they are.
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.written.extend_from_slice(bytes);
     }
 
     /// Sends bytes as they are, after what was written before.
@@ -54,14 +62,10 @@ impl fmt::Write for Terminal {
     /// Terminals want both characters at a line's end.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
-            // The console has no colours yet.
-            match (self.in_sequence, byte) {
-                (false, 0x1B) => self.in_sequence = true,
-                (true, b'm') => self.in_sequence = false,
-                (true, _) => {}
-                (false, b'\n') => self.written.extend_from_slice(b"\r\n"),
-                (false, _) => self.written.push(byte),
+            if byte == b'\n' {
+                self.written.push(b'\r');
             }
+            self.written.push(byte);
         }
         if text.ends_with('\n') { self.flush().map_err(|_| fmt::Error) } else { Ok(()) }
     }

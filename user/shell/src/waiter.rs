@@ -6,7 +6,7 @@ use crate::Failure;
 use crate::caller::{Caller, Job};
 use crate::typed::{Mode, TypedAhead};
 use alloc::vec::Vec;
-use bellwire::protocol::{Chunk, StreamRequest};
+use bellwire::protocol::{Chunk, Request, StreamRequest};
 use bellwire::stream::INPUT;
 use bellwire::{Answer, Endpoint, Error, Event, Instant, Result, Rights, Server};
 use core::cell::{Cell, RefCell};
@@ -69,9 +69,21 @@ impl Waiter {
         self.typed.borrow_mut().set_mode(mode);
     }
 
+    /// Forgets notifications that came for an earlier command.
+    pub fn forget_notices(&self) -> Result<(), Failure> {
+        self.check()?;
+        self.bits.set(0);
+        Ok(())
+    }
+
     /// Fails if Ctrl-C was typed, as does every wait from then on until [`Waiter::set_mode`].
     pub fn check(&self) -> Result<(), Failure> {
         self.turn(Patience::None)
+    }
+
+    /// Input that has been fetched, at most so many bytes of it.
+    pub fn take_typed(&self, most: usize) -> Chunk {
+        self.typed.borrow_mut().take(most)
     }
 
     /// Waits for input, and returns at most so many bytes of it.
@@ -177,7 +189,7 @@ impl Waiter {
 
 /// Asks the console; again, if it died before it answered: then its successor does. The console answers at once, so
 /// nothing is gained by giving up.
-pub fn ask_console(console: &Endpoint, request: StreamRequest) -> Result<[usize; 4]> {
+pub fn ask_console<R: Request + Copy>(console: &Endpoint, request: R) -> Result<[usize; 4]> {
     match console.request(request) {
         Err(Error::Gone) => console.request(request),
         result => result,

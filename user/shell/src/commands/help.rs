@@ -1,5 +1,6 @@
 //! `help`: what commands there are, and what one does.
 
+use crate::wrap::wrap;
 use crate::{COMMANDS, Cell, Column, Command, Entry, Failure, Shell, Style, Table};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -69,23 +70,6 @@ fn explain(out: &mut impl Write, entry: &Entry, width: usize) -> fmt::Result {
         wrap(out, line, width)?;
     }
     Ok(())
-}
-
-/// Writes a line, in several where it is too long.
-fn wrap(out: &mut impl Write, line: &str, width: usize) -> fmt::Result {
-    let indent: String = line.chars().take_while(|character| *character == ' ').collect();
-    let mut column = 0;
-    for word in line.split_whitespace() {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
-            writeln!(out)?;
-            column = 0;
-        }
-        let before = if column == 0 { indent.as_str() } else { " " };
-        write!(out, "{before}{word}")?;
-        column += before.len() + length;
-    }
-    writeln!(out)
 }
 
 #[cfg(test)]
