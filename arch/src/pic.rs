@@ -98,11 +98,9 @@ impl Pic {
 
     /// Masks every line, the cascade too: the APICs deliver interrupts from now on. What is left can be asked.
     pub fn retire(self) -> RetiredPic {
-        // Where no chip is, what is read isn't what was written.
-        let is_there = FIRST_DATA.read() == self.masked as u8;
         FIRST_DATA.write(0xFF);
         SECOND_DATA.write(0xFF);
-        RetiredPic { pic: self, is_there }
+        RetiredPic { pic: self }
     }
 
     /// What the registers say of a line (8259A data sheet, "Reading the 8259A Status"): those of edge-triggered lines keep a
@@ -209,7 +207,6 @@ impl Pic {
 #[derive(Debug)]
 pub struct RetiredPic {
     pic: Pic,
-    is_there: bool,
 }
 
 impl RetiredPic {
@@ -217,7 +214,7 @@ impl RetiredPic {
     /// came since the start.
     pub fn requests(&self, line: u8) -> LineFlags {
         let is_level = self.pic.trigger(line) == Trigger::Level;
-        if !self.is_there || !self.pic.has_line(line) || !is_level {
+        if !self.pic.has_line(line) || !is_level {
             return LineFlags::empty();
         }
         self.pic.state(line) & (LineFlags::REQUESTED | LineFlags::REQUEST_KNOWN)

@@ -44,14 +44,6 @@ impl Machine {
         Some(Module::new(&entry))
     }
 
-    /// The words that the command lines have for a program: of `NAME=WORD`, each `WORD`.
-    pub fn words_for(&self, program: &str) -> impl Iterator<Item = String> {
-        self.startup.arguments().filter_map(move |word| {
-            let (name, value) = word.split_once('=')?;
-            (name == program && !value.is_empty()).then(|| value.to_string())
-        })
-    }
-
     /// A pair of numbers that the kernel tells of the machine.
     pub fn fact(&self, name: &str) -> Option<[u64; 2]> {
         self.startup.number(name)

@@ -1,17 +1,15 @@
 //! The commands that aren't reports.
 
 mod call;
-mod clock;
-mod control;
 mod clear;
 mod clock;
 mod colour;
+mod control;
 mod date;
 mod echo;
 mod edu;
 mod help;
 mod history;
-mod kill;
 mod layout;
 mod mouse;
 mod paste;
@@ -21,17 +19,15 @@ mod sleep;
 mod tick;
 
 pub use call::Call;
-pub use clock::Clock;
-pub use control::{Kill, Start, Stop};
 pub use clear::Clear;
 pub use clock::Clock;
 pub use colour::Colour;
+pub use control::{Kill, Start, Stop};
 pub use date::Date;
 pub use echo::Echo;
 pub use edu::Edu;
 pub use help::Help;
 pub use history::History;
-pub use kill::Kill;
 pub use layout::Layout;
 pub use mouse::Mouse;
 pub use paste::Paste;

@@ -45,9 +45,6 @@ impl fmt::Display for Failure {
             }
             Self::Refused(Error::TimedOut) => formatter.write_str("no answer came in time"),
             Self::Refused(Error::NoMemory) => formatter.write_str("there is no memory left for that"),
-            Self::Refused(Error::Unsupported) => {
-                formatter.write_str("its device isn't there, or its driver was stopped")
-            }
             Self::Refused(error) => write!(formatter, "that failed: {error}"),
             Self::Because(reason) => formatter.write_str(reason),
         }

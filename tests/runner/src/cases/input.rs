@@ -161,7 +161,7 @@ fn a_mouse_that_is_plugged_in_is_told_to_report(width: Width) {
 }
 
 fn layouts_change_what_keys_give(width: Width) {
-    let mut machine = boot_to_the_prompt(Hardware::new(width), Direct::shipped().command_line("keyboard=de"));
+    let mut machine = boot_to_the_prompt(Hardware::new(width), Direct::shipped().command_line("keyboard.layout=de"));
     assert_eq!(ask(&mut machine, "layout"), "the keyboard's layout is de\r\n");
     assert_eq!(pasted(&mut machine, 1, &["z"]), b"y");
     assert_eq!(pasted(&mut machine, 2, &["bracket_left"]), "ü".as_bytes());
@@ -176,7 +176,8 @@ fn layouts_change_what_keys_give(width: Width) {
     assert_eq!(ask(&mut machine, "layout us"), "the keyboard's layout is us\r\n");
     assert_eq!(pasted(&mut machine, 1, &["shift", "3"]), b"#");
     // What isn't a layout is no reason to have none.
-    let mut machine = boot_to_the_prompt(Hardware::new(width), Direct::shipped().command_line("keyboard=klingon"));
+    let mut machine =
+        boot_to_the_prompt(Hardware::new(width), Direct::shipped().command_line("keyboard.layout=klingon"));
     assert_eq!(ask(&mut machine, "layout"), "the keyboard's layout is us\r\n");
     assert!(ask(&mut machine, "log").contains("no layout is called klingon"));
 }

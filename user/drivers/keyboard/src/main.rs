@@ -5,6 +5,9 @@
 //! `console` when a key was typed. What it knows of keys and mouse is kept for its successor.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+extern crate alloc;
+
+use alloc::string::String;
 use bellwire::protocol::{KeyLayout, KeyboardRequest, MouseRequest, PowerRequest, StreamRequest};
 use bellwire::registers::Registers;
 use bellwire::stream::Readers;
@@ -90,9 +93,10 @@ fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut R
     Ok(())
 }
 
-/// The layout that the last of the arguments names.
+/// The layout that the last argument of the form `layout=NAME` names: the kernel's command line comes after the manifest.
 fn layout(startup: &Startup) -> KeyLayout {
-    let Some(name) = startup.arguments().last() else { return KeyLayout::default() };
+    let names = startup.arguments().filter_map(|word| word.strip_prefix("layout=").map(String::from));
+    let Some(name) = names.last() else { return KeyLayout::default() };
     KeyLayout::from_name(&name).unwrap_or_else(|| {
         bellwire::println!("no layout is called {name}: {} is used", KeyLayout::default().name());
         KeyLayout::default()
