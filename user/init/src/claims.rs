@@ -1,5 +1,5 @@
-//! What a program owns of the machine: lines, ports, device memory and what it keeps. `init` claims it once, when the system starts,
-//! and grants it to each instance of the program.
+//! What a program owns of the machine: lines, ports, device memory and what it keeps. `init` claims it once, when the
+//! system starts, and grants it to each instance of the program.
 
 use crate::machine::Machine;
 use alloc::vec::Vec;

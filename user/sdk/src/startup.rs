@@ -75,8 +75,8 @@ impl Startup {
         Ok(Memory::from_raw(entry.value))
     }
 
-    /// The memory that the program keeps over its end, if the manifest gives it any (`keeps`): each instance finds there
-    /// what the one before has left, and the first one finds zeros.
+    /// The memory that the program keeps over its end, if the manifest gives it any (`keeps`): each instance finds
+    /// there what the one before has left, and the first one finds zeros.
     pub fn kept(&self) -> Result<Memory> {
         self.handle("kept").map(Memory::from)
     }

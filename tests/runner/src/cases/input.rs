@@ -49,8 +49,8 @@ fn assert_absent(machine: &mut Machine) {
     assert_eq!(ask(machine, "echo here"), "here\r\n");
 }
 
-/// What firmware, or a predecessor, may have left: everything off, nothing translated, a keyboard and a mouse that report
-/// nothing, half a command. The successor is started as the driver is after a boot.
+/// What firmware, or a predecessor, may have left: everything off, nothing translated, a keyboard and a mouse that
+/// report nothing, half a command. The successor is started as the driver is after a boot.
 fn a_controller_left_in_any_state_works_again(width: Width) {
     let mut machine = at_the_prompt(width);
     let mut restarts = 0;

@@ -95,8 +95,8 @@ pub struct Controller<P> {
 }
 
 impl<P: Ports> Controller<P> {
-    /// Brings the controller and both devices into a known state, whatever firmware or a predecessor was doing with them,
-    /// and lets them interrupt. Keys and mouse go on from where they are. A device that doesn't answer stays silent.
+    /// Brings the controller and both devices into a known state, whatever firmware or a predecessor was doing with
+    /// them, and lets them interrupt. Keys and mouse go on from where they are. A device that doesn't answer stays silent.
     pub fn new(ports: P, keys: Keys, mouse: Mouse) -> Result<Self, Missing> {
         let empty_since = ports.now();
         let mut controller = Self {
@@ -199,6 +199,9 @@ impl<P: Ports> Controller<P> {
             self.start_mouse();
         }
         if self.keys.take_led_change() {
+            if self.keyboard_presence == Presence::Silent {
+                self.keyboard_presence = self.order(Device::Keyboard, &[DEVICE_REPORT]);
+            }
             self.set_leds();
         }
     }

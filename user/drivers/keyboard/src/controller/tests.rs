@@ -400,3 +400,16 @@ fn a_mouse_that_was_plugged_in_is_told_to_report() {
     assert_eq!(controller.mouse.state(), MouseState { packets: 1, x: 1, y: 2, ..Default::default() });
     assert_eq!(controller.missing().next(), None);
 }
+
+#[test]
+fn a_keyboard_that_was_plugged_in_types_and_has_its_leds() {
+    let mut chip = Chip { keyboard: Behind::default(), ..Chip::new() };
+    let mut controller = start(&mut chip).unwrap();
+    controller.chip.ports.keyboard = Behind { there: true, sends: VecDeque::from([0xAA]), ..Behind::default() };
+    controller.serve(controller.chip.ports.now);
+    assert_eq!(controller.missing().next(), None);
+    controller.chip.ports.keyboard.sends.push_back(KEY_A);
+    controller.serve(controller.chip.ports.now);
+    assert_eq!(typed(&mut controller), b"a");
+    assert_eq!(chip.keyboard.orders, [DEVICE_REPORT, DEVICE_LEDS, 0b010]);
+}
