@@ -4,6 +4,8 @@ mod history;
 mod keys;
 mod line;
 mod row;
+mod search;
+mod show;
 
 use crate::Style;
 use alloc::string::String;
@@ -12,12 +14,10 @@ use history::History;
 use keys::{Decoder, Key};
 pub use line::LONGEST;
 use line::{Full, Line, Reach};
-use row::{Glyph, Row};
+use row::Row;
+use show::{glyphs, list};
 
 const BELL: u8 = 0x07;
-
-/// The least room for text beside the prompt, however narrow the terminal says that it is.
-const LEAST_ROOM: usize = 8;
 
 /// What a byte leads to that the editor can't do by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,137 +211,11 @@ impl Editor {
     }
 }
 
-/// Searching.
-impl Editor {
-    /// Keys that have no meaning for a search end it, with what it found, and then mean what they always do.
-    fn press_in_search(&mut self, key: Key, echo: &mut Vec<u8>) -> Option<Outcome> {
-        let search = self.search.as_mut()?;
-        match key {
-            Key::Character(character) => {
-                search.text.push(character);
-                self.find(search_from(self.search.as_ref()), echo);
-            }
-            Key::Backspace => {
-                search.text.pop();
-                search.found = None;
-                self.find(0, echo);
-            }
-            Key::Search => {
-                let next = search.found.map_or(0, |found| found + 1);
-                self.find(next, echo);
-            }
-            Key::Abort => {
-                self.line = core::mem::take(&mut search.before);
-                self.search = None;
-            }
-            _ => {
-                self.search = None;
-                self.draw(echo);
-                return self.press(key, echo);
-            }
-        }
-        None
-    }
-
-    /// Shows the newest line that fits, of those older than `beyond` lines.
-    fn find(&mut self, beyond: usize, echo: &mut Vec<u8>) {
-        let Some(search) = &mut self.search else { return };
-        match self.history.find(&search.text, beyond) {
-            Some((index, line)) => {
-                search.found = Some(index);
-                let at = line.windows(search.text.len().max(1)).position(|part| part == search.text);
-                self.line = Line::new(line.to_vec());
-                self.line.go(Reach::Start);
-                (0..at.unwrap_or(0)).for_each(|_| self.line.go(Reach::Right));
-            }
-            None => echo.push(BELL),
-        }
-    }
-}
-
-/// A longer text may still be in the line that was found.
-fn search_from(search: Option<&Search>) -> usize {
-    search.and_then(|search| search.found).unwrap_or(0)
-}
-
-/// Showing.
-impl Editor {
-    fn draw(&mut self, echo: &mut Vec<u8>) {
-        let prompt = self.prompt_glyphs();
-        let room = self.room();
-        self.scroll(room);
-        let text = self.line.text();
-        let end = text.len().min(self.left + room);
-        let mut shown: Vec<Glyph> = glyphs(text[self.left..end].iter().copied(), Style::Plain).collect();
-        if let Some(first) = shown.first_mut().filter(|_| self.left > 0) {
-            *first = Glyph { character: '<', style: Style::Faint };
-        }
-        if let Some(last) = shown.last_mut().filter(|_| end < text.len()) {
-            *last = Glyph { character: '>', style: Style::Faint };
-        }
-        let cursor = prompt.len() + self.line.cursor() - self.left;
-        self.row.show(prompt.into_iter().chain(shown).collect(), cursor, echo);
-    }
-
-    fn prompt_glyphs(&self) -> Vec<Glyph> {
-        match &self.search {
-            None => glyphs(self.prompt.chars(), Style::Prompt).collect(),
-            Some(Search { text, .. }) => {
-                let all = "search '".chars().chain(text.iter().copied()).chain("': ".chars());
-                let most = self.width.saturating_sub(1 + LEAST_ROOM);
-                glyphs(all.take(most), Style::Warning).collect()
-            }
-        }
-    }
-
-    /// How many characters of the line there is room for. The last column stays free.
-    fn room(&self) -> usize {
-        let prompt = match &self.search {
-            None => self.prompt.chars().count(),
-            Some(_) => self.prompt_glyphs().len(),
-        };
-        self.width.saturating_sub(1 + prompt).max(LEAST_ROOM)
-    }
-
-    /// Chooses which part of the line is shown: all of it if it has room, else a part with the cursor in it. The
-    /// cursor stands on no mark that says that there is more.
-    fn scroll(&mut self, room: usize) {
-        let (cursor, length) = (self.line.cursor(), self.line.text().len());
-        // Behind the last character the cursor takes a column, too: the free one, if the line just has room.
-        if length <= room {
-            self.left = 0;
-        } else if cursor <= self.left && self.left > 0 {
-            self.left = cursor.saturating_sub(room / 2);
-        } else if cursor + 1 >= self.left + room {
-            self.left = (cursor + room / 2).min(length + 1).saturating_sub(room);
-        } else {
-            self.left = self.left.min(length + 1 - room);
-        }
-    }
-}
-
-fn glyphs(characters: impl Iterator<Item = char>, style: Style) -> impl Iterator<Item = Glyph> {
-    characters.map(move |character| Glyph { character: row::shown(character), style })
-}
-
 fn common_prefix(texts: &[String]) -> &str {
     let Some((first, others)) = texts.split_first() else { return "" };
     let same = |other: &String| first.chars().zip(other.chars()).take_while(|(one, another)| one == another).count();
     let count = others.iter().map(same).min().unwrap_or(first.chars().count());
     first.char_indices().nth(count).map_or(first, |(end, _)| &first[..end])
-}
-
-/// Writes texts in columns, below the row.
-fn list(texts: &[String], width: usize, echo: &mut Vec<u8>) {
-    let column = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0) + 2;
-    for row in texts.chunks((width.saturating_sub(1) / column).max(1)) {
-        echo.extend_from_slice(b"\r\n");
-        for (at, text) in row.iter().enumerate() {
-            let padding = if at + 1 < row.len() { column } else { 0 };
-            echo.extend_from_slice(alloc::format!("{text:<padding$}").as_bytes());
-        }
-    }
-    echo.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

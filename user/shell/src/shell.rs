@@ -5,7 +5,7 @@ use crate::complete::complete;
 use crate::editor::{Editor, LONGEST, Outcome};
 use crate::typed::Mode;
 use crate::waiter::{Waiter, ask_console};
-use crate::{Failure, Line, Service, Table, Terminal, Typed, ask};
+use crate::{Failure, Line, Service, Style, Table, Terminal, Typed, ask};
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -71,7 +71,8 @@ impl Shell {
     /// Reads lines and carries them out, for good.
     pub fn run(&mut self) -> Result<(), Failure> {
         self.set_stream(ConsoleMode::Text)?;
-        writeln!(self, "\nBellwire. Type help for a list of commands.")?;
+        let (name, help) = (Style::Heading.of("Bellwire."), Style::Name.of("help"));
+        writeln!(self, "\n{name} Type {help} for a list of commands.")?;
         loop {
             if let Some(line) = self.type_line()? {
                 self.carry_out(&line)?;
@@ -139,7 +140,7 @@ impl Shell {
         match outcome {
             Ok(()) => Ok(()),
             Err(Failure::Interrupted) => self.terminal.send(b"^C\r\n"),
-            Err(failure) => Ok(writeln!(self, "{failure}")?),
+            Err(failure) => Ok(writeln!(self, "{}", Style::Warning.of(failure))?),
         }
     }
 

@@ -91,11 +91,13 @@ impl Person {
                     let fit: Vec<_> = self.candidates.iter().filter(|text| text.starts_with(word)).cloned().collect();
                     self.editor.complete(word.chars().count(), &fit, &mut echo);
                 }
-                Some(Outcome::Clear) => self.editor.redraw(&mut echo),
+                Some(Outcome::Clear) => {
+                    self.terminal.write(&echo);
+                    self.terminal = Terminal::new(self.terminal.width);
+                    echo.clear();
+                    self.editor.redraw(&mut echo);
+                }
                 _ => {}
-            }
-            if outcome == Some(Outcome::Clear) {
-                self.terminal = Terminal::new(self.terminal.width);
             }
             self.terminal.write(&echo);
             if matches!(outcome, Some(Outcome::Line(_) | Outcome::TooLong | Outcome::Interrupted)) {
