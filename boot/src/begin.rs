@@ -59,7 +59,7 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     if let Some(end) = information.option("early-crash") {
         provoke::crash(end);
     }
-    let mut memory = prepare::memory(&information)?;
+    let mut memory = prepare::memory(&mut information)?;
     prepare::tables(&mut memory)?;
     information.framebuffer = information.framebuffer.filter(|framebuffer| prepare::can_be_there(framebuffer, &memory));
     if let Some(framebuffer) = information.framebuffer {
@@ -73,7 +73,7 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     let root = information.acpi_root.map_or(Root::InBiosArea, Root::Pointer);
     // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's.
     let prepared = unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
-    let records = records(&mut memory).ok_or(Failure::NoRoom)?;
+    let records = records(&mut memory).ok_or_else(|| prepare::no_low_memory(&memory))?;
     // SAFETY: the machine was prepared, and this runs once.
     unsafe {
         arch::start::run(|kernel, cpu| {

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
+use arch::layout;
 use arch::time::ClockError;
 
 use crate::information;
@@ -19,6 +20,8 @@ pub enum Failure {
     MisplacedModule(usize, &'static str),
     /// Less memory than the kernel needs, in KiB.
     TooLittleMemory(u64),
+    /// Less memory than the kernel needs that it can always see, in KiB.
+    TooLittleLowMemory(u64),
     /// The first module isn't a program of this width: its name, and why.
     Unloadable(String, Unloadable),
     /// No clock that the kernel could keep time by.
@@ -36,6 +39,10 @@ impl fmt::Display for Failure {
             Self::NoModules => write!(to, "the boot loader gave no modules; the first must be init"),
             Self::MisplacedModule(number, problem) => write!(to, "module {number} {problem}"),
             Self::TooLittleMemory(free) => write!(to, "too little memory: {free} KiB are free"),
+            Self::TooLittleLowMemory(free) => {
+                let end = layout::EARLY_MAP_END >> 20;
+                write!(to, "too little memory below {end} MiB, where the kernel needs it: {free} KiB are free there")
+            }
             Self::Unloadable(name, why) => write!(to, "module 0, {name}, {why}"),
             Self::Clock(ClockError::NoRuler) => {
                 write!(to, "no clock to measure time by: no 8254, ACPI timer, HPET or real-time clock counts")
@@ -52,12 +59,6 @@ impl fmt::Display for Failure {
 impl From<information::Error> for Failure {
     fn from(error: information::Error) -> Self {
         Self::Information(error)
-    }
-}
-
-impl From<arch::paging::OutOfMemory> for Failure {
-    fn from(_: arch::paging::OutOfMemory) -> Self {
-        Self::TooLittleMemory(0)
     }
 }
 

@@ -24,6 +24,8 @@ mod prepare;
 mod program;
 #[cfg(target_os = "none")]
 mod provoke;
+#[cfg(any(target_os = "none", test))]
+mod room;
 #[cfg(target_os = "none")]
 mod start;
 #[cfg(target_os = "none")]

@@ -3,13 +3,16 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use arch::memory::{BootMemory, MemoryMap, frames_touching};
+use arch::memory::{BootMemory, FRAME_BYTES, MemoryMap, address_of, frames_touching, low_end};
 use arch::paging::{self, Image, window};
 use arch::screen::{AnyGrid, PixelFormat};
 use arch::{cpu, journal, layout};
+use kernel::memory::{Frame, FrameRecord, Records};
 
 use crate::failure::Failure;
 use crate::information::{Framebuffer, Information, Loaded};
+use crate::room::{self, Move};
+use crate::start::copy;
 use crate::start::stack::BOOT_STACK;
 
 /// Below this, firmware, loaders and devices share memory in ways that no map tells in full.
@@ -17,6 +20,9 @@ const FIRST_MIB: Range<u64> = 0..0x10_0000;
 
 /// The least memory with which it makes sense to go on: tables, `init`, and a few drivers.
 const LEAST_FRAMES: u64 = 4 << 8;
+
+/// The least low memory to be left for the core's objects and for page tables, if modules can make room for it.
+const LOW_FRAMES: u64 = 32 << 8;
 
 /// Physical memory as the start code shows it.
 pub struct EarlyMemory;
@@ -32,13 +38,14 @@ impl Loaded for EarlyMemory {
     }
 }
 
-/// Sorts out which memory is free: what the map offers but the first MiB, the image and the modules.
-pub fn memory(information: &Information) -> Result<BootMemory, Failure> {
+/// Sorts out which memory is free: what the map offers but the first MiB, the image and the modules. Modules may move.
+pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
     let limit = 1 << cpu::features().physical_bits.min(layout::PHYSICAL_BITS);
     let map = MemoryMap::new(&information.regions, limit);
-    let modules = modules(information, &map)?;
+    check_modules(information, &map)?;
     let mut taken = Vec::from([FIRST_MIB, physical_image()]);
-    taken.extend(modules);
+    taken.extend(make_room(information, &map));
+    taken.extend(information.modules.iter().map(|module| module.physical.clone()));
     // SAFETY: the loader vouches for the map, of which only what is free of doubt was taken over; what the loader left is
     // copied, in the taken ranges, or not needed any more.
     let memory = unsafe { BootMemory::new(map, &taken) };
@@ -48,8 +55,38 @@ pub fn memory(information: &Information) -> Result<BootMemory, Failure> {
     }
 }
 
-/// Where the modules are, if each is in RAM, on pages of its own.
-fn modules(information: &Information, map: &MemoryMap) -> Result<Vec<Range<u64>>, Failure> {
+/// Moves modules out of the memory that the kernel needs itself, if they have left too little of it. Returns what turned
+/// out to be no RAM.
+fn make_room(information: &mut Information, map: &MemoryMap) -> Vec<Range<u64>> {
+    let mut free = map.available.clone();
+    let modules: Vec<_> = information.modules.iter().map(|module| frames_touching(module.physical.clone())).collect();
+    for taken in [FIRST_MIB, physical_image()].map(frames_touching).iter().chain(&modules) {
+        free.remove(taken.clone());
+    }
+    let frames = map.available.end() as usize;
+    let records = frames * size_of::<FrameRecord>() + Records::words(frames) * size_of::<usize>();
+    let need = (records as u64).div_ceil(FRAME_BYTES) + LOW_FRAMES;
+    let mut no_ram = Vec::new();
+    for Move { module, to } in room::moves(&free, &modules, low_end(), need) {
+        let Some(module) = information.modules.get_mut(module) else { continue };
+        let from = module.physical.clone();
+        let bytes = from.end - from.start;
+        let to = address_of(Frame(to));
+        // SAFETY: the start code's tables are in use; the module is RAM, and the place it goes to is free, so that they
+        // don't overlap.
+        if unsafe { copy::copy(from.start, to, bytes) } {
+            log::info!("module {} is moved to {to:#x}, to leave the kernel room", module.name());
+            module.physical = to..to + bytes;
+        } else {
+            log::warn!("there is no memory at {to:#x}, though the memory map says so");
+            no_ram.push(to..to + bytes);
+        }
+    }
+    no_ram
+}
+
+/// Each module must be in RAM, on pages of its own.
+fn check_modules(information: &Information, map: &MemoryMap) -> Result<(), Failure> {
     if information.modules.is_empty() {
         return Err(Failure::NoModules);
     }
@@ -73,7 +110,7 @@ fn modules(information: &Information, map: &MemoryMap) -> Result<Vec<Range<u64>>
         }
         taken.push(range);
     }
-    Ok(taken)
+    Ok(())
 }
 
 /// Moves onto the final page tables.
@@ -84,7 +121,12 @@ pub fn tables(memory: &mut BootMemory) -> Result<(), Failure> {
     let guard = core::ptr::from_ref(&BOOT_STACK).addr();
     let image = Image { text: text..rodata, rodata: rodata..data, data: data..end, guard };
     // SAFETY: this runs once, on the start code's tables, and the image is what the linker laid out.
-    Ok(unsafe { paging::install(&image, memory) }?)
+    unsafe { paging::install(&image, memory) }.map_err(|_| no_low_memory(memory))
+}
+
+/// There is too little of the memory that the kernel itself can use.
+pub fn no_low_memory(memory: &BootMemory) -> Failure {
+    Failure::TooLittleLowMemory(memory.low_free_frames() * 4)
 }
 
 /// The image's physical addresses.

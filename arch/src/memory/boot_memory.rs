@@ -47,6 +47,11 @@ impl BootMemory {
         self.free.len()
     }
 
+    /// How many frames are free that the kernel itself can use, early and later.
+    pub fn low_free_frames(&self) -> u64 {
+        self.free.len_below(low_end())
+    }
+
     /// The frame after the last one of RAM: how many entries a table indexed by frame needs.
     pub fn frame_limit(&self) -> u32 {
         self.all.end()
@@ -91,7 +96,7 @@ impl BootMemory {
     /// passed over: a wrong map must not end in page tables that aren't there, and so in a reset.
     fn take_uncleared(&mut self, count: u32, look_at_one_in: usize) -> Option<Frame> {
         loop {
-            let frame = Frame(self.free.carve(count, (layout::EARLY_MAP_END / FRAME_BYTES) as u32)?);
+            let frame = Frame(self.free.carve(count, low_end())?);
             let start = layout::direct(address_of(frame))?;
             if Self::all_hold(start, count as usize, look_at_one_in) {
                 return Some(frame);
@@ -135,6 +140,11 @@ fn frames_of<T>(length: usize) -> Option<Option<u32>> {
     let bytes = (length as u64).checked_mul(size_of::<T>() as u64)?;
     let count = u32::try_from(bytes.div_ceil(FRAME_BYTES)).ok()?;
     Some((count > 0).then_some(count))
+}
+
+/// The first frame that the kernel can't see while it boots.
+pub const fn low_end() -> u32 {
+    (layout::EARLY_MAP_END / FRAME_BYTES) as u32
 }
 
 /// Whether a page holds what is written to it.

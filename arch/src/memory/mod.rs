@@ -6,10 +6,10 @@ mod map;
 mod run_set;
 mod string;
 
-pub use boot_memory::BootMemory;
+pub use boot_memory::{BootMemory, low_end};
 pub use map::{MemoryMap, Region, RegionKind};
 pub use run_set::RunSet;
-pub use string::{clear, clear_bytes, copy, fill};
+pub use string::{clear, clear_bytes, copy, equal, fill};
 
 use core::ops::Range;
 

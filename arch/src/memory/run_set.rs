@@ -45,6 +45,11 @@ impl RunSet {
         self.runs.iter().any(|own| own.start < run.end && run.start < own.end)
     }
 
+    /// How many frames of the set are below `limit`.
+    pub fn len_below(&self, limit: u32) -> u64 {
+        self.runs.iter().map(|run| u64::from(run.end.min(limit).saturating_sub(run.start))).sum()
+    }
+
     /// Adds frames; what is in the set already stays.
     pub fn add(&mut self, run: Range<u32>) {
         if run.is_empty() {
@@ -138,6 +143,7 @@ mod tests {
                 let frames: BTreeSet<u32> = set.runs().iter().cloned().flatten().collect();
                 prop_assert_eq!(&frames, &model);
                 prop_assert_eq!(set.len(), model.len() as u64);
+                prop_assert_eq!(set.len_below(20), model.range(..20).count() as u64);
                 prop_assert!(set.runs().iter().all(|run| !run.is_empty()));
                 prop_assert!(set.runs().windows(2).all(|pair| pair[0].end < pair[1].start));
             }

@@ -50,6 +50,18 @@ pub fn copy(from: &[u8], to: &mut [u8]) {
     to[words..bytes].copy_from_slice(&from[words..bytes]);
 }
 
+/// Whether two runs of bytes are the same. Quick where both begin alike within a word.
+pub fn equal(one: &[u8], other: &[u8]) -> bool {
+    // SAFETY: any bytes are a word.
+    let (before, words, after) = unsafe { one.align_to::<usize>() };
+    // SAFETY: as above.
+    let (other_before, other_words, other_after) = unsafe { other.align_to::<usize>() };
+    if before.len() != other_before.len() {
+        return one == other;
+    }
+    before == other_before && after == other_after && words.iter().eq(other_words)
+}
+
 /// # Safety
 /// So many words can be read and written there, and don't overlap.
 unsafe fn copy_words(from: *const u8, to: *mut u8, words: usize) {

@@ -8,7 +8,14 @@ use crate::begin;
 
 /// One page directory serves both views of the first GiB.
 static DIRECTORY: EarlyTable<1> = EarlyTable::new();
-static POINTERS: EarlyTable<1> = EarlyTable::new();
+pub(super) static POINTERS: EarlyTable<1> = EarlyTable::new();
+
+/// Where `copy` shows memory: the second GiB, which the start code leaves out.
+pub(super) const WINDOW: usize = 1 << 30;
+/// That GiB's entry in the directory pointers.
+pub(super) const POINTER_SLOT: usize = 1;
+/// What the entry of a directory has beside its address.
+pub(super) const DIRECTORY_FLAGS: u64 = PRESENT as u64;
 
 const ENTRY_BYTES: usize = size_of::<u64>();
 /// Where in the directory pointers the image's GiB is.

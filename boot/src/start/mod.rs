@@ -6,12 +6,15 @@
 use core::cell::UnsafeCell;
 
 mod check;
+pub mod copy;
 mod header;
-#[cfg(target_arch = "x86")]
-mod i686;
 pub mod stack;
+#[cfg(target_arch = "x86")]
+#[path = "i686.rs"]
+mod width;
 #[cfg(target_arch = "x86_64")]
-mod x86_64;
+#[path = "x86_64.rs"]
+mod width;
 
 /// What makes a physical address of a kernel symbol, in the modulo-2^32 arithmetic of 32-bit code.
 const TO_PHYSICAL: u32 = 0u32.wrapping_sub(arch::layout::KERNEL_BASE as u32);
@@ -20,7 +23,7 @@ const TO_PHYSICAL: u32 = 0u32.wrapping_sub(arch::layout::KERNEL_BASE as u32);
 #[repr(C, align(4096))]
 struct EarlyTable<const PAGES: usize>(UnsafeCell<[[u64; 512]; PAGES]>);
 
-// SAFETY: only the start code writes it, on the one CPU that runs, and no reference to the content is ever made.
+// SAFETY: only the start code and `copy` write it, on the one CPU that runs; no reference to the content is ever made.
 unsafe impl<const PAGES: usize> Sync for EarlyTable<PAGES> {}
 
 impl<const PAGES: usize> EarlyTable<PAGES> {

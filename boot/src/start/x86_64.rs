@@ -8,7 +8,14 @@ use super::{EarlyTable, TO_PHYSICAL};
 use crate::begin;
 
 static ROOT: EarlyTable<1> = EarlyTable::new();
-static LOW_POINTERS: EarlyTable<1> = EarlyTable::new();
+pub(super) static POINTERS: EarlyTable<1> = EarlyTable::new();
+
+/// Where `copy` shows memory: the fifth GiB of the direct map, which the start code leaves out.
+pub(super) const WINDOW: usize = arch::layout::DIRECT_MAP + (4 << 30);
+/// That GiB's entry in the directory pointers.
+pub(super) const POINTER_SLOT: usize = 4;
+/// What the entry of a directory has beside its address.
+pub(super) const DIRECTORY_FLAGS: u64 = TABLE as u64;
 static HIGH_POINTERS: EarlyTable<1> = EarlyTable::new();
 /// Four in a row: 4 GiB, all that a multiboot loader can name.
 static DIRECTORIES: EarlyTable<4> = EarlyTable::new();
@@ -127,7 +134,7 @@ global_asm!(
     ".quad early_gdt",
     ".popsection",
     root = sym ROOT,
-    low_pointers = sym LOW_POINTERS,
+    low_pointers = sym POINTERS,
     high_pointers = sym HIGH_POINTERS,
     directories = sym DIRECTORIES,
     to_physical = const TO_PHYSICAL,

@@ -17,6 +17,7 @@ mod interrupts;
 mod linked;
 mod machines;
 mod pages;
+mod memory;
 mod pci;
 mod person;
 mod refusals;
@@ -69,6 +70,7 @@ const ALL: &[&[Case]] = &[
     firmware::CASES,
     machines::CASES,
     input::CASES,
+    memory::CASES,
     person::CASES,
     pages::CASES,
     interrupting::CASES,

@@ -1,7 +1,7 @@
 //! Firmware that lies. The debugger stub stops the machine at the kernel's first instruction, when the firmware's work is
 //! done, and changes what it left. The kernel says what it refuses, and comes up with what is left.
 
-use runner::gdb::Gdb;
+use runner::gdb::{Gdb, Registers};
 use runner::machine::{Direct, Hardware, Machine};
 use xtask::Width;
 use xtask::build::kernel;
@@ -103,14 +103,21 @@ fn entry(width: Width) -> u64 {
     word(&file, 24).into()
 }
 
+/// Boots a machine up to the kernel's first instruction.
+#[track_caller]
+pub fn at_the_entry(width: Width, hardware: Hardware, modules: Direct) -> (Machine, Gdb, Registers) {
+    let (machine, mut gdb) = hardware.debug(modules);
+    let entry = [entry(width)];
+    gdb.insert(&entry).expect("a breakpoint");
+    let registers = gdb.resume().expect("the stub answers").expect("the kernel starts");
+    gdb.remove(&entry).expect("no breakpoint");
+    (machine, gdb, registers)
+}
+
 /// Boots with changed tables.
 #[track_caller]
 fn boot(width: Width, arguments: &[&str], change: impl FnOnce(&mut Firmware)) -> Machine {
-    let (machine, mut gdb) = Hardware::new(width).with(arguments).debug(Direct::shipped());
-    let entry = [entry(width)];
-    gdb.insert(&entry).expect("a breakpoint");
-    gdb.resume().expect("the stub answers").expect("the kernel starts");
-    gdb.remove(&entry).expect("no breakpoint");
+    let (machine, mut gdb, _) = at_the_entry(width, Hardware::new(width).with(arguments), Direct::shipped());
     let bios = gdb.read(BIOS, BIOS_BYTES).expect("the stub reads memory");
     let is_pointer = |place: &&[u8]| place.starts_with(b"RSD PTR ") && summed(place[..20].to_vec(), 8) == place[..20];
     let place = (0..BIOS_BYTES - 36).step_by(16).find(|&at| is_pointer(&&bios[at..at + 36]));

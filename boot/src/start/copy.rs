@@ -1,0 +1,68 @@
+//! Copying between any two places of physical memory while the start code's page tables are in use, which show only the
+//! first of it.
+
+use core::arch::asm;
+
+use super::width::{DIRECTORY_FLAGS, POINTER_SLOT, POINTERS, WINDOW};
+use super::{EarlyTable, TO_PHYSICAL};
+
+/// The directory of two large pages: where to copy from and where to.
+static DIRECTORY: EarlyTable<1> = EarlyTable::new();
+
+const LARGE_PAGE_BYTES: u64 = 2 << 20;
+/// Present, writable, 2 MiB (SDM 3A 4.4.2, 4.5).
+const LARGE_PAGE: u64 = 0x83;
+
+/// Copies bytes, a large page's at a time. `false`: they aren't there afterwards.
+///
+/// # Safety
+/// The start code's page tables are in use. Both ranges are RAM and don't overlap, and nothing uses the one that is
+/// written.
+pub unsafe fn copy(from: u64, to: u64, bytes: u64) -> bool {
+    let directory = (DIRECTORY.0.get() as usize as u32).wrapping_add(TO_PHYSICAL);
+    // SAFETY: nobody else uses the slot, and the caller vouches that these tables are in use.
+    unsafe { set(POINTERS.0.get().cast(), POINTER_SLOT, u64::from(directory) | DIRECTORY_FLAGS) };
+    let mut done = 0;
+    let mut arrived = true;
+    while done < bytes && arrived {
+        let place = |address: u64| (address % LARGE_PAGE_BYTES) as usize;
+        let (source, target) = (from + done, to + done);
+        let room = LARGE_PAGE_BYTES as usize - place(source).max(place(target));
+        let count = room.min(usize::try_from(bytes - done).unwrap_or(room));
+        for (slot, address) in [source, target].into_iter().enumerate() {
+            let page = address - address % LARGE_PAGE_BYTES;
+            // SAFETY: the directory is this function's own.
+            unsafe { set(DIRECTORY.0.get().cast(), slot, page | LARGE_PAGE) };
+        }
+        flush();
+        let source = (WINDOW + place(source)) as *const u8;
+        let target = (WINDOW + LARGE_PAGE_BYTES as usize + place(target)) as *mut u8;
+        // SAFETY: the page is shown there, the range lies within it, and nothing writes it.
+        let source = unsafe { core::slice::from_raw_parts(source, count) };
+        // SAFETY: as above, and nothing else uses the range that is written.
+        let target = unsafe { core::slice::from_raw_parts_mut(target, count) };
+        arch::memory::copy(source, target);
+        arrived = arch::memory::equal(source, target);
+        done += count as u64;
+    }
+    // SAFETY: as above; nothing refers to what was shown.
+    unsafe { set(POINTERS.0.get().cast(), POINTER_SLOT, 0) };
+    flush();
+    arrived
+}
+
+/// Writes an entry of a table.
+///
+/// # Safety
+/// The table is one of the start code's, and nothing else depends on the entry.
+unsafe fn set(table: *mut u64, index: usize, entry: u64) {
+    let place = table.wrapping_add(index % 512);
+    // SAFETY: the entry lies within the table's page, which is mapped writable.
+    unsafe { place.write_volatile(entry) };
+}
+
+/// Has the CPU look at all entries anew: those of PAE's directory pointers too, which it loads with CR3 (SDM 3A 4.4.1).
+fn flush() {
+    // SAFETY: ring 0; the same tables stay in use.
+    unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack, preserves_flags)) };
+}
