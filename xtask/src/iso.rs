@@ -1,4 +1,4 @@
-//! Packs kernels and their modules into ISOs that GRUB boots under a BIOS.
+//! Packs kernels and their modules into ISOs that GRUB boots under a BIOS, and one for tests under UEFI.
 //!
 //! GRUB's own part is kept to the modules that this takes, so that the image is small, and its configuration asks
 //! nothing and waits for nothing.
@@ -12,8 +12,23 @@ use crate::process::{command, run_quietly};
 use crate::steps::Steps;
 use crate::{Result, Width, root};
 
-/// Where distributions keep GRUB's modules for the BIOS.
-const GRUB_FOLDERS: [&str; 3] = ["/usr/lib/grub/i386-pc", "/usr/lib/grub2/i386-pc", "/usr/share/grub2/i386-pc"];
+/// Where distributions keep GRUB's modules, in a folder for each kind of firmware.
+const GRUB_FOLDERS: [&str; 3] = ["/usr/lib/grub", "/usr/lib/grub2", "/usr/share/grub2"];
+
+/// The begin of every configuration: UEFI has no text screen, so GRUB needs drivers to give the kernel a framebuffer; it
+/// keeps the mode that its menu has. A BIOS has the text screen.
+const SCREEN: &str = "\
+if [ \"$grub_platform\" = efi ]; then
+    insmod all_video
+    set gfxpayload=keep
+fi
+";
+
+/// GRUB's modules for a BIOS.
+const BIOS_MODULES: &str = "normal test iso9660 biosdisk";
+/// GRUB's modules for UEFI: what is above, and what its first image asks for.
+const UEFI_MODULES: &str = "normal test iso9660 all_video part_acorn part_amiga part_bsd part_dfly part_dvh part_plan \
+                            part_sun part_sunpc";
 
 /// A kind of ISO.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,6 +39,8 @@ pub enum Disc {
     Suite,
     /// The kernel that checks `x86-entry` by itself.
     SelfTest,
+    /// What users get, with GRUB for UEFI: for tests of the configuration.
+    Uefi,
 }
 
 impl Disc {
@@ -31,7 +48,9 @@ impl Disc {
     pub fn file(self, width: Width) -> PathBuf {
         match self {
             Disc::Shipped => width.iso(),
-            Disc::Suite | Disc::SelfTest => root().join(format!("target/{}-{}.iso", self.name(), width.name())),
+            Disc::Suite | Disc::SelfTest | Disc::Uefi => {
+                root().join(format!("target/{}-{}.iso", self.name(), width.name()))
+            }
         }
     }
 
@@ -40,19 +59,20 @@ impl Disc {
             Disc::Shipped => "iso",
             Disc::Suite => "suite",
             Disc::SelfTest => "self-test",
+            Disc::Uefi => "uefi",
         }
     }
 
     fn kernel(self, width: Width) -> PathBuf {
         match self {
-            Disc::Shipped | Disc::Suite => kernel(width),
+            Disc::Shipped | Disc::Suite | Disc::Uefi => kernel(width),
             Disc::SelfTest => entry_kernel(width, "self_test"),
         }
     }
 
     fn set(self) -> Option<Set> {
         match self {
-            Disc::Shipped => Some(Set::Shipped),
+            Disc::Shipped | Disc::Uefi => Some(Set::Shipped),
             Disc::Suite => Some(Set::Suite),
             Disc::SelfTest => None,
         }
@@ -61,11 +81,20 @@ impl Disc {
     /// How GRUB starts the kernel. The self-test has a header of the first version, as QEMU's loader takes.
     fn command(self) -> &'static str {
         match self {
-            Disc::Shipped => "multiboot2 /boot/kernel",
+            Disc::Shipped | Disc::Uefi => "multiboot2 /boot/kernel",
             // A kernel that has ended shall end the emulator too.
             Disc::Suite => "multiboot2 /boot/kernel exit=debug log=plain",
             Disc::SelfTest => "multiboot /boot/kernel",
         }
+    }
+}
+
+/// What GRUB calls the firmware that it starts from.
+fn platform(disc: Disc, width: Width) -> &'static str {
+    match (disc, width) {
+        (Disc::Uefi, Width::I686) => "i386-efi",
+        (Disc::Uefi, Width::X86_64) => "x86_64-efi",
+        _ => "i386-pc",
     }
 }
 
@@ -86,13 +115,14 @@ pub fn add_step(steps: &mut Steps, disc: Disc, width: Width) {
 }
 
 /// Writes a disc of what was built, unless the file has all that already.
-fn pack(disc: Disc, width: Width) -> Result {
+pub fn pack(disc: Disc, width: Width) -> Result {
     let file = disc.file(width);
     let tree = root().join(format!("target/{}-{}", disc.name(), width.name()));
     let loader = disc.command().split(' ').next().unwrap_or_default();
     let mut mkrescue = command(mkrescue_command());
-    mkrescue.arg("--directory").arg(grub_folder()?);
-    mkrescue.arg(format!("--install-modules=normal {loader} iso9660 biosdisk"));
+    mkrescue.arg("--directory").arg(grub_folder(platform(disc, width))?);
+    let own = if disc == Disc::Uefi { UEFI_MODULES } else { BIOS_MODULES };
+    mkrescue.arg(format!("--install-modules={loader} {own}"));
     mkrescue.args(["--fonts=", "--locales=", "--themes="]);
     mkrescue.arg("--output").arg(&file).arg(&tree);
 
@@ -144,7 +174,7 @@ fn record(command: &Command, content: &[(String, Vec<u8>)]) -> Vec<u8> {
 
 /// A module's string is its name: the word that the kernel and `init` know it by.
 fn configuration(disc: Disc, modules: &[String]) -> String {
-    let mut lines = format!("{}\n", disc.command());
+    let mut lines = format!("{SCREEN}{}\n", disc.command());
     for module in modules {
         lines += &format!("module2 /boot/{module} {module}\n");
     }
@@ -160,12 +190,12 @@ fn mkrescue_command() -> &'static str {
     if found("grub2-mkrescue") && !found("grub-mkrescue") { "grub2-mkrescue" } else { "grub-mkrescue" }
 }
 
-fn grub_folder() -> Result<PathBuf> {
+fn grub_folder(platform: &str) -> Result<PathBuf> {
     GRUB_FOLDERS
         .iter()
-        .map(PathBuf::from)
+        .map(|folder| Path::new(folder).join(platform))
         .find(|folder| folder.join("multiboot2.mod").exists())
-        .ok_or_else(|| format!("GRUB's modules for the BIOS are in none of {}", GRUB_FOLDERS.join(", ")))
+        .ok_or_else(|| format!("GRUB's modules for {platform} are in none of {}", GRUB_FOLDERS.join(", ")))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {

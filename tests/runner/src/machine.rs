@@ -35,6 +35,8 @@ pub enum Image {
     Iso,
     /// The kernel by QEMU's own loader, which is quicker.
     Direct(Direct),
+    /// What the machine's own firmware finds.
+    Firmware,
 }
 
 /// What QEMU's loader gets.
@@ -209,6 +211,7 @@ impl Hardware {
                 let iso = self.width.iso().display().to_string();
                 self.arguments.extend(["-boot", "d", "-cdrom", &iso].map(str::to_owned));
             }
+            Image::Firmware => {}
             Image::Direct(direct) => {
                 let options = direct.kernel_options();
                 let mut names = Vec::new();
@@ -447,6 +450,11 @@ impl Machine {
             }
             self.qemu.console.pause(PAUSE);
         }
+    }
+
+    /// A file in the machine's folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.qemu.folder.file(name)
     }
 
     /// The emulator's process, for whoever signals it.
