@@ -58,6 +58,7 @@ pub fn counted(machine: &mut Machine, line: u32) -> u32 {
 #[track_caller]
 pub fn counted_nmis(machine: &mut Machine) -> u32 {
     let table = ask(machine, "irq");
-    let count = table.trim_end().strip_suffix(" NMIs").and_then(|text| text.split_whitespace().last());
+    let count =
+        table.trim_end().trim_end_matches('s').strip_suffix(" NMI").and_then(|text| text.split_whitespace().last());
     count.and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no count of NMIs at the end of\n{table}"))
 }

@@ -14,7 +14,7 @@ pub struct Layout {
 impl Command for Layout {
     const NAME: &str = "layout";
     const ARGUMENTS: &str = "[NAME]";
-    const PURPOSE: &str = "the keyboard's layout: us, uk, de, fr and others";
+    const PURPOSE: &str = "the keyboard's layout: us, uk, de, fr, ...";
     const HELP: &str = "\
 Says which layout the keyboard has, or changes it to NAME: us, uk, de, fr, fi (Swedish too), no, jp, dvorak, dvp \
 (Dvorak for programmers) or colemak. It stays when the driver is started again. The word keyboard.layout=NAME on the kernel's command \
