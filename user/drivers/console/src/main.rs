@@ -9,23 +9,22 @@
 
 extern crate alloc;
 
+mod inputs;
+
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bellwire::Screen as Device;
 use bellwire::protocol::{CHUNK_BYTES, Chunk, ColourPolicy, ConsoleMode, ConsoleRequest, ConsoleSize, StreamRequest};
-use bellwire::stream::{Readers, Source};
-use bellwire::{Access, Call, Endpoint, Error, Event, Instant, Result, Server, Startup, Timer};
+use bellwire::stream::Readers;
+use bellwire::{Access, Call, Event, Instant, Result, Server, Startup, Timer};
 use core::time::Duration;
-use driver_console::{Colours, Display, Filter, Layout, Next, Pixels, Probe, QUESTION, Screen, Scroll, Size, Text};
+use driver_console::{Colours, Display, Filter, Layout, Pixels, QUESTION, Screen, Size, Text};
+use inputs::{Inputs, Motion};
 
 const FRAME: Duration = Duration::from_micros(16_667);
 
 /// The size of a console that has no screen and whose terminal hasn't said.
 const USUAL_SIZE: ConsoleSize = ConsoleSize { columns: 80, rows: 24 };
-
-/// How many bytes of keys are fetched to find those that scroll. The driver has more.
-const KEYS: usize = 64;
 
 bellwire::main!(run);
 
@@ -194,109 +193,5 @@ impl Console {
         if let Some(screen) = &mut self.screen {
             screen.refresh();
         }
-    }
-}
-
-/// What a key does to the screen.
-#[derive(Clone, Copy)]
-enum Motion {
-    Scroll(Scroll),
-    ToEnd,
-}
-
-/// The streams of the serial line and the keyboard, and what was fetched from them and not yet read.
-struct Inputs {
-    serial: Endpoint,
-    keyboard: Endpoint,
-    mode: ConsoleMode,
-    fetched: Chunk,
-    keys: VecDeque<u8>,
-    motions: Vec<Motion>,
-    probe: Probe,
-    /// The terminal at the serial line, if it answered.
-    terminal: Option<Size>,
-}
-
-impl Inputs {
-    fn new(serial: Endpoint, keyboard: Endpoint) -> Self {
-        Self {
-            serial,
-            keyboard,
-            mode: ConsoleMode::Text,
-            fetched: Chunk::default(),
-            keys: VecDeque::with_capacity(KEYS + CHUNK_BYTES),
-            motions: Vec::new(),
-            probe: Probe::default(),
-            terminal: None,
-        }
-    }
-
-    /// Sends to the serial line. If its driver dies meanwhile, its successor gets the rest.
-    fn send(&self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            match self.serial.request(StreamRequest::Write(Chunk::new(bytes))) {
-                Ok([taken, ..]) => bytes = &bytes[taken.min(bytes.len())..],
-                Err(Error::Gone) => {}
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// What was typed at the serial line's other end.
-    fn fetch_serial(&mut self) -> Chunk {
-        let chunk = fetch(&self.serial);
-        if self.mode == ConsoleMode::Text {
-            let answer = chunk.bytes().iter().filter_map(|byte| self.probe.look(*byte)).last();
-            self.terminal = answer.or(self.terminal);
-        }
-        chunk
-    }
-
-    /// What was typed at the keyboard, without the keys that scroll.
-    fn fetch_keys(&mut self) -> Chunk {
-        while self.keys.len() < KEYS {
-            let chunk = fetch(&self.keyboard);
-            if chunk.is_empty() {
-                break;
-            }
-            self.keys.extend(chunk.bytes());
-        }
-        let count = match self.mode {
-            ConsoleMode::Bytes => self.keys.len(),
-            ConsoleMode::Text => loop {
-                match driver_console::next(&mut self.keys) {
-                    Next::Scroll(scroll) => self.motions.push(Motion::Scroll(scroll)),
-                    Next::Bytes(count) => {
-                        self.motions.push(Motion::ToEnd);
-                        break count;
-                    }
-                    Next::Nothing => break 0,
-                }
-            },
-        };
-        let chunk: Chunk = self.keys.iter().copied().take(count).collect();
-        self.keys.drain(..chunk.bytes().len());
-        chunk
-    }
-}
-
-/// What a driver has. One that is dead just now has no input; its successor will say when it has some.
-fn fetch(stream: &Endpoint) -> Chunk {
-    stream.request(StreamRequest::Poll).map(Chunk::from_words).unwrap_or_default()
-}
-
-impl Source for Inputs {
-    fn peek(&mut self) -> Chunk {
-        if self.fetched.is_empty() {
-            self.fetched = self.fetch_serial();
-        }
-        if self.fetched.is_empty() {
-            self.fetched = self.fetch_keys();
-        }
-        self.fetched
-    }
-
-    fn consume(&mut self, bytes: usize) {
-        self.fetched = Chunk::new(&self.fetched.bytes()[bytes..]);
     }
 }
