@@ -192,6 +192,8 @@ impl Controller {
     }
 
     /// How a line gets to the CPU, and what the controllers' registers have of it.
+    #[cold]
+    #[inline(never)]
     pub fn line_state(&self, line: Line) -> LineState {
         let vector = FIRST_VECTOR.wrapping_add(line.0);
         if line == Line::NMI {

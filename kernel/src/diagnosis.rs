@@ -10,6 +10,8 @@ use abi::{Error, InterruptFlags, ThreadPart, ThreadState, split};
 
 impl<M: Machine> Kernel<M> {
     /// How a line gets to the CPU, and which source has claimed it.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn line_info(&self, machine: &mut M, index: usize) -> Result<[usize; 4], Error> {
         let source = self.lines.get(index).copied().ok_or(Error::BadArgument)?;
         let line = Line(u8::try_from(index).map_err(|_| Error::BadArgument)?);
@@ -19,6 +21,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A source's message, pending or received.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn message_info(&self, source: &Interrupt) -> [usize; 4] {
         let storm = source.flags.contains(InterruptFlags::STORM) as usize;
         let pending = source.pending as usize | storm << 1;
@@ -26,12 +30,16 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Where a source's messages go. An endpoint that was destroyed is none, though the source may not know it yet.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn binding_info(&self, source: &Interrupt) -> [usize; 4] {
         let [low, high] = split(source.first.0);
         [self.endpoint_number(source.endpoint), self.badge_of(source.holder), low, high]
     }
 
     /// What a thread does or waits for.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn thread_info(&self, index: usize, part: usize) -> Result<[usize; 4], Error> {
         if index >= self.threads.capacity() {
             return Err(Error::BadArgument);
