@@ -110,9 +110,9 @@ fn rates_are_drawn_until_control_c(width: Width) {
         // Twice, one over the other.
         machine.expect(" interrupts a second");
         machine.expect(" interrupts a second");
-        let first = machine.expect(" #");
-        let clock = first.lines().last().unwrap_or_default();
-        assert!(clock.contains("rtc"), "the most frequent comes first, with a bar:\n{first}");
+        let drawn = machine.expect(" #");
+        let clock = drawn.lines().last().unwrap_or_default();
+        assert!(clock.contains("rtc"), "the most frequent comes first, with a bar:\n{drawn}");
         machine.send(CONTROL_C);
         machine.expect("^C\r\n");
         machine.expect(PROMPT);

@@ -95,11 +95,12 @@ impl Verdict {
             RouteKind::Pic => has(LineFlags::REQUESTED),
             _ => has(LineFlags::LOCAL_REQUEST) || has(LineFlags::SENDING),
         };
+        // An IOAPIC that waits for an end, without a local APIC that has the vector, waits for good.
+        let waits_for_end = has(LineFlags::REMOTE_REQUEST) && !requested && !source.masked;
+        let taken = has(LineFlags::IN_SERVICE) || has(LineFlags::LOCAL_IN_SERVICE) || waits_for_end;
         if has(LineFlags::MASKED) && !source.masked {
             Self::MaskedByController
-        } else if has(LineFlags::IN_SERVICE) || has(LineFlags::LOCAL_IN_SERVICE) {
-            Self::NotEnded
-        } else if has(LineFlags::REMOTE_REQUEST) && !requested && !source.masked {
+        } else if taken {
             Self::NotEnded
         } else if requested && !source.masked {
             Self::OnItsWay
