@@ -5,7 +5,7 @@
 //! write it to, since this is done at every interrupt of a level-triggered line.
 
 use crate::madt::{MAX_IOAPICS, Madt, Polarity};
-use crate::route::{LINES, MASKED, redirection, route};
+use crate::route::{ISA, LINES, MASKED, redirection, route};
 use crate::window::{Block, Window};
 use abi::{LineFlags, LineState, RouteKind};
 use kernel::machine::Trigger;
@@ -80,7 +80,9 @@ impl IoApics {
             for input in 0..inputs {
                 write(chip, ENTRIES + 2 * input, MASKED);
             }
-            for line in 0..LINES {
+            // Lines beyond those of the ISA bus are the inputs of their numbers.
+            let end = entry.first_input.saturating_add(inputs) as usize;
+            for line in 0..end.clamp(ISA, LINES) {
                 let Some(place) = route(madt, line) else { continue };
                 let Some(input) = place.input.checked_sub(entry.first_input).filter(|&input| input < inputs) else {
                     continue;

@@ -10,7 +10,7 @@ use kernel::machine::Trigger;
 /// The number of lines: what fits between the first device vector and the system call's.
 pub const LINES: usize = 0x80 - 0x20;
 /// The ISA lines.
-const ISA: usize = 16;
+pub const ISA: usize = 16;
 /// The cascade of the two 8259As, which carries no device.
 const CASCADE: usize = 2;
 

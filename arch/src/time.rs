@@ -102,7 +102,8 @@ impl Clock {
                 Timer::Pit(scale)
             }
         };
-        log::info!("clock: {} MHz by {}, timer: {}", hertz / 1_000_000, said.by, timer.name());
+        let megahertz = (hertz + 500_000) / 1_000_000;
+        log::info!("clock: {megahertz} MHz by {}, timer: {}", said.by, timer.name());
         Ok(Self { hertz, invariant: features.invariant, timer, deadline: None })
     }
 

@@ -42,32 +42,38 @@ impl Loaded for EarlyMemory {
 pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
     let limit = 1 << cpu::features().physical_bits.min(layout::PHYSICAL_BITS);
     let map = MemoryMap::new(&information.regions, limit);
-    check_modules(information, &map)?;
-    let mut taken = Vec::from([FIRST_MIB, physical_image()]);
-    taken.extend(make_room(information, &map));
-    taken.extend(information.modules.iter().map(|module| module.physical.clone()));
+    let mut taken = check_modules(information, &map)?;
+    taken.push(FIRST_MIB);
     // SAFETY: the loader vouches for the map, of which only what is free of doubt was taken over; what the loader left is
     // copied, in the taken ranges, or not needed any more.
-    let memory = unsafe { BootMemory::new(map, &taken) };
+    let mut memory = unsafe { BootMemory::new(map, &taken) };
+    let need = low_frames(&memory);
+    if memory.low_free_frames() < need {
+        let map = memory.map().clone();
+        taken = make_room(information, &memory, need);
+        taken.extend([FIRST_MIB, physical_image()]);
+        taken.extend(information.modules.iter().map(|module| module.physical.clone()));
+        // SAFETY: as above; the modules are where they are now.
+        memory = unsafe { BootMemory::new(map, &taken) };
+    }
     match memory.free_frames() {
         free if free < LEAST_FRAMES => Err(Failure::TooLittleMemory(free * 4)),
         _ => Ok(memory),
     }
 }
 
-/// Moves modules out of the memory that the kernel needs itself, if they have left too little of it. Returns what turned
-/// out to be no RAM.
-fn make_room(information: &mut Information, map: &MemoryMap) -> Vec<Range<u64>> {
-    let mut free = map.available.clone();
-    let modules: Vec<_> = information.modules.iter().map(|module| frames_touching(module.physical.clone())).collect();
-    for taken in [FIRST_MIB, physical_image()].map(frames_touching).iter().chain(&modules) {
-        free.remove(taken.clone());
-    }
-    let frames = map.available.end() as usize;
+/// How much low memory the kernel needs: for its records of all frames, for the core's objects, for page tables.
+fn low_frames(memory: &BootMemory) -> u64 {
+    let frames = memory.frame_limit() as usize;
     let records = frames * size_of::<FrameRecord>() + Records::words(frames) * size_of::<usize>();
-    let need = (records as u64).div_ceil(FRAME_BYTES) + LOW_FRAMES;
+    (records as u64).div_ceil(FRAME_BYTES) + LOW_FRAMES
+}
+
+/// Moves modules out of low memory, if that leaves the kernel what it needs. Returns what turned out to be no RAM.
+fn make_room(information: &mut Information, memory: &BootMemory, need: u64) -> Vec<Range<u64>> {
+    let modules: Vec<_> = information.modules.iter().map(|module| frames_touching(module.physical.clone())).collect();
     let mut no_ram = Vec::new();
-    for Move { module, to } in room::moves(&free, &modules, low_end(), need) {
+    for Move { module, to } in room::moves(memory.free(), &modules, low_end(), need) {
         let Some(module) = information.modules.get_mut(module) else { continue };
         let from = module.physical.clone();
         let bytes = from.end - from.start;
@@ -85,8 +91,8 @@ fn make_room(information: &mut Information, map: &MemoryMap) -> Vec<Range<u64>> 
     no_ram
 }
 
-/// Each module must be in RAM, on pages of its own.
-fn check_modules(information: &Information, map: &MemoryMap) -> Result<(), Failure> {
+/// Where the image and the modules are, if each module is in RAM, on pages of its own.
+fn check_modules(information: &Information, map: &MemoryMap) -> Result<Vec<Range<u64>>, Failure> {
     if information.modules.is_empty() {
         return Err(Failure::NoModules);
     }
@@ -110,7 +116,7 @@ fn check_modules(information: &Information, map: &MemoryMap) -> Result<(), Failu
         }
         taken.push(range);
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// Moves onto the final page tables.

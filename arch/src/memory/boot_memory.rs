@@ -42,6 +42,11 @@ impl BootMemory {
         &self.map
     }
 
+    /// What is free.
+    pub fn free(&self) -> &RunSet {
+        &self.free
+    }
+
     /// How many frames are free.
     pub fn free_frames(&self) -> u64 {
         self.free.len()
