@@ -8,9 +8,9 @@ use crate::window::{Block, Window};
 use abi::LineFlags;
 use core::arch::asm;
 use x86::apic::xapic::{
-    XAPIC_EOI, XAPIC_ESR, XAPIC_ID, XAPIC_IRR0, XAPIC_ISR0, XAPIC_LVT_ERROR, XAPIC_LVT_LINT0, XAPIC_LVT_LINT1,
-    XAPIC_LVT_PMI, XAPIC_LVT_TIMER, XAPIC_SVR, XAPIC_TIMER_CURRENT_COUNT, XAPIC_TIMER_DIV_CONF, XAPIC_TIMER_INIT_COUNT,
-    XAPIC_TPR, XAPIC_VERSION,
+    XAPIC_EOI, XAPIC_ESR, XAPIC_ID, XAPIC_IRR0, XAPIC_ISR0, XAPIC_LVT_CMCI, XAPIC_LVT_ERROR, XAPIC_LVT_LINT0,
+    XAPIC_LVT_LINT1, XAPIC_LVT_PMI, XAPIC_LVT_THERMAL, XAPIC_LVT_TIMER, XAPIC_SVR, XAPIC_TIMER_CURRENT_COUNT,
+    XAPIC_TIMER_DIV_CONF, XAPIC_TIMER_INIT_COUNT, XAPIC_TPR, XAPIC_VERSION,
 };
 use x86::msr::{IA32_APIC_BASE, IA32_TSC_DEADLINE, rdmsr, wrmsr};
 
@@ -32,6 +32,8 @@ const SOFTWARE_ENABLE: u32 = 1 << 8;
 const MASKED: u32 = 1 << 16;
 /// LVT: the timer counts to an absolute time.
 const TSC_DEADLINE: u32 = 2 << 17;
+/// LVT: how it is delivered; 0 is as a vector.
+const DELIVERY: u32 = 7 << 8;
 /// LVT: delivered as a non-maskable interrupt.
 const DELIVER_NMI: u32 = 4 << 8;
 /// LVT: the 8259A gives the vector.
@@ -93,6 +95,12 @@ impl LocalApic {
         let last = self.read(XAPIC_VERSION) >> 16 & 0xFF;
         if last >= 4 {
             self.write(XAPIC_LVT_PMI, MASKED);
+        }
+        // These two may be the firmware's, by SMI; what would come to the kernel is off.
+        for (first, source) in [(5, XAPIC_LVT_THERMAL), (6, XAPIC_LVT_CMCI)] {
+            if last >= first && self.read(source) & DELIVERY == 0 {
+                self.write(source, MASKED);
+            }
         }
         self.write(
             XAPIC_LVT_LINT0,
