@@ -102,5 +102,10 @@ pub use timer::Timer;
 #[doc = include_str!("../../../docs/driver.md")]
 struct DriverPage;
 
+/// So is the one of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 /// What a call returns: a value, or why there is none.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

@@ -32,6 +32,7 @@ pub struct Shell {
     pub(crate) power: [PortRange; 2],
     pub(crate) waiter: Rc<Waiter>,
     startup: Startup,
+    named: Vec<(String, Service)>,
     pub(crate) editor: Editor,
     /// What the console was told that its stream is.
     stream: ConsoleMode,
@@ -57,15 +58,25 @@ impl Shell {
             power: [startup.ports(PM1A_CONTROL)?, startup.ports(OLD_PM1A_CONTROL)?],
             waiter: waiter.clone(),
             startup,
+            named: Vec::new(),
             editor: Editor::default(),
             // An earlier shell may have left it otherwise; `run` sets it right.
             stream: ConsoleMode::Bytes,
         })
     }
 
-    /// A service by its name, of those that the manifest lets the shell use.
-    pub fn service(&self, name: &str) -> Result<Service> {
-        Ok(Service::new(self.startup.uses(name)?, self.waiter.clone()))
+    /// A service by its name, of those that the manifest lets the shell use. It stays open: a handle of the startup block
+    /// that was closed is gone for good.
+    pub fn service(&mut self, name: &str) -> Result<&Service> {
+        let known = self.named.iter().position(|(known, _)| known == name);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                self.named.push((name.into(), Service::new(self.startup.uses(name)?, self.waiter.clone())));
+                self.named.len() - 1
+            }
+        };
+        Ok(&self.named[at].1)
     }
 
     /// Reads lines and carries them out, for good.

@@ -8,7 +8,7 @@ use serde_json::json;
 use xtask::{Width, root};
 
 /// What is typed, and what the screen has when that is done.
-const TYPED: [&str; 2] = ["ps", "irq"];
+const TYPED: [&str; 3] = ["ps", "irq", "irq 1"];
 
 fn main() -> ExitCode {
     let Some(file) = std::env::args().nth(1) else {
@@ -23,11 +23,15 @@ fn main() -> ExitCode {
         machine.expect(&format!("{line}\r\n"));
         machine.expect("bellwire> ");
     }
-    machine.wait_until("the prompt on the screen", |machine| {
-        let screen = machine.screen();
-        screen.iter().rev().find(|line| !line.is_empty()).is_some_and(|line| line.starts_with("bellwire>"))
+    // Nothing announces what a screen shows: it is done when two looks at it are the same.
+    let mut before = Vec::new();
+    machine.wait_until("the screen to rest", |machine| {
+        machine.command("screendump", json!({ "filename": file, "format": "png" }));
+        let now = std::fs::read(&file).unwrap_or_default();
+        let rests = !now.is_empty() && now == before;
+        before = now;
+        rests
     });
-    machine.command("screendump", json!({ "filename": file, "format": "png" }));
     let bytes = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
     println!("{}: {bytes} bytes", file.display());
     if bytes == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }

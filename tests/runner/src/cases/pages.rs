@@ -88,6 +88,8 @@ fn the_pages_driver_works(width: Width) {
     UnixStream::connect(&socket).and_then(|mut line| line.write_all(SENT)).expect("the second serial port");
     let answer = format!("label 0, words {} 0 0 0\r\n", SENT.len());
     machine.wait_until("the driver to count", |machine| ask(machine, "call counter 0") == answer);
+    // A handle that closes with the command would be gone by now.
+    assert_eq!(ask(&mut machine, "call counter 0"), answer);
     assert_eq!(row(&ask(&mut machine, "irq"), "3")[2], "counter");
     ask(&mut machine, "kill counter");
     machine.wait_until("the driver to begin anew", |machine| {
@@ -177,7 +179,8 @@ fn a_page_boots(width: Width) {
 /// `just where` names functions and lines of a program and of the kernel.
 fn an_address_is_a_place(width: Width) {
     let program = root().join("target").join(width.user_target()).join("release/driver-serial");
-    for (name, file, function) in [("serial", program, "_start"), ("kernel", kernel_with_symbols(width), "begin::boot")]
+    for (name, file, function) in
+        [("serial", program, "_start::begin"), ("kernel", kernel_with_symbols(width), "begin::boot")]
     {
         let address = address_of(&file, function);
         let place = run(just().args(["where", width.name(), name, &address]));

@@ -13,14 +13,14 @@ pub struct Call {
 
 impl Command for Call {
     const NAME: &str = "call";
-    const ARGUMENTS: &str = "SERVICE LABEL [WORD...]";
+    const ARGUMENTS: &str = "NAME LABEL [WORDS]";
     const PURPOSE: &str = "send a message to a service, show the answer";
     const HELP: &str = "\
-Calls a service with a label (0 to 255) and up to four words, and prints the label and the words of its answer. Numbers may \
+Calls the service NAME with a label (0 to 255) and up to four words, and prints the label and the words of its answer. Numbers may \
 be hexadecimal (0x2f8). It is for a driver that has no command of its own yet: the shell may call each service that its entry \
 in the manifest lists under \"uses\".
 
-  call counter 0      asks the driver of docs/driver.md";
+  call counter 0";
 
     fn parse(words: &[&str]) -> Option<Self> {
         let [service, label, rest @ ..] = words else { return None };
@@ -35,11 +35,10 @@ in the manifest lists under \"uses\".
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        let Ok(service) = shell.service(&self.service) else {
-            let line =
-                alloc::format!("the shell may not call {0}: its entry's \"uses\" doesn't list {0}", self.service);
-            return Err(Failure::because(line));
-        };
+        let service = shell.service(&self.service).map_err(|_| {
+            let name = &self.service;
+            Failure::because(alloc::format!("the shell may not call {name}: its entry's \"uses\" doesn't list it"))
+        })?;
         let answer = service.call_as_it_is(self.label, self.words)?;
         let [first, second, third, fourth] = answer.words;
         Ok(writeln!(shell, "label {}, words {first} {second} {third} {fourth}", answer.label)?)
