@@ -54,7 +54,9 @@ impl Claims {
             let entry = StartupEntry::new("framebuffer", StartupKind::Handle, 0, [address, size]);
             let page = address & !(PAGE_BYTES as u64 - 1);
             let rows = size & u64::from(u32::MAX);
-            let bytes = (address - page + pitch * rows) as usize;
+            // What firmware says of it may be more than there are addresses; that is refused.
+            let bytes = pitch.checked_mul(rows).and_then(|bytes| bytes.checked_add(address - page));
+            let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
             self.claim_memory(machine, program, entry, page, bytes);
         } else if machine.fact("text-screen").is_some() {
             let (address, bytes) = TEXT_SCREEN;

@@ -115,6 +115,11 @@ impl Devices {
         found: PciFunction,
         bars: Vec<PciBar>,
     ) -> Result<(), Missing> {
+        // One that answers nowhere couldn't be told to leave its line alone.
+        let answers = |bar: &PciBar| matches!(bar, PciBar::Memory { .. } | PciBar::Ports { .. });
+        let can =
+            if bars.contains(&PciBar::Off) && !bars.iter().any(answers) { Err("firmware gave none") } else { Ok(()) };
+        had(can, program, found, format_args!("an address"))?;
         let mut function =
             Function { found, memory: Vec::new(), ports: Vec::new(), signal: self.signal(root, program, found)? };
         for (index, bar) in (0..).zip(bars) {

@@ -16,6 +16,8 @@ pub const CASES: &[Case] = cases![
     a_function_behind_another_root_is_found_on_q35,
     a_restart_of_the_bus_leaves_drivers_their_devices,
     without_a_serial_line_the_screen_and_the_keyboard_serve,
+    without_a_display_there_is_no_screen,
+    a_device_without_an_address_is_left_out,
     the_clock_goes_from_one_century_to_the_next,
     the_clock_of_the_next_century_is_right,
     without_acpi_a_clock_of_the_last_century_is_right,
@@ -113,6 +115,36 @@ fn without_a_serial_line_the_screen_and_the_keyboard_serve(width: Width) {
         assert!(!screen.contains("??"), "{screen}");
         machine.keys("log\n");
         machine.expect_on_screen("serial: no UART answers at 0x3f8");
+    }
+}
+
+/// RAM may keep what is written where an adapter has its text memory (QEMU), but nothing keeps the cursor's place.
+fn without_a_display_there_is_no_screen(width: Width) {
+    for machine in ["pc", "q35"] {
+        let hardware = Hardware::new(width).with(&["-M", machine, "-vga", "none"]);
+        let mut machine = boot_to_the_prompt(hardware, Direct::shipped());
+        assert!(ask(&mut machine, "log").contains("console: there is no screen"));
+        machine.keys("echo Hi!\n");
+        machine.expect("\r\nHi!\r\n");
+    }
+}
+
+/// Firmware gives addresses as long as it has some. A function without would answer at address 0; others are driven.
+fn a_device_without_an_address_is_left_out(width: Width) {
+    const DEVICES: [&str; 6] = ["-M", "pc", "-device", "edu,addr=4", "-device", "edu,addr=8"];
+    // One without, and one that lies in RAM.
+    for address in [0, 0x0010_0000] {
+        let mut machine = boot_after(Hardware::new(width).with(&DEVICES), width, Direct::shipped(), |machine, _| {
+            set_command(machine, 8, 0);
+            select(machine, 8, 0x10);
+            machine.monitor(&format!("o/w 0xcfc {address:#x}"));
+        });
+        machine.expect(PROMPT);
+        let log = ask(&mut machine, "log");
+        assert!(log.contains("00:08.0"), "{log}");
+        assert!(ask(&mut machine, "edu 10").starts_with("1 device"), "the other one");
+        const MEMORY: u32 = 1 << 1;
+        assert_eq!(configuration(&mut machine, 8, 4) & MEMORY, 0);
     }
 }
 

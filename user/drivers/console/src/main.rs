@@ -32,7 +32,7 @@ fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("console")?);
     let frame = Timer::new(server.endpoint(), 0)?;
     let mut console = Console {
-        screen: screen(&startup)?,
+        screen: screen(&startup),
         inputs: Inputs::new(startup.uses("serial")?, startup.uses("keyboard")?),
         frame,
         drawing: Drawing::UpToDate,
@@ -61,19 +61,27 @@ fn run(startup: Startup) -> Result<()> {
     }
 }
 
-/// What there is to draw on; nothing, on a machine without a screen.
-fn screen(startup: &Startup) -> Result<Option<Screen<Box<dyn Display>>>> {
-    let display: Box<dyn Display> = match startup.screen() {
-        Ok(Device::Text { memory }) => {
-            Box::new(Text::new(memory.map(Access::READ | Access::WRITE)?, startup.ports(0x3D4)?))
+/// What there is to draw on; nothing, with a line in the log, on a machine without a screen.
+fn screen(startup: &Startup) -> Option<Screen<Box<dyn Display>>> {
+    let screen = display(startup);
+    if screen.is_none() {
+        bellwire::println!("there is no screen");
+    }
+    screen.map(Screen::new)
+}
+
+/// The screen's adapter, if it answers.
+fn display(startup: &Startup) -> Option<Box<dyn Display>> {
+    match startup.screen().ok()? {
+        Device::Text { memory } => {
+            let memory = memory.map(Access::READ | Access::WRITE).ok()?;
+            Some(Box::new(Text::new(memory, startup.ports(0x3D4).ok()?)?))
         }
-        Ok(Device::Framebuffer { memory, offset, width, height, pitch, bits }) => {
-            let memory = memory.map(Access::READ | Access::WRITE)?;
-            Box::new(Pixels::new(memory, Layout { offset, width, height, pitch, bits }))
+        Device::Framebuffer { memory, offset, width, height, pitch, bits } => {
+            let memory = memory.map(Access::READ | Access::WRITE).ok()?;
+            Some(Box::new(Pixels::new(memory, Layout { offset, width, height, pitch, bits })?))
         }
-        Err(_) => return Ok(None),
-    };
-    Ok(Some(Screen::new(display)))
+    }
 }
 
 /// Where output goes, and where input comes from.

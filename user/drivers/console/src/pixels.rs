@@ -27,6 +27,17 @@ pub struct Layout {
     pub bits: usize,
 }
 
+impl Layout {
+    /// Whether a screen of this layout can be drawn in memory of that size: nothing of it was checked before.
+    pub fn fits(&self, bytes: usize) -> bool {
+        let Self { offset, width, height, pitch, bits } = *self;
+        let row = width.checked_mul(bits / 8).filter(|row| *row <= pitch);
+        let last = height.checked_sub(1).and_then(|rows| rows.checked_mul(pitch));
+        let end = last.zip(row).and_then(|(last, row)| last.checked_add(row)?.checked_add(offset));
+        matches!(bits, 24 | 32) && width >= CELL_WIDTH && height >= CELL_HEIGHT && end.is_some_and(|end| end <= bytes)
+    }
+}
+
 /// A framebuffer.
 pub struct Pixels {
     memory: Mapping,
@@ -34,13 +45,16 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// A black screen.
-    pub fn new(memory: Mapping, layout: Layout) -> Self {
+    /// A black screen; nothing if it doesn't lie in the memory, or couldn't show a character.
+    pub fn new(memory: Mapping, layout: Layout) -> Option<Self> {
+        if !layout.fits(memory.len()) {
+            return None;
+        }
         let mut pixels = Self { memory, layout };
         for y in 0..layout.height {
             (0..layout.width).for_each(|x| pixels.put(x, y, 0));
         }
-        pixels
+        Some(pixels)
     }
 
     /// Sets a pixel. Blue is in the lowest byte, as in what VBE and most UEFI firmware set up; elsewhere red and blue are
@@ -50,7 +64,7 @@ impl Pixels {
         let at = offset + y * pitch + x * (bits / 8);
         let [blue, green, red, _] = colour.to_le_bytes();
         match bits {
-            32 => self.memory.write(at, colour),
+            32 if at.is_multiple_of(4) => self.memory.write(at, colour),
             _ => self.memory.write_bytes(at, &[blue, green, red]),
         }
     }
@@ -132,6 +146,39 @@ mod tests {
         for code in 0..=0xFF {
             let character = Cell::new(char::from(code), Colour::WHITE, Colour::BLACK).character();
             assert!(get_raster(character, WEIGHT, HEIGHT).is_some(), "{code:#x}");
+        }
+    }
+
+    const USUAL: Layout = Layout { offset: 0, width: 1024, height: 768, pitch: 4096, bits: 32 };
+    const BYTES: usize = 768 * 4096;
+
+    #[test]
+    fn a_layout_that_fits_its_memory_is_one() {
+        assert!(USUAL.fits(BYTES));
+        assert!(Layout { offset: 2, pitch: 4098, ..USUAL }.fits(2 + 768 * 4098), "odd, but possible");
+        assert!(Layout { bits: 24, pitch: 3072, ..USUAL }.fits(768 * 3072));
+    }
+
+    #[test]
+    fn what_firmware_makes_up_is_none() {
+        for (layout, bytes) in [
+            (USUAL, BYTES - 4096),
+            (Layout { offset: 4096, ..USUAL }, BYTES),
+            (Layout { pitch: 0, ..USUAL }, BYTES),
+            (Layout { pitch: 4092, ..USUAL }, BYTES),
+            (Layout { pitch: usize::MAX, ..USUAL }, BYTES),
+            (Layout { offset: usize::MAX, ..USUAL }, BYTES),
+            (Layout { width: usize::MAX, pitch: usize::MAX, ..USUAL }, BYTES),
+            (Layout { width: 0, ..USUAL }, BYTES),
+            (Layout { height: 0, ..USUAL }, BYTES),
+            (Layout { height: usize::MAX, ..USUAL }, BYTES),
+            (Layout { width: CELL_WIDTH - 1, ..USUAL }, BYTES),
+            (Layout { height: CELL_HEIGHT - 1, ..USUAL }, BYTES),
+            (Layout { bits: 0, ..USUAL }, BYTES),
+            (Layout { bits: 16, ..USUAL }, BYTES),
+            (Layout { bits: 64, ..USUAL }, BYTES),
+        ] {
+            assert!(!layout.fits(bytes), "{layout:?}");
         }
     }
 }

@@ -27,12 +27,24 @@ pub struct Text<R> {
     registers: R,
 }
 
+/// What is written to see whether the adapter keeps it: both values of each bit.
+const PROBES: [u8; 2] = [0x55, 0xAA];
+
 impl<R: Registers> Text<R> {
-    /// The screen. Its cursor is as firmware or boot loader left it until [`Display::move_cursor`].
-    pub fn new(memory: Mapping, registers: R) -> Self {
+    /// The screen, if there is an adapter: one keeps its cursor's place. (RAM behind it may keep what is written to the text
+    /// memory.) The cursor is as firmware or boot loader left it until [`Display::move_cursor`].
+    pub fn new(memory: Mapping, mut registers: R) -> Option<Self> {
+        let keeps = |probe: u8| {
+            registers.write(INDEX, CURSOR_LOW);
+            registers.write(VALUE, probe);
+            registers.read(VALUE) == probe
+        };
+        if !PROBES.into_iter().all(keeps) {
+            return None;
+        }
         let mut text = Self { memory, registers };
         text.set(CURSOR_END, CURSOR_ROW + 1);
-        text
+        Some(text)
     }
 
     fn set(&mut self, index: u8, value: u8) {

@@ -21,6 +21,10 @@ const RAISE: usize = 0x60;
 /// Takes from them.
 const ACKNOWLEDGE: usize = 0x64;
 
+/// How often a device is asked for further reasons to interrupt, which are two. One that still has some is stuck, or has
+/// vanished and reads as ones.
+const ROUNDS: usize = 16;
+
 /// Why a device interrupts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Causes(u32);
@@ -67,6 +71,16 @@ impl fmt::Display for NoSuchDevice {
     }
 }
 
+/// A device interrupts for ever, whatever is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stuck;
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("its interrupt doesn't end")
+    }
+}
+
 /// A device.
 #[derive(Debug)]
 pub struct Edu<R> {
@@ -88,7 +102,7 @@ impl<R: Registers> Edu<R> {
             return Err(NoSuchDevice { identification });
         }
         let mut device = Self { registers };
-        device.serve();
+        device.serve().map_err(|Stuck| NoSuchDevice { identification })?;
         Ok(device)
     }
 
@@ -109,16 +123,17 @@ impl<R: Registers> Edu<R> {
     }
 
     /// Acknowledges whatever it interrupts for, until that is nothing, and says what it was.
-    pub fn serve(&mut self) -> Causes {
+    pub fn serve(&mut self) -> Result<Causes, Stuck> {
         let mut causes = Causes::default();
-        loop {
+        for _ in 0..ROUNDS {
             let status = self.registers.read(INTERRUPT_STATUS);
             if status == 0 {
-                return causes;
+                return Ok(causes);
             }
             self.registers.write(ACKNOWLEDGE, status);
             causes.0 |= status;
         }
+        Err(Stuck)
     }
 }
 
@@ -132,10 +147,13 @@ mod tests {
         factorial: u32,
         status: u32,
         causes: u32,
+        /// Reasons to interrupt that nothing takes away.
+        stuck: u32,
     }
 
     impl Fake {
-        const NEW: Self = Self { identification: 0x0100_00ED, liveness: 0, factorial: 0, status: 0, causes: 0 };
+        const NEW: Self =
+            Self { identification: 0x0100_00ED, liveness: 0, factorial: 0, status: 0, causes: 0, stuck: 0 };
     }
 
     impl Registers for &mut Fake {
@@ -144,7 +162,7 @@ mod tests {
                 IDENTIFICATION => self.identification,
                 LIVENESS => self.liveness,
                 FACTORIAL => self.factorial,
-                INTERRUPT_STATUS => self.causes,
+                INTERRUPT_STATUS => self.causes | self.stuck,
                 _ => panic!("a read of {offset:#x}"),
             }
         }
@@ -180,17 +198,27 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_interrupts_for_ever_is_given_up() {
+        let mut fake = Fake { stuck: 2, ..Fake::NEW };
+        assert_eq!(Edu::new(&mut fake).err(), Some(NoSuchDevice { identification: 0x0100_00ED }));
+        fake.stuck = 0;
+        let mut device = Edu::new(&mut fake).unwrap();
+        device.registers.stuck = u32::MAX;
+        assert_eq!(device.serve(), Err(Stuck), "as one that has vanished");
+    }
+
+    #[test]
     fn each_cause_is_told_once() {
         let mut fake = Fake::NEW;
         let mut device = Edu::new(&mut fake).unwrap();
-        assert!(device.serve().is_empty());
+        assert_eq!(device.serve(), Ok(Causes::default()));
         device.raise();
-        let causes = device.serve();
+        let causes = device.serve().unwrap();
         assert!(causes.was_raised() && !causes.has_calculated());
         device.calculate(5);
-        let causes = device.serve();
+        let causes = device.serve().unwrap();
         assert!(causes.has_calculated() && !causes.was_raised());
         assert_eq!(device.calculated(), 120);
-        assert!(device.serve().is_empty());
+        assert_eq!(device.serve(), Ok(Causes::default()));
     }
 }

@@ -9,7 +9,7 @@ extern crate alloc;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use bellwire::protocol::{EduCounts, EduRequest};
+use bellwire::protocol::{EduCounts, EduRequest, PciAddress};
 use bellwire::{
     Access, Call, Event, Interrupt, InterruptMessage, Mapping, PAGE_BYTES, PciDevice, PciInterrupt, Reply, Result,
     Server, Startup,
@@ -22,8 +22,7 @@ fn run(startup: Startup) -> Result<(), String> {
     let server = startup.serves("edu").map(Server::new).map_err(|error| error.to_string())?;
     let mut driver = Driver::new(server);
     driver.take_over(startup)?;
-    let error = driver.serve();
-    Err(error.to_string())
+    driver.serve()
 }
 
 struct Driver {
@@ -36,6 +35,7 @@ struct Driver {
 }
 
 struct Device {
+    address: PciAddress,
     edu: Edu<Memory>,
     /// The badge of its interrupt.
     source: u16,
@@ -72,7 +72,9 @@ impl Driver {
     fn take_over(&mut self, startup: Startup) -> Result<(), String> {
         let devices: Vec<PciDevice> = startup.pci_devices().collect();
         let found: Result<Vec<_>, String> = devices.iter().map(|device| Ok((device, open(device)?))).collect();
-        for (device, edu) in found? {
+        // One that doesn't answer may assert the line of the others. When the driver has ended, all are turned off.
+        let found = found.unwrap_or_else(|missing| bellwire::absent(missing));
+        for (device, edu) in found {
             let shares = |kind: &PciInterrupt| *kind == device.interrupt && *kind != PciInterrupt::Message;
             let source = match self.sources.iter().position(|(kind, _)| shares(kind)) {
                 Some(source) => source,
@@ -84,13 +86,13 @@ impl Driver {
                     badge
                 }
             };
-            self.devices.push(Device { edu, source: source as u16, state: State::Served });
+            self.devices.push(Device { address: device.address, edu, source: source as u16, state: State::Served });
             self.counts.devices += 1;
         }
         Ok(())
     }
 
-    fn serve(&mut self) -> bellwire::Error {
+    fn serve(&mut self) -> Result<(), String> {
         loop {
             // What is held stays masked, whoever calls meanwhile.
             let event = match self.work {
@@ -100,15 +102,13 @@ impl Driver {
             match event {
                 Ok(Event::Interrupt(interrupt)) => {
                     note(&mut self.counts, interrupt);
-                    advance(&mut self.work, &mut self.devices, &mut self.counts, interrupt.badge);
+                    advance(&mut self.work, &mut self.devices, &mut self.counts, interrupt.badge)?;
                 }
                 Ok(Event::Call(call)) => {
-                    if let Err(error) = begin(&mut self.work, &mut self.devices, &self.counts, call) {
-                        return error;
-                    }
+                    begin(&mut self.work, &mut self.devices, &self.counts, call).map_err(|error| error.to_string())?;
                 }
                 Ok(_) => {}
-                Err(error) => return error,
+                Err(error) => return Err(error.to_string()),
             }
         }
     }
@@ -122,13 +122,13 @@ fn open(device: &PciDevice) -> Result<Edu<Memory>, String> {
 }
 
 /// Serves the devices behind an interrupt, and goes on with what a client waits for.
-fn advance(work: &mut Work, devices: &mut [Device], counts: &mut EduCounts, source: u16) {
+fn advance(work: &mut Work, devices: &mut [Device], counts: &mut EduCounts, source: u16) -> Result<(), String> {
     if let Work::Holding = work {
-        return;
+        return Ok(());
     }
     let mut has_calculated = false;
     for device in devices.iter_mut().filter(|device| device.source == source) {
-        let causes = device.edu.serve();
+        let causes = device.edu.serve().map_err(|stuck| format!("{}: {stuck}", device.address))?;
         if !causes.is_empty() {
             counts.served = counts.served.wrapping_add(1);
         }
@@ -150,6 +150,7 @@ fn advance(work: &mut Work, devices: &mut [Device], counts: &mut EduCounts, sour
         }
         unfinished => *work = unfinished,
     }
+    Ok(())
 }
 
 fn begin(work: &mut Work, devices: &mut [Device], counts: &EduCounts, call: Call<'_>) -> Result<()> {
