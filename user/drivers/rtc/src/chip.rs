@@ -241,7 +241,7 @@ mod tests {
 
     /// A clock in the mode, with the hour as its register has it.
     fn at(hour: u8, mode: Mode) -> Fake {
-        let digits = |value: u8| if mode.contains(Mode::BINARY) { value } else { (value / 10) << 4 | value % 10 };
+        let digits = |value: u8| if mode.contains(Mode::BINARY) { value } else { ((value / 10) << 4) | (value % 10) };
         let mut fake = Fake::default();
         for (register, value) in [(YEAR, 26), (MONTH, 11), (DAY, 23), (MINUTE, 59)] {
             fake.memory[register as usize] = digits(value);
