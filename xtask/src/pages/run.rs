@@ -15,14 +15,12 @@ const IN_PLACE: &str = "arch/entry/README.md";
 
 /// What lines of pages run with, in bash.
 ///
-/// A compiler that isn't rustup's has no bare target to add, nor its linker: it builds `core` along instead. QEMU's debug exit ends it with
-/// an odd status.
+/// A test downloads nothing, so `core` for the bare target is built along instead of being added by rustup, and Debian's linker
+/// takes the place of rustup's. QEMU's debug exit ends it with an odd status.
 const PRELUDE: &str = r#"
 set -euo pipefail
-if ! command -v rustup >/dev/null; then
-    rustup() { :; }
-    export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=core CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=ld.lld
-fi
+rustup() { :; }
+export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=core CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER=ld.lld
 qemu-system-x86_64() { command qemu-system-x86_64 "$@" || [ $(($? % 2)) = 1 ]; }
 "#;
 
