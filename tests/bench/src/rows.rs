@@ -3,18 +3,28 @@
 use abi::{Operation, Options, Tag};
 use alloc::format;
 use bellwire::protocol::{Chunk, StreamRequest};
-use bellwire::{Access, Endpoint, Error, Handle, Memory, PAGE_BYTES, Result, Root, Startup, join, raw};
+use bellwire::{
+    Access, Endpoint, Error, Handle, Instant, Memory, PAGE_BYTES, Result, Rights, Root, Server, Startup, join, raw,
+};
 use bench::meter::{First, Meter};
 use bench::{
     BY_LINE, Cost, ECHO, EDU_RAISE, FAULTING, FAULTS, FLOAT, INTERRUPTED, Plan, REGISTERS, ROUNDS, STAMP, WARM_UP,
     kind, marks, threads,
 };
+use core::time::Duration;
 
 /// The argument with which only the rows about interrupts are measured.
 const ONLY_INTERRUPTS: &str = "interrupts";
 
 /// The priority of the threads that measure, as the first one's.
 const PRIORITY: u8 = 10;
+
+/// How long nobody else calls when the system is at rest.
+const QUIET: Duration = Duration::from_millis(100);
+/// How often that is awaited.
+const MOST_WAITS: usize = 100;
+/// The calls that one such wait makes itself: to receive, and to ask for the count.
+const CALLS_OF_A_WAIT: u64 = 2;
 
 struct Bench {
     serial: Endpoint,
@@ -30,6 +40,7 @@ pub fn run(startup: Startup) -> Result<()> {
         info: startup.info()?,
         meter: Meter::new(PRIORITY)?,
     };
+    bench.settle()?;
     let overhead = bench.meter.overhead()?;
     bench.interrupts(&startup.uses("edu")?, overhead)?;
     if startup.arguments().any(|word| word == ONLY_INTERRUPTS) {
@@ -64,6 +75,25 @@ pub fn run(startup: Startup) -> Result<()> {
 }
 
 impl Bench {
+    /// Waits until the other programs have started: nobody else made a call for [`QUIET`]. A driver that waits for its chip
+    /// by a timer would be counted in the first row.
+    fn settle(&self) -> Result<()> {
+        let endpoint = Endpoint::new()?;
+        let mut nobody = Server::new(endpoint.copy(Rights::RECEIVE)?);
+        for _ in 0..MOST_WAITS {
+            let before = self.calls()?;
+            match nobody.next_before(Instant::now() + QUIET) {
+                Err(Error::TimedOut) => {}
+                other => drop(other?),
+            }
+            if self.calls()?.wrapping_sub(before) == CALLS_OF_A_WAIT {
+                return endpoint.destroy();
+            }
+        }
+        self.say("bench: the system doesn't come to rest\n")?;
+        Err(Error::Busy)
+    }
+
     /// Measures the ways of an interrupt from the store that makes the device raise it: to its driver, and back to here,
     /// once the driver has acknowledged it and waits again. Of that the driver makes one call.
     fn interrupts(&self, driver: &Endpoint, overhead: u32) -> Result<()> {
