@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `rep ins`, `rep outs` that are refused, behind arithmetic | make flags of an earlier operand, VM too |
 //! | `setcc` of memory that faults, behind `inc` | the same |
+//! | `emms`, `femms`, `xrstor` | change another thread's registers, as above |
 //! | `vpinsrw` without the prefix 0x66; `vroundss`, `vroundsd` of 256 bits | ends itself instead of raising #UD |
 
 use crate::fault::is_prefix;
@@ -29,7 +30,10 @@ pub fn avoid(bytes: &mut [u8; STEP_BYTES], avoid_at: fn(&mut [u8; STEP_BYTES], u
     // One change may make what another looks for.
     loop {
         let before = *bytes;
-        (0..STEP_BYTES).for_each(|at| avoid_at(bytes, at));
+        (0..STEP_BYTES).for_each(|at| {
+            avoid_at(bytes, at);
+            avoid_always_at(bytes, at);
+        });
         if before == *bytes {
             return;
         }
@@ -60,11 +64,6 @@ pub fn avoid_7_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
         (0x9A, _) if !LONG => bytes[at] = HALT,
         // A far call; `push` instead.
         (0xFF, _) if member(second) == 3 => bytes[at + 1] ^= (3 ^ 6) << 3,
-        // `emms`, `femms` and all of 3DNow; `pcmpeqd` and `prefetch` instead.
-        (0x0F, 0x77) => bytes[at + 1] = 0x76,
-        (0x0F, 0x0E | 0x0F) => bytes[at + 1] = 0x0D,
-        // `xrstor`; `fxrstor` instead.
-        (0x0F, 0xAE) if member(third) == 5 && third < REGISTERS => bytes[at + 2] ^= (5 ^ 1) << 3,
         // `cmpxchg8b`; the group's first member is undefined.
         (0x0F, 0xC7) if member(third) == 1 && third < REGISTERS => bytes[at + 2] ^= 1 << 3,
         // `idiv`; `div` instead. That of bytes is right, and so is that of 64 bits, which only a prefix makes one.
@@ -73,15 +72,12 @@ pub fn avoid_7_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
         (0xC0 | 0xC1 | 0xD0..=0xD3, _) if matches!(member(second), 2 | 3) && second < REGISTERS => {
             bytes[at + 1] ^= (2 ^ 4) << 3;
         }
-        (0x0F, 0x90..=0x9F) if third < REGISTERS => bytes[at + 2] |= REGISTERS,
         (0x0F, 0xA3 | 0xAB | 0xB3 | 0xBA | 0xBB) if third >= REGISTERS => bytes[at + 2] &= !REGISTERS,
         // `vpinsr`, of which only this form exists.
         (0xC5, _) if third == 0xC4 => bytes[at + 1] = second & !VEX_FORM | VEX_128_66,
         // `vpermilps`; `vpermilpd`, whose form is looked at, instead.
         (0x0F, 0x38) if third == 0x0C => bytes[at + 2] = 0x0D,
         (0xC4, _) if fourth == 0x0C => bytes[at + 3] = 0x0D,
-        // `vroundss` and `vroundsd`, of 128 bits.
-        (0xC4, _) if matches!(fourth, 0x0A | 0x0B) => bytes[at + 2] = third & !VEX_LENGTH,
         (0xC4, _) if matches!(fourth, 0xC4 | 0x20..=0x22) => bytes[at + 2] = third & !VEX_FORM | VEX_128_66,
         _ => {}
     }
@@ -93,9 +89,24 @@ pub fn avoid_10_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
     match (first, second) {
         // `movs` and `cmps` instead of `ins` and `outs`.
         (0x6C..=0x6F, _) if is_repeated(&bytes[..at]) => bytes[at] ^= 0x6C ^ 0xA4,
-        (0x0F, 0x90..=0x9F) if third < REGISTERS => bytes[at + 2] |= REGISTERS,
         (0xC5, _) if third == 0xC4 => bytes[at + 1] = second & !VEX_PREFIX | VEX_128_66,
         (0xC4, _) if fourth == 0xC4 => bytes[at + 2] = third & !VEX_PREFIX | VEX_128_66,
+        _ => {}
+    }
+}
+
+/// Of both.
+fn avoid_always_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
+    let [first, second, third, fourth] = [0, 1, 2, 3].map(|further| bytes.get(at + further).copied().unwrap_or(0));
+    match (first, second) {
+        // `emms`, `femms` and all of 3DNow; `pcmpeqd` and `prefetch` instead.
+        (0x0F, 0x77) => bytes[at + 1] = 0x76,
+        (0x0F, 0x0E | 0x0F) => bytes[at + 1] = 0x0D,
+        // `xrstor`; `fxrstor` instead.
+        (0x0F, 0xAE) if third & MEMBER == 5 << 3 && third < REGISTERS => bytes[at + 2] ^= (5 ^ 1) << 3,
+        // `setcc`.
+        (0x0F, 0x90..=0x9F) if third < REGISTERS => bytes[at + 2] |= REGISTERS,
+        // `vroundss` and `vroundsd`, of 128 bits.
         (0xC4, _) if matches!(fourth, 0x0A | 0x0B) => bytes[at + 2] = third & !VEX_LENGTH,
         _ => {}
     }
@@ -133,7 +144,7 @@ mod tests {
         let mut code = [0; STEP_BYTES];
         for number in 0..5000 {
             Step { seed: 2, number }.write_code(&mut code, Machine::Qemu10);
-            assert!(!code.windows(2).any(|pair| matches!(pair, [0xF2 | 0xF3, 0x6C..=0x6F])));
+            assert!(!code.windows(2).any(|pair| matches!(pair, [0xF2 | 0xF3, 0x6C..=0x6F] | [0x0F, 0x77])));
             assert!(!code.windows(3).any(|three| matches!(three, [0x0F, 0x90..=0x9F, 0..REGISTERS])));
         }
         let mut code = [0x90; STEP_BYTES];
