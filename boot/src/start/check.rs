@@ -18,6 +18,8 @@ const PAE: u32 = 1 << 6;
 const CX8: u32 = 1 << 8;
 const PGE: u32 = 1 << 13;
 const CMOV: u32 = 1 << 15;
+/// Programs for x86_64 use SSE2, whose state takes FXSAVE; those for i686 run without. 0 ends the table.
+const FXSR: u32 = if cfg!(target_arch = "x86_64") { 1 << 24 } else { 0 };
 
 /// Memory that every PC has, for the few words that a last line pushes.
 const SPARE_STACK: u32 = 0x7000;
@@ -125,7 +127,8 @@ global_asm!(
     ".pushsection .boot.rodata, \"a\"",
     "required_features:",
     ".long {fpu}, no_fpu, {pse}, no_pse, {tsc}, no_tsc, {msr}, no_msr",
-    ".long {pae}, no_pae, {cx8}, no_cx8, {pge}, no_pge, {cmov}, no_cmov, 0",
+    ".long {pae}, no_pae, {cx8}, no_cx8, {pge}, no_pge, {cmov}, no_cmov",
+    ".long {fxsr}, no_fxsr, 0",
     // COM1: no interrupts, divisor 1 (115200 baud), eight bits without parity, buffers on.
     ".macro setting port, value",
     ".short \\port",
@@ -152,6 +155,7 @@ global_asm!(
     "no_pae: .asciz \"this CPU has no physical address extension (PAE)\"",
     "no_cx8: .asciz \"this CPU has no CMPXCHG8B instruction\"",
     "no_pge: .asciz \"this CPU has no global pages (PGE)\"",
+    "no_fxsr: .asciz \"this CPU has no FXSAVE instruction\"",
     "no_cmov: .asciz \"this CPU has no conditional moves (CMOV)\"",
     ".popsection",
     stack = sym BOOT_STACK,
@@ -167,4 +171,5 @@ global_asm!(
     cx8 = const CX8,
     pge = const PGE,
     cmov = const CMOV,
+    fxsr = const FXSR,
 );

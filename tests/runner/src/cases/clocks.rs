@@ -17,6 +17,7 @@ pub const CASES: &[Case] = cases![
     with_the_real_time_clock_alone_it_measures,
     without_any_clock_is_one_line,
     without_a_timer_that_interrupts_is_one_line,
+    a_timer_that_lies_is_one_line,
     a_busy_host_changes_no_clock,
 ];
 
@@ -60,7 +61,11 @@ fn with_the_real_time_clock_alone_it_measures(width: Width) {
 }
 
 fn refuses(width: Width, arguments: &[&str], reason: &str) {
-    let mut machine = Hardware::timed(width).with(arguments).boot(Direct::shipped());
+    refused(Hardware::timed(width).with(arguments), reason);
+}
+
+fn refused(hardware: Hardware, reason: &str) {
+    let mut machine = hardware.boot(Direct::shipped());
     machine.expect("Bellwire can't start: ");
     let line = machine.expect("\r\n");
     assert!(line.contains(reason), "the reason was {line:?}, not {reason:?}");
@@ -74,6 +79,16 @@ fn without_any_clock_is_one_line(width: Width) {
 
 fn without_a_timer_that_interrupts_is_one_line(width: Width) {
     refuses(width, &["-M", "pc,pit=off", "-cpu", "max,-apic"], "no timer can interrupt");
+}
+
+/// Reads of the ports give these values, whatever is written: a dead counter 0, and an 8259A that is none.
+fn a_timer_that_lies_is_one_line(width: Width) {
+    for (port, value) in [(0x40, 0x00), (0x40, 0xFF), (0x20, 0x00), (0x20, 0x55), (0x20, 0xFF)] {
+        let liar = format!("isa-debugcon,chardev=lies,iobase={port:#x},readback={value:#x}");
+        let machine = ["-M", "pc,hpet=off", "-cpu", "max,-apic", "-chardev", "null,id=lies", "-device", &liar];
+        // Not where time is instructions: there the firmware waits for the dead counter.
+        refused(Hardware::new(width).with(&machine), "no timer can interrupt");
+    }
 }
 
 /// The host stops the emulator for some milliseconds again and again, which its time stamp counter doesn't.

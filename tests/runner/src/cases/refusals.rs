@@ -105,6 +105,7 @@ fn a_processor_without_what_is_needed(width: Width) {
             ("486", "no time stamp counter"),
             ("pentium3", "no long mode: use the i686 image"),
             ("qemu64,-pge", "no global pages"),
+            ("qemu64,-fxsr", "no FXSAVE"),
         ],
     };
     for (processor, reason) in refusals {
