@@ -1,21 +1,27 @@
 //! Text that is broken where the terminal ends.
 
-use alloc::string::String;
 use core::fmt::{Result, Write};
 
-/// Writes a line, in several where it is too long.
+/// Writes a line, in several where it is too long. Blanks between words stay as they are, but for those at which it
+/// breaks.
 pub fn wrap(out: &mut impl Write, line: &str, width: usize) -> Result {
-    let indent: String = line.chars().take_while(|character| *character == ' ').collect();
+    let indent = line.chars().take_while(|character| *character == ' ').count();
     let mut column = 0;
-    for word in line.split_whitespace() {
+    let mut blanks = 0;
+    for word in line.split(' ') {
+        if word.is_empty() {
+            blanks += 1;
+            continue;
+        }
         let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
+        if column > 0 && column + blanks + length > width {
             writeln!(out)?;
             column = 0;
+            blanks = indent;
         }
-        let before = if column == 0 { indent.as_str() } else { " " };
-        write!(out, "{before}{word}")?;
-        column += before.len() + length;
+        write!(out, "{:blanks$}{word}", "")?;
+        column += blanks + length;
+        blanks = 1;
     }
     writeln!(out)
 }
@@ -23,6 +29,7 @@ pub fn wrap(out: &mut impl Write, line: &str, width: usize) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::String;
 
     fn wrapped(line: &str, width: usize) -> String {
         let mut wrapped = String::new();
@@ -36,5 +43,12 @@ mod tests {
         assert_eq!(wrapped("  one two three", 9), "  one two\n  three\n", "lines begin alike");
         assert_eq!(wrapped("incomprehensible", 7), "incomprehensible\n");
         assert_eq!(wrapped("", 7), "\n");
+    }
+
+    #[test]
+    fn blanks_between_words_stay() {
+        assert_eq!(wrapped("  edu        only says it", 25), "  edu        only says it\n");
+        assert_eq!(wrapped("  edu        only says it", 24), "  edu        only says\n  it\n");
+        assert_eq!(wrapped("one  two", 5), "one\ntwo\n", "but not where the line breaks");
     }
 }

@@ -87,6 +87,17 @@ mod tests {
     }
 
     #[test]
+    fn lines_with_blanks_before_them_are_shown_as_they_are() {
+        for entry in COMMANDS {
+            let mut text = String::new();
+            explain(&mut text, entry, 120).unwrap();
+            for line in entry.help.lines().filter(|line| line.starts_with(' ')) {
+                assert!(text.lines().any(|shown| shown == line), "{line}");
+            }
+        }
+    }
+
+    #[test]
     fn every_text_fits() {
         for width in [40, 80] {
             let mut text = String::new();
