@@ -2,8 +2,15 @@
 
 use super::counted;
 use crate::{Command, Failure, Shell, ask};
+use alloc::format;
 use bellwire::protocol::{EduCounts, EduRequest, ProgramState};
 use core::fmt::Write;
+
+/// How often a person may let each device interrupt by one command: it goes on after Ctrl-C, and the driver's priority is
+/// above the shell's.
+const MOST_TIMES: u32 = 100_000;
+/// The device calculates in 32 bits, and the factorial of the next number takes more.
+const MOST_FACTORIAL: u32 = 12;
 
 /// What to ask of the devices.
 pub struct Edu {
@@ -18,8 +25,8 @@ impl Command for Edu {
 Asks something of QEMU's teaching devices (-device edu), and says how often they have interrupted.
 
   edu        only says it
-  edu COUNT  lets each device interrupt COUNT times
-  edu N!     has the first device calculate a factorial
+  edu COUNT  lets each device interrupt COUNT times, 100000 at most
+  edu N!     has the first device calculate a factorial, of 12 at most
   edu hold   lets each device interrupt, and leaves it unserved";
 
     fn parse(words: &[&str]) -> Option<Self> {
@@ -36,6 +43,7 @@ Asks something of QEMU's teaching devices (-device edu), and says how often they
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
+        within_limits(self.request)?;
         // A service that nobody serves would never answer.
         let programs = shell.programs()?;
         let driver = programs.iter().find(|program| program.name.as_str() == "edu").map(|program| program.state);
@@ -56,5 +64,36 @@ Asks something of QEMU's teaching devices (-device edu), and says how often they
             counted(messages, "message", "messages"),
             counted(interrupts, "interrupt", "interrupts"),
         )?)
+    }
+}
+
+/// Refuses what would take too long or give a wrong number.
+fn within_limits(request: EduRequest) -> Result<(), Failure> {
+    match request {
+        EduRequest::Raise(count) if count > MOST_TIMES => {
+            Err(Failure::Because(format!("One command lets each device interrupt {MOST_TIMES} times at most.")))
+        }
+        EduRequest::Factorial(number) if number > MOST_FACTORIAL => Err(Failure::Because(format!(
+            "The device calculates in 32 bits: {MOST_FACTORIAL}! is its highest factorial."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_is_refused() {
+        let refusal = |word| within_limits(Edu::parse(&[word]).expect("a request").request).err();
+        for word in ["0", "100000", "12!", "hold"] {
+            assert_eq!(refusal(word), None, "{word}");
+        }
+        for word in ["100001", "4294967295", "13!"] {
+            assert!(matches!(refusal(word), Some(Failure::Because(text)) if text.ends_with('.')), "{word}");
+        }
+        let product = |number: u32| (1..=number).try_fold(1, u32::checked_mul);
+        assert!(product(MOST_FACTORIAL).is_some() && product(MOST_FACTORIAL + 1).is_none());
     }
 }
