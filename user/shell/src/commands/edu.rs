@@ -6,8 +6,8 @@ use alloc::format;
 use bellwire::protocol::{EduCounts, EduRequest, ProgramState};
 use core::fmt::Write;
 
-/// How often a person may let each device interrupt by one command: it goes on after Ctrl-C, and the driver's priority is
-/// above the shell's.
+/// How often one command lets each device interrupt at most. The driver goes on after Ctrl-C, and its priority is above
+/// the shell's.
 const MOST_TIMES: u32 = 100_000;
 /// The device calculates in 32 bits, and the factorial of the next number takes more.
 const MOST_FACTORIAL: u32 = 12;
@@ -44,13 +44,9 @@ Asks something of QEMU's teaching devices (-device edu), and says how often they
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
         within_limits(self.request)?;
-        // A service that nobody serves would never answer.
         let programs = shell.programs()?;
         let driver = programs.iter().find(|program| program.name.as_str() == "edu").map(|program| program.state);
-        match driver {
-            Some(ProgramState::Running | ProgramState::Waiting) => {}
-            _ => return Err(Failure::because("There is no edu device.")),
-        }
+        device_may_be_there(driver)?;
         let words = ask(&shell.edu, self.request)?;
         if let EduRequest::Factorial(number) = self.request {
             return Ok(writeln!(shell, "{number}! = {}", words[0])?);
@@ -64,6 +60,15 @@ Asks something of QEMU's teaching devices (-device edu), and says how often they
             counted(messages, "message", "messages"),
             counted(interrupts, "interrupt", "interrupts"),
         )?)
+    }
+}
+
+/// Says that there is no device where the driver has found none, or isn't part of the system. The answer to a request
+/// tells of a driver that is stopped.
+fn device_may_be_there(driver: Option<ProgramState>) -> Result<(), Failure> {
+    match driver {
+        None | Some(ProgramState::Absent) => Err(Failure::because("There is no edu device.")),
+        _ => Ok(()),
     }
 }
 
@@ -83,6 +88,15 @@ fn within_limits(request: EduRequest) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_is_missed_only_where_its_driver_found_none() {
+        assert!(device_may_be_there(None).is_err());
+        assert!(device_may_be_there(Some(ProgramState::Absent)).is_err());
+        for state in [ProgramState::Running, ProgramState::Waiting, ProgramState::Stopped, ProgramState::Ended] {
+            assert_eq!(device_may_be_there(Some(state)), Ok(()), "{}", state.name());
+        }
+    }
 
     #[test]
     fn what_is_too_much_is_refused() {

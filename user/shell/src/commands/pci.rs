@@ -3,6 +3,8 @@
 use crate::{Cell, Column, Command, Failure, Shell, Table, ask};
 use alloc::format;
 use alloc::string::ToString;
+use alloc::vec::Vec;
+use bellwire::Error;
 use bellwire::protocol::{PciFunction, PciRequest};
 
 /// The command.
@@ -26,13 +28,8 @@ interface; and the line that firmware wired its pin to, or msi where it can inte
             Column::words("CLASS", 2),
             Column::words("INTERRUPTS", 1),
         ]);
-        for index in 0.. {
-            let words = match ask(&shell.bus, PciRequest::Get(index)) {
-                Ok(words) => words,
-                Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-                Err(_) => break,
-            };
-            let PciFunction { address, id, class, line, has_messages } = PciFunction::from_words(words);
+        for function in functions(|index| ask(&shell.bus, PciRequest::Get(index)))? {
+            let PciFunction { address, id, class, line, has_messages } = function;
             let line = line.map_or("-".to_string(), |line| format!("line {line}"));
             let messages = if has_messages { ", msi" } else { "" };
             table.row([
@@ -43,5 +40,32 @@ interface; and the line that firmware wired its pin to, or msi where it can inte
             ]);
         }
         shell.show(&table)
+    }
+}
+
+/// All functions. The bus refuses the index after the last one; any other failure is one.
+fn functions(get: impl Fn(u32) -> Result<[usize; 4], Failure>) -> Result<Vec<PciFunction>, Failure> {
+    let mut functions = Vec::new();
+    for index in 0.. {
+        match get(index) {
+            Ok(words) => functions.push(PciFunction::from_words(words)),
+            Err(Failure::Refused(Error::BadArgument)) => break,
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(functions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_ends_the_list() {
+        let after = |end: Failure| functions(move |index| if index < 3 { Ok([0; 4]) } else { Err(end.clone()) });
+        assert_eq!(after(Failure::Refused(Error::BadArgument)).map(|functions| functions.len()), Ok(3));
+        for failure in [Failure::Interrupted, Failure::Refused(Error::Unsupported), Failure::Refused(Error::Gone)] {
+            assert_eq!(after(failure.clone()), Err(failure));
+        }
     }
 }
