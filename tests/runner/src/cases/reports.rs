@@ -127,10 +127,10 @@ fn a_stopped_program_stays_stopped_and_its_clients_go_on(width: Width) {
     assert!(ask(&mut machine, "time").contains("its program is stopped"));
     assert!(ask(&mut machine, "log").contains("] init: rtc was stopped by shell\r\n"));
     assert!(ask(&mut machine, "kill rtc").contains("rtc doesn't run."));
-    assert!(ask(&mut machine, "stop rtc").contains("rtc is so already."));
+    assert!(ask(&mut machine, "stop rtc").contains("rtc is stopped already."));
     assert_eq!(ask(&mut machine, "start rtc"), "rtc runs\r\n");
     assert!(ask(&mut machine, "time").contains(", up 0:"));
-    assert!(ask(&mut machine, "start rtc").contains("rtc is so already."));
+    assert!(ask(&mut machine, "start rtc").contains("rtc runs already."));
     // A program that is started again is ended for good by a stop, too.
     ask(&mut machine, "kill rtc");
     machine.wait_until("rtc to be stopped", |machine| ask(machine, "stop rtc").contains("rtc is"));

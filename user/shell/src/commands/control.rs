@@ -32,8 +32,7 @@ the names.";
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
         let Self(name) = self;
         control(shell, &name, ProgramsRequest::Start)?;
-        let state = shell.programs()?.iter().find(|program| program.name.as_str() == name).map(|program| program.state);
-        match state {
+        match state_of(shell, &name)? {
             Some(ProgramState::Running) => Ok(writeln!(shell, "{name} runs")?),
             Some(state) => Err(Failure::Because(format!("{name} is {}: the log says why", state.name()))),
             None => Ok(()),
@@ -100,20 +99,29 @@ fn control(shell: &Shell, name: &str, request: fn(ProgramName) -> ProgramsReques
         Some(program) => Control::from_words(ask(&shell.programs, request(program))?),
         None => Control::Unknown,
     };
-    match problem(outcome, name) {
+    let state = if outcome == Control::Already { state_of(shell, name)? } else { None };
+    match problem(outcome, name, state) {
         Some(problem) => Err(Failure::Because(problem)),
         None => Ok(()),
     }
 }
 
-/// Why `init` didn't do it.
-fn problem(outcome: Control, name: &str) -> Option<String> {
+/// How a program is doing; nothing if there is none of that name.
+fn state_of(shell: &Shell, name: &str) -> Result<Option<ProgramState>, Failure> {
+    Ok(shell.programs()?.iter().find(|program| program.name.as_str() == name).map(|program| program.state))
+}
+
+/// Why `init` didn't do it. The state says what the program does already.
+fn problem(outcome: Control, name: &str, state: Option<ProgramState>) -> Option<String> {
     Some(match outcome {
         Control::Done => return None,
         Control::Unknown => format!("There is no program {name}: ps lists all."),
         Control::Forbidden => "This shell may not do that: its manifest lacks the right supervise.".into(),
         Control::Supervisor => "init supervises all other programs, and can't be started, stopped or killed.".into(),
-        Control::Already => format!("{name} is so already."),
+        Control::Already => match state {
+            Some(ProgramState::Running) => format!("{name} runs already."),
+            state => format!("{name} is {} already.", state.unwrap_or(ProgramState::Stopped).name()),
+        },
         Control::Itself => "This shell can't stop itself: nobody could start it again. kill ends it once.".into(),
         Control::NotRunning => format!("{name} doesn't run."),
     })
@@ -134,7 +142,7 @@ mod tests {
 
     #[test]
     fn every_refusal_has_a_reason() {
-        assert_eq!(problem(Control::Done, "rtc"), None);
+        assert_eq!(problem(Control::Done, "rtc", None), None);
         for outcome in [
             Control::Unknown,
             Control::Forbidden,
@@ -143,7 +151,15 @@ mod tests {
             Control::Itself,
             Control::NotRunning,
         ] {
-            assert!(problem(outcome, "rtc").is_some_and(|text| text.len() <= 80 && text.ends_with('.')));
+            assert!(problem(outcome, "rtc", None).is_some_and(|text| text.len() <= 80 && text.ends_with('.')));
         }
+    }
+
+    #[test]
+    fn what_is_so_already_is_named() {
+        let already = |state| problem(Control::Already, "serial", Some(state)).unwrap();
+        assert_eq!(already(ProgramState::Running), "serial runs already.");
+        assert_eq!(already(ProgramState::Stopped), "serial is stopped already.");
+        assert_eq!(already(ProgramState::Absent), "serial is absent already.");
     }
 }
