@@ -10,10 +10,18 @@ use core::fmt::Write;
 /// The program by which the person types and reads.
 const CONSOLE: &str = "console";
 
+/// Those by which the console gets what is typed. Which of them the person uses isn't known.
+const TYPED_BY: [&str; 2] = ["serial", "keyboard"];
+/// The word that stops one of [`TYPED_BY`].
+const ANYWAY: &str = "anyway";
+
 /// Which program to start.
 pub struct Start(String);
 /// Which program to stop.
-pub struct Stop(String);
+pub struct Stop {
+    name: String,
+    anyway: bool,
+}
 /// Which program to end.
 pub struct Kill(String);
 
@@ -46,27 +54,47 @@ the names.";
 
 impl Command for Stop {
     const NAME: &str = "stop";
-    const ARGUMENTS: &str = "NAME";
+    const ARGUMENTS: &str = "NAME [anyway]";
     const PURPOSE: &str = "end a program until it is started";
     const HELP: &str = "\
-Ends the program NAME, which stays stopped until somebody starts it. Those who call its services meanwhile get an error at \
-once.";
+Ends the program NAME, which stays stopped until somebody starts it. Those who call its services meanwhile get an error \
+at once. What is typed comes by serial or by keyboard, so these are stopped only if anyway is added: who types there \
+can't start them again.";
 
     fn parse(words: &[&str]) -> Option<Self> {
-        one(words).map(Self)
+        match words {
+            [name] => Some(Self { name: name.to_string(), anyway: false }),
+            [name, word] => (*word == ANYWAY).then(|| Self { name: name.to_string(), anyway: true }),
+            _ => None,
+        }
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        let Self(name) = self;
-        if name == CONSOLE {
-            return Err(Failure::because("You type by the console: nobody could start it again. kill ends it once."));
+        if let Some(reason) = self.cuts_off() {
+            return Err(Failure::Because(reason));
         }
+        let Self { name, .. } = self;
         control(shell, &name, ProgramsRequest::Stop)?;
         Ok(writeln!(shell, "{name} is stopped")?)
     }
 
     fn complete(shell: &Shell, before: &[&str]) -> Vec<String> {
-        names(shell, before)
+        match before {
+            [name] if TYPED_BY.contains(name) => Vec::from([ANYWAY.into()]),
+            _ => names(shell, before),
+        }
+    }
+}
+
+impl Stop {
+    /// Why this could leave the person without a way to type.
+    fn cuts_off(&self) -> Option<String> {
+        let Self { name, anyway } = self;
+        if name == CONSOLE {
+            return Some("You type by the console: nobody could start it again. kill ends it once.".into());
+        }
+        let may_type_there = TYPED_BY.contains(&name.as_str()) && !anyway;
+        may_type_there.then(|| format!("You may be typing by {name}: `stop {name} {ANYWAY}` stops it."))
     }
 }
 
@@ -161,5 +189,15 @@ mod tests {
         assert_eq!(already(ProgramState::Running), "serial runs already.");
         assert_eq!(already(ProgramState::Stopped), "serial is stopped already.");
         assert_eq!(already(ProgramState::Absent), "serial is absent already.");
+    }
+
+    #[test]
+    fn who_types_is_not_cut_off_unasked() {
+        let reason = |words: &[&str]| Stop::parse(words).expect("a program").cuts_off();
+        assert_eq!(reason(&["serial"]).unwrap(), "You may be typing by serial: `stop serial anyway` stops it.");
+        assert!(reason(&["keyboard"]).is_some());
+        assert!(reason(&["console"]).is_some() && reason(&["console", "anyway"]).is_some());
+        assert_eq!((reason(&["keyboard", "anyway"]), reason(&["rtc"]), reason(&["rtc", "anyway"])), (None, None, None));
+        assert!(Stop::parse(&["serial", "now"]).is_none() && Stop::parse(&[]).is_none());
     }
 }
