@@ -2,6 +2,7 @@
 
 use crate::words::{self, BadQuoting};
 use crate::{Failure, Shell, commands, report};
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -203,11 +204,22 @@ impl fmt::Debug for Entry {
 impl From<NotACommand> for Failure {
     fn from(problem: NotACommand) -> Self {
         Self::Because(match problem {
-            NotACommand::Unknown(name) => alloc::format!("There is no command {name}. Type help for a list."),
+            NotACommand::Unknown(name) => {
+                alloc::format!("There is no command {}. Type help for a list.", quoted(&name))
+            }
             NotACommand::Usage { name, arguments: "" } => alloc::format!("{name} takes no arguments."),
             NotACommand::Usage { name, arguments } => alloc::format!("Usage: {name} {arguments}"),
             NotACommand::Quoting(problem) => alloc::format!("The line isn't complete: {problem}."),
         })
+    }
+}
+
+/// A name as a sentence shows it: in quotation marks, if it wouldn't be seen to be one word without them.
+fn quoted(name: &str) -> Cow<'_, str> {
+    if name.is_empty() || name.contains(char::is_whitespace) {
+        Cow::Owned(alloc::format!("\"{name}\""))
+    } else {
+        Cow::Borrowed(name)
     }
 }
 
@@ -257,5 +269,13 @@ mod tests {
         assert_eq!(problem("paste many"), NotACommand::Usage { name: "paste", arguments: "BYTES" });
         assert_eq!(problem("ps x"), NotACommand::Usage { name: "ps", arguments: "" });
         assert_eq!(problem("echo 'a"), NotACommand::Quoting(BadQuoting::Open('\'')));
+    }
+
+    #[test]
+    fn an_unknown_name_is_seen() {
+        let text = |line: &str| alloc::format!("{}", Failure::from(problem(line)));
+        assert_eq!(text("frobnicate x"), "There is no command frobnicate. Type help for a list.");
+        assert_eq!(text("'' x"), "There is no command \"\". Type help for a list.");
+        assert_eq!(text("'a b'"), "There is no command \"a b\". Type help for a list.");
     }
 }

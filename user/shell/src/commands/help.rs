@@ -1,7 +1,7 @@
 //! `help`: what commands there are, and what one does.
 
 use crate::wrap::wrap;
-use crate::{COMMANDS, Cell, Column, Command, Entry, Failure, Shell, Style, Table};
+use crate::{COMMANDS, Cell, Column, Command, Entry, Failure, NotACommand, Shell, Style, Table};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -35,7 +35,7 @@ impl Command for Help {
             None => list(shell, width)?,
             Some(name) => match Entry::find(&name) {
                 Some(entry) => explain(shell, entry, width)?,
-                None => return Err(Failure::Because(format!("There is no command {name}. Type help for a list."))),
+                None => return Err(NotACommand::Unknown(name).into()),
             },
         }
         Ok(())
