@@ -1,7 +1,9 @@
 //! `call`: any service that the manifest lets the shell use.
 
 use crate::{Command, Failure, Shell};
+use alloc::format;
 use alloc::string::String;
+use bellwire::protocol::{ABSENT, REFUSED};
 use core::fmt::Write;
 
 /// What to send to whom.
@@ -16,9 +18,10 @@ impl Command for Call {
     const ARGUMENTS: &str = "NAME LABEL [WORDS]";
     const PURPOSE: &str = "send a message to a service, show the answer";
     const HELP: &str = "\
-Calls the service NAME with a label (0 to 255) and up to four words, and prints the label and the words of its answer. Numbers may \
-be hexadecimal (0x2f8). It is for a driver that has no command of its own yet: the shell may call each service that its entry \
-in the manifest lists under \"uses\".
+Calls the service NAME with a label (0 to 255) and up to four words, and prints the label and the words of its answer. \
+Label 0 says that it was done, 1 that the service doesn't understand it or refuses it, 2 that nobody serves it. \
+Numbers may be hexadecimal (0x2f8). It is for a driver that has no command of its own yet: the shell may call each \
+service that its entry in the manifest lists under \"uses\".
 
   call counter 0";
 
@@ -37,12 +40,21 @@ in the manifest lists under \"uses\".
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
         let service = shell.service(&self.service).map_err(|_| {
             let name = &self.service;
-            Failure::because(alloc::format!("the shell may not call {name}: its entry's \"uses\" doesn't list it"))
+            Failure::because(format!("the shell may not call {name}: its entry's \"uses\" doesn't list it"))
         })?;
         let answer = service.call_as_it_is(self.label, self.words)?;
-        let [first, second, third, fourth] = answer.words;
-        Ok(writeln!(shell, "label {}, words {first} {second} {third} {fourth}", answer.label)?)
+        Ok(writeln!(shell, "{}", shown(answer.label, answer.words))?)
     }
+}
+
+/// An answer in words, with what its label means unless that is plain.
+fn shown(label: u8, [first, second, third, fourth]: [usize; 4]) -> String {
+    let meaning = match label {
+        REFUSED => " (not understood, or refused)",
+        ABSENT => " (nobody serves it)",
+        _ => "",
+    };
+    format!("label {label}, words {first} {second} {third} {fourth}{meaning}")
 }
 
 /// A number as a person types it, of 32 bits as all words have.
@@ -66,5 +78,13 @@ mod tests {
         {
             assert!(Call::parse(words).is_none(), "{words:?}");
         }
+    }
+
+    #[test]
+    fn what_a_label_means_is_said() {
+        assert_eq!(shown(0, [6, 0, 0, 0]), "label 0, words 6 0 0 0");
+        assert_eq!(shown(1, [0; 4]), "label 1, words 0 0 0 0 (not understood, or refused)");
+        assert_eq!(shown(2, [0; 4]), "label 2, words 0 0 0 0 (nobody serves it)");
+        assert_eq!(shown(3, [1, 2, 3, 4]), "label 3, words 1 2 3 4");
     }
 }
