@@ -4,7 +4,8 @@ use super::each;
 use super::interrupts::{kind, name_of, number};
 use crate::{Failure, Shell, Style};
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::{Instant, Source};
 use core::fmt::{self, Write};
@@ -65,32 +66,74 @@ fn counts(sources: &[Source]) -> BTreeMap<u8, u32> {
     sources.iter().map(|source| (source.line, source.taken)).collect()
 }
 
+/// Which columns there is room for, beside those for the line, its owner, the rate and the bar.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// How wide the column for the kind is; 0 if it is left out.
+    kind: usize,
+    /// How wide the column for the count is, likewise.
+    count: usize,
+    /// How long the longest bar is.
+    bar: usize,
+}
+
+impl Columns {
+    /// What is always there takes, with the blank before the bar.
+    const LEAST: usize = 29;
+    const KIND: usize = 7;
+    const COUNT: usize = 11;
+    /// A column is left out rather than that the longest bar is shorter than this.
+    const BAR: usize = 10;
+
+    fn new(width: usize) -> Self {
+        let mut spare = width.saturating_sub(Self::LEAST);
+        let mut room_for = |column| {
+            let fits = spare >= column + Self::BAR;
+            let taken = if fits { column } else { 0 };
+            spare -= taken;
+            taken
+        };
+        let (kind, count) = (room_for(Self::KIND), room_for(Self::COUNT));
+        Self { kind, count, bar: spare }
+    }
+
+    fn text(self, number: &str, kind: &str, owner: &str, rate: &str, count: &str) -> String {
+        let mut text = format!("{number:<6}");
+        if self.kind > 0 {
+            text += &format!("{kind:<0$}", self.kind);
+        }
+        text += &format!("{owner:<12}{rate:>10}");
+        if self.count > 0 {
+            text += &format!("{count:>0$}", self.count);
+        }
+        text
+    }
+}
+
 /// The whole picture, from the screen's upper left corner on.
 fn draw(out: &mut impl Write, rows: &[Row], width: usize) -> fmt::Result {
-    /// What the words and numbers take, with the blank before the bar.
-    const LEFT: usize = 47;
+    let columns = Columns::new(width);
     let most = rows.iter().map(|row| row.rate).max().unwrap_or(0);
     let total: u64 = rows.iter().map(|row| row.rate).sum();
     write!(out, "\x1b[H")?;
-    line(out, &alloc::format!("{total} interrupts a second. Ctrl-C ends this."), Style::Plain)?;
-    line(out, "LINE  KIND   OWNER         A SECOND      COUNT", Style::Heading)?;
+    let what = if columns.count > 0 { " interrupts" } else { "" };
+    line(out, &format!("{total}{what} a second. Ctrl-C ends this."), width, Style::Plain)?;
+    line(out, &columns.text("LINE", "KIND", "OWNER", "A SECOND", "COUNT"), width, Style::Heading)?;
     for row in rows {
         let Row { number, kind, owner, rate, taken } = row;
-        let room = width.saturating_sub(LEFT) as u64;
         // The bar of the most frequent fills the room, and none that interrupts at all is without one.
-        let length = (rate * room).div_ceil(most.max(1)) as usize;
+        let length = (rate * columns.bar as u64).div_ceil(most.max(1)) as usize;
         let style = if *rate == 0 { Style::Faint } else { Style::Plain };
-        let bar = "#".repeat(length);
-        let text = alloc::format!("{number:<6}{kind:<7}{owner:<12}{rate:>10}{taken:>11} {bar}");
-        let end = text.char_indices().nth(width).map_or(text.len(), |(end, _)| end);
-        line(out, text[..end].trim_end(), style)?;
+        let text = columns.text(number, kind, owner, &rate.to_string(), &taken.to_string());
+        line(out, &format!("{text} {}", "#".repeat(length)), width, style)?;
     }
     write!(out, "\x1b[J")
 }
 
-/// A line, and nothing of what stood there before.
-fn line(out: &mut impl Write, text: &str, style: Style) -> fmt::Result {
-    writeln!(out, "{}\x1b[K", style.of(text))
+/// A line as far as it fits, and nothing of what stood there before.
+fn line(out: &mut impl Write, text: &str, width: usize, style: Style) -> fmt::Result {
+    let end = text.char_indices().nth(width).map_or(text.len(), |(end, _)| end);
+    writeln!(out, "{}\x1b[K", style.of(text[..end].trim_end()))
 }
 
 #[cfg(test)]
@@ -107,20 +150,41 @@ mod tests {
             taken,
         };
         let rows = [row("11", 50_000, u32::MAX), row("8", 1024, 5), row("NMI", 0, 0)];
-        for width in [40, 80, 132] {
+        for (width, room) in [(40, 11_usize), (57, 10), (80, 33), (132, 85)] {
             let mut picture = String::new();
             draw(&mut picture, &rows, width).unwrap();
-            let lines: Vec<_> = picture.lines().map(|line| line.replace("\x1b[H", "").replace("\x1b[K", "")).collect();
+            let lines: Vec<_> = picture.lines().map(plain).collect();
             let bar = |line: &str| line.chars().filter(|character| *character == '#').count();
-            let room = width.saturating_sub(47);
             assert_eq!(
                 (bar(&lines[2]), bar(&lines[3]), bar(&lines[4])),
                 (room, (room * 1024).div_ceil(50_000), 0),
                 "{picture}"
             );
-            for line in &lines[2..4] {
+            for line in &lines {
                 assert!(line.chars().count() <= width, "{width}: {line}");
             }
         }
+    }
+
+    #[test]
+    fn a_narrow_terminal_shows_what_matters() {
+        let row = Row { number: "8".into(), kind: "edge", owner: "rtc".into(), rate: 1024, taken: 5 };
+        let mut picture = String::new();
+        draw(&mut picture, &[row], 40).unwrap();
+        let lines: Vec<_> = picture.lines().map(plain).collect();
+        assert_eq!(lines[0], "1024 a second. Ctrl-C ends this.");
+        assert_eq!(lines[1], "LINE  OWNER         A SECOND");
+        assert_eq!(lines[2], "8     rtc               1024 ###########");
+    }
+
+    /// A line without what isn't shown.
+    fn plain(line: &str) -> String {
+        let mut rest = line;
+        let mut plain = String::new();
+        while let Some((before, sequence)) = rest.split_once("\x1b[") {
+            plain += before;
+            rest = sequence.split_once(|end: char| end.is_ascii_alphabetic()).map_or("", |(_, after)| after);
+        }
+        plain + rest
     }
 }
