@@ -1,4 +1,4 @@
-//! The driver of the serial line COM1: bytes in, bytes out, by interrupts alone.
+//! The driver of the serial line COM1: bytes in, bytes out, by interrupts, or by looking where none come.
 //!
 //! Serves `serial` as a [`StreamRequest`] stream, and tells `console` when there is input.
 #![cfg_attr(target_os = "none", no_std, no_main)]
@@ -8,7 +8,7 @@ extern crate alloc;
 use alloc::collections::VecDeque;
 use bellwire::protocol::{Chunk, StreamRequest};
 use bellwire::stream::Readers;
-use bellwire::{Call, Event, PortRange, Reply, Result, Server, Startup};
+use bellwire::{Call, Error, Event, Instant, PortRange, Reply, Result, Server, Startup};
 use driver_serial::Uart;
 
 bellwire::main!(run);
@@ -29,14 +29,34 @@ fn run(startup: Startup) -> Result<()> {
     };
     server.bind(&line, 0)?;
     port.uart.serve();
+    let mut reported = false;
+    let mut look_at = None;
     loop {
         if let Some(fault) = port.uart.fault() {
             bellwire::absent(fault);
         }
-        match server.next()? {
-            Event::Interrupt(_) => port.uart.serve(),
-            Event::Call(call) => port.answer(call)?,
-            _ => {}
+        // Calls don't put the look off.
+        look_at = port.uart.patience().map(|patience| look_at.unwrap_or_else(|| Instant::now() + patience));
+        let event = match look_at {
+            Some(deadline) => server.next_before(deadline),
+            None => server.next(),
+        };
+        match event {
+            Ok(Event::Interrupt(_)) => {
+                port.uart.serve();
+                look_at = None;
+            }
+            Ok(Event::Call(call)) => port.answer(call)?,
+            Ok(_) => {}
+            Err(Error::TimedOut) => {
+                port.uart.look();
+                look_at = None;
+                if port.uart.is_polled() && !reported {
+                    bellwire::println!("the interrupt of COM1 doesn't come: it is polled");
+                    reported = true;
+                }
+            }
+            Err(error) => return Err(error),
         }
         port.answer_those_who_waited()?;
     }

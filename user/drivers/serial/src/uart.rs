@@ -13,6 +13,7 @@ use bellwire::protocol::Chunk;
 use bellwire::registers::Registers;
 use bellwire::stream::Source;
 use core::fmt;
+use core::time::Duration;
 use uart_16550::spec::FIFO_SIZE;
 use uart_16550::spec::registers::offsets::{self, DATA};
 use uart_16550::spec::registers::{FCR, FifoTriggerLevel, IER, ISR, LCR, LSR, MCR, WordLength};
@@ -29,6 +30,17 @@ const PATIENCE: usize = 10_000;
 
 /// How often the chip may ask for service without anything to do before its interrupt counts as stuck.
 const IDLE_ROUNDS: usize = 64;
+
+/// How long output waits for the transmit interrupt before the line status is looked at, and how often input is looked
+/// for while the UART is polled. Sixteen bytes at this speed leave in 1400 microseconds.
+const REST: Duration = Duration::from_millis(20);
+
+/// How often a polled UART is looked at while output waits: sixteen bytes each time are as fast as the wire.
+const SHORT_REST: Duration = Duration::from_millis(1);
+
+/// How many looks in a row have to find an interrupt missing before the UART is polled. One alone may have come between
+/// the transmitter's running empty and its interrupt.
+const MISSES: u8 = 2;
 
 /// What is read where no chip answers. No line status is like this: a parity error takes parity, which is off.
 const NOBODY: u8 = 0xFF;
@@ -77,6 +89,8 @@ pub struct Uart<R> {
     overruns: u32,
     /// How many bytes the chip takes when its transmitter is empty.
     room: usize,
+    /// How many looks since the last useful interrupt found the transmitter empty and output waiting.
+    misses: u8,
     fault: Option<Fault>,
 }
 
@@ -90,6 +104,7 @@ impl<R: Registers> Uart<R> {
             output: VecDeque::with_capacity(RING_BYTES),
             overruns: 0,
             room: 1,
+            misses: 0,
             fault: None,
         };
         uart.wait_until_sent();
@@ -125,10 +140,37 @@ impl<R: Registers> Uart<R> {
         while self.fault.is_none() && ISR::from_bits_retain(self.read_register(offsets::ISR)).has_pending_interrupt() {
             let work = self.receive() + self.transmit();
             idle = if work == 0 { idle + 1 } else { 0 };
+            if work != 0 {
+                self.misses = 0;
+            }
             if idle == IDLE_ROUNDS {
                 self.fail(Fault::Stuck);
             }
         }
+    }
+
+    /// How long to wait for an interrupt before a [`Uart::look`]; for good where there is nothing to look for.
+    pub fn patience(&self) -> Option<Duration> {
+        match (self.is_polled(), self.output.is_empty()) {
+            (true, false) => Some(SHORT_REST),
+            (false, true) => None,
+            _ => Some(REST),
+        }
+    }
+
+    /// Does without an interrupt what is to be done: sends while the chip takes bytes, and takes what has arrived.
+    pub fn look(&mut self) {
+        self.receive();
+        if self.transmit() != 0 {
+            self.misses = MISSES.min(self.misses + 1);
+            while self.transmit() != 0 {}
+        }
+    }
+
+    /// Whether the chip's interrupt doesn't come, so that it has to be looked at. That ends with an interrupt that finds
+    /// something to do.
+    pub fn is_polled(&self) -> bool {
+        self.misses == MISSES
     }
 
     /// Why the chip can't be used any more, if it can't. Nothing is received or sent then, and the chip doesn't interrupt.

@@ -25,6 +25,8 @@ struct Chip {
     pulled: Option<u8>,
     /// It asks for service without end.
     stuck: bool,
+    /// It never says that it asks for service, and its interrupt goes to nobody.
+    silent: bool,
     interrupts: u8,
     line_control: u8,
     modem_control: u8,
@@ -87,7 +89,7 @@ impl Registers for Shared {
         match register as usize {
             offsets::IER => chip.interrupts,
             offsets::ISR => {
-                let none_pending = u8::from(!chip.interrupt() && !chip.stuck);
+                let none_pending = u8::from((!chip.interrupt() || chip.silent) && !chip.stuck);
                 chip.transmit_interrupt = false;
                 let fifo = match (chip.fifo_is_on, chip.model) {
                     (true, Model::With16550A) => 0xC0,
@@ -298,4 +300,45 @@ fn an_interrupt_that_does_not_end_is_given_up() {
     chip.borrow_mut().pulled = Some(0);
     uart.serve();
     assert_eq!(uart.fault(), Some(Fault::Stuck));
+}
+
+#[test]
+fn a_chip_whose_interrupt_does_not_come_is_polled() {
+    let (chip, mut uart) = set_up();
+    chip.borrow_mut().silent = true;
+    assert_eq!(uart.patience(), None);
+    let bytes: Vec<u8> = (0..RING_BYTES).map(|n| n as u8).collect();
+    assert_eq!(uart.write(&bytes), RING_BYTES);
+    assert_eq!(uart.patience(), Some(REST));
+    uart.look();
+    assert!(!uart.is_polled(), "a peer that doesn't read is no fault of the interrupt's");
+    while let Some(patience) = uart.patience()
+        && chip.borrow().sent.len() < bytes.len()
+    {
+        assert_eq!(patience == SHORT_REST, uart.is_polled() && chip.borrow().sent.len() + FIFO_SIZE < bytes.len());
+        chip.borrow_mut().transmitted();
+        uart.serve();
+        uart.look();
+    }
+    assert_eq!(chip.borrow().sent, bytes);
+    assert!(uart.is_polled());
+    assert_eq!(uart.patience(), Some(REST), "for input");
+    chip.borrow_mut().arrive(b'x');
+    uart.look();
+    assert_eq!(read(&mut uart).bytes(), b"x");
+}
+
+#[test]
+fn an_interrupt_that_comes_ends_the_polling() {
+    let (chip, mut uart) = set_up();
+    uart.write(&[0; RING_BYTES]);
+    for late in [true, false, true, true] {
+        assert!(!uart.is_polled(), "one that comes late isn't missing");
+        chip.borrow_mut().transmitted();
+        if late { uart.look() } else { uart.serve() }
+    }
+    assert!(uart.is_polled());
+    chip.borrow_mut().arrive(b'x');
+    uart.serve();
+    assert_eq!((uart.is_polled(), uart.patience()), (false, Some(REST)));
 }
