@@ -31,6 +31,10 @@ const PATIENCE: usize = 10_000;
 /// How often the chip may ask for service without anything to do before its interrupt counts as stuck.
 const IDLE_ROUNDS: usize = 64;
 
+/// How many equal bytes may arrive in a row without the FIFO's ever running empty before its chip is taken to invent
+/// them. No sender refills sixteen places before the driver's next look four thousand times in a row.
+const ENDLESS: usize = 64 * 1024;
+
 /// How long output waits for the transmit interrupt before the line status is looked at, and how often input is looked
 /// for while the UART is polled. Sixteen bytes at this speed leave in 1400 microseconds.
 const REST: Duration = Duration::from_millis(20);
@@ -55,6 +59,8 @@ pub enum Fault {
     Gone,
     /// It asks for service without end, whatever is done.
     Stuck,
+    /// It has the same byte ready without end.
+    Endless,
 }
 
 impl fmt::Display for Fault {
@@ -62,6 +68,7 @@ impl fmt::Display for Fault {
         formatter.write_str(match self {
             Self::Gone => "the UART no longer answers",
             Self::Stuck => "the UART's interrupt doesn't end",
+            Self::Endless => "the UART's input doesn't end",
         })
     }
 }
@@ -91,6 +98,8 @@ pub struct Uart<R> {
     room: usize,
     /// How many looks since the last useful interrupt found the transmitter empty and output waiting.
     misses: u8,
+    /// The last byte received, and how many times in a row it has come while the line status always said that more is there.
+    repeated: (u8, usize),
     fault: Option<Fault>,
 }
 
@@ -105,6 +114,7 @@ impl<R: Registers> Uart<R> {
             overruns: 0,
             room: 1,
             misses: 0,
+            repeated: (0, 0),
             fault: None,
         };
         uart.wait_until_sent();
@@ -204,6 +214,11 @@ impl<R: Registers> Uart<R> {
                 break;
             }
             let byte = self.read_register(DATA);
+            self.repeated = (byte, if byte == self.repeated.0 { self.repeated.1 + 1 } else { 1 });
+            if self.repeated.1 > ENDLESS {
+                self.fail(Fault::Endless);
+                break;
+            }
             self.input.push_back(byte);
             received += 1;
             if self.input.len() == RING_BYTES {
@@ -275,6 +290,9 @@ impl<R: Registers> Uart<R> {
         }
         let status = LSR::from_bits_retain(status);
         self.overruns += u32::from(status.contains(LSR::OVERRUN_ERROR));
+        if !status.contains(LSR::DATA_READY) {
+            self.repeated.1 = 0;
+        }
         status
     }
 

@@ -27,6 +27,8 @@ struct Chip {
     stuck: bool,
     /// It never says that it asks for service, and its interrupt goes to nobody.
     silent: bool,
+    /// It has this byte to read without end.
+    endless: Option<u8>,
     interrupts: u8,
     line_control: u8,
     modem_control: u8,
@@ -48,6 +50,10 @@ impl Chip {
         if self.fifo.len() < self.room() { self.fifo.push_back(byte) } else { self.overrun = true }
     }
 
+    fn has_data(&self) -> bool {
+        self.endless.is_some() || !self.fifo.is_empty()
+    }
+
     fn sender_may_go_on(&self) -> bool {
         MCR::from_bits_retain(self.modem_control).contains(MCR::RTS) && self.fifo.len() < self.room()
     }
@@ -60,7 +66,7 @@ impl Chip {
 
     fn interrupt(&self) -> bool {
         let enabled = IER::from_bits_retain(self.interrupts);
-        (enabled.contains(IER::DATA_READY) && !self.fifo.is_empty())
+        (enabled.contains(IER::DATA_READY) && self.has_data())
             || (enabled.contains(IER::RECEIVER_LINE_STATUS) && self.overrun)
             || (enabled.contains(IER::THR_EMPTY) && self.transmit_interrupt)
     }
@@ -100,12 +106,15 @@ impl Registers for Shared {
             }
             offsets::LSR => {
                 let mut status = LSR::empty();
-                status.set(LSR::DATA_READY, !chip.fifo.is_empty());
+                status.set(LSR::DATA_READY, chip.has_data());
                 status.set(LSR::OVERRUN_ERROR, core::mem::take(&mut chip.overrun));
                 status.set(LSR::THR_EMPTY | LSR::TRANSMITTER_EMPTY, chip.transmitting.is_empty());
                 status.bits()
             }
-            offsets::DATA => chip.fifo.pop_front().expect("the driver read an empty FIFO"),
+            offsets::DATA => {
+                let byte = chip.fifo.pop_front().or(chip.endless);
+                byte.expect("the driver read an empty FIFO")
+            }
             other => panic!("the driver read register {other}"),
         }
     }
@@ -341,4 +350,32 @@ fn an_interrupt_that_comes_ends_the_polling() {
     chip.borrow_mut().arrive(b'x');
     uart.serve();
     assert_eq!((uart.is_polled(), uart.patience()), (false, Some(REST)));
+}
+
+#[test]
+fn input_without_end_is_given_up() {
+    let (chip, mut uart) = set_up();
+    chip.borrow_mut().endless = Some(b'a');
+    let mut received = 0;
+    while uart.fault().is_none() && received <= 2 * ENDLESS {
+        uart.serve();
+        received += read(&mut uart).bytes().len();
+    }
+    assert_eq!(uart.fault(), Some(Fault::Endless));
+    assert_eq!((chip.borrow().interrupts, chip.borrow().modem_control), (0, 0));
+}
+
+/// However fast a sender is, it refills the FIFO after the driver has seen it empty at times.
+#[test]
+fn the_same_byte_as_often_as_a_sender_likes_is_input() {
+    let (chip, mut uart) = set_up();
+    let mut received = 0;
+    while received < 4 * ENDLESS {
+        while chip.borrow().sender_may_go_on() {
+            chip.borrow_mut().arrive(b'a');
+        }
+        uart.serve();
+        received += read(&mut uart).bytes().len();
+        assert_eq!(uart.fault(), None);
+    }
 }
