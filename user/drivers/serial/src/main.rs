@@ -21,7 +21,9 @@ fn run(startup: Startup) -> Result<()> {
     if !driver_serial::answers(&mut ports) {
         bellwire::absent("no UART answers at 0x3f8");
     }
-    startup.log()?.log_release()?;
+    // Kept, since a handle that goes takes `println` and the reason for an end with it.
+    let log = startup.log()?;
+    log.log_release()?;
     let mut port = Port {
         uart: Uart::new(ports),
         readers: Readers::new(Some(startup.notifies("console")?)),
