@@ -96,7 +96,9 @@ pub struct Uart<R> {
     overruns: u32,
     /// How many bytes the chip takes when its transmitter is empty.
     room: usize,
-    /// How many looks since the last useful interrupt found the transmitter empty and output waiting.
+    /// Whether an interrupt has ever come. Until then that of the transmitter is wanted even if no output waits.
+    proven: bool,
+    /// How many looks since the last interrupt found the transmitter empty though its interrupt was wanted.
     misses: u8,
     /// The last byte received, and how many times in a row it has come while the line status always said that more is there.
     repeated: (u8, usize),
@@ -113,6 +115,7 @@ impl<R: Registers> Uart<R> {
             output: VecDeque::with_capacity(RING_BYTES),
             overruns: 0,
             room: 1,
+            proven: false,
             misses: 0,
             repeated: (0, 0),
             fault: None,
@@ -148,11 +151,10 @@ impl<R: Registers> Uart<R> {
     pub fn serve(&mut self) {
         let mut idle = 0;
         while self.fault.is_none() && ISR::from_bits_retain(self.read_register(offsets::ISR)).has_pending_interrupt() {
+            self.proven = true;
+            self.misses = 0;
             let work = self.receive() + self.transmit();
             idle = if work == 0 { idle + 1 } else { 0 };
-            if work != 0 {
-                self.misses = 0;
-            }
             if idle == IDLE_ROUNDS {
                 self.fail(Fault::Stuck);
             }
@@ -163,7 +165,7 @@ impl<R: Registers> Uart<R> {
     pub fn patience(&self) -> Option<Duration> {
         match (self.is_polled(), self.output.is_empty()) {
             (true, false) => Some(SHORT_REST),
-            (false, true) => None,
+            (false, _) if !self.interrupts.contains(IER::THR_EMPTY) => None,
             _ => Some(REST),
         }
     }
@@ -171,14 +173,15 @@ impl<R: Registers> Uart<R> {
     /// Does without an interrupt what is to be done: sends while the chip takes bytes, and takes what has arrived.
     pub fn look(&mut self) {
         self.receive();
-        if self.transmit() != 0 {
+        let wanted = self.interrupts.contains(IER::THR_EMPTY);
+        if wanted && self.line_status().contains(LSR::THR_EMPTY) {
             self.misses = MISSES.min(self.misses + 1);
-            while self.transmit() != 0 {}
         }
+        while self.transmit() != 0 {}
     }
 
-    /// Whether the chip's interrupt doesn't come, so that it has to be looked at. That ends with an interrupt that finds
-    /// something to do.
+    /// Whether the chip's interrupt doesn't come, so that it has to be looked at. That ends with the first one
+    /// that comes.
     pub fn is_polled(&self) -> bool {
         self.misses == MISSES
     }
@@ -240,7 +243,9 @@ impl<R: Registers> Uart<R> {
                 sent += 1;
             }
         }
-        let wanted = if self.output.is_empty() { IER::empty() } else { IER::THR_EMPTY };
+        // What was sent has to cause an interrupt once, which proves that they come.
+        let proof = !self.proven && (sent != 0 || self.interrupts.contains(IER::THR_EMPTY));
+        let wanted = if self.output.is_empty() && !proof { IER::empty() } else { IER::THR_EMPTY };
         self.enable((self.interrupts - IER::THR_EMPTY) | wanted);
         sent
     }

@@ -379,3 +379,27 @@ fn the_same_byte_as_often_as_a_sender_likes_is_input() {
         assert_eq!(uart.fault(), None);
     }
 }
+
+#[test]
+fn a_missing_interrupt_is_found_without_output_that_waits() {
+    let (chip, mut uart) = set_up();
+    chip.borrow_mut().silent = true;
+    uart.write(b"hello");
+    for _ in 0..MISSES {
+        assert_eq!(uart.patience(), Some(REST));
+        chip.borrow_mut().transmitted();
+        uart.look();
+    }
+    assert!(uart.is_polled());
+    assert_eq!(uart.patience(), Some(REST), "for input");
+    // One interrupt is enough to know that they come.
+    let (chip, mut uart) = set_up();
+    uart.write(b"hello");
+    chip.borrow_mut().transmitted();
+    assert!(chip.borrow().interrupt());
+    uart.serve();
+    uart.write(b"hello");
+    chip.borrow_mut().transmitted();
+    assert!(!chip.borrow().interrupt());
+    assert_eq!(uart.patience(), None);
+}
