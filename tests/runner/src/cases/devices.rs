@@ -16,6 +16,7 @@ pub const CASES: &[Case] = cases![
     a_function_behind_another_root_is_found_on_q35,
     a_restart_of_the_bus_leaves_drivers_their_devices,
     without_a_serial_line_the_screen_and_the_keyboard_serve,
+    a_serial_line_without_its_interrupt_is_polled,
     without_a_display_there_is_no_screen,
     a_device_without_an_address_is_left_out,
     the_clock_goes_from_one_century_to_the_next,
@@ -116,6 +117,20 @@ fn without_a_serial_line_the_screen_and_the_keyboard_serve(width: Width) {
         machine.keys("log\n");
         machine.expect_on_screen("serial: no UART answers at 0x3f8");
     }
+}
+
+/// A UART that interrupts at another line than its own.
+fn a_serial_line_without_its_interrupt_is_polled(width: Width) {
+    const UART: [&str; 6] =
+        ["-M", "pc", "-chardev", "null,id=other", "-device", "isa-serial,chardev=other,iobase=0x3f8,irq=5"];
+    let mut machine = Hardware::new(width).with(&UART).without_serial().boot(Direct::shipped());
+    machine.expect_on_screen(PROMPT.trim_end());
+    machine.keys("ps\n");
+    machine.expect_on_screen("(idle)");
+    let screen = machine.screen().join("\n");
+    assert_eq!(row(&screen, "serial")[1..3], ["running", "0"], "{screen}");
+    machine.keys("log\n");
+    machine.expect_on_screen("serial: the interrupt of COM1 doesn't come: it is polled");
 }
 
 /// RAM may keep what is written where an adapter has its text memory (QEMU), but nothing keeps the cursor's place.
