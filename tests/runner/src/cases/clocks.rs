@@ -81,10 +81,11 @@ fn without_a_timer_that_interrupts_is_one_line(width: Width) {
     refuses(width, &["-M", "pc,pit=off", "-cpu", "max,-apic"], "no timer can interrupt");
 }
 
-/// Reads of the ports give these values, whatever is written: a dead counter 0, and an 8259A that is none.
+/// Reads of the 8259A's command port give these values, whatever is written. (A dead counter is tried on the host: QEMU's goes
+/// on with the count that the firmware gave it.)
 fn a_timer_that_lies_is_one_line(width: Width) {
-    for (port, value) in [(0x40, 0x00), (0x40, 0xFF), (0x20, 0x00), (0x20, 0x55), (0x20, 0xFF)] {
-        let liar = format!("isa-debugcon,chardev=lies,iobase={port:#x},readback={value:#x}");
+    for value in [0x00, 0x55, 0xFF] {
+        let liar = format!("isa-debugcon,chardev=lies,iobase=0x20,readback={value:#x}");
         let machine = ["-M", "pc,hpet=off", "-cpu", "max,-apic", "-chardev", "null,id=lies", "-device", &liar];
         // Not where time is instructions: there the firmware waits for the dead counter.
         refused(Hardware::new(width).with(&machine), "no timer can interrupt");
