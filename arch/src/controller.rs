@@ -10,7 +10,7 @@ use crate::msi;
 use crate::pic::{self, Arrival, Pic, Presence, RetiredPic};
 use crate::pit;
 use crate::route;
-use abi::{LineFlags, LineState, RouteKind};
+use abi::{LineState, RouteKind};
 use core::ops::Range;
 use kernel::machine::{InterruptWrite, Line, Masked, Trigger};
 use x86::apic::xapic::XAPIC_EOI;
@@ -99,12 +99,6 @@ impl Controller {
     /// Whether the line of the 8254 comes.
     pub fn can_use_pit(&self) -> bool {
         self.pic.as_ref().map_or(self.pins.has_line(pit::LINE), |pic| pic.has_line(pit::LINE))
-    }
-
-    /// Whether the line of the 8254 requests an interrupt. Nothing where an IOAPIC has the line: it can't tell while it masks
-    /// it.
-    pub fn pit_requests(&self) -> Option<bool> {
-        self.pic.as_ref().map(|pic| pic.state(pit::LINE).contains(LineFlags::REQUESTED))
     }
 
     /// Lets the 8254 give the time, though there is a local APIC; line 0 is the kernel's from now on.

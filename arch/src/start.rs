@@ -12,7 +12,6 @@ use crate::madt::Madt;
 use crate::memory::MemoryMap;
 use crate::paging::window::{self, Caching};
 use crate::pic::{self, Pic};
-use crate::pit;
 use crate::rulers::{self, Hpet, Interval, PowerManagement, Rulers};
 use crate::time::{Clock, ClockError, ClockFeatures};
 use crate::trap::{self, Bell, CALL_VECTOR};
@@ -132,8 +131,6 @@ fn trust_vectors() {
 /// # Safety
 /// As for [`prepare`].
 unsafe fn controller(tables: &Tables, map: &MemoryMap) -> Controller {
-    // Firmware has it tick 18 times a second: a request that the controllers latch now would look like one of the alarm's.
-    pit::stop();
     let pic = Pic::initialise(FIRST_VECTOR);
     // SAFETY: interrupts are off; the APIC's registers are nobody else's.
     let Some(mut local) = (unsafe { local_apic(map) }) else { return Controller::with_pic(pic, None) };

@@ -67,35 +67,6 @@ pub fn now() -> Time {
     Time(unsafe { rdtsc() })
 }
 
-/// The part of a second after which the 8254 is to request its trial interrupt, and the part after which none will come.
-const TRIAL: u64 = 10_000;
-const TRIAL_ENDS: u64 = 50;
-
-/// Whether a timer's request arrives at the controller once the timer was started, and not before. A timer or controller that is
-/// dead or that an empty bus pretends to be would let the machine sleep for good. Where requests can't be read, they are
-/// expected to arrive.
-fn arrives(
-    requests: impl Fn() -> Option<bool>,
-    start: impl FnOnce(),
-    now: impl Fn() -> u64,
-    patience_cycles: u64,
-) -> bool {
-    match requests() {
-        None => return true,
-        Some(true) => return false,
-        Some(false) => start(),
-    }
-    let began = now();
-    loop {
-        if requests() == Some(true) {
-            return true;
-        }
-        if now().wrapping_sub(began) > patience_cycles {
-            return false;
-        }
-    }
-}
-
 impl Clock {
     /// Before [`Self::measure`].
     pub const STOPPED: Self = Self { hertz: 0, invariant: false, timer: Timer::None, deadline: None };
@@ -126,12 +97,7 @@ impl Clock {
                 let scale = Scale::new(pit::HERTZ, hertz, pit::LARGEST);
                 let scale = scale.filter(|_| controller.can_use_pit() && Interval::is_there());
                 let scale = scale.ok_or(ClockError::NoAlarm)?;
-                let start = || pit::start(scale.count(hertz / TRIAL));
-                let arrives = arrives(|| controller.pit_requests(), start, || now().0, hertz / TRIAL_ENDS);
                 pit::stop();
-                if !arrives {
-                    return Err(ClockError::NoAlarm);
-                }
                 controller.use_pit();
                 Timer::Pit(scale)
             }
@@ -235,35 +201,5 @@ impl Ruler for ApicCounter<'_> {
 
     fn stop(&mut self) {
         self.0.set_counter(0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use core::cell::Cell;
-
-    /// What [`arrives`] says of a timer whose request comes `delay` cycles after its start, on a line that reads as `before` until
-    /// then.
-    fn tried(before: Option<bool>, delay: Option<u64>) -> bool {
-        let (time, started) = (Cell::new(0), Cell::new(None));
-        let requests = || match (started.get(), delay) {
-            (Some(start), Some(delay)) if time.get() - start >= delay => Some(true),
-            _ => before,
-        };
-        let now = || {
-            time.set(time.get() + 10);
-            time.get()
-        };
-        arrives(requests, || started.set(Some(time.get())), now, 1000)
-    }
-
-    #[test]
-    fn an_alarm_that_never_arrives_is_found_out() {
-        assert!(tried(Some(false), Some(100)));
-        assert!(!tried(Some(false), None), "a dead timer");
-        assert!(!tried(Some(false), Some(5000)), "one that is too late");
-        assert!(!tried(Some(true), Some(100)), "a controller that always says so");
-        assert!(tried(None, None), "nobody can tell");
     }
 }
