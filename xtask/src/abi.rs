@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::build::{create, strip};
+use crate::build::strip;
 use crate::process::{Library, cargo_for_target_file, command, run};
 use crate::{Result, Width, root, say};
 
@@ -131,7 +131,6 @@ pub fn build(variant: Variant) -> Result {
         "link-arg=-Ttests/abi/link.ld",
     ]);
     run(cargo)?;
-    create(&root().join("target/abi"))?;
     let folder = root().join("target").join(variant.target().1).join(variant.profile.folder());
     strip(&folder.join("conformance"), &variant.kernel())
 }

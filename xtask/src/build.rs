@@ -9,11 +9,11 @@
 //! of all widths, one for the programs of all widths and sets.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::abi;
 use crate::manifest;
+use crate::output::{replace, write};
 use crate::process::{cargo_for_target, cargo_for_targets, command, run, run_quietly};
 use crate::steps::Steps;
 use crate::{Result, Width, root, say};
@@ -219,10 +219,7 @@ fn build_kernels(widths: &[Width]) -> Result {
     let mut cargo = cargo_for_targets("build", &targets)?;
     cargo.args(["--profile", KERNEL_PROFILE, "-p", "boot", "--config", KERNEL_FLAGS, KERNEL_LIBRARY]);
     run(cargo)?;
-    widths.iter().try_for_each(|&width| {
-        create(&width.image_folder())?;
-        strip(&kernel_with_symbols(width), &kernel(width))
-    })
+    widths.iter().try_for_each(|&width| strip(&kernel_with_symbols(width), &kernel(width)))
 }
 
 /// The examples have a linker script of their own, which a package can't say for its examples alone.
@@ -248,7 +245,6 @@ pub fn build_linux_program(width: Width) -> Result {
     let mut cargo = cargo_for_target("build", &width.user_target())?;
     cargo.args(["--release", "--quiet", "-p", "bench-linux"]);
     run(cargo)?;
-    create(&width.image_folder())?;
     strip(&built(&width.user_target(), "bench-linux"), &linux_program(width))
 }
 
@@ -278,11 +274,10 @@ fn build_programs(widths: &[Width], sets: &[Programs]) -> Result {
     for &width in widths {
         for set in sets {
             let folder = set.set.folder(width);
-            create(&folder)?;
             for program in &set.programs {
                 strip(&built(&width.user_target(), &program.binary), &folder.join(&program.module))?;
             }
-            write(&folder.join("system"), set.encoded.as_bytes())?;
+            write(&folder.join("system"), &set.encoded)?;
         }
     }
     Ok(())
@@ -303,17 +298,11 @@ fn built(target: &str, binary: &str) -> PathBuf {
 
 /// Symbols and line tables are most of a file; the image needs neither.
 pub fn strip(from: &Path, to: &Path) -> Result {
-    let mut strip = command("strip");
-    strip.arg("--strip-all").arg("-o").arg(to).arg(from);
-    run_quietly(strip)
-}
-
-pub(crate) fn create(folder: &Path) -> Result {
-    fs::create_dir_all(folder).map_err(|error| format!("can't make {}: {error}", folder.display()))
-}
-
-fn write(file: &Path, content: &[u8]) -> Result {
-    fs::write(file, content).map_err(|error| format!("can't write {}: {error}", file.display()))
+    replace(to, |part| {
+        let mut strip = command("strip");
+        strip.arg("--strip-all").arg("-o").arg(part).arg(from);
+        run_quietly(strip)
+    })
 }
 
 /// How many bytes of text and read-only data the kernel has, all that boot alone needs among them: what is between the

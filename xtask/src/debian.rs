@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::build::create;
+use crate::output::{create, write};
 use crate::process::{command, run_quietly};
 use crate::{Result, Width, root, say};
 
@@ -123,7 +123,7 @@ impl Apt {
         create(&folder.join("cache/archives/partial"))?;
         let configuration = folder.join("apt.conf");
         write(&folder.join("status"), "")?;
-        write(&configuration, &configure(&folder.display().to_string(), architecture))?;
+        write(&configuration, configure(&folder.display().to_string(), architecture))?;
         Ok(Apt { configuration })
     }
 
@@ -201,11 +201,7 @@ fn unpack(package: &Path, folder: &Path) -> Result {
     let mut field = command("dpkg-deb");
     field.args(["--show", "--showformat", "${Package} ${Version}\n"]).arg(package);
     let name = field.output().map_err(|error| format!("can't run dpkg-deb: {error}"))?;
-    write(&folder.join(PACKAGE), &String::from_utf8_lossy(&name.stdout))
-}
-
-fn write(file: &Path, text: &str) -> Result {
-    fs::write(file, text).map_err(|error| format!("can't write {}: {error}", file.display()))
+    write(&folder.join(PACKAGE), &*String::from_utf8_lossy(&name.stdout))
 }
 
 fn remove(folder: &Path) -> Result {

@@ -1,9 +1,8 @@
 //! One page that leads to the reference of every package, since cargo makes a folder of docs for each target.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Result, Width, root};
+use crate::{Result, Width, output, root};
 
 /// Where readers of the reference begin, and why.
 const FIRST: [(&str, &str); 3] = [
@@ -39,7 +38,7 @@ pub fn write() -> Result {
         let links: Vec<_> = crates(folder)?.iter().map(|name| link(folder, name)).collect();
         page += &format!("<h2>{target}</h2>\n<p>{}</p>\n", links.join(", "));
     }
-    fs::write(file(), page).map_err(|error| format!("can't write {}: {error}", file().display()))
+    output::write(&file(), page)
 }
 
 /// A link from the index, relative so that the folder can be served or moved.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::build::{Need, Set, add_steps, entry_kernel, kernel};
+use crate::output::{read, replace, write};
 use crate::process::{command, run_quietly};
 use crate::steps::Steps;
 use crate::{Result, Width, root};
@@ -124,7 +125,7 @@ pub fn pack(disc: Disc, width: Width) -> Result {
     let own = if disc == Disc::Uefi { UEFI_MODULES } else { BIOS_MODULES };
     mkrescue.arg(format!("--install-modules={loader} {own}"));
     mkrescue.args(["--fonts=", "--locales=", "--themes="]);
-    mkrescue.arg("--output").arg(&file).arg(&tree);
+    mkrescue.arg(&tree).arg("--output");
 
     let content = content(disc, width)?;
     let record = record(&mkrescue, &content);
@@ -132,11 +133,9 @@ pub fn pack(disc: Disc, width: Width) -> Result {
     if file.exists() && fs::read(&record_file).is_ok_and(|written| written == record) {
         return Ok(());
     }
-    // From here on until all is written, neither record nor disc is right.
-    for stale in [&record_file, &file] {
-        if stale.exists() {
-            fs::remove_file(stale).map_err(|error| format!("can't remove {}: {error}", stale.display()))?;
-        }
+    // From here on until the disc is written, the record isn't right.
+    if record_file.exists() {
+        fs::remove_file(&record_file).map_err(|error| format!("can't remove {}: {error}", record_file.display()))?;
     }
     // What an earlier image held must not stay in this one.
     if tree.exists() {
@@ -145,7 +144,10 @@ pub fn pack(disc: Disc, width: Width) -> Result {
     for (name, bytes) in &content {
         write(&tree.join(name), bytes)?;
     }
-    run_quietly(mkrescue)?;
+    replace(&file, |part| {
+        mkrescue.arg(part);
+        run_quietly(mkrescue)
+    })?;
     write(&record_file, &record)
 }
 
@@ -196,14 +198,4 @@ fn grub_folder(platform: &str) -> Result<PathBuf> {
         .map(|folder| Path::new(folder).join(platform))
         .find(|folder| folder.join("multiboot2.mod").exists())
         .ok_or_else(|| format!("GRUB's modules for {platform} are in none of {}", GRUB_FOLDERS.join(", ")))
-}
-
-fn read(file: &Path) -> Result<Vec<u8>> {
-    fs::read(file).map_err(|error| format!("can't read {}: {error}", file.display()))
-}
-
-fn write(file: &Path, bytes: &[u8]) -> Result {
-    let folder = file.parent().unwrap_or(file);
-    fs::create_dir_all(folder).map_err(|error| format!("can't make {}: {error}", folder.display()))?;
-    fs::write(file, bytes).map_err(|error| format!("can't write {}: {error}", file.display()))
 }

@@ -9,6 +9,7 @@ pub mod debian;
 pub mod docs_index;
 pub mod iso;
 pub mod manifest;
+pub mod output;
 pub mod pages;
 pub mod place;
 pub mod process;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use abi::{CallDescription, DESCRIPTIONS, Error};
 
+use crate::output;
 use crate::process::run;
 use crate::test::bench_runner;
 use crate::{Result, root, say};
@@ -38,7 +39,7 @@ error's code as the label. A call that has no words out leaves the words as they
 pub fn write() -> Result {
     run(bench_runner(&["--page"]))?;
     let file = path();
-    std::fs::write(&file, page()).map_err(|error| format!("can't write {}: {error}", file.display()))?;
+    output::write(&file, page())?;
     say(&format!("wrote {}", file.display()));
     Ok(())
 }
