@@ -10,7 +10,7 @@ use crate::width::segments::load_thread_pointer;
 use abi::{Message, Register, Tag};
 use bitflags::bitflags;
 use kernel::machine::{self, Resume};
-use kernel::memory;
+use kernel::frames;
 use x86_entry::Frame;
 use x86_entry::vector::INTERRUPTED;
 
@@ -123,7 +123,7 @@ impl machine::Context for Context {
         Some(())
     }
 
-    fn attach_floating_point(&mut self, area: memory::Frame) {
+    fn attach_floating_point(&mut self, area: frames::Frame) {
         self.area = Area::of(area);
         self.extras |= Extras::FLOATING_POINT;
     }

@@ -18,7 +18,7 @@ use core::ptr::NonNull;
 use kernel::machine::{
     FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Masked, Page, PortRange, Time, Trigger,
 };
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 use x86::controlregs::cr3_write;
 use x86_entry::{CpuData, cpu_data};
 

@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 use kernel::Kernel;
 use kernel::account::Account;
 use kernel::machine::{Line, Resume};
-use kernel::thread::Fault;
+use kernel::objects::thread::Fault;
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
 use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, PAGE_FAULT};

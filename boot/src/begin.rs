@@ -15,7 +15,7 @@ use arch::{Cpu, cpu, layout};
 use kernel::Kernel;
 use kernel::boot::Setup;
 use kernel::machine::{Machine, Time};
-use kernel::memory::{Frame, FrameRecord, Records};
+use kernel::frames::{Frame, FrameRecord, Records};
 
 use crate::failure::Failure;
 use crate::information::Information;

@@ -7,7 +7,7 @@ use arch::memory::{BootMemory, FRAME_BYTES, MemoryMap, address_of, frames_touchi
 use arch::paging::{self, Image, window};
 use arch::screen::{AnyGrid, PixelFormat};
 use arch::{cpu, journal, layout};
-use kernel::memory::{Frame, FrameRecord, Records};
+use kernel::frames::{Frame, FrameRecord, Records};
 
 use crate::failure::Failure;
 use crate::information::{Framebuffer, Information, Loaded};

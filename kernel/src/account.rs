@@ -2,8 +2,8 @@
 //!
 //! No decision reads anything of this module, so that the core's state without it is what a model checker explores.
 
-use crate::arena::Link;
 use crate::machine::Time;
+use crate::tables::Link;
 
 /// Buckets of a latency histogram; bucket n counts latencies from 2^n to 2^(n+1)-1 cycles.
 pub const BUCKETS: usize = 32;
@@ -127,7 +127,7 @@ struct Trace {
 
 /// The bits of the thread in [`What::who`].
 const THREAD_BITS: u32 = 16;
-const _: () = assert!(crate::sizes::THREADS < 1 << THREAD_BITS);
+const _: () = assert!(crate::tables::sizes::THREADS < 1 << THREAD_BITS);
 
 impl Trace {
     const EMPTY: Self = Self { times: [0; TRACE_ENTRIES], what: [What { detail: 0, who: 0 }; TRACE_ENTRIES], count: 0 };

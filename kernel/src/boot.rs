@@ -1,14 +1,18 @@
 //! What the boot code builds the first process with: the only part of the core that is used before there are threads.
 
-use crate::arena::{Link, Name};
-use crate::handle::{Grant, TableSize};
+use crate::dispatch::Next;
+use crate::dispatch::Priority;
+use crate::frames::{Frame, FrameRun, Records, Zone};
+use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Context, FramePart, Machine};
-use crate::map::Stretch;
-use crate::memory::{Frame, FrameRun, Records, Zone};
-use crate::process::{Memory, Process, ProcessEntry, Quota};
-use crate::schedule::Priority;
-use crate::thread::{State, Thread};
-use crate::{Kernel, NEVER};
+use crate::objects::handle::Run;
+use crate::objects::handle::{Grant, TableSize};
+use crate::objects::memory::Memory;
+use crate::objects::memory::Stretch;
+use crate::objects::process::{Process, Quota};
+use crate::objects::thread::Thread;
+use crate::tables::Entry;
+use crate::tables::{Link, Name};
 use abi::{Access, Error, ObjectKind, PAGE_BYTES, Rights};
 
 /// The machine's memory, as the boot code found it.
@@ -28,14 +32,15 @@ impl<M: Machine> Kernel<M> {
         let root = self.boot_root(machine)?;
         // The kernel's own process is named as no supervisor names one: 0 is the first process's badge.
         let quota = Quota { frames: 1, frames_used: 1, objects: 0, objects_used: 0 };
-        let process = Process { badge: u16::MAX, quota, ..Process::empty(machine.create_space(root)) };
-        let process = self.processes.insert(ProcessEntry(process)).ok_or(Error::TableFull)?;
-        let idle = Thread { process: process.link(), ..crate::arena::Entry::EMPTY };
+        let mut process = Process::empty(machine.create_space(root));
+        (process.badge, process.quota) = (u16::MAX, quota);
+        let process = self.processes.insert(process).ok_or(Error::TableFull)?;
+        let idle = Thread::new(process.link(), Run::NONE, Priority::IDLE);
         self.idle = self.threads.insert(idle).ok_or(Error::TableFull)?.link();
         if let Some(idle) = self.threads.at_mut(self.idle) {
             idle.context.start_idle();
             if let Some(process) = self.processes.at(process.link()) {
-                machine.settle(&mut idle.context, &process.0.home);
+                machine.settle(&mut idle.context, &process.home);
             }
         }
         self.schedule.set_idle(&self.threads, self.idle);
@@ -43,7 +48,7 @@ impl<M: Machine> Kernel<M> {
         self.root = process.link();
         self.slice_end = NEVER;
         self.armed = NEVER;
-        self.slice_cycles = machine.clock().0 / crate::SLICES_PER_SECOND;
+        self.slice_cycles = machine.clock().0 / crate::ready::SLICES_PER_SECOND;
         Ok(())
     }
 
@@ -55,8 +60,8 @@ impl<M: Machine> Kernel<M> {
         let name = self.make_process(machine, root, quota, TableSize::Large)?;
         let process = name.link();
         if let Some(first) = self.processes.at_mut(process) {
-            first.0.ceiling = Priority::HIGHEST;
-            first.0.makes = Rights::all();
+            first.ceiling = Priority::HIGHEST;
+            first.makes = Rights::all();
         }
         let grant = |object, kind| Grant { object, kind, rights: Rights::all_of(kind), badge: 0 };
         let root = grant(self.processes.name(self.root), ObjectKind::Root);
@@ -76,11 +81,11 @@ impl<M: Machine> Kernel<M> {
     pub fn boot_memory(&mut self, machine: &mut M, process: Link, bytes: usize) -> Result<BootMemory, Error> {
         let count = bytes.div_ceil(PAGE_BYTES).max(1) as u32;
         if let Some(process) = self.processes.at_mut(process) {
-            process.0.quota.charge(count, 1).ok_or(Error::NoMemory)?;
+            process.quota.charge(count, 1).ok_or(Error::NoMemory)?;
         }
         let first = self.frames.take(count, Zone::Low).ok_or(Error::NoMemory)?;
         let unprepared = count * FramePart::COUNT as u32;
-        let memory = Memory { first, count, unprepared, owner: process, ..crate::arena::Entry::EMPTY };
+        let memory = Memory { first, count, unprepared, owner: process, ..Entry::EMPTY };
         let name = self.memories.insert(memory).ok_or(Error::TableFull)?;
         while self.prepare(machine, name.link()) > 0 {}
         Ok(BootMemory { name, run: FrameRun { first, count } })
@@ -89,10 +94,10 @@ impl<M: Machine> Kernel<M> {
     /// Makes a memory object of the frames in which the boot loader left a module.
     pub fn boot_module(&mut self, process: Link, run: FrameRun) -> Result<BootMemory, Error> {
         let FrameRun { first, count } = run;
-        let memory = Memory { first, count, owner: process, module: true, ..crate::arena::Entry::EMPTY };
+        let memory = Memory { first, count, owner: process, module: true, ..Entry::EMPTY };
         let name = self.memories.insert(memory).ok_or(Error::TableFull)?;
         if let Some(process) = self.processes.at_mut(process) {
-            process.0.quota.charge(0, 1).ok_or(Error::NoMemory)?;
+            process.quota.charge(0, 1).ok_or(Error::NoMemory)?;
         }
         Ok(BootMemory { name, run })
     }
@@ -149,10 +154,10 @@ impl<M: Machine> Kernel<M> {
     pub fn start(&mut self, machine: &mut M) {
         self.now = machine.now();
         if let Some(idle) = self.threads.at_mut(self.idle) {
-            idle.state = State::READY;
+            idle.become_ready();
             idle.cycles = idle.cycles.wrapping_sub(self.now.0);
         }
-        self.finish(machine);
+        self.leave(machine, Next::Scheduled);
     }
 }
 

@@ -16,10 +16,10 @@ pub use lines::{Controller, LINE_COUNT, LineState, MESSAGE_LINES, Messages};
 pub use paging::{AddressSpace, PAGES_PER_TABLE, Space, TABLES_PER_RELEASE};
 pub use registers::{Mode, Registers};
 
+use crate::frames::{Frame, FrameRecord, FrameRun, Records};
 use crate::machine::{
     FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Masked, Page, PortRange, Time, Trigger,
 };
-use crate::memory::{Frame, FrameRecord, FrameRun, Records};
 use abi::LineState as LineReport;
 use core::ops::Range;
 use std::boxed::Box;

@@ -16,11 +16,12 @@ mod receive;
 mod trap;
 
 use crate::Kernel;
-use crate::arena::{Arena, Link};
+use crate::dispatch::Schedule;
+use crate::dispatch::Slice;
 use crate::machine::{Context, Machine, Resume, Time};
-use crate::schedule::Schedule;
-use crate::sizes::THREADS;
-use crate::thread::{State, Thread};
+use crate::objects::thread::Thread;
+use crate::tables::sizes::THREADS;
+use crate::tables::{Arena, Link};
 use abi::{Kind, Message, Operation, Options, Rights, Tag};
 
 /// A call with a short way. With any option a call goes the general way.
@@ -131,14 +132,14 @@ impl<M: Machine> Kernel<M> {
         let grant = self.handles.look_up(thread.run, handle, Rights::CALL)?;
         let target = self.endpoints.get_mut(grant.object)?;
         let server = target.receivers.only();
-        if self.threads.at(server)?.rank <= self.schedule.bar() {
+        if self.threads.at(server)?.rank() <= self.schedule.bar() {
             return None;
         }
         target.receivers.clear_only();
         let thread = self.threads.at_mut(caller)?;
-        thread.state = State::awaiting(server);
+        thread.begin_awaiting(server);
         self.charge_call(machine, tag, caller, server)?;
-        self.threads.at_mut(server)?.reply_to = caller;
+        self.threads.at_mut(server)?.owe(caller);
         let resume = self.pass(Tag::outgoing(Kind::Call, tag.label(), grant.badge), origin, caller, server)?;
         self.resume_next(machine, server);
         Some(resume)
@@ -227,10 +228,10 @@ impl<M: Machine> Kernel<M> {
         running: Link,
         receiver: Link,
     ) -> bool {
-        let Some(priority) = threads.at(receiver).map(|waiting| waiting.rank) else { return false };
+        let Some(priority) = threads.at(receiver).map(|waiting| waiting.rank()) else { return false };
         priority > schedule.bar()
             && schedule.has_no_chain()
-            && threads.at(running).is_some_and(|thread| priority > thread.priority)
+            && threads.at(running).is_some_and(|thread| priority > thread.priority())
     }
 
     /// The running thread makes room for a higher one: [`Kernel::may_preempt`] has said so.
@@ -239,10 +240,10 @@ impl<M: Machine> Kernel<M> {
         let Some(thread) = self.threads.at_mut(running) else { return };
         thread.cycles = thread.cycles.wrapping_add(now.0);
         if running == self.idle {
-            thread.state = State::READY;
+            thread.become_ready();
         } else {
-            thread.state = State::PREEMPTED;
-            self.schedule.preempt_first(running, thread.priority);
+            thread.preempt(Slice::Open);
+            self.schedule.preempt_first(running, thread.priority());
         }
     }
 }

@@ -4,7 +4,7 @@
 //! methods run with interrupts off and none of them waits. `arch` implements it as `Cpu` and calls the core on
 //! every trap; the core never calls back into anything else.
 
-use crate::memory::Frame;
+use crate::frames::Frame;
 use abi::{Access, LineState, Message, Register, Tag};
 use core::ops::Range;
 

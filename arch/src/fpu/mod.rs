@@ -11,7 +11,7 @@ mod state;
 
 use core::arch::asm;
 use core::ptr::NonNull;
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 use state::Instructions;
 use x86::controlregs::{Cr0, Cr4, cr0, cr0_write, cr4, cr4_write, xcr0_write};
 

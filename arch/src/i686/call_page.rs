@@ -3,7 +3,7 @@
 //! `sysenter` saves no return address; the kernel always returns to the one instruction of this page that follows it, and
 //! the two registers that `sysexit` wants are free for that.
 
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 
 use super::layout;
 use super::trap::has_sysenter;

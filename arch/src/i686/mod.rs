@@ -10,7 +10,7 @@ mod trap;
 mod zero_window;
 
 use crate::memory::BootMemory;
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 
 pub(crate) use registers::write_registers;
 pub(crate) use trap::{

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 use x86::tlb;
 
 use super::layout::ZERO_WINDOW;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use kernel::memory::{Frame, FrameRun};
+use kernel::frames::{Frame, FrameRun};
 
 use super::{FRAME_BYTES, MemoryMap, RunSet, address_of, clear, frames_touching};
 use crate::layout;

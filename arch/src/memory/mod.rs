@@ -36,6 +36,6 @@ fn frame_number(number: u64) -> u32 {
 }
 
 /// The address of a frame's first byte.
-pub fn address_of(frame: kernel::memory::Frame) -> u64 {
+pub fn address_of(frame: kernel::frames::Frame) -> u64 {
     u64::from(frame.0) * FRAME_BYTES
 }

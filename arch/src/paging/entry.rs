@@ -2,7 +2,7 @@
 //! four root entries allow fewer bits.
 
 use bitflags::bitflags;
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 
 use crate::memory::{FRAME_BYTES, address_of};
 

@@ -2,7 +2,7 @@
 //!
 //! A trait rather than `cfg`, so that the same code walks tables of either kind in the host's tests.
 
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 
 use super::Entry;
 

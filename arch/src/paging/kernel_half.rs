@@ -7,7 +7,7 @@
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 use x86::controlregs;
 
 use super::tables::DirectMap;

@@ -34,7 +34,7 @@ pub type Width = FourLevel;
 pub const LARGE_PAGE_BYTES: usize = 2 << 20;
 
 /// An entry for a page, as this CPU takes it.
-fn encode(frame: kernel::memory::Frame, flags: Flags) -> Entry {
+fn encode(frame: kernel::frames::Frame, flags: Flags) -> Entry {
     let entry = Entry::page(frame, flags);
     if crate::cpu::features().no_execute { entry } else { entry.without_no_execute() }
 }

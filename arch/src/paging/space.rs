@@ -2,7 +2,7 @@
 
 use abi::Access;
 use kernel::machine::{MapError, Mapping, MemoryType, Page};
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 use x86::{controlregs, tlb};
 
 use super::tables::DirectMap;

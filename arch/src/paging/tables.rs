@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 
 use super::{Entry, EntryRun, Tables};
 use crate::layout;

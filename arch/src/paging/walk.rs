@@ -5,7 +5,7 @@
 use core::ops::Range;
 
 use kernel::machine::MapError;
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 
 use super::{Entry, Flags, Geometry};
 

@@ -5,7 +5,7 @@
 
 use core::ptr::NonNull;
 
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 use spin::Mutex;
 
 use super::{Flags, KernelTables, LARGE_PAGE_BYTES};

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 
 use crate::layout;
 use crate::memory::{address_of, clear};

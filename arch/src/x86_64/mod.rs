@@ -15,7 +15,7 @@ pub(crate) use trap::{
 
 use crate::memory::BootMemory;
 use core::ops::Range;
-use kernel::memory::Frame;
+use kernel::frames::Frame;
 
 /// Adds to the kernel's half what this width alone has: nothing.
 pub(crate) fn prepare_kernel_half(_memory: &mut BootMemory, _root: Frame) -> Option<()> {

@@ -1,8 +1,8 @@
 //! The fake's address spaces: a map from pages to what is mapped there, over page tables that cost frames.
 
 use super::Fake;
+use crate::frames::Frame;
 use crate::machine::{MapError, Mapping, MemoryType, Page};
-use crate::memory::Frame;
 use abi::{Access, PAGE_BYTES};
 use std::collections::BTreeMap;
 

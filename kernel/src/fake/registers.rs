@@ -4,8 +4,8 @@
 //! stand apart, and a test can tell a message from a register that somebody wrote by name.
 
 use super::Space;
+use crate::frames::Frame;
 use crate::machine::{Context, Resume};
-use crate::memory::Frame;
 use abi::{Message, Register, Tag};
 
 /// What kind of code runs with these registers.

@@ -2,9 +2,9 @@
 
 use super::Origin;
 use crate::Kernel;
-use crate::arena::{Link, Name};
-use crate::machine::{Machine, Masked, Resume};
-use crate::thread::{Sent, State, Token};
+use crate::machine::{Machine, Resume};
+use crate::objects::thread::{Sent, State, Token};
+use crate::tables::{Link, Name};
 use abi::{Kind, Rights, Tag};
 
 impl<M: Machine> Kernel<M> {
@@ -22,7 +22,7 @@ impl<M: Machine> Kernel<M> {
         let thread = self.threads.at(server)?;
         if thread.completes.sequence != 0 {
             self.fast_complete(machine, tag, handle, server)
-        } else if self.threads.at(thread.reply_to).is_some() {
+        } else if self.threads.at(thread.owes()).is_some() {
             self.fast_answer(machine, tag, handle, origin)
         } else {
             let next = self.schedule.successor();
@@ -40,11 +40,11 @@ impl<M: Machine> Kernel<M> {
         self.threads.at(next)?;
         let thread = self.threads.at(driver)?;
         let token = thread.completes;
-        if thread.reply_to.is_some() {
+        if thread.owes().is_some() {
             return None;
         }
         let source = self.interrupts.get(token.source)?;
-        if source.outstanding != token.sequence || source.masked == Masked::Otherwise {
+        if source.outstanding != token.sequence || !source.can_unmask_directly() {
             return None;
         }
         let endpoint = self.quiet_endpoint(driver, handle)?;
@@ -53,10 +53,7 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         source.complete();
-        if source.masked == Masked::Directly {
-            source.masked = Masked::No;
-            machine.unmask_directly(source.line);
-        }
+        source.unmask_directly(machine);
         self.threads.at_mut(driver)?.completes = Token::NONE;
         self.fast_wait(driver, endpoint)?;
         self.give_way(machine, tag, driver, next)
@@ -66,17 +63,17 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     fn fast_answer(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let server = self.current;
-        let client = self.threads.at(server)?.reply_to;
+        let client = self.threads.at(server)?.owes();
         let waiting = self.threads.at(client)?;
-        if waiting.state != State::awaiting(server) {
+        if waiting.state() != State::awaiting(server) {
             return None;
         }
-        if waiting.rank <= self.schedule.bar() {
+        if waiting.rank() <= self.schedule.bar() {
             return self.fast_retry(machine, tag, handle, server, client);
         }
         let endpoint = self.quiet_endpoint(server, handle)?;
         self.fast_wait(server, endpoint)?;
-        self.threads.at_mut(server)?.reply_to = Link::NONE;
+        self.threads.at_mut(server)?.forget_debt();
         self.charge_call(machine, tag, server, client)?;
         let resume = self.pass(Tag::outgoing(Kind::Reply, tag.label(), 0), origin, server, client)?;
         self.resume_next(machine, client);
@@ -87,12 +84,12 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     fn fast_retry(&mut self, machine: &mut M, tag: Tag, handle: u32, handler: Link, faulty: Link) -> Option<Resume> {
         let thread = self.threads.at(faulty)?;
-        if thread.sent != Sent::Fault || thread.priority <= self.schedule.bar() {
+        if thread.sent != Sent::Fault || thread.priority() <= self.schedule.bar() {
             return None;
         }
         let endpoint = self.quiet_endpoint(handler, handle)?;
         self.fast_wait(handler, endpoint)?;
-        self.threads.at_mut(handler)?.reply_to = Link::NONE;
+        self.threads.at_mut(handler)?.forget_debt();
         self.threads.at_mut(faulty)?.end_fault();
         self.charge_call(machine, tag, handler, faulty)?;
         self.resume_next(machine, faulty);
@@ -121,7 +118,7 @@ impl<M: Machine> Kernel<M> {
     fn fast_wait(&mut self, server: Link, endpoint: Name) -> Option<()> {
         self.endpoints.at_mut(endpoint.link())?.receivers.set_only(server);
         let thread = self.threads.at_mut(server)?;
-        thread.state = State::receiving(endpoint.link());
+        thread.begin_receiving(endpoint.link());
         thread.serves = endpoint;
         Some(())
     }

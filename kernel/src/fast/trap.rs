@@ -2,8 +2,8 @@
 
 use crate::Kernel;
 use crate::account::TraceKind;
-use crate::machine::{Context, Line, Machine, Masked, Resume, Trigger};
-use crate::thread::{Fault, State, Token};
+use crate::machine::{Context, Line, Machine, Resume, Trigger};
+use crate::objects::thread::{Fault, Token};
 
 impl<M: Machine> Kernel<M> {
     /// A line fired whose driver waits. Nothing is returned, and nothing was done, if it has to go the general way.
@@ -31,8 +31,7 @@ impl<M: Machine> Kernel<M> {
         let resume = thread.context.deliver(message);
         thread.cycles = thread.cycles.wrapping_sub(came.0);
         if source.trigger == Trigger::Level {
-            source.masked = Masked::Directly;
-            machine.mask_directly(line);
+            source.mask_directly(machine);
         }
         machine.end_directly(line);
         source.counters.taken = source.counters.taken.wrapping_add(1);
@@ -54,16 +53,16 @@ impl<M: Machine> Kernel<M> {
         }
         let target = self.endpoints.get_mut(object)?;
         let handler = target.receivers.only();
-        if target.is_dying() || self.threads.at(handler)?.rank <= self.schedule.bar() {
+        if target.is_dying() || self.threads.at(handler)?.rank() <= self.schedule.bar() {
             return None;
         }
         target.receivers.clear_only();
         let thread = self.threads.at_mut(faulty)?;
-        thread.state = State::awaiting(handler);
+        thread.begin_awaiting(handler);
         thread.begin_fault(fault);
         let message = fault.message(thread.fault_badge);
         let receiver = self.threads.at_mut(handler)?;
-        receiver.reply_to = faulty;
+        receiver.owe(faulty);
         let resume = receiver.context.deliver(message);
         let now = machine.now();
         self.account.faults = self.account.faults.wrapping_add(1);

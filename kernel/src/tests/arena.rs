@@ -1,7 +1,7 @@
 //! Tables: names that outlive their entries, and slots whose generations are used up.
 
-use crate::arena::Arena;
-use crate::process::Ports;
+use crate::objects::ports::Ports;
+use crate::tables::Arena;
 
 #[test]
 fn a_slot_whose_generation_would_wrap_is_retired() {

@@ -2,9 +2,9 @@
 
 use super::interrupts::{EDGE, LEVEL, driver, source};
 use super::world::World;
-use crate::arena::Link;
 use crate::fake::Controller;
 use crate::machine::Line;
+use crate::tables::Link;
 use abi::{
     Error, InfoItem, InterruptPart, LineFlags, LineState, Operation, Options, Rights, RouteKind, Tag, ThreadPart,
     ThreadState,
@@ -103,10 +103,13 @@ fn a_storm_is_shown() {
     let source = source(&mut world, EDGE);
     world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
     world.poll(endpoint).unwrap();
-    for _ in 0..crate::interrupt::STORM_BUDGET {
+    for _ in 0..crate::objects::source::STORM_BUDGET {
         world.raise(EDGE);
     }
-    assert_eq!(of_source(&mut world, EDGE, InterruptPart::Message)[..2], [3, crate::interrupt::STORM_BUDGET as usize]);
+    assert_eq!(
+        of_source(&mut world, EDGE, InterruptPart::Message)[..2],
+        [3, crate::objects::source::STORM_BUDGET as usize]
+    );
     assert!(line(&mut world, EDGE).0.flags.contains(LineFlags::MASKED));
 }
 

@@ -3,11 +3,11 @@
 use super::random::step::{Step, step};
 use super::random::{config, crowd};
 use super::world::{Ways, World};
-use crate::arena::Link;
+use crate::dispatch::{Priority, QUEUE};
 use crate::machine::Time;
-use crate::schedule::{Priority, QUEUE};
-use crate::sizes::LINES;
-use crate::thread::{Sent, StateKind};
+use crate::objects::thread::{Sent, StateKind};
+use crate::tables::Link;
+use crate::tables::sizes::LINES;
 use abi::Operation;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -42,15 +42,16 @@ fn description(world: &World) -> Vec<String> {
     let kernel = &world.kernel;
     let mut lines = Vec::new();
     for (link, thread) in kernel.threads.iter() {
-        let kind = thread.state.kind();
+        let kind = thread.state().kind();
         let fault = if thread.sent == Sent::Fault { Some(thread.fault) } else { None };
         let goes_on = matches!(kind, StateKind::Ready | StateKind::Running | StateKind::Preempted);
         let message = (goes_on || kind == StateKind::Sending).then_some(thread.context.message);
         let calls = kind == StateKind::Sending && fault.is_none();
         let queued = calls.then_some((thread.badge, thread.carries));
-        let slice = if thread.state == crate::thread::State::PREEMPTED_IN_SLICE { thread.slice_left } else { 0 };
-        let waits = (thread.state, thread.reply_to, thread.completes, thread.raised, thread.serves);
-        let counts = (thread.calls, thread.cycles, thread.priority, thread.call_deadline, slice);
+        let slice =
+            if thread.state() == crate::objects::thread::State::PREEMPTED_IN_SLICE { thread.slice_left } else { 0 };
+        let waits = (thread.state(), thread.owes(), thread.completes, thread.raised, thread.serves);
+        let counts = (thread.calls, thread.cycles, thread.priority(), thread.call_deadline, slice);
         let registers = (thread.context.general, thread.context.mark, thread.context.floating_point);
         lines.push(format!("{link:?} {waits:?} {counts:?} {fault:?} {message:?} {queued:?} {registers:?}"));
     }
@@ -69,7 +70,7 @@ fn description(world: &World) -> Vec<String> {
         lines.push(format!("{link:?} {source:?}"));
     }
     for (link, process) in kernel.processes.iter() {
-        lines.push(format!("{link:?} {:?} {} {}", process.0.exit, process.0.calls, process.0.cycles));
+        lines.push(format!("{link:?} {:?} {} {}", process.exit, process.calls, process.cycles));
     }
     let queue = |number| kernel.threads.walk::<QUEUE>(kernel.schedule.queue(Priority::new(number).unwrap()).unwrap());
     let queues: Vec<Vec<Link>> = (0..abi::PRIORITIES as usize).map(queue).collect();

@@ -1,7 +1,7 @@
 //! Handles: rights, copies, generations, tables that fill up.
 
 use super::world::World;
-use crate::sizes::{ENDPOINTS, TABLE_HANDLES};
+use crate::tables::sizes::{ENDPOINTS, TABLE_HANDLES};
 use abi::{Error, Message, ObjectKind, Operation, Options, Rights, Tag};
 use std::vec::Vec;
 

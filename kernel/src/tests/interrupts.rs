@@ -2,8 +2,8 @@
 
 use super::world::{Actor, World};
 use crate::fake::Controller;
-use crate::interrupt::STORM_BUDGET;
 use crate::machine::Line;
+use crate::objects::source::STORM_BUDGET;
 use abi::{Error, InterruptFlags, InterruptMessage, Kind, ObjectKind, Operation, Options, Rights, Tag};
 use std::vec;
 

@@ -4,8 +4,8 @@ use super::invariants;
 use super::world::{ENTRY, STACK, World};
 use crate::Kernel;
 use crate::fake::{DEVICE_FIRST, DEVICE_FRAMES, Fake};
+use crate::frames::{Frame, FrameRun};
 use crate::machine::MemoryType;
-use crate::memory::{Frame, FrameRun};
 use abi::{
     Access, BYTES_ZEROED_PER_CALL, Error, InfoItem, Operation, Options, PAGE_BYTES, PAGES_PER_CALL, Rights, Tag,
 };
@@ -181,7 +181,7 @@ fn a_mapping_is_charged_to_the_process_that_it_is_in() {
     let create = Tag::incoming(Operation::ProcessCreate, 20, Options::empty());
     let child = world.make_with(create, 0, [3, 1, 0, 1]);
     let link = world.object(child);
-    let quota = |world: &World| world.kernel.processes.at(link).unwrap().0.quota;
+    let quota = |world: &World| world.kernel.processes.at(link).unwrap().quota;
     world.map(map(READ), memory, [AT, 0, PAGE_BYTES, child]);
     assert_eq!((quota(&world).frames_used, quota(&world).objects_used), (2, 1), "the root and a table; a stretch");
     // It goes on the same stretch; another one is too many.
@@ -252,6 +252,6 @@ fn a_boot_module_becomes_ordinary_memory_when_it_is_destroyed() {
     let [total, free, held, _] = world.done(Operation::Info, 0, memory);
     while world.done(Operation::Destroy, handle, [0; 4])[0] != 0 {}
     assert_eq!(world.done(Operation::Info, 0, memory), [total + 4, free + 4, held, 0]);
-    let quota = world.kernel.processes.at(world.init.process).unwrap().0.quota;
+    let quota = world.kernel.processes.at(world.init.process).unwrap().quota;
     assert_eq!(quota.frames as usize, 50 - 1 + 4, "init may use it");
 }

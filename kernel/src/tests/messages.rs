@@ -1,7 +1,7 @@
 //! Messages between programs: calls, replies, notify, with and without somebody waiting.
 
 use super::world::{Actor, World};
-use crate::thread::StateKind;
+use crate::objects::thread::StateKind;
 use abi::{Error, Kind, Message, Operation, Options, Rights, Tag};
 
 /// A server and a client on one endpoint that init owns, both started; init is parked.

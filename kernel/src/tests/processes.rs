@@ -2,14 +2,14 @@
 
 use super::world::{ENTRY, World};
 use crate::machine::Line;
-use crate::process::Life;
-use crate::thread::StateKind;
+use crate::objects::process::Life;
+use crate::objects::thread::StateKind;
 use abi::{Error, InfoItem, Kind, Operation, Options, PAGE_BYTES, Rights, Tag};
 
 /// What has to be as before once a process is gone: free frames, init's quota, used slots.
 fn holdings(world: &World) -> (usize, u32, u32, [usize; 11]) {
     let kernel = &world.kernel;
-    let quota = kernel.processes.at(world.init.process).unwrap().0.quota;
+    let quota = kernel.processes.at(world.init.process).unwrap().quota;
     let slots = [
         kernel.processes.used(),
         kernel.threads.used(),
@@ -78,7 +78,7 @@ fn a_process_of_many_threads_ends_in_slices_and_interrupts_come_in_between() {
         world.done(Operation::ThreadStart, thread, [0; 4]);
         world.done(Operation::HandleClose, thread, [0; 4]);
     }
-    let life = |world: &World| world.kernel.processes.at(actor.process).unwrap().0.life;
+    let life = |world: &World| world.kernel.processes.at(actor.process).unwrap().life();
     world.park();
     world.call(Operation::Exit, 0, [7, 0, 0, 0]);
     assert_eq!(life(&world), Life::Ending);
@@ -113,7 +113,7 @@ fn an_end_that_is_under_way_can_be_hurried_by_reaping() {
         world.make(Operation::ThreadCreate, actor.process_handle, [ENTRY, 0x9000, 15, 0]);
     }
     world.done(Operation::ProcessKill, actor.process_handle, [0; 4]);
-    assert_eq!(world.kernel.processes.at(actor.process).unwrap().0.life, Life::Ending);
+    assert_eq!(world.kernel.processes.at(actor.process).unwrap().life(), Life::Ending);
     world.reap(actor.process_handle);
     assert_eq!(world.poll(world.supervisor), Err(Error::WouldBlock));
 }

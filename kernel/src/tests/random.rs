@@ -9,9 +9,10 @@ mod words;
 
 use super::invariants;
 use super::world::{Actor, ENTRY, STACK, World};
-use crate::call::Request;
-use crate::process::Exit;
-use crate::thread::{Sent, StateKind};
+use crate::dispatch::Next;
+use crate::objects::process::Exit;
+use crate::objects::thread::{Sent, StateKind};
+use crate::request::Request;
 use abi::{Message, ObjectKind, Operation, Rights, Tag};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -48,7 +49,7 @@ pub(super) fn crowd() -> World {
 /// Ends and reaps everybody but init, and looks whether nothing of them is left.
 fn take_back(world: &mut World) {
     let init = world.init.process;
-    if world.kernel.processes.at(init).is_none_or(|process| process.0.life != crate::process::Life::Alive) {
+    if world.kernel.processes.at(init).is_none_or(|process| process.life() != crate::objects::process::Life::Alive) {
         return;
     }
     let spared = [init, world.kernel.root];
@@ -57,19 +58,17 @@ fn take_back(world: &mut World) {
     let request = Request { caller: world.init_thread, process: init, handle: 0, message: Message::default() };
     for process in others {
         world.trap(|kernel, machine| {
-            kernel.in_call = true;
-            kernel.end_process(machine, process, Exit::default());
-            kernel.finish(machine);
+            let next = kernel.end_process(machine, process, Exit::default());
+            kernel.leave(machine, next);
         });
         let mut calls = 0;
         while world.kernel.processes.is_live(process) {
             // What goes into quarantine needs a handle in init's table, which may be full.
             make_room(world);
             world.trap(|kernel, machine| {
-                kernel.in_call = true;
                 let reaped = kernel.reap(machine, process, request);
                 assert!(reaped.is_ok());
-                kernel.finish(machine);
+                kernel.leave(machine, Next::Scheduled);
             });
             calls += 1;
             assert!(calls < 10_000, "reaping never ends");
@@ -77,10 +76,10 @@ fn take_back(world: &mut World) {
     }
     assert_eq!(world.kernel.processes.used(), 2, "the kernel's and init");
     // Threads of init's may still wait for each other, in a row as long as they like, and for answers to their faults.
-    for (_, thread) in world.kernel.threads.iter().filter(|(_, thread)| thread.state.kind() == StateKind::Awaiting) {
+    for (_, thread) in world.kernel.threads.iter().filter(|(_, thread)| thread.state().kind() == StateKind::Awaiting) {
         assert_eq!(thread.process, init, "only init can still wait");
         if thread.sent == Sent::Call {
-            let server = world.kernel.threads.at(thread.state.target()).unwrap();
+            let server = world.kernel.threads.at(thread.state().target()).unwrap();
             assert_eq!(server.process, init, "only init can still owe init an answer");
         }
     }
@@ -88,12 +87,12 @@ fn take_back(world: &mut World) {
 
 fn make_room(world: &mut World) {
     let init = world.kernel.processes.at_mut(world.init.process).unwrap();
-    if world.kernel.handles.has_room(&init.0) {
+    if world.kernel.handles.has_room(init) {
         return;
     }
-    let handles = world.kernel.handles.of(&init.0);
+    let handles = world.kernel.handles.of(init);
     let (spare, _) = handles.iter().find(|(_, grant)| grant.kind != ObjectKind::Reply).unwrap();
-    world.kernel.handles.close(&mut init.0, *spare);
+    world.kernel.handles.close(init, *spare);
 }
 
 proptest! {

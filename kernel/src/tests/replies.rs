@@ -2,7 +2,7 @@
 
 use super::messages::{Pair, pair, served};
 use super::world::World;
-use crate::thread::StateKind;
+use crate::objects::thread::StateKind;
 use abi::{Error, ObjectKind, Operation, Options, Rights, Tag};
 
 #[test]
@@ -195,7 +195,7 @@ fn a_full_receiver_refuses_a_few_callers_a_call() {
     fill_table(&mut world, endpoint);
     let refused = |world: &World| {
         let senders = world.kernel.endpoints.at(world.object(endpoint)).unwrap().senders;
-        CALLERS - world.kernel.threads.walk::<{ crate::schedule::QUEUE }>(&senders).len()
+        CALLERS - world.kernel.threads.walk::<{ crate::dispatch::QUEUE }>(&senders).len()
     };
     let mut before = 0;
     while before < CALLERS - 1 {

@@ -5,7 +5,7 @@ use crate::fake::FREQUENCY;
 use crate::machine::Line;
 use abi::{Error, Kind, Operation, Options, Rights, Tag};
 
-const SLICE: u64 = FREQUENCY / crate::SLICES_PER_SECOND;
+const SLICE: u64 = FREQUENCY / crate::ready::SLICES_PER_SECOND;
 
 /// An actor that waits on an endpoint of its own, to which a line is bound.
 fn driver(world: &mut World, priority: usize, line: Line) -> (Actor, usize) {
@@ -186,8 +186,12 @@ fn a_thread_that_lowers_itself_goes_behind_the_chain() {
     world.ring();
     let own = {
         let name = world.kernel.threads.name(own_thread);
-        let grant =
-            crate::handle::Grant { object: name, kind: abi::ObjectKind::Thread, rights: Rights::THREAD, badge: 0 };
+        let grant = crate::objects::handle::Grant {
+            object: name,
+            kind: abi::ObjectKind::Thread,
+            rights: Rights::THREAD,
+            badge: 0,
+        };
         world.kernel.install(world.init.process, grant).unwrap() as usize
     };
     world.done(Operation::ThreadPriority, own, [3, 0, 0, 0]);

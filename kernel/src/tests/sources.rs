@@ -2,8 +2,8 @@
 
 use super::interrupts::{EDGE, LEVEL, driver, interrupt, source};
 use super::world::World;
-use crate::arena::Link;
 use crate::machine::{Line, Trigger};
+use crate::tables::Link;
 use abi::{Error, InterruptFlags, InterruptMessage, InterruptPart, ObjectKind, Operation, Rights};
 use std::vec::Vec;
 
@@ -274,12 +274,12 @@ fn a_storm_of_messages_is_counted_though_nothing_masks_it() {
     let endpoint = world.endpoint();
     world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
     world.poll(endpoint).unwrap();
-    for _ in 0..crate::interrupt::STORM_BUDGET + 10 {
+    for _ in 0..crate::objects::source::STORM_BUDGET + 10 {
         world.raise(line);
     }
     let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
     let flags = InterruptFlags::STORM | InterruptFlags::REPLAYED;
-    assert_eq!((message.count, message.flags), (crate::interrupt::STORM_BUDGET + 10, flags));
+    assert_eq!((message.count, message.flags), (crate::objects::source::STORM_BUDGET + 10, flags));
     world.raise(line);
     let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
     assert_eq!(message.count, 1, "what came while the storm's message was uncompleted");

@@ -109,7 +109,7 @@ fn deadlines_at_the_end_of_time_are_harmless() {
 fn many_deadlines_at_once_are_served_one_a_trap() {
     let mut world = World::new();
     let endpoint = world.endpoint();
-    for _ in 0..crate::sizes::TIMERS {
+    for _ in 0..crate::tables::sizes::TIMERS {
         let timer = timer(&mut world, endpoint);
         set(&mut world, timer, 100, 0);
     }
@@ -122,8 +122,8 @@ fn many_deadlines_at_once_are_served_one_a_trap() {
         assert!(world.machine.armed.is_none_or(|next| next.0 > world.machine.time), "a pause for other interrupts");
         world.machine.time = world.kernel.after_pause();
     }
-    assert_eq!(traps, crate::sizes::TIMERS);
-    for _ in 0..crate::sizes::TIMERS {
+    assert_eq!(traps, crate::tables::sizes::TIMERS);
+    for _ in 0..crate::tables::sizes::TIMERS {
         assert_eq!(world.poll(endpoint), expiries(1));
     }
 }

@@ -5,13 +5,13 @@
 
 use super::invariants;
 use crate::Kernel;
-use crate::arena::Link;
 use crate::boot::FirstProcess;
 use crate::fake::Fake;
 use crate::fast::{Origin, ShortWay};
+use crate::frames::Frame;
 use crate::machine::{Line, Page, Resume};
-use crate::memory::Frame;
-use crate::thread::{Fault, State};
+use crate::objects::thread::{Fault, State};
+use crate::tables::Link;
 use abi::{DESCRIPTIONS, Error, Kind, Message, ObjectKind, Operation, Options, Rights, Tag};
 use std::boxed::Box;
 use std::collections::BTreeMap;
@@ -291,7 +291,7 @@ impl World {
     pub fn object(&self, handle: usize) -> Link {
         let process = self.kernel.threads.at(self.kernel.current).unwrap().process;
         let process = self.kernel.processes.at(process).unwrap();
-        self.kernel.handles.find(&process.0, handle as u32, Rights::empty()).unwrap().link()
+        self.kernel.handles.find(process, handle as u32, Rights::empty()).unwrap().link()
     }
 
     /// The source that claimed a line.
@@ -303,7 +303,7 @@ impl World {
     #[track_caller]
     pub fn handle_to(&self, kind: ObjectKind, object: Link) -> usize {
         let process = self.kernel.threads.at(self.kernel.current).unwrap().process;
-        let handles = self.kernel.handles.of(&self.kernel.processes.at(process).unwrap().0);
+        let handles = self.kernel.handles.of(self.kernel.processes.at(process).unwrap());
         handles.iter().find(|(_, grant)| grant.kind == kind && grant.link() == object).unwrap().0 as usize
     }
 
@@ -373,7 +373,7 @@ impl World {
 
     /// What a thread does or waits for.
     pub fn state(&self, thread: Link) -> State {
-        self.kernel.threads.at(thread).map(|thread| thread.state).unwrap_or_default()
+        self.kernel.threads.at(thread).map(|thread| thread.state()).unwrap_or_default()
     }
 
     /// Init ends a process and reaps it to the end; returns how many calls that took.
@@ -391,7 +391,7 @@ impl World {
 
     /// What a process has mapped at an address.
     pub fn mapped(&self, process: Link, address: usize) -> Option<crate::machine::Mapping> {
-        let space = self.kernel.processes.at(process)?.0.home.space;
+        let space = self.kernel.processes.at(process)?.home.space;
         self.machine.spaces.get(&space)?.pages.get(&Page::new(address)?).copied()
     }
 }

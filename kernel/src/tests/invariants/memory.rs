@@ -1,8 +1,8 @@
 //! Memory: every frame has one use, and address spaces map what the core thinks they map.
 
+use crate::frames::Frame;
 use crate::machine::{FramePart, Mapping, MemoryType, Page};
-use crate::memory::Frame;
-use crate::process::IN_MEMORY;
+use crate::objects::memory::IN_MEMORY;
 use crate::tests::world::World;
 use abi::{Access, PAGE_BYTES};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +36,8 @@ fn check_frames(world: &World) {
         let first = memory.first.0;
         (first..first + memory.count).for_each(|frame| note(Frame(frame), "a memory object's"));
     }
-    for (_, process) in kernel.processes.iter().filter(|(_, process)| process.0.spare.frame.0 != 0) {
-        note(process.0.spare.frame, "a spare one");
+    for (_, process) in kernel.processes.iter().filter(|(_, process)| process.spare.frame.0 != 0) {
+        note(process.spare.frame, "a spare one");
     }
     for (_, thread) in kernel.threads.iter().filter(|(_, thread)| thread.floating_point.0 != 0) {
         note(thread.floating_point, "a thread's");
@@ -46,7 +46,7 @@ fn check_frames(world: &World) {
     let modules: u32 = kernel.memories.iter().filter(|(_, memory)| memory.module).map(|(_, memory)| memory.count).sum();
     assert_eq!(uses.len(), kernel.frames.total() + modules as usize, "a frame is lost");
     // What a process has used contains what it has given to its children as quota.
-    let processes = || kernel.processes.iter().map(|(link, process)| (kernel.processes.name(link), &process.0));
+    let processes = || kernel.processes.iter().map(|(link, process)| (kernel.processes.name(link), process));
     let used: u32 = processes().map(|(_, process)| process.quota.frames_used).sum();
     let given: u32 = processes()
         .filter(|(_, process)| kernel.processes.resolve(process.parent).is_some())
@@ -65,9 +65,9 @@ fn check_mappings(world: &World) {
     let mut listed = 0;
     for (link, process) in kernel.processes.iter() {
         let mut expected: BTreeMap<Page, Mapping> = BTreeMap::new();
-        let ranges = kernel.mappings.in_order(&process.0.mappings);
-        assert_eq!(ranges.len(), process.0.mapping_count as usize);
-        let last = process.0.last_mapped;
+        let ranges = kernel.mappings.in_order(&process.mappings);
+        assert_eq!(ranges.len(), process.mapping_count as usize);
+        let last = process.last_mapped;
         assert!(!last.is_some() || ranges.contains(&last), "the last stretch is gone");
         listed += ranges.len();
         for range in ranges {
@@ -84,8 +84,8 @@ fn check_mappings(world: &World) {
                 expected.insert(page, Mapping { page, frame, access: range.access, memory_type });
             }
         }
-        if let Some(space) = world.machine.spaces.get(&process.0.home.space) {
-            assert_eq!(space.pages, expected, "process {} maps something else", process.0.badge);
+        if let Some(space) = world.machine.spaces.get(&process.home.space) {
+            assert_eq!(space.pages, expected, "process {} maps something else", process.badge);
         } else {
             assert!(expected.is_empty());
         }

@@ -1,7 +1,7 @@
 //! Objects: each has an owner that pays for it, and handles name what they say.
 
-use crate::arena::Link;
-use crate::process::{Life, Quota};
+use crate::objects::process::{Life, Quota};
+use crate::tables::Link;
 use crate::tests::world::World;
 use abi::{ObjectKind, Rights};
 use std::vec::Vec;
@@ -26,7 +26,7 @@ fn check_quotas(world: &World) {
         objects += kernel.mappings.iter().filter(|(_, range)| owned(&range.process)).count();
         objects += kernel.memories.iter().filter(|(_, memory)| owned(&memory.owner)).count();
         if link != kernel.root {
-            objects += process.0.thread_count as usize;
+            objects += process.thread_count as usize;
         }
         used.objects_used = objects as u32;
         for (_, memory) in kernel.memories.iter().filter(|(_, memory)| owned(&memory.owner)) {
@@ -34,21 +34,21 @@ fn check_quotas(world: &World) {
                 used.frames_used += memory.count;
             }
         }
-        used.frames_used += (process.0.spare.frame.0 != 0) as u32;
+        used.frames_used += (process.spare.frame.0 != 0) as u32;
         for (_, thread) in kernel.threads.iter().filter(|(_, thread)| owned(&thread.process)) {
             used.frames_used += (thread.floating_point.0 != 0) as u32;
         }
-        if let Some(space) = world.machine.spaces.get(&process.0.home.space) {
+        if let Some(space) = world.machine.spaces.get(&process.home.space) {
             used.frames_used += 1 + space.tables.len() as u32;
         }
         let name = kernel.processes.name(link);
-        for (_, child) in kernel.processes.iter().filter(|(_, child)| child.0.parent == name) {
-            used.frames_used += child.0.quota.frames;
-            used.objects_used += child.0.quota.objects + 1;
+        for (_, child) in kernel.processes.iter().filter(|(_, child)| child.parent == name) {
+            used.frames_used += child.quota.frames;
+            used.objects_used += child.quota.objects + 1;
         }
-        let quota = process.0.quota;
-        assert_eq!(quota.frames_used, used.frames_used, "the frames of process {}", process.0.badge);
-        assert_eq!(quota.objects_used, used.objects_used, "the objects of process {}", process.0.badge);
+        let quota = process.quota;
+        assert_eq!(quota.frames_used, used.frames_used, "the frames of process {}", process.badge);
+        assert_eq!(quota.objects_used, used.objects_used, "the objects of process {}", process.badge);
     }
     let live = |owner: Link| kernel.processes.is_live(owner);
     assert!(kernel.endpoints.iter().all(|(_, endpoint)| live(endpoint.owner)));
@@ -66,13 +66,13 @@ fn check_handles(world: &World) {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     let mut replies: Vec<Link> = Vec::new();
     for (link, process) in kernel.processes.iter().filter(|(link, _)| *link != kernel.root) {
-        let (first, last) = (process.0.table, process.0.table + process.0.table_mask);
+        let (first, last) = (process.table, process.table + process.table_mask);
         assert!(runs.iter().all(|(one, other)| last < *one || *other < first), "two processes share a table");
         runs.push((first, last));
-        for (_, grant) in kernel.handles.of(&process.0) {
+        for (_, grant) in kernel.handles.of(process) {
             assert!(Rights::all_of(grant.kind).contains(grant.rights));
             count += 1;
-            let alive = process.0.life == Life::Alive;
+            let alive = process.life() == Life::Alive;
             // What the dead hold is out of everybody's reach, and may have been given back.
             let held = alive || kernel.replies.at(grant.link()).is_some_and(|reply| reply.owner == link);
             if grant.kind == ObjectKind::Reply && kernel.replies.get(grant.object).is_some() && held {
@@ -100,7 +100,7 @@ fn check_ports(world: &World) {
         }
     }
     for (_, process) in kernel.processes.iter() {
-        let home = &process.0.home;
+        let home = &process.home;
         for (position, range) in home.ports.iter().enumerate() {
             let in_use = position < home.port_ranges as usize;
             assert_eq!(range.count != 0, in_use);

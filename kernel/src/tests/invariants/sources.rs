@@ -1,12 +1,12 @@
 //! Sources: nothing that fired is lost, and lines are masked when and only when they have to be.
 
-use crate::arena::Link;
-use crate::endpoint::Event;
-use crate::interrupt::SOURCES;
+use crate::dispatch::QUEUE;
 use crate::machine::{Line, Trigger};
-use crate::schedule::QUEUE;
+use crate::objects::event::Event;
+use crate::objects::source::SOURCES;
+use crate::objects::thread::Thread;
+use crate::tables::Link;
 use crate::tests::world::World;
-use crate::thread::Thread;
 use abi::InterruptFlags;
 use std::vec::Vec;
 
@@ -64,8 +64,8 @@ fn check_bindings(world: &World) {
     let kernel = &world.kernel;
     let mut listed: Vec<Link> = Vec::new();
     for (link, process) in kernel.processes.iter() {
-        let sources = kernel.interrupts.walk::<SOURCES>(&process.0.sources);
-        assert_eq!(sources.len(), process.0.source_count as usize);
+        let sources = kernel.interrupts.walk::<SOURCES>(&process.sources);
+        assert_eq!(sources.len(), process.source_count as usize);
         assert!(sources.iter().all(|source| kernel.interrupts.at(*source).unwrap().holder == link));
         listed.extend(sources);
     }
@@ -94,7 +94,7 @@ fn check_events(world: &World) {
         }
         assert_eq!(entry.events.last(), previous);
     }
-    for index in 0..crate::endpoint::EVENTS {
+    for index in 0..crate::objects::event::EVENTS {
         let link = Link::new(index);
         let slot = kernel.events.at(link).unwrap();
         assert_eq!(slot.queued_at.is_some(), queued.contains(&link), "an event isn't where it says");

@@ -1,13 +1,13 @@
 //! Threads: each is where its state says and nowhere else, and the right one runs.
 
-use crate::NEVER;
-use crate::arena::Link;
-use crate::deadline::Owner;
+use crate::dispatch::Owner;
+use crate::dispatch::{Priority, QUEUE};
+use crate::kernel::NEVER;
 use crate::machine::Time;
-use crate::process::Life;
-use crate::schedule::{Priority, QUEUE};
+use crate::objects::process::Life;
+use crate::objects::thread::{SIBLINGS, Sent, StateKind};
+use crate::tables::Link;
 use crate::tests::world::World;
-use crate::thread::{SIBLINGS, Sent, StateKind};
 use std::vec::Vec;
 
 pub fn check(world: &World) {
@@ -29,7 +29,7 @@ fn check_queues(world: &World) {
         assert_eq!(kernel.schedule.has_peer(priority), !queue.is_empty(), "the bitmap is wrong");
         for link in queue {
             let thread = kernel.threads.at(link).unwrap();
-            assert_eq!((thread.state.kind(), thread.priority), (StateKind::Ready, priority));
+            assert_eq!((thread.state().kind(), thread.priority()), (StateKind::Ready, priority));
             placed.push(link);
             highest = highest.max(priority);
         }
@@ -37,18 +37,18 @@ fn check_queues(world: &World) {
     let idle_queue = kernel.schedule.queue(Priority::IDLE).unwrap();
     assert!(idle_queue.is_empty(), "the idle thread is queued");
     let chain = kernel.threads.walk::<QUEUE>(kernel.schedule.chain());
-    let priorities: Vec<_> = chain.iter().map(|link| kernel.threads.at(*link).unwrap().priority).collect();
+    let priorities: Vec<_> = chain.iter().map(|link| kernel.threads.at(*link).unwrap().priority()).collect();
     assert!(priorities.is_sorted_by(|one, other| one > other), "the chain doesn't fall strictly: {priorities:?}");
     highest = highest.max(priorities.first().copied().unwrap_or(Priority::IDLE));
     assert_eq!(kernel.schedule.highest(), highest, "the cached highest priority is wrong");
     for link in &chain {
-        assert_eq!(kernel.threads.at(*link).unwrap().state.kind(), StateKind::Preempted);
+        assert_eq!(kernel.threads.at(*link).unwrap().state().kind(), StateKind::Preempted);
     }
     placed.extend(chain);
     for (endpoint, entry) in kernel.endpoints.iter() {
         for (list, kind) in [(&entry.receivers, StateKind::Receiving), (&entry.senders, StateKind::Sending)] {
             for link in kernel.threads.walk::<QUEUE>(list) {
-                let state = kernel.threads.at(link).unwrap().state;
+                let state = kernel.threads.at(link).unwrap().state();
                 assert_eq!((state.kind(), state.target()), (kind, endpoint));
                 placed.push(link);
             }
@@ -59,12 +59,12 @@ fn check_queues(world: &World) {
     placed.dedup();
     assert_eq!(placed.len(), count, "a thread is in two queues");
     for (link, thread) in kernel.threads.iter() {
-        let queued = match thread.state.kind() {
+        let queued = match thread.state().kind() {
             StateKind::Ready => link != kernel.idle,
             StateKind::Preempted | StateKind::Receiving | StateKind::Sending => true,
             StateKind::Stopped | StateKind::Running | StateKind::Awaiting | StateKind::AwaitingReply => false,
         };
-        assert_eq!(placed.contains(&link), queued, "{link:?} is {:?}", thread.state.kind());
+        assert_eq!(placed.contains(&link), queued, "{link:?} is {:?}", thread.state().kind());
     }
 }
 
@@ -72,20 +72,20 @@ fn check_queues(world: &World) {
 fn check_waiting(world: &World) {
     let kernel = &world.kernel;
     for (link, thread) in kernel.threads.iter() {
-        let target = thread.state.target();
-        match thread.state.kind() {
+        let target = thread.state().target();
+        match thread.state().kind() {
             StateKind::Awaiting => {
                 // A fault that its handler took and never answered leaves its thread there, as documented.
                 if matches!(thread.sent, Sent::Call) {
                     assert!(kernel.threads.is_live(target), "a call waits for a thread that is gone");
-                    assert_eq!(kernel.threads.at(target).unwrap().reply_to, link, "nobody owes a waiting call");
+                    assert_eq!(kernel.threads.at(target).unwrap().owes(), link, "nobody owes a waiting call");
                 }
             }
             StateKind::AwaitingReply => {
                 assert!(kernel.replies.is_live(target), "a call waits for a Reply that is gone");
                 assert_eq!(kernel.replies.at(target).unwrap().caller, link);
             }
-            StateKind::Receiving => assert_eq!(thread.reply_to, Link::NONE, "a receiver owes a reply"),
+            StateKind::Receiving => assert_eq!(thread.owes(), Link::NONE, "a receiver owes a reply"),
             _ => {}
         }
     }
@@ -101,20 +101,20 @@ fn check_waiting(world: &World) {
 fn check_running(world: &World) {
     let kernel = &world.kernel;
     let running: Vec<_> =
-        kernel.threads.iter().filter(|(_, thread)| thread.state.kind() == StateKind::Running).collect();
+        kernel.threads.iter().filter(|(_, thread)| thread.state().kind() == StateKind::Running).collect();
     assert_eq!(running.len(), 1, "exactly one thread runs");
     let (link, thread) = running[0];
     assert_eq!(link, kernel.current);
     for (other, ready) in kernel.threads.iter() {
-        let waits = matches!(ready.state.kind(), StateKind::Ready | StateKind::Preempted);
-        assert!(!waits || ready.priority <= thread.priority, "{other:?} outranks the running {link:?}");
+        let waits = matches!(ready.state().kind(), StateKind::Ready | StateKind::Preempted);
+        assert!(!waits || ready.priority() <= thread.priority(), "{other:?} outranks the running {link:?}");
     }
     assert!(kernel.threads.is_live(kernel.idle));
-    let idle = kernel.threads.at(kernel.idle).unwrap().state.kind();
+    let idle = kernel.threads.at(kernel.idle).unwrap().state().kind();
     assert!(matches!(idle, StateKind::Ready | StateKind::Running));
     let (mark, home) = world.machine.resumes.expect("the machine resumes somebody");
     assert_eq!(mark, thread.context.mark, "the machine resumes other registers");
-    assert_eq!(home, kernel.processes.at(thread.process).unwrap().0.home, "the machine has an old home loaded");
+    assert_eq!(home, kernel.processes.at(thread.process).unwrap().home, "the machine has an old home loaded");
 }
 
 /// Threads belong to living slots, and the dead don't run.
@@ -122,20 +122,20 @@ fn check_owners(world: &World) {
     let kernel = &world.kernel;
     let mut count = 1;
     for (link, process) in kernel.processes.iter() {
-        let threads = kernel.threads.walk::<SIBLINGS>(&process.0.threads);
-        assert_eq!(threads.len(), process.0.thread_count as usize);
+        let threads = kernel.threads.walk::<SIBLINGS>(&process.threads);
+        assert_eq!(threads.len(), process.thread_count as usize);
         count += threads.len();
         for thread in threads {
             let thread = kernel.threads.at(thread).unwrap();
             assert_eq!(thread.process, link);
-            assert!(thread.priority <= process.0.ceiling);
-            let stopped = thread.state.kind() == StateKind::Stopped;
-            assert!(stopped || process.0.life != Life::Dead, "a thread of a dead process isn't stopped");
+            assert!(thread.priority() <= process.ceiling);
+            let stopped = thread.state().kind() == StateKind::Stopped;
+            assert!(stopped || process.life() != Life::Dead, "a thread of a dead process isn't stopped");
         }
         let ending = kernel.deadlines.is_set(Owner::Process(link));
-        assert_eq!(ending, process.0.life == Life::Ending, "a process's end doesn't go on");
-        assert!(process.0.life != Life::Dead || process.0.source_count == 0, "a dead process has sources");
-        assert!(!process.0.stopping.is_some() || process.0.life == Life::Ending);
+        assert_eq!(ending, process.life() == Life::Ending, "a process's end doesn't go on");
+        assert!(process.life() != Life::Dead || process.source_count == 0, "a dead process has sources");
+        assert!(!process.stopping.is_some() || process.life() == Life::Ending);
     }
     assert_eq!(kernel.threads.used(), count, "a thread belongs to no process");
 }
@@ -145,14 +145,14 @@ fn check_time(world: &World) {
     let kernel = &world.kernel;
     for (link, thread) in kernel.threads.iter() {
         let last = kernel.deadlines.is_set(Owner::Thread(link)) || thread.sent == Sent::Fault;
-        let expected = if last { Priority::IDLE } else { thread.priority };
-        assert_eq!(thread.rank, expected, "a thread's rank isn't its priority, or ignores its deadline or fault");
+        let expected = if last { Priority::IDLE } else { thread.priority() };
+        assert_eq!(thread.rank(), expected, "a thread's rank isn't its priority, or ignores its deadline or fault");
     }
     for owner in kernel.deadlines.owners() {
         match owner {
             Owner::Thread(link) => {
                 assert!(kernel.threads.is_live(link), "a thread that is gone has a deadline");
-                let kind = kernel.threads.at(link).unwrap().state.kind();
+                let kind = kernel.threads.at(link).unwrap().state().kind();
                 let waits = matches!(
                     kind,
                     StateKind::Receiving | StateKind::Sending | StateKind::Awaiting | StateKind::AwaitingReply
@@ -162,11 +162,11 @@ fn check_time(world: &World) {
             Owner::Timer(link) => assert!(kernel.timers.is_live(link), "a timer that is gone has a deadline"),
             Owner::Process(link) => {
                 assert!(kernel.processes.is_live(link), "a process that is gone has a deadline");
-                assert_eq!(kernel.processes.at(link).unwrap().0.life, Life::Ending);
+                assert_eq!(kernel.processes.at(link).unwrap().life(), Life::Ending);
             }
         }
     }
-    let running = kernel.threads.at(kernel.current).unwrap().priority;
+    let running = kernel.threads.at(kernel.current).unwrap().priority();
     assert!(!kernel.schedule.has_peer(running) || kernel.slice_end != NEVER, "a peer never gets its turn");
     let next = kernel.deadlines.first().map_or(NEVER, |(time, _)| time.0).min(kernel.slice_end);
     let next = next.max(kernel.not_before);

@@ -1,10 +1,10 @@
 //! One step of a random walk.
 
 use super::words::{pick_handle, shape};
-use crate::interrupt::STORM_BUDGET;
 use crate::machine::Line;
+use crate::objects::source::STORM_BUDGET;
+use crate::objects::thread::Fault;
 use crate::tests::world::{BELL, World};
-use crate::thread::Fault;
 use abi::{DESCRIPTIONS, Message, Operation, Options, Tag};
 use proptest::prelude::*;
 use std::vec::Vec;

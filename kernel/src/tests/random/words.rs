@@ -65,7 +65,7 @@ pub fn shape(world: &World, name: &str, raw: u32) -> usize {
 /// One of the running process's handles that has these rights, if there is one.
 pub fn pick_handle(world: &World, needs: Rights, raw: u32) -> u32 {
     let process = world.kernel.threads.at(world.kernel.current).unwrap().process;
-    let handles = world.kernel.handles.of(&world.kernel.processes.at(process).unwrap().0);
+    let handles = world.kernel.handles.of(world.kernel.processes.at(process).unwrap());
     let fitting: Vec<u32> =
         handles.iter().filter(|(_, grant)| grant.rights.contains(needs)).map(|(value, _)| *value).collect();
     let (choice, any) = (raw / 16, raw.is_multiple_of(16));

@@ -1,0 +1,162 @@
+//! What `info` answers. Where it goes through the threads of a process, that is bounded by
+//! [`crate::tables::sizes::THREADS_PER_PROCESS`].
+
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::objects::process::Life;
+use crate::objects::thread::SIBLINGS;
+use crate::request::{CallResult, Outcome, Request};
+use crate::tables::Link;
+use abi::{Error, InfoItem, InterruptPart, ProcessPart, Rights, split};
+
+impl<M: Machine> Kernel<M> {
+    pub(crate) fn info(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [item, index, part, _] = request.message.words;
+        let item = InfoItem::from_number(item).ok_or(Error::BadArgument)?;
+        let open = matches!(item, InfoItem::Clock | InfoItem::Now | InfoItem::Memory);
+        if !open {
+            self.find(&request, Rights::ROOT_INFO)?;
+        }
+        let words = match item {
+            InfoItem::Clock => {
+                let (frequency, invariant) = machine.clock();
+                let [low, high] = split(frequency);
+                [low, high, invariant as usize, 64]
+            }
+            InfoItem::Now => {
+                let ([low, high], [began_low, began_high]) = (split(machine.now().0), split(machine.began().0));
+                [low, high, began_low, began_high]
+            }
+            InfoItem::Memory if index == 0 => {
+                let (total, free) = (self.frames.total(), self.frames.free());
+                [total, free, total - free, 0]
+            }
+            InfoItem::Memory => {
+                let quota = self.processes.at(request.process).ok_or(Error::Gone)?.quota;
+                [quota.frames, quota.frames_used, quota.objects, quota.objects_used].map(|number| number as usize)
+            }
+            InfoItem::Interrupt => self.interrupt_info(index, part)?,
+            InfoItem::Process => self.process_info(machine, index, part)?,
+            InfoItem::Kernel => self.kernel_info(part)?,
+            InfoItem::Line => self.line_info(machine, index)?,
+            InfoItem::Thread => self.thread_info(index, part)?,
+        };
+        Ok(Outcome::Return(words))
+    }
+
+    fn interrupt_info(&self, index: usize, part: usize) -> Result<[usize; 4], Error> {
+        if index >= self.interrupts.capacity() {
+            return Err(Error::BadArgument);
+        }
+        let part = InterruptPart::from_number(part).ok_or(Error::BadArgument)?;
+        let link = Link::new(index);
+        if !self.interrupts.is_live(link) {
+            return Ok([0; 4]);
+        }
+        let source = self.interrupts.at(link).ok_or(Error::BadArgument)?;
+        let counters = &source.counters;
+        Ok(match part {
+            InterruptPart::Source => {
+                let level = (source.trigger == crate::machine::Trigger::Level) as usize;
+                let bound = (!source.endpoint.is_none()) as usize;
+                let message = M::MESSAGE_LINES.contains(&source.line.0) as usize;
+                let holder = if source.holder.is_some() { source.holder } else { source.owner };
+                let badge = self.processes.at(holder).map_or(0, |process| process.badge);
+                let flags = level | (source.is_masked() as usize) << 1 | bound << 2 | message << 3;
+                [1, source.line.0 as usize, flags, badge as usize]
+            }
+            InterruptPart::Counts => {
+                let delivered = source.delivered();
+                [counters.taken, delivered, counters.coalesced, counters.spurious].map(|count| count as usize)
+            }
+            InterruptPart::More => [counters.dropped, counters.latency_maximum, source.sequence, counters.completed]
+                .map(|count| count as usize),
+            InterruptPart::Message => self.message_info(source),
+            InterruptPart::Binding => self.binding_info(source),
+            histogram => {
+                let first = (histogram as usize - InterruptPart::Histogram0 as usize) * 4;
+                let mut words = [0; 4];
+                for (word, count) in words.iter_mut().zip(counters.histogram.iter().skip(first)) {
+                    *word = *count as usize;
+                }
+                words
+            }
+        })
+    }
+
+    fn process_info(&self, machine: &mut M, index: usize, part: usize) -> Result<[usize; 4], Error> {
+        if index >= self.processes.capacity() {
+            return Err(Error::BadArgument);
+        }
+        let part = ProcessPart::from_number(part).ok_or(Error::BadArgument)?;
+        let link = Link::new(index);
+        if !self.processes.is_live(link) {
+            return Ok([0; 4]);
+        }
+        let process = self.processes.at(link).ok_or(Error::BadArgument)?;
+        Ok(match part {
+            ProcessPart::State => {
+                let mut highest = 0;
+                let mut thread = process.threads.head();
+                while let Some(entry) = self.threads.at(thread) {
+                    highest = entry.priority().number().max(highest);
+                    thread = self.threads.next::<SIBLINGS>(thread);
+                }
+                let state = if process.life() == Life::Alive { 1 } else { 2 };
+                [state, process.badge as usize, process.thread_count as usize, highest]
+            }
+            ProcessPart::Quota => {
+                let quota = process.quota;
+                [quota.frames_used, quota.frames, quota.objects_used, quota.objects].map(|number| number as usize)
+            }
+            ProcessPart::Usage => {
+                let (calls, cycles) = self.usage(machine, link);
+                let ([calls, calls_high], [cycles, cycles_high]) = (split(calls as u64), split(cycles));
+                [calls, calls_high, cycles, cycles_high]
+            }
+            ProcessPart::Parent => {
+                [self.processes.resolve(process.parent).map_or(0, |parent| parent.index() + 1), 0, 0, 0]
+            }
+        })
+    }
+
+    /// The calls and the processor time of a process, of threads that it has and of those that it had.
+    pub(crate) fn usage(&self, machine: &mut M, link: Link) -> (usize, u64) {
+        let Some(process) = self.processes.at(link) else { return (0, 0) };
+        let (mut calls, mut cycles) = (process.calls, process.cycles);
+        // The idle thread is in no process's list: it never ends.
+        if link == self.root {
+            cycles = cycles.wrapping_add(self.used_cycles(machine, self.idle));
+        }
+        let mut thread = process.threads.head();
+        while let Some(entry) = self.threads.at(thread) {
+            calls = calls.wrapping_add(entry.calls);
+            cycles = cycles.wrapping_add(self.used_cycles(machine, thread));
+            thread = self.threads.next::<SIBLINGS>(thread);
+        }
+        (calls, cycles)
+    }
+
+    fn kernel_info(&self, part: usize) -> Result<[usize; 4], Error> {
+        let account = &self.account;
+        Ok(match part {
+            0 => {
+                let ([calls, calls_high], [switches, switches_high]) =
+                    (split(account.calls as u64), split(account.switches as u64));
+                [calls, calls_high, switches, switches_high]
+            }
+            1 => [self.processes.used(), self.threads.used(), self.endpoints.used(), self.handles.used()],
+            2 => [
+                self.processes.capacity(),
+                self.threads.capacity(),
+                self.endpoints.capacity(),
+                crate::tables::sizes::HANDLES,
+            ],
+            3 => {
+                [account.spurious_pic, account.spurious_apic, account.unowned, account.nmis].map(|count| count as usize)
+            }
+            4 => [account.faults, account.exits, account.expiries, account.stale_replies].map(|count| count as usize),
+            _ => return Err(Error::BadArgument),
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! The calls about interrupt sources: claiming a line or a message, binding, completing.
+
+use crate::kernel::Kernel;
+use crate::machine::{InterruptWrite, Line, Machine, Trigger};
+use crate::objects::source::Binding;
+use crate::objects::source::Source;
+use crate::objects::thread::Token;
+use crate::request::{CallResult, DONE, Outcome, Refusal, Request, word};
+use crate::tables::Link;
+use abi::{Error, ObjectKind, Rights, split};
+
+impl<M: Machine> Kernel<M> {
+    pub(super) fn interrupt_create(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [line, ..] = request.message.words;
+        self.find(&request, Rights::ROOT_LINES)?;
+        let line = u8::try_from(line).map(Line).map_err(|_| Error::BadArgument)?;
+        if !machine.has_line(line) {
+            return Err(Error::BadArgument.into());
+        }
+        if let Some(source) = self.claim_of(line) {
+            return Err(self.conflict(source.owner));
+        }
+        word(self.claim(machine, request, line)? as usize)
+    }
+
+    /// Claims the first free message. There are a hundred of them on any machine, whatever the tables' sizes.
+    pub(super) fn message_interrupt_create(&mut self, machine: &mut M, request: Request) -> CallResult {
+        self.find(&request, Rights::ROOT_LINES)?;
+        let first = M::MESSAGE_LINES.start;
+        let claims = self.lines.get(first as usize..M::MESSAGE_LINES.end as usize).unwrap_or(&[]);
+        let free = claims.iter().position(|claim| !claim.is_some()).ok_or(Error::TableFull)?;
+        let line = Line(first + free as u8);
+        let InterruptWrite { address, data } = machine.message(line).ok_or(Error::Unsupported)?;
+        let interrupt = self.claim(machine, request, line)?;
+        let [low, high] = split(address);
+        Ok(Outcome::Return([interrupt as usize, low, high, data as usize]))
+    }
+
+    pub(super) fn interrupt_bind(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [endpoint, badge, trigger, _] = request.message.words;
+        let source = self.find_interrupt(&request)?;
+        let endpoint = self.bindable_endpoint(request.process, endpoint)?;
+        let trigger = match trigger {
+            0 => None,
+            1 => Some(Trigger::Edge),
+            2 => Some(Trigger::Level),
+            _ => return Err(Error::BadArgument.into()),
+        };
+        self.now = machine.now();
+        let binding = Binding { holder: request.process, badge: badge as u16, trigger };
+        let (pending, sequence) = self.bind(machine, source, endpoint, binding)?;
+        Ok(Outcome::Return([pending as usize, sequence as usize, 0, 0]))
+    }
+
+    pub(super) fn interrupt_complete(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [sequence, ..] = request.message.words;
+        let source = self.find_interrupt(&request)?;
+        self.now = machine.now();
+        self.complete(machine, Token { source: self.interrupts.name(source), sequence: sequence as u32 })?;
+        DONE
+    }
+
+    pub(super) fn interrupt_unbind(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let source = self.find_interrupt(&request)?;
+        self.unbind(machine, source);
+        DONE
+    }
+
+    fn claim_of(&self, line: Line) -> Option<&Source> {
+        self.interrupts.at(self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE))
+    }
+
+    /// Makes the source of a line that nobody has.
+    fn claim(&mut self, machine: &mut M, request: Request, line: Line) -> Result<u32, Refusal> {
+        let trigger = machine.configure(line, None);
+        let owner = request.process;
+        let result = self.create(request, ObjectKind::Interrupt, |kernel| {
+            let source = Source::new(line, trigger, owner);
+            let name = kernel.interrupts.insert(source)?;
+            if let Some(slot) = kernel.lines.get_mut(line.0 as usize) {
+                *slot = name.link();
+            }
+            Some(name)
+        });
+        machine.mask(line);
+        result
+    }
+}

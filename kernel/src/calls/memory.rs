@@ -1,0 +1,141 @@
+//! The calls about memory objects.
+
+use crate::frames::{Frame, FrameRun, Zone};
+use crate::kernel::Kernel;
+use crate::machine::{FramePart, Machine};
+use crate::objects::memory::{Memory, Stretch};
+use crate::request::{CallResult, DONE, Outcome, Refusal, Request, word};
+use crate::tables::Entry;
+use crate::tables::Link;
+use abi::{Access, BYTES_ZEROED_PER_CALL, Error, ObjectKind, PAGE_BYTES, Rights, join, split};
+
+impl<M: Machine> Kernel<M> {
+    pub(super) fn memory_create(&mut self, request: Request) -> CallResult {
+        let [bytes, ..] = request.message.words;
+        let count = u32::try_from(bytes.div_ceil(PAGE_BYTES)).map_err(|_| Error::BadArgument)?;
+        if count == 0 {
+            return Err(Error::BadArgument.into());
+        }
+        let process = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
+        process.quota.charge(count, 0).ok_or(Error::NoMemory)?;
+        let Some(first) = self.frames.take(count, Zone::Any) else {
+            self.refund(request.process, count, 0);
+            return Err(Error::NoMemory.into());
+        };
+        let owner = request.process;
+        let result = self.create(request, ObjectKind::Memory, |kernel| {
+            let unprepared = count * FramePart::COUNT as u32;
+            kernel.memories.insert(Memory { first, count, unprepared, owner, ..Memory::EMPTY })
+        });
+        if result.is_err() {
+            self.frames.give_back(FrameRun { first, count });
+            self.refund(request.process, count, 0);
+        }
+        word(result? as usize)
+    }
+
+    pub(super) fn memory_device(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [low, high, bytes, _] = request.message.words;
+        let address = join(low, high);
+        self.find(&request, Rights::ROOT_MEMORY)?;
+        let first = u32::try_from(address / PAGE_BYTES as u64).map_err(|_| Error::BadArgument)?;
+        let count = u32::try_from(bytes.div_ceil(PAGE_BYTES)).map_err(|_| Error::BadArgument)?;
+        let end = first.checked_add(count).ok_or(Error::BadArgument)?;
+        let aligned = address.is_multiple_of(PAGE_BYTES as u64) && count != 0;
+        if !aligned || !machine.is_device_memory(Frame(first), count as usize) {
+            return Err(Error::BadArgument.into());
+        }
+        // Of those that begin before its end, only the last one can reach beyond its start: they don't overlap.
+        let before = self.memories.at(self.memories.last_below(&self.claimed_memory, end as usize));
+        if let Some(memory) = before.filter(|memory| first < memory.first.0 + memory.count) {
+            return Err(self.conflict(memory.owner));
+        }
+        let owner = request.process;
+        let handle = self.create(request, ObjectKind::Memory, |kernel| {
+            let first = Frame(first);
+            let name = kernel.memories.insert(Memory { first, count, owner, device: true, ..Memory::EMPTY })?;
+            kernel.memories.add(&mut kernel.claimed_memory, name.link());
+            Some(name)
+        })?;
+        word(handle as usize)
+    }
+
+    pub(super) fn memory_map(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [address, offset, bytes, process] = request.message.words;
+        let stretch = Stretch { address, offset, bytes };
+        let target = self.process_or_own(request, process)?;
+        let access = Access::from_options(request.message.tag.options()) | Access::READ;
+        let mut needs = Rights::READ;
+        if access.contains(Access::WRITE) {
+            needs |= Rights::WRITE;
+        }
+        if access.contains(Access::EXECUTE) {
+            needs |= Rights::EXECUTE;
+        }
+        let memory = self.find_memory(&request, needs)?;
+        word(self.map(machine, memory, target, stretch, access)? * PAGE_BYTES)
+    }
+
+    /// Zeroes the next part of a memory object. The answer is the number of bytes that are left.
+    pub(super) fn memory_prepare(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let memory = self.find_memory(&request, Rights::WRITE)?;
+        word((self.prepare(machine, memory) as usize).saturating_mul(BYTES_ZEROED_PER_CALL))
+    }
+
+    pub(super) fn memory_unmap(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [address, bytes, _, process] = request.message.words;
+        let target = self.process_or_own(request, process)?;
+        word(self.unmap(machine, target, address, bytes)? * PAGE_BYTES)
+    }
+
+    pub(super) fn memory_seal(&mut self, request: Request) -> CallResult {
+        let memory = self.find_memory(&request, Rights::SEAL)?;
+        let memory = self.memories.at_mut(memory).ok_or(Error::BadHandle)?;
+        if memory.device {
+            return Err(Error::BadArgument.into());
+        }
+        if memory.writable != 0 {
+            return Err(Error::Sealed.into());
+        }
+        if memory.unprepared != 0 {
+            return Err(Error::NotPrepared.into());
+        }
+        memory.sealed = true;
+        DONE
+    }
+
+    pub(super) fn memory_info(&mut self, request: Request) -> CallResult {
+        let grant = self.find(&request, Rights::empty())?;
+        if grant.kind != ObjectKind::Memory {
+            return Err(Error::WrongType.into());
+        }
+        let memory = self.memories.get_mut(grant.object).ok_or(Error::BadHandle)?;
+        let flags = memory.sealed as usize | (memory.device as usize) << 1 | ((memory.unprepared == 0) as usize) << 2;
+        let mut address = [0; 2];
+        if grant.rights.contains(Rights::DMA) {
+            address = split(memory.first.0 as u64 * PAGE_BYTES as u64);
+            memory.dma = true;
+        }
+        let [low, high] = address;
+        // Four gigabytes of device registers are one byte too many for a word of 32 bits.
+        Ok(Outcome::Return([(memory.count as usize).saturating_mul(PAGE_BYTES), flags, low, high]))
+    }
+
+    /// Unmaps pages at the end of the stretch that ends where the asked range ends, or all of those within it.
+    /// Returns how many: 0 when nothing of the range is mapped any more.
+    fn unmap(&mut self, machine: &mut M, target: Link, address: usize, bytes: usize) -> Result<usize, Refusal> {
+        let end = address.checked_add(bytes).ok_or(Error::BadArgument)?;
+        let process = self.processes.at(target).ok_or(Error::Gone)?;
+        let link = self.mappings.last_below(&process.mappings, end);
+        let Some(range) = self.mappings.at(link) else { return Ok(0) };
+        let range_end = range.address + range.pages as usize * PAGE_BYTES;
+        if range_end <= address {
+            Ok(0)
+        } else if range.address >= address && range_end <= end {
+            Ok(self.unmap_slice(machine, link))
+        } else {
+            // A mapping ends as it began, as a whole: cutting it up could need a record that isn't there.
+            Err(Error::BadArgument.into())
+        }
+    }
+}

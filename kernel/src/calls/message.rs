@@ -1,0 +1,192 @@
+//! The calls of a driver's and a client's loop: sending, receiving, answering, notifying.
+
+use crate::dispatch::{Next, Owner, QUEUE};
+use crate::kernel::Kernel;
+use crate::machine::{Context, Machine, Time};
+use crate::objects::endpoint::Endpoint;
+use crate::objects::reply::Reply;
+use crate::objects::thread::{Sent, State, StateKind, Token};
+use crate::request::{CallResult, Outcome, Request, word};
+use crate::tables::Entry;
+use crate::tables::Link;
+use abi::{Error, Kind, Message, ObjectKind, Options, Rights, Tag, join};
+
+impl<M: Machine> Kernel<M> {
+    /// Answers, completes, and waits for the next message.
+    pub(super) fn reply_receive(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let endpoint = self.find_endpoint(&request, Rights::RECEIVE)?.0;
+        let caller = request.caller;
+        let owes = self.threads.at(caller).map_or(Link::NONE, |thread| thread.owes());
+        let answered = if owes.is_some() {
+            match self.answer(caller, request.message, State::awaiting(caller)) {
+                Ok(client) => client,
+                // The caller has gone or timed out: there is nobody to tell, so the loop goes on.
+                Err(Error::Stale) => Link::NONE,
+                Err(error) => {
+                    self.restore_debt(caller, owes);
+                    return Err(error.into());
+                }
+            }
+        } else {
+            Link::NONE
+        };
+        if !request.message.tag.options().contains(Options::KEEP) {
+            self.complete_implicitly(machine, caller, endpoint);
+        } else {
+            self.forget_token(caller);
+        }
+        self.next_message(machine, caller, endpoint, answered)
+    }
+
+    /// Sends a message and waits for the reply.
+    pub(super) fn call_endpoint(&mut self, request: Request) -> CallResult {
+        let (endpoint, badge) = self.find_endpoint(&request, Rights::CALL)?;
+        let options = request.message.tag.options();
+        let mut carries = 0;
+        if options.contains(Options::HANDLE) {
+            let [_, _, _, handle] = request.message.words;
+            carries = handle as u32;
+            if let Some(process) = self.processes.at(request.process) {
+                self.handles.find(process, carries, Rights::COPY)?;
+            }
+        }
+        let Some(thread) = self.threads.at_mut(request.caller) else { return Err(Error::Gone.into()) };
+        thread.badge = badge;
+        thread.carries = carries;
+        let deadline = core::mem::replace(&mut thread.call_deadline, 0);
+        if deadline != 0 {
+            self.set_deadline(Owner::Thread(request.caller), Time(deadline));
+        }
+        let next = self.send(endpoint);
+        if deadline != 0 && self.threads.at(request.caller).is_some_and(|thread| thread.state() == State::RUNNING) {
+            self.clear_deadline(request.caller);
+        }
+        Ok(Outcome::Next(next))
+    }
+
+    /// Waits for a message without answering.
+    pub(super) fn receive(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let endpoint = self.find_endpoint(&request, Rights::RECEIVE)?.0;
+        let options = request.message.tag.options();
+        // A call that was taken and not answered would never be: its caller gets the error now. A thread whose fault
+        // was taken and not answered stays where it is, until its process is ended.
+        let owes = self.threads.at_mut(request.caller).map(|thread| thread.take_debt());
+        if let Some(client) =
+            owes.filter(|client| self.threads.at(*client).is_some_and(|client| client.sent == Sent::Call))
+        {
+            self.abandon(client, State::awaiting(request.caller));
+        }
+        if options.contains(Options::KEEP) {
+            self.forget_token(request.caller);
+        } else {
+            self.complete_implicitly(machine, request.caller, endpoint);
+        }
+        let result = self.next_message(machine, request.caller, endpoint, Link::NONE);
+        let waits = self.threads.at(request.caller).is_some_and(|thread| thread.state().kind() == StateKind::Receiving);
+        if waits && options.contains(Options::NO_WAIT) {
+            self.fail_running(request.caller, Error::WouldBlock);
+        } else if waits && options.contains(Options::DEADLINE) {
+            let [low, high, ..] = request.message.words;
+            self.set_deadline(Owner::Thread(request.caller), Time(join(low, high)));
+        }
+        result
+    }
+
+    /// Answers without receiving.
+    pub(super) fn reply(&mut self, request: Request) -> CallResult {
+        let client = if request.handle == abi::NO_HANDLE {
+            let owes = self.threads.at(request.caller).map_or(Link::NONE, |thread| thread.owes());
+            match self.answer(request.caller, request.message, State::awaiting(request.caller)) {
+                Err(error) if error != Error::Stale => {
+                    self.restore_debt(request.caller, owes);
+                    return Err(error.into());
+                }
+                other => other?,
+            }
+        } else {
+            let grant = self.find(&request, Rights::REPLY)?;
+            let Some(reply) = self.replies.get(grant.object).copied() else { return Err(Error::BadHandle.into()) };
+            let answered =
+                self.answer_caller(request.process, reply.caller, request.message, State::awaiting_reply(grant.link()));
+            if matches!(answered, Err(error) if error != Error::Stale) {
+                return Err(answered.err().unwrap_or(Error::Stale).into());
+            }
+            // Its one handle goes with it.
+            self.replies.recycle(grant.link());
+            if let Some(process) = self.processes.at_mut(request.process) {
+                self.handles.close(process, request.handle);
+                process.quota.refund(0, 1);
+            }
+            answered?
+        };
+        self.set_done(request.caller);
+        Ok(Outcome::Next(Next::Woken(client)))
+    }
+
+    /// Sets bits in an endpoint's notify word.
+    pub(super) fn notify(&mut self, request: Request) -> CallResult {
+        let endpoint = self.find_endpoint(&request, Rights::NOTIFY)?.0;
+        let [bits, ..] = request.message.words;
+        self.set_done(request.caller);
+        if bits as u32 == 0 {
+            return Ok(Outcome::Next(Next::Scheduled));
+        }
+        let Some(target) = self.endpoints.at_mut(endpoint) else { return Err(Error::BadHandle.into()) };
+        let receiver = target.receivers.head();
+        if receiver.is_some() {
+            self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
+            let message = Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as u32 as usize, 0, 0, 0]);
+            return Ok(Outcome::Next(self.give(receiver, message)));
+        }
+        target.note(bits as u32);
+        Ok(Outcome::Next(Next::Scheduled))
+    }
+
+    pub(super) fn reply_take(&mut self, request: Request) -> CallResult {
+        let thread = self.threads.at(request.caller).ok_or(Error::BadHandle)?;
+        let caller = thread.owes();
+        if self.threads.at(caller).is_none_or(|waiting| waiting.state() != State::awaiting(request.caller)) {
+            return Err(Error::Stale.into());
+        }
+        let handle = self.create(request, ObjectKind::Reply, |kernel| {
+            kernel.replies.insert(Reply { caller, owner: request.process })
+        })?;
+        let grant = self.find_in(request.process, handle, Rights::REPLY)?;
+        if let Some(waiting) = self.threads.at_mut(caller) {
+            waiting.begin_awaiting_reply(grant.link());
+        }
+        if let Some(thread) = self.threads.at_mut(request.caller) {
+            thread.forget_debt();
+        }
+        word(handle as usize)
+    }
+
+    pub(super) fn endpoint_create(&mut self, request: Request) -> CallResult {
+        let handle = self.create(request, ObjectKind::Endpoint, |kernel| {
+            kernel.endpoints.insert(Endpoint { owner: request.process, ..Endpoint::EMPTY })
+        })?;
+        word(handle as usize)
+    }
+
+    /// A thread that just began to wait doesn't: it goes on with an error.
+    fn fail_running(&mut self, link: Link, error: Error) {
+        self.detach(link);
+        if let Some(thread) = self.threads.at_mut(link) {
+            thread.run();
+            thread.context.set_message(Message::error(error, [0; 2]));
+        }
+    }
+
+    /// An answer couldn't be delivered for the server's own fault: it still owes it.
+    fn restore_debt(&mut self, server: Link, client: Link) {
+        if let Some(thread) = self.threads.at_mut(server) {
+            thread.owe(client);
+        }
+    }
+
+    fn forget_token(&mut self, link: Link) {
+        if let Some(thread) = self.threads.at_mut(link) {
+            thread.completes = Token::NONE;
+        }
+    }
+}

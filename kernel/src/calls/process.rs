@@ -1,0 +1,120 @@
+//! The calls about processes.
+
+use crate::dispatch::Priority;
+use crate::frames::Frame;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::objects::handle::{Grant, TableSize};
+use crate::objects::process::{Exit, Life, Process, Quota, SpareFrame};
+use crate::request::{CallResult, Outcome, Request, word};
+use crate::tables::Name;
+use abi::{Error, ExitKind, ObjectKind, Options, Rights};
+
+impl<M: Machine> Kernel<M> {
+    pub(super) fn process_create(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [frames, objects, endpoint, badge] = request.message.words;
+        let supervisor = if endpoint == 0 { Name::NONE } else { self.bindable_endpoint(request.process, endpoint)? };
+        let (frames, objects) = match (u32::try_from(frames), u32::try_from(objects)) {
+            (Ok(frames), Ok(objects)) => (frames, objects),
+            _ => return Err(Error::BadArgument.into()),
+        };
+        let ceiling = Priority::new(request.message.tag.label() as usize).ok_or(Error::BadArgument)?;
+        let parent = self.processes.at(request.process).ok_or(Error::Gone)?;
+        if ceiling > parent.ceiling {
+            return Err(Error::Priority.into());
+        }
+        let dma = if request.message.tag.options().contains(Options::DMA) { Rights::DMA } else { Rights::empty() };
+        let makes = parent.makes.difference(Rights::DMA) | (parent.makes & dma);
+        if !self.handles.has_room(parent) {
+            return Err(Error::NoHandleSlot.into());
+        }
+        if self.processes.is_full() || !self.handles.has_run() {
+            return Err(Error::TableFull.into());
+        }
+        // The root is zeroed as the caller's own; once it is ready, it is charged to the child instead.
+        let mut rest = parent.quota;
+        rest.refund((parent.spare.frame != Frame(0)) as u32, 0);
+        rest.charge(frames, objects.saturating_add(1)).ok_or(Error::NoMemory)?;
+        let mut quota = Quota { frames, frames_used: 0, objects, objects_used: 0 };
+        quota.charge(1, 0).ok_or(Error::NoMemory)?;
+        let Some(root) = self.prepare_spare(machine, request.process)? else { return word(abi::NO_HANDLE as usize) };
+        let made = self.make_process(machine, root, quota, TableSize::Common);
+        let parent = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
+        let name = match made {
+            Ok(name) => name,
+            Err(error) => {
+                parent.spare = SpareFrame::ready(root);
+                return Err(error.into());
+            }
+        };
+        parent.quota = rest;
+        let parent = self.processes.name(request.process);
+        if let Some(process) = self.processes.at_mut(name.link()) {
+            process.badge = badge as u16;
+            process.ceiling = ceiling;
+            process.makes = makes;
+            process.supervisor = supervisor;
+            process.parent = parent;
+        }
+        let rights = Rights::all_of(ObjectKind::Process);
+        let grant = Grant { object: name, kind: ObjectKind::Process, rights, badge: 0 };
+        word(self.install(request.process, grant)? as usize)
+    }
+
+    pub(super) fn process_grant(&mut self, request: Request) -> CallResult {
+        let [handle, rights, badge, _] = request.message.words;
+        let process = self.find_process(&request)?;
+        // A handle that is given to a process whose handles are torn down already would outlive it in its table.
+        if self.processes.at(process).is_none_or(|process| process.life() != Life::Alive) {
+            return Err(Error::Gone.into());
+        }
+        let grant = self.find_in(request.process, handle as u32, Rights::COPY)?;
+        let grant = grant.restricted(Rights::from_bits_truncate(rights as u32), Some(badge as u16));
+        word(self.install(process, grant)? as usize)
+    }
+
+    pub(super) fn process_kill(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [reason, ..] = request.message.words;
+        let process = self.find_process(&request)?;
+        let next = self.end_process(machine, process, Exit { how: ExitKind::Killed, words: [reason, 0, 0, 0] });
+        // Who ends the own process goes on with nothing.
+        self.set_done(request.caller);
+        Ok(Outcome::Next(next))
+    }
+
+    pub(super) fn process_reap(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let process = self.find_process(&request)?;
+        self.reap(machine, process, request)
+    }
+
+    /// Ends the caller's process.
+    pub(super) fn exit(&mut self, machine: &mut M, request: Request) -> CallResult {
+        let [code, ..] = request.message.words;
+        let exit = Exit { how: ExitKind::Exited, words: [code, 0, 0, 0] };
+        Ok(Outcome::Next(self.end_process(machine, request.process, exit)))
+    }
+
+    /// Makes an empty process with that quota, to which its root, a zeroed frame, is charged already.
+    pub(crate) fn make_process(
+        &mut self,
+        machine: &mut M,
+        root: Frame,
+        quota: Quota,
+        size: TableSize,
+    ) -> Result<Name, Error> {
+        if self.processes.is_full() {
+            return Err(Error::TableFull);
+        }
+        let (table, table_mask) = self.handles.take_run(size).ok_or(Error::TableFull)?;
+        let space = machine.create_space(root);
+        let mut process = Process::empty(space);
+        (process.table, process.table_mask, process.quota, process.root) = (table, table_mask, quota, root);
+        let name = self.processes.insert(process).ok_or(Error::TableFull)?;
+        self.port_versions = self.port_versions.wrapping_add(1);
+        if let Some(process) = self.processes.at_mut(name.link()) {
+            process.home.process = name.link().index() as u16;
+            process.home.ports_version = self.port_versions;
+        }
+        Ok(name)
+    }
+}

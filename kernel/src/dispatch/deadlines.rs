@@ -1,0 +1,164 @@
+//! The deadlines that are set, earliest first.
+//!
+//! A heap in a table of fixed size, with each owner's place in it, so that setting, moving and clearing a deadline take a
+//! step for each of its levels at the most. Four items stand below each one: seven levels hold them all. Not a timing
+//! wheel: a wheel needs cascades or rounds, whose worst case is longer, and the heap's order is exact.
+
+use crate::machine::Time;
+use crate::tables::Link;
+use crate::tables::sizes::{PROCESSES, THREADS, TIMERS};
+
+#[cfg(test)]
+mod checks;
+
+const OWNERS: usize = THREADS + TIMERS + PROCESSES;
+
+/// How many items stand below each.
+const BRANCHES: usize = 4;
+
+/// Whose deadline it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A thread's, in a receive or call.
+    Thread(Link),
+    /// A timer's.
+    Timer(Link),
+    /// A process's whose end goes on, at once.
+    Process(Link),
+}
+
+impl Owner {
+    const fn number(self) -> usize {
+        match self {
+            Self::Thread(link) => link.index(),
+            Self::Timer(link) => THREADS.wrapping_add(link.index()),
+            Self::Process(link) => (THREADS + TIMERS).wrapping_add(link.index()),
+        }
+    }
+
+    const fn from_number(number: usize) -> Self {
+        if number < THREADS {
+            Self::Thread(Link::new(number))
+        } else if number < THREADS + TIMERS {
+            Self::Timer(Link::new(number - THREADS))
+        } else {
+            Self::Process(Link::new(number - THREADS - TIMERS))
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Item {
+    time: Time,
+    owner: u32,
+}
+
+/// The set of deadlines, at most one an owner.
+pub struct Deadlines {
+    items: [Item; OWNERS],
+    count: u32,
+    /// Each owner's place plus one; 0 while it has no deadline.
+    places: [u16; OWNERS],
+}
+
+impl Deadlines {
+    /// None is set.
+    pub const EMPTY: Self = Self { items: [Item { time: Time(0), owner: 0 }; OWNERS], count: 0, places: [0; OWNERS] };
+
+    /// The earliest deadline.
+    #[inline(always)]
+    pub fn first(&self) -> Option<(Time, Owner)> {
+        if self.count == 0 {
+            return None;
+        }
+        self.items.first().map(|item| (item.time, Owner::from_number(item.owner as usize)))
+    }
+
+    /// How many are set.
+    pub const fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether this owner has one.
+    pub fn is_set(&self, owner: Owner) -> bool {
+        self.places.get(owner.number()).is_some_and(|place| *place != 0)
+    }
+
+    /// Sets an owner's deadline, in place of the one it had.
+    pub fn set(&mut self, owner: Owner, time: Time) {
+        self.clear(owner);
+        let place = self.count as usize;
+        if place < OWNERS && owner.number() < OWNERS {
+            self.count += 1;
+            self.rise(place, Item { time, owner: owner.number() as u32 });
+        }
+    }
+
+    /// Clears an owner's deadline, if it has one. Returns whether it had.
+    #[inline(always)]
+    pub fn clear(&mut self, owner: Owner) -> bool {
+        match self.places.get_mut(owner.number()) {
+            Some(place) if *place != 0 => {
+                let hole = core::mem::replace(place, 0) as usize - 1;
+                self.close(hole);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Puts the last item where one is gone, and from there to where it belongs.
+    fn close(&mut self, hole: usize) {
+        self.count = self.count.saturating_sub(1);
+        let last = self.count as usize;
+        if hole >= last {
+            return;
+        }
+        let Some(item) = self.items.get(last).copied() else { return };
+        let above = hole.checked_sub(1).and_then(|below| self.items.get(below / BRANCHES));
+        if above.is_some_and(|above| item.time < above.time) { self.rise(hole, item) } else { self.sink(hole, item) }
+    }
+
+    /// Puts an item into a hole, or above it: what is later goes down.
+    fn rise(&mut self, mut hole: usize, item: Item) {
+        while let Some(below) = hole.checked_sub(1) {
+            let place = below / BRANCHES;
+            match self.items.get(place) {
+                Some(above) if above.time > item.time => self.put(hole, *above),
+                _ => break,
+            }
+            hole = place;
+        }
+        self.put(hole, item);
+    }
+
+    /// Puts an item into a hole, or below it: what is earlier goes up.
+    fn sink(&mut self, mut hole: usize, item: Item) {
+        loop {
+            let first = BRANCHES * hole + 1;
+            let end = (self.count as usize).min(first + BRANCHES);
+            let Some(below) = self.items.get(first..end) else { break };
+            let (mut place, mut earliest) = (0, item);
+            for (branch, other) in below.iter().enumerate() {
+                if other.time < earliest.time {
+                    (place, earliest) = (first + branch, *other);
+                }
+            }
+            if place == 0 {
+                break;
+            }
+            self.put(hole, earliest);
+            hole = place;
+        }
+        self.put(hole, item);
+    }
+
+    fn put(&mut self, place: usize, item: Item) {
+        if let Some(slot) = self.items.get_mut(place) {
+            *slot = item;
+        }
+        if let Some(noted) = self.places.get_mut(item.owner as usize) {
+            *noted = place as u16 + 1;
+        }
+    }
+}

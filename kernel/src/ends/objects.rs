@@ -1,0 +1,162 @@
+//! The ends of objects: destroying an object is its revocation for all.
+
+use crate::frames::{Frame, FrameRun};
+use crate::kernel::Kernel;
+use crate::machine::{Machine, PortRange};
+use crate::objects::event::Event;
+use crate::objects::thread::State;
+use crate::tables::{Link, Name};
+use abi::Error;
+
+/// How many processes one slice of the end of a range of ports looks at.
+const PROCESSES_PER_SLICE: usize = 32;
+
+impl<M: Machine> Kernel<M> {
+    /// A Reply that nobody will use any more: its caller gets an error.
+    pub(crate) fn drop_reply(&mut self, name: Name) {
+        let Some(reply) = self.replies.get(name).copied() else { return };
+        // Its one handle is closed, or its process dead.
+        self.replies.recycle(name.link());
+        self.refund(reply.owner, 0, 1);
+        self.abandon(reply.caller, State::awaiting_reply(name.link()));
+    }
+
+    pub(crate) fn destroy_endpoint_slice(&mut self, machine: &mut M, link: Link) -> usize {
+        let Some(endpoint) = self.endpoints.at_mut(link) else { return 0 };
+        endpoint.begin_end();
+        let endpoint = *endpoint;
+        for waiting in [endpoint.senders.head(), endpoint.receivers.head()] {
+            if waiting.is_some() {
+                self.fail(waiting, Error::Gone);
+                return 1;
+            }
+        }
+        let event = endpoint.events.head();
+        if event.is_some() {
+            // Whoever posts anew before the endpoint is gone has to find its event in the state that it left it in.
+            match Event::from_link(event) {
+                Event::Interrupt(source) => self.unbind(machine, source),
+                Event::Timer(timer) => {
+                    self.withdraw(Event::Timer(timer));
+                    if let Some(timer) = self.timers.at_mut(timer) {
+                        timer.expiries = 0;
+                    }
+                }
+                Event::Exit(process) => self.withdraw_exit(process),
+            }
+            return 1;
+        }
+        // Sources that are still bound to it notice its end when they fire next.
+        self.endpoints.remove(link);
+        self.refund(endpoint.owner, 0, 1);
+        0
+    }
+
+    pub(crate) fn destroy_interrupt(&mut self, machine: &mut M, link: Link) {
+        self.unbind(machine, link);
+        let Some(source) = self.interrupts.at(link).copied() else { return };
+        if let Some(slot) = self.lines.get_mut(source.line.0 as usize) {
+            *slot = Link::NONE;
+        }
+        self.interrupts.remove(link);
+        self.refund(source.owner, 0, 1);
+    }
+
+    /// Takes a range of ports from a few of those who use it, or ends it once nobody does. Returns the work left.
+    pub(crate) fn destroy_ports(&mut self, machine: &mut M, link: Link) -> usize {
+        let Some(ports) = self.ports.at_mut(link) else { return 0 };
+        ports.dying = true;
+        let (range, owner) = (ports.range, ports.owner);
+        // Whoever has the range attached loses it: the death of an object is its revocation.
+        let mut position = ports.searched as usize;
+        let mut left = PROCESSES_PER_SLICE;
+        while position < self.processes.extent() {
+            let process = Link::new(position);
+            let uses = self.processes.at(process).is_some_and(|process| process.home.ports.contains(&range));
+            let cost = if uses { PROCESSES_PER_SLICE / 2 } else { 1 };
+            if cost > left {
+                break;
+            }
+            left -= cost;
+            position += 1;
+            if uses {
+                self.detach_ports(machine, process, range);
+            }
+        }
+        if position < self.processes.extent() {
+            if let Some(ports) = self.ports.at_mut(link) {
+                ports.searched = position as u16;
+            }
+            return 1;
+        }
+        self.ports.take_out(&mut self.claimed_ports, link);
+        self.ports.remove(link);
+        self.refund(owner, 0, 1);
+        0
+    }
+
+    /// Takes a range of ports from a process, the one that runs too.
+    pub(crate) fn detach_ports(&mut self, machine: &mut M, process: Link, range: PortRange) {
+        self.port_versions = self.port_versions.wrapping_add(1);
+        let version = self.port_versions;
+        let Some(entry) = self.processes.at_mut(process) else { return };
+        let home = &mut entry.home;
+        // The last of its ranges takes the place.
+        let last = (home.port_ranges as usize).wrapping_sub(1);
+        let Some(moved) = home.ports.get_mut(last).map(core::mem::take) else { return };
+        if let Some(place) = home.ports.iter_mut().find(|other| **other == range) {
+            *place = moved;
+        }
+        home.port_ranges = last as u8;
+        home.ports_version = version;
+        if self.threads.at(self.current).is_some_and(|thread| thread.process == process) {
+            self.reload_home(machine, process);
+        }
+    }
+
+    /// Does a slice of a memory object's end: takes some pages out of where it is mapped, or gives a block of its frames
+    /// back, or ends it. Returns whether work is left.
+    pub(crate) fn destroy_memory(&mut self, machine: &mut M, link: Link) -> usize {
+        let Some(memory) = self.memories.at_mut(link) else { return 0 };
+        memory.dying = true;
+        let mapping = memory.mappings.head();
+        if mapping.is_some() {
+            self.unmap_slice(machine, mapping);
+            return 1;
+        }
+        let (owner, run) = (memory.owner, FrameRun { first: memory.first, count: memory.count });
+        if run.count != 0 && !memory.device {
+            let count = if memory.module {
+                let (count, usable) = self.frames.adopt_block(run);
+                // All memory is the first process's quota, this from now on too.
+                if let Some(owner) = self.processes.at_mut(owner).filter(|owner| owner.parent.is_none()) {
+                    owner.quota.frames = owner.quota.frames.saturating_add(usable);
+                }
+                count
+            } else {
+                let count = self.frames.give_back_block(run);
+                self.refund(owner, count, 0);
+                count
+            };
+            // What is left is a smaller object.
+            if let Some(memory) = self.memories.at_mut(link) {
+                memory.first = Frame(run.first.0 + count);
+                memory.count = run.count - count;
+            }
+            if count < run.count {
+                return 1;
+            }
+        }
+        if self.memories.at(link).is_some_and(|memory| memory.device) {
+            self.memories.take_out(&mut self.claimed_memory, link);
+        }
+        self.refund(owner, 0, 1);
+        self.memories.remove(link);
+        0
+    }
+
+    /// The exit message of a process, taken out of its supervisor's queue.
+    pub(crate) fn withdraw_exit(&mut self, process: Link) {
+        self.withdraw(Event::Exit(process));
+    }
+}

@@ -1,0 +1,84 @@
+//! Waiting that ends without a message: by a deadline, or because the other side is gone.
+
+use crate::dispatch::QUEUE;
+use crate::kernel::Kernel;
+use crate::machine::{Context, Machine};
+use crate::objects::thread::{Sent, State, StateKind};
+use crate::tables::Link;
+use abi::{Error, Message};
+
+impl<M: Machine> Kernel<M> {
+    /// A waiting thread's call or receive fails: it is ready again with an error.
+    pub(crate) fn fail(&mut self, link: Link, error: Error) {
+        self.detach(link);
+        if let Some(thread) = self.threads.at_mut(link) {
+            match thread.sent {
+                Sent::Call => thread.context.set_message(Message::error(error, [0; 2])),
+                Sent::Fault => thread.end_fault(),
+            }
+        }
+        self.enqueue(link);
+    }
+
+    /// Takes a waiting thread out of whatever it waits in; it is in no queue afterwards.
+    pub(crate) fn detach(&mut self, link: Link) {
+        self.clear_deadline(link);
+        let Some(state) = self.threads.at(link).map(|thread| thread.state()) else { return };
+        match state.kind() {
+            StateKind::Ready => self.schedule.remove_ready(&mut self.threads, link),
+            StateKind::Preempted => self.schedule.remove_preempted(&mut self.threads, link),
+            StateKind::Receiving => {
+                if let Some(endpoint) = self.endpoints.at_mut(state.target()) {
+                    self.threads.unlink::<QUEUE>(&mut endpoint.receivers, link);
+                }
+            }
+            StateKind::Sending => {
+                if let Some(endpoint) = self.endpoints.at_mut(state.target()) {
+                    self.threads.unlink::<QUEUE>(&mut endpoint.senders, link);
+                    endpoint.refresh();
+                }
+            }
+            StateKind::Stopped | StateKind::Running | StateKind::Awaiting | StateKind::AwaitingReply => {}
+        }
+    }
+
+    /// Whoever owed a caller the reply is gone. A call fails; a fault waits for the next handler on its endpoint.
+    pub(crate) fn abandon(&mut self, caller: Link, expected: State) {
+        let Some(waiting) = self.threads.at_mut(caller) else { return };
+        if waiting.state() != expected {
+            return;
+        }
+        match waiting.sent {
+            Sent::Call => self.fail(caller, Error::Gone),
+            Sent::Fault => match self.endpoints.resolve(waiting.fault_endpoint) {
+                Some(endpoint) => self.pass_fault_on(caller, endpoint),
+                None => {
+                    waiting.stop();
+                    // Whoever starts it anew starts it without the fault.
+                    waiting.end_fault();
+                }
+            },
+        }
+    }
+
+    /// A fault whose handler is gone goes to one that waits on the same endpoint, or waits there for the next, ahead of
+    /// all others.
+    fn pass_fault_on(&mut self, faulty: Link, endpoint: Link) {
+        let Some(target) = self.endpoints.at_mut(endpoint) else { return };
+        self.threads.push_front::<QUEUE>(&mut target.senders, faulty);
+        target.refresh();
+        if let Some(thread) = self.threads.at_mut(faulty) {
+            thread.begin_sending(endpoint);
+        }
+        let receiver = target.receivers.head();
+        if !receiver.is_some() {
+            return;
+        }
+        self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
+        // That is the fault, which carries no handle.
+        if let Ok(Some(message)) = self.take_sender(receiver, endpoint) {
+            let next = self.give(receiver, message);
+            self.defer(next);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Sending: a call or a fault reaches a thread that receives, or waits for one.
+
+use crate::dispatch::{Next, QUEUE};
+use crate::kernel::Kernel;
+use crate::machine::{Context, Machine};
+use crate::objects::thread::Sent;
+use crate::tables::Link;
+use abi::{Error, Kind, Message, Rights, Tag};
+
+impl<M: Machine> Kernel<M> {
+    /// The running thread waits at an endpoint with what it has to send, or hands over to whoever waits there.
+    pub(crate) fn send(&mut self, endpoint: Link) -> Next {
+        let current = self.current;
+        let Some(target) = self.endpoints.at_mut(endpoint) else { return Next::Scheduled };
+        let receiver = target.receivers.head();
+        if !receiver.is_some() {
+            if target.is_dying() {
+                self.set_message(current, Message::error(Error::Gone, [0; 2]));
+                return Next::Scheduled;
+            }
+            self.threads.push_back::<QUEUE>(&mut target.senders, current);
+            target.refresh();
+            if let Some(thread) = self.threads.at_mut(current) {
+                thread.begin_sending(endpoint);
+            }
+            return Next::Scheduled;
+        }
+        match self.sender_message(current, receiver) {
+            Ok(message) => {
+                if let Some(target) = self.endpoints.at_mut(endpoint) {
+                    self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
+                }
+                self.clear_deadline(receiver);
+                let Some(sender) = self.threads.at_mut(current) else { return Next::Scheduled };
+                sender.begin_awaiting(receiver);
+                let priority = sender.priority();
+                let Some(server) = self.threads.at_mut(receiver) else { return Next::Scheduled };
+                server.context.set_message(message);
+                server.owe(current);
+                if server.priority() >= priority { Next::HandOver(receiver) } else { Next::Woken(receiver) }
+            }
+            Err(error) => {
+                self.set_message(current, Message::error(error, [0; 2]));
+                Next::Scheduled
+            }
+        }
+    }
+
+    /// What a sender's message is at the receiver. A handle that it carries is installed there.
+    pub(crate) fn sender_message(&mut self, sender: Link, receiver: Link) -> Result<Message, Error> {
+        let Some(thread) = self.threads.at(sender) else { return Err(Error::Gone) };
+        match thread.sent {
+            Sent::Call => {
+                let message = thread.context.message();
+                let tag = Tag::outgoing(Kind::Call, message.tag.label(), thread.badge);
+                let (process, carries) = (thread.process, thread.carries);
+                if carries != 0 {
+                    let Some(to) = self.threads.at(receiver).map(|thread| thread.process) else {
+                        return Err(Error::Gone);
+                    };
+                    let handle = self.carry(process, carries, to)?;
+                    let [one, two, three, _] = message.words;
+                    return Ok(Message::new(Tag(tag.0 | Tag::HANDLE), [one, two, three, handle as usize]));
+                }
+                Ok(Message::new(tag, message.words))
+            }
+            Sent::Fault => Ok(thread.fault.message(thread.fault_badge)),
+        }
+    }
+
+    /// Copies a handle from one process to another, as one that travels in a message.
+    pub(crate) fn carry(&mut self, from: Link, handle: u32, to: Link) -> Result<u32, Error> {
+        let Some(source) = self.processes.at(from) else { return Err(Error::BadHandle) };
+        let grant = self.handles.find(source, handle, Rights::COPY)?;
+        self.install(to, grant).map_err(|_| Error::ReceiverFull)
+    }
+}

@@ -1,0 +1,42 @@
+//! Timers' messages.
+
+use crate::dispatch::{Next, Owner};
+use crate::kernel::Kernel;
+use crate::machine::{Machine, Time};
+use crate::objects::event::Event;
+use crate::tables::Link;
+
+impl<M: Machine> Kernel<M> {
+    /// A timer's deadline has passed: counts it, sets the next one, and posts the timer's message.
+    pub(crate) fn expire_timer(&mut self, link: Link, time: Time) -> Next {
+        let now = self.now;
+        let Some(timer) = self.timers.at_mut(link) else { return Next::Scheduled };
+        timer.expiries = timer.expiries.saturating_add(1);
+        let (name, period) = (timer.endpoint, timer.period);
+        if period != 0 {
+            // A period that was missed is counted once: the timer goes on from now instead of catching up in a storm.
+            let next = time.0.saturating_add(period);
+            let next = if next > now.0 { next } else { now.0.saturating_add(period) };
+            self.deadlines.set(Owner::Timer(link), Time(next));
+        }
+        match self.endpoints.resolve(name) {
+            Some(endpoint) => self.post(endpoint, Event::Timer(link)),
+            None => Next::Scheduled,
+        }
+    }
+
+    /// Sets a timer to a deadline, then to further ones every period.
+    pub(crate) fn set_timer(&mut self, link: Link, deadline: Time, period: u64) {
+        if let Some(timer) = self.timers.at_mut(link) {
+            timer.period = period;
+            self.set_deadline(Owner::Timer(link), deadline);
+        }
+    }
+
+    /// Takes a timer out of everything that refers to it.
+    pub(crate) fn remove_timer(&mut self, link: Link) {
+        self.deadlines.clear(Owner::Timer(link));
+        self.withdraw(Event::Timer(link));
+        self.timers.remove(link);
+    }
+}

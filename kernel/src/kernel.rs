@@ -1,0 +1,164 @@
+//! The state of one CPU's kernel, and what everything above asks of it.
+
+use crate::account::{Account, TraceKind};
+use crate::dispatch::{Deadlines, Schedule};
+use crate::frames::Frames;
+use crate::machine::{Context, Machine, Time};
+use crate::machine::{Home, Resume};
+use crate::objects::endpoint::Endpoint;
+use crate::objects::event::{EVENTS, EventSlot};
+use crate::objects::handle::Handles;
+use crate::objects::memory::{MappedRange, Memory};
+use crate::objects::ports::Ports;
+use crate::objects::process::Process;
+use crate::objects::reply::Reply;
+use crate::objects::source::Source;
+use crate::objects::thread::Thread;
+use crate::objects::timer::Timer;
+use crate::tables::sizes::{
+    ENDPOINTS, INTERRUPTS, LINES, MAPPINGS, MEMORIES, PORTS, PROCESSES, REPLIES, THREADS, TIMERS,
+};
+use crate::tables::{Arena, Link, Tree};
+use abi::Tag;
+
+/// No deadline.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// The state of one CPU's kernel.
+pub struct Kernel<M: Machine> {
+    pub(crate) threads: Arena<Thread<M::Context>, THREADS>,
+    pub(crate) processes: Arena<Process<M>, PROCESSES>,
+    pub(crate) endpoints: Arena<Endpoint, ENDPOINTS>,
+    pub(crate) interrupts: Arena<Source, INTERRUPTS>,
+    pub(crate) timers: Arena<Timer, TIMERS>,
+    pub(crate) memories: Arena<Memory, MEMORIES>,
+    pub(crate) mappings: Arena<MappedRange, MAPPINGS>,
+    pub(crate) ports: Arena<Ports, PORTS>,
+    pub(crate) replies: Arena<Reply, REPLIES>,
+    /// Never inserted into: every object that can post has its slot from the start.
+    pub(crate) events: Arena<EventSlot, EVENTS>,
+    pub(crate) handles: Handles,
+    /// The claimed ranges of ports.
+    pub(crate) claimed_ports: Tree,
+    /// The claimed device memory.
+    pub(crate) claimed_memory: Tree,
+    /// The source that claimed each line.
+    pub(crate) lines: [Link; LINES],
+    pub(crate) schedule: Schedule,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) frames: Frames,
+    /// The running thread.
+    pub(crate) current: Link,
+    /// What runs when nobody else does.
+    pub(crate) idle: Link,
+    /// The object that root handles name.
+    pub(crate) root: Link,
+    /// When the running thread has to make room for its peers; `NEVER` if it has none.
+    pub(crate) slice_end: u64,
+    pub(crate) slice_cycles: u64,
+    /// What the one-shot timer is set to.
+    pub(crate) armed: u64,
+    /// The timer isn't set to an earlier time.
+    pub(crate) not_before: u64,
+    /// The time of the trap, or of the last switch.
+    pub(crate) now: Time,
+    pub(crate) port_versions: u32,
+    pub(crate) account: Account,
+}
+
+impl<M: Machine> Kernel<M> {
+    /// A kernel without anything, all zeros: a place for [`Kernel::initialise`].
+    pub const EMPTY: Self = Self {
+        threads: Arena::EMPTY,
+        processes: Arena::EMPTY,
+        endpoints: Arena::EMPTY,
+        interrupts: Arena::EMPTY,
+        timers: Arena::EMPTY,
+        memories: Arena::EMPTY,
+        mappings: Arena::EMPTY,
+        ports: Arena::EMPTY,
+        replies: Arena::EMPTY,
+        events: Arena::EMPTY,
+        handles: Handles::EMPTY,
+        claimed_ports: Tree::EMPTY,
+        claimed_memory: Tree::EMPTY,
+        lines: [Link::NONE; LINES],
+        schedule: Schedule::EMPTY,
+        deadlines: Deadlines::EMPTY,
+        frames: Frames::EMPTY,
+        current: Link::NONE,
+        idle: Link::NONE,
+        root: Link::NONE,
+        slice_end: 0,
+        slice_cycles: 0,
+        armed: 0,
+        not_before: 0,
+        now: Time(0),
+        port_versions: 0,
+        account: Account::ZERO,
+    };
+
+    /// What was counted and traced.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The registers that run, the idle thread's too.
+    #[inline(always)]
+    pub fn running(&self) -> Option<&M::Context> {
+        self.threads.at(self.current).map(|thread| &thread.context)
+    }
+
+    /// The home of the process that they belong to.
+    pub fn running_home(&self) -> Option<&Home<M::Space>> {
+        let thread = self.threads.at(self.current)?;
+        self.processes.at(thread.process).map(|process| &process.home)
+    }
+
+    /// The running thread's registers, if it isn't the idle thread.
+    pub fn current_context(&mut self) -> Option<&mut M::Context> {
+        if self.current == self.idle {
+            return None;
+        }
+        self.threads.at_mut(self.current).map(|thread| &mut thread.context)
+    }
+
+    /// Puts what the running thread is to go on with into its saved registers.
+    #[inline(always)]
+    pub fn save(&mut self, resume: Resume) {
+        if let Resume::With(message) = resume
+            && let Some(thread) = self.threads.at_mut(self.current)
+        {
+            thread.context.set_message(message);
+        }
+    }
+
+    /// Sets the message registers of a thread.
+    pub(crate) fn set_message(&mut self, link: Link, message: abi::Message) {
+        if let Some(thread) = self.threads.at_mut(link) {
+            thread.context.set_message(message);
+        }
+    }
+
+    /// A call that returns nothing is over.
+    pub(crate) fn set_done(&mut self, caller: Link) {
+        if let Some(thread) = self.threads.at_mut(caller) {
+            thread.context.set_tag(Tag::DONE);
+        }
+    }
+
+    /// Counts and traces a call of the running thread.
+    #[inline(always)]
+    pub(crate) fn note_call(&mut self, caller: Link, tag: Tag, now: Time) {
+        self.account.calls = self.account.calls.wrapping_add(1);
+        self.account.trace(TraceKind::Call, now, caller, tag.0);
+        if let Some(thread) = self.threads.at_mut(caller) {
+            thread.calls = thread.calls.wrapping_add(1);
+        }
+    }
+
+    /// Notes a trap in the trace.
+    pub(crate) fn trace(&mut self, kind: TraceKind, detail: u32) {
+        self.account.trace(kind, self.now, self.current, detail);
+    }
+}

@@ -1,0 +1,116 @@
+//! Looking up what a handle names, and making what a handle is to name: the checks that every call begins with.
+
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::objects::handle::Grant;
+use crate::objects::process::Life;
+use crate::request::{Refusal, Request};
+use crate::tables::{Link, Name};
+use abi::{Error, ObjectKind, Rights};
+
+impl<M: Machine> Kernel<M> {
+    /// What the request's handle names, if it has that right.
+    pub(crate) fn find(&self, request: &Request, needs: Rights) -> Result<Grant, Refusal> {
+        self.find_in(request.process, request.handle, needs)
+    }
+
+    /// What a process's handle names, if it has that right.
+    pub(crate) fn find_in(&self, process: Link, handle: u32, needs: Rights) -> Result<Grant, Refusal> {
+        match self.processes.at(process) {
+            Some(process) => Ok(self.handles.find(process, handle, needs)?),
+            None => Err(Error::BadHandle.into()),
+        }
+    }
+
+    /// The endpoint that the request's handle names, and the handle's badge.
+    pub(crate) fn find_endpoint(&self, request: &Request, needs: Rights) -> Result<(Link, u16), Refusal> {
+        let grant = self.find(request, needs)?;
+        match self.endpoints.resolve(grant.object) {
+            Some(endpoint) => Ok((endpoint, grant.badge)),
+            None => Err(Error::BadHandle.into()),
+        }
+    }
+
+    /// An endpoint by a handle in a word, with the right to bind events to it.
+    pub(crate) fn bindable_endpoint(&self, process: Link, handle: usize) -> Result<Name, Refusal> {
+        let grant = self.find_in(process, handle as u32, Rights::BIND)?;
+        match self.endpoints.get(grant.object) {
+            Some(_) => Ok(grant.object),
+            None => Err(Error::BadHandle.into()),
+        }
+    }
+
+    pub(crate) fn find_interrupt(&self, request: &Request) -> Result<Link, Refusal> {
+        let grant = self.find(request, Rights::INTERRUPT)?;
+        Ok(self.interrupts.resolve(grant.object).ok_or(Error::BadHandle)?)
+    }
+
+    pub(crate) fn find_timer(&self, request: &Request) -> Result<Link, Refusal> {
+        let grant = self.find(request, Rights::TIMER)?;
+        Ok(self.timers.resolve(grant.object).ok_or(Error::BadHandle)?)
+    }
+
+    pub(crate) fn find_memory(&self, request: &Request, needs: Rights) -> Result<Link, Refusal> {
+        let grant = self.find(request, needs)?;
+        Ok(self.memories.resolve(grant.object).ok_or(Error::BadHandle)?)
+    }
+
+    pub(crate) fn find_process(&self, request: &Request) -> Result<Link, Refusal> {
+        let grant = self.find(request, Rights::PROCESS)?;
+        Ok(self.processes.resolve(grant.object).ok_or(Error::BadHandle)?)
+    }
+
+    /// A process by a handle in a word, or the caller's for 0.
+    pub(crate) fn process_or_own(&self, request: Request, handle: usize) -> Result<Link, Refusal> {
+        if handle == 0 {
+            return Ok(request.process);
+        }
+        let grant = self.find_in(request.process, handle as u32, Rights::PROCESS)?;
+        let link = self.processes.resolve(grant.object).ok_or(Error::BadHandle)?;
+        match self.processes.at(link) {
+            Some(process) if process.life() == Life::Alive => Ok(link),
+            _ => Err(Error::Gone.into()),
+        }
+    }
+
+    /// Makes an object that is charged to the caller, and a handle with every right to it.
+    pub(crate) fn create(
+        &mut self,
+        request: Request,
+        kind: ObjectKind,
+        insert: impl FnOnce(&mut Self) -> Option<Name>,
+    ) -> Result<u32, Refusal> {
+        let process = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
+        if !self.handles.has_room(process) {
+            return Err(Error::NoHandleSlot.into());
+        }
+        process.quota.charge(0, 1).ok_or(Error::NoMemory)?;
+        let rights = Rights::all_of(kind) & process.makes;
+        let Some(object) = insert(self) else {
+            self.refund(request.process, 0, 1);
+            return Err(Error::TableFull.into());
+        };
+        let grant = Grant { object, kind, rights, badge: 0 };
+        Ok(self.install(request.process, grant)?)
+    }
+
+    /// Installs a handle in a process.
+    pub(crate) fn install(&mut self, process: Link, grant: Grant) -> Result<u32, Error> {
+        match self.processes.at_mut(process) {
+            Some(process) => self.handles.install(process, grant),
+            None => Err(Error::Gone),
+        }
+    }
+
+    pub(crate) fn refund(&mut self, process: Link, frames: u32, objects: u32) {
+        if let Some(process) = self.processes.at_mut(process) {
+            process.quota.refund(frames, objects);
+        }
+    }
+
+    /// The refusal that names who holds what was asked for.
+    pub(crate) fn conflict(&self, owner: Link) -> Refusal {
+        let badge = self.processes.at(owner).map_or(0, |process| process.badge);
+        Refusal { error: Error::Conflict, badge }
+    }
+}

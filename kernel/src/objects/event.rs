@@ -1,0 +1,63 @@
+//! What can post to an endpoint without being a thread, and its place in the endpoint's queue.
+
+use crate::dispatch::QUEUE;
+use crate::tables::sizes::{INTERRUPTS, PROCESSES, TIMERS};
+use crate::tables::{Entry, Link, Linked, Links};
+
+/// What can post to an endpoint without being a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An interrupt source.
+    Interrupt(Link),
+    /// A timer.
+    Timer(Link),
+    /// The end of a process.
+    Exit(Link),
+}
+
+/// As many as there are objects that can post.
+pub const EVENTS: usize = INTERRUPTS + TIMERS + PROCESSES;
+
+impl Event {
+    /// Its slot among all events.
+    #[inline(always)]
+    pub const fn link(self) -> Link {
+        match self {
+            Self::Interrupt(link) => link,
+            Self::Timer(link) => Link::new(INTERRUPTS.wrapping_add(link.index())),
+            Self::Exit(link) => Link::new((INTERRUPTS + TIMERS).wrapping_add(link.index())),
+        }
+    }
+
+    pub(crate) const fn from_link(link: Link) -> Self {
+        let index = link.index();
+        if index < INTERRUPTS {
+            Self::Interrupt(link)
+        } else if index < INTERRUPTS + TIMERS {
+            Self::Timer(Link::new(index - INTERRUPTS))
+        } else {
+            Self::Exit(Link::new(index - INTERRUPTS - TIMERS))
+        }
+    }
+}
+
+/// An event's place in an endpoint's queue.
+#[derive(Clone, Copy, Debug)]
+pub struct EventSlot {
+    /// The endpoint in whose queue it is, or none.
+    pub queued_at: Link,
+    links: Links,
+}
+
+impl Entry for EventSlot {
+    const EMPTY: Self = Self { queued_at: Link::NONE, links: Links::NONE };
+}
+
+impl Linked<QUEUE> for EventSlot {
+    fn links(&mut self) -> &mut Links {
+        &mut self.links
+    }
+    fn links_ref(&self) -> &Links {
+        &self.links
+    }
+}

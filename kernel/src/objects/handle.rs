@@ -1,0 +1,289 @@
+//! Handles: what a process may name, and what it may do with it.
+//!
+//! All handles of all processes stand in one array; a process owns an aligned run of it whose length is a power of
+//! two. A lookup is two compares: the value (index and generation in one) and the right (type and right in one bit).
+//! Which entry that is needs no check: 16 bits of an index can't leave the array.
+
+use crate::machine::Machine;
+use crate::objects::process::Process;
+use crate::tables::sizes::{HANDLES, LARGE_TABLE_HANDLES, TABLE_HANDLES};
+use crate::tables::{Link, Name};
+use abi::{Error, ObjectKind, Rights};
+
+#[cfg(test)]
+mod checks;
+
+/// An entry of the handle table.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Handle {
+    /// Generation and index within the run. A free entry keeps those that it had last; it allows nothing. Generations
+    /// wrap, from their maximum to 1: a value guards a process against its own mistakes alone, since nobody else can
+    /// present it, so that wearing out tables that are used for years would be the greater harm.
+    value: u32,
+    /// What it allows; empty while free.
+    can: u32,
+    /// What it names; nothing while free.
+    object: Name,
+    /// The badge of messages sent through it; of a free entry, the next free one plus one.
+    badge: u16,
+    /// Of what kind it is; of a free entry, of none.
+    kind: ObjectKind,
+}
+
+const _: () = assert!(size_of::<Handle>() == 16, "an entry's place is found by a shift");
+
+/// A process's part of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// Its first entry.
+    first: u16,
+    /// Its length less one.
+    mask: u16,
+}
+
+impl Run {
+    /// Of nobody.
+    pub const NONE: Self = Self { first: 0, mask: 0 };
+
+    /// The entry where a value's handle stands, if it is one.
+    #[inline(always)]
+    const fn place(self, value: u32) -> usize {
+        (value as u16 & self.mask | self.first) as usize
+    }
+}
+
+impl<M: Machine> Process<M> {
+    /// Its part of the table.
+    pub const fn run(&self) -> Run {
+        Run { first: self.table as u16, mask: self.table_mask as u16 }
+    }
+}
+
+/// What a handle says, apart from its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// What it names.
+    pub object: Name,
+    /// Of what kind that is.
+    pub kind: ObjectKind,
+    /// What it allows.
+    pub rights: Rights,
+    /// The badge of messages sent through it.
+    pub badge: u16,
+}
+
+impl Grant {
+    /// The same with fewer rights and perhaps another badge: what a copy is.
+    pub fn restricted(self, rights: Rights, badge: Option<u16>) -> Self {
+        let badge = match badge {
+            Some(badge) if self.rights.contains(Rights::BIND) => badge,
+            _ => self.badge,
+        };
+        Self { rights: self.rights & rights, badge, ..self }
+    }
+}
+
+const FREE: Handle = Handle { value: 0, can: 0, object: Name::NONE, badge: 0, kind: ObjectKind::None };
+
+const BLOCKS: usize = HANDLES / TABLE_HANDLES;
+
+const BLOCKS_A_WORD: usize = u32::BITS as usize;
+
+const WORDS: usize = BLOCKS.div_ceil(BLOCKS_A_WORD);
+
+const _: () = assert!(WORDS <= u32::BITS as usize, "one word tells which words are full");
+
+/// The bits of so many blocks in a row, no more than a word has.
+fn run_of(blocks: usize, shift: usize) -> u32 {
+    const {
+        assert!(
+            LARGE_TABLE_HANDLES / TABLE_HANDLES < BLOCKS_A_WORD
+                && BLOCKS_A_WORD.is_multiple_of(LARGE_TABLE_HANDLES / TABLE_HANDLES)
+        )
+    };
+    ((1 << blocks) - 1) << shift
+}
+
+/// The handles of all processes.
+pub struct Handles {
+    entries: [Handle; HANDLES],
+    /// A bit a block.
+    taken: [u32; WORDS],
+    /// A bit a word of these: no block of it is free.
+    full: u32,
+    used: u32,
+}
+
+impl Handles {
+    /// No process has any.
+    pub const EMPTY: Self = Self { entries: [FREE; HANDLES], taken: [0; WORDS], full: 0, used: 0 };
+
+    /// How many are in use.
+    pub const fn used(&self) -> usize {
+        self.used as usize
+    }
+
+    /// Sets a run aside. Returns its first entry and its mask. One of the common size is found by two looks, a large one
+    /// by a search, which only booting needs.
+    pub fn take_run(&mut self, size: TableSize) -> Option<(u32, u32)> {
+        let length = size.handles();
+        let blocks = length / TABLE_HANDLES;
+        let (number, shift) = if blocks == 1 {
+            self.free_block()?
+        } else {
+            self.taken.iter().enumerate().find_map(|(number, word)| {
+                let fits = |shift: &usize| word & run_of(blocks, *shift) == 0;
+                let shift = (0..BLOCKS_A_WORD).step_by(blocks).find(fits)?;
+                (number * BLOCKS_A_WORD + shift + blocks <= BLOCKS).then_some((number, shift))
+            })?
+        };
+        let first = number * BLOCKS_A_WORD + shift;
+        let word = self.taken.get_mut(number)?;
+        *word |= run_of(blocks, shift);
+        if *word == u32::MAX {
+            self.full |= 1 << number;
+        }
+        Some(((first * TABLE_HANDLES) as u32, length as u32 - 1))
+    }
+
+    /// Whether a run of the common size is free.
+    pub fn has_run(&self) -> bool {
+        self.free_block().is_some()
+    }
+
+    /// The first free block, as a word and a bit.
+    fn free_block(&self) -> Option<(usize, usize)> {
+        let number = (!self.full).trailing_zeros() as usize;
+        let shift = (!self.taken.get(number)?).trailing_zeros() as usize;
+        (number * BLOCKS_A_WORD + shift < BLOCKS).then_some((number, shift))
+    }
+
+    /// Gives a run back; its entries keep their generations, so that old values stay stale.
+    pub fn give_back_run(&mut self, table: u32, mask: u32) {
+        let first = table as usize / TABLE_HANDLES;
+        let blocks = (mask as usize + 1) / TABLE_HANDLES;
+        let number = first / BLOCKS_A_WORD;
+        if let Some(word) = self.taken.get_mut(number) {
+            *word &= !run_of(blocks, first % BLOCKS_A_WORD);
+            self.full &= !(1 << number);
+        }
+    }
+
+    /// What a handle says that has the rights, of which there is at least one.
+    #[inline(always)]
+    pub fn look_up(&self, run: Run, value: u32, needs: Rights) -> Option<Grant> {
+        match self.entries.get(run.place(value)) {
+            Some(entry) if entry.value == value && entry.can & needs.bits() == needs.bits() => Some(entry.grant()),
+            _ => None,
+        }
+    }
+
+    /// What a handle says, with the rights checked; `needs` may be empty.
+    #[inline(always)]
+    pub fn find<M: Machine>(&self, process: &Process<M>, value: u32, needs: Rights) -> Result<Grant, Error> {
+        match self.look_up(process.run(), value, needs) {
+            Some(grant) if grant.kind != ObjectKind::None => Ok(grant),
+            _ => Err(self.why_not(process, value, needs)),
+        }
+    }
+
+    #[cold]
+    fn why_not<M: Machine>(&self, process: &Process<M>, value: u32, needs: Rights) -> Error {
+        match self.entries.get(process.run().place(value)) {
+            Some(entry) if entry.value == value && entry.kind != ObjectKind::None => {
+                if Rights::all_of(entry.kind).contains(needs) { Error::MissingRight } else { Error::WrongType }
+            }
+            _ => Error::BadHandle,
+        }
+    }
+
+    /// Whether a process has room for one more.
+    pub fn has_room<M: Machine>(&self, process: &Process<M>) -> bool {
+        process.table_free != 0 || process.table_fresh <= process.table_mask
+    }
+
+    /// Installs a handle and returns its value.
+    pub fn install<M: Machine>(&mut self, process: &mut Process<M>, grant: Grant) -> Result<u32, Error> {
+        let index = match process.table_free {
+            0 if process.table_fresh > process.table_mask => return Err(Error::NoHandleSlot),
+            0 => {
+                process.table_fresh += 1;
+                process.table_fresh - 1
+            }
+            link => {
+                let next = self.entries.get((process.table + link - 1) as usize).map_or(0, |entry| entry.badge);
+                process.table_free = next as u32;
+                link - 1
+            }
+        };
+        let Some(entry) = self.entries.get_mut((process.table + index) as usize) else {
+            return Err(Error::NoHandleSlot);
+        };
+        let generation = ((entry.value >> 16) as u16).checked_add(1).unwrap_or(1);
+        *entry = Handle {
+            value: (generation as u32) << 16 | index,
+            can: grant.rights.bits(),
+            object: grant.object,
+            badge: grant.badge,
+            kind: grant.kind,
+        };
+        self.used += 1;
+        Ok(entry.value)
+    }
+
+    /// Forgets a handle.
+    pub fn close<M: Machine>(&mut self, process: &mut Process<M>, value: u32) {
+        let index = value & process.table_mask;
+        let Some(entry) = self.entries.get_mut((index | process.table) as usize) else { return };
+        if entry.value != value || entry.kind == ObjectKind::None {
+            return;
+        }
+        self.used -= 1;
+        *entry = Handle { value, badge: process.table_free as u16, ..FREE };
+        process.table_free = index + 1;
+    }
+
+    /// Closes what is left at a position of a process's run, of whatever kind.
+    pub fn clear<M: Machine>(&mut self, process: &Process<M>, position: u32) {
+        let Some(entry) = self.entries.get_mut((process.table + position) as usize) else { return };
+        if entry.kind != ObjectKind::None {
+            self.used -= 1;
+        }
+        *entry = Handle { value: entry.value, ..FREE };
+    }
+}
+
+impl Handle {
+    #[inline(always)]
+    const fn grant(&self) -> Grant {
+        Grant { object: self.object, kind: self.kind, rights: Rights::from_bits_truncate(self.can), badge: self.badge }
+    }
+}
+
+/// How many handles a process may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableSize {
+    /// What a driver needs.
+    Common,
+    /// What a supervisor of many needs.
+    Large,
+}
+
+impl TableSize {
+    const fn handles(self) -> usize {
+        match self {
+            Self::Common => TABLE_HANDLES,
+            Self::Large if LARGE_TABLE_HANDLES <= HANDLES / 2 => LARGE_TABLE_HANDLES,
+            Self::Large => TABLE_HANDLES * 2,
+        }
+    }
+}
+
+/// A link that a checked grant names.
+impl Grant {
+    /// The entry that it named when the handle was made; check it against the table that it is in.
+    pub const fn link(&self) -> Link {
+        self.object.link()
+    }
+}

@@ -1,0 +1,430 @@
+//! A thread: saved registers, a priority, and what it waits for.
+
+use crate::dispatch::Slice;
+use crate::dispatch::{Priority, QUEUE, Schedulable};
+use crate::frames::Frame;
+use crate::machine::Context;
+use crate::objects::handle::Run;
+use crate::tables::{Entry, Link, Linked, Links, Name};
+use abi::{Kind, Message, Tag};
+
+/// What a thread does or waits for, in one word: a kind and the link of what it waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct State(u32);
+
+const KIND_SHIFT: u32 = 24;
+
+/// The kinds of [`State`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum StateKind {
+    /// Never started, or ended.
+    Stopped = 0,
+    /// In the queue of its priority.
+    Ready = 1,
+    /// On the processor.
+    Running = 2,
+    /// In the chain of preempted threads.
+    Preempted = 3,
+    /// In an endpoint's queue of receivers.
+    Receiving = 4,
+    /// In an endpoint's queue of senders, with a call or a fault.
+    Sending = 5,
+    /// A thread has taken its call and owes the reply.
+    Awaiting = 6,
+    /// A Reply object stands for its call.
+    AwaitingReply = 7,
+}
+
+impl State {
+    /// Never started, or ended.
+    pub const STOPPED: Self = Self(0);
+    /// In the queue of its priority.
+    pub const READY: Self = Self((StateKind::Ready as u32) << KIND_SHIFT);
+    /// On the processor.
+    pub const RUNNING: Self = Self((StateKind::Running as u32) << KIND_SHIFT);
+    /// In the chain of preempted threads.
+    pub const PREEMPTED: Self = Self((StateKind::Preempted as u32) << KIND_SHIFT);
+    /// The same, in the middle of a slice.
+    pub const PREEMPTED_IN_SLICE: Self = Self((StateKind::Preempted as u32) << KIND_SHIFT | 1);
+
+    /// In that endpoint's queue of receivers.
+    pub const fn receiving(endpoint: Link) -> Self {
+        Self(((StateKind::Receiving as u32) << KIND_SHIFT).wrapping_add(endpoint.word()))
+    }
+
+    /// In that endpoint's queue of senders.
+    pub const fn sending(endpoint: Link) -> Self {
+        Self((StateKind::Sending as u32) << KIND_SHIFT | endpoint.word())
+    }
+
+    /// That thread owes it a reply.
+    pub const fn awaiting(server: Link) -> Self {
+        Self(((StateKind::Awaiting as u32) << KIND_SHIFT).wrapping_add(server.word()))
+    }
+
+    /// That Reply object stands for its call.
+    pub const fn awaiting_reply(reply: Link) -> Self {
+        Self((StateKind::AwaitingReply as u32) << KIND_SHIFT | reply.word())
+    }
+
+    /// What kind of state it is.
+    pub const fn kind(self) -> StateKind {
+        match self.0 >> KIND_SHIFT {
+            1 => StateKind::Ready,
+            2 => StateKind::Running,
+            3 => StateKind::Preempted,
+            4 => StateKind::Receiving,
+            5 => StateKind::Sending,
+            6 => StateKind::Awaiting,
+            7 => StateKind::AwaitingReply,
+            _ => StateKind::Stopped,
+        }
+    }
+
+    /// What it waits for.
+    pub const fn target(self) -> Link {
+        Link::from_word(self.0 & ((1 << KIND_SHIFT) - 1))
+    }
+}
+
+/// An exception that a thread raised in user mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fault {
+    /// The vector.
+    pub vector: u8,
+    /// The error code, or 0 for vectors without one.
+    pub error: usize,
+    /// The address, for page faults; DR6 for debug exceptions.
+    pub address: usize,
+    /// Where it happened.
+    pub instruction: usize,
+}
+
+impl Fault {
+    /// What the handler is told.
+    #[inline(always)]
+    pub const fn message(&self, badge: u16) -> Message {
+        let tag = Tag::outgoing(Kind::Fault, self.vector, badge);
+        Message::new(tag, [self.error, self.address, self.instruction, 0])
+    }
+}
+
+/// What a thread that waits in [`StateKind::Sending`] or is being answered has sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sent {
+    /// A call: the message is in its registers.
+    #[default]
+    Call,
+    /// A fault: its registers are its own and stay untouched.
+    Fault,
+}
+
+/// A token for the interrupt message that a thread has taken and not yet completed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// The source; none if the thread owes nothing.
+    pub source: Name,
+    /// The message's number.
+    pub sequence: u32,
+}
+
+impl Token {
+    /// Nothing to complete.
+    pub const NONE: Self = Self { source: Name::NONE, sequence: 0 };
+}
+
+/// A thread. Its registers come first, so that the address of the slot is the address that the CPU's stack pointer for
+/// traps is derived from.
+#[repr(C)]
+pub struct Thread<C> {
+    /// The saved registers.
+    pub context: C,
+    /// What it does or waits for.
+    state: State,
+    /// The thread that it owes a reply, as long as that one's state agrees.
+    reply_to: Link,
+    /// The interrupt message that it completes by receiving again.
+    pub completes: Token,
+    /// When the interrupt came whose message it got and hasn't run with yet; 0 for none.
+    pub raised: u64,
+    /// The endpoint that it received on last.
+    pub serves: Name,
+    /// Its process.
+    pub process: Link,
+    /// That one's part of the handle table.
+    pub run: Run,
+    /// System calls that it made.
+    pub calls: usize,
+    /// Processor time that it used, in cycles; while it runs, less the time when it began to.
+    pub cycles: u64,
+    /// Its priority.
+    priority: Priority,
+    /// The same while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`], which outranks nobody:
+    /// so one comparison tells the short ways that they may let it run, and whoever needs more is the general way's.
+    rank: Priority,
+    /// What it sent, while it waits for a reply.
+    pub sent: Sent,
+    /// The fault that it sent, while it waits for the handler's reply.
+    pub fault: Fault,
+    /// The badge that its queued message carries.
+    pub badge: u16,
+    /// The handle that goes along with its queued message; 0 for none.
+    pub carries: u32,
+    /// The deadline of its next call, in cycles; 0 for none.
+    pub call_deadline: u64,
+    /// While it is preempted: what was left of its slice.
+    pub slice_left: u64,
+    /// Where its faults go; none ends the process.
+    pub fault_endpoint: Name,
+    /// The badge of its fault messages.
+    pub fault_badge: u16,
+    /// Its floating-point state's frame; 0 before first use.
+    pub floating_point: Frame,
+    /// Its neighbours in the queue it waits in.
+    pub queue: Links,
+    /// Its neighbours among its process's threads.
+    pub siblings: Links,
+}
+
+impl<C: Context> Entry for Thread<C> {
+    const EMPTY: Self = Self {
+        context: C::EMPTY,
+        state: State::STOPPED,
+        reply_to: Link::NONE,
+        completes: Token::NONE,
+        raised: 0,
+        serves: Name::NONE,
+        process: Link::NONE,
+        run: Run::NONE,
+        calls: 0,
+        cycles: 0,
+        priority: Priority::IDLE,
+        rank: Priority::IDLE,
+        sent: Sent::Call,
+        fault: Fault { vector: 0, error: 0, address: 0, instruction: 0 },
+        badge: 0,
+        carries: 0,
+        call_deadline: 0,
+        slice_left: 0,
+        fault_endpoint: Name::NONE,
+        fault_badge: 0,
+        floating_point: Frame(0),
+        queue: Links::NONE,
+        siblings: Links::NONE,
+    };
+
+    /// All but the registers, which are most of it: clearing them would double what the end of a thread takes.
+    fn clear(&mut self) {
+        let Self {
+            context: _,
+            state,
+            reply_to,
+            completes,
+            raised,
+            serves,
+            process,
+            run,
+            calls,
+            cycles,
+            priority,
+            rank,
+            sent,
+            fault,
+            badge,
+            carries,
+            call_deadline,
+            slice_left,
+            fault_endpoint,
+            fault_badge,
+            floating_point,
+            queue,
+            siblings,
+        } = self;
+        *state = Self::EMPTY.state;
+        *reply_to = Self::EMPTY.reply_to;
+        *completes = Self::EMPTY.completes;
+        *raised = Self::EMPTY.raised;
+        *serves = Self::EMPTY.serves;
+        *process = Self::EMPTY.process;
+        *run = Self::EMPTY.run;
+        *calls = Self::EMPTY.calls;
+        *cycles = Self::EMPTY.cycles;
+        *priority = Self::EMPTY.priority;
+        *rank = Self::EMPTY.rank;
+        *sent = Self::EMPTY.sent;
+        *fault = Self::EMPTY.fault;
+        *badge = Self::EMPTY.badge;
+        *carries = Self::EMPTY.carries;
+        *call_deadline = Self::EMPTY.call_deadline;
+        *slice_left = Self::EMPTY.slice_left;
+        *fault_endpoint = Self::EMPTY.fault_endpoint;
+        *fault_badge = Self::EMPTY.fault_badge;
+        *floating_point = Self::EMPTY.floating_point;
+        *queue = Self::EMPTY.queue;
+        *siblings = Self::EMPTY.siblings;
+    }
+}
+
+impl<C: Context> Thread<C> {
+    /// A thread of a process that was never started.
+    #[inline(always)]
+    pub fn new(process: Link, run: Run, priority: Priority) -> Self {
+        Self { process, run, priority, rank: priority, ..Self::EMPTY }
+    }
+}
+
+/// What a thread does or waits for changes by these transitions alone. Whoever calls one has taken the thread out of the
+/// queue that it was in, and puts it into the one that the new state names.
+impl<C> Thread<C> {
+    /// What it does or waits for.
+    #[inline(always)]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// It waits for the processor.
+    #[inline(always)]
+    pub const fn become_ready(&mut self) {
+        self.state = State::READY;
+    }
+
+    /// It has the processor.
+    #[inline(always)]
+    pub const fn run(&mut self) {
+        self.state = State::RUNNING;
+    }
+
+    /// It loses the processor to a thread of higher priority, and keeps its turn.
+    #[inline(always)]
+    pub const fn preempt(&mut self, slice: Slice) {
+        self.state = match slice {
+            Slice::Open => State::PREEMPTED,
+            Slice::Measured => State::PREEMPTED_IN_SLICE,
+        };
+    }
+
+    /// It ends, or waits to be started.
+    pub const fn stop(&mut self) {
+        self.state = State::STOPPED;
+    }
+
+    /// It waits for a message at an endpoint.
+    #[inline(always)]
+    pub const fn begin_receiving(&mut self, endpoint: Link) {
+        self.state = State::receiving(endpoint);
+    }
+
+    /// Its call or fault waits at an endpoint.
+    pub const fn begin_sending(&mut self, endpoint: Link) {
+        self.state = State::sending(endpoint);
+    }
+
+    /// A thread has taken its call or fault, and owes the answer.
+    #[inline(always)]
+    pub const fn begin_awaiting(&mut self, server: Link) {
+        self.state = State::awaiting(server);
+    }
+
+    /// A Reply object stands for its call.
+    pub const fn begin_awaiting_reply(&mut self, reply: Link) {
+        self.state = State::awaiting_reply(reply);
+    }
+
+    /// The thread that it owes an answer, as long as that one's state agrees; none if it owes none.
+    #[inline(always)]
+    pub const fn owes(&self) -> Link {
+        self.reply_to
+    }
+
+    /// It has taken a thread's call or fault.
+    #[inline(always)]
+    pub const fn owe(&mut self, client: Link) {
+        self.reply_to = client;
+    }
+
+    /// It owes no answer any more.
+    #[inline(always)]
+    pub const fn forget_debt(&mut self) {
+        self.reply_to = Link::NONE;
+    }
+
+    /// It owes no answer any more to the thread that this returns.
+    pub const fn take_debt(&mut self) -> Link {
+        core::mem::replace(&mut self.reply_to, Link::NONE)
+    }
+
+    /// Its priority.
+    #[inline(always)]
+    pub const fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// Its priority while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`].
+    #[inline(always)]
+    pub const fn rank(&self) -> Priority {
+        self.rank
+    }
+
+    /// Gives it another priority.
+    pub fn set_priority(&mut self, priority: Priority) {
+        self.rank = if self.rank == Priority::IDLE { Priority::IDLE } else { priority };
+        self.priority = priority;
+    }
+
+    /// It waits with a deadline.
+    pub const fn begin_deadline(&mut self) {
+        self.rank = Priority::IDLE;
+    }
+
+    /// It has no deadline any more.
+    pub const fn end_deadline(&mut self) {
+        self.rank = self.priority;
+    }
+
+    /// It raised an exception, and waits for its handler's answer.
+    #[inline(always)]
+    pub fn begin_fault(&mut self, fault: Fault) {
+        self.sent = Sent::Fault;
+        self.rank = Priority::IDLE;
+        // Should the handler die, the next one wants to know it too.
+        self.fault = fault;
+    }
+
+    /// It waits for no answer to a fault any more, nor does it have a deadline.
+    pub fn end_fault(&mut self) {
+        self.sent = Sent::Call;
+        self.rank = self.priority;
+    }
+}
+
+/// The kind of list that a process's threads stand in.
+pub const SIBLINGS: usize = 1;
+
+impl<C> Linked<QUEUE> for Thread<C> {
+    fn links(&mut self) -> &mut Links {
+        &mut self.queue
+    }
+    fn links_ref(&self) -> &Links {
+        &self.queue
+    }
+}
+
+impl<C> Linked<SIBLINGS> for Thread<C> {
+    fn links(&mut self) -> &mut Links {
+        &mut self.siblings
+    }
+    fn links_ref(&self) -> &Links {
+        &self.siblings
+    }
+}
+
+impl<C> Schedulable for Thread<C> {
+    fn priority(&self) -> Priority {
+        self.priority
+    }
+    fn is_in_slice(&self) -> bool {
+        self.state == State::PREEMPTED_IN_SLICE
+    }
+}

@@ -1,0 +1,72 @@
+//! Switching from one thread to another: the steps that the tail of a trap and the fast path share.
+
+use crate::kernel::Kernel;
+use crate::machine::{Machine, Time};
+use crate::objects::thread::{SIBLINGS, Thread};
+use crate::tables::Link;
+
+impl<M: Machine> Kernel<M> {
+    /// The CPU goes from the running thread to another, which begins to be charged for it.
+    #[inline(always)]
+    pub(crate) fn hand_over(
+        &mut self,
+        machine: &mut M,
+        from: Link,
+        to: Link,
+        now: Time,
+    ) -> Option<&mut Thread<M::Context>> {
+        self.charge(from, to, now);
+        self.resume_next(machine, to)
+    }
+
+    /// One thread's time ends, another's begins.
+    #[inline(always)]
+    pub(crate) fn charge(&mut self, from: Link, to: Link, now: Time) {
+        if let Some(from) = self.threads.at_mut(from) {
+            from.cycles = from.cycles.wrapping_add(now.0);
+        }
+        if let Some(to) = self.threads.at_mut(to) {
+            to.cycles = to.cycles.wrapping_sub(now.0);
+        }
+    }
+
+    /// A thread runs when the kernel is left.
+    #[inline(always)]
+    pub(crate) fn resume_next(&mut self, machine: &mut M, to: Link) -> Option<&mut Thread<M::Context>> {
+        self.choose(to);
+        self.switch_to(machine, to)
+    }
+
+    /// The first half of it: from now on it is the running thread.
+    #[inline(always)]
+    pub(crate) fn choose(&mut self, to: Link) {
+        self.account.switches = self.account.switches.wrapping_add(1);
+        self.current = to;
+        if let Some(thread) = self.threads.at_mut(to) {
+            thread.run();
+        }
+    }
+
+    /// The second half: its registers are those that the way out resumes.
+    #[inline(always)]
+    pub(crate) fn switch_to(&mut self, machine: &mut M, to: Link) -> Option<&mut Thread<M::Context>> {
+        let thread = self.threads.at_mut(to)?;
+        let (process, processes) = (&thread.process, &self.processes);
+        machine.switch(&mut thread.context, || processes.at(*process).map(|process| &process.home));
+        Some(thread)
+    }
+
+    /// What a switch loads (ports, the thread pointer) changed for a process, of which each thread is told: no more than
+    /// [`crate::tables::sizes::THREADS_PER_PROCESS`].
+    pub(crate) fn reload_home(&mut self, machine: &mut M, process: Link) {
+        let Some(home) = self.processes.at(process).map(|process| &process.home) else { return };
+        let mut link = self.processes.at(process).map_or(Link::NONE, |process| process.threads.head());
+        while let Some(thread) = self.threads.at_mut(link) {
+            machine.settle(&mut thread.context, home);
+            if link == self.current {
+                machine.switch(&mut thread.context, || Some(home));
+            }
+            link = self.threads.next::<SIBLINGS>(link);
+        }
+    }
+}

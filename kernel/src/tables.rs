@@ -1,0 +1,12 @@
+//! Tables of a fixed size, and what is threaded through them: lists and trees. Nothing here knows what the entries mean.
+
+mod arena;
+mod list;
+mod name;
+pub mod sizes;
+mod tree;
+
+pub use arena::{Arena, Entry};
+pub use list::{Linked, Links, List};
+pub use name::{Link, Name};
+pub use tree::{Branches, Ordered, Tree};

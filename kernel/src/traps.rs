@@ -1,0 +1,181 @@
+//! The entries of the core: each trap comes in here, does its work by the steps below, and leaves by one tail.
+
+use crate::account::TraceKind;
+use crate::dispatch::{Next, Owner};
+use crate::ends::STEPS_PER_SLICE;
+use crate::kernel::{Kernel, NEVER};
+use crate::machine::{Context, Line, Machine, Trigger};
+use crate::objects::event::Event;
+use crate::objects::process::Exit;
+use crate::objects::source::Noted;
+use crate::objects::thread::Fault;
+use crate::request::{Outcome, Request};
+use crate::tables::Link;
+use abi::{Error, ExitKind, Kind, Message, Operation, Tag};
+
+mod tail;
+
+impl<M: Machine> Kernel<M> {
+    /// A line fired: the way of an interrupt through the core.
+    pub fn interrupt(&mut self, machine: &mut M, line: Line) {
+        self.interrupt_times(machine, line, 1);
+    }
+
+    /// A line fired so many times since anybody looked, once at least: all are told of by one message.
+    #[inline(always)]
+    fn interrupt_times(&mut self, machine: &mut M, line: Line, times: u32) {
+        self.now = machine.now();
+        self.trace(TraceKind::Interrupt, line.0 as u32);
+        let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
+        let Some(source) = self.interrupts.at_mut(link) else { return self.unowned(machine, line) };
+        let Some(endpoint) = self.endpoints.resolve(source.endpoint) else { return self.unowned(machine, line) };
+        let coalesced = if source.count != 0 { times } else { times - 1 };
+        source.counters.taken = source.counters.taken.wrapping_add(times);
+        source.counters.coalesced = source.counters.coalesced.wrapping_add(coalesced);
+        if source.trigger == Trigger::Level {
+            source.mask(machine);
+        }
+        let noted = source.note(self.now);
+        source.count = source.count.saturating_add(times - 1);
+        if noted == Noted::Storm {
+            source.hold_back(machine);
+        }
+        if line != Line::NMI {
+            machine.end_of_interrupt(line);
+        }
+        let next = match noted {
+            Noted::Post => self.post(endpoint, Event::Interrupt(link)),
+            Noted::Coalesced | Noted::Storm => Next::Scheduled,
+        };
+        self.leave(machine, next);
+    }
+
+    /// Non-maskable interrupts that came since the last exit from the kernel.
+    pub fn non_maskable(&mut self, machine: &mut M, count: u32) {
+        self.account.nmis = self.account.nmis.wrapping_add(count);
+        if count > 0 && self.lines.get(Line::NMI.0 as usize).is_some_and(|link| link.is_some()) {
+            self.interrupt_times(machine, Line::NMI, count);
+        }
+    }
+
+    /// The controller took an interrupt of that line back.
+    pub fn spurious(&mut self, line: Option<Line>) {
+        match line {
+            Some(line) => {
+                self.account.spurious_pic = self.account.spurious_pic.wrapping_add(1);
+                let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
+                if let Some(source) = self.interrupts.at_mut(link).filter(|source| !source.endpoint.is_none()) {
+                    source.counters.taken = source.counters.taken.wrapping_add(1);
+                    source.counters.spurious = source.counters.spurious.wrapping_add(1);
+                }
+            }
+            None => self.account.spurious_apic = self.account.spurious_apic.wrapping_add(1),
+        }
+    }
+
+    /// Nobody listens. A source whose endpoint was destroyed notices it here: the end of an endpoint doesn't go
+    /// through all sources.
+    #[cold]
+    pub(crate) fn unowned(&mut self, machine: &mut M, line: Line) {
+        let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
+        self.unbind(machine, link);
+        machine.mask(line);
+        if line != Line::NMI {
+            machine.end_of_interrupt(line);
+        }
+        self.account.unowned = self.account.unowned.wrapping_add(1);
+    }
+
+    /// The running thread raised an exception. Its handler's reply means "retry".
+    pub fn fault(&mut self, machine: &mut M, fault: Fault) {
+        self.now = machine.now();
+        self.trace(TraceKind::Fault, fault.vector as u32);
+        self.account.faults = self.account.faults.wrapping_add(1);
+        let current = self.current;
+        let Some(thread) = self.threads.at_mut(current) else { return self.leave(machine, Next::Scheduled) };
+        let handler = self.endpoints.resolve(thread.fault_endpoint);
+        let process = thread.process;
+        let next = match handler {
+            // A thread can't be its own handler: it would wait for itself.
+            Some(endpoint)
+                if thread.serves != thread.fault_endpoint
+                    && self.endpoints.at(endpoint).is_some_and(|target| !target.is_dying()) =>
+            {
+                thread.begin_fault(fault);
+                self.send(endpoint)
+            }
+            _ => {
+                let words = [fault.vector as usize, fault.error, fault.address, fault.instruction];
+                self.end_process(machine, process, Exit { how: ExitKind::Faulted, words })
+            }
+        };
+        self.leave(machine, next);
+    }
+
+    /// The running thread made a system call; its arguments stand in its saved registers.
+    pub fn call(&mut self, machine: &mut M) {
+        let caller = self.current;
+        let Some(thread) = self.threads.at(caller) else { return };
+        let message = thread.context.message();
+        let handle = thread.context.handle();
+        let process = thread.process;
+        self.now = machine.now();
+        self.note_call(caller, message.tag, self.now);
+        let request = Request { caller, process, handle, message };
+        let result = match Operation::from_number(message.tag.operation_number()) {
+            Some(operation) => self.perform(machine, request, operation),
+            None => Err(Error::UnknownCall.into()),
+        };
+        let answer = match result {
+            Ok(Outcome::Next(next)) => return self.leave(machine, next),
+            Ok(Outcome::Done) => {
+                self.set_done(caller);
+                return self.leave(machine, Next::Scheduled);
+            }
+            Ok(Outcome::Word(word)) => Message::new(Tag::DONE, [word, 0, 0, 0]),
+            Ok(Outcome::Return(words)) => Message::new(Tag::DONE, words),
+            Ok(Outcome::Labelled(label, words)) => Message::new(Tag::outgoing(Kind::Done, label, 0), words),
+            Err(refusal) => Message::error(refusal.error, [refusal.badge as usize, 0]),
+        };
+        self.set_message(caller, answer);
+        self.leave(machine, Next::Scheduled);
+    }
+
+    /// The one-shot timer fired.
+    pub fn timer(&mut self, machine: &mut M) {
+        self.now = machine.now();
+        self.armed = NEVER;
+        self.trace(TraceKind::Timer, 0);
+        let next = self.expire(machine);
+        if self.slice_end <= self.now.0 {
+            self.yield_turn();
+        }
+        // The timer's interrupt has the highest priority. If more deadlines are due, devices get their chance first.
+        let more = self.deadlines.first().is_some_and(|(time, _)| time <= self.now);
+        self.not_before = if more { self.after_pause() } else { 0 };
+        self.leave(machine, next);
+    }
+
+    /// Serves the earliest deadline if it has passed. If more have passed, the timer raises the next trap after a pause.
+    fn expire(&mut self, machine: &mut M) -> Next {
+        let Some((time, owner)) = self.deadlines.first().filter(|(time, _)| *time <= self.now) else {
+            return Next::Scheduled;
+        };
+        if let Owner::Process(process) = owner {
+            self.deadlines.clear(owner);
+            return self.go_on_ending(machine, process, STEPS_PER_SLICE);
+        }
+        self.account.expiries = self.account.expiries.wrapping_add(1);
+        match owner {
+            Owner::Thread(thread) => {
+                self.fail(thread, Error::TimedOut);
+                Next::Scheduled
+            }
+            Owner::Timer(timer) => {
+                self.deadlines.clear(owner);
+                self.expire_timer(timer, time)
+            }
+            Owner::Process(_) => Next::Scheduled,
+        }
+    }
+}
