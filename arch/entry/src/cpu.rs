@@ -10,7 +10,7 @@ use x86::bits32::task::TaskStateSegment;
 #[cfg(target_arch = "x86_64")]
 use x86::bits64::task::TaskStateSegment;
 
-use crate::{Frame, Kernel, Place};
+use crate::{Kernel, Place, TrapFrame};
 
 /// Bytes of the I/O permission bitmap: a bit a port, and a last byte of ones (SDM 1, "I/O Permission Bit Map").
 pub const IO_BITMAP_BYTES: usize = 65536 / 8 + 1;
@@ -67,7 +67,7 @@ impl CpuData {
     ///
     /// With [`Stack::Interrupted`](crate::Stack) it is the topmost frame of the thread's kernel stack.
     #[inline(always)]
-    pub fn set_current_frame(&mut self, frame: NonNull<Frame>) {
+    pub fn set_current_frame(&mut self, frame: NonNull<TrapFrame>) {
         let end = frame.as_ptr().wrapping_add(1);
         #[cfg(target_arch = "x86_64")]
         {
@@ -81,12 +81,12 @@ impl CpuData {
 
     /// The frame that the next trap from ring 3 is saved into.
     #[inline(always)]
-    pub fn current_frame(&self) -> *mut Frame {
+    pub fn current_frame(&self) -> *mut TrapFrame {
         #[cfg(target_arch = "x86_64")]
         let end = self.tss.rsp[0] as usize;
         #[cfg(target_arch = "x86")]
         let end = self.tss.esp0 as usize;
-        (end as *mut Frame).wrapping_sub(1)
+        (end as *mut TrapFrame).wrapping_sub(1)
     }
 
     /// Sets one of the stacks that a gate can ask for; `top` must be 16-byte aligned.
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_current_frame_reads_back() {
-        let mut frame = Frame::default();
+        let mut frame = TrapFrame::default();
         let mut data = CpuData::new();
         data.set_current_frame(NonNull::from(&mut frame));
         assert_eq!(data.current_frame(), &raw mut frame);

@@ -11,7 +11,7 @@ use core::ptr::NonNull;
 
 use crate::kernel::Target;
 use crate::stub::{RESUME_BYTES, resume};
-use crate::{Frame, Kernel, vector};
+use crate::{Kernel, TrapFrame, vector};
 
 #[cfg(target_arch = "x86_64")]
 #[path = "fixup/x86_64.rs"]
@@ -25,13 +25,13 @@ pub(crate) struct FromRing0<K, T>(K, T);
 
 impl<K: Kernel, T: Target> Target for FromRing0<K, T> {
     #[inline(always)]
-    extern "C" fn enter(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         from_ring_0::<K, T>(frame)
     }
 }
 
 /// Where a stub goes that interrupted ring 0.
-pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(mut frame: NonNull<Frame>) -> NonNull<Frame> {
+pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     // SAFETY: the stub passes the frame that it just saved, which nothing else refers to.
     let saved = unsafe { frame.as_ref() };
     if is_fault_of_a_selector(saved) && is_in_resume::<K>(saved.instruction_pointer()) {
@@ -47,7 +47,7 @@ pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(mut frame: NonNull<Fr
 
 /// Undoes the `swapgs` that `resume` does right before it returns to ring 3.
 #[cfg(target_arch = "x86_64")]
-fn take_back_gs<K: Kernel>(interrupted: &Frame) {
+fn take_back_gs<K: Kernel>(interrupted: &TrapFrame) {
     if interrupted.from_user() && matches!(K::USER_GS, crate::UserGs::Swapped) {
         // SAFETY: ring 0, and the GS base is ring 3's, since its return was all but done.
         unsafe { x86::bits64::segmentation::swapgs() };
@@ -56,10 +56,10 @@ fn take_back_gs<K: Kernel>(interrupted: &Frame) {
 
 /// There is nothing to take back: GS is a segment register like the others.
 #[cfg(target_arch = "x86")]
-fn take_back_gs<K: Kernel>(_interrupted: &Frame) {}
+fn take_back_gs<K: Kernel>(_interrupted: &TrapFrame) {}
 
 /// Whether it is one of the exceptions that loading a selector or returning to one raises.
-fn is_fault_of_a_selector(frame: &Frame) -> bool {
+fn is_fault_of_a_selector(frame: &TrapFrame) -> bool {
     (vector::INVALID_TSS.number()..=vector::GENERAL_PROTECTION.number()).contains(&frame.vector())
 }
 

@@ -141,11 +141,11 @@ impl<const N: usize> Default for FloatingPointArea<N> {
 /// every exception masked and rounding to nearest; the other registers hold what they held.
 ///
 /// ```no_run
-/// use x86_entry::{FloatingPointArea, FloatingPointFormat, Frame, with_floating_point};
+/// use x86_entry::{FloatingPointArea, FloatingPointFormat, TrapFrame, with_floating_point};
 ///
 /// static mut AREA: FloatingPointArea<4096> = FloatingPointArea::new();
 ///
-/// fn handler(_: &mut Frame, _vector: u8) {
+/// fn handler(_: &mut TrapFrame, _vector: u8) {
 ///     let format = FloatingPointFormat::detect().expect("an x87"); // once, and kept, in a real kernel
 ///     // SAFETY: handlers run one at a time.
 ///     let area = unsafe { (*(&raw mut AREA)).bytes() };

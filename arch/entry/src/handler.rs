@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 use crate::error_code::DecodeErrorCode;
 use crate::kernel::Target;
 use crate::vector::{AnyInterrupt, Diverging, NoErrorCode, WithErrorCode};
-use crate::{Frame, Kernel};
+use crate::{Kernel, TrapFrame};
 
 /// The type `!`, by a way that stable Rust accepts in bounds.
 pub type Never = <fn() -> ! as Returns>::Type;
@@ -29,17 +29,17 @@ impl<T> Returns for fn() -> T {
 ///
 /// | class | signature |
 /// |---|---|
-/// | [`NoErrorCode`] | `fn(&mut Frame)` |
-/// | [`WithErrorCode<E>`] | `fn(&mut Frame, E)` |
-/// | [`Diverging`] | `fn(&mut Frame) -> !` |
-/// | [`AnyInterrupt`] | `fn(&mut Frame, u8)` with the vector |
+/// | [`NoErrorCode`] | `fn(&mut TrapFrame)` |
+/// | [`WithErrorCode<E>`] | `fn(&mut TrapFrame, E)` |
+/// | [`Diverging`] | `fn(&mut TrapFrame) -> !` |
+/// | [`AnyInterrupt`] | `fn(&mut TrapFrame, u8)` with the vector |
 ///
 /// Whatever else doesn't compile, and the error names the signature that the vector wants:
 ///
 /// ```compile_fail,E0277
-/// # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap, vector};
+/// # use x86_entry::{TrapFrame, InterruptDescriptorTable, Kernel, WithoutSmap, vector};
 /// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
-/// fn without_code(frame: &mut Frame) {}
+/// fn without_code(frame: &mut TrapFrame) {}
 /// table.fill::<K, WithoutSmap>().exception(vector::PAGE_FAULT, without_code);
 /// # }
 /// ```
@@ -54,38 +54,38 @@ impl<T> Returns for fn() -> T {
 pub trait Handler<Class, Marker>: 'static {
     /// Calls it with what its class needs.
     #[doc(hidden)]
-    fn handle(&self, frame: &mut Frame);
+    fn handle(&self, frame: &mut TrapFrame);
 }
 
 /// The marker of all functions that fit.
 #[derive(Debug)]
 pub struct Fits;
 
-impl<F: Fn(&mut Frame) + Sync + 'static> Handler<NoErrorCode, Fits> for F {
+impl<F: Fn(&mut TrapFrame) + Sync + 'static> Handler<NoErrorCode, Fits> for F {
     #[inline(always)]
-    fn handle(&self, frame: &mut Frame) {
+    fn handle(&self, frame: &mut TrapFrame) {
         self(frame);
     }
 }
 
-impl<E: DecodeErrorCode, F: Fn(&mut Frame, E) + Sync + 'static> Handler<WithErrorCode<E>, Fits> for F {
+impl<E: DecodeErrorCode, F: Fn(&mut TrapFrame, E) + Sync + 'static> Handler<WithErrorCode<E>, Fits> for F {
     #[inline(always)]
-    fn handle(&self, frame: &mut Frame) {
+    fn handle(&self, frame: &mut TrapFrame) {
         let code = frame.error_code();
         self(frame, code);
     }
 }
 
-impl<F: Fn(&mut Frame) -> Never + Sync + 'static> Handler<Diverging, Fits> for F {
+impl<F: Fn(&mut TrapFrame) -> Never + Sync + 'static> Handler<Diverging, Fits> for F {
     #[inline(always)]
-    fn handle(&self, frame: &mut Frame) {
+    fn handle(&self, frame: &mut TrapFrame) {
         self(frame)
     }
 }
 
-impl<F: Fn(&mut Frame, u8) + Sync + 'static> Handler<AnyInterrupt, Fits> for F {
+impl<F: Fn(&mut TrapFrame, u8) + Sync + 'static> Handler<AnyInterrupt, Fits> for F {
     #[inline(always)]
-    fn handle(&self, frame: &mut Frame) {
+    fn handle(&self, frame: &mut TrapFrame) {
         let vector = frame.vector() as u8;
         self(frame, vector);
     }
@@ -101,7 +101,7 @@ pub trait Nothing: Sync + 'static {}
 /// Applies to nothing, but makes the compiler choose between two: where neither fits it says so, in the words of
 /// [`Handler`]. Were there just one, it would say what that one lacks, a `Fn` of so many arguments.
 impl<Class, F: Nothing> Handler<Class, FitsNothing> for F {
-    fn handle(&self, _: &mut Frame) {}
+    fn handle(&self, _: &mut TrapFrame) {}
 }
 
 /// For a compile-time check where a handler is installed, so that the error names that place.
@@ -119,7 +119,7 @@ where
     Marker: 'static,
     F: Handler<Class, Marker>,
 {
-    extern "C" fn enter(mut frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         const { assert_captures_nothing::<F>() };
         // SAFETY: F has no bytes to read; its value was given when the gate was set, and forgotten: it lives for good.
         let handler = unsafe { NonNull::<F>::dangling().as_ref() };

@@ -1,7 +1,7 @@
 //! What a kernel tells the entry paths: where its stacks are, and which function takes a trap.
 use core::ptr::NonNull;
 
-use crate::{Frame, GlobalDescriptorTable, segments::Selectors};
+use crate::{GlobalDescriptorTable, TrapFrame, segments::Selectors};
 
 /// The stack on which a trap's Rust code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,28 +115,28 @@ pub unsafe trait Kernel: Sized + 'static {
     /// Takes an interrupt or exception, and returns the frame to resume: the same or another thread's.
     ///
     /// Instead of returning it may end in [`resume`](crate::resume), which spares it saving registers.
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame>;
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame>;
 
     /// Takes a system call by `syscall`, `sysenter` or a call gate's `int`; returns as `trap` does.
-    extern "C" fn call(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         Self::trap(frame)
     }
 
     /// Takes an NMI, #DB, #MC or #DF that interrupted ring 0, on its own stack, between any two instructions.
     ///
     /// Nothing that the interrupted code may have half-changed can be touched. Returning resumes that code.
-    extern "C" fn paranoid(frame: &mut Frame);
+    extern "C" fn paranoid(frame: &mut TrapFrame);
 
     /// Runs before each typed handler, and sees and may change every register, as the handler after it.
     ///
     /// [`Kernel::trap`] and [`Kernel::call`] have no hooks: they are one function each, whose first and last lines come
     /// at the same places. Nor has [`Kernel::paranoid`], where hardly anything may be touched.
     #[inline(always)]
-    fn entered(_frame: &mut Frame) {}
+    fn entered(_frame: &mut TrapFrame) {}
 
     /// Runs after each typed handler that returns; what the frame holds then is what is resumed.
     #[inline(always)]
-    fn leaving(_frame: &mut Frame) {}
+    fn leaving(_frame: &mut TrapFrame) {}
 }
 
 /// A kernel whose system calls pass a message in registers, and which doesn't want more saved first than it needs.
@@ -233,7 +233,7 @@ impl Smap for WithoutSmap {
 /// The Rust function at the end of a stub.
 pub(crate) trait Target: 'static {
     /// Takes the frame; returns the one to resume.
-    extern "C" fn enter(frame: NonNull<Frame>) -> NonNull<Frame>;
+    extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame>;
 }
 
 /// Whether the stubs keep the floating-point state, as the assembler's conditions read it.
@@ -249,7 +249,7 @@ pub(crate) struct Paranoid<K>(K);
 
 #[cfg(target_arch = "x86_64")]
 impl<K: Kernel> Target for Paranoid<K> {
-    extern "C" fn enter(mut frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the stub passes the frame that it just saved.
         K::paranoid(unsafe { frame.as_mut() });
         frame
@@ -261,7 +261,7 @@ pub(crate) struct Trap<K>(K);
 
 impl<K: Kernel> Target for Trap<K> {
     #[inline(always)]
-    extern "C" fn enter(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         K::trap(frame)
     }
 }
@@ -271,7 +271,7 @@ pub(crate) struct Call<K>(K);
 
 impl<K: Kernel> Target for Call<K> {
     #[inline(always)]
-    extern "C" fn enter(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         K::call(frame)
     }
 }

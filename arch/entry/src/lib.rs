@@ -1,12 +1,12 @@
 //! Interrupt entry for i686 and x86_64, on stable Rust.
 //!
 //! A kernel implements [`Kernel`], fills an [`InterruptDescriptorTable`] and gets every interrupt, exception and system
-//! call as a [`Frame`]: all registers of the interrupted code, readable and changeable. It returns the frame to resume,
+//! call as a [`TrapFrame`]: all registers of the interrupted code, readable and changeable. It returns the frame to resume,
 //! which may be another thread's.
 //!
 //! ```no_run
 //! use core::ptr::NonNull;
-//! use x86_entry::{Frame, InterruptDescriptorTable, Kernel, Stack, WithSmap, WithoutSmap, resume};
+//! use x86_entry::{TrapFrame, InterruptDescriptorTable, Kernel, Stack, WithSmap, WithoutSmap, resume};
 //!
 //! struct Bell;
 //!
@@ -15,17 +15,17 @@
 //!     // Traps save straight into the current thread's frame, then move to the CPU's kernel stack.
 //!     const STACK: Stack = Stack::PerCpu;
 //!
-//!     extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+//!     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
 //!         // Dispatch on the vector; a kernel that switches threads returns the next one's frame.
 //!         frame
 //!     }
 //!
-//!     extern "C" fn paranoid(_frame: &mut Frame) {
+//!     extern "C" fn paranoid(_frame: &mut TrapFrame) {
 //!         // NMI, #DB, #MC, #DF out of ring 0: record it, touch nothing else.
 //!     }
 //! }
 //!
-//! fn set_up(table: &'static mut InterruptDescriptorTable, cpu_has_smap: bool, first: NonNull<Frame>) -> ! {
+//! fn set_up(table: &'static mut InterruptDescriptorTable, cpu_has_smap: bool, first: NonNull<TrapFrame>) -> ! {
 //!     // The entries for this CPU are chosen here; code is never patched.
 //!     if cpu_has_smap {
 //!         table.fill::<Bell, WithSmap>().every_vector().call_gate(0x80);
@@ -48,22 +48,22 @@
 //!
 //! ```no_run
 //! # use core::ptr::NonNull;
-//! # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap};
+//! # use x86_entry::{TrapFrame, InterruptDescriptorTable, Kernel, WithoutSmap};
 //! # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
 //! use x86_entry::error_code::PageFaultErrorCode;
 //! use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT};
 //!
-//! fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {}
+//! fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {}
 //!
 //! table
 //!     .fill::<K, WithoutSmap>()
 //!     .exception(PAGE_FAULT, page_fault)
-//!     .exception(BREAKPOINT, |frame: &mut Frame| {})
-//!     .interrupts(Interrupts::<32, 255>, |frame: &mut Frame, vector: u8| {});
+//!     .exception(BREAKPOINT, |frame: &mut TrapFrame| {})
+//!     .interrupts(Interrupts::<32, 255>, |frame: &mut TrapFrame, vector: u8| {});
 //! # }
 //! ```
 //!
-//! Where frames are saved into a thread's own structure ([`Stack::PerCpu`]), the [`Frame::ROOM`] bytes below each must
+//! Where frames are saved into a thread's own structure ([`Stack::PerCpu`]), the [`TrapFrame::BYTES_BELOW`] bytes below each must
 //! be the kernel's to lose, and on x86_64 the frame must be 16-byte aligned (its type is).
 //!
 //! The modules, in the order of the story: [`vector`] and [`error_code`] (what arrives), [`i686`] and [`x86_64`] (frames,
@@ -89,9 +89,9 @@ pub use gate::{Privilege, StackIndex};
 pub use segments::Selectors;
 
 #[cfg(target_arch = "x86")]
-pub use crate::i686::{Frame, Gate, GlobalDescriptorTable};
+pub use crate::i686::{Gate, GlobalDescriptorTable, TrapFrame};
 #[cfg(target_arch = "x86_64")]
-pub use crate::x86_64::{Frame, Gate, GlobalDescriptorTable};
+pub use crate::x86_64::{Gate, GlobalDescriptorTable, TrapFrame};
 
 mod kernel;
 pub use kernel::{

@@ -20,7 +20,7 @@ use crate::i686::tss_address;
 use crate::kernel::{Kernel, Stack, Target, Trap, keeps_state};
 use crate::stub::{is_in_leave, keeping, resume};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
-use crate::{CpuData, Frame, cpu_data};
+use crate::{CpuData, TrapFrame, cpu_data};
 
 /// EFLAGS of the tasks, and of ring 0 going on after one: the bit that is always set.
 const CLEAN_FLAGS: u32 = 1 << 1;
@@ -93,7 +93,7 @@ unsafe extern "C" fn task_entry<K: Kernel, const VECTOR: usize>() {
 struct Run<K, const VECTOR: usize>(K);
 
 impl<K: Kernel, const VECTOR: usize> Target for Run<K, VECTOR> {
-    extern "C" fn enter(place: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn enter(place: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         run::<K, VECTOR>();
         place
     }
@@ -140,8 +140,8 @@ fn task_of(selector: u16) -> NonNull<TaskStateSegment> {
 }
 
 /// The frame that an interrupt gate would have saved.
-fn frame_of(left: &TaskStateSegment, vector: usize) -> Frame {
-    let mut frame = Frame::new();
+fn frame_of(left: &TaskStateSegment, vector: usize) -> TrapFrame {
+    let mut frame = TrapFrame::new();
     (frame.eax, frame.ebx, frame.ecx, frame.edx) = (left.eax, left.ebx, left.ecx, left.edx);
     (frame.esi, frame.edi, frame.ebp, frame.pushed_esp) = (left.esi, left.edi, left.ebp, left.esp);
     (frame.ds, frame.es) = (left.ds.into(), left.es.into());
@@ -155,7 +155,7 @@ fn frame_of(left: &TaskStateSegment, vector: usize) -> Frame {
 }
 
 /// The reverse of [`frame_of`], so that changes to the record are what the switch back resumes. The stack stays.
-fn put_back(frame: &Frame, left: &mut TaskStateSegment) {
+fn put_back(frame: &TrapFrame, left: &mut TaskStateSegment) {
     (left.eax, left.ebx, left.ecx, left.edx) = (frame.eax, frame.ebx, frame.ecx, frame.edx);
     (left.esi, left.edi, left.ebp) = (frame.esi, frame.edi, frame.ebp);
     (left.ds, left.es) = (frame.ds as u16, frame.es as u16);
@@ -182,7 +182,7 @@ fn redo_sti<K: Kernel>(left: &mut TaskStateSegment) {
 }
 
 /// Makes the switch back land in ring 0, with the frame saved where the next trap of the thread would have saved it.
-fn go_on_as_trap<K: Kernel>(cpu: &mut CpuData, frame: &Frame) {
+fn go_on_as_trap<K: Kernel>(cpu: &mut CpuData, frame: &TrapFrame) {
     let saved = cpu.current_frame();
     // SAFETY: esp0 is the end of a place for a frame, free while its thread runs in ring 3.
     unsafe { saved.write(*frame) };

@@ -5,7 +5,7 @@
 //! (SDM 3A table 6-1; APM 2 table 8-1 for 29 and 30). What each exception means is SDM 3A 6.15.
 use core::marker::PhantomData;
 
-use crate::Frame;
+use crate::TrapFrame;
 use crate::error_code::{ControlProtectionErrorCode, ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 
 /// Bit `n` is set where the CPU pushes an error code for vector `n` (SDM 3A table 6-1, APM 2 table 8-1).
@@ -19,28 +19,28 @@ pub const fn pushes_error_code(vector: usize) -> bool {
 /// What the vector slot of a frame holds that a `syscall` or `sysenter` built: no vector of the IDT.
 ///
 /// The exit path returns such a frame by `sysret` or `sysexit` where that is safe. Whoever changes a frame's
-/// instruction pointer, selectors or flags, or a register that those calls lose, puts [`INTERRUPTED`] there.
+/// instruction pointer, selectors or flags, or a register that those calls lose, puts [`REQUIRES_IRET`] there.
 pub const FAST_CALL: usize = 0x100;
 
 /// What a frame's vector slot holds if nothing is known about how it was entered: it is resumed by `iret`.
-pub const INTERRUPTED: usize = 0x200;
+pub const REQUIRES_IRET: usize = 0x200;
 
-/// The bit that [`FAST_CALL`] has and no vector, nor [`INTERRUPTED`]: in the second byte, so that a test of it leaves clean
+/// The bit that [`FAST_CALL`] has and no vector, nor [`REQUIRES_IRET`]: in the second byte, so that a test of it leaves clean
 /// flags where it is set.
 #[cfg(target_arch = "x86")]
 pub(crate) const FAST_CALL_MARK: usize = FAST_CALL >> 8;
 
 /// The class of vectors that push no error code: the type of their handlers.
-pub type NoErrorCode = fn(&mut Frame);
+pub type NoErrorCode = fn(&mut TrapFrame);
 
 /// The class of vectors that push an error code, which decodes to `E`: the type of their handlers.
-pub type WithErrorCode<E> = fn(&mut Frame, E);
+pub type WithErrorCode<E> = fn(&mut TrapFrame, E);
 
 /// The class of vectors from which there is no return: the type of their handlers.
-pub type Diverging = fn(&mut Frame) -> !;
+pub type Diverging = fn(&mut TrapFrame) -> !;
 
 /// The class of vectors that aren't exceptions, of which one handler may take many and is told which.
-pub type AnyInterrupt = fn(&mut Frame, u8);
+pub type AnyInterrupt = fn(&mut TrapFrame, u8);
 
 /// An exception: its vector, and the class of handler that it needs.
 #[derive(Clone, Copy, Debug)]

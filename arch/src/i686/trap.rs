@@ -7,7 +7,7 @@ use abi::{Message, Tag};
 use core::ptr::NonNull;
 use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{CpuData, DirectInterrupts, Frame, MessageCalls, resume_with};
+use x86_entry::{CpuData, DirectInterrupts, MessageCalls, TrapFrame, resume_with};
 
 /// Where `sysexit` returns to.
 pub(crate) const SYSENTER_RETURN: usize = call_page::RETURN_ADDRESS;
@@ -15,9 +15,9 @@ pub(crate) const SYSENTER_RETURN: usize = call_page::RETURN_ADDRESS;
 pub(crate) const TASK_SWITCHES: bool = true;
 
 /// A call by the gate, or one that is single-stepped: these go back by `iret`, and the general way.
-pub(crate) fn call(mut frame: NonNull<Frame>) -> ! {
+pub(crate) fn call(mut frame: NonNull<TrapFrame>) -> ! {
     // SAFETY: the stub's frame is not borrowed yet.
-    unsafe { frame.as_mut() }.resume_by_iret();
+    unsafe { frame.as_mut() }.require_iret();
     // SAFETY: this is a trap's first function.
     unsafe { general_call() }
 }
@@ -101,7 +101,7 @@ pub(crate) unsafe fn resume_current() -> ! {
 const TRAP_FLAG: u32 = 1 << 8;
 
 /// Ends the single-stepping of interrupted code.
-pub(crate) fn stop_single_step(frame: &mut Frame) {
+pub(crate) fn stop_single_step(frame: &mut TrapFrame) {
     frame.eflags &= !TRAP_FLAG;
 }
 

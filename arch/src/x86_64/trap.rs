@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{CpuData, DirectInterrupts, Frame, MessageCalls, resume, resume_with};
+use x86_entry::{CpuData, DirectInterrupts, MessageCalls, TrapFrame, resume, resume_with};
 
 /// `syscall` saves the return address: there is no fixed one.
 pub(crate) const SYSENTER_RETURN: usize = 0;
@@ -17,7 +17,7 @@ pub(crate) const TASK_SWITCHES: bool = false;
 const TRAP_FLAG: u64 = 1 << 8;
 
 /// Ends the single-stepping of interrupted code.
-pub(crate) fn stop_single_step(frame: &mut Frame) {
+pub(crate) fn stop_single_step(frame: &mut TrapFrame) {
     frame.rflags &= !TRAP_FLAG;
 }
 
@@ -31,7 +31,7 @@ pub(crate) unsafe fn enable_fast_calls(_data: &mut CpuData) {
 }
 
 /// A call by the gate, which saved every register. Nobody is in a hurry who calls like that.
-pub(crate) fn call(_frame: NonNull<Frame>) -> ! {
+pub(crate) fn call(_frame: NonNull<TrapFrame>) -> ! {
     // SAFETY: this is a trap's first function.
     unsafe { general_call() }
 }

@@ -1,9 +1,9 @@
 //! A handler with a result: this must not compile.
 #![no_std]
 use x86_entry::vector::BREAKPOINT;
-use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithSmap};
+use x86_entry::{InterruptDescriptorTable, Kernel, TrapFrame, WithSmap};
 
-fn handler(_: &mut Frame) -> u32 {
+fn handler(_: &mut TrapFrame) -> u32 {
     0
 }
 

@@ -1,6 +1,6 @@
 //! The two sides that every row is run against.
 use x86_entry::vector::Interrupts;
-use x86_entry::{Fill, Frame, Kernel, Privilege, WithSmap};
+use x86_entry::{Fill, Kernel, Privilege, TrapFrame, WithSmap};
 
 use crate::harness::{lead, table};
 use crate::kernel::Ours;
@@ -43,7 +43,7 @@ impl StackFrame {
 
 impl Column {
     /// Leads [`VECTOR`], which ring 3 may use, to the column's handler.
-    pub fn interrupt(self, theirs: Theirs, ours: impl Fn(&mut Frame, u8) + Sync + 'static) {
+    pub fn interrupt(self, theirs: Theirs, ours: impl Fn(&mut TrapFrame, u8) + Sync + 'static) {
         match self {
             Column::Compiler => lead(VECTOR, theirs as usize),
             Column::Entry => interrupt::<Ours>(ours),
@@ -60,7 +60,7 @@ impl Column {
 }
 
 /// Leads [`VECTOR`], which ring 3 may use, to a handler of a kernel.
-pub fn interrupt<K: Kernel>(handler: impl Fn(&mut Frame, u8) + Sync + 'static) {
+pub fn interrupt<K: Kernel>(handler: impl Fn(&mut TrapFrame, u8) + Sync + 'static) {
     table().fill::<K, WithSmap>().interrupts(Interrupts::<VECTOR, VECTOR>, handler);
     *table().gate(VECTOR) = table().gate(VECTOR).callable_from(Privilege::User);
 }

@@ -6,7 +6,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
-use x86_entry::{CpuData, FloatingPointFormat, Frame, Gate, InterruptDescriptorTable, Privilege};
+use x86_entry::{CpuData, FloatingPointFormat, Gate, InterruptDescriptorTable, Privilege, TrapFrame};
 
 use crate::console::Text;
 use crate::floats::Floats;
@@ -111,7 +111,7 @@ pub fn reset() {
     *table().gate(DONE) = table().gate(DONE).callable_from(Privilege::User);
     *table().gate(3) = table().gate(3).callable_from(Privilege::User);
     cpu().set_stack(TRAP_STACK.end());
-    let frame = (TRAP_STACK.end() as *mut Frame).wrapping_sub(1);
+    let frame = (TRAP_STACK.end() as *mut TrapFrame).wrapping_sub(1);
     cpu().set_current_frame(NonNull::new(frame).expect("a static stack"));
 }
 

@@ -2,7 +2,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::{FloatingPoint, Frame, Kernel};
+use x86_entry::{FloatingPoint, Kernel, TrapFrame};
 
 use crate::rows;
 
@@ -27,23 +27,23 @@ unsafe impl Kernel for Ours {
     const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
     const SYSENTER_RETURN: usize = rows::calls::RETURN;
 
-    extern "C" fn trap(_: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(_: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("every vector has a handler of its own")
     }
 
-    extern "C" fn call(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         rows::calls::take(frame)
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid(frame: &mut TrapFrame) {
         panic!("nothing of the kind is expected: {frame:x?}")
     }
 
-    fn entered(_: &mut Frame) {
+    fn entered(_: &mut TrapFrame) {
         ENTERED.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn leaving(_: &mut Frame) {
+    fn leaving(_: &mut TrapFrame) {
         LEFT.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -54,11 +54,11 @@ unsafe impl Kernel for Swapping {
     const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
     const USER_GS: x86_entry::UserGs = x86_entry::UserGs::Swapped;
 
-    extern "C" fn trap(_: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(_: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("every vector has a handler of its own")
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid(frame: &mut TrapFrame) {
         panic!("nothing of the kind is expected: {frame:x?}")
     }
 }

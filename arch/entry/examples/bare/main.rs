@@ -16,7 +16,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT, name};
-use x86_entry::{CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, WithoutSmap, cpu_data};
+use x86_entry::{CpuSegments, FaultStacks, InterruptDescriptorTable, Kernel, TrapFrame, WithoutSmap, cpu_data};
 
 /// This kernel, as the entries see it: one stack a thread, one CPU, no `swapgs`.
 struct Bare;
@@ -24,13 +24,13 @@ struct Bare;
 // SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
 unsafe impl Kernel for Bare {
     /// Takes whatever has no handler of its own.
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
         unexpected(unsafe { frame.as_ref() })
     }
 
     /// Takes an NMI, #DB, #MC or #DF of the kernel's own, on a stack that is good in any state.
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid(frame: &mut TrapFrame) {
         unexpected(frame)
     }
 }
@@ -69,24 +69,24 @@ unsafe fn set_up() {
     unsafe { table.load() };
 }
 
-fn breakpoint(frame: &mut Frame) {
+fn breakpoint(frame: &mut TrapFrame) {
     line!("bare: breakpoint at {:#x}", frame.instruction_pointer());
 }
 
-fn tick(_frame: &mut Frame, _vector: u8) {
+fn tick(_frame: &mut TrapFrame, _vector: u8) {
     TICKS.fetch_add(1, Ordering::Relaxed);
     timer::end_of_interrupt();
 }
 
 /// Reports the fault, and ends: there is nobody to bring the page.
-fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {
+fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {
     // SAFETY: ring 0.
     let address = unsafe { x86::controlregs::cr2() };
     line!("bare: page fault at {:#x}, address {address:#x}, {code:?}", frame.instruction_pointer());
     exit(if address == HOLE && code.is_empty() { 0 } else { 1 })
 }
 
-fn unexpected(frame: &Frame) -> ! {
+fn unexpected(frame: &TrapFrame) -> ! {
     line!("bare: {}: {frame:x?}", name(frame.vector()));
     exit(1)
 }

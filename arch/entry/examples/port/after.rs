@@ -15,19 +15,19 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT};
-use x86_entry::{CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, WithoutSmap, cpu_data};
+use x86_entry::{CpuSegments, FaultStacks, InterruptDescriptorTable, Kernel, TrapFrame, WithoutSmap, cpu_data};
 
 /// This kernel, as the entries see it.
 struct Ported;
 
 // SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
 unsafe impl Kernel for Ported {
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
         panic!("no handler: {:x?}", unsafe { frame.as_ref() })
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid(frame: &mut TrapFrame) {
         panic!("in ring 0: {frame:x?}")
     }
 }
@@ -38,12 +38,12 @@ static STACKS: [Stack; 4] = [const { Stack::new() }; 4];
 static BREAKPOINTS: AtomicUsize = AtomicUsize::new(0);
 static TICKS: AtomicUsize = AtomicUsize::new(0);
 
-fn breakpoint(frame: &mut Frame) {
+fn breakpoint(frame: &mut TrapFrame) {
     line!("port: breakpoint at {:#x}", frame.instruction_pointer());
     BREAKPOINTS.fetch_add(1, Ordering::Relaxed);
 }
 
-fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {
+fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {
     // SAFETY: ring 0.
     let address = unsafe { x86::controlregs::cr2() };
     line!("port: page fault, address {address:#x}, {code:?}");
@@ -52,18 +52,18 @@ fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {
     *accumulator(frame) = SUBSTITUTE as _;
 }
 
-fn tick(_frame: &mut Frame, _vector: u8) {
+fn tick(_frame: &mut TrapFrame, _vector: u8) {
     TICKS.fetch_add(1, Ordering::Relaxed);
     timer::end_of_interrupt();
 }
 
 #[cfg(target_arch = "x86_64")]
-fn accumulator(frame: &mut Frame) -> &mut u64 {
+fn accumulator(frame: &mut TrapFrame) -> &mut u64 {
     &mut frame.rax
 }
 
 #[cfg(target_arch = "x86")]
-fn accumulator(frame: &mut Frame) -> &mut u32 {
+fn accumulator(frame: &mut TrapFrame) -> &mut u32 {
     &mut frame.eax
 }
 

@@ -3,7 +3,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86_entry::vector::BREAKPOINT;
-use x86_entry::{CpuData, Frame, InterruptDescriptorTable, Kernel, StackIndex, WithoutSmap};
+use x86_entry::{CpuData, InterruptDescriptorTable, Kernel, StackIndex, TrapFrame, WithoutSmap};
 
 use crate::support::{Setup, Stack};
 
@@ -11,11 +11,11 @@ struct OneStackMore;
 
 // SAFETY: the segments are loaded before `check` runs, and nothing but its one breakpoint comes while it does.
 unsafe impl Kernel for OneStackMore {
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("no gate leads here: {frame:?}")
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid(frame: &mut TrapFrame) {
         panic!("no gate leads here: {frame:x?}")
     }
 }
@@ -31,9 +31,13 @@ pub fn check(data: &mut CpuData) {
     data.set_interrupt_stack(StackIndex::Five, STACK.top());
     // SAFETY: interrupts are off, and the reference of an earlier call isn't used any more.
     let table = unsafe { TABLE.borrow() };
-    table.fill::<OneStackMore, WithoutSmap>().exception_on_stack(BREAKPOINT, StackIndex::Five, |frame: &mut Frame| {
-        SEEN.store(&raw const *frame as usize, Ordering::Relaxed);
-    });
+    table.fill::<OneStackMore, WithoutSmap>().exception_on_stack(
+        BREAKPOINT,
+        StackIndex::Five,
+        |frame: &mut TrapFrame| {
+            SEEN.store(&raw const *frame as usize, Ordering::Relaxed);
+        },
+    );
     // SAFETY: the kernel's segments are loaded.
     unsafe { table.load() };
     SEEN.store(0, Ordering::Relaxed);

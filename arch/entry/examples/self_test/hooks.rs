@@ -5,7 +5,7 @@
 use core::ptr::NonNull;
 
 use x86_entry::vector::Interrupts;
-use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap};
+use x86_entry::{InterruptDescriptorTable, Kernel, TrapFrame, WithoutSmap};
 
 use crate::support::Setup;
 use crate::width::{REGISTERS, Word, interrupt_with_numbers, numbers};
@@ -28,19 +28,19 @@ struct Hooked;
 
 // SAFETY: the segments are loaded before `check` runs, and nothing but its one interrupt comes while it does.
 unsafe impl Kernel for Hooked {
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("no gate leads here: {frame:?}")
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid(frame: &mut TrapFrame) {
         panic!("no gate leads here: {frame:x?}")
     }
 
-    fn entered(frame: &mut Frame) {
+    fn entered(frame: &mut TrapFrame) {
         add_step(frame, 0);
     }
 
-    fn leaving(frame: &mut Frame) {
+    fn leaving(frame: &mut TrapFrame) {
         add_step(frame, 2);
         frame.set_flags(frame.flags() | CARRY);
         frame.set_instruction_pointer(frame.instruction_pointer() + INVALID_INSTRUCTION_BYTES);
@@ -48,7 +48,7 @@ unsafe impl Kernel for Hooked {
 }
 
 /// Checks every register after so many steps, and makes one more.
-fn add_step(frame: &mut Frame, steps: Word) {
+fn add_step(frame: &mut TrapFrame, steps: Word) {
     assert!(!frame.from_user());
     assert_eq!(frame.flags() & CARRY, 0);
     for (number, register) in (1..).zip(numbers(frame)) {
@@ -63,7 +63,7 @@ pub fn check() {
     let table = unsafe { TABLE.borrow() };
     table
         .fill::<Hooked, WithoutSmap>()
-        .interrupts(Interrupts::<VECTOR, VECTOR>, |frame: &mut Frame, _: u8| add_step(frame, 1));
+        .interrupts(Interrupts::<VECTOR, VECTOR>, |frame: &mut TrapFrame, _: u8| add_step(frame, 1));
     // SAFETY: the kernel's segments are loaded.
     unsafe { table.load() };
     let mut after = [0; REGISTERS];

@@ -14,7 +14,7 @@ use x86_entry::vector::{
     BREAKPOINT, DEBUG, DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT,
 };
 use x86_entry::{
-    CallerStack, CpuData, CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, Place, Stack, UserGs,
+    CallerStack, CpuData, CpuSegments, FaultStacks, InterruptDescriptorTable, Kernel, Place, Stack, TrapFrame, UserGs,
     WithSmap, WithoutSmap, resume,
 };
 
@@ -36,14 +36,14 @@ unsafe impl<V: Variant> Kernel for SelfTest<V> {
     const CALLER_STACK: CallerStack = V::CALLER_STACK;
     const SYSENTER_RETURN: usize = width::SYSENTER_RETURN;
 
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         width::check_bases::<V>(data::<V>());
         // SAFETY: one CPU, interrupts off, and this function isn't entered again before it has returned.
         let state = unsafe { &mut *STATE.0.get() };
         state.trap::<V>(frame)
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid(frame: &mut TrapFrame) {
         width::check_base::<V>(data::<V>());
         match frame.vector() {
             vector if vector == NON_MASKABLE_INTERRUPT.number() => {
@@ -73,8 +73,8 @@ static FINISHED: AtomicBool = AtomicBool::new(false);
 /// A frame with room below it: for a faulting return, or for all of the kernel's code if it has a stack a thread.
 #[repr(C, align(16))]
 struct Context {
-    room: [u8; STACK_BYTES + Frame::ROOM],
-    frame: Frame,
+    room: [u8; STACK_BYTES + TrapFrame::BYTES_BELOW],
+    frame: TrapFrame,
 }
 
 const STACK_BYTES: usize = 16 * 1024;
@@ -86,12 +86,12 @@ unsafe impl Sync for ContextCell {}
 
 impl ContextCell {
     const fn new() -> Self {
-        let context = Context { room: [0; STACK_BYTES + Frame::ROOM], frame: width::EMPTY };
+        let context = Context { room: [0; STACK_BYTES + TrapFrame::BYTES_BELOW], frame: width::EMPTY };
         Self(UnsafeCell::new(context))
     }
 
     /// The frame, which the entries write.
-    fn frame(&self) -> NonNull<Frame> {
+    fn frame(&self) -> NonNull<TrapFrame> {
         let frame = self.0.get().wrapping_byte_add(offset_of!(Context, frame));
         NonNull::new(frame.cast()).expect("a static has an address")
     }
@@ -197,7 +197,7 @@ fn has_smap() -> bool {
 }
 
 impl State {
-    fn trap<V: Variant>(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
+    fn trap<V: Variant>(&mut self, frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // Where the CPU didn't hold it back, it comes before the step that it belongs to.
         // SAFETY: the frame was just saved, and nothing else refers to it.
         let saved = unsafe { frame.as_ref() };
@@ -229,7 +229,7 @@ impl State {
     }
 
     /// The program's loop: nothing but traps that change nothing, and NMIs.
-    fn trap_in_storm<V: Variant>(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
+    fn trap_in_storm<V: Variant>(&mut self, frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         assert_eq!(frame, PROGRAM.frame(), "saved elsewhere");
         // SAFETY: the frame was just saved, and nothing else refers to it.
         let program = unsafe { frame.as_ref() };
@@ -249,7 +249,7 @@ impl State {
         self.resume_current::<V>()
     }
 
-    fn go_on<V: Variant>(&mut self, then: Then) -> NonNull<Frame> {
+    fn go_on<V: Variant>(&mut self, then: Then) -> NonNull<TrapFrame> {
         // SAFETY: the program doesn't run, and nothing else refers to its frame.
         let program = unsafe { PROGRAM.frame().as_mut() };
         match then {
@@ -282,14 +282,14 @@ impl State {
         self.resume_current::<V>()
     }
 
-    fn current_frame(&self) -> NonNull<Frame> {
+    fn current_frame(&self) -> NonNull<TrapFrame> {
         match self.current {
             Current::Program => PROGRAM.frame(),
             Current::Idle => IDLE.frame(),
         }
     }
 
-    fn resume_current<V: Variant>(&mut self) -> NonNull<Frame> {
+    fn resume_current<V: Variant>(&mut self) -> NonNull<TrapFrame> {
         let frame = self.current_frame();
         // SAFETY: only this function and `run` make a reference of it.
         unsafe { data::<V>().as_mut() }.set_current_frame(frame);

@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86::io::outb;
-use x86_entry::{Frame, vector};
+use x86_entry::{TrapFrame, vector};
 
 /// NMIs after which the storm is over.
 const ENOUGH: usize = 5_000;
@@ -44,7 +44,7 @@ fn write(register: u32, value: u32) {
 }
 
 /// Counts an NMI and orders the next.
-pub fn take(frame: &Frame) {
+pub fn take(frame: &TrapFrame) {
     assert_eq!(frame.vector(), vector::NON_MASKABLE_INTERRUPT.number());
     let count = if frame.from_user() { &IN_RING_3 } else { &IN_RING_0 };
     count.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,7 @@
 use core::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use x86::debugregs::{BreakCondition, BreakSize, Breakpoint, Dr6, Dr7, dr6, dr6_write, dr7_write};
-use x86_entry::{Frame, GlobalDescriptorTable};
+use x86_entry::{GlobalDescriptorTable, TrapFrame};
 
 /// What the program loads into SS.
 pub static SELECTOR: AtomicU16 = AtomicU16::new(GlobalDescriptorTable::SELECTORS.user_data);
@@ -34,7 +34,7 @@ pub fn end() {
 }
 
 /// Counts a debug exception if it is the breakpoint's, which says nothing else then.
-pub fn take(frame: &Frame) -> bool {
+pub fn take(frame: &TrapFrame) -> bool {
     // SAFETY: ring 0.
     if !unsafe { dr6() }.contains(Dr6::B0) {
         return false;

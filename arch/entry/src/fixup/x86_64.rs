@@ -2,7 +2,7 @@
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
 const IRETQ: [u8; 2] = [0x48, 0xCF];
 
@@ -14,7 +14,7 @@ const IRETQ: [u8; 2] = [0x48, 0xCF];
 /// # Safety
 ///
 /// `fault` must have been saved by an entry at an instruction of `resume`.
-pub(super) unsafe fn undo_exit(fault: NonNull<Frame>) -> Option<NonNull<Frame>> {
+pub(super) unsafe fn undo_exit(fault: NonNull<TrapFrame>) -> Option<NonNull<TrapFrame>> {
     // SAFETY: the caller promises that it is saved there; the copy ends all uses of the place.
     let fault = unsafe { fault.read() };
     // SAFETY: an instruction of `resume` is readable, and the two bytes lie within its extent.
@@ -22,11 +22,11 @@ pub(super) unsafe fn undo_exit(fault: NonNull<Frame>) -> Option<NonNull<Frame>> 
     if instruction != IRETQ {
         return None;
     }
-    let interrupted = (fault.rsp as usize - offset_of!(Frame, rip)) as *mut Frame;
+    let interrupted = (fault.rsp as usize - offset_of!(TrapFrame, rip)) as *mut TrapFrame;
     let interrupted = NonNull::new(interrupted)?;
     // SAFETY: `resume` had just popped the registers from there.
     let kept = unsafe { interrupted.read() };
-    let whole = Frame { rip: kept.rip, cs: kept.cs, rflags: kept.rflags, rsp: kept.rsp, ss: kept.ss, ..fault };
+    let whole = TrapFrame { rip: kept.rip, cs: kept.cs, rflags: kept.rflags, rsp: kept.rsp, ss: kept.ss, ..fault };
     // SAFETY: as above; the fault's frame below it isn't used any more.
     unsafe { interrupted.write(whole) };
     Some(interrupted)

@@ -9,11 +9,11 @@ use crate::error_code::DecodeErrorCode;
 /// general registers in the order of `pushad`. A change to a field is what the code sees when it is resumed.
 ///
 /// The CPU pushes `ss` and `esp` only if it changes rings: in a frame that came from ring 0 they hold whatever lay
-/// on the stack, so they are private and [`Frame::stack_pointer`] knows when to read them.
+/// on the stack, so they are private and [`TrapFrame::stack_pointer`] knows when to read them.
 #[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
-pub struct Frame {
+pub struct TrapFrame {
     pub edi: u32,
     pub esi: u32,
     pub ebp: u32,
@@ -34,7 +34,7 @@ pub struct Frame {
     pub gs: u32,
     /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
     pub vector: u32,
-    /// The error code, 0 where the vector has none; see [`Frame::error_code`].
+    /// The error code, 0 where the vector has none; see [`TrapFrame::error_code`].
     pub error_code: u32,
     pub eip: u32,
     /// As for `ds`.
@@ -45,30 +45,30 @@ pub struct Frame {
 }
 
 const _: () = assert!(
-    size_of::<Frame>() == 19 * size_of::<u32>(),
-    "padding in Frame would put the CPU's part elsewhere than where the CPU pushes it"
+    size_of::<TrapFrame>() == 19 * size_of::<u32>(),
+    "padding in TrapFrame would put the CPU's part elsewhere than where the CPU pushes it"
 );
 const _: () = assert!(
-    offset_of!(Frame, ss) + size_of::<u32>() == size_of::<Frame>()
-        && offset_of!(Frame, error_code) + 6 * size_of::<u32>() == size_of::<Frame>(),
+    offset_of!(TrapFrame, ss) + size_of::<u32>() == size_of::<TrapFrame>()
+        && offset_of!(TrapFrame, error_code) + 6 * size_of::<u32>() == size_of::<TrapFrame>(),
     "the CPU pushes ss, esp, eflags, cs, eip and the error code downwards from the frame's end"
 );
 const _: () = assert!(
-    offset_of!(Frame, edi) == 0 && offset_of!(Frame, eax) + size_of::<u32>() == offset_of!(Frame, ds),
+    offset_of!(TrapFrame, edi) == 0 && offset_of!(TrapFrame, eax) + size_of::<u32>() == offset_of!(TrapFrame, ds),
     "pushad pushes eax first and edi last, right below ds"
 );
 
-impl Frame {
+impl TrapFrame {
     /// Bytes below a frame that the kernel must own, where frames are saved anywhere but on a stack.
     ///
     /// If an instruction of the exit path faults, the CPU pushes the fault right below what is still to be popped, and
     /// the stub the registers below that: a same-ring frame, which is a frame without `ss` and `esp`.
-    pub const ROOM: usize = offset_of!(Frame, esp).next_multiple_of(16);
+    pub const BYTES_BELOW: usize = offset_of!(TrapFrame, esp).next_multiple_of(16);
 
     /// Bytes that a ring-0 frame lacks: the CPU pushes no `ss` and `esp` for it.
     ///
     /// A kernel context whose interrupts shall save into a frame puts its stack pointer so far below the frame's end.
-    pub const SAME_RING_GAP: usize = size_of::<Frame>() - offset_of!(Frame, esp);
+    pub const SAME_RING_GAP: usize = size_of::<TrapFrame>() - offset_of!(TrapFrame, esp);
 
     /// A frame of zeros, to be built up.
     pub const fn new() -> Self {
@@ -108,7 +108,7 @@ impl Frame {
     /// Changes where the code goes on; it is then resumed by `iretd`.
     pub const fn set_instruction_pointer(&mut self, address: usize) {
         self.eip = address as u32;
-        self.resume_by_iret();
+        self.require_iret();
     }
 
     /// The stack pointer where the frame came from ring 3.
@@ -148,18 +148,18 @@ impl Frame {
     }
 
     /// Gives up the short way back to a `sysenter`, which restores neither ecx, edx nor cs and ss.
-    pub const fn resume_by_iret(&mut self) {
+    pub const fn require_iret(&mut self) {
         if self.vector == crate::vector::FAST_CALL as u32 {
-            self.vector = crate::vector::INTERRUPTED as u32;
+            self.vector = crate::vector::REQUIRES_IRET as u32;
         }
     }
 
     /// Where `esp` lies, for the stubs: the field is private.
     #[cfg_attr(not(target_arch = "x86"), expect(dead_code, reason = "only i686 has the stubs that ask"))]
-    pub(crate) const ESP: usize = offset_of!(Frame, esp);
+    pub(crate) const ESP: usize = offset_of!(TrapFrame, esp);
 }
 
-impl Default for Frame {
+impl Default for TrapFrame {
     fn default() -> Self {
         Self::new()
     }
@@ -172,16 +172,16 @@ mod tests {
     #[test]
     fn room_covers_a_fault_of_any_exit_instruction() {
         // 3 words by the CPU, error code, vector, 4 segment registers and 8 general ones by the stub.
-        const { assert!(Frame::ROOM >= 17 * 4) };
+        const { assert!(TrapFrame::BYTES_BELOW >= 17 * 4) };
     }
 
     #[test]
     fn ring_0_frames_have_no_stack_pointer() {
-        let mut frame = Frame { cs: 0x08, ..Frame::default() };
+        let mut frame = TrapFrame { cs: 0x08, ..TrapFrame::default() };
         frame.set_stack(0x23, 0x1000);
         assert_eq!((frame.stack_pointer(), frame.stack_segment()), (None, None));
         frame.cs = 0x1B;
         assert_eq!((frame.stack_pointer(), frame.stack_segment()), (Some(0x1000), Some(0x23)));
-        assert_eq!(Frame::SAME_RING_GAP, 8);
+        assert_eq!(TrapFrame::SAME_RING_GAP, 8);
     }
 }

@@ -3,7 +3,7 @@ mod frame;
 mod gate;
 mod segments;
 
-pub use frame::Frame;
+pub use frame::TrapFrame;
 pub use gate::Gate;
 #[cfg(target_arch = "x86")]
 pub(crate) use segments::tss_address;

@@ -3,6 +3,6 @@ mod frame;
 mod gate;
 mod segments;
 
-pub use frame::Frame;
+pub use frame::TrapFrame;
 pub use gate::Gate;
 pub use segments::{GlobalDescriptorTable, tss_descriptor};

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use super::fast_call::{self, sysenter_entry};
 use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
-use crate::i686::Frame;
+use crate::i686::TrapFrame;
 use crate::kernel::{Kernel, Smap, Stack, Target, Trap, keeps_state};
 use crate::vector::DEBUG;
 
@@ -55,7 +55,7 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
         "call {resume}",
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
         place = const place::<K>(),
         fixed = const K::PLACE.address(),
@@ -77,7 +77,7 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
 struct InRing0<K>(K);
 
 impl<K: Kernel> Target for InRing0<K> {
-    extern "C" fn enter(mut frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the stub passes the frame that it just saved.
         debug_in_ring_0::<K>(unsafe { frame.as_mut() });
         frame
@@ -89,7 +89,7 @@ impl<K: Kernel> Target for InRing0<K> {
 /// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. The step is put off until the
 /// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`. A breakpoint on what
 /// `mov ss` read comes at the same place, with or without the step.
-fn debug_in_ring_0<K: Kernel>(frame: &mut Frame) {
+fn debug_in_ring_0<K: Kernel>(frame: &mut TrapFrame) {
     if !fast_call::is_entry(frame.instruction_pointer()) || frame.eflags & TRAP_FLAG == 0 {
         return K::paranoid(frame);
     }

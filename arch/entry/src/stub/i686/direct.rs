@@ -5,7 +5,7 @@ use core::mem::offset_of;
 use super::gate::saved;
 use super::{CLEAN_FLAGS, place};
 use crate::cpu::{CPU, CpuData};
-use crate::i686::Frame;
+use crate::i686::TrapFrame;
 use crate::kernel::{DirectInterrupts, Smap, Trap};
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
@@ -22,11 +22,11 @@ pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
         "mov ecx, [esp + {vector}]",
         with_cpu!("mov esp,", "stack_top", ""),
         "call {direct_interrupt}",
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         saved = sym saved::<K, Trap<K>, S>,
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
-        vector = const offset_of!(Frame, vector),
+        vector = const offset_of!(TrapFrame, vector),
         place = const place::<K>(),
         fixed = const K::PLACE.address(),
         cpu = sym CPU,

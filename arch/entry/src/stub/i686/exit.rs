@@ -4,7 +4,7 @@ use core::mem::{offset_of, size_of};
 use core::ptr::NonNull;
 
 use super::TRAP_FLAG;
-use crate::i686::Frame;
+use crate::i686::TrapFrame;
 use crate::kernel::Kernel;
 use crate::vector::FAST_CALL;
 
@@ -19,13 +19,13 @@ pub(super) const POPS: usize = 14;
 /// A frame saved by `sysenter` goes back by `sysexit`, unless it is to be single-stepped; any other by `iretd`. If a
 /// segment pop or `iretd` faults, the entry reports that as a fault of this frame.
 ///
-/// A word below the frame is used, of the [`Frame::ROOM`] there.
+/// A word below the frame is used, of the [`TrapFrame::BYTES_BELOW`] there.
 ///
 /// # Safety
 ///
 /// The frame must be valid to resume, as [`Kernel`] says. Nothing on the current stack is returned to.
 #[unsafe(naked)]
-pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
+pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<TrapFrame>) -> ! {
     naked_asm!(
         "2:",
         "mov esp, [esp + {argument}]",
@@ -49,11 +49,11 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         "sysexit",
         ".org 2b + {bytes}, 0xCC",
         argument = const size_of::<usize>(),
-        vector = const offset_of!(Frame, vector),
+        vector = const offset_of!(TrapFrame, vector),
         fast_call = const FAST_CALL,
-        eip = const offset_of!(Frame, eip),
-        eflags = const offset_of!(Frame, eflags),
-        esp = const Frame::ESP,
+        eip = const offset_of!(TrapFrame, eip),
+        eflags = const offset_of!(TrapFrame, eflags),
+        esp = const TrapFrame::ESP,
         trap_flag = const TRAP_FLAG,
         pops = const POPS,
         bytes = const RESUME_BYTES,

@@ -5,7 +5,7 @@ use core::mem::{offset_of, size_of};
 use super::{CLEAN_FLAGS, ESP0, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::fixup;
-use crate::i686::Frame;
+use crate::i686::TrapFrame;
 use crate::kernel::{Kernel, Smap, Stack, Target, keeps_state};
 use crate::vector::pushes_error_code;
 
@@ -74,14 +74,14 @@ pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
         "call {resume}",
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
         place = const place::<K>(),
         fixed = const K::PLACE.address(),
         cpu = sym CPU,
         stack_top = const offset_of!(CpuData, stack_top),
         esp0 = const ESP0,
-        frame_and_room = const size_of::<Frame>() + Frame::ROOM,
+        frame_and_room = const size_of::<TrapFrame>() + TrapFrame::BYTES_BELOW,
         alignment = const -16,
         argument = const 16,
         keeps_state = const keeps_state::<K>(),

@@ -4,7 +4,7 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use crate::floating_point::{CLEAN_MXCSR, FXSAVE_BYTES, KEPT, KeptFormat, Kind, XSAVE_HEADER_BYTES};
-use crate::i686::Frame;
+use crate::i686::TrapFrame;
 use crate::kernel::Target;
 
 /// Calls the target with a clean unit, the state in an area on the stack meanwhile.
@@ -12,7 +12,7 @@ use crate::kernel::Target;
 /// XRSTOR refuses a header with anything reserved in it, and XSAVE merges into what is there: it is zeroed (SDM 1, 13.4.2).
 /// A task switch has set CR0.TS where a task gate led here.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> NonNull<Frame> {
+pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     naked_asm!(
         "push ebp",
         "mov ebp, esp",

@@ -8,19 +8,19 @@ use super::exit::{POPS, resume};
 use super::fast_call::set_entry;
 use super::{CALLER_FLAGS, CLEAN_FLAGS, place};
 use crate::cpu::{CPU, CpuData};
-use crate::i686::Frame;
+use crate::i686::TrapFrame;
 use crate::kernel::{MessageCalls, Stack};
 use crate::vector::{FAST_CALL, FAST_CALL_MARK};
 
 /// Where a field lies below the frame's end, which is where TSS.esp0 points.
 macro_rules! below_end {
     ($field:ident) => {
-        size_of::<Frame>() - offset_of!(Frame, $field)
+        size_of::<TrapFrame>() - offset_of!(TrapFrame, $field)
     };
 }
 
 /// Where `esp` lies below the frame's end.
-const ESP_BELOW_END: usize = size_of::<Frame>() - Frame::ESP;
+const ESP_BELOW_END: usize = size_of::<TrapFrame>() - TrapFrame::ESP;
 /// The frame's last word.
 const SS_BELOW_END: usize = ESP_BELOW_END - size_of::<u32>();
 
@@ -93,14 +93,14 @@ const LEAVE_BYTES: usize = 32;
 ///
 /// As for [`resume`], of the frame that [`CpuData::set_current_frame`] was told last.
 #[inline(always)]
-pub unsafe fn resume_with<K: MessageCalls>(end: *const Frame) -> ! {
+pub unsafe fn resume_with<K: MessageCalls>(end: *const TrapFrame) -> ! {
     // SAFETY: the caller's promise.
     unsafe { leave_with::<K>(end) }
 }
 
 /// The flags are clean since the entry, and the one instruction here that sets any sets none if it goes on to `sysexit`.
 #[unsafe(naked)]
-unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const Frame) -> ! {
+unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const TrapFrame) -> ! {
     naked_asm!(
         "2:",
         "lea esp, [ecx - {frame_bytes}]",
@@ -113,14 +113,14 @@ unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const Frame) -> ! 
         "sti",
         "sysexit",
         ".org 2b + {bytes}, 0xCC",
-        frame_bytes = const size_of::<Frame>(),
-        vector = const offset_of!(Frame, vector),
+        frame_bytes = const size_of::<TrapFrame>(),
+        vector = const offset_of!(TrapFrame, vector),
         second_byte = const 1,
         mark = const FAST_CALL_MARK,
         pops = const POPS,
         return_address = const K::SYSENTER_RETURN,
-        esp = const Frame::ESP,
-        ds = const offset_of!(Frame, ds),
+        esp = const TrapFrame::ESP,
+        ds = const offset_of!(TrapFrame, ds),
         resume = sym resume::<K>,
         bytes = const LEAVE_BYTES,
     )

@@ -5,7 +5,7 @@ use core::mem::offset_of;
 use super::gate::saved;
 use crate::cpu::{CPU, CpuData};
 use crate::kernel::{DirectInterrupts, Smap, Trap};
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
 ///
@@ -23,10 +23,10 @@ pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
         "mov edi, [rsp + {vector}]",
         with_cpu!("mov rsp,", "stack_top", ""),
         "call {direct_interrupt}",
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         saved = sym saved::<K, Trap<K>, S>,
         clears_ac = const S::CLEARS_AC,
-        vector = const offset_of!(Frame, vector),
+        vector = const offset_of!(TrapFrame, vector),
         place = const K::PLACE.kind(),
         fixed = const K::PLACE.address(),
         cpu = sym CPU,

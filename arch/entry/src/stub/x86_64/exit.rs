@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use crate::kernel::{CallerStack, Kernel, UserGs};
 use crate::vector::FAST_CALL;
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
 /// Bytes that [`resume`] takes up, so that a fault can be told to be one of its own.
 pub(crate) const RESUME_BYTES: usize = 160;
@@ -23,7 +23,7 @@ pub(super) const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
 ///
 /// The frame must be valid to resume, as [`Kernel`] says. Nothing on the current stack is returned to.
 #[unsafe(naked)]
-pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
+pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<TrapFrame>) -> ! {
     naked_asm!(
         "2:",
         "mov rsp, rdi",
@@ -73,17 +73,17 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         ".endif",
         "jmp 3b",
         ".org 2b + {bytes}, 0xCC",
-        vector = const offset_of!(Frame, vector),
+        vector = const offset_of!(TrapFrame, vector),
         fast_call = const FAST_CALL,
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
         in_r10 = const matches!(K::CALLER_STACK, CallerStack::InR10) as usize,
-        cs = const offset_of!(Frame, cs),
-        rcx = const offset_of!(Frame, rcx),
-        rip = const offset_of!(Frame, rip),
-        rflags = const offset_of!(Frame, rflags),
-        rsp = const offset_of!(Frame, rsp),
-        r10 = const offset_of!(Frame, r10),
-        r11 = const offset_of!(Frame, r11),
+        cs = const offset_of!(TrapFrame, cs),
+        rcx = const offset_of!(TrapFrame, rcx),
+        rip = const offset_of!(TrapFrame, rip),
+        rflags = const offset_of!(TrapFrame, rflags),
+        rsp = const offset_of!(TrapFrame, rsp),
+        r10 = const offset_of!(TrapFrame, r10),
+        r11 = const offset_of!(TrapFrame, r11),
         needs_iret = const NEEDS_IRET,
         bytes = const RESUME_BYTES,
     )

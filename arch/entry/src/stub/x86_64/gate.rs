@@ -7,7 +7,7 @@ use crate::cpu::{CPU, CpuData};
 use crate::fixup;
 use crate::kernel::{Kernel, Place, Smap, Stack, Target, UserGs, keeps_state};
 use crate::vector::pushes_error_code;
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
 /// A gate's first instructions.
 #[unsafe(naked)]
@@ -95,12 +95,12 @@ pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
         "mov rdi, rax",
         "jmp {resume}",
         clears_ac = const S::CLEARS_AC,
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
         finds_by_gs = const matches!(K::PLACE, Place::Gs) as usize,
-        rip = const offset_of!(Frame, rip),
-        rsp = const offset_of!(Frame, rsp),
+        rip = const offset_of!(TrapFrame, rip),
+        rsp = const offset_of!(TrapFrame, rsp),
         iretq = const IRETQ,
         resume_bytes = const RESUME_BYTES,
         place = const K::PLACE.kind(),
@@ -108,7 +108,7 @@ pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
         cpu = sym CPU,
         stack_top = const offset_of!(CpuData, stack_top),
         rsp0 = const RSP0,
-        frame_and_room = const size_of::<Frame>() + Frame::ROOM,
+        frame_and_room = const size_of::<TrapFrame>() + TrapFrame::BYTES_BELOW,
         keeps_state = const keeps_state::<K>(),
         target = sym T::enter,
         target_keeping = sym keeping::<T>,

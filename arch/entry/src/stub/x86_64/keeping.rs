@@ -5,13 +5,13 @@ use core::ptr::NonNull;
 
 use crate::floating_point::{CLEAN_MXCSR, FXSAVE_BYTES, KEPT, KeptFormat, Kind, XSAVE_HEADER_BYTES};
 use crate::kernel::Target;
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
 /// Calls the target with a clean unit, the state in an area on the stack meanwhile.
 ///
 /// XRSTOR refuses a header with anything reserved in it, and XSAVE merges into what is there: it is zeroed (SDM 1, 13.4.2).
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> NonNull<Frame> {
+pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",

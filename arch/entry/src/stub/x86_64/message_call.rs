@@ -8,12 +8,12 @@ use super::fast_call::set_entry;
 use crate::cpu::{CPU, CpuData};
 use crate::kernel::{CallerStack, MessageCalls, Stack, UserGs};
 use crate::vector::FAST_CALL;
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
 /// Where a field lies below the frame's end, which is where TSS.rsp0 points.
 macro_rules! below_end {
     ($field:ident) => {
-        size_of::<Frame>() - offset_of!(Frame, $field)
+        size_of::<TrapFrame>() - offset_of!(TrapFrame, $field)
     };
 }
 
@@ -65,7 +65,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
 ///
 /// As for [`resume`], of the frame that [`CpuData::set_current_frame`] was told last.
 #[inline(always)]
-pub unsafe fn resume_with<K: MessageCalls>(end: *const Frame, edi: u32, words: [usize; 4]) -> ! {
+pub unsafe fn resume_with<K: MessageCalls>(end: *const TrapFrame, edi: u32, words: [usize; 4]) -> ! {
     let [rsi, rdx, r8, r9] = words;
     // SAFETY: the caller's promise.
     unsafe { leave_with::<K>(edi as usize, rsi, rdx, end, r8, r9) }
@@ -79,7 +79,7 @@ unsafe extern "C" fn leave_with<K: MessageCalls>(
     rdi: usize,
     rsi: usize,
     rdx: usize,
-    end: *const Frame,
+    end: *const TrapFrame,
     r8: usize,
     r9: usize,
 ) -> ! {
@@ -125,7 +125,7 @@ unsafe extern "C" fn leave_with<K: MessageCalls>(
         r8 = const below_end!(r8),
         r9 = const below_end!(r9),
         rax = const below_end!(rax),
-        frame = const size_of::<Frame>(),
+        frame = const size_of::<TrapFrame>(),
         needs_iret = const NEEDS_IRET,
         fast_call = const FAST_CALL,
         resume = sym resume::<K>,

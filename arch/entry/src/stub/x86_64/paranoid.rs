@@ -6,7 +6,7 @@ use super::{RSP0, keeping, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::kernel::{Kernel, Paranoid, Smap, Stack, Trap, UserGs, keeps_state};
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
 /// The first instructions of a gate with an interrupt stack of its own.
 #[unsafe(naked)]
@@ -96,7 +96,7 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         "jmp {resume}",
         clears_ac = const S::CLEARS_AC,
         returns = const (VECTOR != DOUBLE_FAULT.number()) as usize,
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
         place = const K::PLACE.kind(),
@@ -104,8 +104,8 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         cpu = sym CPU,
         rsp0 = const RSP0,
         stack_top = const offset_of!(CpuData, stack_top),
-        frame = const size_of::<Frame>(),
-        frame_words = const size_of::<Frame>() / size_of::<u64>(),
+        frame = const size_of::<TrapFrame>(),
+        frame_words = const size_of::<TrapFrame>() / size_of::<u64>(),
         kernel_data = const K::SELECTORS.kernel_data,
         kernel_code = const K::SELECTORS.kernel_code,
         keeps_state = const keeps_state::<K>(),
