@@ -58,11 +58,11 @@ pub(crate) unsafe fn state() -> (&'static mut Kernel<Cpu>, &'static mut Cpu) {
 
 // SAFETY: the constants are what `start` loads before the first trap from ring 3. Frames come from the stubs or from
 // `Context`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called for every
-// vector; `paranoid` touches the frame and one atomic.
-unsafe impl x86_entry::Kernel for Bell {
+// vector; `paranoid_trap` touches the frame and one atomic.
+unsafe impl x86_entry::KernelEntry for Bell {
     const STACK: Stack = Stack::PerCpu;
     const CALLER_STACK: CallerStack = CallerStack::InR10;
-    const SYSENTER_RETURN: usize = width::SYSENTER_RETURN;
+    const SYSENTER_RETURN_ADDRESS: usize = width::SYSENTER_RETURN;
 
     #[inline(always)]
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
@@ -72,11 +72,11 @@ unsafe impl x86_entry::Kernel for Bell {
     }
 
     #[optimize(speed)]
-    extern "C" fn call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+    extern "C" fn system_call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         width::call(frame)
     }
 
-    extern "C" fn paranoid(frame: &mut TrapFrame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         match frame.vector() {
             vector if vector == NON_MASKABLE_INTERRUPT.number() => {
                 crash::at_non_maskable(frame);

@@ -10,7 +10,7 @@ use x86::bits32::task::TaskStateSegment;
 #[cfg(target_arch = "x86_64")]
 use x86::bits64::task::TaskStateSegment;
 
-use crate::{Kernel, Place, TrapFrame};
+use crate::{KernelEntry, Place, TrapFrame};
 
 /// Bytes of the I/O permission bitmap: a bit a port, and a last byte of ones (SDM 1, "I/O Permission Bit Map").
 pub const IO_BITMAP_BYTES: usize = 65536 / 8 + 1;
@@ -198,7 +198,7 @@ unsafe impl Sync for StaticCpu {}
 ///
 /// The CPU reads and the stubs write through this pointer too: keep references made of it short.
 #[inline(always)]
-pub fn cpu_data<K: Kernel>() -> Option<NonNull<CpuData>> {
+pub fn cpu_data<K: KernelEntry>() -> Option<NonNull<CpuData>> {
     match K::PLACE {
         Place::Static => NonNull::new(CPU.0.get()),
         Place::Fixed(address) => NonNull::new(address as *mut CpuData),

@@ -5,7 +5,7 @@ use x86::dtables::{DescriptorTablePointer, lgdt, load_ldtr};
 use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
 use x86::task::load_tr;
 
-use crate::{CpuData, GlobalDescriptorTable, Kernel};
+use crate::{CpuData, GlobalDescriptorTable, KernelEntry};
 
 /// The upper ends of four stacks, each a multiple of 16, for what may interrupt ring 0 in any state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
     ///
     /// Once a CPU, in ring 0, with interrupts off and flat segments. `self` and `data` stay where they are for good,
     /// mapped in every address space, and `data` is where the stubs of `K` look for it. The stacks are the kernel's.
-    pub unsafe fn load<K: Kernel>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+    pub unsafe fn load<K: KernelEntry>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
         const {
             let (ours, kernels) = (GlobalDescriptorTable::SELECTORS, K::SELECTORS);
             assert!(
@@ -122,7 +122,7 @@ const DATA_SELECTOR: u16 = GlobalDescriptorTable::SELECTORS.kernel_data;
 #[cfg(target_arch = "x86_64")]
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
     #[expect(clippy::extra_unused_type_parameters, reason = "i686's tasks lead to the kernel")]
-    fn set_stacks<K: Kernel>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+    fn set_stacks<K: KernelEntry>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
         use crate::idt::{DEBUG_STACK, DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NMI_STACK};
         data.set_interrupt_stack(DOUBLE_FAULT_STACK, stacks.double_fault);
         data.set_interrupt_stack(NMI_STACK, stacks.non_maskable_interrupt);
@@ -134,7 +134,7 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
 
 #[cfg(target_arch = "x86")]
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
-    fn set_stacks<K: Kernel>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+    fn set_stacks<K: KernelEntry>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
         use crate::fault_task;
         use crate::vector::{DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
         // SAFETY: `load`'s caller promises ring 0.

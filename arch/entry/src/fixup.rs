@@ -11,7 +11,7 @@ use core::ptr::NonNull;
 
 use crate::kernel::Target;
 use crate::stub::{RESUME_BYTES, resume};
-use crate::{Kernel, TrapFrame, vector};
+use crate::{KernelEntry, TrapFrame, vector};
 
 #[cfg(target_arch = "x86_64")]
 #[path = "fixup/x86_64.rs"]
@@ -23,7 +23,7 @@ mod width;
 /// Leads to [`from_ring_0`].
 pub(crate) struct FromRing0<K, T>(K, T);
 
-impl<K: Kernel, T: Target> Target for FromRing0<K, T> {
+impl<K: KernelEntry, T: Target> Target for FromRing0<K, T> {
     #[inline(always)]
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         from_ring_0::<K, T>(frame)
@@ -31,7 +31,7 @@ impl<K: Kernel, T: Target> Target for FromRing0<K, T> {
 }
 
 /// Where a stub goes that interrupted ring 0.
-pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+pub(crate) extern "C" fn from_ring_0<K: KernelEntry, T: Target>(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     // SAFETY: the stub passes the frame that it just saved, which nothing else refers to.
     let saved = unsafe { frame.as_ref() };
     if is_fault_of_a_selector(saved) && is_in_resume::<K>(saved.instruction_pointer()) {
@@ -47,7 +47,7 @@ pub(crate) extern "C" fn from_ring_0<K: Kernel, T: Target>(mut frame: NonNull<Tr
 
 /// Undoes the `swapgs` that `resume` does right before it returns to ring 3.
 #[cfg(target_arch = "x86_64")]
-fn take_back_gs<K: Kernel>(interrupted: &TrapFrame) {
+fn take_back_gs<K: KernelEntry>(interrupted: &TrapFrame) {
     if interrupted.from_user() && matches!(K::USER_GS, crate::UserGs::Swapped) {
         // SAFETY: ring 0, and the GS base is ring 3's, since its return was all but done.
         unsafe { x86::bits64::segmentation::swapgs() };
@@ -56,7 +56,7 @@ fn take_back_gs<K: Kernel>(interrupted: &TrapFrame) {
 
 /// There is nothing to take back: GS is a segment register like the others.
 #[cfg(target_arch = "x86")]
-fn take_back_gs<K: Kernel>(_interrupted: &TrapFrame) {}
+fn take_back_gs<K: KernelEntry>(_interrupted: &TrapFrame) {}
 
 /// Whether it is one of the exceptions that loading a selector or returning to one raises.
 fn is_fault_of_a_selector(frame: &TrapFrame) -> bool {
@@ -64,6 +64,6 @@ fn is_fault_of_a_selector(frame: &TrapFrame) -> bool {
 }
 
 /// Whether an instruction is one of the exit path's.
-pub(crate) fn is_in_resume<K: Kernel>(instruction: usize) -> bool {
+pub(crate) fn is_in_resume<K: KernelEntry>(instruction: usize) -> bool {
     instruction.wrapping_sub(resume::<K> as *const () as usize) < RESUME_BYTES
 }

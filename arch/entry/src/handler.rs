@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 use crate::error_code::DecodeErrorCode;
 use crate::kernel::Target;
 use crate::vector::{AnyInterrupt, Diverging, NoErrorCode, WithErrorCode};
-use crate::{Kernel, TrapFrame};
+use crate::{KernelEntry, TrapFrame};
 
 /// The type `!`, by a way that stable Rust accepts in bounds.
 pub type Never = <fn() -> ! as Returns>::Type;
@@ -37,8 +37,8 @@ impl<T> Returns for fn() -> T {
 /// Whatever else doesn't compile, and the error names the signature that the vector wants:
 ///
 /// ```compile_fail,E0277
-/// # use x86_entry::{TrapFrame, InterruptDescriptorTable, Kernel, WithoutSmap, vector};
-/// # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
+/// # use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, WithoutSmap, vector};
+/// # fn fill<K: KernelEntry>(table: &mut InterruptDescriptorTable) {
 /// fn without_code(frame: &mut TrapFrame) {}
 /// table.fill::<K, WithoutSmap>().exception(vector::PAGE_FAULT, without_code);
 /// # }
@@ -114,7 +114,7 @@ pub(crate) struct Typed<K, Class, Marker, F>(PhantomData<(K, Class, Marker, F)>)
 
 impl<K, Class, Marker, F> Target for Typed<K, Class, Marker, F>
 where
-    K: Kernel,
+    K: KernelEntry,
     Class: 'static,
     Marker: 'static,
     F: Handler<Class, Marker>,
@@ -125,9 +125,9 @@ where
         let handler = unsafe { NonNull::<F>::dangling().as_ref() };
         // SAFETY: the stub passes the frame that it just saved; the kernel has no other use of it meanwhile.
         let saved = unsafe { frame.as_mut() };
-        K::entered(saved);
+        K::before_handler(saved);
         handler.handle(saved);
-        K::leaving(saved);
+        K::after_handler(saved);
         frame
     }
 }

@@ -9,7 +9,7 @@ use crate::handler::{Handler, Typed, assert_captures_nothing};
 use crate::kernel::{Call, DirectInterrupts, Smap, Trap};
 use crate::stub::{FIRST_DIRECT, Stub, Stubs, direct_stub, stub};
 use crate::vector::{AnyInterrupt, BREAKPOINT, Exception, Interrupts, OVERFLOW};
-use crate::{Gate, Kernel, Place, Privilege, Stack, UserGs};
+use crate::{Gate, KernelEntry, Place, Privilege, Stack, UserGs};
 
 /// The table as the CPU reads it (SDM 3A 6.10, 6.14.1 for 64-bit mode).
 #[repr(C, align(16))]
@@ -25,7 +25,7 @@ impl InterruptDescriptorTable {
     }
 
     /// Fills gates for the kernel `K` on a CPU with or without SMAP.
-    pub const fn fill<K: Kernel, S: Smap>(&mut self) -> Fill<'_, K, S> {
+    pub const fn fill<K: KernelEntry, S: Smap>(&mut self) -> Fill<'_, K, S> {
         const {
             let needs_gs = matches!(K::PLACE, Place::Gs);
             assert!(!needs_gs || matches!(K::USER_GS, UserGs::Swapped), "Place::Gs needs UserGs::Swapped");
@@ -43,7 +43,7 @@ impl InterruptDescriptorTable {
     /// # Safety
     ///
     /// Ring 0, with the selectors loaded that the filling kernel names, and what else its
-    /// [`Kernel`] implementation promised.
+    /// [`KernelEntry`] implementation promised.
     pub unsafe fn load(&'static self) {
         let pointer = DescriptorTablePointer::new_from_slice(&self.gates);
         // SAFETY: the table is never dropped, and its gates lead to stubs; the caller promises the rest.
@@ -64,8 +64,8 @@ pub struct Fill<'a, K, S> {
     kinds: core::marker::PhantomData<(K, S)>,
 }
 
-impl<K: Kernel, S: Smap> Fill<'_, K, S> {
-    /// Leads every vector to [`Kernel::trap`]; ring 3 may use `int3` and `into` alone.
+impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
+    /// Leads every vector to [`KernelEntry::trap`]; ring 3 may use `int3` and `into` alone.
     pub fn every_vector(&mut self) -> &mut Self {
         for (vector, stub) in Stubs::<K, Trap<K>, S>::ALL.into_iter().enumerate() {
             self.set(vector, stub);
@@ -73,7 +73,7 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
         self
     }
 
-    /// Leads the lowest 48 vectors to [`Kernel::trap`]: those of the exceptions, and 16 for lines. Ring 3 may use `int3`
+    /// Leads the lowest 48 vectors to [`KernelEntry::trap`]: those of the exceptions, and 16 for lines. Ring 3 may use `int3`
     /// and `into` alone.
     pub fn lowest_vectors(&mut self) -> &mut Self {
         for (vector, stub) in Stubs::<K, Trap<K>, S>::LOWEST.into_iter().enumerate() {
@@ -84,7 +84,7 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
 
     /// Leads vectors to [`DirectInterrupts::direct_interrupt`]: from 32 on, since exceptions have more to tell. Those of ring
     /// 3, that is, and of an idle context that is laid out like a thread; where other code of ring 0 is interrupted, it is
-    /// [`Kernel::trap`] that gets the frame.
+    /// [`KernelEntry::trap`] that gets the frame.
     pub fn direct_interrupts(&mut self, vectors: RangeInclusive<u8>) -> &mut Self
     where
         K: DirectInterrupts,
@@ -99,7 +99,7 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
         self
     }
 
-    /// Leads a vector that ring 3 may use by `int` to [`Kernel::call`].
+    /// Leads a vector that ring 3 may use by `int` to [`KernelEntry::system_call`].
     pub fn call_gate(&mut self, vector: u8) -> &mut Self {
         self.set(vector.into(), Stubs::<K, Call<K>, S>::ALL[vector as usize]);
         self.allow_user(vector.into());
@@ -146,7 +146,7 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
     }
 
     /// Leads #DF, NMI or #MC to the hardware task of a TSS (SDM 3A 6.12.2), made by [`fault_task`](crate::fault_task) for
-    /// the same exception: it ends in [`Kernel::paranoid`], whatever state the stack is in.
+    /// the same exception: it ends in [`KernelEntry::paranoid_trap`], whatever state the stack is in.
     #[cfg(target_arch = "x86")]
     pub fn task_gate<const VECTOR: usize, Class>(
         &mut self,
@@ -181,8 +181,8 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
 
     /// Gives NMI, #DB, #MC and #DF their own stacks, in whatever state they find ring 0.
     ///
-    /// From ring 3 they arrive at [`Kernel::trap`] as any other vector does, from ring 0 (and #DF from anywhere) at
-    /// [`Kernel::paranoid`]; a gate set afterwards replaces that. They take the first four stacks of the TSS (SDM 3A
+    /// From ring 3 they arrive at [`KernelEntry::trap`] as any other vector does, from ring 0 (and #DF from anywhere) at
+    /// [`KernelEntry::paranoid_trap`]; a gate set afterwards replaces that. They take the first four stacks of the TSS (SDM 3A
     /// 6.14.5): #DF the first, then NMI, #MC, #DB.
     #[cfg(target_arch = "x86_64")]
     pub fn paranoid(&mut self) -> &mut Self {
@@ -202,8 +202,8 @@ impl<K: Kernel, S: Smap> Fill<'_, K, S> {
 
     /// Gives NMI, #MC and #DF their own tasks and #DB its own stack, in whatever state they find ring 0.
     ///
-    /// From ring 3 they arrive at [`Kernel::trap`] as any other vector does, from ring 0 (and #DF from anywhere) at
-    /// [`Kernel::paranoid`]; a gate set afterwards replaces that. The GDT must have [`fault_task`](crate::fault_task)s
+    /// From ring 3 they arrive at [`KernelEntry::trap`] as any other vector does, from ring 0 (and #DF from anywhere) at
+    /// [`KernelEntry::paranoid_trap`]; a gate set afterwards replaces that. The GDT must have [`fault_task`](crate::fault_task)s
     /// (SDM 3A 6.12.2) at the selectors that [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names, and the CPU's
     /// data a debug stack: [`CpuSegments::load`](crate::CpuSegments::load) does both.
     #[cfg(target_arch = "x86")]
@@ -242,10 +242,10 @@ pub(crate) const DEBUG_STACK: StackIndex = StackIndex::Four;
 #[cfg(target_arch = "x86_64")]
 pub(crate) const PARANOID_STACKS: [StackIndex; 4] = [DOUBLE_FAULT_STACK, NMI_STACK, MACHINE_CHECK_STACK, DEBUG_STACK];
 
-fn gate_to<K: Kernel>(stub: Stub) -> Gate {
+fn gate_to<K: KernelEntry>(stub: Stub) -> Gate {
     gate_at::<K>(stub as usize)
 }
 
-fn gate_at<K: Kernel>(address: usize) -> Gate {
+fn gate_at<K: KernelEntry>(address: usize) -> Gate {
     Gate::interrupt(K::SELECTORS.kernel_code, address as _)
 }

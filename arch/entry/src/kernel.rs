@@ -95,8 +95,8 @@ pub enum CallerStack {
 ///   the [`CpuData`](crate::CpuData) set up, with its TSS in the task register, before the first trap from ring 3.
 /// - A frame that a function returns must be valid to resume: saved by an entry path or built so that its selectors,
 ///   flags and pointers give ring 3 nothing, or ring 0 only what is sound to run.
-/// - `trap` must be sound to call for each vector whose gate leads to it, `paranoid` between any two instructions.
-pub unsafe trait Kernel: Sized + 'static {
+/// - `trap` must be sound to call for each vector whose gate leads to it, `paranoid_trap` between any two instructions.
+pub unsafe trait KernelEntry: Sized + 'static {
     /// The stack for Rust code.
     const STACK: Stack = Stack::Interrupted;
     /// Where the CPU's data lies.
@@ -110,7 +110,7 @@ pub unsafe trait Kernel: Sized + 'static {
     /// The selectors of the loaded GDT.
     const SELECTORS: Selectors = GlobalDescriptorTable::SELECTORS;
     /// Where `sysexit` returns to (i686): `sysenter` saves no address (SDM 3A 5.8.7), so it is the same for all programs.
-    const SYSENTER_RETURN: usize = 0;
+    const SYSENTER_RETURN_ADDRESS: usize = 0;
 
     /// Takes an interrupt or exception, and returns the frame to resume: the same or another thread's.
     ///
@@ -118,25 +118,25 @@ pub unsafe trait Kernel: Sized + 'static {
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame>;
 
     /// Takes a system call by `syscall`, `sysenter` or a call gate's `int`; returns as `trap` does.
-    extern "C" fn call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+    extern "C" fn system_call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         Self::trap(frame)
     }
 
     /// Takes an NMI, #DB, #MC or #DF that interrupted ring 0, on its own stack, between any two instructions.
     ///
     /// Nothing that the interrupted code may have half-changed can be touched. Returning resumes that code.
-    extern "C" fn paranoid(frame: &mut TrapFrame);
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame);
 
     /// Runs before each typed handler, and sees and may change every register, as the handler after it.
     ///
-    /// [`Kernel::trap`] and [`Kernel::call`] have no hooks: they are one function each, whose first and last lines come
-    /// at the same places. Nor has [`Kernel::paranoid`], where hardly anything may be touched.
+    /// [`KernelEntry::trap`] and [`KernelEntry::system_call`] have no hooks: they are one function each, whose first and last lines come
+    /// at the same places. Nor has [`KernelEntry::paranoid_trap`], where hardly anything may be touched.
     #[inline(always)]
-    fn entered(_frame: &mut TrapFrame) {}
+    fn before_handler(_frame: &mut TrapFrame) {}
 
     /// Runs after each typed handler that returns; what the frame holds then is what is resumed.
     #[inline(always)]
-    fn leaving(_frame: &mut TrapFrame) {}
+    fn after_handler(_frame: &mut TrapFrame) {}
 }
 
 /// A kernel whose system calls pass a message in registers, and which doesn't want more saved first than it needs.
@@ -152,10 +152,10 @@ pub unsafe trait Kernel: Sized + 'static {
 ///
 /// # Safety
 ///
-/// As for [`Kernel`]; besides, on x86_64 ring 3 can't execute in the last page of the lower half, so that a call's return
+/// As for [`KernelEntry`]; besides, on x86_64 ring 3 can't execute in the last page of the lower half, so that a call's return
 /// address is one that `sysretq` takes (CVE-2012-0217). On i686 the kernel sees to it that a thread finds nobody else's
 /// selectors in FS and GS.
-pub unsafe trait MessageCalls: Kernel {
+pub unsafe trait MessageCalls: KernelEntry {
     /// Takes a system call: a naked function, which finds rdi, rsi, rdx, rax, r8 and r9 as the caller had them, has
     /// the other general registers for itself, and the stack as at any function's first instruction. Ends in
     /// [`resume`](crate::resume) or [`resume_with`](crate::resume_with).
@@ -182,9 +182,9 @@ pub unsafe trait MessageCalls: Kernel {
 ///
 /// # Safety
 ///
-/// As for [`Kernel`]; the function may be called for each vector that [`Fill::direct_interrupts`](crate::Fill::direct_interrupts)
+/// As for [`KernelEntry`]; the function may be called for each vector that [`Fill::direct_interrupts`](crate::Fill::direct_interrupts)
 /// was told.
-pub unsafe trait DirectInterrupts: Kernel {
+pub unsafe trait DirectInterrupts: KernelEntry {
     /// Takes an interrupt; every register is saved in the current frame. Ends in [`resume`](crate::resume) or
     /// [`resume_with`](crate::resume_with).
     ///
@@ -237,41 +237,41 @@ pub(crate) trait Target: 'static {
 }
 
 /// Whether the stubs keep the floating-point state, as the assembler's conditions read it.
-pub(crate) const fn keeps_state<K: Kernel>() -> usize {
+pub(crate) const fn keeps_state<K: KernelEntry>() -> usize {
     let keeps = matches!(K::FLOATING_POINT, FloatingPoint::Used);
     assert!(!keeps || matches!(K::STACK, Stack::Interrupted), "only a thread's own stack can keep its state");
     keeps as usize
 }
 
-/// Leads to [`Kernel::paranoid`], which i686 calls in other ways.
+/// Leads to [`KernelEntry::paranoid_trap`], which i686 calls in other ways.
 #[cfg(target_arch = "x86_64")]
 pub(crate) struct Paranoid<K>(K);
 
 #[cfg(target_arch = "x86_64")]
-impl<K: Kernel> Target for Paranoid<K> {
+impl<K: KernelEntry> Target for Paranoid<K> {
     extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the stub passes the frame that it just saved.
-        K::paranoid(unsafe { frame.as_mut() });
+        K::paranoid_trap(unsafe { frame.as_mut() });
         frame
     }
 }
 
-/// Leads to [`Kernel::trap`].
+/// Leads to [`KernelEntry::trap`].
 pub(crate) struct Trap<K>(K);
 
-impl<K: Kernel> Target for Trap<K> {
+impl<K: KernelEntry> Target for Trap<K> {
     #[inline(always)]
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         K::trap(frame)
     }
 }
 
-/// Leads to [`Kernel::call`].
+/// Leads to [`KernelEntry::system_call`].
 pub(crate) struct Call<K>(K);
 
-impl<K: Kernel> Target for Call<K> {
+impl<K: KernelEntry> Target for Call<K> {
     #[inline(always)]
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        K::call(frame)
+        K::system_call(frame)
     }
 }

@@ -1,17 +1,17 @@
 //! Interrupt entry for i686 and x86_64, on stable Rust.
 //!
-//! A kernel implements [`Kernel`], fills an [`InterruptDescriptorTable`] and gets every interrupt, exception and system
+//! A kernel implements [`KernelEntry`], fills an [`InterruptDescriptorTable`] and gets every interrupt, exception and system
 //! call as a [`TrapFrame`]: all registers of the interrupted code, readable and changeable. It returns the frame to resume,
 //! which may be another thread's.
 //!
 //! ```no_run
 //! use core::ptr::NonNull;
-//! use x86_entry::{TrapFrame, InterruptDescriptorTable, Kernel, Stack, WithSmap, WithoutSmap, resume};
+//! use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, Stack, WithSmap, WithoutSmap, resume};
 //!
 //! struct Bell;
 //!
 //! // SAFETY: the standard GDT is loaded, and the CPU's data is set up below before ring 3 runs.
-//! unsafe impl Kernel for Bell {
+//! unsafe impl KernelEntry for Bell {
 //!     // Traps save straight into the current thread's frame, then move to the CPU's kernel stack.
 //!     const STACK: Stack = Stack::PerCpu;
 //!
@@ -20,7 +20,7 @@
 //!         frame
 //!     }
 //!
-//!     extern "C" fn paranoid(_frame: &mut TrapFrame) {
+//!     extern "C" fn paranoid_trap(_frame: &mut TrapFrame) {
 //!         // NMI, #DB, #MC, #DF out of ring 0: record it, touch nothing else.
 //!     }
 //! }
@@ -48,8 +48,8 @@
 //!
 //! ```no_run
 //! # use core::ptr::NonNull;
-//! # use x86_entry::{TrapFrame, InterruptDescriptorTable, Kernel, WithoutSmap};
-//! # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
+//! # use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, WithoutSmap};
+//! # fn fill<K: KernelEntry>(table: &mut InterruptDescriptorTable) {
 //! use x86_entry::error_code::PageFaultErrorCode;
 //! use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT};
 //!
@@ -67,7 +67,7 @@
 //! be the kernel's to lose, and on x86_64 the frame must be 16-byte aligned (its type is).
 //!
 //! The modules, in the order of the story: [`vector`] and [`error_code`] (what arrives), [`i686`] and [`x86_64`] (frames,
-//! gates and segments as plain data, both on either width), [`Kernel`] (what a kernel says), the table and its handlers,
+//! gates and segments as plain data, both on either width), [`KernelEntry`] (what a kernel says), the table and its handlers,
 //! the stubs, [`CpuData`] and [`CpuSegments`] (what the stubs and the CPU find), and what happens to a return that faults.
 //!
 //! The README has a table of what else there is, small kernels as examples, and a port from `extern "x86-interrupt"`.
@@ -95,7 +95,7 @@ pub use crate::x86_64::{Gate, GlobalDescriptorTable, TrapFrame};
 
 mod kernel;
 pub use kernel::{
-    CallerStack, DirectInterrupts, FloatingPoint, Kernel, MessageCalls, Place, Smap, Stack, UserGs, WithSmap,
+    CallerStack, DirectInterrupts, FloatingPoint, KernelEntry, MessageCalls, Place, Smap, Stack, UserGs, WithSmap,
     WithoutSmap,
 };
 

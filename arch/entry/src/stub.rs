@@ -6,7 +6,7 @@
 //!
 //! Offsets are constants of the structures; labels and variants are resolved by the assembler (`.if` on constants), so
 //! that one text shows every variant and none of them costs an instruction where it isn't wanted.
-use crate::Kernel;
+use crate::KernelEntry;
 use crate::kernel::{DirectInterrupts, Smap, Target};
 
 /// Calls a function, or the other one that keeps the floating-point state around it. The operands are the stub's.
@@ -46,7 +46,7 @@ macro_rules! sixteen {
     };
 }
 
-impl<K: Kernel, T: Target, S: Smap> Stubs<K, T, S> {
+impl<K: KernelEntry, T: Target, S: Smap> Stubs<K, T, S> {
     /// One stub a vector.
     pub(crate) const ALL: [Stub; 256] = sixteen!(stub: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     /// Those of the lowest vectors.

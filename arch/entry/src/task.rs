@@ -5,7 +5,7 @@
 //!
 //! From ring 3 the interrupted thread's frame is filled in and the left TSS rewritten, so that the switch back lands in
 //! ring 0, on the kernel's stack, with an ordinary trap at hand. From ring 0 the frame is a record for
-//! [`Kernel::paranoid`], and the switch back resumes what was interrupted.
+//! [`KernelEntry::paranoid_trap`], and the switch back resumes what was interrupted.
 //!
 //! Two facts for kernels: a task switch loads CR3 from a TSS and never stores it ([`CpuData::set_page_table`]), and
 //! every one, the return too, sets CR0.TS, so that a #NM may find the floating-point state to be the right one already.
@@ -17,7 +17,7 @@ use x86::dtables::DescriptorTablePointer;
 
 use crate::fixup::is_in_resume;
 use crate::i686::tss_address;
-use crate::kernel::{Kernel, Stack, Target, Trap, keeps_state};
+use crate::kernel::{KernelEntry, Stack, Target, Trap, keeps_state};
 use crate::stub::{is_in_leave, keeping, resume};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{CpuData, TrapFrame, cpu_data};
@@ -37,7 +37,7 @@ const STI_BYTES: u32 = 1;
 ///
 /// It belongs into the GDT at the selector that [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names for it, and
 /// must not cross a page boundary.
-pub fn fault_task<K: Kernel, const VECTOR: usize, Class>(
+pub fn fault_task<K: KernelEntry, const VECTOR: usize, Class>(
     _exception: Exception<VECTOR, Class>,
     stack_top: usize,
     cr3: u32,
@@ -68,7 +68,7 @@ pub(crate) const fn assert_has_task(vector: usize) {
 ///
 /// #DF pushes its error code, always 0, on the task's stack: it never comes round.
 #[unsafe(naked)]
-unsafe extern "C" fn task_entry<K: Kernel, const VECTOR: usize>() {
+unsafe extern "C" fn task_entry<K: KernelEntry, const VECTOR: usize>() {
     naked_asm!(
         "2:",
         "cld",
@@ -92,7 +92,7 @@ unsafe extern "C" fn task_entry<K: Kernel, const VECTOR: usize>() {
 /// Leads to [`run`]. A task has no frame: its argument is only a place on its stack.
 struct Run<K, const VECTOR: usize>(K);
 
-impl<K: Kernel, const VECTOR: usize> Target for Run<K, VECTOR> {
+impl<K: KernelEntry, const VECTOR: usize> Target for Run<K, VECTOR> {
     extern "C" fn enter(place: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         run::<K, VECTOR>();
         place
@@ -100,7 +100,7 @@ impl<K: Kernel, const VECTOR: usize> Target for Run<K, VECTOR> {
 }
 
 /// What a task does.
-fn run<K: Kernel, const VECTOR: usize>() {
+fn run<K: KernelEntry, const VECTOR: usize>() {
     let mut left = left_task();
     // SAFETY: the TSS is the one that the CPU left; what was interrupted doesn't run.
     let left = unsafe { left.as_mut() };
@@ -111,7 +111,7 @@ fn run<K: Kernel, const VECTOR: usize>() {
         // more.
         go_on_as_trap::<K>(unsafe { cpu.as_mut() }, &frame);
     } else {
-        K::paranoid(&mut frame);
+        K::paranoid_trap(&mut frame);
         put_back(&frame, left);
         redo_sti::<K>(left);
     }
@@ -169,7 +169,7 @@ fn put_back(frame: &TrapFrame, left: &mut TaskStateSegment) {
 ///
 /// No interrupt comes between the two, since `sti` holds it back for one instruction. Another that comes in between, as
 /// an NMI may (SDM 2B, STI), ends that: on the return an interrupt would find ring 0 with its frame half popped.
-fn redo_sti<K: Kernel>(left: &mut TaskStateSegment) {
+fn redo_sti<K: KernelEntry>(left: &mut TaskStateSegment) {
     if !is_in_resume::<K>(left.eip as usize) && !is_in_leave(left.eip as usize) {
         return;
     }
@@ -182,7 +182,7 @@ fn redo_sti<K: Kernel>(left: &mut TaskStateSegment) {
 }
 
 /// Makes the switch back land in ring 0, with the frame saved where the next trap of the thread would have saved it.
-fn go_on_as_trap<K: Kernel>(cpu: &mut CpuData, frame: &TrapFrame) {
+fn go_on_as_trap<K: KernelEntry>(cpu: &mut CpuData, frame: &TrapFrame) {
     let saved = cpu.current_frame();
     // SAFETY: esp0 is the end of a place for a frame, free while its thread runs in ring 3.
     unsafe { saved.write(*frame) };
@@ -202,7 +202,7 @@ fn go_on_as_trap<K: Kernel>(cpu: &mut CpuData, frame: &TrapFrame) {
 
 /// Goes on in ring 0 with the frame in ebx.
 #[unsafe(naked)]
-unsafe extern "C" fn continue_as_trap<K: Kernel>() {
+unsafe extern "C" fn continue_as_trap<K: KernelEntry>() {
     naked_asm!(
         "xor ebp, ebp",
         "and esp, {alignment}",

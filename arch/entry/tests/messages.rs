@@ -11,12 +11,12 @@ const PRELUDE: &str = "
 use core::ptr::NonNull;
 use x86_entry::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 use x86_entry::vector::*;
-use x86_entry::{TrapFrame, InterruptDescriptorTable, Kernel, WithoutSmap};
+use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, WithoutSmap};
 
 struct Bell;
-unsafe impl Kernel for Bell {
+unsafe impl KernelEntry for Bell {
     extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
-    extern \"C\" fn paranoid(_: &mut TrapFrame) {}
+    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
 }
 
 fn plain(frame: &mut TrapFrame) {}

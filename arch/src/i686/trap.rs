@@ -22,7 +22,7 @@ pub(crate) fn call(mut frame: NonNull<TrapFrame>) -> ! {
     unsafe { general_call() }
 }
 
-// SAFETY: as for `Kernel`; `switch` and `load_extras` see to FS and GS.
+// SAFETY: as for `KernelEntry`; `switch` and `load_extras` see to FS and GS.
 unsafe impl MessageCalls for Bell {
     /// Each short way is a function of its own, so that none saves what only another needs.
     #[unsafe(naked)]
@@ -49,7 +49,7 @@ unsafe impl MessageCalls for Bell {
     }
 }
 
-// SAFETY: as for `Kernel`; every vector may come.
+// SAFETY: as for `KernelEntry`; every vector may come.
 unsafe impl DirectInterrupts for Bell {
     #[optimize(speed)]
     unsafe extern "fastcall" fn direct_interrupt(vector: u32) -> ! {

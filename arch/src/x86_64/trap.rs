@@ -65,7 +65,7 @@ unsafe impl MessageCalls for Bell {
     }
 }
 
-// SAFETY: as for `Kernel`; every vector may come.
+// SAFETY: as for `KernelEntry`; every vector may come.
 unsafe impl DirectInterrupts for Bell {
     #[unsafe(naked)]
     unsafe extern "C" fn direct_interrupt(_vector: u32) -> ! {

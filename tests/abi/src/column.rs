@@ -1,6 +1,6 @@
 //! The two sides that every row is run against.
 use x86_entry::vector::Interrupts;
-use x86_entry::{Fill, Kernel, Privilege, TrapFrame, WithSmap};
+use x86_entry::{Fill, KernelEntry, Privilege, TrapFrame, WithSmap};
 
 use crate::harness::{lead, table};
 use crate::kernel::Ours;
@@ -60,7 +60,7 @@ impl Column {
 }
 
 /// Leads [`VECTOR`], which ring 3 may use, to a handler of a kernel.
-pub fn interrupt<K: Kernel>(handler: impl Fn(&mut TrapFrame, u8) + Sync + 'static) {
+pub fn interrupt<K: KernelEntry>(handler: impl Fn(&mut TrapFrame, u8) + Sync + 'static) {
     table().fill::<K, WithSmap>().interrupts(Interrupts::<VECTOR, VECTOR>, handler);
     *table().gate(VECTOR) = table().gate(VECTOR).callable_from(Privilege::User);
 }

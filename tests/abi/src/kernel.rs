@@ -2,7 +2,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::{FloatingPoint, Kernel, TrapFrame};
+use x86_entry::{FloatingPoint, KernelEntry, TrapFrame};
 
 use crate::rows;
 
@@ -17,40 +17,40 @@ pub struct Swapping;
 const FLOATING_POINT: FloatingPoint =
     if cfg!(feature = "hard-float") { FloatingPoint::Used } else { FloatingPoint::Unused };
 
-/// How often [`Kernel::entered`] and [`Kernel::leaving`] ran.
+/// How often [`KernelEntry::before_handler`] and [`KernelEntry::after_handler`] ran.
 pub static ENTERED: AtomicUsize = AtomicUsize::new(0);
 pub static LEFT: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: `segments` and `harness` load the standard selectors and a TSS with a stack; frames are resumed as they were
 // saved, or as a row changed them, and the harness catches what comes of that.
-unsafe impl Kernel for Ours {
+unsafe impl KernelEntry for Ours {
     const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
-    const SYSENTER_RETURN: usize = rows::calls::RETURN;
+    const SYSENTER_RETURN_ADDRESS: usize = rows::calls::RETURN;
 
     extern "C" fn trap(_: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("every vector has a handler of its own")
     }
 
-    extern "C" fn call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+    extern "C" fn system_call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         rows::calls::take(frame)
     }
 
-    extern "C" fn paranoid(frame: &mut TrapFrame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("nothing of the kind is expected: {frame:x?}")
     }
 
-    fn entered(_: &mut TrapFrame) {
+    fn before_handler(_: &mut TrapFrame) {
         ENTERED.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn leaving(_: &mut TrapFrame) {
+    fn after_handler(_: &mut TrapFrame) {
         LEFT.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 // SAFETY: as above; the row that uses it sets both GS bases.
 #[cfg(target_arch = "x86_64")]
-unsafe impl Kernel for Swapping {
+unsafe impl KernelEntry for Swapping {
     const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
     const USER_GS: x86_entry::UserGs = x86_entry::UserGs::Swapped;
 
@@ -58,7 +58,7 @@ unsafe impl Kernel for Swapping {
         panic!("every vector has a handler of its own")
     }
 
-    extern "C" fn paranoid(frame: &mut TrapFrame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("nothing of the kind is expected: {frame:x?}")
     }
 }

@@ -16,13 +16,13 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT, name};
-use x86_entry::{CpuSegments, FaultStacks, InterruptDescriptorTable, Kernel, TrapFrame, WithoutSmap, cpu_data};
+use x86_entry::{CpuSegments, FaultStacks, InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap, cpu_data};
 
 /// This kernel, as the entries see it: one stack a thread, one CPU, no `swapgs`.
 struct Bare;
 
 // SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
-unsafe impl Kernel for Bare {
+unsafe impl KernelEntry for Bare {
     /// Takes whatever has no handler of its own.
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
@@ -30,7 +30,7 @@ unsafe impl Kernel for Bare {
     }
 
     /// Takes an NMI, #DB, #MC or #DF of the kernel's own, on a stack that is good in any state.
-    extern "C" fn paranoid(frame: &mut TrapFrame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         unexpected(frame)
     }
 }

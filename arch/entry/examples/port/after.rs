@@ -15,19 +15,19 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT};
-use x86_entry::{CpuSegments, FaultStacks, InterruptDescriptorTable, Kernel, TrapFrame, WithoutSmap, cpu_data};
+use x86_entry::{CpuSegments, FaultStacks, InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap, cpu_data};
 
 /// This kernel, as the entries see it.
 struct Ported;
 
 // SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
-unsafe impl Kernel for Ported {
+unsafe impl KernelEntry for Ported {
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
         panic!("no handler: {:x?}", unsafe { frame.as_ref() })
     }
 
-    extern "C" fn paranoid(frame: &mut TrapFrame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("in ring 0: {frame:x?}")
     }
 }

@@ -3,19 +3,19 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86_entry::vector::BREAKPOINT;
-use x86_entry::{CpuData, InterruptDescriptorTable, Kernel, StackIndex, TrapFrame, WithoutSmap};
+use x86_entry::{CpuData, InterruptDescriptorTable, KernelEntry, StackIndex, TrapFrame, WithoutSmap};
 
 use crate::support::{Setup, Stack};
 
 struct OneStackMore;
 
 // SAFETY: the segments are loaded before `check` runs, and nothing but its one breakpoint comes while it does.
-unsafe impl Kernel for OneStackMore {
+unsafe impl KernelEntry for OneStackMore {
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("no gate leads here: {frame:?}")
     }
 
-    extern "C" fn paranoid(frame: &mut TrapFrame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("no gate leads here: {frame:x?}")
     }
 }

@@ -5,7 +5,7 @@
 use core::ptr::NonNull;
 
 use x86_entry::vector::Interrupts;
-use x86_entry::{InterruptDescriptorTable, Kernel, TrapFrame, WithoutSmap};
+use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
 
 use crate::support::Setup;
 use crate::width::{REGISTERS, Word, interrupt_with_numbers, numbers};
@@ -27,20 +27,20 @@ static TABLE: Setup<InterruptDescriptorTable> = Setup::new(InterruptDescriptorTa
 struct Hooked;
 
 // SAFETY: the segments are loaded before `check` runs, and nothing but its one interrupt comes while it does.
-unsafe impl Kernel for Hooked {
+unsafe impl KernelEntry for Hooked {
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("no gate leads here: {frame:?}")
     }
 
-    extern "C" fn paranoid(frame: &mut TrapFrame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("no gate leads here: {frame:x?}")
     }
 
-    fn entered(frame: &mut TrapFrame) {
+    fn before_handler(frame: &mut TrapFrame) {
         add_step(frame, 0);
     }
 
-    fn leaving(frame: &mut TrapFrame) {
+    fn after_handler(frame: &mut TrapFrame) {
         add_step(frame, 2);
         frame.set_flags(frame.flags() | CARRY);
         frame.set_instruction_pointer(frame.instruction_pointer() + INVALID_INSTRUCTION_BYTES);

@@ -11,7 +11,7 @@ use crate::variant::Variant;
 use crate::watch::SELECTOR;
 
 /// Where the linker script puts the section that holds nothing but [`sysenter_return`].
-pub const SYSENTER_RETURN: usize = 0x10_0000;
+pub const SYSENTER_RETURN_ADDRESS: usize = 0x10_0000;
 
 /// What `sysexit` returns to.
 #[unsafe(naked)]
@@ -30,7 +30,7 @@ extern "C" fn call_kernel() {
 static STACK: Stack = Stack::new();
 
 pub unsafe fn enable_fast_calls<V: Variant>(data: NonNull<CpuData>) {
-    assert_eq!(sysenter_return as *const () as usize, SYSENTER_RETURN, "the linker script put it elsewhere");
+    assert_eq!(sysenter_return as *const () as usize, SYSENTER_RETURN_ADDRESS, "the linker script put it elsewhere");
     // SAFETY: the caller promises ring 0 and a CPU with `sysenter`; the CPU's data stays where it is.
     unsafe { x86_entry::enable_fast_calls::<SelfTest<V>>(data) };
 }
@@ -95,7 +95,7 @@ pub fn check_registers(frame: &TrapFrame) {
     assert!(matches!(frame.stack_pointer(), Some(esp) if esp == top || esp == top - 4), "the stack pointer changed");
     if frame.edx != expected.edx {
         // A call spoils edx and ecx.
-        assert_eq!((frame.edx as usize, frame.ecx as usize), (SYSENTER_RETURN, top - 4));
+        assert_eq!((frame.edx as usize, frame.ecx as usize), (SYSENTER_RETURN_ADDRESS, top - 4));
     }
 }
 

@@ -14,8 +14,8 @@ use x86_entry::vector::{
     BREAKPOINT, DEBUG, DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT,
 };
 use x86_entry::{
-    CallerStack, CpuData, CpuSegments, FaultStacks, InterruptDescriptorTable, Kernel, Place, Stack, TrapFrame, UserGs,
-    WithSmap, WithoutSmap, resume,
+    CallerStack, CpuData, CpuSegments, FaultStacks, InterruptDescriptorTable, KernelEntry, Place, Stack, TrapFrame,
+    UserGs, WithSmap, WithoutSmap, resume,
 };
 
 use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_FLAG, Then};
@@ -28,13 +28,13 @@ use crate::{hooks, storm, watch, width};
 pub struct SelfTest<V>(PhantomData<V>);
 
 // SAFETY: `run` loads the standard segments and sets the CPU's data up before ring 3 runs; frames that `trap` returns were
-// saved by an entry, or built by `width`; `paranoid` counts, or ends the run.
-unsafe impl<V: Variant> Kernel for SelfTest<V> {
+// saved by an entry, or built by `width`; `paranoid_trap` counts, or ends the run.
+unsafe impl<V: Variant> KernelEntry for SelfTest<V> {
     const STACK: Stack = V::STACK;
     const PLACE: Place = V::PLACE;
     const USER_GS: UserGs = V::USER_GS;
     const CALLER_STACK: CallerStack = V::CALLER_STACK;
-    const SYSENTER_RETURN: usize = width::SYSENTER_RETURN;
+    const SYSENTER_RETURN_ADDRESS: usize = width::SYSENTER_RETURN_ADDRESS;
 
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         width::check_bases::<V>(data::<V>());
@@ -43,7 +43,7 @@ unsafe impl<V: Variant> Kernel for SelfTest<V> {
         state.trap::<V>(frame)
     }
 
-    extern "C" fn paranoid(frame: &mut TrapFrame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         width::check_base::<V>(data::<V>());
         match frame.vector() {
             vector if vector == NON_MASKABLE_INTERRUPT.number() => {

@@ -5,7 +5,7 @@ use x86_entry::{CallerStack, Place, Stack, UserGs};
 
 use crate::kernel::run;
 
-/// One choice of each constant of `Kernel`.
+/// One choice of each constant of `KernelEntry`.
 pub trait Variant: 'static {
     const NAME: &str;
     const STACK: Stack;

@@ -12,7 +12,7 @@ use crate::variant::Variant;
 use crate::watch::SELECTOR;
 
 /// `sysenter` isn't used here.
-pub const SYSENTER_RETURN: usize = 0;
+pub const SYSENTER_RETURN_ADDRESS: usize = 0;
 
 /// The program's stack.
 static STACK: Stack = Stack::new();

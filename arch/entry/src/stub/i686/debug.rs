@@ -7,12 +7,12 @@ use super::fast_call::{self, sysenter_entry};
 use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::i686::TrapFrame;
-use crate::kernel::{Kernel, Smap, Stack, Target, Trap, keeps_state};
+use crate::kernel::{KernelEntry, Smap, Stack, Target, Trap, keeps_state};
 use crate::vector::DEBUG;
 
 /// #DB's gate. No error code.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn debug_stub<K: Kernel, S: Smap>() {
+pub(crate) unsafe extern "C" fn debug_stub<K: KernelEntry, S: Smap>() {
     naked_asm!(
         "push 0",
         "push {vector}",
@@ -27,7 +27,7 @@ pub(crate) unsafe extern "C" fn debug_stub<K: Kernel, S: Smap>() {
 /// That happens with TF set across `sysenter`, and with a data breakpoint on what `mov ss` reads before `int` or
 /// `sysenter` (CVE-2018-8897). Both have room for the frame: below the TSS, and below the frame being saved.
 #[unsafe(naked)]
-unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
+unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
     naked_asm!(
         push_registers!(),
         load_segments!(),
@@ -76,7 +76,7 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
 /// Leads to [`debug_in_ring_0`].
 struct InRing0<K>(K);
 
-impl<K: Kernel> Target for InRing0<K> {
+impl<K: KernelEntry> Target for InRing0<K> {
     extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the stub passes the frame that it just saved.
         debug_in_ring_0::<K>(unsafe { frame.as_mut() });
@@ -89,9 +89,9 @@ impl<K: Kernel> Target for InRing0<K> {
 /// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. The step is put off until the
 /// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`. A breakpoint on what
 /// `mov ss` read comes at the same place, with or without the step.
-fn debug_in_ring_0<K: Kernel>(frame: &mut TrapFrame) {
+fn debug_in_ring_0<K: KernelEntry>(frame: &mut TrapFrame) {
     if !fast_call::is_entry(frame.instruction_pointer()) || frame.eflags & TRAP_FLAG == 0 {
-        return K::paranoid(frame);
+        return K::paranoid_trap(frame);
     }
     frame.eflags &= !TRAP_FLAG;
     frame.eip = sysenter_entry::<K, { CALLER_FLAGS | TRAP_FLAG }> as *const () as u32;
@@ -99,7 +99,7 @@ fn debug_in_ring_0<K: Kernel>(frame: &mut TrapFrame) {
     // SAFETY: ring 0; reading it changes nothing.
     unsafe { core::arch::asm!("mov {}, dr6", out(reg) status, options(nostack, nomem, preserves_flags)) };
     if status & BREAKPOINTS != 0 {
-        return K::paranoid(frame);
+        return K::paranoid_trap(frame);
     }
     // SAFETY: ring 0; the CPU sets the register's bits and never clears them, and this one is dealt with.
     unsafe { core::arch::asm!("mov dr6, {}", in(reg) DEBUG_STATUS_AT_RESET, options(nostack, nomem)) };

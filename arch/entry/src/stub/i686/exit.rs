@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use super::TRAP_FLAG;
 use crate::i686::TrapFrame;
-use crate::kernel::Kernel;
+use crate::kernel::KernelEntry;
 use crate::vector::FAST_CALL;
 
 /// Bytes that [`resume`] takes up, so that a fault can be told to be one of its own.
@@ -23,9 +23,9 @@ pub(super) const POPS: usize = 14;
 ///
 /// # Safety
 ///
-/// The frame must be valid to resume, as [`Kernel`] says. Nothing on the current stack is returned to.
+/// The frame must be valid to resume, as [`KernelEntry`] says. Nothing on the current stack is returned to.
 #[unsafe(naked)]
-pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<TrapFrame>) -> ! {
+pub unsafe extern "C" fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! {
     naked_asm!(
         "2:",
         "mov esp, [esp + {argument}]",

@@ -6,15 +6,15 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
-use crate::kernel::{Call, Kernel, Stack, keeps_state};
+use crate::kernel::{Call, KernelEntry, Stack, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// Where IA32_SYSENTER_EIP points: saves the caller's registers as an interrupt would.
 ///
 /// `sysenter` saves nothing: ecx is the caller's stack pointer by convention, and the address to return to the same for
-/// all ([`Kernel::SYSENTER_RETURN`]); `FLAGS` are what the caller goes on with. It leaves NT, AC, DF and TF as they were. esp is at TSS.esp0.
+/// all ([`KernelEntry::SYSENTER_RETURN_ADDRESS`]); `FLAGS` are what the caller goes on with. It leaves NT, AC, DF and TF as they were. esp is at TSS.esp0.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
+pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>() {
     naked_asm!(
         "mov esp, [esp]",
         "push {user_data}",
@@ -42,7 +42,7 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
         user_data = const K::SELECTORS.user_data,
         caller_flags = const FLAGS,
         user_code = const K::SELECTORS.user_code,
-        return_address = const K::SYSENTER_RETURN,
+        return_address = const K::SYSENTER_RETURN_ADDRESS,
         fast_call = const FAST_CALL,
         data = const K::SELECTORS.user_data,
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
@@ -54,19 +54,19 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: Kernel, const FLAGS: u32>() {
         argument = const 16,
         clean_flags = const CLEAN_FLAGS,
         keeps_state = const keeps_state::<K>(),
-        call = sym K::call,
+        call = sym K::system_call,
         call_keeping = sym keeping::<Call<K>>,
         resume = sym resume::<K>,
     )
 }
 
-/// Makes `sysenter` lead to [`Kernel::call`] on this CPU, whose data is `cpu`.
+/// Makes `sysenter` lead to [`KernelEntry::system_call`] on this CPU, whose data is `cpu`.
 ///
 /// # Safety
 ///
 /// Ring 0, on a CPU that has `sysenter` (CPUID 1 EDX bit 11, and not a Pentium Pro), with `K`'s selectors loaded. `cpu`
 /// must stay where it is, mapped in every address space.
-pub unsafe fn enable_fast_calls<K: Kernel>(cpu: NonNull<CpuData>) {
+pub unsafe fn enable_fast_calls<K: KernelEntry>(cpu: NonNull<CpuData>) {
     // SAFETY: the caller's promise.
     unsafe { set_entry::<K>(cpu, sysenter_entry::<K, CALLER_FLAGS> as *const () as usize) };
 }
@@ -76,7 +76,7 @@ pub unsafe fn enable_fast_calls<K: Kernel>(cpu: NonNull<CpuData>) {
 /// # Safety
 ///
 /// As for [`enable_fast_calls`]; the address is that of an entry for `sysenter`.
-pub(super) unsafe fn set_entry<K: Kernel>(cpu: NonNull<CpuData>, entry: usize) {
+pub(super) unsafe fn set_entry<K: KernelEntry>(cpu: NonNull<CpuData>, entry: usize) {
     use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
     ENTRY.store(entry, Ordering::Relaxed);
     let esp0 = cpu.as_ptr().wrapping_byte_add(ESP0);

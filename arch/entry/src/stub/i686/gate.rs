@@ -6,12 +6,12 @@ use super::{CLEAN_FLAGS, ESP0, keeping, place, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::fixup;
 use crate::i686::TrapFrame;
-use crate::kernel::{Kernel, Smap, Stack, Target, keeps_state};
+use crate::kernel::{KernelEntry, Smap, Stack, Target, keeps_state};
 use crate::vector::pushes_error_code;
 
 /// A gate's first instructions.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR: usize>() {
+pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const VECTOR: usize>() {
     naked_asm!(
         ".if {error_code} == 0",
         "push 0",
@@ -26,7 +26,7 @@ pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR
 
 /// Saves the registers.
 #[unsafe(naked)]
-unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
 }
 
@@ -35,7 +35,7 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
 /// The stack pointer may be anything when ring 0 is interrupted, so it is aligned by hand. A stack top is stored with
 /// an argument's place above it ([`CpuData::set_stack`]).
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
+pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
         load_segments!(),
         clean_flags!(),

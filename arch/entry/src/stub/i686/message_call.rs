@@ -73,7 +73,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         cs = const below_end!(cs),
         user_code = const K::SELECTORS.user_code,
         eip = const below_end!(eip),
-        return_address = const K::SYSENTER_RETURN,
+        return_address = const K::SYSENTER_RETURN_ADDRESS,
         error_code = const below_end!(error_code),
         ds = const below_end!(ds),
         es = const below_end!(es),
@@ -118,7 +118,7 @@ unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const TrapFrame) -
         second_byte = const 1,
         mark = const FAST_CALL_MARK,
         pops = const POPS,
-        return_address = const K::SYSENTER_RETURN,
+        return_address = const K::SYSENTER_RETURN_ADDRESS,
         esp = const TrapFrame::ESP,
         ds = const offset_of!(TrapFrame, ds),
         resume = sym resume::<K>,
@@ -136,7 +136,7 @@ pub(crate) fn is_in_leave(instruction: usize) -> bool {
 
 /// Makes `sysenter` lead to [`MessageCalls::message_call`] on this CPU, whose data is `cpu`.
 ///
-/// A call that is single-stepped goes to [`Kernel::call`](crate::Kernel::call) instead, with its whole frame.
+/// A call that is single-stepped goes to [`KernelEntry::system_call`](crate::KernelEntry::system_call) instead, with its whole frame.
 ///
 /// # Safety
 ///

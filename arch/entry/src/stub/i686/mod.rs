@@ -27,7 +27,7 @@ pub(crate) use message_call::is_in_leave;
 pub use message_call::{enable_message_calls, resume_with};
 
 use crate::cpu::CpuData;
-use crate::kernel::{Kernel, Place};
+use crate::kernel::{KernelEntry, Place};
 
 /// EFLAGS as a `sysenter` leaves them for its caller: IF, and the bit that is always set. `sysenter` saves none.
 const CALLER_FLAGS: u32 = 1 << 9 | CLEAN_FLAGS;
@@ -42,7 +42,7 @@ const TRAP_FLAG: u32 = 1 << 8;
 const ESP0: usize = offset_of!(CpuData, tss) + offset_of!(x86::bits32::task::TaskStateSegment, esp0);
 
 /// The place's tag; GS bases don't exist here.
-const fn place<K: Kernel>() -> usize {
+const fn place<K: KernelEntry>() -> usize {
     assert!(!matches!(K::PLACE, Place::Gs), "i686 has no GS base: use Place::Static or Place::Fixed");
     K::PLACE.kind()
 }

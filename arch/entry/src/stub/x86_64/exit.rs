@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::kernel::{CallerStack, Kernel, UserGs};
+use crate::kernel::{CallerStack, KernelEntry, UserGs};
 use crate::vector::FAST_CALL;
 use crate::x86_64::TrapFrame;
 
@@ -21,9 +21,9 @@ pub(super) const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
 ///
 /// # Safety
 ///
-/// The frame must be valid to resume, as [`Kernel`] says. Nothing on the current stack is returned to.
+/// The frame must be valid to resume, as [`KernelEntry`] says. Nothing on the current stack is returned to.
 #[unsafe(naked)]
-pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<TrapFrame>) -> ! {
+pub unsafe extern "C" fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! {
     naked_asm!(
         "2:",
         "mov rsp, rdi",

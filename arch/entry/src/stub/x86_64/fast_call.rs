@@ -4,7 +4,7 @@ use core::mem::offset_of;
 
 use super::{RSP0, keeping, resume};
 use crate::cpu::{CPU, CpuData};
-use crate::kernel::{Call, CallerStack, Kernel, Stack, UserGs, keeps_state};
+use crate::kernel::{Call, CallerStack, KernelEntry, Stack, UserGs, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).
@@ -15,7 +15,7 @@ pub const SYSCALL_FLAG_MASK: u64 = 1 << 9 | 1 << 8 | 1 << 10 | 1 << 18 | 1 << 14
 /// IA32_FMASK has cleaned the flags ([`SYSCALL_FLAG_MASK`]); rcx has the return address, r11 the flags. rsp is the
 /// caller's until the second instruction or so: what may arrive there (NMI, #MC, #DB) has stacks of its own.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn syscall_entry<K: Kernel>() {
+pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
     naked_asm!(
         ".if {swaps_gs}",
         "swapgs",
@@ -57,18 +57,18 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: Kernel>() {
         rsp0 = const RSP0,
         stack_top = const offset_of!(CpuData, stack_top),
         keeps_state = const keeps_state::<K>(),
-        call = sym K::call,
+        call = sym K::system_call,
         call_keeping = sym keeping::<Call<K>>,
         resume = sym resume::<K>,
     )
 }
 
-/// Makes `syscall` lead to [`Kernel::call`] on this CPU.
+/// Makes `syscall` lead to [`KernelEntry::system_call`] on this CPU.
 ///
 /// # Safety
 ///
 /// Ring 0, on a CPU that has `syscall` (CPUID 8000_0001h EDX bit 11), with `K`'s selectors loaded.
-pub unsafe fn enable_fast_calls<K: Kernel>() {
+pub unsafe fn enable_fast_calls<K: KernelEntry>() {
     // SAFETY: the caller's promise.
     unsafe { set_entry::<K>(syscall_entry::<K> as *const () as u64) };
 }
@@ -78,7 +78,7 @@ pub unsafe fn enable_fast_calls<K: Kernel>() {
 /// # Safety
 ///
 /// As for [`enable_fast_calls`]; the address is that of an entry for `syscall`.
-pub(super) unsafe fn set_entry<K: Kernel>(entry: u64) {
+pub(super) unsafe fn set_entry<K: KernelEntry>(entry: u64) {
     use x86::msr::{IA32_EFER, IA32_FMASK, IA32_LSTAR, IA32_STAR, rdmsr, wrmsr};
     const SYSTEM_CALL_ENABLE: u64 = 1;
     let selectors = K::SELECTORS;

@@ -5,13 +5,13 @@ use core::mem::{offset_of, size_of};
 use super::{RESUME_BYTES, RSP0, keeping, resume};
 use crate::cpu::{CPU, CpuData};
 use crate::fixup;
-use crate::kernel::{Kernel, Place, Smap, Stack, Target, UserGs, keeps_state};
+use crate::kernel::{KernelEntry, Place, Smap, Stack, Target, UserGs, keeps_state};
 use crate::vector::pushes_error_code;
 use crate::x86_64::TrapFrame;
 
 /// A gate's first instructions.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR: usize>() {
+pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const VECTOR: usize>() {
     naked_asm!(
         ".if {error_code} == 0",
         "push 0",
@@ -41,7 +41,7 @@ macro_rules! swapgs_if_return_faulted {
 
 /// Saves the registers.
 #[unsafe(naked)]
-unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
 }
 
@@ -50,7 +50,7 @@ unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
 /// `lfence` stands behind both ways past `swapgs`, so that neither is run speculatively with the other's GS base
 /// (CVE-2019-1125).
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
+pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
         "cld",
         ".if {clears_ac}",

@@ -4,13 +4,13 @@ use core::mem::{offset_of, size_of};
 
 use super::{RSP0, keeping, resume};
 use crate::cpu::{CPU, CpuData};
-use crate::kernel::{Kernel, Paranoid, Smap, Stack, Trap, UserGs, keeps_state};
+use crate::kernel::{KernelEntry, Paranoid, Smap, Stack, Trap, UserGs, keeps_state};
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
 use crate::x86_64::TrapFrame;
 
 /// The first instructions of a gate with an interrupt stack of its own.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn paranoid_stub<K: Kernel, S: Smap, const VECTOR: usize>() {
+pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Smap, const VECTOR: usize>() {
     naked_asm!(
         ".if {error_code} == 0",
         "push 0",
@@ -33,7 +33,7 @@ pub(crate) unsafe extern "C" fn paranoid_stub<K: Kernel, S: Smap, const VECTOR: 
 /// around `swapgs` it is the other one. So the base is saved, the kernel's loaded, which lies at the stack's top
 /// ([`CpuData::set_interrupt_stack`]), and the saved one put back. A #DF is never ring 3's doing.
 #[unsafe(naked)]
-unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() {
+unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usize>() {
     naked_asm!(
         push_registers!(),
         "cld",
@@ -114,7 +114,7 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         resume = sym resume::<K>,
         gs_base = const x86::msr::IA32_GS_BASE,
         half = const size_of::<u32>(),
-        paranoid = sym K::paranoid,
+        paranoid = sym K::paranoid_trap,
         paranoid_keeping = sym keeping::<Paranoid<K>>,
     )
 }
