@@ -19,7 +19,7 @@ use kernel::thread::Fault;
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
 use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
-use x86_entry::{CallerStack, Stack, TrapFrame, cpu_data};
+use x86_entry::{CallerStack, Stack, TrapFrame, entry_data};
 
 /// The system call's gate.
 pub(crate) const CALL_VECTOR: u8 = 0x80;
@@ -295,7 +295,7 @@ pub(crate) fn is_current(context: &Context) -> bool {
 
 #[inline(always)]
 fn frame_in_use() -> *mut TrapFrame {
-    let data = cpu_data::<Bell>();
+    let data = entry_data::<Bell>();
     // SAFETY: the data is static, and no reference to it lives across this read.
     data.map_or(core::ptr::null_mut(), |data| unsafe { data.as_ref() }.current_frame())
 }

@@ -10,7 +10,7 @@ use x86::bits32::task::TaskStateSegment;
 #[cfg(target_arch = "x86_64")]
 use x86::bits64::task::TaskStateSegment;
 
-use crate::{KernelEntry, Place, TrapFrame};
+use crate::{EntryDataLocation, KernelEntry, TrapFrame};
 
 /// Bytes of the I/O permission bitmap: a bit a port, and a last byte of ones (SDM 1, "I/O Permission Bit Map").
 pub const IO_BITMAP_BYTES: usize = 65536 / 8 + 1;
@@ -20,27 +20,31 @@ const ROOM_BELOW_TSS: usize = 64;
 
 /// One CPU's data for the entry paths.
 #[repr(C, align(64))]
-pub struct CpuData {
+pub struct EntryData {
     room: [u8; ROOM_BELOW_TSS],
     /// The TSS (SDM 3A 7.2.1, 7.7); `set_current_frame` is for its hot field.
     pub tss: TaskStateSegment,
     /// Where Rust code begins: aligned, with an argument's place above it on i686.
     pub(crate) stack_top: usize,
-    /// Where `syscall` parks the caller's stack pointer, or i686's #DB finds its stack.
-    pub(crate) spare: usize,
+    /// Where `syscall` parks the caller's stack pointer.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) caller_rsp: usize,
+    /// The stack of a #DB that interrupts ring 0.
+    #[cfg(target_arch = "x86")]
+    pub(crate) debug_stack: usize,
     /// The I/O permission bitmap: a clear bit lets ring 3 use the port while the bitmap is on.
     pub io_bitmap: [u8; IO_BITMAP_BYTES],
 }
 
 /// Bytes from TSS to bitmap: what the TSS's I/O map base says while the bitmap is on.
-const IO_BITMAP_OFFSET: usize = core::mem::offset_of!(CpuData, io_bitmap) - core::mem::offset_of!(CpuData, tss);
+const IO_BITMAP_OFFSET: usize = core::mem::offset_of!(EntryData, io_bitmap) - core::mem::offset_of!(EntryData, tss);
 
 /// A bitmap offset at the segment's end, which denies every port (SDM 1, "I/O Permission Bit Map").
-const NO_IO_BITMAP: usize = CpuData::TASK_LENGTH;
+const NO_IO_BITMAP: usize = EntryData::TSS_SEGMENT_BYTES;
 
-impl CpuData {
+impl EntryData {
     /// The length of the TSS's segment: TSS, a few words, and the I/O bitmap.
-    pub const TASK_LENGTH: usize = IO_BITMAP_OFFSET + IO_BITMAP_BYTES;
+    pub const TSS_SEGMENT_BYTES: usize = IO_BITMAP_OFFSET + IO_BITMAP_BYTES;
 
     /// No stacks yet, every port denied.
     pub const fn new() -> Self {
@@ -54,11 +58,20 @@ impl CpuData {
             tss.iobp_offset = NO_IO_BITMAP as u16;
             tss.ss0 = crate::GlobalDescriptorTable::SELECTORS.kernel_data;
         }
-        Self { room: [0; ROOM_BELOW_TSS], tss, stack_top: 0, spare: 0, io_bitmap: [0xFF; IO_BITMAP_BYTES] }
+        Self {
+            room: [0; ROOM_BELOW_TSS],
+            tss,
+            stack_top: 0,
+            #[cfg(target_arch = "x86_64")]
+            caller_rsp: 0,
+            #[cfg(target_arch = "x86")]
+            debug_stack: 0,
+            io_bitmap: [0xFF; IO_BITMAP_BYTES],
+        }
     }
 
     /// Sets the top of the CPU's kernel stack, which must be 16-byte aligned.
-    pub const fn set_stack(&mut self, top: usize) {
+    pub const fn set_kernel_stack(&mut self, top: usize) {
         assert!(top.is_multiple_of(16), "handlers would run on a misaligned stack");
         self.stack_top = if cfg!(target_arch = "x86") { top - 16 } else { top };
     }
@@ -91,7 +104,7 @@ impl CpuData {
 
     /// Sets one of the stacks that a gate can ask for; `top` must be 16-byte aligned.
     ///
-    /// The topmost words stay free for [`CpuData::set_interrupt_gs_base`].
+    /// The topmost words stay free for [`EntryData::set_interrupt_gs_base`].
     #[cfg(target_arch = "x86_64")]
     pub const fn set_interrupt_stack(&mut self, index: crate::StackIndex, top: usize) {
         assert!(top.is_multiple_of(16), "the CPU aligns it anyhow, away from where it was meant");
@@ -113,7 +126,7 @@ impl CpuData {
     /// Sets the kernel's GS base on this CPU: the one in use now, and the one that [`Fill::paranoid`](crate::Fill::paranoid)'s
     /// gates load, which can't tell whose is in use (for a kernel with [`UserGs::Swapped`](crate::UserGs)).
     ///
-    /// With [`Place::Gs`] it is this structure's address.
+    /// With [`EntryDataLocation::GsBase`] it is this structure's address.
     ///
     /// # Safety
     ///
@@ -133,7 +146,7 @@ impl CpuData {
     #[cfg(target_arch = "x86")]
     pub const fn set_debug_stack(&mut self, top: usize) {
         assert!(top.is_multiple_of(16), "handlers would run on a misaligned stack");
-        self.spare = top - 16;
+        self.debug_stack = top - 16;
     }
 
     /// Notes the page table that is about to be loaded into CR3.
@@ -153,15 +166,15 @@ impl CpuData {
         self.tss.cr3
     }
 
-    /// Lets ring 3 use the ports whose bits are clear in [`CpuData::io_bitmap`].
+    /// Lets ring 3 use the ports whose bits are clear in [`EntryData::io_bitmap`].
     #[inline(always)]
-    pub const fn show_io_bitmap(&mut self) {
+    pub const fn enable_io_bitmap(&mut self) {
         self.set_io_bitmap_offset(IO_BITMAP_OFFSET as u16);
     }
 
     /// Denies ring 3 every port, whatever the bitmap holds.
     #[inline(always)]
-    pub const fn hide_io_bitmap(&mut self) {
+    pub const fn disable_io_bitmap(&mut self) {
         self.set_io_bitmap_offset(NO_IO_BITMAP as u16);
     }
 
@@ -177,32 +190,32 @@ impl CpuData {
     }
 }
 
-impl Default for CpuData {
+impl Default for EntryData {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// The data of the one CPU of a kernel with [`Place::Static`].
-pub(crate) static CPU: StaticCpu = StaticCpu(UnsafeCell::new(CpuData::new()));
+/// The data of the one CPU of a kernel with [`EntryDataLocation::Static`].
+pub(crate) static ENTRY_DATA: StaticEntryData = StaticEntryData(UnsafeCell::new(EntryData::new()));
 
-/// A cell for [`CPU`], laid out as its content.
+/// A cell for [`ENTRY_DATA`], laid out as its content.
 #[repr(transparent)]
-pub(crate) struct StaticCpu(UnsafeCell<CpuData>);
+pub(crate) struct StaticEntryData(UnsafeCell<EntryData>);
 
-// SAFETY: the one CPU of a kernel with `Place::Static` is the only one that gets the pointer from `cpu_data`, whose
+// SAFETY: the one CPU of a kernel with `EntryDataLocation::Static` is the only one that gets the pointer from `entry_data`, whose
 // caller promises that no two references made of it overlap.
-unsafe impl Sync for StaticCpu {}
+unsafe impl Sync for StaticEntryData {}
 
 /// This CPU's data, where the stubs of `K` look for it; `None` if that is the GS base, which the kernel knows.
 ///
 /// The CPU reads and the stubs write through this pointer too: keep references made of it short.
 #[inline(always)]
-pub fn cpu_data<K: KernelEntry>() -> Option<NonNull<CpuData>> {
-    match K::PLACE {
-        Place::Static => NonNull::new(CPU.0.get()),
-        Place::Fixed(address) => NonNull::new(address as *mut CpuData),
-        Place::Gs => None,
+pub fn entry_data<K: KernelEntry>() -> Option<NonNull<EntryData>> {
+    match K::DATA_LOCATION {
+        EntryDataLocation::Static => NonNull::new(ENTRY_DATA.0.get()),
+        EntryDataLocation::Fixed(address) => NonNull::new(address as *mut EntryData),
+        EntryDataLocation::GsBase => None,
     }
 }
 
@@ -212,16 +225,16 @@ mod tests {
 
     #[test]
     fn the_task_segment_ends_with_the_bitmap() {
-        let end = core::mem::offset_of!(CpuData, io_bitmap) + IO_BITMAP_BYTES;
-        assert_eq!(core::mem::offset_of!(CpuData, tss) + CpuData::TASK_LENGTH, end);
-        let data = CpuData::new();
-        assert!(data.tss.iomap_base as usize >= CpuData::TASK_LENGTH);
+        let end = core::mem::offset_of!(EntryData, io_bitmap) + IO_BITMAP_BYTES;
+        assert_eq!(core::mem::offset_of!(EntryData, tss) + EntryData::TSS_SEGMENT_BYTES, end);
+        let data = EntryData::new();
+        assert!(data.tss.iomap_base as usize >= EntryData::TSS_SEGMENT_BYTES);
     }
 
     #[test]
     fn the_current_frame_reads_back() {
         let mut frame = TrapFrame::default();
-        let mut data = CpuData::new();
+        let mut data = EntryData::new();
         data.set_current_frame(NonNull::from(&mut frame));
         assert_eq!(data.current_frame(), &raw mut frame);
     }

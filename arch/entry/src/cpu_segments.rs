@@ -5,7 +5,7 @@ use x86::dtables::{DescriptorTablePointer, lgdt, load_ldtr};
 use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
 use x86::task::load_tr;
 
-use crate::{CpuData, GlobalDescriptorTable, KernelEntry};
+use crate::{EntryData, GlobalDescriptorTable, KernelEntry};
 
 /// The upper ends of four stacks, each a multiple of 16, for what may interrupt ring 0 in any state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +66,13 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
     /// [`Fill::paranoid`](crate::Fill::paranoid). There is no local table afterwards.
     ///
     /// Data segment registers that the kernel has no use for become null: FS and GS, whose bases are 0 then (a kernel
-    /// with [`Place::Gs`](crate::Place::Gs) sets its base afterwards), and on x86_64 DS and ES.
+    /// with [`EntryDataLocation::GsBase`](crate::EntryDataLocation::GsBase) sets its base afterwards), and on x86_64 DS and ES.
     ///
     /// # Safety
     ///
     /// Once a CPU, in ring 0, with interrupts off and flat segments. `self` and `data` stay where they are for good,
     /// mapped in every address space, and `data` is where the stubs of `K` look for it. The stacks are the kernel's.
-    pub unsafe fn load<K: KernelEntry>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+    pub unsafe fn load<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: FaultStacks) {
         const {
             let (ours, kernels) = (GlobalDescriptorTable::SELECTORS, K::SELECTORS);
             assert!(
@@ -122,26 +122,26 @@ const DATA_SELECTOR: u16 = GlobalDescriptorTable::SELECTORS.kernel_data;
 #[cfg(target_arch = "x86_64")]
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
     #[expect(clippy::extra_unused_type_parameters, reason = "i686's tasks lead to the kernel")]
-    fn set_stacks<K: KernelEntry>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+    fn set_stacks<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: FaultStacks) {
         use crate::idt::{DEBUG_STACK, DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NMI_STACK};
         data.set_interrupt_stack(DOUBLE_FAULT_STACK, stacks.double_fault);
         data.set_interrupt_stack(NMI_STACK, stacks.non_maskable_interrupt);
         data.set_interrupt_stack(MACHINE_CHECK_STACK, stacks.machine_check);
         data.set_interrupt_stack(DEBUG_STACK, stacks.debug);
-        self.table.set_task(&raw const data.tss as u64, CpuData::TASK_LENGTH);
+        self.table.set_task(&raw const data.tss as u64, EntryData::TSS_SEGMENT_BYTES);
     }
 }
 
 #[cfg(target_arch = "x86")]
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
-    fn set_stacks<K: KernelEntry>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+    fn set_stacks<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: FaultStacks) {
         use crate::fault_task;
         use crate::vector::{DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
         // SAFETY: `load`'s caller promises ring 0.
         let page_table = unsafe { x86::controlregs::cr3() } as u32;
         data.set_page_table(page_table);
         data.set_debug_stack(stacks.debug);
-        self.table.set_task(K::SELECTORS.task, &raw const data.tss as u32, CpuData::TASK_LENGTH);
+        self.table.set_task(K::SELECTORS.task, &raw const data.tss as u32, EntryData::TSS_SEGMENT_BYTES);
         let tasks = [
             fault_task::<K, _, _>(DOUBLE_FAULT, stacks.double_fault, page_table),
             fault_task::<K, _, _>(NON_MASKABLE_INTERRUPT, stacks.non_maskable_interrupt, page_table),

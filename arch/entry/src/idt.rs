@@ -9,7 +9,7 @@ use crate::handler::{Handler, Typed, assert_captures_nothing};
 use crate::kernel::{Call, DirectInterrupts, Smap, Trap};
 use crate::stub::{FIRST_DIRECT, Stub, Stubs, direct_stub, stub};
 use crate::vector::{AnyInterrupt, BREAKPOINT, Exception, Interrupts, OVERFLOW};
-use crate::{Gate, KernelEntry, Place, Privilege, Stack, UserGs};
+use crate::{EntryDataLocation, Gate, KernelEntry, Privilege, Stack, UserGs};
 
 /// The table as the CPU reads it (SDM 3A 6.10, 6.14.1 for 64-bit mode).
 #[repr(C, align(16))]
@@ -27,8 +27,11 @@ impl InterruptDescriptorTable {
     /// Fills gates for the kernel `K` on a CPU with or without SMAP.
     pub const fn fill<K: KernelEntry, S: Smap>(&mut self) -> Fill<'_, K, S> {
         const {
-            let needs_gs = matches!(K::PLACE, Place::Gs);
-            assert!(!needs_gs || matches!(K::USER_GS, UserGs::Swapped), "Place::Gs needs UserGs::Swapped");
+            let needs_gs = matches!(K::DATA_LOCATION, EntryDataLocation::GsBase);
+            assert!(
+                !needs_gs || matches!(K::USER_GS, UserGs::Swapped),
+                "EntryDataLocation::GsBase needs UserGs::Swapped"
+            );
         }
         Fill { gates: &mut self.gates, kinds: core::marker::PhantomData }
     }

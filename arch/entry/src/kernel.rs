@@ -8,7 +8,7 @@ use crate::{GlobalDescriptorTable, TrapFrame, segments::Selectors};
 pub enum Stack {
     /// The one that the frame was pushed to: TSS.rsp0 or esp0 is the top of the thread's own kernel stack.
     Interrupted,
-    /// The CPU's one kernel stack, [`CpuData`](crate::CpuData)'s stack top. TSS.rsp0 or esp0 is the end of the current
+    /// The CPU's one kernel stack, [`EntryData`](crate::EntryData)'s stack top. TSS.rsp0 or esp0 is the end of the current
     /// thread's frame, so that a trap saves straight into it.
     ///
     /// A trap from ring 0 moves there too if it was saved in the current frame (an idle context that is laid out like
@@ -16,24 +16,24 @@ pub enum Stack {
     PerCpu,
 }
 
-/// Where a CPU finds its [`CpuData`](crate::CpuData).
+/// Where a CPU finds its [`EntryData`](crate::EntryData).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum EntryDataLocation {
     /// In a static of this crate: there is one CPU.
     Static,
     /// At one constant address, at which each CPU maps its own.
     Fixed(usize),
     /// At the kernel's GS base (x86_64, with [`UserGs::Swapped`]).
-    Gs,
+    GsBase,
 }
 
-impl Place {
+impl EntryDataLocation {
     /// The enum's tag as the assembler's conditions read it.
     pub(crate) const fn kind(self) -> usize {
         match self {
             Self::Static => 0,
             Self::Fixed(_) => 1,
-            Self::Gs => 2,
+            Self::GsBase => 2,
         }
     }
 
@@ -45,7 +45,7 @@ impl Place {
                 assert!(address as i32 as isize == address, "a fixed place must be reachable by a 32-bit displacement");
                 address
             }
-            Self::Static | Self::Gs => 0,
+            Self::Static | Self::GsBase => 0,
         }
     }
 }
@@ -78,7 +78,7 @@ pub enum FloatingPoint {
 /// Where `syscall` finds the caller's stack pointer (x86_64).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerStack {
-    /// In rsp, as usual; the entry parks it in [`CpuData`](crate::CpuData).
+    /// In rsp, as usual; the entry parks it in [`EntryData`](crate::EntryData).
     InRsp,
     /// In r10, where the caller put it: saves a store and a load.
     InR10,
@@ -92,7 +92,7 @@ pub enum CallerStack {
 /// # Safety
 ///
 /// - The constants must describe what is loaded: the selectors those of the GDT, the stack and place as documented,
-///   the [`CpuData`](crate::CpuData) set up, with its TSS in the task register, before the first trap from ring 3.
+///   the [`EntryData`](crate::EntryData) set up, with its TSS in the task register, before the first trap from ring 3.
 /// - A frame that a function returns must be valid to resume: saved by an entry path or built so that its selectors,
 ///   flags and pointers give ring 3 nothing, or ring 0 only what is sound to run.
 /// - `trap` must be sound to call for each vector whose gate leads to it, `paranoid_trap` between any two instructions.
@@ -100,7 +100,7 @@ pub unsafe trait KernelEntry: Sized + 'static {
     /// The stack for Rust code.
     const STACK: Stack = Stack::Interrupted;
     /// Where the CPU's data lies.
-    const PLACE: Place = Place::Static;
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
     /// What happens to GS (x86_64).
     const USER_GS: UserGs = UserGs::Kept;
     /// What the kernel's code does with floating-point registers.

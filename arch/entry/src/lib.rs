@@ -34,10 +34,10 @@
 //!     }
 //!     // SAFETY: the GDT is loaded.
 //!     unsafe { table.load() };
-//!     let mut cpu = x86_entry::cpu_data::<Bell>().expect("a static place");
+//!     let mut cpu = x86_entry::entry_data::<Bell>().expect("a static place");
 //!     // SAFETY: nothing else refers to it now.
 //!     let cpu = unsafe { cpu.as_mut() };
-//!     cpu.set_stack(0xFFFF_FFFF_8010_0000_u64 as usize);
+//!     cpu.set_kernel_stack(0xFFFF_FFFF_8010_0000_u64 as usize);
 //!     cpu.set_current_frame(first); // at each thread switch
 //!     // SAFETY: a frame that was built for ring 3.
 //!     unsafe { resume::<Bell>(first) }
@@ -68,7 +68,7 @@
 //!
 //! The modules, in the order of the story: [`vector`] and [`error_code`] (what arrives), [`i686`] and [`x86_64`] (frames,
 //! gates and segments as plain data, both on either width), [`KernelEntry`] (what a kernel says), the table and its handlers,
-//! the stubs, [`CpuData`] and [`CpuSegments`] (what the stubs and the CPU find), and what happens to a return that faults.
+//! the stubs, [`EntryData`] and [`CpuSegments`] (what the stubs and the CPU find), and what happens to a return that faults.
 //!
 //! The README has a table of what else there is, small kernels as examples, and a port from `extern "x86-interrupt"`.
 //!
@@ -95,8 +95,8 @@ pub use crate::x86_64::{Gate, GlobalDescriptorTable, TrapFrame};
 
 mod kernel;
 pub use kernel::{
-    CallerStack, DirectInterrupts, FloatingPoint, KernelEntry, MessageCalls, Place, Smap, Stack, UserGs, WithSmap,
-    WithoutSmap,
+    CallerStack, DirectInterrupts, EntryDataLocation, FloatingPoint, KernelEntry, MessageCalls, Smap, Stack, UserGs,
+    WithSmap, WithoutSmap,
 };
 
 mod handler;
@@ -111,7 +111,7 @@ pub use stub::SYSCALL_FLAG_MASK;
 pub use stub::{enable_fast_calls, enable_message_calls, resume, resume_with};
 
 mod cpu;
-pub use cpu::{CpuData, IO_BITMAP_BYTES, cpu_data};
+pub use cpu::{EntryData, IO_BITMAP_BYTES, entry_data};
 
 mod cpu_segments;
 pub use cpu_segments::{CpuSegments, FaultStacks};

@@ -7,7 +7,7 @@
 //! ring 0, on the kernel's stack, with an ordinary trap at hand. From ring 0 the frame is a record for
 //! [`KernelEntry::paranoid_trap`], and the switch back resumes what was interrupted.
 //!
-//! Two facts for kernels: a task switch loads CR3 from a TSS and never stores it ([`CpuData::set_page_table`]), and
+//! Two facts for kernels: a task switch loads CR3 from a TSS and never stores it ([`EntryData::set_page_table`]), and
 //! every one, the return too, sets CR0.TS, so that a #NM may find the floating-point state to be the right one already.
 use core::arch::naked_asm;
 use core::ptr::NonNull;
@@ -20,7 +20,7 @@ use crate::i686::tss_address;
 use crate::kernel::{KernelEntry, Stack, Target, Trap, keeps_state};
 use crate::stub::{is_in_leave, keeping, resume};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
-use crate::{CpuData, TrapFrame, cpu_data};
+use crate::{EntryData, TrapFrame, entry_data};
 
 /// EFLAGS of the tasks, and of ring 0 going on after one: the bit that is always set.
 const CLEAN_FLAGS: u32 = 1 << 1;
@@ -106,7 +106,7 @@ fn run<K: KernelEntry, const VECTOR: usize>() {
     let left = unsafe { left.as_mut() };
     let mut frame = frame_of(left, VECTOR);
     if frame.from_user() && VECTOR != DOUBLE_FAULT.number() {
-        let mut cpu = cpu_data::<K>().expect("i686 kernels have their CPU data at an address");
+        let mut cpu = entry_data::<K>().expect("i686 kernels have their CPU data at an address");
         // SAFETY: ring 3 was left, so that no code of the kernel has a reference; `left`, which is in it, isn't used any
         // more.
         go_on_as_trap::<K>(unsafe { cpu.as_mut() }, &frame);
@@ -182,7 +182,7 @@ fn redo_sti<K: KernelEntry>(left: &mut TaskStateSegment) {
 }
 
 /// Makes the switch back land in ring 0, with the frame saved where the next trap of the thread would have saved it.
-fn go_on_as_trap<K: KernelEntry>(cpu: &mut CpuData, frame: &TrapFrame) {
+fn go_on_as_trap<K: KernelEntry>(cpu: &mut EntryData, frame: &TrapFrame) {
     let saved = cpu.current_frame();
     // SAFETY: esp0 is the end of a place for a frame, free while its thread runs in ring 3.
     unsafe { saved.write(*frame) };

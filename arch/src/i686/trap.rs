@@ -7,7 +7,7 @@ use abi::{Message, Tag};
 use core::ptr::NonNull;
 use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{CpuData, DirectInterrupts, MessageCalls, TrapFrame, resume_with};
+use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume_with};
 
 /// Where `sysexit` returns to.
 pub(crate) const SYSENTER_RETURN: usize = call_page::RETURN_ADDRESS;
@@ -117,7 +117,7 @@ pub fn has_sysenter() -> bool {
 ///
 /// # Safety
 /// The kernel's segments are loaded; `data` is the stubs' own.
-pub(crate) unsafe fn enable_fast_calls(data: &mut CpuData) {
+pub(crate) unsafe fn enable_fast_calls(data: &mut EntryData) {
     if has_sysenter() {
         // SAFETY: the caller's promise, and the CPU has the instruction.
         unsafe { x86_entry::enable_message_calls::<Bell>(NonNull::from(data)) };

@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{CpuData, DirectInterrupts, MessageCalls, TrapFrame, resume, resume_with};
+use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume, resume_with};
 
 /// `syscall` saves the return address: there is no fixed one.
 pub(crate) const SYSENTER_RETURN: usize = 0;
@@ -25,7 +25,7 @@ pub(crate) fn stop_single_step(frame: &mut TrapFrame) {
 ///
 /// # Safety
 /// The kernel's segments are loaded.
-pub(crate) unsafe fn enable_fast_calls(_data: &mut CpuData) {
+pub(crate) unsafe fn enable_fast_calls(_data: &mut EntryData) {
     // SAFETY: the caller's promise.
     unsafe { x86_entry::enable_message_calls::<Bell>() };
 }

@@ -6,7 +6,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
-use x86_entry::{CpuData, FloatingPointFormat, Gate, InterruptDescriptorTable, Privilege, TrapFrame};
+use x86_entry::{EntryData, FloatingPointFormat, Gate, InterruptDescriptorTable, Privilege, TrapFrame};
 
 use crate::console::Text;
 use crate::floats::Floats;
@@ -63,8 +63,8 @@ pub fn table() -> &'static mut InterruptDescriptorTable {
 }
 
 /// The CPU's data for `x86-entry`, whose TSS both columns use.
-pub fn cpu() -> &'static mut CpuData {
-    let mut data = x86_entry::cpu_data::<Ours>().expect("a static place");
+pub fn cpu() -> &'static mut EntryData {
+    let mut data = x86_entry::entry_data::<Ours>().expect("a static place");
     // SAFETY: one CPU; the callers use it for one statement each.
     unsafe { data.as_mut() }
 }
@@ -110,7 +110,7 @@ pub fn reset() {
     }
     *table().gate(DONE) = table().gate(DONE).callable_from(Privilege::User);
     *table().gate(3) = table().gate(3).callable_from(Privilege::User);
-    cpu().set_stack(TRAP_STACK.end());
+    cpu().set_kernel_stack(TRAP_STACK.end());
     let frame = (TRAP_STACK.end() as *mut TrapFrame).wrapping_sub(1);
     cpu().set_current_frame(NonNull::new(frame).expect("a static stack"));
 }

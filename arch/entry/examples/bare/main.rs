@@ -16,7 +16,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT, name};
-use x86_entry::{CpuSegments, FaultStacks, InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap, cpu_data};
+use x86_entry::{CpuSegments, FaultStacks, InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap, entry_data};
 
 /// This kernel, as the entries see it: one stack a thread, one CPU, no `swapgs`.
 struct Bare;
@@ -48,7 +48,7 @@ static TICKS: AtomicUsize = AtomicUsize::new(0);
 unsafe fn set_up() {
     let [double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Stack::top);
     let stacks = FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug };
-    let mut cpu = cpu_data::<Bare>().expect("there is one CPU");
+    let mut cpu = entry_data::<Bare>().expect("there is one CPU");
     // SAFETY: nothing else refers to the data yet.
     let cpu = unsafe { cpu.as_mut() };
     // SAFETY: this function runs once.

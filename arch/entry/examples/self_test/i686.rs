@@ -2,7 +2,7 @@
 use core::arch::naked_asm;
 use core::ptr::NonNull;
 
-use x86_entry::{CpuData, GlobalDescriptorTable, TrapFrame};
+use x86_entry::{EntryData, GlobalDescriptorTable, TrapFrame};
 
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
@@ -29,20 +29,20 @@ extern "C" fn call_kernel() {
 /// The program's stack.
 static STACK: Stack = Stack::new();
 
-pub unsafe fn enable_fast_calls<V: Variant>(data: NonNull<CpuData>) {
+pub unsafe fn enable_fast_calls<V: Variant>(data: NonNull<EntryData>) {
     assert_eq!(sysenter_return as *const () as usize, SYSENTER_RETURN_ADDRESS, "the linker script put it elsewhere");
     // SAFETY: the caller promises ring 0 and a CPU with `sysenter`; the CPU's data stays where it is.
     unsafe { x86_entry::enable_fast_calls::<SelfTest<V>>(data) };
 }
 
 /// GS is a segment register like the others here.
-pub fn set_bases<V: Variant>(_data: &mut CpuData) {}
+pub fn set_bases<V: Variant>(_data: &mut EntryData) {}
 
 /// As above.
-pub fn check_base<V: Variant>(_data: NonNull<CpuData>) {}
+pub fn check_base<V: Variant>(_data: NonNull<EntryData>) {}
 
 /// As above.
-pub fn check_bases<V: Variant>(_data: NonNull<CpuData>) {}
+pub fn check_bases<V: Variant>(_data: NonNull<EntryData>) {}
 
 /// A frame to begin with.
 pub const EMPTY: TrapFrame = TrapFrame::new();

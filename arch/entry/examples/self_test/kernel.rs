@@ -14,8 +14,8 @@ use x86_entry::vector::{
     BREAKPOINT, DEBUG, DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT,
 };
 use x86_entry::{
-    CallerStack, CpuData, CpuSegments, FaultStacks, InterruptDescriptorTable, KernelEntry, Place, Stack, TrapFrame,
-    UserGs, WithSmap, WithoutSmap, resume,
+    CallerStack, CpuSegments, EntryData, EntryDataLocation, FaultStacks, InterruptDescriptorTable, KernelEntry, Stack,
+    TrapFrame, UserGs, WithSmap, WithoutSmap, resume,
 };
 
 use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_FLAG, Then};
@@ -31,7 +31,7 @@ pub struct SelfTest<V>(PhantomData<V>);
 // saved by an entry, or built by `width`; `paranoid_trap` counts, or ends the run.
 unsafe impl<V: Variant> KernelEntry for SelfTest<V> {
     const STACK: Stack = V::STACK;
-    const PLACE: Place = V::PLACE;
+    const DATA_LOCATION: EntryDataLocation = V::DATA_LOCATION;
     const USER_GS: UserGs = V::USER_GS;
     const CALLER_STACK: CallerStack = V::CALLER_STACK;
     const SYSENTER_RETURN_ADDRESS: usize = width::SYSENTER_RETURN_ADDRESS;
@@ -132,11 +132,11 @@ static STACKS: [Memory; 5] = [const { Memory::new() }; 5];
 static SEGMENTS: Setup<CpuSegments> = Setup::new(CpuSegments::new([]));
 
 /// The CPU's data for the variants that find it by GS.
-static GS_DATA: Setup<CpuData> = Setup::new(CpuData::new());
+static GS_DATA: Setup<EntryData> = Setup::new(EntryData::new());
 
 /// Where the variant's stubs find the CPU's data.
-fn data<V: Variant>() -> NonNull<CpuData> {
-    x86_entry::cpu_data::<SelfTest<V>>().unwrap_or(GS_DATA.address())
+fn data<V: Variant>() -> NonNull<EntryData> {
+    x86_entry::entry_data::<SelfTest<V>>().unwrap_or(GS_DATA.address())
 }
 
 /// Runs all variants; the start code of the width jumps here.
@@ -151,11 +151,11 @@ pub fn run<V: Variant>() -> ! {
     line!("self-test: {}", V::NAME);
     let place = data::<V>();
     // SAFETY: it is a static, or memory behind the image; no trap comes now.
-    unsafe { place.write(CpuData::new()) };
+    unsafe { place.write(EntryData::new()) };
     // SAFETY: nothing else refers to it now.
-    let data: &mut CpuData = unsafe { &mut *place.as_ptr() };
+    let data: &mut EntryData = unsafe { &mut *place.as_ptr() };
     let [kernel, double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Memory::top);
-    data.set_stack(kernel);
+    data.set_kernel_stack(kernel);
     // SAFETY: its program doesn't run.
     unsafe { PROGRAM.frame().write(width::program_frame()) };
     // SAFETY: it doesn't run.

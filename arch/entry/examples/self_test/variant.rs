@@ -1,7 +1,7 @@
 //! The kernel in several variants, one after the other: whatever an adopter may choose must work.
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::{CallerStack, Place, Stack, UserGs};
+use x86_entry::{CallerStack, EntryDataLocation, Stack, UserGs};
 
 use crate::kernel::run;
 
@@ -9,13 +9,13 @@ use crate::kernel::run;
 pub trait Variant: 'static {
     const NAME: &str;
     const STACK: Stack;
-    const PLACE: Place;
+    const DATA_LOCATION: EntryDataLocation;
     const USER_GS: UserGs = UserGs::Kept;
     const CALLER_STACK: CallerStack = CallerStack::InRsp;
 }
 
 /// Memory behind the image that nothing else uses.
-const FIXED: Place = Place::Fixed(16 << 20);
+const FIXED: EntryDataLocation = EntryDataLocation::Fixed(16 << 20);
 
 /// A stack a CPU, its data in a static.
 struct StackPerCpu;
@@ -23,7 +23,7 @@ struct StackPerCpu;
 impl Variant for StackPerCpu {
     const NAME: &str = "a stack a CPU";
     const STACK: Stack = Stack::PerCpu;
-    const PLACE: Place = Place::Static;
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
     const CALLER_STACK: CallerStack = CallerStack::InR10;
 }
 
@@ -33,7 +33,7 @@ struct StackPerThread;
 impl Variant for StackPerThread {
     const NAME: &str = "a stack a thread";
     const STACK: Stack = Stack::Interrupted;
-    const PLACE: Place = Place::Static;
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
 }
 
 /// Data at a fixed address.
@@ -42,7 +42,7 @@ struct FixedPlace;
 impl Variant for FixedPlace {
     const NAME: &str = "data at a fixed address";
     const STACK: Stack = Stack::PerCpu;
-    const PLACE: Place = FIXED;
+    const DATA_LOCATION: EntryDataLocation = FIXED;
 }
 
 /// All of it by way of GS.
@@ -53,7 +53,7 @@ struct GsPlace;
 impl Variant for GsPlace {
     const NAME: &str = "data at the GS base, a stack a CPU";
     const STACK: Stack = Stack::PerCpu;
-    const PLACE: Place = Place::Gs;
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::GsBase;
     const USER_GS: UserGs = UserGs::Swapped;
 }
 
@@ -65,7 +65,7 @@ struct GsPlaceAndStackPerThread;
 impl Variant for GsPlaceAndStackPerThread {
     const NAME: &str = "data at the GS base, a stack a thread";
     const STACK: Stack = Stack::Interrupted;
-    const PLACE: Place = Place::Gs;
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::GsBase;
     const USER_GS: UserGs = UserGs::Swapped;
     const CALLER_STACK: CallerStack = CallerStack::InR10;
 }
@@ -78,7 +78,7 @@ struct OwnGs;
 impl Variant for OwnGs {
     const NAME: &str = "data at a fixed address, GS swapped";
     const STACK: Stack = Stack::Interrupted;
-    const PLACE: Place = FIXED;
+    const DATA_LOCATION: EntryDataLocation = FIXED;
     const USER_GS: UserGs = UserGs::Swapped;
 }
 

@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::ptr::NonNull;
 
 use x86::msr::{IA32_GS_BASE, IA32_KERNEL_GSBASE, rdmsr, wrmsr};
-use x86_entry::{CpuData, GlobalDescriptorTable, TrapFrame, UserGs};
+use x86_entry::{EntryData, GlobalDescriptorTable, TrapFrame, UserGs};
 
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
@@ -17,7 +17,7 @@ pub const SYSENTER_RETURN_ADDRESS: usize = 0;
 /// The program's stack.
 static STACK: Stack = Stack::new();
 
-pub unsafe fn enable_fast_calls<V: Variant>(_data: NonNull<CpuData>) {
+pub unsafe fn enable_fast_calls<V: Variant>(_data: NonNull<EntryData>) {
     // SAFETY: the caller promises ring 0 and a CPU with `syscall`.
     unsafe { x86_entry::enable_fast_calls::<SelfTest<V>>() };
 }
@@ -26,7 +26,7 @@ pub unsafe fn enable_fast_calls<V: Variant>(_data: NonNull<CpuData>) {
 const USER_BASE: u64 = HOLE as u64;
 
 /// Gives kernel and program GS bases of their own, if the variant swaps them.
-pub fn set_bases<V: Variant>(data: &mut CpuData) {
+pub fn set_bases<V: Variant>(data: &mut EntryData) {
     if V::USER_GS == UserGs::Swapped {
         let base = &raw const *data as u64;
         // SAFETY: ring 0; the stacks are set, and the address is canonical.
@@ -37,7 +37,7 @@ pub fn set_bases<V: Variant>(data: &mut CpuData) {
 }
 
 /// Checks that the GS base in use is the kernel's.
-pub fn check_base<V: Variant>(data: NonNull<CpuData>) {
+pub fn check_base<V: Variant>(data: NonNull<EntryData>) {
     if V::USER_GS == UserGs::Swapped {
         // SAFETY: ring 0.
         assert_eq!(unsafe { rdmsr(IA32_GS_BASE) }, data.as_ptr() as u64, "the program's GS base in the kernel");
@@ -45,7 +45,7 @@ pub fn check_base<V: Variant>(data: NonNull<CpuData>) {
 }
 
 /// Checks that the program's GS base waits for its turn too.
-pub fn check_bases<V: Variant>(data: NonNull<CpuData>) {
+pub fn check_bases<V: Variant>(data: NonNull<EntryData>) {
     check_base::<V>(data);
     if V::USER_GS == UserGs::Swapped {
         // SAFETY: ring 0.

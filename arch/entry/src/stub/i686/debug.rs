@@ -4,8 +4,8 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use super::fast_call::{self, sysenter_entry};
-use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, place, resume};
-use crate::cpu::{CPU, CpuData};
+use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, location, resume};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
 use crate::kernel::{KernelEntry, Smap, Stack, Target, Trap, keeps_state};
 use crate::vector::DEBUG;
@@ -37,7 +37,7 @@ unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
         "test byte ptr [esp + {cs}], 3",
         "jz 2f",
         ".if {per_cpu}",
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         ".else",
         "and esp, {alignment}",
         "sub esp, {argument}",
@@ -47,7 +47,7 @@ unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
         "push eax",
         "call {resume}",
         "2:",
-        with_cpu!("mov esp,", "debug_stack", ""),
+        with_entry_data!("mov esp,", "debug_stack", ""),
         "mov ebx, ecx",
         "mov [esp], ecx",
         call_rust!("in_ring_0"),
@@ -57,11 +57,11 @@ unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
         clean_flags = const CLEAN_FLAGS,
         cs = const offset_of!(TrapFrame, cs),
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
-        debug_stack = const offset_of!(CpuData, spare),
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
+        debug_stack = const offset_of!(EntryData, debug_stack),
         alignment = const -16,
         argument = const 16,
         keeps_state = const keeps_state::<K>(),

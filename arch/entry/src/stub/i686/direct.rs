@@ -3,8 +3,8 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::gate::saved;
-use super::{CLEAN_FLAGS, place};
-use crate::cpu::{CPU, CpuData};
+use super::{CLEAN_FLAGS, location};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
 use crate::kernel::{DirectInterrupts, Smap, Trap};
 
@@ -20,17 +20,17 @@ pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
         load_segments!(),
         clean_flags!(),
         "mov ecx, [esp + {vector}]",
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         "call {direct_interrupt}",
         cs = const offset_of!(TrapFrame, cs),
         saved = sym saved::<K, Trap<K>, S>,
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
         vector = const offset_of!(TrapFrame, vector),
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         direct_interrupt = sym K::direct_interrupt,
     )
 }

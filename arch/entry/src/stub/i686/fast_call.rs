@@ -4,8 +4,8 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, place, resume};
-use crate::cpu::{CPU, CpuData};
+use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, location, resume};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::kernel::{Call, KernelEntry, Stack, keeps_state};
 use crate::vector::FAST_CALL;
 
@@ -29,7 +29,7 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>
         "mov ecx, esp",
         "xor ebp, ebp",
         ".if {per_cpu}",
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         ".else",
         "and esp, {alignment}",
         "sub esp, {argument}",
@@ -46,10 +46,10 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>
         fast_call = const FAST_CALL,
         data = const K::SELECTORS.user_data,
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         alignment = const -16,
         argument = const 16,
         clean_flags = const CLEAN_FLAGS,
@@ -66,7 +66,7 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>
 ///
 /// Ring 0, on a CPU that has `sysenter` (CPUID 1 EDX bit 11, and not a Pentium Pro), with `K`'s selectors loaded. `cpu`
 /// must stay where it is, mapped in every address space.
-pub unsafe fn enable_fast_calls<K: KernelEntry>(cpu: NonNull<CpuData>) {
+pub unsafe fn enable_fast_calls<K: KernelEntry>(cpu: NonNull<EntryData>) {
     // SAFETY: the caller's promise.
     unsafe { set_entry::<K>(cpu, sysenter_entry::<K, CALLER_FLAGS> as *const () as usize) };
 }
@@ -76,7 +76,7 @@ pub unsafe fn enable_fast_calls<K: KernelEntry>(cpu: NonNull<CpuData>) {
 /// # Safety
 ///
 /// As for [`enable_fast_calls`]; the address is that of an entry for `sysenter`.
-pub(super) unsafe fn set_entry<K: KernelEntry>(cpu: NonNull<CpuData>, entry: usize) {
+pub(super) unsafe fn set_entry<K: KernelEntry>(cpu: NonNull<EntryData>, entry: usize) {
     use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
     ENTRY.store(entry, Ordering::Relaxed);
     let esp0 = cpu.as_ptr().wrapping_byte_add(ESP0);

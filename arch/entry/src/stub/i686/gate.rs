@@ -2,8 +2,8 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{CLEAN_FLAGS, ESP0, keeping, place, resume};
-use crate::cpu::{CPU, CpuData};
+use super::{CLEAN_FLAGS, ESP0, keeping, location, resume};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::fixup;
 use crate::i686::TrapFrame;
 use crate::kernel::{KernelEntry, Smap, Stack, Target, keeps_state};
@@ -33,7 +33,7 @@ unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
 /// Registers are saved: moves to the stack for Rust, calls the target, and resumes what it returns.
 ///
 /// The stack pointer may be anything when ring 0 is interrupted, so it is aligned by hand. A stack top is stored with
-/// an argument's place above it ([`CpuData::set_stack`]).
+/// an argument's place above it ([`EntryData::set_kernel_stack`]).
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
@@ -44,7 +44,7 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         "test byte ptr [esp + {cs}], 3",
         "jz 2f",
         ".if {per_cpu}",
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         ".else",
         "and esp, {alignment}",
         "sub esp, {argument}",
@@ -57,11 +57,11 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         // no room for Rust, and then the kernel stack is empty.
         "2:",
         ".if {per_cpu}",
-        with_cpu!("mov eax,", "esp0", ""),
+        with_entry_data!("mov eax,", "esp0", ""),
         "sub eax, esp",
         "cmp eax, {frame_and_room}",
         "ja 3f",
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         "jmp 4f",
         "3:",
         ".endif",
@@ -76,10 +76,10 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         clean_flags = const CLEAN_FLAGS,
         cs = const offset_of!(TrapFrame, cs),
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         esp0 = const ESP0,
         frame_and_room = const size_of::<TrapFrame>() + TrapFrame::BYTES_BELOW,
         alignment = const -16,

@@ -1,12 +1,12 @@
 //! Instructions that several stubs share. The operands in braces are those of the stub.
 
-/// An instruction with a field of [`CpuData`] as an operand, wherever the kernel keeps that.
+/// An instruction with a field of [`EntryData`] as an operand, wherever the kernel keeps that.
 #[rustfmt::skip]
-macro_rules! with_cpu {
+macro_rules! with_entry_data {
     ($before:literal, $field:literal, $after:literal) => {
         concat!(
-            ".if {place} == 0\n",
-            $before, " dword ptr [{cpu} + {", $field, "}] ", $after, "\n",
+            ".if {location} == 0\n",
+            $before, " dword ptr [{entry_data} + {", $field, "}] ", $after, "\n",
             ".else\n",
             $before, " dword ptr [{fixed} + {", $field, "}] ", $after, "\n",
             ".endif"

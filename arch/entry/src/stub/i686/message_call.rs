@@ -6,8 +6,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::exit::{POPS, resume};
 use super::fast_call::set_entry;
-use super::{CALLER_FLAGS, CLEAN_FLAGS, place};
-use crate::cpu::{CPU, CpuData};
+use super::{CALLER_FLAGS, CLEAN_FLAGS, location};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
 use crate::kernel::{MessageCalls, Stack};
 use crate::vector::{FAST_CALL, FAST_CALL_MARK};
@@ -40,7 +40,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         "pushad",
         load_segments!(),
         clean_flags!(),
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         "call {call}",
         "3:",
         "mov dword ptr [esp - {ss}], {user_data}",
@@ -61,10 +61,10 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         segments = const below_end!(ds),
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         call = sym K::message_call,
         ss = const SS_BELOW_END,
         user_data = const K::SELECTORS.user_data,
@@ -91,7 +91,7 @@ const LEAVE_BYTES: usize = 32;
 ///
 /// # Safety
 ///
-/// As for [`resume`], of the frame that [`CpuData::set_current_frame`] was told last.
+/// As for [`resume`], of the frame that [`EntryData::set_current_frame`] was told last.
 #[inline(always)]
 pub unsafe fn resume_with<K: MessageCalls>(end: *const TrapFrame) -> ! {
     // SAFETY: the caller's promise.
@@ -141,7 +141,7 @@ pub(crate) fn is_in_leave(instruction: usize) -> bool {
 /// # Safety
 ///
 /// As for [`enable_fast_calls`](crate::enable_fast_calls).
-pub unsafe fn enable_message_calls<K: MessageCalls>(cpu: NonNull<CpuData>) {
+pub unsafe fn enable_message_calls<K: MessageCalls>(cpu: NonNull<EntryData>) {
     const { assert!(matches!(K::STACK, Stack::PerCpu), "the entry stores below TSS.esp0, into the current frame") }
     LEAVE.store(leave_with::<K> as *const () as usize, Ordering::Relaxed);
     // SAFETY: the caller's promise.

@@ -26,8 +26,8 @@ pub(crate) use keeping::keeping;
 pub(crate) use message_call::is_in_leave;
 pub use message_call::{enable_message_calls, resume_with};
 
-use crate::cpu::CpuData;
-use crate::kernel::{KernelEntry, Place};
+use crate::cpu::EntryData;
+use crate::kernel::{EntryDataLocation, KernelEntry};
 
 /// EFLAGS as a `sysenter` leaves them for its caller: IF, and the bit that is always set. `sysenter` saves none.
 const CALLER_FLAGS: u32 = 1 << 9 | CLEAN_FLAGS;
@@ -39,10 +39,13 @@ const CLEAN_FLAGS: u32 = 1 << 1;
 const TRAP_FLAG: u32 = 1 << 8;
 
 /// Where the CPU and the stubs read the end of the current frame.
-const ESP0: usize = offset_of!(CpuData, tss) + offset_of!(x86::bits32::task::TaskStateSegment, esp0);
+const ESP0: usize = offset_of!(EntryData, tss) + offset_of!(x86::bits32::task::TaskStateSegment, esp0);
 
 /// The place's tag; GS bases don't exist here.
-const fn place<K: KernelEntry>() -> usize {
-    assert!(!matches!(K::PLACE, Place::Gs), "i686 has no GS base: use Place::Static or Place::Fixed");
-    K::PLACE.kind()
+const fn location<K: KernelEntry>() -> usize {
+    assert!(
+        !matches!(K::DATA_LOCATION, EntryDataLocation::GsBase),
+        "i686 has no GS base: use EntryDataLocation::Static or EntryDataLocation::Fixed"
+    );
+    K::DATA_LOCATION.kind()
 }

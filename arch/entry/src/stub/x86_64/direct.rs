@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::gate::saved;
-use crate::cpu::{CPU, CpuData};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::kernel::{DirectInterrupts, Smap, Trap};
 use crate::x86_64::TrapFrame;
 
@@ -21,16 +21,16 @@ pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
         "clac",
         ".endif",
         "mov edi, [rsp + {vector}]",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         "call {direct_interrupt}",
         cs = const offset_of!(TrapFrame, cs),
         saved = sym saved::<K, Trap<K>, S>,
         clears_ac = const S::CLEARS_AC,
         vector = const offset_of!(TrapFrame, vector),
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         direct_interrupt = sym K::direct_interrupt,
     )
 }

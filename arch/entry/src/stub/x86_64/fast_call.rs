@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::{RSP0, keeping, resume};
-use crate::cpu::{CPU, CpuData};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::kernel::{Call, CallerStack, KernelEntry, Stack, UserGs, keeps_state};
 use crate::vector::FAST_CALL;
 
@@ -21,12 +21,12 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
         "swapgs",
         ".endif",
         ".if {in_rsp}",
-        with_cpu!("mov", "spare", ", rsp"),
-        with_cpu!("mov rsp,", "rsp0", ""),
+        with_entry_data!("mov", "caller_rsp", ", rsp"),
+        with_entry_data!("mov rsp,", "rsp0", ""),
         "push {user_data}",
-        with_cpu!("push", "spare", ""),
+        with_entry_data!("push", "caller_rsp", ""),
         ".else",
-        with_cpu!("mov rsp,", "rsp0", ""),
+        with_entry_data!("mov rsp,", "rsp0", ""),
         "push {user_data}",
         "push r10",
         ".endif",
@@ -39,7 +39,7 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
         "mov rdi, rsp",
         "xor ebp, ebp",
         ".if {per_cpu}",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         ".endif",
         call_rust!("call"),
         "mov rdi, rax",
@@ -50,12 +50,12 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
         user_code = const K::SELECTORS.user_code,
         fast_call = const FAST_CALL,
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        spare = const offset_of!(CpuData, spare),
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        caller_rsp = const offset_of!(EntryData, caller_rsp),
         rsp0 = const RSP0,
-        stack_top = const offset_of!(CpuData, stack_top),
+        stack_top = const offset_of!(EntryData, stack_top),
         keeps_state = const keeps_state::<K>(),
         call = sym K::system_call,
         call_keeping = sym keeping::<Call<K>>,

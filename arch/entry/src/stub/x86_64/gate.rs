@@ -3,9 +3,9 @@ use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
 use super::{RESUME_BYTES, RSP0, keeping, resume};
-use crate::cpu::{CPU, CpuData};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::fixup;
-use crate::kernel::{KernelEntry, Place, Smap, Stack, Target, UserGs, keeps_state};
+use crate::kernel::{EntryDataLocation, KernelEntry, Smap, Stack, Target, UserGs, keeps_state};
 use crate::vector::pushes_error_code;
 use crate::x86_64::TrapFrame;
 
@@ -65,7 +65,7 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         "lfence",
         ".endif",
         ".if {per_cpu}",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         ".endif",
         call_rust!("target"),
         "mov rdi, rax",
@@ -80,8 +80,8 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         ".if {finds_by_gs}",
         swapgs_if_return_faulted!(),
         ".endif",
-        with_cpu!("mov rax,", "rsp0", ""),
-        with_cpu!("mov rdx,", "stack_top", ""),
+        with_entry_data!("mov rax,", "rsp0", ""),
+        with_entry_data!("mov rdx,", "stack_top", ""),
         ".if {finds_by_gs}",
         swapgs_if_return_faulted!(),
         ".endif",
@@ -98,15 +98,15 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         cs = const offset_of!(TrapFrame, cs),
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        finds_by_gs = const matches!(K::PLACE, Place::Gs) as usize,
+        finds_by_gs = const matches!(K::DATA_LOCATION, EntryDataLocation::GsBase) as usize,
         rip = const offset_of!(TrapFrame, rip),
         rsp = const offset_of!(TrapFrame, rsp),
         iretq = const IRETQ,
         resume_bytes = const RESUME_BYTES,
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         rsp0 = const RSP0,
         frame_and_room = const size_of::<TrapFrame>() + TrapFrame::BYTES_BELOW,
         keeps_state = const keeps_state::<K>(),

@@ -1,13 +1,13 @@
 //! Instructions that several stubs share. The operands in braces are those of the stub.
 
-/// An instruction with a field of [`CpuData`] as an operand, wherever the kernel keeps that.
+/// An instruction with a field of [`EntryData`] as an operand, wherever the kernel keeps that.
 #[rustfmt::skip]
-macro_rules! with_cpu {
+macro_rules! with_entry_data {
     ($before:literal, $field:literal, $after:literal) => {
         concat!(
-            ".if {place} == 0\n",
-            $before, " qword ptr [rip + {cpu} + {", $field, "}] ", $after, "\n",
-            ".elseif {place} == 1\n",
+            ".if {location} == 0\n",
+            $before, " qword ptr [rip + {entry_data} + {", $field, "}] ", $after, "\n",
+            ".elseif {location} == 1\n",
             $before, " qword ptr [{fixed} + {", $field, "}] ", $after, "\n",
             ".else\n",
             $before, " qword ptr gs:[{", $field, "}] ", $after, "\n",

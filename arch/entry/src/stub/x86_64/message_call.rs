@@ -5,7 +5,7 @@ use core::mem::{offset_of, size_of};
 use super::RSP0;
 use super::exit::{NEEDS_IRET, resume};
 use super::fast_call::set_entry;
-use crate::cpu::{CPU, CpuData};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::kernel::{CallerStack, MessageCalls, Stack, UserGs};
 use crate::vector::FAST_CALL;
 use crate::x86_64::TrapFrame;
@@ -24,7 +24,7 @@ macro_rules! below_end {
 #[unsafe(naked)]
 unsafe extern "C" fn message_entry<K: MessageCalls>() {
     naked_asm!(
-        with_cpu!("mov rsp,", "rsp0", ""),
+        with_entry_data!("mov rsp,", "rsp0", ""),
         "mov [rsp - {rsp}], r10",
         "mov [rsp - {rflags}], r11",
         "mov [rsp - {rip}], rcx",
@@ -35,13 +35,13 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         "mov [rsp - {r13}], r13",
         "mov [rsp - {r14}], r14",
         "mov [rsp - {r15}], r15",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         "call {call}",
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
         rsp0 = const RSP0,
-        stack_top = const offset_of!(CpuData, stack_top),
+        stack_top = const offset_of!(EntryData, stack_top),
         rsp = const below_end!(rsp),
         rflags = const below_end!(rflags),
         rip = const below_end!(rip),
@@ -63,7 +63,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
 ///
 /// # Safety
 ///
-/// As for [`resume`], of the frame that [`CpuData::set_current_frame`] was told last.
+/// As for [`resume`], of the frame that [`EntryData::set_current_frame`] was told last.
 #[inline(always)]
 pub unsafe fn resume_with<K: MessageCalls>(end: *const TrapFrame, edi: u32, words: [usize; 4]) -> ! {
     let [rsi, rdx, r8, r9] = words;

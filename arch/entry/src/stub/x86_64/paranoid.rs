@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
 use super::{RSP0, keeping, resume};
-use crate::cpu::{CPU, CpuData};
+use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::kernel::{KernelEntry, Paranoid, Smap, Stack, Trap, UserGs, keeps_state};
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
 use crate::x86_64::TrapFrame;
@@ -31,7 +31,7 @@ pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Smap, const VEC
 ///
 /// From ring 0 nothing is touched but this stack, and the saved code segment doesn't tell whose GS base is loaded:
 /// around `swapgs` it is the other one. So the base is saved, the kernel's loaded, which lies at the stack's top
-/// ([`CpuData::set_interrupt_stack`]), and the saved one put back. A #DF is never ring 3's doing.
+/// ([`EntryData::set_interrupt_stack`]), and the saved one put back. A #DF is never ring 3's doing.
 #[unsafe(naked)]
 unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usize>() {
     naked_asm!(
@@ -48,7 +48,7 @@ unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usiz
         "swapgs",
         "lfence",
         ".endif",
-        with_cpu!("mov rdi,", "rsp0", ""),
+        with_entry_data!("mov rdi,", "rsp0", ""),
         "sub rdi, {frame}",
         "mov rdx, rdi",
         "mov rsi, rsp",
@@ -56,7 +56,7 @@ unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usiz
         "rep movsq",
         "mov rsp, rdx",
         ".if {per_cpu}",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         ".endif",
         "mov rax, rsp",
         "push {kernel_data}",
@@ -99,11 +99,11 @@ unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usiz
         cs = const offset_of!(TrapFrame, cs),
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
         per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
         rsp0 = const RSP0,
-        stack_top = const offset_of!(CpuData, stack_top),
+        stack_top = const offset_of!(EntryData, stack_top),
         frame = const size_of::<TrapFrame>(),
         frame_words = const size_of::<TrapFrame>() / size_of::<u64>(),
         kernel_data = const K::SELECTORS.kernel_data,
