@@ -19,7 +19,7 @@ use kernel::thread::Fault;
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
 use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
-use x86_entry::{CallerStack, Stack, TrapFrame, entry_data};
+use x86_entry::{CallerStackPointer, TrapFrame, TrapStack, entry_data};
 
 /// The system call's gate.
 pub(crate) const CALL_VECTOR: u8 = 0x80;
@@ -60,8 +60,8 @@ pub(crate) unsafe fn state() -> (&'static mut Kernel<Cpu>, &'static mut Cpu) {
 // `Context`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called for every
 // vector; `paranoid_trap` touches the frame and one atomic.
 unsafe impl x86_entry::KernelEntry for Bell {
-    const STACK: Stack = Stack::PerCpu;
-    const CALLER_STACK: CallerStack = CallerStack::InR10;
+    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
+    const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InR10;
     const SYSENTER_RETURN_ADDRESS: usize = width::SYSENTER_RETURN;
 
     #[inline(always)]

@@ -78,7 +78,7 @@ impl EntryData {
 
     /// Sets where the next trap from ring 3 is saved: into this frame, from its end downwards.
     ///
-    /// With [`Stack::Interrupted`](crate::Stack) it is the topmost frame of the thread's kernel stack.
+    /// With [`TrapStack::PerThread`](crate::TrapStack) it is the topmost frame of the thread's kernel stack.
     #[inline(always)]
     pub fn set_current_frame(&mut self, frame: NonNull<TrapFrame>) {
         let end = frame.as_ptr().wrapping_add(1);

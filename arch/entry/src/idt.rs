@@ -9,7 +9,7 @@ use crate::handler::{Handler, Typed, assert_captures_nothing};
 use crate::kernel::{Call, DirectInterrupts, Smap, Trap};
 use crate::stub::{FIRST_DIRECT, Stub, Stubs, direct_stub, stub};
 use crate::vector::{AnyInterrupt, BREAKPOINT, Exception, Interrupts, OVERFLOW};
-use crate::{EntryDataLocation, Gate, KernelEntry, Privilege, Stack, UserGs};
+use crate::{EntryDataLocation, Gate, KernelEntry, Privilege, TrapStack, UserGs};
 
 /// The table as the CPU reads it (SDM 3A 6.10, 6.14.1 for 64-bit mode).
 #[repr(C, align(16))]
@@ -93,7 +93,7 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
         K: DirectInterrupts,
     {
         const {
-            assert!(matches!(K::STACK, Stack::PerCpu), "the frame must be the current thread's");
+            assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the frame must be the current thread's");
             assert!(matches!(K::USER_GS, UserGs::Kept), "the way in doesn't swap it");
         }
         for vector in vectors.into_iter().filter(|vector| *vector >= FIRST_DIRECT) {

@@ -5,9 +5,9 @@ use crate::{GlobalDescriptorTable, TrapFrame, segments::Selectors};
 
 /// The stack on which a trap's Rust code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stack {
+pub enum TrapStack {
     /// The one that the frame was pushed to: TSS.rsp0 or esp0 is the top of the thread's own kernel stack.
-    Interrupted,
+    PerThread,
     /// The CPU's one kernel stack, [`EntryData`](crate::EntryData)'s stack top. TSS.rsp0 or esp0 is the end of the current
     /// thread's frame, so that a trap saves straight into it.
     ///
@@ -61,23 +61,23 @@ pub enum UserGs {
 
 /// What a kernel's own code does with floating-point registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FloatingPoint {
+pub enum FloatingPointUse {
     /// Nothing: it is built without them (soft float), and the entries leave them alone. A handler that wants them asks, by
     /// [`with_floating_point`](crate::with_floating_point).
-    Unused,
+    OnRequest,
     /// Anything: it is built for x87, SSE or AVX, so that the compiler decides. Whenever Rust is called, the interrupted
     /// code's state is saved on the stack, whose room must suffice for it, and loaded again when Rust has returned.
     ///
-    /// That takes [`Stack::Interrupted`], a unit that is switched on, and
-    /// [`FloatingPointFormat::keep`](crate::FloatingPointFormat::keep) beforehand. The kernel's functions must return with
+    /// That takes [`TrapStack::PerThread`], a unit that is switched on, and
+    /// [`FloatingPointFormat::use_in_entries`](crate::FloatingPointFormat::use_in_entries) beforehand. The kernel's functions must return with
     /// the frame that they got: another one would be resumed with the wrong state. Every entry clears CR0.TS, which i686's
     /// task switches set, so that #NM's handler has nothing to do.
-    Used,
+    Anywhere,
 }
 
 /// Where `syscall` finds the caller's stack pointer (x86_64).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallerStack {
+pub enum CallerStackPointer {
     /// In rsp, as usual; the entry parks it in [`EntryData`](crate::EntryData).
     InRsp,
     /// In r10, where the caller put it: saves a store and a load.
@@ -98,15 +98,15 @@ pub enum CallerStack {
 /// - `trap` must be sound to call for each vector whose gate leads to it, `paranoid_trap` between any two instructions.
 pub unsafe trait KernelEntry: Sized + 'static {
     /// The stack for Rust code.
-    const STACK: Stack = Stack::Interrupted;
+    const TRAP_STACK: TrapStack = TrapStack::PerThread;
     /// Where the CPU's data lies.
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
     /// What happens to GS (x86_64).
     const USER_GS: UserGs = UserGs::Kept;
     /// What the kernel's code does with floating-point registers.
-    const FLOATING_POINT: FloatingPoint = FloatingPoint::Unused;
+    const FLOATING_POINT_USE: FloatingPointUse = FloatingPointUse::OnRequest;
     /// Where `syscall` finds the stack pointer (x86_64).
-    const CALLER_STACK: CallerStack = CallerStack::InRsp;
+    const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InRsp;
     /// The selectors of the loaded GDT.
     const SELECTORS: Selectors = GlobalDescriptorTable::SELECTORS;
     /// Where `sysexit` returns to (i686): `sysenter` saves no address (SDM 3A 5.8.7), so it is the same for all programs.
@@ -142,11 +142,11 @@ pub unsafe trait KernelEntry: Sized + 'static {
 /// A kernel whose system calls pass a message in registers, and which doesn't want more saved first than it needs.
 ///
 /// Its frames are then saved by [`enable_message_calls`](crate::enable_message_calls)' entry, and
-/// [`resume_with`](crate::resume_with) is a shorter way out for them. As long as such a frame's vector is
+/// [`resume_with_message`](crate::resume_with_message) is a shorter way out for them. As long as such a frame's vector is
 /// [`FAST_CALL`](crate::vector::FAST_CALL),
 ///
 /// - on x86_64 the message registers, rax, rcx, r10, r11 and the error code in it hold something older, until the kernel
-///   puts something there; `resume_with` takes the message;
+///   puts something there; `resume_with_message` takes the message;
 /// - on i686 segment registers and the error code in it mean nothing, and what the caller goes on with are flat data
 ///   segments in DS and ES, and FS and GS as the CPU holds them.
 ///
@@ -158,7 +158,7 @@ pub unsafe trait KernelEntry: Sized + 'static {
 pub unsafe trait MessageCalls: KernelEntry {
     /// Takes a system call: a naked function, which finds rdi, rsi, rdx, rax, r8 and r9 as the caller had them, has
     /// the other general registers for itself, and the stack as at any function's first instruction. Ends in
-    /// [`resume`](crate::resume) or [`resume_with`](crate::resume_with).
+    /// [`resume`](crate::resume) or [`resume_with_message`](crate::resume_with_message).
     ///
     /// # Safety
     ///
@@ -168,7 +168,7 @@ pub unsafe trait MessageCalls: KernelEntry {
 
     /// Takes a system call: a naked function, which finds eax, edx, ebx, esi, edi and ebp as the caller had them, and in the
     /// frame too, and the stack as at any function's first instruction. Ends in [`resume`](crate::resume) or
-    /// [`resume_with`](crate::resume_with).
+    /// [`resume_with_message`](crate::resume_with_message).
     ///
     /// # Safety
     ///
@@ -186,7 +186,7 @@ pub unsafe trait MessageCalls: KernelEntry {
 /// was told.
 pub unsafe trait DirectInterrupts: KernelEntry {
     /// Takes an interrupt; every register is saved in the current frame. Ends in [`resume`](crate::resume) or
-    /// [`resume_with`](crate::resume_with).
+    /// [`resume_with_message`](crate::resume_with_message).
     ///
     /// # Safety
     ///
@@ -195,7 +195,7 @@ pub unsafe trait DirectInterrupts: KernelEntry {
     unsafe extern "C" fn direct_interrupt(vector: u32) -> !;
 
     /// Takes an interrupt; every register is saved in the current frame. Ends in [`resume`](crate::resume) or
-    /// [`resume_with`](crate::resume_with).
+    /// [`resume_with_message`](crate::resume_with_message).
     ///
     /// # Safety
     ///
@@ -238,8 +238,8 @@ pub(crate) trait Target: 'static {
 
 /// Whether the stubs keep the floating-point state, as the assembler's conditions read it.
 pub(crate) const fn keeps_state<K: KernelEntry>() -> usize {
-    let keeps = matches!(K::FLOATING_POINT, FloatingPoint::Used);
-    assert!(!keeps || matches!(K::STACK, Stack::Interrupted), "only a thread's own stack can keep its state");
+    let keeps = matches!(K::FLOATING_POINT_USE, FloatingPointUse::Anywhere);
+    assert!(!keeps || matches!(K::TRAP_STACK, TrapStack::PerThread), "only a thread's own stack can keep its state");
     keeps as usize
 }
 

@@ -6,14 +6,14 @@
 //!
 //! ```no_run
 //! use core::ptr::NonNull;
-//! use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, Stack, WithSmap, WithoutSmap, resume};
+//! use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, TrapStack, WithSmap, WithoutSmap, resume};
 //!
 //! struct Bell;
 //!
 //! // SAFETY: the standard GDT is loaded, and the CPU's data is set up below before ring 3 runs.
 //! unsafe impl KernelEntry for Bell {
 //!     // Traps save straight into the current thread's frame, then move to the CPU's kernel stack.
-//!     const STACK: Stack = Stack::PerCpu;
+//!     const TRAP_STACK: TrapStack = TrapStack::PerCpu;
 //!
 //!     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
 //!         // Dispatch on the vector; a kernel that switches threads returns the next one's frame.
@@ -63,7 +63,7 @@
 //! # }
 //! ```
 //!
-//! Where frames are saved into a thread's own structure ([`Stack::PerCpu`]), the [`TrapFrame::BYTES_BELOW`] bytes below each must
+//! Where frames are saved into a thread's own structure ([`TrapStack::PerCpu`]), the [`TrapFrame::BYTES_BELOW`] bytes below each must
 //! be the kernel's to lose, and on x86_64 the frame must be 16-byte aligned (its type is).
 //!
 //! The modules, in the order of the story: [`vector`] and [`error_code`] (what arrives), [`i686`] and [`x86_64`] (frames,
@@ -95,8 +95,8 @@ pub use crate::x86_64::{Gate, GlobalDescriptorTable, TrapFrame};
 
 mod kernel;
 pub use kernel::{
-    CallerStack, DirectInterrupts, EntryDataLocation, FloatingPoint, KernelEntry, MessageCalls, Smap, Stack, UserGs,
-    WithSmap, WithoutSmap,
+    CallerStackPointer, DirectInterrupts, EntryDataLocation, FloatingPointUse, KernelEntry, MessageCalls, Smap,
+    TrapStack, UserGs, WithSmap, WithoutSmap,
 };
 
 mod handler;
@@ -108,7 +108,7 @@ pub use idt::{Fill, InterruptDescriptorTable};
 mod stub;
 #[cfg(target_arch = "x86_64")]
 pub use stub::SYSCALL_FLAG_MASK;
-pub use stub::{enable_fast_calls, enable_message_calls, resume, resume_with};
+pub use stub::{enable_fast_calls, enable_message_calls, resume, resume_with_message};
 
 mod cpu;
 pub use cpu::{EntryData, IO_BITMAP_BYTES, entry_data};

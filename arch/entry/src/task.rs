@@ -17,7 +17,7 @@ use x86::dtables::DescriptorTablePointer;
 
 use crate::fixup::is_in_resume;
 use crate::i686::tss_address;
-use crate::kernel::{KernelEntry, Stack, Target, Trap, keeps_state};
+use crate::kernel::{KernelEntry, Target, Trap, TrapStack, keeps_state};
 use crate::stub::{is_in_leave, keeping, resume};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{EntryData, TrapFrame, entry_data};
@@ -186,9 +186,9 @@ fn go_on_as_trap<K: KernelEntry>(cpu: &mut EntryData, frame: &TrapFrame) {
     let saved = cpu.current_frame();
     // SAFETY: esp0 is the end of a place for a frame, free while its thread runs in ring 3.
     unsafe { saved.write(*frame) };
-    let stack = match K::STACK {
-        Stack::PerCpu => cpu.stack_top,
-        Stack::Interrupted => saved as usize,
+    let stack = match K::TRAP_STACK {
+        TrapStack::PerCpu => cpu.stack_top,
+        TrapStack::PerThread => saved as usize,
     };
     let left = &mut cpu.tss;
     left.eip = continue_as_trap::<K> as *const () as u32;

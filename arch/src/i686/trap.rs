@@ -7,7 +7,7 @@ use abi::{Message, Tag};
 use core::ptr::NonNull;
 use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume_with};
+use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume_with_message};
 
 /// Where `sysexit` returns to.
 pub(crate) const SYSENTER_RETURN: usize = call_page::RETURN_ADDRESS;
@@ -94,7 +94,7 @@ pub(crate) unsafe fn leave_with(message: Message) -> ! {
 #[inline(always)]
 pub(crate) unsafe fn resume_current() -> ! {
     // SAFETY: the caller's promise.
-    unsafe { resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1)) }
+    unsafe { resume_with_message::<Bell>(current_frame().as_ptr().wrapping_add(1)) }
 }
 
 /// EFLAGS.TF.

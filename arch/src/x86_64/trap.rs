@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume, resume_with};
+use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume, resume_with_message};
 
 /// `syscall` saves the return address: there is no fixed one.
 pub(crate) const SYSENTER_RETURN: usize = 0;
@@ -158,7 +158,11 @@ pub(crate) unsafe fn leave_with(message: Message) -> ! {
     let [word0, word1, word2, word3] = message.words;
     // SAFETY: the core switched to the current frame, and its setters keep frames valid; the rest is the caller's promise.
     unsafe {
-        resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1), message.tag.0, [word0, word1, word2, word3])
+        resume_with_message::<Bell>(
+            current_frame().as_ptr().wrapping_add(1),
+            message.tag.0,
+            [word0, word1, word2, word3],
+        )
     }
 }
 

@@ -97,7 +97,7 @@ pub fn best_format() -> FloatingPointFormat {
 /// Has `x86-entry` keep the state in this format, if the kernel is built with floating point.
 pub fn keep_floats(format: FloatingPointFormat) {
     // SAFETY: ring 0, and interrupts stay off; CPUs have the older formats too.
-    unsafe { format.keep() };
+    unsafe { format.use_in_entries() };
 }
 
 /// Every gate to the harness, and every stack to its place.

@@ -2,7 +2,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::{FloatingPoint, KernelEntry, TrapFrame};
+use x86_entry::{FloatingPointUse, KernelEntry, TrapFrame};
 
 use crate::rows;
 
@@ -14,8 +14,8 @@ pub struct Ours;
 pub struct Swapping;
 
 /// What the target's compiler does.
-const FLOATING_POINT: FloatingPoint =
-    if cfg!(feature = "hard-float") { FloatingPoint::Used } else { FloatingPoint::Unused };
+const FLOATING_POINT_USE: FloatingPointUse =
+    if cfg!(feature = "hard-float") { FloatingPointUse::Anywhere } else { FloatingPointUse::OnRequest };
 
 /// How often [`KernelEntry::before_handler`] and [`KernelEntry::after_handler`] ran.
 pub static ENTERED: AtomicUsize = AtomicUsize::new(0);
@@ -24,7 +24,7 @@ pub static LEFT: AtomicUsize = AtomicUsize::new(0);
 // SAFETY: `segments` and `harness` load the standard selectors and a TSS with a stack; frames are resumed as they were
 // saved, or as a row changed them, and the harness catches what comes of that.
 unsafe impl KernelEntry for Ours {
-    const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
+    const FLOATING_POINT_USE: FloatingPointUse = FLOATING_POINT_USE;
     const SYSENTER_RETURN_ADDRESS: usize = rows::calls::RETURN;
 
     extern "C" fn trap(_: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
@@ -51,7 +51,7 @@ unsafe impl KernelEntry for Ours {
 // SAFETY: as above; the row that uses it sets both GS bases.
 #[cfg(target_arch = "x86_64")]
 unsafe impl KernelEntry for Swapping {
-    const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
+    const FLOATING_POINT_USE: FloatingPointUse = FLOATING_POINT_USE;
     const USER_GS: x86_entry::UserGs = x86_entry::UserGs::Swapped;
 
     extern "C" fn trap(_: NonNull<TrapFrame>) -> NonNull<TrapFrame> {

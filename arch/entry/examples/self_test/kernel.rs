@@ -14,8 +14,8 @@ use x86_entry::vector::{
     BREAKPOINT, DEBUG, DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT,
 };
 use x86_entry::{
-    CallerStack, CpuSegments, EntryData, EntryDataLocation, FaultStacks, InterruptDescriptorTable, KernelEntry, Stack,
-    TrapFrame, UserGs, WithSmap, WithoutSmap, resume,
+    CallerStackPointer, CpuSegments, EntryData, EntryDataLocation, FaultStacks, InterruptDescriptorTable, KernelEntry,
+    TrapFrame, TrapStack, UserGs, WithSmap, WithoutSmap, resume,
 };
 
 use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_FLAG, Then};
@@ -30,10 +30,10 @@ pub struct SelfTest<V>(PhantomData<V>);
 // SAFETY: `run` loads the standard segments and sets the CPU's data up before ring 3 runs; frames that `trap` returns were
 // saved by an entry, or built by `width`; `paranoid_trap` counts, or ends the run.
 unsafe impl<V: Variant> KernelEntry for SelfTest<V> {
-    const STACK: Stack = V::STACK;
+    const TRAP_STACK: TrapStack = V::TRAP_STACK;
     const DATA_LOCATION: EntryDataLocation = V::DATA_LOCATION;
     const USER_GS: UserGs = V::USER_GS;
-    const CALLER_STACK: CallerStack = V::CALLER_STACK;
+    const CALLER_STACK_POINTER: CallerStackPointer = V::CALLER_STACK_POINTER;
     const SYSENTER_RETURN_ADDRESS: usize = width::SYSENTER_RETURN_ADDRESS;
 
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {

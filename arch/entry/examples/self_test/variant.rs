@@ -1,17 +1,17 @@
 //! The kernel in several variants, one after the other: whatever an adopter may choose must work.
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::{CallerStack, EntryDataLocation, Stack, UserGs};
+use x86_entry::{CallerStackPointer, EntryDataLocation, TrapStack, UserGs};
 
 use crate::kernel::run;
 
 /// One choice of each constant of `KernelEntry`.
 pub trait Variant: 'static {
     const NAME: &str;
-    const STACK: Stack;
+    const TRAP_STACK: TrapStack;
     const DATA_LOCATION: EntryDataLocation;
     const USER_GS: UserGs = UserGs::Kept;
-    const CALLER_STACK: CallerStack = CallerStack::InRsp;
+    const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InRsp;
 }
 
 /// Memory behind the image that nothing else uses.
@@ -22,9 +22,9 @@ struct StackPerCpu;
 
 impl Variant for StackPerCpu {
     const NAME: &str = "a stack a CPU";
-    const STACK: Stack = Stack::PerCpu;
+    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
-    const CALLER_STACK: CallerStack = CallerStack::InR10;
+    const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InR10;
 }
 
 /// A stack a thread.
@@ -32,7 +32,7 @@ struct StackPerThread;
 
 impl Variant for StackPerThread {
     const NAME: &str = "a stack a thread";
-    const STACK: Stack = Stack::Interrupted;
+    const TRAP_STACK: TrapStack = TrapStack::PerThread;
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
 }
 
@@ -41,7 +41,7 @@ struct FixedPlace;
 
 impl Variant for FixedPlace {
     const NAME: &str = "data at a fixed address";
-    const STACK: Stack = Stack::PerCpu;
+    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
     const DATA_LOCATION: EntryDataLocation = FIXED;
 }
 
@@ -52,7 +52,7 @@ struct GsPlace;
 #[cfg(target_arch = "x86_64")]
 impl Variant for GsPlace {
     const NAME: &str = "data at the GS base, a stack a CPU";
-    const STACK: Stack = Stack::PerCpu;
+    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::GsBase;
     const USER_GS: UserGs = UserGs::Swapped;
 }
@@ -64,10 +64,10 @@ struct GsPlaceAndStackPerThread;
 #[cfg(target_arch = "x86_64")]
 impl Variant for GsPlaceAndStackPerThread {
     const NAME: &str = "data at the GS base, a stack a thread";
-    const STACK: Stack = Stack::Interrupted;
+    const TRAP_STACK: TrapStack = TrapStack::PerThread;
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::GsBase;
     const USER_GS: UserGs = UserGs::Swapped;
-    const CALLER_STACK: CallerStack = CallerStack::InR10;
+    const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InR10;
 }
 
 /// GS for the kernel's own use.
@@ -77,7 +77,7 @@ struct OwnGs;
 #[cfg(target_arch = "x86_64")]
 impl Variant for OwnGs {
     const NAME: &str = "data at a fixed address, GS swapped";
-    const STACK: Stack = Stack::Interrupted;
+    const TRAP_STACK: TrapStack = TrapStack::PerThread;
     const DATA_LOCATION: EntryDataLocation = FIXED;
     const USER_GS: UserGs = UserGs::Swapped;
 }

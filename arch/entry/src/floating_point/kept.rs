@@ -14,7 +14,7 @@ pub(crate) enum Kind {
 
 /// A format as the stubs read it; none at first.
 #[repr(C)]
-pub(crate) struct KeptFormat {
+pub(crate) struct EntryFormat {
     pub(crate) bytes: AtomicUsize,
     pub(crate) kind: AtomicU32,
     pub(crate) low: AtomicU32,
@@ -22,8 +22,8 @@ pub(crate) struct KeptFormat {
     pub(crate) has_mxcsr: AtomicU32,
 }
 
-/// See [`FloatingPointFormat::keep`].
-pub(crate) static KEPT: KeptFormat = KeptFormat {
+/// See [`FloatingPointFormat::use_in_entries`].
+pub(crate) static ENTRY_FORMAT: EntryFormat = EntryFormat {
     bytes: AtomicUsize::new(0),
     kind: AtomicU32::new(0),
     low: AtomicU32::new(0),
@@ -32,13 +32,13 @@ pub(crate) static KEPT: KeptFormat = KeptFormat {
 };
 
 impl FloatingPointFormat {
-    /// Makes this the format in which the entries of a kernel with [`FloatingPoint::Used`](crate::FloatingPoint) keep the
+    /// Makes this the format in which the entries of a kernel with [`FloatingPointUse::Anywhere`](crate::FloatingPointUse) keep the
     /// state, on every CPU: to be called before the first interrupt.
     ///
     /// # Safety
     ///
     /// Ring 0, with interrupts off. Every CPU must have the format, enabled as it is on this one.
-    pub unsafe fn keep(self) {
+    pub unsafe fn use_in_entries(self) {
         let (kind, components) = match self {
             Self::Fnsave => (Kind::Fnsave, 0),
             Self::Fxsave => (Kind::Fxsave, 0),
@@ -46,10 +46,10 @@ impl FloatingPointFormat {
         };
         // SAFETY: the caller promises ring 0.
         let mxcsr = unsafe { self.mxcsr() };
-        KEPT.bytes.store(self.bytes(), Ordering::Relaxed);
-        KEPT.low.store(components as u32, Ordering::Relaxed);
-        KEPT.high.store((components >> 32) as u32, Ordering::Relaxed);
-        KEPT.has_mxcsr.store((mxcsr == Mxcsr::Clean).into(), Ordering::Relaxed);
-        KEPT.kind.store(kind as u32, Ordering::Release);
+        ENTRY_FORMAT.bytes.store(self.bytes(), Ordering::Relaxed);
+        ENTRY_FORMAT.low.store(components as u32, Ordering::Relaxed);
+        ENTRY_FORMAT.high.store((components >> 32) as u32, Ordering::Relaxed);
+        ENTRY_FORMAT.has_mxcsr.store((mxcsr == Mxcsr::Clean).into(), Ordering::Relaxed);
+        ENTRY_FORMAT.kind.store(kind as u32, Ordering::Release);
     }
 }

@@ -7,7 +7,7 @@ use super::fast_call::{self, sysenter_entry};
 use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, location, resume};
 use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel::{KernelEntry, Smap, Stack, Target, Trap, keeps_state};
+use crate::kernel::{KernelEntry, Smap, Target, Trap, TrapStack, keeps_state};
 use crate::vector::DEBUG;
 
 /// #DB's gate. No error code.
@@ -56,7 +56,7 @@ unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
         cs = const offset_of!(TrapFrame, cs),
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         location = const location::<K>(),
         fixed = const K::DATA_LOCATION.address(),
         entry_data = sym ENTRY_DATA,

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, location, resume};
 use crate::cpu::{ENTRY_DATA, EntryData};
-use crate::kernel::{Call, KernelEntry, Stack, keeps_state};
+use crate::kernel::{Call, KernelEntry, TrapStack, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// Where IA32_SYSENTER_EIP points: saves the caller's registers as an interrupt would.
@@ -45,7 +45,7 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>
         return_address = const K::SYSENTER_RETURN_ADDRESS,
         fast_call = const FAST_CALL,
         data = const K::SELECTORS.user_data,
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         location = const location::<K>(),
         fixed = const K::DATA_LOCATION.address(),
         entry_data = sym ENTRY_DATA,

@@ -6,7 +6,7 @@ use super::{CLEAN_FLAGS, ESP0, keeping, location, resume};
 use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::fixup;
 use crate::i686::TrapFrame;
-use crate::kernel::{KernelEntry, Smap, Stack, Target, keeps_state};
+use crate::kernel::{KernelEntry, Smap, Target, TrapStack, keeps_state};
 use crate::vector::pushes_error_code;
 
 /// A gate's first instructions.
@@ -75,7 +75,7 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
         cs = const offset_of!(TrapFrame, cs),
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         location = const location::<K>(),
         fixed = const K::DATA_LOCATION.address(),
         entry_data = sym ENTRY_DATA,

@@ -9,7 +9,7 @@ use super::fast_call::set_entry;
 use super::{CALLER_FLAGS, CLEAN_FLAGS, location};
 use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel::{MessageCalls, Stack};
+use crate::kernel::{MessageCalls, TrapStack};
 use crate::vector::{FAST_CALL, FAST_CALL_MARK};
 
 /// Where a field lies below the frame's end, which is where TSS.esp0 points.
@@ -93,7 +93,7 @@ const LEAVE_BYTES: usize = 32;
 ///
 /// As for [`resume`], of the frame that [`EntryData::set_current_frame`] was told last.
 #[inline(always)]
-pub unsafe fn resume_with<K: MessageCalls>(end: *const TrapFrame) -> ! {
+pub unsafe fn resume_with_message<K: MessageCalls>(end: *const TrapFrame) -> ! {
     // SAFETY: the caller's promise.
     unsafe { leave_with::<K>(end) }
 }
@@ -142,7 +142,7 @@ pub(crate) fn is_in_leave(instruction: usize) -> bool {
 ///
 /// As for [`enable_fast_calls`](crate::enable_fast_calls).
 pub unsafe fn enable_message_calls<K: MessageCalls>(cpu: NonNull<EntryData>) {
-    const { assert!(matches!(K::STACK, Stack::PerCpu), "the entry stores below TSS.esp0, into the current frame") }
+    const { assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the entry stores below TSS.esp0, into the current frame") }
     LEAVE.store(leave_with::<K> as *const () as usize, Ordering::Relaxed);
     // SAFETY: the caller's promise.
     unsafe { set_entry::<K>(cpu, message_entry::<K> as *const () as usize) };

@@ -24,7 +24,7 @@ pub use fast_call::enable_fast_calls;
 pub(crate) use gate::stub;
 pub(crate) use keeping::keeping;
 pub(crate) use message_call::is_in_leave;
-pub use message_call::{enable_message_calls, resume_with};
+pub use message_call::{enable_message_calls, resume_with_message};
 
 use crate::cpu::EntryData;
 use crate::kernel::{EntryDataLocation, KernelEntry};

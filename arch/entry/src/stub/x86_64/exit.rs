@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::kernel::{CallerStack, KernelEntry, UserGs};
+use crate::kernel::{CallerStackPointer, KernelEntry, UserGs};
 use crate::vector::FAST_CALL;
 use crate::x86_64::TrapFrame;
 
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! 
         vector = const offset_of!(TrapFrame, vector),
         fast_call = const FAST_CALL,
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
-        in_r10 = const matches!(K::CALLER_STACK, CallerStack::InR10) as usize,
+        in_r10 = const matches!(K::CALLER_STACK_POINTER, CallerStackPointer::InR10) as usize,
         cs = const offset_of!(TrapFrame, cs),
         rcx = const offset_of!(TrapFrame, rcx),
         rip = const offset_of!(TrapFrame, rip),

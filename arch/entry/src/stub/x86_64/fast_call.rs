@@ -4,7 +4,7 @@ use core::mem::offset_of;
 
 use super::{RSP0, keeping, resume};
 use crate::cpu::{ENTRY_DATA, EntryData};
-use crate::kernel::{Call, CallerStack, KernelEntry, Stack, UserGs, keeps_state};
+use crate::kernel::{Call, CallerStackPointer, KernelEntry, TrapStack, UserGs, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).
@@ -45,11 +45,11 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
         "mov rdi, rax",
         "jmp {resume}",
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
-        in_rsp = const matches!(K::CALLER_STACK, CallerStack::InRsp) as usize,
+        in_rsp = const matches!(K::CALLER_STACK_POINTER, CallerStackPointer::InRsp) as usize,
         user_data = const K::SELECTORS.user_data,
         user_code = const K::SELECTORS.user_code,
         fast_call = const FAST_CALL,
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         location = const K::DATA_LOCATION.kind(),
         fixed = const K::DATA_LOCATION.address(),
         entry_data = sym ENTRY_DATA,

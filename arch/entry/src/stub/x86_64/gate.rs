@@ -5,7 +5,7 @@ use core::mem::{offset_of, size_of};
 use super::{RESUME_BYTES, RSP0, keeping, resume};
 use crate::cpu::{ENTRY_DATA, EntryData};
 use crate::fixup;
-use crate::kernel::{EntryDataLocation, KernelEntry, Smap, Stack, Target, UserGs, keeps_state};
+use crate::kernel::{EntryDataLocation, KernelEntry, Smap, Target, TrapStack, UserGs, keeps_state};
 use crate::vector::pushes_error_code;
 use crate::x86_64::TrapFrame;
 
@@ -97,7 +97,7 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         clears_ac = const S::CLEARS_AC,
         cs = const offset_of!(TrapFrame, cs),
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         finds_by_gs = const matches!(K::DATA_LOCATION, EntryDataLocation::GsBase) as usize,
         rip = const offset_of!(TrapFrame, rip),
         rsp = const offset_of!(TrapFrame, rsp),

@@ -6,7 +6,7 @@ use super::RSP0;
 use super::exit::{NEEDS_IRET, resume};
 use super::fast_call::set_entry;
 use crate::cpu::{ENTRY_DATA, EntryData};
-use crate::kernel::{CallerStack, MessageCalls, Stack, UserGs};
+use crate::kernel::{CallerStackPointer, MessageCalls, TrapStack, UserGs};
 use crate::vector::FAST_CALL;
 use crate::x86_64::TrapFrame;
 
@@ -65,7 +65,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
 ///
 /// As for [`resume`], of the frame that [`EntryData::set_current_frame`] was told last.
 #[inline(always)]
-pub unsafe fn resume_with<K: MessageCalls>(end: *const TrapFrame, edi: u32, words: [usize; 4]) -> ! {
+pub unsafe fn resume_with_message<K: MessageCalls>(end: *const TrapFrame, edi: u32, words: [usize; 4]) -> ! {
     let [rsi, rdx, r8, r9] = words;
     // SAFETY: the caller's promise.
     unsafe { leave_with::<K>(edi as usize, rsi, rdx, end, r8, r9) }
@@ -139,8 +139,11 @@ unsafe extern "C" fn leave_with<K: MessageCalls>(
 /// Ring 0, on a CPU that has `syscall` (CPUID 8000_0001h EDX bit 11), with `K`'s selectors loaded.
 pub unsafe fn enable_message_calls<K: MessageCalls>() {
     const {
-        assert!(matches!(K::STACK, Stack::PerCpu), "the entry stores below TSS.rsp0, into the current frame");
-        assert!(matches!(K::CALLER_STACK, CallerStack::InR10), "a message leaves no other register free");
+        assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the entry stores below TSS.rsp0, into the current frame");
+        assert!(
+            matches!(K::CALLER_STACK_POINTER, CallerStackPointer::InR10),
+            "a message leaves no other register free"
+        );
         assert!(matches!(K::USER_GS, UserGs::Kept), "neither entry nor exit swaps it");
     }
     // SAFETY: the caller's promise.

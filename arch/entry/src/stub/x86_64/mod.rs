@@ -17,7 +17,7 @@ pub use exit::resume;
 pub use fast_call::{SYSCALL_FLAG_MASK, enable_fast_calls};
 pub(crate) use gate::stub;
 use keeping::keeping;
-pub use message_call::{enable_message_calls, resume_with};
+pub use message_call::{enable_message_calls, resume_with_message};
 pub(crate) use paranoid::paranoid_stub;
 
 use crate::cpu::EntryData;

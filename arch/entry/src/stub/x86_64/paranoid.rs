@@ -4,7 +4,7 @@ use core::mem::{offset_of, size_of};
 
 use super::{RSP0, keeping, resume};
 use crate::cpu::{ENTRY_DATA, EntryData};
-use crate::kernel::{KernelEntry, Paranoid, Smap, Stack, Trap, UserGs, keeps_state};
+use crate::kernel::{KernelEntry, Paranoid, Smap, Trap, TrapStack, UserGs, keeps_state};
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
 use crate::x86_64::TrapFrame;
 
@@ -98,7 +98,7 @@ unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usiz
         returns = const (VECTOR != DOUBLE_FAULT.number()) as usize,
         cs = const offset_of!(TrapFrame, cs),
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         location = const K::DATA_LOCATION.kind(),
         fixed = const K::DATA_LOCATION.address(),
         entry_data = sym ENTRY_DATA,
