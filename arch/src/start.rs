@@ -111,7 +111,11 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
 
 /// Fills the gates. The lowest 16 interrupts may be an 8259A's, whose vectors are to be doubted.
 fn fill<S: Smap>(mut gates: Fill<'_, Bell, S>) {
-    gates.lowest_vectors().direct_interrupts(FIRST_VECTOR + pic::LINES..=u8::MAX).paranoid().call_gate(CALL_VECTOR);
+    gates
+        .lowest_vectors()
+        .direct_interrupts(FIRST_VECTOR + pic::LINES..=u8::MAX)
+        .paranoid_gates()
+        .call_gate(CALL_VECTOR);
 }
 
 /// They aren't.

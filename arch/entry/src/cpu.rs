@@ -123,7 +123,7 @@ impl EntryData {
         unsafe { top.write(base) };
     }
 
-    /// Sets the kernel's GS base on this CPU: the one in use now, and the one that [`Fill::paranoid`](crate::Fill::paranoid)'s
+    /// Sets the kernel's GS base on this CPU: the one in use now, and the one that [`Fill::paranoid_gates`](crate::Fill::paranoid_gates)'s
     /// gates load, which can't tell whose is in use (for a kernel with [`UserGs::Swapped`](crate::UserGs)).
     ///
     /// With [`EntryDataLocation::GsBase`] it is this structure's address.

@@ -9,7 +9,7 @@ use crate::{EntryData, GlobalDescriptorTable, KernelEntry};
 
 /// The upper ends of four stacks, each a multiple of 16, for what may interrupt ring 0 in any state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FaultStacks {
+pub struct ParanoidStacks {
     /// For #DF.
     pub double_fault: usize,
     /// For the NMI.
@@ -63,7 +63,7 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
     }
 
     /// Loads everything: the descriptor table, all segment registers, the TSS in `data` and the stacks of
-    /// [`Fill::paranoid`](crate::Fill::paranoid). There is no local table afterwards.
+    /// [`Fill::paranoid_gates`](crate::Fill::paranoid_gates). There is no local table afterwards.
     ///
     /// Data segment registers that the kernel has no use for become null: FS and GS, whose bases are 0 then (a kernel
     /// with [`EntryDataLocation::GsBase`](crate::EntryDataLocation::GsBase) sets its base afterwards), and on x86_64 DS and ES.
@@ -72,7 +72,7 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
     ///
     /// Once a CPU, in ring 0, with interrupts off and flat segments. `self` and `data` stay where they are for good,
     /// mapped in every address space, and `data` is where the stubs of `K` look for it. The stacks are the kernel's.
-    pub unsafe fn load<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: FaultStacks) {
+    pub unsafe fn load<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: ParanoidStacks) {
         const {
             let (ours, kernels) = (GlobalDescriptorTable::SELECTORS, K::SELECTORS);
             assert!(
@@ -80,7 +80,7 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
                     && ours.kernel_data == kernels.kernel_data
                     && ours.user_code == kernels.user_code
                     && ours.user_data == kernels.user_data
-                    && ours.task == kernels.task,
+                    && ours.tss == kernels.tss,
                 "the kernel's selectors are those of another table"
             );
         }
@@ -90,7 +90,7 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
         // SAFETY: the table stays where it is, and has the flat code segment that the CPU is in.
         unsafe { lgdt(&pointer) };
         let [code, stack, data, null, task] =
-            [K::SELECTORS.kernel_code, K::SELECTORS.kernel_data, DATA_SELECTOR, 0, K::SELECTORS.task]
+            [K::SELECTORS.kernel_code, K::SELECTORS.kernel_data, DATA_SELECTOR, 0, K::SELECTORS.tss]
                 .map(SegmentSelector::from_raw);
         // SAFETY: the selector names flat code of ring 0.
         unsafe { load_cs(code) };
@@ -122,38 +122,38 @@ const DATA_SELECTOR: u16 = GlobalDescriptorTable::SELECTORS.kernel_data;
 #[cfg(target_arch = "x86_64")]
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
     #[expect(clippy::extra_unused_type_parameters, reason = "i686's tasks lead to the kernel")]
-    fn set_stacks<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: FaultStacks) {
-        use crate::idt::{DEBUG_STACK, DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NMI_STACK};
+    fn set_stacks<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: ParanoidStacks) {
+        use crate::idt::{DEBUG_STACK, DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NON_MASKABLE_INTERRUPT_STACK};
         data.set_interrupt_stack(DOUBLE_FAULT_STACK, stacks.double_fault);
-        data.set_interrupt_stack(NMI_STACK, stacks.non_maskable_interrupt);
+        data.set_interrupt_stack(NON_MASKABLE_INTERRUPT_STACK, stacks.non_maskable_interrupt);
         data.set_interrupt_stack(MACHINE_CHECK_STACK, stacks.machine_check);
         data.set_interrupt_stack(DEBUG_STACK, stacks.debug);
-        self.table.set_task(&raw const data.tss as u64, EntryData::TSS_SEGMENT_BYTES);
+        self.table.set_tss(&raw const data.tss as u64, EntryData::TSS_SEGMENT_BYTES);
     }
 }
 
 #[cfg(target_arch = "x86")]
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
-    fn set_stacks<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: FaultStacks) {
-        use crate::fault_task;
+    fn set_stacks<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: ParanoidStacks) {
+        use crate::paranoid_tss;
         use crate::vector::{DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
         // SAFETY: `load`'s caller promises ring 0.
         let page_table = unsafe { x86::controlregs::cr3() } as u32;
         data.set_page_table(page_table);
         data.set_debug_stack(stacks.debug);
-        self.table.set_task(K::SELECTORS.task, &raw const data.tss as u32, EntryData::TSS_SEGMENT_BYTES);
+        self.table.set_tss(K::SELECTORS.tss, &raw const data.tss as u32, EntryData::TSS_SEGMENT_BYTES);
         let tasks = [
-            fault_task::<K, _, _>(DOUBLE_FAULT, stacks.double_fault, page_table),
-            fault_task::<K, _, _>(NON_MASKABLE_INTERRUPT, stacks.non_maskable_interrupt, page_table),
-            fault_task::<K, _, _>(MACHINE_CHECK, stacks.machine_check, page_table),
+            paranoid_tss::<K, _, _>(DOUBLE_FAULT, stacks.double_fault, page_table),
+            paranoid_tss::<K, _, _>(NON_MASKABLE_INTERRUPT, stacks.non_maskable_interrupt, page_table),
+            paranoid_tss::<K, _, _>(MACHINE_CHECK, stacks.machine_check, page_table),
         ];
         let selectors = [
-            GlobalDescriptorTable::DOUBLE_FAULT_TASK,
-            GlobalDescriptorTable::NMI_TASK,
-            GlobalDescriptorTable::MACHINE_CHECK_TASK,
+            GlobalDescriptorTable::DOUBLE_FAULT_TSS,
+            GlobalDescriptorTable::NON_MASKABLE_INTERRUPT_TSS,
+            GlobalDescriptorTable::MACHINE_CHECK_TSS,
         ];
         for ((place, task), selector) in self.tasks.iter_mut().zip(tasks).zip(selectors) {
-            self.table.set_task(selector, &raw const place.0 as u32, size_of_val(&task));
+            self.table.set_tss(selector, &raw const place.0 as u32, size_of_val(&task));
             place.0 = task;
         }
     }

@@ -130,7 +130,7 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
     /// is interrupted.
     ///
     /// The stack is used from its top each time: the vector must not come again before its handler has returned. For
-    /// what may come at any instruction (NMI, #DB, #MC, #DF) in a kernel that swaps GS, see [`Fill::paranoid`].
+    /// what may come at any instruction (NMI, #DB, #MC, #DF) in a kernel that swaps GS, see [`Fill::paranoid_gates`].
     #[cfg(target_arch = "x86_64")]
     pub fn exception_on_stack<const VECTOR: usize, Class, Marker, F>(
         &mut self,
@@ -148,7 +148,7 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
         self
     }
 
-    /// Leads #DF, NMI or #MC to the hardware task of a TSS (SDM 3A 6.12.2), made by [`fault_task`](crate::fault_task) for
+    /// Leads #DF, NMI or #MC to the hardware task of a TSS (SDM 3A 6.12.2), made by [`paranoid_tss`](crate::paranoid_tss) for
     /// the same exception: it ends in [`KernelEntry::paranoid_trap`], whatever state the stack is in.
     #[cfg(target_arch = "x86")]
     pub fn task_gate<const VECTOR: usize, Class>(
@@ -188,12 +188,16 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
     /// [`KernelEntry::paranoid_trap`]; a gate set afterwards replaces that. They take the first four stacks of the TSS (SDM 3A
     /// 6.14.5): #DF the first, then NMI, #MC, #DB.
     #[cfg(target_arch = "x86_64")]
-    pub fn paranoid(&mut self) -> &mut Self {
+    pub fn paranoid_gates(&mut self) -> &mut Self {
         use crate::stub::paranoid_stub;
         use crate::vector::{DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
         let stubs: [(usize, Stub, StackIndex); 4] = [
             (DOUBLE_FAULT.number(), paranoid_stub::<K, S, { DOUBLE_FAULT.number() }>, DOUBLE_FAULT_STACK),
-            (NON_MASKABLE_INTERRUPT.number(), paranoid_stub::<K, S, { NON_MASKABLE_INTERRUPT.number() }>, NMI_STACK),
+            (
+                NON_MASKABLE_INTERRUPT.number(),
+                paranoid_stub::<K, S, { NON_MASKABLE_INTERRUPT.number() }>,
+                NON_MASKABLE_INTERRUPT_STACK,
+            ),
             (MACHINE_CHECK.number(), paranoid_stub::<K, S, { MACHINE_CHECK.number() }>, MACHINE_CHECK_STACK),
             (DEBUG.number(), paranoid_stub::<K, S, { DEBUG.number() }>, DEBUG_STACK),
         ];
@@ -206,17 +210,17 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
     /// Gives NMI, #MC and #DF their own tasks and #DB its own stack, in whatever state they find ring 0.
     ///
     /// From ring 3 they arrive at [`KernelEntry::trap`] as any other vector does, from ring 0 (and #DF from anywhere) at
-    /// [`KernelEntry::paranoid_trap`]; a gate set afterwards replaces that. The GDT must have [`fault_task`](crate::fault_task)s
+    /// [`KernelEntry::paranoid_trap`]; a gate set afterwards replaces that. The GDT must have [`paranoid_tss`](crate::paranoid_tss)s
     /// (SDM 3A 6.12.2) at the selectors that [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names, and the CPU's
     /// data a debug stack: [`CpuSegments::load`](crate::CpuSegments::load) does both.
     #[cfg(target_arch = "x86")]
-    pub fn paranoid(&mut self) -> &mut Self {
+    pub fn paranoid_gates(&mut self) -> &mut Self {
         use crate::GlobalDescriptorTable as Table;
         use crate::vector::{DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
         self.gates[DEBUG.number()] = gate_to::<K>(crate::stub::debug_stub::<K, S>);
-        self.task_gate(DOUBLE_FAULT, Table::DOUBLE_FAULT_TASK)
-            .task_gate(NON_MASKABLE_INTERRUPT, Table::NMI_TASK)
-            .task_gate(MACHINE_CHECK, Table::MACHINE_CHECK_TASK)
+        self.task_gate(DOUBLE_FAULT, Table::DOUBLE_FAULT_TSS)
+            .task_gate(NON_MASKABLE_INTERRUPT, Table::NON_MASKABLE_INTERRUPT_TSS)
+            .task_gate(MACHINE_CHECK, Table::MACHINE_CHECK_TSS)
     }
 
     fn set(&mut self, vector: usize, stub: Stub) {
@@ -232,18 +236,19 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
     }
 }
 
-/// The interrupt stacks that [`Fill::paranoid`] takes.
+/// The interrupt stacks that [`Fill::paranoid_gates`] takes.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const DOUBLE_FAULT_STACK: StackIndex = StackIndex::One;
 #[cfg(target_arch = "x86_64")]
-pub(crate) const NMI_STACK: StackIndex = StackIndex::Two;
+pub(crate) const NON_MASKABLE_INTERRUPT_STACK: StackIndex = StackIndex::Two;
 #[cfg(target_arch = "x86_64")]
 pub(crate) const MACHINE_CHECK_STACK: StackIndex = StackIndex::Three;
 #[cfg(target_arch = "x86_64")]
 pub(crate) const DEBUG_STACK: StackIndex = StackIndex::Four;
 /// All of them.
 #[cfg(target_arch = "x86_64")]
-pub(crate) const PARANOID_STACKS: [StackIndex; 4] = [DOUBLE_FAULT_STACK, NMI_STACK, MACHINE_CHECK_STACK, DEBUG_STACK];
+pub(crate) const PARANOID_STACKS: [StackIndex; 4] =
+    [DOUBLE_FAULT_STACK, NON_MASKABLE_INTERRUPT_STACK, MACHINE_CHECK_STACK, DEBUG_STACK];
 
 fn gate_to<K: KernelEntry>(stub: Stub) -> Gate {
     gate_at::<K>(stub as usize)

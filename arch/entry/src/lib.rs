@@ -114,7 +114,7 @@ mod cpu;
 pub use cpu::{EntryData, IO_BITMAP_BYTES, entry_data};
 
 mod cpu_segments;
-pub use cpu_segments::{CpuSegments, FaultStacks};
+pub use cpu_segments::{CpuSegments, ParanoidStacks};
 
 mod fixup;
 
@@ -129,4 +129,4 @@ struct Readme;
 #[cfg(target_arch = "x86")]
 mod task;
 #[cfg(target_arch = "x86")]
-pub use task::fault_task;
+pub use task::paranoid_tss;

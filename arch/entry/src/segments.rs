@@ -12,7 +12,7 @@ pub struct Selectors {
     /// Ring 3 data and stack.
     pub user_data: u16,
     /// The CPU's task state segment.
-    pub task: u16,
+    pub tss: u16,
 }
 
 impl Selectors {

@@ -37,7 +37,7 @@ const STI_BYTES: u32 = 1;
 ///
 /// It belongs into the GDT at the selector that [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names for it, and
 /// must not cross a page boundary.
-pub fn fault_task<K: KernelEntry, const VECTOR: usize, Class>(
+pub fn paranoid_tss<K: KernelEntry, const VECTOR: usize, Class>(
     _exception: Exception<VECTOR, Class>,
     stack_top: usize,
     cr3: u32,

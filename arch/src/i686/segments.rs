@@ -26,7 +26,7 @@ pub(crate) unsafe fn load(data: &mut EntryData) {
     // SAFETY: interrupts are off, and nothing else uses the segments.
     let segments = unsafe { SEGMENTS.borrow() };
     // SAFETY: the caller's promise; the segments are static.
-    unsafe { segments.load::<Bell>(data, stack::fault_stacks()) };
+    unsafe { segments.load::<Bell>(data, stack::paranoid_stacks()) };
 }
 
 /// Makes the tasks use the page tables that are in use now.

@@ -19,7 +19,7 @@ pub(crate) unsafe fn load(data: &mut EntryData) {
     // SAFETY: interrupts are off, and nothing else uses the segments.
     let segments = unsafe { SEGMENTS.borrow() };
     // SAFETY: the caller's promise; the segments are static.
-    unsafe { segments.load::<Bell>(data, stack::fault_stacks()) };
+    unsafe { segments.load::<Bell>(data, stack::paranoid_stacks()) };
 }
 
 /// The base that FS was last given.

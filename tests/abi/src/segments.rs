@@ -43,9 +43,9 @@ static TABLE: Table = Table(UnsafeCell::new([0; ENTRIES]));
 pub fn load(cpu: &EntryData) {
     let mut standard = GlobalDescriptorTable::new();
     #[cfg(target_arch = "x86_64")]
-    standard.set_task(&raw const cpu.tss as u64, EntryData::TSS_SEGMENT_BYTES);
+    standard.set_tss(&raw const cpu.tss as u64, EntryData::TSS_SEGMENT_BYTES);
     #[cfg(target_arch = "x86")]
-    standard.set_task(SELECTORS.task, &raw const cpu.tss as u32, EntryData::TSS_SEGMENT_BYTES);
+    standard.set_tss(SELECTORS.tss, &raw const cpu.tss as u32, EntryData::TSS_SEGMENT_BYTES);
     // SAFETY: called once, before the CPU knows the table.
     let table = unsafe { &mut *TABLE.0.get() };
     table[..standard.entries().len()].copy_from_slice(standard.entries());
@@ -65,5 +65,5 @@ pub fn load(cpu: &EntryData) {
         unsafe { load(SegmentSelector::from_raw(SELECTORS.kernel_data)) };
     }
     // SAFETY: the descriptor is of the CPU's TSS.
-    unsafe { x86::task::load_tr(SegmentSelector::from_raw(SELECTORS.task)) };
+    unsafe { x86::task::load_tr(SegmentSelector::from_raw(SELECTORS.tss)) };
 }

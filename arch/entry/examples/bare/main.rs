@@ -16,7 +16,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT, name};
-use x86_entry::{CpuSegments, FaultStacks, InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap, entry_data};
+use x86_entry::{
+    CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, TrapFrame, WithoutSmap, entry_data,
+};
 
 /// This kernel, as the entries see it: one stack a thread, one CPU, no `swapgs`.
 struct Bare;
@@ -47,7 +49,7 @@ static TICKS: AtomicUsize = AtomicUsize::new(0);
 /// Once, in ring 0, with interrupts off.
 unsafe fn set_up() {
     let [double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Stack::top);
-    let stacks = FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug };
+    let stacks = ParanoidStacks { double_fault, non_maskable_interrupt, machine_check, debug };
     let mut cpu = entry_data::<Bare>().expect("there is one CPU");
     // SAFETY: nothing else refers to the data yet.
     let cpu = unsafe { cpu.as_mut() };
@@ -61,7 +63,7 @@ unsafe fn set_up() {
     table
         .fill::<Bare, WithoutSmap>()
         .every_vector()
-        .paranoid()
+        .paranoid_gates()
         .exception(BREAKPOINT, breakpoint)
         .exception(PAGE_FAULT, page_fault)
         .interrupts(Interrupts::<{ timer::VECTOR }, { timer::VECTOR }>, tick);

@@ -14,8 +14,8 @@ use x86_entry::vector::{
     BREAKPOINT, DEBUG, DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT,
 };
 use x86_entry::{
-    CallerStackPointer, CpuSegments, EntryData, EntryDataLocation, FaultStacks, InterruptDescriptorTable, KernelEntry,
-    TrapFrame, TrapStack, UserGs, WithSmap, WithoutSmap, resume,
+    CallerStackPointer, CpuSegments, EntryData, EntryDataLocation, InterruptDescriptorTable, KernelEntry,
+    ParanoidStacks, TrapFrame, TrapStack, UserGs, WithSmap, WithoutSmap, resume,
 };
 
 use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_FLAG, Then};
@@ -165,7 +165,8 @@ pub fn run<V: Variant>() -> ! {
     let segments = unsafe { SEGMENTS.borrow() };
     // SAFETY: ring 0, interrupts off, everything static.
     unsafe {
-        segments.load::<SelfTest<V>>(data, FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug })
+        segments
+            .load::<SelfTest<V>>(data, ParanoidStacks { double_fault, non_maskable_interrupt, machine_check, debug })
     };
     width::set_bases::<V>(data);
     #[cfg(target_arch = "x86_64")]
@@ -175,9 +176,9 @@ pub fn run<V: Variant>() -> ! {
     let state = unsafe { &mut *STATE.0.get() };
     (state.step, state.current) = (0, Current::Program);
     if has_smap() {
-        state.table.fill::<SelfTest<V>, WithSmap>().every_vector().call_gate(CALL as u8).paranoid();
+        state.table.fill::<SelfTest<V>, WithSmap>().every_vector().call_gate(CALL as u8).paranoid_gates();
     } else {
-        state.table.fill::<SelfTest<V>, WithoutSmap>().every_vector().call_gate(CALL as u8).paranoid();
+        state.table.fill::<SelfTest<V>, WithoutSmap>().every_vector().call_gate(CALL as u8).paranoid_gates();
     }
     // SAFETY: the state is static, and the table is changed again only for the next variant.
     let table: &'static InterruptDescriptorTable = unsafe { &(*STATE.0.get()).table };

@@ -16,13 +16,13 @@ pub struct GlobalDescriptorTable {
 impl GlobalDescriptorTable {
     /// The table's selectors, those of ring 3 with its privilege level.
     pub const SELECTORS: Selectors =
-        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x1B, user_data: 0x23, task: 0x28 };
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x1B, user_data: 0x23, tss: 0x28 };
     /// The TSS of the double fault's task gate.
-    pub const DOUBLE_FAULT_TASK: u16 = 0x30;
+    pub const DOUBLE_FAULT_TSS: u16 = 0x30;
     /// The TSS of the NMI's task gate.
-    pub const NMI_TASK: u16 = 0x38;
+    pub const NON_MASKABLE_INTERRUPT_TSS: u16 = 0x38;
     /// The TSS of the machine check's task gate.
-    pub const MACHINE_CHECK_TASK: u16 = 0x40;
+    pub const MACHINE_CHECK_TSS: u16 = 0x40;
 
     /// Flat segments and no TSS yet.
     pub const fn new() -> Self {
@@ -34,9 +34,9 @@ impl GlobalDescriptorTable {
     /// Points a task selector at a TSS whose segment is `length` bytes long.
     ///
     /// What lies between the TSS proper and `length` is the I/O permission bitmap.
-    pub const fn set_task(&mut self, selector: u16, address: u32, length: usize) {
+    pub const fn set_tss(&mut self, selector: u16, address: u32, length: usize) {
         let index = selector as usize / size_of::<u64>();
-        assert!(index >= Self::SELECTORS.task as usize / size_of::<u64>(), "not a task's selector");
+        assert!(index >= Self::SELECTORS.tss as usize / size_of::<u64>(), "not a task's selector");
         self.entries[index] = tss_descriptor(address, length);
     }
 

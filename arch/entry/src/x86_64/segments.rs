@@ -16,7 +16,7 @@ pub struct GlobalDescriptorTable {
 impl GlobalDescriptorTable {
     /// The table's selectors, those of ring 3 with its privilege level.
     pub const SELECTORS: Selectors =
-        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x2B, user_data: 0x23, task: 0x30 };
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x2B, user_data: 0x23, tss: 0x30 };
 
     /// Flat segments and no TSS yet.
     pub const fn new() -> Self {
@@ -28,7 +28,7 @@ impl GlobalDescriptorTable {
     /// Points the task selector at a TSS whose segment is `length` bytes long.
     ///
     /// What lies between the TSS proper and `length` is the I/O permission bitmap.
-    pub const fn set_task(&mut self, address: u64, length: usize) {
+    pub const fn set_tss(&mut self, address: u64, length: usize) {
         let [low, high] = tss_descriptor(address, length);
         self.entries[6] = low;
         self.entries[7] = high;
