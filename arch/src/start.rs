@@ -20,7 +20,7 @@ use crate::window::Window;
 use kernel::Kernel;
 use raw_cpuid::CpuIdReader;
 use x86::controlregs::{Cr4, cr4, cr4_write};
-use x86_entry::{Fill, InterruptDescriptorTable, Smap, WithSmap, WithoutSmap, entry_data};
+use x86_entry::{InterruptDescriptorTable, Smap, TableFiller, WithSmap, WithoutSmap, entry_data};
 
 /// The gates of all vectors.
 static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescriptorTable::new());
@@ -110,12 +110,12 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
 }
 
 /// Fills the gates. The lowest 16 interrupts may be an 8259A's, whose vectors are to be doubted.
-fn fill<S: Smap>(mut gates: Fill<'_, Bell, S>) {
+fn fill<S: Smap>(mut gates: TableFiller<'_, Bell, S>) {
     gates
-        .lowest_vectors()
+        .trap_lowest_48()
         .direct_interrupts(FIRST_VECTOR + pic::LINES..=u8::MAX)
         .paranoid_gates()
-        .call_gate(CALL_VECTOR);
+        .system_call_vector(CALL_VECTOR);
 }
 
 /// They aren't.

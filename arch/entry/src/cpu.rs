@@ -106,7 +106,7 @@ impl EntryData {
     ///
     /// The topmost words stay free for [`EntryData::set_interrupt_gs_base`].
     #[cfg(target_arch = "x86_64")]
-    pub const fn set_interrupt_stack(&mut self, index: crate::StackIndex, top: usize) {
+    pub const fn set_interrupt_stack(&mut self, index: crate::InterruptStackIndex, top: usize) {
         assert!(top.is_multiple_of(16), "the CPU aligns it anyhow, away from where it was meant");
         self.tss.ist[index as usize - 1] = (top - 16) as u64;
     }
@@ -117,13 +117,13 @@ impl EntryData {
     ///
     /// The stack must have been set, be writable memory, and not be in use.
     #[cfg(target_arch = "x86_64")]
-    pub unsafe fn set_interrupt_gs_base(&mut self, index: crate::StackIndex, base: u64) {
+    pub unsafe fn set_interrupt_gs_base(&mut self, index: crate::InterruptStackIndex, base: u64) {
         let top = self.tss.ist[index as usize - 1] as *mut u64;
         // SAFETY: the caller promises a stack there, above whose used part two words were left free.
         unsafe { top.write(base) };
     }
 
-    /// Sets the kernel's GS base on this CPU: the one in use now, and the one that [`Fill::paranoid_gates`](crate::Fill::paranoid_gates)'s
+    /// Sets the kernel's GS base on this CPU: the one in use now, and the one that [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates)'s
     /// gates load, which can't tell whose is in use (for a kernel with [`UserGs::Swapped`](crate::UserGs)).
     ///
     /// With [`EntryDataLocation::GsBase`] it is this structure's address.

@@ -63,7 +63,7 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
     }
 
     /// Loads everything: the descriptor table, all segment registers, the TSS in `data` and the stacks of
-    /// [`Fill::paranoid_gates`](crate::Fill::paranoid_gates). There is no local table afterwards.
+    /// [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates). There is no local table afterwards.
     ///
     /// Data segment registers that the kernel has no use for become null: FS and GS, whose bases are 0 then (a kernel
     /// with [`EntryDataLocation::GsBase`](crate::EntryDataLocation::GsBase) sets its base afterwards), and on x86_64 DS and ES.

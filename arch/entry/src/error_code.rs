@@ -14,7 +14,7 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct PageFaultErrorCode: u32 {
         /// A page was there and its rights forbade the access; clear: no page was there.
-        const PROTECTION = 1 << 0;
+        const PROTECTION_VIOLATION = 1 << 0;
         /// It was a write.
         const WRITE = 1 << 1;
         /// It came from ring 3.
@@ -93,7 +93,7 @@ impl ControlProtectionErrorCode {
 
 /// The table that a selector's index counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Table {
+pub enum DescriptorTable {
     /// The global descriptor table.
     Global,
     /// The local descriptor table.
@@ -109,13 +109,13 @@ impl SelectorErrorCode {
     }
 
     /// The table with the entry.
-    pub const fn table(self) -> Table {
+    pub const fn table(self) -> DescriptorTable {
         if self.contains(Self::INTERRUPT_TABLE) {
-            Table::Interrupt
+            DescriptorTable::Interrupt
         } else if self.contains(Self::LOCAL_TABLE) {
-            Table::Local
+            DescriptorTable::Local
         } else {
-            Table::Global
+            DescriptorTable::Global
         }
     }
 }
@@ -157,13 +157,13 @@ mod tests {
     #[test]
     fn selector_codes_name_their_table() {
         let gate = SelectorErrorCode::decode(0x80 << 3 | 0b010);
-        assert_eq!((gate.table(), gate.index()), (Table::Interrupt, 0x80));
+        assert_eq!((gate.table(), gate.index()), (DescriptorTable::Interrupt, 0x80));
         let local = SelectorErrorCode::decode(0x0F | 1);
-        assert_eq!((local.table(), local.index()), (Table::Interrupt, 1));
+        assert_eq!((local.table(), local.index()), (DescriptorTable::Interrupt, 1));
         let local = SelectorErrorCode::decode(0x0C);
-        assert_eq!((local.table(), local.index()), (Table::Local, 1));
+        assert_eq!((local.table(), local.index()), (DescriptorTable::Local, 1));
         let global = SelectorErrorCode::decode(0x2B & !7);
-        assert_eq!((global.table(), global.index()), (Table::Global, 5));
+        assert_eq!((global.table(), global.index()), (DescriptorTable::Global, 5));
     }
 
     #[test]

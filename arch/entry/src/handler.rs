@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 
 use crate::error_code::DecodeErrorCode;
 use crate::kernel::Target;
-use crate::vector::{AnyInterrupt, Diverging, NoErrorCode, WithErrorCode};
+use crate::vector::{DivergingHandler, ErrorCodeHandler, InterruptHandler, PlainHandler};
 use crate::{KernelEntry, TrapFrame};
 
 /// The type `!`, by a way that stable Rust accepts in bounds.
@@ -29,10 +29,10 @@ impl<T> Returns for fn() -> T {
 ///
 /// | class | signature |
 /// |---|---|
-/// | [`NoErrorCode`] | `fn(&mut TrapFrame)` |
-/// | [`WithErrorCode<E>`] | `fn(&mut TrapFrame, E)` |
-/// | [`Diverging`] | `fn(&mut TrapFrame) -> !` |
-/// | [`AnyInterrupt`] | `fn(&mut TrapFrame, u8)` with the vector |
+/// | [`PlainHandler`] | `fn(&mut TrapFrame)` |
+/// | [`ErrorCodeHandler<E>`] | `fn(&mut TrapFrame, E)` |
+/// | [`DivergingHandler`] | `fn(&mut TrapFrame) -> !` |
+/// | [`InterruptHandler`] | `fn(&mut TrapFrame, u8)` with the vector |
 ///
 /// Whatever else doesn't compile, and the error names the signature that the vector wants:
 ///
@@ -61,14 +61,14 @@ pub trait Handler<Class, Marker>: 'static {
 #[derive(Debug)]
 pub struct Fits;
 
-impl<F: Fn(&mut TrapFrame) + Sync + 'static> Handler<NoErrorCode, Fits> for F {
+impl<F: Fn(&mut TrapFrame) + Sync + 'static> Handler<PlainHandler, Fits> for F {
     #[inline(always)]
     fn handle(&self, frame: &mut TrapFrame) {
         self(frame);
     }
 }
 
-impl<E: DecodeErrorCode, F: Fn(&mut TrapFrame, E) + Sync + 'static> Handler<WithErrorCode<E>, Fits> for F {
+impl<E: DecodeErrorCode, F: Fn(&mut TrapFrame, E) + Sync + 'static> Handler<ErrorCodeHandler<E>, Fits> for F {
     #[inline(always)]
     fn handle(&self, frame: &mut TrapFrame) {
         let code = frame.error_code();
@@ -76,14 +76,14 @@ impl<E: DecodeErrorCode, F: Fn(&mut TrapFrame, E) + Sync + 'static> Handler<With
     }
 }
 
-impl<F: Fn(&mut TrapFrame) -> Never + Sync + 'static> Handler<Diverging, Fits> for F {
+impl<F: Fn(&mut TrapFrame) -> Never + Sync + 'static> Handler<DivergingHandler, Fits> for F {
     #[inline(always)]
     fn handle(&self, frame: &mut TrapFrame) {
         self(frame)
     }
 }
 
-impl<F: Fn(&mut TrapFrame, u8) + Sync + 'static> Handler<AnyInterrupt, Fits> for F {
+impl<F: Fn(&mut TrapFrame, u8) + Sync + 'static> Handler<InterruptHandler, Fits> for F {
     #[inline(always)]
     fn handle(&self, frame: &mut TrapFrame) {
         let vector = frame.vector() as u8;

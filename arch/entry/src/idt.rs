@@ -4,12 +4,12 @@ use core::ops::RangeInclusive;
 use x86::dtables::{DescriptorTablePointer, lidt};
 
 #[cfg(target_arch = "x86_64")]
-use crate::StackIndex;
+use crate::InterruptStackIndex;
 use crate::handler::{Handler, Typed, assert_captures_nothing};
 use crate::kernel::{Call, DirectInterrupts, Smap, Trap};
 use crate::stub::{FIRST_DIRECT, Stub, Stubs, direct_stub, stub};
-use crate::vector::{AnyInterrupt, BREAKPOINT, Exception, Interrupts, OVERFLOW};
-use crate::{EntryDataLocation, Gate, KernelEntry, Privilege, TrapStack, UserGs};
+use crate::vector::{BREAKPOINT, Exception, InterruptHandler, OVERFLOW, VectorRange};
+use crate::{EntryDataLocation, Gate, KernelEntry, PrivilegeLevel, TrapStack, UserGs};
 
 /// The table as the CPU reads it (SDM 3A 6.10, 6.14.1 for 64-bit mode).
 #[repr(C, align(16))]
@@ -25,7 +25,7 @@ impl InterruptDescriptorTable {
     }
 
     /// Fills gates for the kernel `K` on a CPU with or without SMAP.
-    pub const fn fill<K: KernelEntry, S: Smap>(&mut self) -> Fill<'_, K, S> {
+    pub const fn fill<K: KernelEntry, S: Smap>(&mut self) -> TableFiller<'_, K, S> {
         const {
             let needs_gs = matches!(K::DATA_LOCATION, EntryDataLocation::GsBase);
             assert!(
@@ -33,7 +33,7 @@ impl InterruptDescriptorTable {
                 "EntryDataLocation::GsBase needs UserGs::Swapped"
             );
         }
-        Fill { gates: &mut self.gates, kinds: core::marker::PhantomData }
+        TableFiller { gates: &mut self.gates, kinds: core::marker::PhantomData }
     }
 
     /// One vector's gate.
@@ -62,14 +62,14 @@ impl Default for InterruptDescriptorTable {
 
 /// Fills the gates of a table, see [`InterruptDescriptorTable::fill`].
 #[derive(Debug)]
-pub struct Fill<'a, K, S> {
+pub struct TableFiller<'a, K, S> {
     gates: &'a mut [Gate; 256],
     kinds: core::marker::PhantomData<(K, S)>,
 }
 
-impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
+impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
     /// Leads every vector to [`KernelEntry::trap`]; ring 3 may use `int3` and `into` alone.
-    pub fn every_vector(&mut self) -> &mut Self {
+    pub fn trap_every_vector(&mut self) -> &mut Self {
         for (vector, stub) in Stubs::<K, Trap<K>, S>::ALL.into_iter().enumerate() {
             self.set(vector, stub);
         }
@@ -78,7 +78,7 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
 
     /// Leads the lowest 48 vectors to [`KernelEntry::trap`]: those of the exceptions, and 16 for lines. Ring 3 may use `int3`
     /// and `into` alone.
-    pub fn lowest_vectors(&mut self) -> &mut Self {
+    pub fn trap_lowest_48(&mut self) -> &mut Self {
         for (vector, stub) in Stubs::<K, Trap<K>, S>::LOWEST.into_iter().enumerate() {
             self.set(vector, stub);
         }
@@ -103,7 +103,7 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
     }
 
     /// Leads a vector that ring 3 may use by `int` to [`KernelEntry::system_call`].
-    pub fn call_gate(&mut self, vector: u8) -> &mut Self {
+    pub fn system_call_vector(&mut self, vector: u8) -> &mut Self {
         self.set(vector.into(), Stubs::<K, Call<K>, S>::ALL[vector as usize]);
         self.allow_user(vector.into());
         self
@@ -130,12 +130,12 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
     /// is interrupted.
     ///
     /// The stack is used from its top each time: the vector must not come again before its handler has returned. For
-    /// what may come at any instruction (NMI, #DB, #MC, #DF) in a kernel that swaps GS, see [`Fill::paranoid_gates`].
+    /// what may come at any instruction (NMI, #DB, #MC, #DF) in a kernel that swaps GS, see [`TableFiller::paranoid_gates`].
     #[cfg(target_arch = "x86_64")]
     pub fn exception_on_stack<const VECTOR: usize, Class, Marker, F>(
         &mut self,
         exception: Exception<VECTOR, Class>,
-        stack: StackIndex,
+        stack: InterruptStackIndex,
         handler: F,
     ) -> &mut Self
     where
@@ -161,21 +161,21 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
         self
     }
 
-    /// Leads a range of vectors to one handler that is told the vector: `Interrupts::<32, 47>`.
+    /// Leads a range of vectors to one handler that is told the vector: `VectorRange::<32, 47>`.
     pub fn interrupts<const FIRST: u8, const LAST: u8, Marker, F>(
         &mut self,
-        _vectors: Interrupts<FIRST, LAST>,
+        _vectors: VectorRange<FIRST, LAST>,
         handler: F,
     ) -> &mut Self
     where
         Marker: 'static,
-        F: Handler<AnyInterrupt, Marker>,
+        F: Handler<InterruptHandler, Marker>,
     {
         const { assert!(FIRST >= 32, "vectors below 32 are exceptions: each has a handler of its kind, by `exception`") };
         const { assert!(FIRST <= LAST, "the range of vectors is empty") };
         const { assert_captures_nothing::<F>() };
         core::mem::forget(handler);
-        let stubs = Stubs::<K, Typed<K, AnyInterrupt, Marker, F>, S>::ALL;
+        let stubs = Stubs::<K, Typed<K, InterruptHandler, Marker, F>, S>::ALL;
         for vector in FIRST..=LAST {
             self.set(vector.into(), stubs[usize::from(vector)]);
         }
@@ -191,7 +191,7 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
     pub fn paranoid_gates(&mut self) -> &mut Self {
         use crate::stub::paranoid_stub;
         use crate::vector::{DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
-        let stubs: [(usize, Stub, StackIndex); 4] = [
+        let stubs: [(usize, Stub, InterruptStackIndex); 4] = [
             (DOUBLE_FAULT.number(), paranoid_stub::<K, S, { DOUBLE_FAULT.number() }>, DOUBLE_FAULT_STACK),
             (
                 NON_MASKABLE_INTERRUPT.number(),
@@ -232,22 +232,22 @@ impl<K: KernelEntry, S: Smap> Fill<'_, K, S> {
     }
 
     fn allow_user(&mut self, vector: usize) {
-        self.gates[vector] = self.gates[vector].callable_from(Privilege::User);
+        self.gates[vector] = self.gates[vector].callable_from(PrivilegeLevel::Ring3);
     }
 }
 
-/// The interrupt stacks that [`Fill::paranoid_gates`] takes.
+/// The interrupt stacks that [`TableFiller::paranoid_gates`] takes.
 #[cfg(target_arch = "x86_64")]
-pub(crate) const DOUBLE_FAULT_STACK: StackIndex = StackIndex::One;
+pub(crate) const DOUBLE_FAULT_STACK: InterruptStackIndex = InterruptStackIndex::One;
 #[cfg(target_arch = "x86_64")]
-pub(crate) const NON_MASKABLE_INTERRUPT_STACK: StackIndex = StackIndex::Two;
+pub(crate) const NON_MASKABLE_INTERRUPT_STACK: InterruptStackIndex = InterruptStackIndex::Two;
 #[cfg(target_arch = "x86_64")]
-pub(crate) const MACHINE_CHECK_STACK: StackIndex = StackIndex::Three;
+pub(crate) const MACHINE_CHECK_STACK: InterruptStackIndex = InterruptStackIndex::Three;
 #[cfg(target_arch = "x86_64")]
-pub(crate) const DEBUG_STACK: StackIndex = StackIndex::Four;
+pub(crate) const DEBUG_STACK: InterruptStackIndex = InterruptStackIndex::Four;
 /// All of them.
 #[cfg(target_arch = "x86_64")]
-pub(crate) const PARANOID_STACKS: [StackIndex; 4] =
+pub(crate) const PARANOID_STACKS: [InterruptStackIndex; 4] =
     [DOUBLE_FAULT_STACK, NON_MASKABLE_INTERRUPT_STACK, MACHINE_CHECK_STACK, DEBUG_STACK];
 
 fn gate_to<K: KernelEntry>(stub: Stub) -> Gate {

@@ -182,7 +182,7 @@ pub unsafe trait MessageCalls: KernelEntry {
 ///
 /// # Safety
 ///
-/// As for [`KernelEntry`]; the function may be called for each vector that [`Fill::direct_interrupts`](crate::Fill::direct_interrupts)
+/// As for [`KernelEntry`]; the function may be called for each vector that [`TableFiller::direct_interrupts`](crate::TableFiller::direct_interrupts)
 /// was told.
 pub unsafe trait DirectInterrupts: KernelEntry {
     /// Takes an interrupt; every register is saved in the current frame. Ends in [`resume`](crate::resume) or

@@ -28,9 +28,9 @@
 //! fn set_up(table: &'static mut InterruptDescriptorTable, cpu_has_smap: bool, first: NonNull<TrapFrame>) -> ! {
 //!     // The entries for this CPU are chosen here; code is never patched.
 //!     if cpu_has_smap {
-//!         table.fill::<Bell, WithSmap>().every_vector().call_gate(0x80);
+//!         table.fill::<Bell, WithSmap>().trap_every_vector().system_call_vector(0x80);
 //!     } else {
-//!         table.fill::<Bell, WithoutSmap>().every_vector().call_gate(0x80);
+//!         table.fill::<Bell, WithoutSmap>().trap_every_vector().system_call_vector(0x80);
 //!     }
 //!     // SAFETY: the GDT is loaded.
 //!     unsafe { table.load() };
@@ -51,7 +51,7 @@
 //! # use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, WithoutSmap};
 //! # fn fill<K: KernelEntry>(table: &mut InterruptDescriptorTable) {
 //! use x86_entry::error_code::PageFaultErrorCode;
-//! use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT};
+//! use x86_entry::vector::{BREAKPOINT, VectorRange, PAGE_FAULT};
 //!
 //! fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {}
 //!
@@ -59,7 +59,7 @@
 //!     .fill::<K, WithoutSmap>()
 //!     .exception(PAGE_FAULT, page_fault)
 //!     .exception(BREAKPOINT, |frame: &mut TrapFrame| {})
-//!     .interrupts(Interrupts::<32, 255>, |frame: &mut TrapFrame, vector: u8| {});
+//!     .interrupts(VectorRange::<32, 255>, |frame: &mut TrapFrame, vector: u8| {});
 //! # }
 //! ```
 //!
@@ -85,7 +85,7 @@ mod segments;
 pub mod vector;
 pub mod x86_64;
 
-pub use gate::{Privilege, StackIndex};
+pub use gate::{InterruptStackIndex, PrivilegeLevel};
 pub use segments::Selectors;
 
 #[cfg(target_arch = "x86")]
@@ -102,7 +102,7 @@ pub use kernel::{
 mod handler;
 mod idt;
 pub use handler::{Handler, Never};
-pub use idt::{Fill, InterruptDescriptorTable};
+pub use idt::{InterruptDescriptorTable, TableFiller};
 
 #[macro_use]
 mod stub;

@@ -74,18 +74,18 @@ const WRONG: &[(&str, &[&str])] = &[
     (".exception(BREAKPOINT, diverging)", &[MESSAGE, WANTS_PLAIN, "fn(&'a mut TrapFrame) -> ! {diverging}`"]),
     (".exception(BREAKPOINT, returns)", &[MESSAGE, WANTS_PLAIN, "-> u32 {returns}`"]),
     // Ranges.
-    (".interrupts(Interrupts::<32, 255>, plain)", &[MESSAGE, WANTS_DEVICE, "{plain}`"]),
-    (".interrupts(Interrupts::<32, 255>, page_fault)", &[MESSAGE, WANTS_DEVICE, "{page_fault}`"]),
+    (".interrupts(VectorRange::<32, 255>, plain)", &[MESSAGE, WANTS_DEVICE, "{plain}`"]),
+    (".interrupts(VectorRange::<32, 255>, page_fault)", &[MESSAGE, WANTS_DEVICE, "{page_fault}`"]),
     (".exception(BREAKPOINT, device)", &[MESSAGE, WANTS_PLAIN, "{device}`"]),
-    (".interrupts(Interrupts::<0, 255>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
-    (".interrupts(Interrupts::<14, 14>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
-    (".interrupts(Interrupts::<48, 47>, device)", &["the range of vectors is empty"]),
-    (".interrupts(32..=255, device)", &["expected `Interrupts<_, _>`"]),
+    (".interrupts(VectorRange::<0, 255>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
+    (".interrupts(VectorRange::<14, 14>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
+    (".interrupts(VectorRange::<48, 47>, device)", &["the range of vectors is empty"]),
+    (".interrupts(32..=255, device)", &["expected `VectorRange<_, _>`"]),
     (".exception(14, page_fault)", &["expected `Exception<_,"]),
     // Captures: there is nowhere to keep them.
     (".exception(BREAKPOINT, move |_: &mut TrapFrame| { value; })", &[CAPTURES]),
     (".exception(BREAKPOINT, move |_: &mut TrapFrame| drop(&name))", &[CAPTURES]),
-    (".interrupts(Interrupts::<32, 33>, move |_: &mut TrapFrame, _: u8| { value; })", &[CAPTURES]),
+    (".interrupts(VectorRange::<32, 33>, move |_: &mut TrapFrame, _: u8| { value; })", &[CAPTURES]),
 ];
 
 /// What must compile, so that the cases above fail for their own reason.
@@ -96,8 +96,8 @@ const RIGHT: &str = ".exception(BREAKPOINT, plain)
     .exception(MACHINE_CHECK, |_: &mut TrapFrame| -> ! { loop {} })
     .exception(OVERFLOW, |_: &mut TrapFrame| {})
     .exception(ALIGNMENT_CHECK, |_: &mut TrapFrame, _: ErrorCode| {})
-    .interrupts(Interrupts::<32, 254>, device)
-    .interrupts(Interrupts::<255, 255>, |_: &mut TrapFrame, _: u8| {})";
+    .interrupts(VectorRange::<32, 254>, device)
+    .interrupts(VectorRange::<255, 255>, |_: &mut TrapFrame, _: u8| {})";
 
 #[test]
 fn wrong_handlers_are_refused_in_words_that_say_what_is_wanted() {

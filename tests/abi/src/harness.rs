@@ -6,7 +6,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
-use x86_entry::{EntryData, FloatingPointFormat, Gate, InterruptDescriptorTable, Privilege, TrapFrame};
+use x86_entry::{EntryData, FloatingPointFormat, Gate, InterruptDescriptorTable, PrivilegeLevel, TrapFrame};
 
 use crate::console::Text;
 use crate::floats::Floats;
@@ -81,7 +81,7 @@ pub fn set_up() {
     keep_floats(best_format());
     segments::load(cpu());
     #[cfg(target_arch = "x86_64")]
-    cpu().set_interrupt_stack(x86_entry::StackIndex::Seven, HARNESS_STACK.end());
+    cpu().set_interrupt_stack(x86_entry::InterruptStackIndex::Seven, HARNESS_STACK.end());
     reset();
     // SAFETY: the table is static.
     let table: &'static InterruptDescriptorTable = unsafe { &*TABLE.0.get() };
@@ -108,8 +108,8 @@ pub fn reset() {
             None => Gate::MISSING,
         };
     }
-    *table().gate(DONE) = table().gate(DONE).callable_from(Privilege::User);
-    *table().gate(3) = table().gate(3).callable_from(Privilege::User);
+    *table().gate(DONE) = table().gate(DONE).callable_from(PrivilegeLevel::Ring3);
+    *table().gate(3) = table().gate(3).callable_from(PrivilegeLevel::Ring3);
     cpu().set_kernel_stack(TRAP_STACK.end());
     let frame = (TRAP_STACK.end() as *mut TrapFrame).wrapping_sub(1);
     cpu().set_current_frame(NonNull::new(frame).expect("a static stack"));
@@ -117,7 +117,7 @@ pub fn reset() {
 
 #[cfg(target_arch = "x86_64")]
 fn harness_gate(address: usize) -> Gate {
-    Gate::interrupt(SELECTORS.kernel_code, address as _).on_stack(x86_entry::StackIndex::Seven)
+    Gate::interrupt(SELECTORS.kernel_code, address as _).on_stack(x86_entry::InterruptStackIndex::Seven)
 }
 
 #[cfg(target_arch = "x86")]
@@ -127,7 +127,7 @@ fn harness_gate(address: usize) -> Gate {
 
 /// Leads a vector, which ring 3 may use, to a function as it is.
 pub fn lead(vector: u8, handler: usize) {
-    *table().gate(vector) = Gate::interrupt(SELECTORS.kernel_code, handler as _).callable_from(Privilege::User);
+    *table().gate(vector) = Gate::interrupt(SELECTORS.kernel_code, handler as _).callable_from(PrivilegeLevel::Ring3);
 }
 
 /// A program before it runs.

@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
-use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT, name};
+use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange, name};
 use x86_entry::{
     CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, TrapFrame, WithoutSmap, entry_data,
 };
@@ -62,11 +62,11 @@ unsafe fn set_up() {
     // This kernel doesn't switch SMAP on, so its entries need no `clac`.
     table
         .fill::<Bare, WithoutSmap>()
-        .every_vector()
+        .trap_every_vector()
         .paranoid_gates()
         .exception(BREAKPOINT, breakpoint)
         .exception(PAGE_FAULT, page_fault)
-        .interrupts(Interrupts::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
+        .interrupts(VectorRange::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
     // SAFETY: the segments are loaded.
     unsafe { table.load() };
 }

@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
-use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT};
+use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange};
 use x86_entry::{
     CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, TrapFrame, WithoutSmap, entry_data,
 };
@@ -89,11 +89,11 @@ unsafe fn set_up() {
     let table = unsafe { TABLE.borrow() };
     table
         .fill::<Ported, WithoutSmap>()
-        .every_vector()
+        .trap_every_vector()
         .paranoid_gates()
         .exception(BREAKPOINT, breakpoint)
         .exception(PAGE_FAULT, page_fault)
-        .interrupts(Interrupts::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
+        .interrupts(VectorRange::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
     // SAFETY: the segments are loaded.
     unsafe { table.load() };
 }

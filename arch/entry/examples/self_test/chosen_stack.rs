@@ -3,7 +3,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86_entry::vector::BREAKPOINT;
-use x86_entry::{EntryData, InterruptDescriptorTable, KernelEntry, StackIndex, TrapFrame, WithoutSmap};
+use x86_entry::{EntryData, InterruptDescriptorTable, InterruptStackIndex, KernelEntry, TrapFrame, WithoutSmap};
 
 use crate::support::{Setup, Stack};
 
@@ -28,12 +28,12 @@ static SEEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Takes a breakpoint there; leaves a table loaded that has no other gate.
 pub fn check(data: &mut EntryData) {
-    data.set_interrupt_stack(StackIndex::Five, STACK.top());
+    data.set_interrupt_stack(InterruptStackIndex::Five, STACK.top());
     // SAFETY: interrupts are off, and the reference of an earlier call isn't used any more.
     let table = unsafe { TABLE.borrow() };
     table.fill::<OneStackMore, WithoutSmap>().exception_on_stack(
         BREAKPOINT,
-        StackIndex::Five,
+        InterruptStackIndex::Five,
         |frame: &mut TrapFrame| {
             SEEN.store(&raw const *frame as usize, Ordering::Relaxed);
         },

@@ -4,7 +4,7 @@
 //! it each check all of them and add to all of them; what the interrupted code has afterwards shows the sum.
 use core::ptr::NonNull;
 
-use x86_entry::vector::Interrupts;
+use x86_entry::vector::VectorRange;
 use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
 
 use crate::support::Setup;
@@ -63,7 +63,7 @@ pub fn check() {
     let table = unsafe { TABLE.borrow() };
     table
         .fill::<Hooked, WithoutSmap>()
-        .interrupts(Interrupts::<VECTOR, VECTOR>, |frame: &mut TrapFrame, _: u8| add_step(frame, 1));
+        .interrupts(VectorRange::<VECTOR, VECTOR>, |frame: &mut TrapFrame, _: u8| add_step(frame, 1));
     // SAFETY: the kernel's segments are loaded.
     unsafe { table.load() };
     let mut after = [0; REGISTERS];

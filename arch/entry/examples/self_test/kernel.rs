@@ -176,9 +176,14 @@ pub fn run<V: Variant>() -> ! {
     let state = unsafe { &mut *STATE.0.get() };
     (state.step, state.current) = (0, Current::Program);
     if has_smap() {
-        state.table.fill::<SelfTest<V>, WithSmap>().every_vector().call_gate(CALL as u8).paranoid_gates();
+        state.table.fill::<SelfTest<V>, WithSmap>().trap_every_vector().system_call_vector(CALL as u8).paranoid_gates();
     } else {
-        state.table.fill::<SelfTest<V>, WithoutSmap>().every_vector().call_gate(CALL as u8).paranoid_gates();
+        state
+            .table
+            .fill::<SelfTest<V>, WithoutSmap>()
+            .trap_every_vector()
+            .system_call_vector(CALL as u8)
+            .paranoid_gates();
     }
     // SAFETY: the state is static, and the table is changed again only for the next variant.
     let table: &'static InterruptDescriptorTable = unsafe { &(*STATE.0.get()).table };

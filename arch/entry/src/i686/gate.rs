@@ -1,5 +1,5 @@
 //! A gate of the 32-bit IDT (SDM 3A figure 6-2).
-use crate::gate::Privilege;
+use crate::gate::PrivilegeLevel;
 
 /// One entry of the IDT.
 #[repr(C)]
@@ -29,7 +29,7 @@ impl Gate {
     }
 
     /// Who may reach the gate by `int n`, `int3` and `into`.
-    pub const fn callable_from(self, privilege: Privilege) -> Self {
+    pub const fn callable_from(self, privilege: PrivilegeLevel) -> Self {
         let high = self.high & !(3 << PRIVILEGE) | (privilege as u32) << PRIVILEGE;
         Self { high, ..self }
     }
@@ -48,7 +48,7 @@ mod tests {
     fn gates_are_what_the_manual_draws() {
         let gate = Gate::interrupt(0x08, 0xC012_3456);
         assert_eq!(gate.bits(), [0x0008_3456, 0xC012_8E00]);
-        assert_eq!(gate.callable_from(Privilege::User).bits()[1], 0xC012_EE00);
+        assert_eq!(gate.callable_from(PrivilegeLevel::Ring3).bits()[1], 0xC012_EE00);
         assert_eq!(Gate::task(0x30).bits(), [0x0030_0000, 0x0000_8500]);
     }
 
@@ -65,7 +65,7 @@ mod tests {
         )
         .present()
         .dpl(x86::Ring::Ring3);
-        let ours = Gate::interrupt(0x08, 0xDEAD_BEEF).callable_from(Privilege::User);
+        let ours = Gate::interrupt(0x08, 0xDEAD_BEEF).callable_from(PrivilegeLevel::Ring3);
         assert_eq!(ours.bits(), words(theirs.finish()));
         let theirs = DescriptorBuilder::task_gate_descriptor(SegmentSelector::from_raw(0x40)).present();
         assert_eq!(Gate::task(0x40).bits(), words(theirs.finish()));

@@ -115,7 +115,7 @@ pub fn handlers_by_kind(column: Column) -> Verdict {
                 .exception(BREAKPOINT, |_: &mut TrapFrame| CODE.store(3, Ordering::Relaxed))
                 .exception(PAGE_FAULT, ours_page);
             let gate = crate::harness::table().gate(3);
-            *gate = gate.callable_from(x86_entry::Privilege::User);
+            *gate = gate.callable_from(x86_entry::PrivilegeLevel::Ring3);
             check_kinds().into()
         }
     }

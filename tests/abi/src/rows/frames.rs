@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86_entry::error_code::SelectorErrorCode;
-use x86_entry::vector::{GENERAL_PROTECTION, INVALID_OPCODE, SEGMENT_NOT_PRESENT, STACK_SEGMENT};
+use x86_entry::vector::{GENERAL_PROTECTION, INVALID_OPCODE, SEGMENT_NOT_PRESENT, STACK_SEGMENT_FAULT};
 use x86_entry::{TrapFrame, WithSmap};
 
 use super::{Verdict, ensure};
@@ -178,7 +178,7 @@ pub fn unreturnable(column: Column) -> Verdict {
         table()
             .fill::<Ours, WithSmap>()
             .exception(GENERAL_PROTECTION, ours_mending)
-            .exception(STACK_SEGMENT, ours_mending)
+            .exception(STACK_SEGMENT_FAULT, ours_mending)
             .exception(SEGMENT_NOT_PRESENT, ours_mending);
     }
     let check = || -> Result<(), Text> {
