@@ -9,16 +9,19 @@
 //! fixed by the assembler, and the faulting byte itself says which it is.
 use core::ptr::NonNull;
 
-use crate::kernel::Target;
+use crate::kernel_entry::Target;
 use crate::stub::{RESUME_BYTES, resume};
 use crate::{KernelEntry, TrapFrame, vector};
 
-#[cfg(target_arch = "x86_64")]
-#[path = "fixup/x86_64.rs"]
-mod width;
 #[cfg(target_arch = "x86")]
-#[path = "fixup/i686.rs"]
-mod width;
+mod i686;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "x86")]
+use i686::undo_exit;
+#[cfg(target_arch = "x86_64")]
+use x86_64::undo_exit;
 
 /// Leads to [`from_ring_0`].
 pub(crate) struct FromRing0<K, T>(K, T);
@@ -36,7 +39,7 @@ pub(crate) extern "C" fn from_ring_0<K: KernelEntry, T: Target>(mut frame: NonNu
     let saved = unsafe { frame.as_ref() };
     if is_fault_of_a_selector(saved) && is_in_resume::<K>(saved.instruction_pointer()) {
         // SAFETY: the frame is of a fault in `resume`.
-        if let Some(interrupted) = unsafe { width::undo_exit(frame) } {
+        if let Some(interrupted) = unsafe { undo_exit(frame) } {
             // SAFETY: it was just rebuilt there.
             take_back_gs::<K>(unsafe { interrupted.as_ref() });
             frame = interrupted;

@@ -6,8 +6,8 @@
 //!
 //! A kernel that is built with floating point can't say where it uses it: the compiler does, for a copy as for a sum. It
 //! says [`FloatingPointUse::Anywhere`](crate::FloatingPointUse) once, and every way into its code keeps the state.
+mod entry_format;
 mod images;
-mod kept;
 
 use core::arch::asm;
 #[cfg(target_arch = "x86")]
@@ -17,7 +17,7 @@ use core::arch::x86_64::{__cpuid_count, CpuidResult};
 
 use x86::controlregs::{Cr0, Cr4, cr0, cr0_write, cr4};
 
-pub(crate) use kept::{ENTRY_FORMAT, EntryFormat, Kind};
+pub(crate) use entry_format::{ENTRY_FORMAT, EntryFormat, Kind};
 
 /// By which instructions a CPU's floating-point state is saved and loaded (SDM 1, 8.1.10, 10.5 and 13.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

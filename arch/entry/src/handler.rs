@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use crate::error_code::DecodeErrorCode;
-use crate::kernel::Target;
+use crate::kernel_entry::Target;
 use crate::vector::{DivergingHandler, ErrorCodeHandler, InterruptHandler, PlainHandler};
 use crate::{KernelEntry, TrapFrame};
 

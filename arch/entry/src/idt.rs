@@ -6,7 +6,7 @@ use x86::dtables::{DescriptorTablePointer, lidt};
 #[cfg(target_arch = "x86_64")]
 use crate::InterruptStackIndex;
 use crate::handler::{Handler, Typed, assert_captures_nothing};
-use crate::kernel::{Call, DirectInterrupts, Smap, Trap};
+use crate::kernel_entry::{Call, DirectInterrupts, Smap, Trap};
 use crate::stub::{FIRST_DIRECT, Stub, Stubs, direct_stub, stub};
 use crate::vector::{BREAKPOINT, Exception, InterruptHandler, OVERFLOW, VectorRange};
 use crate::{EntryDataLocation, Gate, KernelEntry, PrivilegeLevel, TrapStack, UserGs};
@@ -156,7 +156,7 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
         _exception: Exception<VECTOR, Class>,
         task_selector: u16,
     ) -> &mut Self {
-        const { crate::task::assert_has_task(VECTOR) };
+        const { crate::task_gate::assert_has_task(VECTOR) };
         self.gates[VECTOR] = Gate::task(task_selector);
         self
     }

@@ -93,8 +93,8 @@ pub use crate::i686::{Gate, GlobalDescriptorTable, TrapFrame};
 #[cfg(target_arch = "x86_64")]
 pub use crate::x86_64::{Gate, GlobalDescriptorTable, TrapFrame};
 
-mod kernel;
-pub use kernel::{
+mod kernel_entry;
+pub use kernel_entry::{
     CallerStackPointer, DirectInterrupts, EntryDataLocation, FloatingPointUse, KernelEntry, MessageCalls, Smap,
     TrapStack, UserGs, WithSmap, WithoutSmap,
 };
@@ -110,8 +110,8 @@ mod stub;
 pub use stub::SYSCALL_FLAG_MASK;
 pub use stub::{enable_fast_calls, enable_message_calls, resume, resume_with_message};
 
-mod cpu;
-pub use cpu::{EntryData, IO_BITMAP_BYTES, entry_data};
+mod entry_data;
+pub use entry_data::{EntryData, IO_BITMAP_BYTES, entry_data};
 
 mod cpu_segments;
 pub use cpu_segments::{CpuSegments, ParanoidStacks};
@@ -127,6 +127,6 @@ pub use floating_point::{FloatingPointArea, FloatingPointFormat, with_floating_p
 struct Readme;
 
 #[cfg(target_arch = "x86")]
-mod task;
+mod task_gate;
 #[cfg(target_arch = "x86")]
-pub use task::paranoid_tss;
+pub use task_gate::paranoid_tss;

@@ -7,7 +7,7 @@
 //! Offsets are constants of the structures; labels and variants are resolved by the assembler (`.if` on constants), so
 //! that one text shows every variant and none of them costs an instruction where it isn't wanted.
 use crate::KernelEntry;
-use crate::kernel::{DirectInterrupts, Smap, Target};
+use crate::kernel_entry::{DirectInterrupts, Smap, Target};
 
 /// Calls a function, or the other one that keeps the floating-point state around it. The operands are the stub's.
 macro_rules! call_rust {
@@ -16,14 +16,15 @@ macro_rules! call_rust {
     };
 }
 
-#[cfg(target_arch = "x86_64")]
-#[path = "stub/x86_64/mod.rs"]
-mod width;
 #[cfg(target_arch = "x86")]
-#[path = "stub/i686/mod.rs"]
-mod width;
+mod i686;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
-pub use width::*;
+#[cfg(target_arch = "x86")]
+pub use i686::*;
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::*;
 
 /// A stub's type, as a gate takes its address.
 pub(crate) type Stub = unsafe extern "C" fn();

@@ -5,9 +5,9 @@ use core::ptr::NonNull;
 
 use super::fast_call::{self, sysenter_entry};
 use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, location, resume};
-use crate::cpu::{ENTRY_DATA, EntryData};
+use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel::{KernelEntry, Smap, Target, Trap, TrapStack, keeps_state};
+use crate::kernel_entry::{KernelEntry, Smap, Target, Trap, TrapStack, keeps_state};
 use crate::vector::DEBUG;
 
 /// #DB's gate. No error code.

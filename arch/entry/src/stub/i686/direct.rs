@@ -4,9 +4,9 @@ use core::mem::offset_of;
 
 use super::gate::saved;
 use super::{CLEAN_FLAGS, location};
-use crate::cpu::{ENTRY_DATA, EntryData};
+use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel::{DirectInterrupts, Smap, Trap};
+use crate::kernel_entry::{DirectInterrupts, Smap, Trap};
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
 ///

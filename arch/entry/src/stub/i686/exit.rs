@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use super::TRAP_FLAG;
 use crate::i686::TrapFrame;
-use crate::kernel::KernelEntry;
+use crate::kernel_entry::KernelEntry;
 use crate::vector::FAST_CALL;
 
 /// Bytes that [`resume`] takes up, so that a fault can be told to be one of its own.

@@ -5,8 +5,8 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, location, resume};
-use crate::cpu::{ENTRY_DATA, EntryData};
-use crate::kernel::{Call, KernelEntry, TrapStack, keeps_state};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::kernel_entry::{Call, KernelEntry, TrapStack, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// Where IA32_SYSENTER_EIP points: saves the caller's registers as an interrupt would.

@@ -3,10 +3,10 @@ use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
 use super::{CLEAN_FLAGS, ESP0, keeping, location, resume};
-use crate::cpu::{ENTRY_DATA, EntryData};
+use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
 use crate::i686::TrapFrame;
-use crate::kernel::{KernelEntry, Smap, Target, TrapStack, keeps_state};
+use crate::kernel_entry::{KernelEntry, Smap, Target, TrapStack, keeps_state};
 use crate::vector::pushes_error_code;
 
 /// A gate's first instructions.

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use crate::floating_point::{CLEAN_MXCSR, ENTRY_FORMAT, EntryFormat, FXSAVE_BYTES, Kind, XSAVE_HEADER_BYTES};
 use crate::i686::TrapFrame;
-use crate::kernel::Target;
+use crate::kernel_entry::Target;
 
 /// Calls the target with a clean unit, the state in an area on the stack meanwhile.
 ///

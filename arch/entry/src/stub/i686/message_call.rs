@@ -7,9 +7,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use super::exit::{POPS, resume};
 use super::fast_call::set_entry;
 use super::{CALLER_FLAGS, CLEAN_FLAGS, location};
-use crate::cpu::{ENTRY_DATA, EntryData};
+use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel::{MessageCalls, TrapStack};
+use crate::kernel_entry::{MessageCalls, TrapStack};
 use crate::vector::{FAST_CALL, FAST_CALL_MARK};
 
 /// Where a field lies below the frame's end, which is where TSS.esp0 points.

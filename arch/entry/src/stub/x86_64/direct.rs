@@ -3,8 +3,8 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::gate::saved;
-use crate::cpu::{ENTRY_DATA, EntryData};
-use crate::kernel::{DirectInterrupts, Smap, Trap};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::kernel_entry::{DirectInterrupts, Smap, Trap};
 use crate::x86_64::TrapFrame;
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.

@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::kernel::{CallerStackPointer, KernelEntry, UserGs};
+use crate::kernel_entry::{CallerStackPointer, KernelEntry, UserGs};
 use crate::vector::FAST_CALL;
 use crate::x86_64::TrapFrame;
 

@@ -3,8 +3,8 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::{RSP0, keeping, resume};
-use crate::cpu::{ENTRY_DATA, EntryData};
-use crate::kernel::{Call, CallerStackPointer, KernelEntry, TrapStack, UserGs, keeps_state};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::kernel_entry::{Call, CallerStackPointer, KernelEntry, TrapStack, UserGs, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).

@@ -3,9 +3,9 @@ use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
 use super::{RESUME_BYTES, RSP0, keeping, resume};
-use crate::cpu::{ENTRY_DATA, EntryData};
+use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
-use crate::kernel::{EntryDataLocation, KernelEntry, Smap, Target, TrapStack, UserGs, keeps_state};
+use crate::kernel_entry::{EntryDataLocation, KernelEntry, Smap, Target, TrapStack, UserGs, keeps_state};
 use crate::vector::pushes_error_code;
 use crate::x86_64::TrapFrame;
 

@@ -4,7 +4,7 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use crate::floating_point::{CLEAN_MXCSR, ENTRY_FORMAT, EntryFormat, FXSAVE_BYTES, Kind, XSAVE_HEADER_BYTES};
-use crate::kernel::Target;
+use crate::kernel_entry::Target;
 use crate::x86_64::TrapFrame;
 
 /// Calls the target with a clean unit, the state in an area on the stack meanwhile.

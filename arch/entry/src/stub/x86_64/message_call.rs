@@ -5,8 +5,8 @@ use core::mem::{offset_of, size_of};
 use super::RSP0;
 use super::exit::{NEEDS_IRET, resume};
 use super::fast_call::set_entry;
-use crate::cpu::{ENTRY_DATA, EntryData};
-use crate::kernel::{CallerStackPointer, MessageCalls, TrapStack, UserGs};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::kernel_entry::{CallerStackPointer, MessageCalls, TrapStack, UserGs};
 use crate::vector::FAST_CALL;
 use crate::x86_64::TrapFrame;
 

@@ -3,8 +3,8 @@ use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
 use super::{RSP0, keeping, resume};
-use crate::cpu::{ENTRY_DATA, EntryData};
-use crate::kernel::{KernelEntry, Paranoid, Smap, Trap, TrapStack, UserGs, keeps_state};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::kernel_entry::{KernelEntry, Paranoid, Smap, Trap, TrapStack, UserGs, keeps_state};
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
 use crate::x86_64::TrapFrame;
 

@@ -64,9 +64,13 @@ fn is_other(function: &Function) -> bool {
 
 /// Rust that runs in an NMI and nowhere else.
 fn is_nmi_alone(function: &Function) -> bool {
-    ["Bell as x86_entry::kernel::KernelEntry>::paranoid_trap", "x86_entry::task::run::<", "x86_entry::task::Run<"]
-        .iter()
-        .any(|name| function.name.contains(name))
+    [
+        "Bell as x86_entry::kernel_entry::KernelEntry>::paranoid_trap",
+        "x86_entry::task_gate::run::<",
+        "x86_entry::task_gate::Run<",
+    ]
+    .iter()
+    .any(|name| function.name.contains(name))
 }
 
 /// Whether an NMI goes through it, too.

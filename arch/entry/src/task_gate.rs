@@ -17,7 +17,7 @@ use x86::dtables::DescriptorTablePointer;
 
 use crate::fixup::is_in_resume;
 use crate::i686::tss_address;
-use crate::kernel::{KernelEntry, Target, Trap, TrapStack, keeps_state};
+use crate::kernel_entry::{KernelEntry, Target, Trap, TrapStack, keeps_state};
 use crate::stub::{is_in_leave, keeping, resume};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{EntryData, TrapFrame, entry_data};

@@ -20,7 +20,7 @@ use keeping::keeping;
 pub use message_call::{enable_message_calls, resume_with_message};
 pub(crate) use paranoid::paranoid_stub;
 
-use crate::cpu::EntryData;
+use crate::entry_data::EntryData;
 
 /// Where the CPU and the stubs read the end of the current frame.
 const RSP0: usize = offset_of!(EntryData, tss) + offset_of!(x86::bits64::task::TaskStateSegment, rsp);

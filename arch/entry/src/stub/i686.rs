@@ -26,8 +26,8 @@ pub(crate) use keeping::keeping;
 pub(crate) use message_call::is_in_leave;
 pub use message_call::{enable_message_calls, resume_with_message};
 
-use crate::cpu::EntryData;
-use crate::kernel::{EntryDataLocation, KernelEntry};
+use crate::entry_data::EntryData;
+use crate::kernel_entry::{EntryDataLocation, KernelEntry};
 
 /// EFLAGS as a `sysenter` leaves them for its caller: IF, and the bit that is always set. `sysenter` saves none.
 const CALLER_FLAGS: u32 = 1 << 9 | CLEAN_FLAGS;
