@@ -1,4 +1,4 @@
-//! What a kernel tells the entry paths: where its stacks are, and which function takes a trap.
+//! [`KernelEntry`]: the choices that a kernel makes for its entries, and the functions that take its traps.
 use core::ptr::NonNull;
 
 use crate::{GlobalDescriptorTable, TrapFrame, segments::Selectors};
@@ -6,29 +6,30 @@ use crate::{GlobalDescriptorTable, TrapFrame, segments::Selectors};
 /// The stack on which a trap's Rust code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrapStack {
-    /// The one that the frame was pushed to: TSS.rsp0 or esp0 is the top of the thread's own kernel stack.
+    /// The current thread's kernel stack: TSS.rsp0 or esp0 is its top. The frame is saved there, and Rust runs below it.
     PerThread,
-    /// The CPU's one kernel stack, [`EntryData`](crate::EntryData)'s stack top. TSS.rsp0 or esp0 is the end of the current
-    /// thread's frame, so that a trap saves straight into it.
+    /// The CPU's only kernel stack ([`EntryData::set_kernel_stack`](crate::EntryData::set_kernel_stack)). TSS.rsp0 or esp0
+    /// is the end of the current thread's frame: a trap is saved straight into that frame.
     ///
-    /// A trap from ring 0 moves there too if it was saved in the current frame (an idle context that is laid out like
-    /// a thread) or right below it (a faulting return); otherwise it stays where it is.
+    /// A trap from ring 0 moves to this stack too if its frame was saved in the current frame (an idle context that is
+    /// laid out like a thread) or right below the current frame (a faulting return). Any other trap from ring 0 stays on
+    /// the stack that it interrupted.
     PerCpu,
 }
 
-/// Where a CPU finds its [`EntryData`](crate::EntryData).
+/// Where the stubs find a CPU's [`EntryData`](crate::EntryData).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryDataLocation {
-    /// In a static of this crate: there is one CPU.
+    /// In a static of this crate. The machine has one CPU.
     Static,
-    /// At one constant address, at which each CPU maps its own.
+    /// At a constant virtual address, where each CPU maps data of its own.
     Fixed(usize),
     /// At the kernel's GS base (x86_64, with [`UserGs::Swapped`]).
     GsBase,
 }
 
 impl EntryDataLocation {
-    /// The enum's tag as the assembler's conditions read it.
+    /// Encodes the variant for the assembler's conditions.
     pub(crate) const fn kind(self) -> usize {
         match self {
             Self::Static => 0,
@@ -37,7 +38,7 @@ impl EntryDataLocation {
         }
     }
 
-    /// The address as a displacement, which the CPU extends with its sign.
+    /// Returns the fixed address as a displacement of 32 bits, which the CPU sign-extends (SDM 1 3.7.5).
     pub(crate) const fn address(self) -> isize {
         match self {
             Self::Fixed(address) => {
@@ -50,164 +51,177 @@ impl EntryDataLocation {
     }
 }
 
-/// What happens to the GS base between the rings (x86_64).
+/// Whether the entries exchange the GS base with `swapgs` (x86_64).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserGs {
-    /// It stays: the kernel uses no GS.
+    /// Ring 3's GS base stays in use. The kernel uses no GS.
     Kept,
-    /// `swapgs` on every way in from ring 3 and back (SDM 2B, SWAPGS).
+    /// Every way in from ring 3 and every way back runs `swapgs` (SDM 2B, SWAPGS).
     Swapped,
 }
 
-/// What a kernel's own code does with floating-point registers.
+/// Where a kernel's own code uses floating-point registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FloatingPointUse {
-    /// Nothing: it is built without them (soft float), and the entries leave them alone. A handler that wants them asks, by
-    /// [`with_floating_point`](crate::with_floating_point).
+    /// Inside [`with_floating_point`](crate::with_floating_point) alone. The kernel is built without floating point (soft
+    /// float), and the entries leave the registers as they are.
     OnRequest,
-    /// Anything: it is built for x87, SSE or AVX, so that the compiler decides. Whenever Rust is called, the interrupted
-    /// code's state is saved on the stack, whose room must suffice for it, and loaded again when Rust has returned.
+    /// Anywhere: the kernel is built for x87, SSE or AVX, and the compiler decides. The entries save the interrupted code's
+    /// state on the stack before they call Rust, and load it when Rust has returned.
     ///
-    /// That takes [`TrapStack::PerThread`], a unit that is switched on, and
-    /// [`FloatingPointFormat::use_in_entries`](crate::FloatingPointFormat::use_in_entries) beforehand. The kernel's functions must return with
-    /// the frame that they got: another one would be resumed with the wrong state. Every entry clears CR0.TS, which i686's
-    /// task switches set, so that #NM's handler has nothing to do.
+    /// 1. `TRAP_STACK` is [`TrapStack::PerThread`], and each stack has room for the state.
+    /// 2. The floating-point unit is switched on, and
+    ///    [`FloatingPointFormat::use_in_entries`](crate::FloatingPointFormat::use_in_entries) ran before the first interrupt.
+    /// 3. The functions of [`KernelEntry`] return the frame that they got: another frame would be resumed with the wrong
+    ///    state.
+    ///
+    /// Every entry clears CR0.TS, which i686's task switches set: a handler of #NM has nothing to do.
     Anywhere,
 }
 
 /// Where `syscall` finds the caller's stack pointer (x86_64).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerStackPointer {
-    /// In rsp, as usual; the entry parks it in [`EntryData`](crate::EntryData).
+    /// In rsp. The entry parks it in [`EntryData`](crate::EntryData).
     InRsp,
-    /// In r10, where the caller put it: saves a store and a load.
+    /// In r10, where the caller put it. This spares a store and a load.
     InR10,
 }
 
-/// A kernel, as seen by the entry paths.
+/// How a kernel is entered: its choices as constants, and the functions that take its traps.
 ///
-/// Interrupts are off in all of its functions. They get a pointer and not a reference, since the frame may lie in a
-/// structure of the kernel that other code borrows.
+/// The entries call every function with interrupts off. `trap` and `system_call` get a pointer, not a reference, because
+/// the frame may lie in a structure that other code of the kernel borrows.
 ///
 /// # Safety
 ///
-/// - The constants must describe what is loaded: the selectors those of the GDT, the stack and place as documented,
-///   the [`EntryData`](crate::EntryData) set up, with its TSS in the task register, before the first trap from ring 3.
-/// - A frame that a function returns must be valid to resume: saved by an entry path or built so that its selectors,
-///   flags and pointers give ring 3 nothing, or ring 0 only what is sound to run.
-/// - `trap` must be sound to call for each vector whose gate leads to it, `paranoid_trap` between any two instructions.
+/// 1. The constants describe what is loaded: `SELECTORS` selects descriptors of the loaded GDT, and TSS.rsp0 or esp0 is
+///    what [`TrapStack`] says.
+/// 2. The [`EntryData`](crate::EntryData) at `DATA_LOCATION` is set up, and its TSS is in the task register, before the
+///    first trap from ring 3.
+/// 3. A frame that a function returns is valid to resume: an entry saved the frame, or the kernel built it so that its
+///    selectors, flags and pointers give ring 3 no privilege, or so that ring 0 can soundly run from it.
+/// 4. `trap` is sound to call for each vector whose gate leads to it.
+/// 5. `paranoid_trap` is sound to call between any two instructions of the kernel.
 pub unsafe trait KernelEntry: Sized + 'static {
-    /// The stack for Rust code.
+    /// The stack on which Rust runs after a trap.
     const TRAP_STACK: TrapStack = TrapStack::PerThread;
-    /// Where the CPU's data lies.
+    /// Where the stubs find the CPU's data.
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
-    /// What happens to GS (x86_64).
+    /// Whether the entries swap the GS base (x86_64).
     const USER_GS: UserGs = UserGs::Kept;
-    /// What the kernel's code does with floating-point registers.
+    /// Where the kernel's code uses floating-point registers.
     const FLOATING_POINT_USE: FloatingPointUse = FloatingPointUse::OnRequest;
-    /// Where `syscall` finds the stack pointer (x86_64).
+    /// Where `syscall` finds the caller's stack pointer (x86_64).
     const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InRsp;
     /// The selectors of the loaded GDT.
     const SELECTORS: Selectors = GlobalDescriptorTable::SELECTORS;
-    /// Where `sysexit` returns to (i686): `sysenter` saves no address (SDM 3A 5.8.7), so it is the same for all programs.
+    /// Where `sysexit` returns to (i686). `sysenter` saves no address (SDM 3A 5.8.7), so all programs return to this one.
     const SYSENTER_RETURN_ADDRESS: usize = 0;
 
-    /// Takes an interrupt or exception, and returns the frame to resume: the same or another thread's.
+    /// Takes an interrupt or exception, and returns the frame to resume: this one or another thread's.
     ///
-    /// Instead of returning it may end in [`resume`](crate::resume), which spares it saving registers.
+    /// The function may call [`resume`](crate::resume) instead of returning. Then it needn't restore any registers.
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame>;
 
-    /// Takes a system call by `syscall`, `sysenter` or a call gate's `int`; returns as `trap` does.
+    /// Takes a system call by `syscall`, `sysenter` or the `int` of
+    /// [`TableFiller::system_call_vector`](crate::TableFiller::system_call_vector), and returns as `trap` does.
     extern "C" fn system_call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         Self::trap(frame)
     }
 
-    /// Takes an NMI, #DB, #MC or #DF that interrupted ring 0, on its own stack, between any two instructions.
+    /// Takes an NMI, #DB, #MC or #DF that interrupted ring 0 between any two instructions, on a stack of its own.
     ///
-    /// Nothing that the interrupted code may have half-changed can be touched. Returning resumes that code.
+    /// The function must not touch anything that the interrupted code may have changed halfway. When the function returns,
+    /// the interrupted code is resumed.
     extern "C" fn paranoid_trap(frame: &mut TrapFrame);
 
-    /// Runs before each typed handler, and sees and may change every register, as the handler after it.
+    /// Runs before each typed [`Handler`](crate::Handler), and may change every register of the frame.
     ///
-    /// [`KernelEntry::trap`] and [`KernelEntry::system_call`] have no hooks: they are one function each, whose first and last lines come
-    /// at the same places. Nor has [`KernelEntry::paranoid_trap`], where hardly anything may be touched.
+    /// The hooks don't run around [`KernelEntry::trap`], [`KernelEntry::system_call`] and [`KernelEntry::paranoid_trap`]:
+    /// each of these is one function, which can call a hook itself.
     #[inline(always)]
     fn before_handler(_frame: &mut TrapFrame) {}
 
-    /// Runs after each typed handler that returns; what the frame holds then is what is resumed.
+    /// Runs after each typed handler that returns. The frame is resumed as this function leaves it.
     #[inline(always)]
     fn after_handler(_frame: &mut TrapFrame) {}
 }
 
-/// A kernel whose system calls pass a message in registers, and which doesn't want more saved first than it needs.
+/// A kernel whose system calls pass a message in registers. The entry saves only the registers that a call preserves.
 ///
-/// Its frames are then saved by [`enable_message_calls`](crate::enable_message_calls)' entry, and
-/// [`resume_with_message`](crate::resume_with_message) is a shorter way out for them. As long as such a frame's vector is
-/// [`FAST_CALL`](crate::vector::FAST_CALL),
+/// [`enable_message_calls`](crate::enable_message_calls) leads `syscall` or `sysenter` to this entry, and
+/// [`resume_with_message`](crate::resume_with_message) is the fast path back. While a frame's vector is
+/// [`FAST_CALL`](crate::vector::FAST_CALL), some of its fields mean nothing:
 ///
-/// - on x86_64 the message registers, rax, rcx, r10, r11 and the error code in it hold something older, until the kernel
-///   puts something there; `resume_with_message` takes the message;
-/// - on i686 segment registers and the error code in it mean nothing, and what the caller goes on with are flat data
-///   segments in DS and ES, and FS and GS as the CPU holds them.
+/// - On x86_64 the message registers (rdi, rsi, rdx, r8, r9), rax, rcx, r10, r11 and the error code are stale until the
+///   kernel writes them. `resume_with_message` takes the message as its arguments.
+/// - On i686 the segment registers and the error code are stale. The caller goes on with flat data segments in DS and ES,
+///   and with FS and GS as the CPU holds them.
 ///
 /// # Safety
 ///
-/// As for [`KernelEntry`]; besides, on x86_64 ring 3 can't execute in the last page of the lower half, so that a call's return
-/// address is one that `sysretq` takes (CVE-2012-0217). On i686 the kernel sees to it that a thread finds nobody else's
-/// selectors in FS and GS.
+/// 1. All that [`KernelEntry`] requires.
+/// 2. On x86_64, ring 3 can't execute in the last page of the lower half. Then a call's return address is one that
+///    `sysretq` takes without a fault in ring 0 (CVE-2012-0217).
+/// 3. On i686, the kernel loads FS and GS when it switches threads: a thread never finds another thread's selectors there.
 pub unsafe trait MessageCalls: KernelEntry {
-    /// Takes a system call: a naked function, which finds rdi, rsi, rdx, rax, r8 and r9 as the caller had them, has
-    /// the other general registers for itself, and the stack as at any function's first instruction. Ends in
-    /// [`resume`](crate::resume) or [`resume_with_message`](crate::resume_with_message).
+    /// Takes a system call, and ends in [`resume`](crate::resume) or [`resume_with_message`](crate::resume_with_message).
+    ///
+    /// This is a naked function. It finds rdi, rsi, rdx, rax, r8 and r9 as the caller set them, may spoil all other general
+    /// registers but rsp, and finds the stack aligned as at the first instruction of a C function.
     ///
     /// # Safety
     ///
-    /// Only the entry may call it.
+    /// Only the entry may call this function.
     #[cfg(target_arch = "x86_64")]
     unsafe extern "C" fn message_call() -> !;
 
-    /// Takes a system call: a naked function, which finds eax, edx, ebx, esi, edi and ebp as the caller had them, and in the
-    /// frame too, and the stack as at any function's first instruction. Ends in [`resume`](crate::resume) or
-    /// [`resume_with_message`](crate::resume_with_message).
+    /// Takes a system call, and ends in [`resume`](crate::resume) or [`resume_with_message`](crate::resume_with_message).
+    ///
+    /// This is a naked function. It finds eax, edx, ebx, esi, edi and ebp as the caller set them, finds copies of them in
+    /// the frame, and finds the stack aligned as at the first instruction of a C function.
     ///
     /// # Safety
     ///
-    /// Only the entry may call it.
+    /// Only the entry may call this function.
     #[cfg(target_arch = "x86")]
     unsafe extern "C" fn message_call() -> !;
 }
 
-/// A kernel to which the interrupts of devices come by a way of their own: for it the frame is the current thread's, and
-/// all there is to know is the vector.
+/// A kernel that takes devices' interrupts by a fast path: a function that gets the vector alone.
+///
+/// The interrupted registers are saved in the current thread's frame.
 ///
 /// # Safety
 ///
-/// As for [`KernelEntry`]; the function may be called for each vector that [`TableFiller::direct_interrupts`](crate::TableFiller::direct_interrupts)
-/// was told.
+/// 1. All that [`KernelEntry`] requires.
+/// 2. `direct_interrupt` is sound to call for each vector that
+///    [`TableFiller::direct_interrupts`](crate::TableFiller::direct_interrupts) was given.
 pub unsafe trait DirectInterrupts: KernelEntry {
-    /// Takes an interrupt; every register is saved in the current frame. Ends in [`resume`](crate::resume) or
+    /// Takes an interrupt whose registers are all saved in the current frame, and ends in [`resume`](crate::resume) or
     /// [`resume_with_message`](crate::resume_with_message).
     ///
     /// # Safety
     ///
-    /// Only the entry may call it.
+    /// Only the entry may call this function.
     #[cfg(target_arch = "x86_64")]
     unsafe extern "C" fn direct_interrupt(vector: u32) -> !;
 
-    /// Takes an interrupt; every register is saved in the current frame. Ends in [`resume`](crate::resume) or
+    /// Takes an interrupt whose registers are all saved in the current frame, and ends in [`resume`](crate::resume) or
     /// [`resume_with_message`](crate::resume_with_message).
     ///
     /// # Safety
     ///
-    /// Only the entry may call it.
+    /// Only the entry may call this function.
     #[cfg(target_arch = "x86")]
     unsafe extern "fastcall" fn direct_interrupt(vector: u32) -> !;
 }
 
-/// Whether the CPU has SMAP, chosen once when the IDT is filled: code is never patched.
+/// Whether the entries clear EFLAGS.AC for SMAP. The kernel chooses when it fills the IDT: code is never patched.
 ///
-/// An interrupt leaves EFLAGS.AC as it was, and with AC set SMAP protects nothing (SDM 3A 4.6.1), so that the entries clear
-/// it. A kernel that never sets CR4.SMAP may take [`WithoutSmap`] on every CPU.
+/// An interrupt leaves EFLAGS.AC unchanged, and SMAP protects nothing while AC is set (SDM 3A 4.6.1): the entries must clear
+/// the flag. A kernel that never sets CR4.SMAP may use [`WithoutSmap`] on every CPU.
 pub trait Smap: 'static {
     /// Whether the entries clear EFLAGS.AC.
     #[doc(hidden)]
@@ -230,27 +244,27 @@ impl Smap for WithoutSmap {
     const CLEARS_AC: usize = 0;
 }
 
-/// The Rust function at the end of a stub.
+/// A Rust function that a stub calls.
 pub(crate) trait Target: 'static {
-    /// Takes the frame; returns the one to resume.
+    /// Takes the frame, and returns the frame to resume.
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame>;
 }
 
-/// Whether the stubs keep the floating-point state, as the assembler's conditions read it.
+/// Encodes for the assembler's conditions whether the stubs keep the floating-point state.
 pub(crate) const fn keeps_state<K: KernelEntry>() -> usize {
     let keeps = matches!(K::FLOATING_POINT_USE, FloatingPointUse::Anywhere);
     assert!(!keeps || matches!(K::TRAP_STACK, TrapStack::PerThread), "only a thread's own stack can keep its state");
     keeps as usize
 }
 
-/// Leads to [`KernelEntry::paranoid_trap`], which i686 calls in other ways.
+/// Leads to [`KernelEntry::paranoid_trap`]. On i686, task gates and #DB's stub call that function themselves.
 #[cfg(target_arch = "x86_64")]
 pub(crate) struct Paranoid<K>(K);
 
 #[cfg(target_arch = "x86_64")]
 impl<K: KernelEntry> Target for Paranoid<K> {
     extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        // SAFETY: the stub passes the frame that it just saved.
+        // SAFETY: the stub passes the frame that it just saved on this gate's own stack; nothing else refers to it.
         K::paranoid_trap(unsafe { frame.as_mut() });
         frame
     }
