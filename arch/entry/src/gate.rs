@@ -1,12 +1,12 @@
 //! What the gates of both widths share.
 
-/// The least privilege that may reach a gate by an instruction; hardware may reach any (SDM 3A 6.12.1.2).
+/// The least privileged ring that may reach a gate by an instruction. Hardware may reach every gate (SDM 3A 6.12.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum PrivilegeLevel {
     /// Ring 0 alone.
     Ring0 = 0,
-    /// Ring 3 too.
+    /// Ring 3 and ring 0.
     Ring3 = 3,
 }
 

@@ -1,18 +1,19 @@
 //! Interrupt entry for i686 and x86_64, on stable Rust.
 //!
-//! A kernel implements [`KernelEntry`], fills an [`InterruptDescriptorTable`] and gets every interrupt, exception and system
-//! call as a [`TrapFrame`]: all registers of the interrupted code, readable and changeable. It returns the frame to resume,
-//! which may be another thread's.
+//! A kernel implements [`KernelEntry`] and fills an [`InterruptDescriptorTable`]. The entries then give it every interrupt,
+//! exception and system call as a [`TrapFrame`], which holds all registers of the interrupted code and may be changed. The
+//! kernel returns the frame to resume: this one or another thread's.
 //!
 //! ```no_run
 //! use core::ptr::NonNull;
-//! use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, TrapStack, WithSmap, WithoutSmap, resume};
+//! use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, TrapStack, WithSmap, WithoutSmap, resume};
 //!
 //! struct Bell;
 //!
-//! // SAFETY: the standard GDT is loaded, and the CPU's data is set up below before ring 3 runs.
+//! // SAFETY: the crate's GDT is loaded, `set_up` sets the CPU's data up before ring 3 runs, `trap` returns the frame that it
+//! // got, and `paranoid_trap` touches nothing.
 //! unsafe impl KernelEntry for Bell {
-//!     // Traps save straight into the current thread's frame, then move to the CPU's kernel stack.
+//!     // A trap is saved straight into the current thread's frame, then Rust runs on the CPU's kernel stack.
 //!     const TRAP_STACK: TrapStack = TrapStack::PerCpu;
 //!
 //!     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
@@ -21,7 +22,7 @@
 //!     }
 //!
 //!     extern "C" fn paranoid_trap(_frame: &mut TrapFrame) {
-//!         // NMI, #DB, #MC, #DF out of ring 0: record it, touch nothing else.
+//!         // An NMI, #DB, #MC or #DF interrupted ring 0: record it, and touch nothing else.
 //!     }
 //! }
 //!
@@ -35,23 +36,23 @@
 //!     // SAFETY: the GDT is loaded.
 //!     unsafe { table.load() };
 //!     let mut cpu = x86_entry::entry_data::<Bell>().expect("a static place");
-//!     // SAFETY: nothing else refers to it now.
+//!     // SAFETY: nothing else refers to the data now.
 //!     let cpu = unsafe { cpu.as_mut() };
 //!     cpu.set_kernel_stack(0xFFFF_FFFF_8010_0000_u64 as usize);
 //!     cpu.set_current_frame(first); // at each thread switch
-//!     // SAFETY: a frame that was built for ring 3.
+//!     // SAFETY: the frame was built for ring 3.
 //!     unsafe { resume::<Bell>(first) }
 //! }
 //! ```
 //!
-//! Handlers may be typed, one a vector, where a wrong signature doesn't compile:
+//! A vector can have a typed handler of its own. A handler of the wrong signature doesn't compile:
 //!
 //! ```no_run
 //! # use core::ptr::NonNull;
-//! # use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, WithoutSmap};
+//! # use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
 //! # fn fill<K: KernelEntry>(table: &mut InterruptDescriptorTable) {
 //! use x86_entry::error_code::PageFaultErrorCode;
-//! use x86_entry::vector::{BREAKPOINT, VectorRange, PAGE_FAULT};
+//! use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange};
 //!
 //! fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {}
 //!
@@ -63,14 +64,19 @@
 //! # }
 //! ```
 //!
-//! Where frames are saved into a thread's own structure ([`TrapStack::PerCpu`]), the [`TrapFrame::BYTES_BELOW`] bytes below each must
-//! be the kernel's to lose, and on x86_64 the frame must be 16-byte aligned (its type is).
+//! With [`TrapStack::PerCpu`] a frame lies in a thread's own structure. The kernel must leave the
+//! [`TrapFrame::BYTES_BELOW`] bytes below the frame unused, and on x86_64 the frame must be 16-byte aligned (its type is).
 //!
-//! The modules, in the order of the story: [`vector`] and [`error_code`] (what arrives), [`i686`] and [`x86_64`] (frames,
-//! gates and segments as plain data, both on either width), [`KernelEntry`] (what a kernel says), the table and its handlers,
-//! the stubs, [`EntryData`] and [`CpuSegments`] (what the stubs and the CPU find), and what happens to a return that faults.
+//! Read the crate in this order:
 //!
-//! The README has a table of what else there is, small kernels as examples, and a port from `extern "x86-interrupt"`.
+//! 1. [`vector`] and [`error_code`]: the vectors, and the error codes of ten of them.
+//! 2. [`i686`] and [`x86_64`]: frames, gates and segments as plain data. Both modules compile on either width.
+//! 3. [`KernelEntry`]: the kernel's choices and functions.
+//! 4. [`InterruptDescriptorTable`], [`TableFiller`] and [`Handler`]: the gates, and the handlers behind them.
+//! 5. [`EntryData`] and [`CpuSegments`]: the memory that the CPU and the stubs read.
+//! 6. [`resume`], [`enable_fast_calls`] and [`enable_message_calls`]: the way out, and the system calls.
+//!
+//! The README compares this crate with others, and leads to example kernels and to a port from `extern "x86-interrupt"`.
 //!
 //! SDM is Intel's Software Developer's Manual, with the sections of its edition 080 of June 2023; editions in which
 //! chapter 4 of volume 3 is "Linear-Address Pre-Processing" count that volume's chapters one higher from there on. APM is

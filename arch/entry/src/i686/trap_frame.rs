@@ -1,15 +1,16 @@
-//! The registers of interrupted code, as the entry stubs save them.
+//! [`TrapFrame`]: the registers of interrupted code.
 use core::mem::{offset_of, size_of};
 
 use crate::error_code::DecodeErrorCode;
 
-/// Every register that interrupted code had, and how it was interrupted.
+/// All registers of interrupted code, the vector and the error code.
 ///
-/// From the end down: what the CPU pushes (SDM 3A figure 6-4), error code and vector, segment registers, and the
-/// general registers in the order of `pushad`. A change to a field is what the code sees when it is resumed.
+/// From the frame's end downwards: the words that the CPU pushes (SDM 3A figure 6-4), error code and vector, segment
+/// registers, and the general registers in the order of `pushad`. The interrupted code is resumed with the fields as they
+/// are then.
 ///
-/// The CPU pushes `ss` and `esp` only if it changes rings: in a frame that came from ring 0 they hold whatever lay
-/// on the stack, so they are private and [`TrapFrame::stack_pointer`] knows when to read them.
+/// The CPU pushes `ss` and `esp` only if it changes rings. In a frame of ring 0 these fields hold other words of the stack.
+/// So they are private, and [`TrapFrame::stack_pointer`] reads them in frames of ring 3 alone.
 #[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
@@ -17,14 +18,14 @@ pub struct TrapFrame {
     pub edi: u32,
     pub esi: u32,
     pub ebp: u32,
-    /// What `pushad` saw: the stack pointer within the stub, or the interrupted one if a task gate was taken. `popad`
-    /// skips it.
+    /// The stack pointer that `pushad` pushed in the stub, or the interrupted code's where a task gate was taken. `popad`
+    /// skips this word.
     pub pushed_esp: u32,
     pub ebx: u32,
     pub edx: u32,
     pub ecx: u32,
     pub eax: u32,
-    /// The upper half is undefined: CPUs differ in whether a push of a segment register writes it.
+    /// The upper half is undefined: not every CPU writes it when it pushes a segment register (SDM 2B, PUSH).
     pub ds: u32,
     /// As for `ds`.
     pub es: u32,
@@ -59,18 +60,19 @@ const _: () = assert!(
 );
 
 impl TrapFrame {
-    /// Bytes below a frame that the kernel must own, where frames are saved anywhere but on a stack.
+    /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack.
     ///
-    /// If an instruction of the exit path faults, the CPU pushes the fault right below what is still to be popped, and
-    /// the stub the registers below that: a same-ring frame, which is a frame without `ss` and `esp`.
+    /// If an instruction of the way out faults, the CPU pushes the fault's words right below the words that aren't popped
+    /// yet, and the stub pushes the registers below them. Together they are a frame without `ss` and `esp`.
     pub const BYTES_BELOW: usize = offset_of!(TrapFrame, esp).next_multiple_of(16);
 
-    /// Bytes that a ring-0 frame lacks: the CPU pushes no `ss` and `esp` for it.
+    /// Bytes that the CPU doesn't push for a frame of ring 0: `ss` and `esp`.
     ///
-    /// A kernel context whose interrupts shall save into a frame puts its stack pointer so far below the frame's end.
+    /// A context of ring 0 whose interrupts are to be saved into a frame keeps its stack pointer this many bytes below the
+    /// frame's end.
     pub const SAME_RING_GAP: usize = size_of::<TrapFrame>() - offset_of!(TrapFrame, esp);
 
-    /// A frame of zeros, to be built up.
+    /// Makes a frame of zeros.
     pub const fn new() -> Self {
         Self {
             edi: 0,
@@ -95,39 +97,39 @@ impl TrapFrame {
         }
     }
 
-    /// Whether ring 3 was interrupted.
+    /// Returns whether ring 3 was interrupted.
     pub const fn from_user(&self) -> bool {
         self.cs & 3 == 3
     }
 
-    /// The interrupted instruction's address, or the next one's after a trap.
+    /// Returns the address of the interrupted instruction, or of the next one after a trap.
     pub const fn instruction_pointer(&self) -> usize {
         self.eip as usize
     }
 
-    /// Changes where the code goes on; it is then resumed by `iretd`.
+    /// Sets the instruction pointer. The frame is then resumed by `iretd`.
     pub const fn set_instruction_pointer(&mut self, address: usize) {
         self.eip = address as u32;
         self.require_iret();
     }
 
-    /// The stack pointer where the frame came from ring 3.
+    /// Returns the stack pointer of a frame of ring 3.
     pub const fn stack_pointer(&self) -> Option<usize> {
         if self.from_user() { Some(self.esp as usize) } else { None }
     }
 
-    /// The stack segment where the frame came from ring 3.
+    /// Returns the stack segment of a frame of ring 3.
     pub const fn stack_segment(&self) -> Option<u16> {
         if self.from_user() { Some(self.ss as u16) } else { None }
     }
 
-    /// Sets the stack of a frame that is to be resumed in ring 3; in a ring-0 frame `iretd` reads no stack.
+    /// Sets the stack of a frame that is resumed in ring 3. `iretd` reads no stack from a frame of ring 0.
     pub const fn set_stack(&mut self, segment: u16, pointer: usize) {
         self.ss = segment as u32;
         self.esp = pointer as u32;
     }
 
-    /// The flags register.
+    /// Returns the flags register.
     pub const fn flags(&self) -> usize {
         self.eflags as usize
     }
@@ -137,24 +139,25 @@ impl TrapFrame {
         self.eflags = flags as u32;
     }
 
-    /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
+    /// Returns the vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
     pub const fn vector(&self) -> usize {
         self.vector as usize
     }
 
-    /// Decodes the error code.
+    /// Decodes the error code as the type that the caller names.
     pub fn error_code<E: DecodeErrorCode>(&self) -> E {
         E::decode(self.error_code)
     }
 
-    /// Gives up the short way back to a `sysenter`, which restores neither ecx, edx nor cs and ss.
+    /// Has the frame resumed by `iretd`. `sysexit` restores neither ecx, edx nor cs and ss: call this after a change of those
+    /// in a frame that `sysenter` saved.
     pub const fn require_iret(&mut self) {
         if self.vector == crate::vector::FAST_CALL as u32 {
             self.vector = crate::vector::REQUIRES_IRET as u32;
         }
     }
 
-    /// Where `esp` lies, for the stubs: the field is private.
+    /// The offset of the private field `esp`, for the stubs.
     #[cfg_attr(not(target_arch = "x86"), expect(dead_code, reason = "only i686 has the stubs that ask"))]
     pub(crate) const ESP: usize = offset_of!(TrapFrame, esp);
 }

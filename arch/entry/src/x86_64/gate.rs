@@ -15,10 +15,10 @@ const PRIVILEGE: u32 = 45;
 const STACK: u32 = 32;
 
 impl Gate {
-    /// A gate that isn't there: its vector ends as #NP or #GP.
+    /// A gate that isn't present: its vector raises #NP or #GP.
     pub const MISSING: Self = Self { low: 0, high: 0 };
 
-    /// An interrupt gate, which switches interrupts off, for ring 0 and hardware alone.
+    /// Makes an interrupt gate, for ring 0 and hardware alone. The CPU clears IF when it takes the gate.
     pub const fn interrupt(code_selector: u16, handler: u64) -> Self {
         Self {
             low: handler & 0xFFFF | (code_selector as u64) << 16 | INTERRUPT | PRESENT | (handler >> 16 & 0xFFFF) << 48,
@@ -26,19 +26,19 @@ impl Gate {
         }
     }
 
-    /// Who may reach the gate by `int n`, `int3` and `into`.
+    /// Sets from which ring on `int n`, `int3` and `into` may reach the gate.
     pub const fn callable_from(self, privilege: PrivilegeLevel) -> Self {
         let low = self.low & !(3 << PRIVILEGE) | (privilege as u64) << PRIVILEGE;
         Self { low, ..self }
     }
 
-    /// The stack of the TSS's interrupt stack table that the CPU moves to, whatever ring was interrupted.
+    /// Has the CPU move to a stack of the TSS's interrupt stack table, from any ring.
     pub const fn on_stack(self, index: InterruptStackIndex) -> Self {
         let low = self.low & !(7 << STACK) | (index as u64) << STACK;
         Self { low, ..self }
     }
 
-    /// The two words as the CPU reads them.
+    /// Returns the two words that the CPU reads.
     pub const fn bits(self) -> [u64; 2] {
         [self.low, self.high]
     }

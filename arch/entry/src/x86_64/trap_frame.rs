@@ -1,12 +1,12 @@
-//! The registers of interrupted code, as the entry stubs save them.
+//! [`TrapFrame`]: the registers of interrupted code.
 use core::mem::{offset_of, size_of};
 
 use crate::error_code::DecodeErrorCode;
 
-/// Every register that interrupted code had, and how it was interrupted.
+/// All registers of interrupted code, the vector and the error code.
 ///
-/// From the end down: what the CPU pushes (SDM 3A figure 6-9), error code and vector, general registers. A change
-/// to a field is what the code sees when it is resumed.
+/// From the frame's end downwards: the words that the CPU pushes (SDM 3A figure 6-9), error code and vector, general
+/// registers. The interrupted code is resumed with the fields as they are then.
 #[repr(C, align(16))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
@@ -23,7 +23,7 @@ pub struct TrapFrame {
     pub rsi: u64,
     pub rdi: u64,
     pub rax: u64,
-    /// `syscall` loses this and the two that follow: they lie together so that its path can skip them.
+    /// `syscall` spoils rcx and r11, and r10 may pass the stack pointer: the three lie together so that its exit skips them.
     pub r11: u64,
     pub r10: u64,
     pub rcx: u64,
@@ -53,13 +53,13 @@ const _: () = assert!(
 );
 
 impl TrapFrame {
-    /// Bytes below a frame that the kernel must own, where frames are saved anywhere but on a stack.
+    /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack.
     ///
-    /// If `iretq` faults, the CPU pushes the fault right below what `iretq` reads, 16-byte aligned, and the stub
-    /// pushes the registers below that: so much more than the frame has above.
+    /// If `iretq` faults, the CPU pushes the fault's words right below those that `iretq` reads, 16-byte aligned, and the
+    /// stub pushes the registers below them. Together these are more bytes than the frame has below its rip.
     pub const BYTES_BELOW: usize = size_of::<TrapFrame>() - (offset_of!(TrapFrame, rip) & !0xF);
 
-    /// A frame of zeros, to be built up.
+    /// Makes a frame of zeros.
     pub const fn new() -> Self {
         Self {
             r15: 0,
@@ -87,28 +87,28 @@ impl TrapFrame {
         }
     }
 
-    /// Whether ring 3 was interrupted.
+    /// Returns whether ring 3 was interrupted.
     pub const fn from_user(&self) -> bool {
         self.cs & 3 == 3
     }
 
-    /// The interrupted instruction's address, or the next one's after a trap.
+    /// Returns the address of the interrupted instruction, or of the next one after a trap.
     pub const fn instruction_pointer(&self) -> usize {
         self.rip as usize
     }
 
-    /// Changes where the code goes on; it is then resumed by `iretq`.
+    /// Sets the instruction pointer. The frame is then resumed by `iretq`.
     pub const fn set_instruction_pointer(&mut self, address: usize) {
         self.rip = address as u64;
         self.require_iret();
     }
 
-    /// The stack pointer. The CPU saves it from every ring.
+    /// Returns the stack pointer, which the CPU saves from every ring.
     pub const fn stack_pointer(&self) -> Option<usize> {
         Some(self.rsp as usize)
     }
 
-    /// The flags register.
+    /// Returns the flags register.
     pub const fn flags(&self) -> usize {
         self.rflags as usize
     }
@@ -118,17 +118,18 @@ impl TrapFrame {
         self.rflags = flags as u64;
     }
 
-    /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
+    /// Returns the vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
     pub const fn vector(&self) -> usize {
         self.vector as usize
     }
 
-    /// Decodes the error code.
+    /// Decodes the error code as the type that the caller names.
     pub fn error_code<E: DecodeErrorCode>(&self) -> E {
         E::decode(self.error_code as u32)
     }
 
-    /// Gives up the short way back to a `syscall`, which restores neither rcx, r10, r11 nor cs and ss.
+    /// Has the frame resumed by `iretq`. `sysretq` restores neither rcx, r10, r11 nor cs and ss: call this after a change of
+    /// those in a frame that `syscall` saved.
     pub const fn require_iret(&mut self) {
         if self.vector == crate::vector::FAST_CALL as u64 {
             self.vector = crate::vector::REQUIRES_IRET as u64;
