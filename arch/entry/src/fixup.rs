@@ -1,12 +1,12 @@
-//! Faults of ring 0: those of a return to ring 3 belong to the code that was returned to.
+//! Faults of [`resume`](crate::resume), which become faults of the code that was to be resumed.
 //!
-//! `iret` and, on i686, segment pops read what a thread, its debugger or its fault handler may have put into a frame: a
-//! non-canonical address, a selector that is gone. They then fault in ring 0, half-way out. The kernel must not take
-//! that for its own fault, so the entry undoes the exit: the frame is rebuilt where it lay, with the fault's vector and
-//! error code, and goes to the kernel as if the interrupted code had faulted.
+//! A thread, its debugger or its fault handler may write a non-canonical address or a missing selector to a frame. Then
+//! `iret` or, on i686, a segment pop faults in ring 0, halfway out. This isn't the kernel's fault. So the entry undoes the
+//! exit: it rebuilds the frame where it lay, with the fault's vector and error code, and passes it to the kernel as if the
+//! resumed code had faulted.
 //!
-//! There is no table of such instructions that could go stale: [`resume`](crate::resume) has them all, its extent is
-//! fixed by the assembler, and the faulting byte itself says which it is.
+//! No table of instructions is needed. [`resume`](crate::resume) has all of them, the assembler fixes its length, and the
+//! bytes of the faulting instruction say which one it is.
 use core::ptr::NonNull;
 
 use crate::kernel_entry::Target;
@@ -33,14 +33,14 @@ impl<K: KernelEntry, T: Target> Target for FromRing0<K, T> {
     }
 }
 
-/// Where a stub goes that interrupted ring 0.
+/// Takes a trap of ring 0 from the stubs: undoes the exit if `resume` faulted, and calls the target.
 pub(crate) extern "C" fn from_ring_0<K: KernelEntry, T: Target>(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     // SAFETY: the stub passes the frame that it just saved, which nothing else refers to.
     let saved = unsafe { frame.as_ref() };
     if is_fault_of_a_selector(saved) && is_in_resume::<K>(saved.instruction_pointer()) {
-        // SAFETY: the frame is of a fault in `resume`.
+        // SAFETY: an entry saved the frame at an instruction of `resume`.
         if let Some(interrupted) = unsafe { undo_exit(frame) } {
-            // SAFETY: it was just rebuilt there.
+            // SAFETY: `undo_exit` has written a frame there, and nothing else refers to it.
             take_back_gs::<K>(unsafe { interrupted.as_ref() });
             frame = interrupted;
         }
@@ -48,25 +48,25 @@ pub(crate) extern "C" fn from_ring_0<K: KernelEntry, T: Target>(mut frame: NonNu
     T::enter(frame)
 }
 
-/// Undoes the `swapgs` that `resume` does right before it returns to ring 3.
+/// Undoes the `swapgs` of `resume`, which runs right before `iretq` returns to ring 3.
 #[cfg(target_arch = "x86_64")]
 fn take_back_gs<K: KernelEntry>(interrupted: &TrapFrame) {
     if interrupted.from_user() && matches!(K::USER_GS, crate::UserGs::Swapped) {
-        // SAFETY: ring 0, and the GS base is ring 3's, since its return was all but done.
+        // SAFETY: the CPU is in ring 0. `resume` swapped the bases before its `iretq` faulted, and nothing has swapped since.
         unsafe { x86::bits64::segmentation::swapgs() };
     }
 }
 
-/// There is nothing to take back: GS is a segment register like the others.
+/// Does nothing: on i686, GS is a segment register like the others.
 #[cfg(target_arch = "x86")]
 fn take_back_gs<K: KernelEntry>(_interrupted: &TrapFrame) {}
 
-/// Whether it is one of the exceptions that loading a selector or returning to one raises.
+/// Returns whether the exception is one that loading a selector or returning to one raises (SDM 2A, IRET).
 fn is_fault_of_a_selector(frame: &TrapFrame) -> bool {
     (vector::INVALID_TSS.number()..=vector::GENERAL_PROTECTION.number()).contains(&frame.vector())
 }
 
-/// Whether an instruction is one of the exit path's.
+/// Returns whether an address is one of `resume`'s.
 pub(crate) fn is_in_resume<K: KernelEntry>(instruction: usize) -> bool {
     instruction.wrapping_sub(resume::<K> as *const () as usize) < RESUME_BYTES
 }

@@ -29,19 +29,19 @@ pub use message_call::{enable_message_calls, resume_with_message};
 use crate::entry_data::EntryData;
 use crate::kernel_entry::{EntryDataLocation, KernelEntry};
 
-/// EFLAGS as a `sysenter` leaves them for its caller: IF, and the bit that is always set. `sysenter` saves none.
+/// EFLAGS with which `sysexit` leaves the caller: IF, and the bit that is always set. `sysenter` saves no flags.
 const CALLER_FLAGS: u32 = 1 << 9 | CLEAN_FLAGS;
 
-/// EFLAGS with everything clear that user code may have set: NT, AC, TF, DF and the arithmetic flags.
+/// EFLAGS without the flags that user code can set: NT, AC, TF, DF, ID and the arithmetic flags.
 const CLEAN_FLAGS: u32 = 1 << 1;
 
-/// TF: after `sysexit` it would have to be set by `popfd`, which would trap in ring 0.
+/// TF. Such a frame goes back by `iretd`: before `sysexit`, a `popfd` that sets TF would trap in ring 0.
 const TRAP_FLAG: u32 = 1 << 8;
 
-/// Where the CPU and the stubs read the end of the current frame.
+/// The offset in [`EntryData`] of TSS.esp0, the end of the current frame.
 const ESP0: usize = offset_of!(EntryData, tss) + offset_of!(x86::bits32::task::TaskStateSegment, esp0);
 
-/// The place's tag; GS bases don't exist here.
+/// Encodes the data's location. i686 has no GS base.
 const fn location<K: KernelEntry>() -> usize {
     assert!(
         !matches!(K::DATA_LOCATION, EntryDataLocation::GsBase),

@@ -22,5 +22,5 @@ pub(crate) use paranoid::paranoid_stub;
 
 use crate::entry_data::EntryData;
 
-/// Where the CPU and the stubs read the end of the current frame.
+/// The offset in [`EntryData`] of TSS.rsp0, the end of the current frame.
 const RSP0: usize = offset_of!(EntryData, tss) + offset_of!(x86::bits64::task::TaskStateSegment, rsp);

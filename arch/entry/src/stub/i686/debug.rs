@@ -1,4 +1,4 @@
-//! #DB's gate, which may find ring 0 with hardly a stack.
+//! The way in of #DB, which may interrupt ring 0 on a stack of a few words.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
@@ -10,7 +10,7 @@ use crate::i686::TrapFrame;
 use crate::kernel_entry::{KernelEntry, Smap, Target, Trap, TrapStack, keeps_state};
 use crate::vector::DEBUG;
 
-/// #DB's gate. No error code.
+/// #DB's stub. The CPU pushes no error code.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn debug_stub<K: KernelEntry, S: Smap>() {
     naked_asm!(
@@ -22,10 +22,11 @@ pub(crate) unsafe extern "C" fn debug_stub<K: KernelEntry, S: Smap>() {
     )
 }
 
-/// #DB may interrupt ring 0 where the stack is a few words in a TSS or below a frame: such a one moves to its own stack.
+/// Saves the registers, and calls [`KernelEntry::trap`] from ring 3 or [`debug_in_ring_0`] from ring 0, on the debug stack.
 ///
-/// That happens with TF set across `sysenter`, and with a data breakpoint on what `mov ss` reads before `int` or
-/// `sysenter` (CVE-2018-8897). Both have room for the frame: below the TSS, and below the frame being saved.
+/// The interrupted stack of ring 0 may have room for this frame alone, in two cases: TF was set at `sysenter`, or a data
+/// breakpoint lies on the word that `mov ss` reads before `int` or `sysenter` (CVE-2018-8897). The room is below the TSS, or
+/// below the frame that the interrupted entry saves.
 #[unsafe(naked)]
 unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
     naked_asm!(
@@ -78,17 +79,17 @@ struct InRing0<K>(K);
 
 impl<K: KernelEntry> Target for InRing0<K> {
     extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        // SAFETY: the stub passes the frame that it just saved.
+        // SAFETY: the stub passes the frame that it just saved; nothing else refers to it.
         debug_in_ring_0::<K>(unsafe { frame.as_mut() });
         frame
     }
 }
 
-/// A #DB out of ring 0: the kernel's to see, unless it is a caller's single step that came along with `sysenter`.
+/// Takes a #DB of ring 0: passes it to [`KernelEntry::paranoid_trap`], unless it is a single step into `sysenter`.
 ///
-/// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. The step is put off until the
-/// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`. A breakpoint on what
-/// `mov ss` read comes at the same place, with or without the step.
+/// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. As on x86_64, the step is put off until
+/// the call has returned: the caller's flags get TF, and the frame goes back by `iretd`. A breakpoint on the word that
+/// `mov ss` read comes at the same instruction, with or without the step.
 fn debug_in_ring_0<K: KernelEntry>(frame: &mut TrapFrame) {
     if !fast_call::is_entry(frame.instruction_pointer()) || frame.eflags & TRAP_FLAG == 0 {
         return K::paranoid_trap(frame);
@@ -96,12 +97,12 @@ fn debug_in_ring_0<K: KernelEntry>(frame: &mut TrapFrame) {
     frame.eflags &= !TRAP_FLAG;
     frame.eip = sysenter_entry::<K, { CALLER_FLAGS | TRAP_FLAG }> as *const () as u32;
     let status: u32;
-    // SAFETY: ring 0; reading it changes nothing.
+    // SAFETY: the CPU is in ring 0; reading the register changes nothing.
     unsafe { core::arch::asm!("mov {}, dr6", out(reg) status, options(nostack, nomem, preserves_flags)) };
     if status & BREAKPOINTS != 0 {
         return K::paranoid_trap(frame);
     }
-    // SAFETY: ring 0; the CPU sets the register's bits and never clears them, and this one is dealt with.
+    // SAFETY: the CPU is in ring 0. It never clears the register's bits (SDM 3B 17.2.3), and the step that set one is taken.
     unsafe { core::arch::asm!("mov dr6, {}", in(reg) DEBUG_STATUS_AT_RESET, options(nostack, nomem)) };
 }
 

@@ -1,4 +1,4 @@
-//! Gates for the interrupts of devices, which bring nothing but a vector.
+//! The fast path of devices' interrupts: stubs that pass the vector alone.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
@@ -10,7 +10,7 @@ use crate::kernel_entry::{DirectInterrupts, Smap, Trap};
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
 ///
-/// Whatever of ring 0 was interrupted goes the way of all traps.
+/// An interrupt of ring 0 goes to [`saved`], the slow path.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
     naked_asm!(

@@ -1,4 +1,4 @@
-//! `sysenter`.
+//! The slow path of system calls by `sysenter`, which saves a whole frame.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
@@ -9,10 +9,12 @@ use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::kernel_entry::{Call, KernelEntry, TrapStack, keeps_state};
 use crate::vector::FAST_CALL;
 
-/// Where IA32_SYSENTER_EIP points: saves the caller's registers as an interrupt would.
+/// Saves the caller's registers as an interrupt would, and calls [`KernelEntry::system_call`]. IA32_SYSENTER_EIP holds its
+/// address.
 ///
-/// `sysenter` saves nothing: ecx is the caller's stack pointer by convention, and the address to return to the same for
-/// all ([`KernelEntry::SYSENTER_RETURN_ADDRESS`]); `FLAGS` are what the caller goes on with. It leaves NT, AC, DF and TF as they were. esp is at TSS.esp0.
+/// `sysenter` saves nothing (SDM 3A 5.8.7). By convention ecx is the caller's stack pointer, and all callers return to
+/// [`KernelEntry::SYSENTER_RETURN_ADDRESS`] with the flags `FLAGS`. esp is the address of TSS.esp0. NT, AC, DF and TF are as
+/// the caller set them.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>() {
     naked_asm!(
@@ -60,22 +62,25 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>
     )
 }
 
-/// Makes `sysenter` lead to [`KernelEntry::system_call`] on this CPU, whose data is `cpu`.
+/// Leads `sysenter` to [`KernelEntry::system_call`] on this CPU, whose data is `cpu`.
 ///
 /// # Safety
 ///
-/// Ring 0, on a CPU that has `sysenter` (CPUID 1 EDX bit 11, and not a Pentium Pro), with `K`'s selectors loaded. `cpu`
-/// must stay where it is, mapped in every address space.
+/// 1. The CPU is in ring 0, and has `sysenter` (CPUID 1, EDX bit 11, but not on a Pentium Pro: SDM 2B, SYSENTER).
+/// 2. The loaded descriptor table has `K`'s selectors.
+/// 3. `cpu` is never moved or dropped, and every address space maps it.
+/// 4. NMI, #MC and #DB have stacks of their own ([`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates)).
 pub unsafe fn enable_fast_calls<K: KernelEntry>(cpu: NonNull<EntryData>) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises all of it, and the address is that of an entry for `sysenter`.
     unsafe { set_entry::<K>(cpu, sysenter_entry::<K, CALLER_FLAGS> as *const () as usize) };
 }
 
-/// Makes `sysenter` lead to an entry.
+/// Leads `sysenter` to an entry.
 ///
 /// # Safety
 ///
-/// As for [`enable_fast_calls`]; the address is that of an entry for `sysenter`.
+/// 1. All that [`enable_fast_calls`] requires.
+/// 2. `entry` is the address of an entry for `sysenter`.
 pub(super) unsafe fn set_entry<K: KernelEntry>(cpu: NonNull<EntryData>, entry: usize) {
     use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
     ENTRY.store(entry, Ordering::Relaxed);
@@ -84,14 +89,14 @@ pub(super) unsafe fn set_entry<K: KernelEntry>(cpu: NonNull<EntryData>, entry: u
     unsafe { wrmsr(IA32_SYSENTER_CS, K::SELECTORS.kernel_code as u64) };
     // SAFETY: as above; the entry reads the stack pointer from there.
     unsafe { wrmsr(IA32_SYSENTER_ESP, esp0 as u64) };
-    // SAFETY: as above; the address is that of the entry.
+    // SAFETY: as above; the caller promises that the address is that of an entry.
     unsafe { wrmsr(IA32_SYSENTER_EIP, entry as u64) };
 }
 
-/// Where `sysenter` leads; 0 for nowhere.
+/// The address to which `sysenter` leads; 0 while it isn't enabled.
 static ENTRY: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether an instruction is the first that `sysenter` leads to.
+/// Returns whether an address is that of the first instruction after `sysenter`.
 pub(super) fn is_entry(instruction: usize) -> bool {
     instruction == ENTRY.load(Ordering::Relaxed)
 }

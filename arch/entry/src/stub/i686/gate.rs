@@ -1,4 +1,4 @@
-//! Gates: the way in for interrupts and exceptions.
+//! The slow path in: stubs for interrupts and exceptions that save a whole frame.
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
@@ -9,7 +9,7 @@ use crate::i686::TrapFrame;
 use crate::kernel_entry::{KernelEntry, Smap, Target, TrapStack, keeps_state};
 use crate::vector::pushes_error_code;
 
-/// A gate's first instructions.
+/// A gate's stub: makes the frame's upper part complete.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const VECTOR: usize>() {
     naked_asm!(
@@ -24,16 +24,16 @@ pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const V
     )
 }
 
-/// Saves the registers.
+/// Saves the registers of the interrupted code.
 #[unsafe(naked)]
 unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
 }
 
-/// Registers are saved: moves to the stack for Rust, calls the target, and resumes what it returns.
+/// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved already.
 ///
-/// The stack pointer may be anything when ring 0 is interrupted, so it is aligned by hand. A stack top is stored with
-/// an argument's place above it ([`EntryData::set_kernel_stack`]).
+/// The CPU doesn't align the stack pointer when it interrupts ring 0, so the stub does. [`EntryData::set_kernel_stack`]
+/// stores a stack's top with room for an argument above it.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
@@ -53,8 +53,8 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         call_rust!("target"),
         "push eax",
         "call {resume}",
-        // From ring 0. A frame in the current thread's (an idle context) or just below it (a faulting return) leaves
-        // no room for Rust, and then the kernel stack is empty.
+        // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting return)
+        // leaves no room for Rust. The kernel stack is empty then.
         "2:",
         ".if {per_cpu}",
         with_entry_data!("mov eax,", "esp0", ""),

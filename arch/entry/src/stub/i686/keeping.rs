@@ -1,4 +1,4 @@
-//! A call of Rust that may use floating-point registers, where the interrupted code's are still in them.
+//! Calls of Rust that keep the interrupted code's floating-point state.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
@@ -7,10 +7,10 @@ use crate::floating_point::{CLEAN_MXCSR, ENTRY_FORMAT, EntryFormat, FXSAVE_BYTES
 use crate::i686::TrapFrame;
 use crate::kernel_entry::Target;
 
-/// Calls the target with a clean unit, the state in an area on the stack meanwhile.
+/// Saves the floating-point state on the stack, initialises the unit, calls the target, and loads the state.
 ///
-/// XRSTOR refuses a header with anything reserved in it, and XSAVE merges into what is there: it is zeroed (SDM 1, 13.4.2).
-/// A task switch has set CR0.TS where a task gate led here.
+/// The code zeroes the XSAVE header: XSAVE doesn't write all of it, and XRSTOR faults on reserved bits (SDM 1, 13.4.2).
+/// `clts` is for task gates: a task switch sets CR0.TS (SDM 3A 7.3).
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     naked_asm!(
@@ -25,7 +25,7 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<TrapFrame>) ->
         "je 3f",
         "cmp dword ptr [{format} + {kind}], {fnsave}",
         "je 4f",
-        // Nobody said in which format (`FloatingPointFormat::use_in_entries`).
+        // The kernel chose no format (`FloatingPointFormat::use_in_entries`).
         "ud2",
         "2:",
         "lea ecx, [esp + {header}]",
@@ -58,7 +58,7 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<TrapFrame>) ->
         "cmp dword ptr [{format} + {kind}], {fxsave}",
         "je 8f",
         "ja 7f",
-        // FRSTOR waits first: what the target left pending would be raised now (SDM 1, 8.3.12).
+        // FRSTOR would raise an exception that the target left pending (SDM 1, 8.3.12).
         "fnclex",
         "frstor [esp]",
         "jmp 9f",

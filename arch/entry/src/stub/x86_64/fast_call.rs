@@ -1,4 +1,4 @@
-//! `syscall`.
+//! The slow path of system calls by `syscall`, which saves a whole frame.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
@@ -10,10 +10,11 @@ use crate::vector::FAST_CALL;
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).
 pub const SYSCALL_FLAG_MASK: u64 = 1 << 9 | 1 << 8 | 1 << 10 | 1 << 18 | 1 << 14 | 3 << 12;
 
-/// Where IA32_LSTAR points: saves the caller's registers as an interrupt would.
+/// Saves the caller's registers as an interrupt would, and calls [`KernelEntry::system_call`]. IA32_LSTAR holds its address.
 ///
-/// IA32_FMASK has cleaned the flags ([`SYSCALL_FLAG_MASK`]); rcx has the return address, r11 the flags. rsp is the
-/// caller's until the second instruction or so: what may arrive there (NMI, #MC, #DB) has stacks of its own.
+/// `syscall` leaves the return address in rcx and the flags in r11, and clears the flags of [`SYSCALL_FLAG_MASK`]. rsp is
+/// the caller's during the first instructions. Only NMI, #MC and #DB can interrupt these, and they have stacks of their
+/// own.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
     naked_asm!(
@@ -63,21 +64,24 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
     )
 }
 
-/// Makes `syscall` lead to [`KernelEntry::system_call`] on this CPU.
+/// Leads `syscall` to [`KernelEntry::system_call`] on this CPU.
 ///
 /// # Safety
 ///
-/// Ring 0, on a CPU that has `syscall` (CPUID 8000_0001h EDX bit 11), with `K`'s selectors loaded.
+/// 1. The CPU is in ring 0, and has `syscall` (CPUID 8000_0001h, EDX bit 11).
+/// 2. The loaded descriptor table has `K`'s selectors.
+/// 3. NMI, #MC and #DB have stacks of their own ([`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates)).
 pub unsafe fn enable_fast_calls<K: KernelEntry>() {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises all of it, and the address is that of an entry for `syscall`.
     unsafe { set_entry::<K>(syscall_entry::<K> as *const () as u64) };
 }
 
-/// Makes `syscall` lead to an entry.
+/// Leads `syscall` to an entry.
 ///
 /// # Safety
 ///
-/// As for [`enable_fast_calls`]; the address is that of an entry for `syscall`.
+/// 1. All that [`enable_fast_calls`] requires.
+/// 2. `entry` is the address of an entry for `syscall`.
 pub(super) unsafe fn set_entry<K: KernelEntry>(entry: u64) {
     use x86::msr::{IA32_EFER, IA32_FMASK, IA32_LSTAR, IA32_STAR, rdmsr, wrmsr};
     const SYSTEM_CALL_ENABLE: u64 = 1;
@@ -85,12 +89,12 @@ pub(super) unsafe fn set_entry<K: KernelEntry>(entry: u64) {
     let star = (selectors.kernel_code as u64) << 32 | (selectors.star_user_base() as u64) << 48;
     // SAFETY: the caller promises ring 0 and the MSR; its value names the loaded segments.
     unsafe { wrmsr(IA32_STAR, star) };
-    // SAFETY: as above; the address is that of the entry.
+    // SAFETY: as above; the caller promises that the address is that of an entry.
     unsafe { wrmsr(IA32_LSTAR, entry) };
     // SAFETY: as above.
     unsafe { wrmsr(IA32_FMASK, SYSCALL_FLAG_MASK) };
     // SAFETY: the caller promises ring 0, and a CPU with `syscall` has EFER.
     let efer = unsafe { rdmsr(IA32_EFER) };
-    // SAFETY: the other bits stay as they are.
+    // SAFETY: as above; the other bits keep their values.
     unsafe { wrmsr(IA32_EFER, efer | SYSTEM_CALL_ENABLE) };
 }

@@ -1,4 +1,4 @@
-//! Gates: the way in for interrupts and exceptions.
+//! The slow path in: stubs for interrupts and exceptions that save a whole frame.
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
@@ -9,7 +9,7 @@ use crate::kernel_entry::{EntryDataLocation, KernelEntry, Smap, Target, TrapStac
 use crate::vector::pushes_error_code;
 use crate::x86_64::TrapFrame;
 
-/// A gate's first instructions.
+/// A gate's stub: makes the frame's upper part complete.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const VECTOR: usize>() {
     naked_asm!(
@@ -27,10 +27,11 @@ pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const V
 /// `iretq`, as a word.
 const IRETQ: u16 = u16::from_le_bytes([0x48, 0xCF]);
 
-/// Swaps GS if the interrupted instruction is the `iretq` of a return to ring 3: ring 3's base was loaded already, and what
-/// it leads to is ring 3's choice. Spoils rcx and rsi.
+/// Swaps GS if the interrupted instruction is the `iretq` of a return to ring 3, where ring 3's base is loaded already. The
+/// kernel must not follow that base. Spoils rcx and rsi.
 ///
-/// The CPU's data can only be read in between. [`fixup`] swaps for good, since it knows the whole frame.
+/// The stub runs this twice, and reads the CPU's data in between. [`fixup`] does the lasting swap, once it has the whole
+/// frame.
 macro_rules! swapgs_if_return_faulted {
     () => {
         "mov rcx, [rsp + {rip}]\n lea rsi, [rip + {resume}]\n sub rsi, rcx\n neg rsi\n cmp rsi, {resume_bytes}\n \
@@ -39,16 +40,16 @@ macro_rules! swapgs_if_return_faulted {
     };
 }
 
-/// Saves the registers.
+/// Saves the registers of the interrupted code.
 #[unsafe(naked)]
 unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
 }
 
-/// Registers are saved: moves to the stack for Rust, calls the target, and resumes what it returns.
+/// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved already.
 ///
-/// `lfence` stands behind both ways past `swapgs`, so that neither is run speculatively with the other's GS base
-/// (CVE-2019-1125).
+/// `lfence` follows on both branches at `swapgs`: the CPU must not run either branch speculatively with the GS base of the
+/// other (CVE-2019-1125).
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
@@ -70,8 +71,8 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         call_rust!("target"),
         "mov rdi, rax",
         "jmp {resume}",
-        // From ring 0. A frame in the current thread's (an idle context) or just below it (a faulting return) leaves
-        // no room for Rust, and then the kernel stack is empty.
+        // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting return)
+        // leaves no room for Rust. The kernel stack is empty then.
         "2:",
         ".if {swaps_gs}",
         "lfence",

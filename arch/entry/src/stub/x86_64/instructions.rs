@@ -1,6 +1,6 @@
-//! Instructions that several stubs share. The operands in braces are those of the stub.
+//! Instructions that several stubs share. The stub has the operands in braces.
 
-/// An instruction with a field of [`EntryData`] as an operand, wherever the kernel keeps that.
+/// Writes an instruction with a field of [`EntryData`] as an operand, for each [`EntryDataLocation`].
 #[rustfmt::skip]
 macro_rules! with_entry_data {
     ($before:literal, $field:literal, $after:literal) => {
@@ -24,7 +24,7 @@ macro_rules! push_registers {
     };
 }
 
-/// Pops those registers that a system call preserves or returns.
+/// Pops the registers that a system call preserves or returns.
 macro_rules! pop_call_registers {
     () => {
         "pop r15\n pop r14\n pop r13\n pop r12\n pop rbp\n pop rbx\n pop r9\n pop r8\n pop rdx\n pop rsi\n \

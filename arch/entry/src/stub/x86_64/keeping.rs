@@ -1,4 +1,4 @@
-//! A call of Rust that may use floating-point registers, where the interrupted code's are still in them.
+//! Calls of Rust that keep the interrupted code's floating-point state.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
@@ -7,9 +7,9 @@ use crate::floating_point::{CLEAN_MXCSR, ENTRY_FORMAT, EntryFormat, FXSAVE_BYTES
 use crate::kernel_entry::Target;
 use crate::x86_64::TrapFrame;
 
-/// Calls the target with a clean unit, the state in an area on the stack meanwhile.
+/// Saves the floating-point state on the stack, initialises the unit, calls the target, and loads the state.
 ///
-/// XRSTOR refuses a header with anything reserved in it, and XSAVE merges into what is there: it is zeroed (SDM 1, 13.4.2).
+/// The code zeroes the XSAVE header: XSAVE doesn't write all of it, and XRSTOR faults on reserved bits (SDM 1, 13.4.2).
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     naked_asm!(
@@ -22,7 +22,7 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<TrapFrame>) ->
         "je 2f",
         "cmp dword ptr [rip + {format} + {kind}], {fxsave}",
         "je 3f",
-        // Nobody said in which format (`FloatingPointFormat::use_in_entries`).
+        // The kernel chose no format (`FloatingPointFormat::use_in_entries`).
         "ud2",
         "2:",
         "lea rsi, [rsp + {header}]",

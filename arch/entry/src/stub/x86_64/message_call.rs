@@ -1,4 +1,4 @@
-//! `syscall` for kernels whose calls pass a message in registers: in and out without touching memory.
+//! The fast path of system calls by `syscall`: the message stays in registers on both ways.
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
@@ -10,17 +10,18 @@ use crate::kernel_entry::{CallerStackPointer, MessageCalls, TrapStack, UserGs};
 use crate::vector::FAST_CALL;
 use crate::x86_64::TrapFrame;
 
-/// Where a field lies below the frame's end, which is where TSS.rsp0 points.
+/// A field's offset below the frame's end, which TSS.rsp0 holds.
 macro_rules! below_end {
     ($field:ident) => {
         size_of::<TrapFrame>() - offset_of!(TrapFrame, $field)
     };
 }
 
-/// Where IA32_LSTAR points: saves what a call preserves, and leaves the message where it is.
+/// Saves the registers that a call preserves, and calls [`MessageCalls::message_call`]. IA32_LSTAR holds its address.
 ///
-/// The frame's code and stack segments are those that it was resumed with last: ring 3 has no others. The message
-/// registers, rax, rcx, r10, r11 and the error code hold something older. In other respects this is `syscall_entry`.
+/// The frame's code and stack segments stay those with which it was resumed last: ring 3 has no others. The fields of the
+/// message registers, rax, rcx, r10, r11 and the error code are stale. `syscall` leaves the CPU as
+/// [`syscall_entry`](super::fast_call::syscall_entry) says.
 #[unsafe(naked)]
 unsafe extern "C" fn message_entry<K: MessageCalls>() {
     naked_asm!(
@@ -57,23 +58,24 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
     )
 }
 
-/// Resumes a frame with a message in edi, rsi, rdx, r8 and r9, which the frame needn't hold; rax is 0.
+/// Resumes the current frame with a message in edi, rsi, rdx, r8 and r9, and 0 in rax. The frame needn't hold them.
 ///
-/// `end` is the frame's end, what TSS.rsp0 holds.
+/// `end` is the frame's end, which TSS.rsp0 holds.
 ///
 /// # Safety
 ///
-/// As for [`resume`], of the frame that [`EntryData::set_current_frame`] was told last.
+/// 1. All that [`resume`] requires.
+/// 2. The frame is the one that [`EntryData::set_current_frame`] set last.
 #[inline(always)]
 pub unsafe fn resume_with_message<K: MessageCalls>(end: *const TrapFrame, edi: u32, words: [usize; 4]) -> ! {
     let [rsi, rdx, r8, r9] = words;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that the frame is current and valid to resume.
     unsafe { leave_with::<K>(edi as usize, rsi, rdx, end, r8, r9) }
 }
 
-/// The message is where C has its arguments; the fourth is no part of it.
+/// Takes the message in C's argument registers. The fourth of these, rcx, holds the frame's end.
 ///
-/// The registers are loaded from where they lie, not popped: rsp stays in the kernel's stack until it is the caller's.
+/// The registers are loaded from the frame, not popped: rsp points to the kernel's stack until it is the caller's.
 #[unsafe(naked)]
 unsafe extern "C" fn leave_with<K: MessageCalls>(
     rdi: usize,
@@ -132,11 +134,11 @@ unsafe extern "C" fn leave_with<K: MessageCalls>(
     )
 }
 
-/// Makes `syscall` lead to [`MessageCalls::message_call`] on this CPU.
+/// Leads `syscall` to [`MessageCalls::message_call`] on this CPU.
 ///
 /// # Safety
 ///
-/// Ring 0, on a CPU that has `syscall` (CPUID 8000_0001h EDX bit 11), with `K`'s selectors loaded.
+/// All that [`enable_fast_calls`](crate::enable_fast_calls) requires.
 pub unsafe fn enable_message_calls<K: MessageCalls>() {
     const {
         assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the entry stores below TSS.rsp0, into the current frame");
@@ -144,8 +146,8 @@ pub unsafe fn enable_message_calls<K: MessageCalls>() {
             matches!(K::CALLER_STACK_POINTER, CallerStackPointer::InR10),
             "a message leaves no other register free"
         );
-        assert!(matches!(K::USER_GS, UserGs::Kept), "neither entry nor exit swaps it");
+        assert!(matches!(K::USER_GS, UserGs::Kept), "a message call doesn't swap the GS base: UserGs::Kept");
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises all of it, and the address is that of an entry for `syscall`.
     unsafe { set_entry::<K>(message_entry::<K> as *const () as u64) };
 }

@@ -1,4 +1,4 @@
-//! Gates with a stack of their own: the way in for what may interrupt anything.
+//! The way in of NMI, #DB, #MC and #DF, which may interrupt any instruction of ring 0.
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
@@ -8,7 +8,7 @@ use crate::kernel_entry::{KernelEntry, Paranoid, Smap, Trap, TrapStack, UserGs, 
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
 use crate::x86_64::TrapFrame;
 
-/// The first instructions of a gate with an interrupt stack of its own.
+/// A paranoid gate's stub: makes the frame's upper part complete.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Smap, const VECTOR: usize>() {
     naked_asm!(
@@ -23,15 +23,16 @@ pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Smap, const VEC
     )
 }
 
-/// NMI, #DB, #MC and #DF: may have interrupted any instruction of ring 0, the entries' and exits' own among them.
+/// Saves the registers, and calls [`KernelEntry::trap`] or [`KernelEntry::paranoid_trap`].
 ///
-/// From ring 3 nothing is half-done: the frame moves to where an ordinary trap would have saved it, and goes on as one.
-/// An `iretq` to the next instruction lets NMIs through again first, since the way out may be `sysretq`, which
-/// doesn't; from then on a further one finds ring 0.
+/// From ring 3, the stub copies the frame to the current frame, where an ordinary trap would have been saved, and goes on as
+/// one. It first runs `iretq` to its next instruction: this unblocks NMIs (SDM 3A 6.7.1), which the way out by `sysretq`
+/// wouldn't do. A further NMI then interrupts ring 0.
 ///
-/// From ring 0 nothing is touched but this stack, and the saved code segment doesn't tell whose GS base is loaded:
-/// around `swapgs` it is the other one. So the base is saved, the kernel's loaded, which lies at the stack's top
-/// ([`EntryData::set_interrupt_stack`]), and the saved one put back. A #DF is never ring 3's doing.
+/// From ring 0, the interrupted instruction may be one of an entry or exit. The stub changes no memory but this stack. The
+/// saved code segment doesn't tell whose GS base is loaded, because around `swapgs` it is the other one. So the stub saves
+/// the base, loads the kernel's from the stack's top ([`EntryData::set_interrupt_gs_base`]), and restores the saved one
+/// afterwards. A #DF always takes this branch.
 #[unsafe(naked)]
 unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usize>() {
     naked_asm!(
