@@ -7,8 +7,8 @@ use x86::task::load_tr;
 
 use crate::{EntryData, GlobalDescriptorTable, KernelEntry};
 
-/// The tops of the four stacks of [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates), each a multiple of
-/// 16.
+/// The tops of the four stacks of [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates), each a multiple
+/// of 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParanoidStacks {
     /// For #DF.
@@ -23,8 +23,8 @@ pub struct ParanoidStacks {
 
 /// One CPU's descriptor table, with `EXTRA` descriptors of the kernel's own behind it.
 ///
-/// On i686 the structure holds the TSSs of #DF, NMI and #MC as well (SDM 3A 7.2.1). On x86_64 these vectors have stacks of
-/// the interrupt stack table.
+/// On i686 the structure holds the TSSs of #DF, NMI and #MC as well (SDM 3A 7.2.1). On x86_64 these vectors have stacks
+/// of the interrupt stack table.
 #[repr(C)]
 #[derive(Debug)]
 pub struct CpuSegments<const EXTRA: usize = 0> {
@@ -67,8 +67,9 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
     /// Loads the descriptor table, all segment registers and the task register, and sets the stacks of
     /// [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates).
     ///
-    /// FS, GS and the local descriptor table's register become null, and on x86_64 DS and ES too. The bases of FS and GS
-    /// become 0: a kernel with [`EntryDataLocation::GsBase`](crate::EntryDataLocation::GsBase) sets its base afterwards.
+    /// FS, GS and the local descriptor table's register become null, and on x86_64 DS and ES too. The bases of FS and
+    /// GS become 0: a kernel with [`EntryDataLocation::GsBase`](crate::EntryDataLocation::GsBase) sets its base
+    /// afterwards.
     ///
     /// # Safety
     ///
@@ -105,13 +106,14 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
             unsafe { load(data) };
         }
         for load in [load_fs, load_gs] {
-            // SAFETY: a null selector may be loaded, and no code of the kernel uses FS or GS before this function returns.
+            // SAFETY: a null selector may be loaded, and no code of the kernel uses FS or GS before this function
+            // returns.
             unsafe { load(null) };
         }
         // SAFETY: the descriptor was just set, to a TSS that isn't busy.
         unsafe { load_tr(task) };
-        // At reset the local table lies at address 0 (SDM 3A table 9-1), and a loader may leave it there. A program could
-        // map that page and write descriptors of ring 0 to it.
+        // At reset the local table lies at address 0 (SDM 3A table 9-1), and a loader may leave it there. A program
+        // could map that page and write descriptors of ring 0 to it.
         // SAFETY: the CPU refuses every selector of a local table that is null (SDM 3A 2.4.2).
         unsafe { load_ldtr(null) };
     }

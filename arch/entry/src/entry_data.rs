@@ -1,4 +1,4 @@
-//! [`EntryData`]: what the CPU and the stubs read at an entry. Its parts are the TSS, the kernel stack and the I/O bitmap.
+//! [`EntryData`]: the memory that the CPU and the stubs read at an entry, with TSS, kernel stack and I/O bitmap.
 //!
 //! TSS.rsp0 or esp0 alone says where the next trap from ring 3 is saved. The CPU reads this field at an interrupt,
 //! `syscall`'s stub loads it, and IA32_SYSENTER_ESP points to it. So a switch of threads writes no MSR.
@@ -12,7 +12,8 @@ use x86::bits64::task::TaskStateSegment;
 
 use crate::{EntryDataLocation, KernelEntry, TrapFrame};
 
-/// Bytes of the I/O permission bitmap: one bit for each port, and a last byte of ones (SDM 1, "I/O Permission Bit Map").
+/// Bytes of the I/O permission bitmap: one bit for each port, and a last byte of ones (SDM 1, "I/O Permission Bit
+/// Map").
 pub const IO_BITMAP_BYTES: usize = 65536 / 8 + 1;
 
 /// Bytes below the TSS for the frame of a #DB at `sysenter`'s first instruction, when the stack pointer is at `esp0`.
@@ -129,8 +130,8 @@ impl EntryData {
     /// Sets this CPU's GS base, and writes it where the paranoid gates load it. For a kernel with
     /// [`UserGs::Swapped`](crate::UserGs).
     ///
-    /// The [paranoid gates](crate::TableFiller::paranoid_gates) can't tell whether the kernel's base or ring 3's is in use.
-    /// With [`EntryDataLocation::GsBase`], `base` is this structure's address.
+    /// The [paranoid gates](crate::TableFiller::paranoid_gates) can't tell whether the kernel's base or ring 3's is in
+    /// use. With [`EntryDataLocation::GsBase`], `base` is this structure's address.
     ///
     /// # Safety
     ///
@@ -157,7 +158,8 @@ impl EntryData {
 
     /// Stores in the TSS the page table that the kernel is about to load into CR3. To be called before each such load.
     ///
-    /// A task switch loads CR3 from the TSS and doesn't save it (SDM 3A 7.3): the return from a task gate loads this value.
+    /// A task switch loads CR3 from the TSS and doesn't save it (SDM 3A 7.3): the return from a task gate loads this
+    /// value.
     #[cfg(target_arch = "x86")]
     #[inline(always)]
     pub const fn set_page_table(&mut self, cr3: u32) {
@@ -208,14 +210,14 @@ pub(crate) static ENTRY_DATA: StaticEntryData = StaticEntryData(UnsafeCell::new(
 #[repr(transparent)]
 pub(crate) struct StaticEntryData(UnsafeCell<EntryData>);
 
-// SAFETY: a kernel with `EntryDataLocation::Static` has one CPU, and no other kernel gets the pointer from `entry_data`.
-// The code that makes references of the pointer keeps them from overlapping.
+// SAFETY: a kernel with `EntryDataLocation::Static` has one CPU, and no other kernel gets the pointer from
+// `entry_data`. The code that makes references of the pointer keeps them from overlapping.
 unsafe impl Sync for StaticEntryData {}
 
 /// Returns this CPU's data, where the stubs of `K` find it; `None` for [`EntryDataLocation::GsBase`].
 ///
-/// The CPU reads the data and the stubs write to them: a reference made of this pointer must not be alive when a trap can
-/// come.
+/// The CPU reads the data and the stubs write to them: a reference made of this pointer must not be alive when a trap
+/// can come.
 #[inline(always)]
 pub fn entry_data<K: KernelEntry>() -> Option<NonNull<EntryData>> {
     match K::DATA_LOCATION {

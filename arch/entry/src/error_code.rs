@@ -1,7 +1,7 @@
 //! Error codes, which the CPU pushes with ten of its exceptions.
 //!
-//! Each type serves both widths, because an error code has 32 bits at most (SDM 3A 6.13). A frame's field is a whole word,
-//! of which the upper half on x86_64 is reserved and left out. The docs name the bits that one width alone has.
+//! Each type serves both widths, because an error code has 32 bits at most (SDM 3A 6.13). A frame's field is a whole
+//! word, of which the upper half on x86_64 is reserved and left out. The docs name the bits that one width alone has.
 use bitflags::bitflags;
 
 /// An error code without further structure: #AC's, which is always 0 (SDM 3A 6.15, interrupt 17), and AMD's of #VC (an

@@ -1,12 +1,12 @@
 //! Faults of [`resume`](crate::resume), which become faults of the code that was to be resumed.
 //!
 //! A thread, its debugger or its fault handler may write a non-canonical address or a missing selector to a frame. Then
-//! `iret` or, on i686, a segment pop faults in ring 0, halfway out. This isn't the kernel's fault. So the entry undoes the
-//! exit: it rebuilds the frame where it lay, with the fault's vector and error code, and passes it to the kernel as if the
-//! resumed code had faulted.
+//! `iret` or, on i686, a segment pop faults in ring 0, halfway out. This isn't the kernel's fault. So the entry undoes
+//! the exit: it rebuilds the frame where it lay, with the fault's vector and error code, and passes it to the kernel as
+//! if the resumed code had faulted.
 //!
-//! No table of instructions is needed. [`resume`](crate::resume) has all of them, the assembler fixes its length, and the
-//! bytes of the faulting instruction say which one it is.
+//! No table of instructions is needed. [`resume`](crate::resume) has all of them, the assembler fixes its length, and
+//! the bytes of the faulting instruction say which one it is.
 use core::ptr::NonNull;
 
 use crate::kernel_entry::Target;
@@ -52,7 +52,8 @@ pub(crate) extern "C" fn from_ring_0<K: KernelEntry, T: Target>(mut frame: NonNu
 #[cfg(target_arch = "x86_64")]
 fn take_back_gs<K: KernelEntry>(interrupted: &TrapFrame) {
     if interrupted.from_user() && matches!(K::USER_GS, crate::UserGs::Swapped) {
-        // SAFETY: the CPU is in ring 0. `resume` swapped the bases before its `iretq` faulted, and nothing has swapped since.
+        // SAFETY: the CPU is in ring 0. `resume` swapped the bases before its `iretq` faulted, and nothing has swapped
+        // since.
         unsafe { x86::bits64::segmentation::swapgs() };
     }
 }

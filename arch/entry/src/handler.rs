@@ -1,8 +1,8 @@
 //! Typed handlers: functions whose signature must fit their vector.
 //!
-//! A handler is a function, or a closure that captures nothing. Its type alone identifies it, so a stub calls it directly.
-//! The vector's class says which arguments a handler takes. A mismatch is a compile error at the call that installs the
-//! handler, and the error names the right signature (`tests/messages.rs` checks its words).
+//! A handler is a function, or a closure that captures nothing. Its type alone identifies it, so a stub calls it
+//! directly. The vector's class says which arguments a handler takes. A mismatch is a compile error at the call that
+//! installs the handler, and the error names the right signature (`tests/messages.rs` checks its words).
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
@@ -98,8 +98,8 @@ pub struct FitsNothing;
 /// A trait without implementations.
 pub trait Nothing: Sync + 'static {}
 
-/// Applies to no type, but gives the compiler a second implementation to choose. If neither fits, the compiler prints the
-/// message of [`Handler`]. With a single implementation it would print which bound of that implementation fails.
+/// Applies to no type, but gives the compiler a second implementation to choose. If neither fits, the compiler prints
+/// the message of [`Handler`]. With a single implementation it would print which bound of that implementation fails.
 impl<Class, F: Nothing> Handler<Class, FitsNothing> for F {
     fn handle(&self, _: &mut TrapFrame) {}
 }
@@ -123,7 +123,8 @@ where
         const { assert_captures_nothing::<F>() };
         // SAFETY: F has no bytes to read. `TableFiller` got a value and forgot it, so the value is never dropped.
         let handler = unsafe { NonNull::<F>::dangling().as_ref() };
-        // SAFETY: the stub passes the frame that it just saved. The kernel doesn't use the frame before this function returns.
+        // SAFETY: the stub passes the frame that it just saved. The kernel doesn't use the frame before this function
+        // returns.
         let saved = unsafe { frame.as_mut() };
         K::before_handler(saved);
         handler.handle(saved);

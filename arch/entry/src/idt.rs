@@ -46,12 +46,13 @@ impl InterruptDescriptorTable {
     /// # Safety
     ///
     /// 1. The CPU is in ring 0.
-    /// 2. The table was filled for a kernel whose [`KernelEntry`] promises hold on this CPU: selectors, TSS and entry data.
+    /// 2. The table was filled for a kernel whose [`KernelEntry`] promises hold on this CPU: selectors, TSS and entry
+    ///    data.
     /// 3. A gate that [`InterruptDescriptorTable::gate`] set leads to code that can take its vector.
     pub unsafe fn load(&'static self) {
         let pointer = DescriptorTablePointer::new_from_slice(&self.gates);
-        // SAFETY: the table is static, and `TableFiller` leads gates to stubs. The caller promises ring 0, what the stubs
-        // need, and that gates of its own lead to code for them.
+        // SAFETY: the table is static, and `TableFiller` leads gates to stubs. The caller promises ring 0, what the
+        // stubs need, and that gates of its own lead to code for them.
         unsafe { lidt(&pointer) };
     }
 }
@@ -70,8 +71,8 @@ pub struct TableFiller<'a, K, S> {
 }
 
 impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
-    /// Leads every vector to [`KernelEntry::trap`]. Of the instructions that raise interrupts, ring 3 may use `int3` and `into`
-    /// alone.
+    /// Leads every vector to [`KernelEntry::trap`]. Of the instructions that raise interrupts, ring 3 may use `int3`
+    /// and `into` alone.
     pub fn trap_every_vector(&mut self) -> &mut Self {
         for (vector, stub) in Stubs::<K, Trap<K>, S>::ALL.into_iter().enumerate() {
             self.set(vector, stub);
@@ -132,7 +133,8 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
         self
     }
 
-    /// Leads an exception to a handler of its class, on a stack of the interrupt stack table (SDM 3A 6.14.5), from any ring.
+    /// Leads an exception to a handler of its class, on a stack of the interrupt stack table (SDM 3A 6.14.5), from any
+    /// ring.
     ///
     /// The CPU begins at the stack's top each time: the vector must not come again before its handler has returned. For
     /// NMI, #DB, #MC and #DF in a kernel that swaps GS, use [`TableFiller::paranoid_gates`].
@@ -153,8 +155,9 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
         self
     }
 
-    /// Leads #DF, NMI or #MC to the hardware task of a TSS (SDM 3A 6.12.2), made by [`paranoid_tss`](crate::paranoid_tss) for
-    /// the same exception. The task calls [`KernelEntry::paranoid_trap`], and uses no stack of the interrupted code.
+    /// Leads #DF, NMI or #MC to the hardware task of a TSS (SDM 3A 6.12.2), made by
+    /// [`paranoid_tss`](crate::paranoid_tss) for the same exception. The task calls [`KernelEntry::paranoid_trap`], and
+    /// uses no stack of the interrupted code.
     #[cfg(target_arch = "x86")]
     pub fn task_gate<const VECTOR: usize, Class>(
         &mut self,
@@ -176,7 +179,7 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
         Marker: 'static,
         F: Handler<InterruptHandler, Marker>,
     {
-        const { assert!(FIRST >= 32, "vectors below 32 are exceptions: each has a handler of its class, by `exception`") };
+        const { assert!(FIRST >= 32, "vectors below 32 are exceptions: each has a handler, set by `exception`") };
         const { assert!(FIRST <= LAST, "the range of vectors is empty") };
         const { assert_captures_nothing::<F>() };
         core::mem::forget(handler);
@@ -189,9 +192,9 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
 
     /// Leads NMI, #DB, #MC and #DF to stubs that can interrupt ring 0 anywhere, on stacks of their own.
     ///
-    /// From ring 3, NMI, #DB and #MC lead to [`KernelEntry::trap`]. From ring 0 they lead to [`KernelEntry::paranoid_trap`],
-    /// and #DF always does. A gate that is set afterwards replaces this one. The four gates take the first four stacks of the TSS (SDM 3A
-    /// 6.14.5): #DF the first, then NMI, #MC, #DB.
+    /// From ring 3, NMI, #DB and #MC lead to [`KernelEntry::trap`]. From ring 0 they lead to
+    /// [`KernelEntry::paranoid_trap`], and #DF always does. A gate that is set afterwards replaces this one. The four
+    /// gates take the first four stacks of the TSS (SDM 3A 6.14.5): #DF the first, then NMI, #MC, #DB.
     #[cfg(target_arch = "x86_64")]
     pub fn paranoid_gates(&mut self) -> &mut Self {
         use crate::stub::paranoid_stub;
@@ -212,12 +215,14 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
         self
     }
 
-    /// Leads NMI, #MC and #DF to tasks and #DB to a stub with a stack of its own. All four can interrupt ring 0 anywhere.
+    /// Leads NMI, #MC and #DF to tasks and #DB to a stub with a stack of its own. All four can interrupt ring 0
+    /// anywhere.
     ///
-    /// From ring 3, NMI, #DB and #MC lead to [`KernelEntry::trap`]. From ring 0 they lead to [`KernelEntry::paranoid_trap`],
-    /// and #DF always does. A gate that is set afterwards replaces this one. The GDT must have [`paranoid_tss`](crate::paranoid_tss)s
-    /// (SDM 3A 6.12.2) at the selectors that [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names, and the CPU's
-    /// data a debug stack: [`CpuSegments::load`](crate::CpuSegments::load) does both.
+    /// From ring 3, NMI, #DB and #MC lead to [`KernelEntry::trap`]. From ring 0 they lead to
+    /// [`KernelEntry::paranoid_trap`], and #DF always does. A gate that is set afterwards replaces this one. The GDT
+    /// must have [`paranoid_tss`](crate::paranoid_tss)s (SDM 3A 6.12.2) at the selectors that
+    /// [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names, and the CPU's data a debug stack:
+    /// [`CpuSegments::load`](crate::CpuSegments::load) does both.
     #[cfg(target_arch = "x86")]
     pub fn paranoid_gates(&mut self) -> &mut Self {
         use crate::GlobalDescriptorTable as Table;

@@ -6,14 +6,15 @@ use crate::{GlobalDescriptorTable, TrapFrame, segments::Selectors};
 /// The stack on which a trap's Rust code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrapStack {
-    /// The current thread's kernel stack: TSS.rsp0 or esp0 is its top. The frame is saved there, and Rust runs below it.
+    /// The current thread's kernel stack: TSS.rsp0 or esp0 is its top. The frame is saved there, and Rust runs below
+    /// it.
     PerThread,
-    /// The CPU's only kernel stack ([`EntryData::set_kernel_stack`](crate::EntryData::set_kernel_stack)). TSS.rsp0 or esp0
-    /// is the end of the current thread's frame: a trap is saved straight into that frame.
+    /// The CPU's only kernel stack ([`EntryData::set_kernel_stack`](crate::EntryData::set_kernel_stack)). TSS.rsp0 or
+    /// esp0 is the end of the current thread's frame: a trap is saved straight into that frame.
     ///
     /// A trap from ring 0 moves to this stack too if its frame was saved in the current frame (an idle context that is
-    /// laid out like a thread) or right below the current frame (a faulting return). Any other trap from ring 0 stays on
-    /// the stack that it interrupted.
+    /// laid out like a thread) or right below the current frame (a faulting return). Any other trap from ring 0 stays
+    /// on the stack that it interrupted.
     PerCpu,
 }
 
@@ -63,17 +64,18 @@ pub enum UserGs {
 /// Where a kernel's own code uses floating-point registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FloatingPointUse {
-    /// Inside [`with_floating_point`](crate::with_floating_point) alone. The kernel is built without floating point (soft
-    /// float), and the entries leave the registers as they are.
+    /// Inside [`with_floating_point`](crate::with_floating_point) alone. The kernel is built without floating point
+    /// (soft float), and the entries leave the registers as they are.
     OnRequest,
-    /// Anywhere: the kernel is built for x87, SSE or AVX, and the compiler decides. The entries save the interrupted code's
-    /// state on the stack before they call Rust, and load it when Rust has returned.
+    /// Anywhere: the kernel is built for x87, SSE or AVX, and the compiler decides. The entries save the interrupted
+    /// code's state on the stack before they call Rust, and load it when Rust has returned.
     ///
     /// 1. `TRAP_STACK` is [`TrapStack::PerThread`], and each stack has room for the state.
     /// 2. The floating-point unit is switched on, and
-    ///    [`FloatingPointFormat::use_in_entries`](crate::FloatingPointFormat::use_in_entries) ran before the first interrupt.
-    /// 3. The functions of [`KernelEntry`] return the frame that they got: another frame would be resumed with the wrong
-    ///    state.
+    ///    [`FloatingPointFormat::use_in_entries`](crate::FloatingPointFormat::use_in_entries) ran before the first
+    ///    interrupt.
+    /// 3. The functions of [`KernelEntry`] return the frame that they got: another frame would be resumed with the
+    ///    wrong state.
     ///
     /// Every entry clears CR0.TS, which i686's task switches set: a handler of #NM has nothing to do.
     Anywhere,
@@ -90,8 +92,8 @@ pub enum CallerStackPointer {
 
 /// How a kernel is entered: its choices as constants, and the functions that take its traps.
 ///
-/// The entries call every function with interrupts off. `trap` and `system_call` get a pointer, not a reference, because
-/// the frame may lie in a structure that other code of the kernel borrows.
+/// The entries call every function with interrupts off. `trap` and `system_call` get a pointer, not a reference,
+/// because the frame may lie in a structure that other code of the kernel borrows.
 ///
 /// # Safety
 ///
@@ -116,7 +118,8 @@ pub unsafe trait KernelEntry: Sized + 'static {
     const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InRsp;
     /// The selectors of the loaded GDT.
     const SELECTORS: Selectors = GlobalDescriptorTable::SELECTORS;
-    /// Where `sysexit` returns to (i686). `sysenter` saves no address (SDM 3A 5.8.7), so all programs return to this one.
+    /// Where `sysexit` returns to (i686). `sysenter` saves no address (SDM 3A 5.8.7), so all programs return to this
+    /// one.
     const SYSENTER_RETURN_ADDRESS: usize = 0;
 
     /// Takes an interrupt or exception, and returns the frame to resume: this one or another thread's.
@@ -132,14 +135,14 @@ pub unsafe trait KernelEntry: Sized + 'static {
 
     /// Takes an NMI, #DB, #MC or #DF that interrupted ring 0 between any two instructions, on a stack of its own.
     ///
-    /// The function must not touch anything that the interrupted code may have changed halfway. When the function returns,
-    /// the interrupted code is resumed.
+    /// The function must not touch anything that the interrupted code may have changed halfway. When the function
+    /// returns, the interrupted code is resumed.
     extern "C" fn paranoid_trap(frame: &mut TrapFrame);
 
     /// Runs before each typed [`Handler`](crate::Handler), and may change every register of the frame.
     ///
-    /// The hooks don't run around [`KernelEntry::trap`], [`KernelEntry::system_call`] and [`KernelEntry::paranoid_trap`]:
-    /// each of these is one function, which can call a hook itself.
+    /// The hooks don't run around [`KernelEntry::trap`], [`KernelEntry::system_call`] and
+    /// [`KernelEntry::paranoid_trap`]: each of these is one function, which can call a hook itself.
     #[inline(always)]
     fn before_handler(_frame: &mut TrapFrame) {}
 
@@ -156,20 +159,22 @@ pub unsafe trait KernelEntry: Sized + 'static {
 ///
 /// - On x86_64 the message registers (rdi, rsi, rdx, r8, r9), rax, rcx, r10, r11 and the error code are stale until the
 ///   kernel writes them. `resume_with_message` takes the message as its arguments.
-/// - On i686 the segment registers and the error code are stale. The caller goes on with flat data segments in DS and ES,
-///   and with FS and GS as the CPU holds them.
+/// - On i686 the segment registers and the error code are stale. The caller goes on with flat data segments in DS and
+///   ES, and with FS and GS as the CPU holds them.
 ///
 /// # Safety
 ///
 /// 1. All that [`KernelEntry`] requires.
 /// 2. On x86_64, ring 3 can't execute in the last page of the lower half. Then a call's return address is one that
 ///    `sysretq` takes without a fault in ring 0 (CVE-2012-0217).
-/// 3. On i686, the kernel loads FS and GS when it switches threads: a thread never finds another thread's selectors there.
+/// 3. On i686, the kernel loads FS and GS when it switches threads: a thread never finds another thread's selectors
+///    there.
 pub unsafe trait MessageCalls: KernelEntry {
-    /// Takes a system call, and ends in [`resume`](crate::resume) or [`resume_with_message`](crate::resume_with_message).
+    /// Takes a system call, and ends in [`resume`](crate::resume) or
+    /// [`resume_with_message`](crate::resume_with_message).
     ///
-    /// This is a naked function. It finds rdi, rsi, rdx, rax, r8 and r9 as the caller set them, may spoil all other general
-    /// registers but rsp, and finds the stack aligned as at the first instruction of a C function.
+    /// This is a naked function. It finds rdi, rsi, rdx, rax, r8 and r9 as the caller set them, may spoil all other
+    /// general registers but rsp, and finds the stack aligned as at the first instruction of a C function.
     ///
     /// # Safety
     ///
@@ -177,10 +182,11 @@ pub unsafe trait MessageCalls: KernelEntry {
     #[cfg(target_arch = "x86_64")]
     unsafe extern "C" fn message_call() -> !;
 
-    /// Takes a system call, and ends in [`resume`](crate::resume) or [`resume_with_message`](crate::resume_with_message).
+    /// Takes a system call, and ends in [`resume`](crate::resume) or
+    /// [`resume_with_message`](crate::resume_with_message).
     ///
-    /// This is a naked function. It finds eax, edx, ebx, esi, edi and ebp as the caller set them, finds copies of them in
-    /// the frame, and finds the stack aligned as at the first instruction of a C function.
+    /// This is a naked function. It finds eax, edx, ebx, esi, edi and ebp as the caller set them, finds copies of them
+    /// in the frame, and finds the stack aligned as at the first instruction of a C function.
     ///
     /// # Safety
     ///
@@ -220,8 +226,8 @@ pub unsafe trait DirectInterrupts: KernelEntry {
 
 /// Whether the entries clear EFLAGS.AC for SMAP. The kernel chooses when it fills the IDT: code is never patched.
 ///
-/// An interrupt leaves EFLAGS.AC unchanged, and SMAP protects nothing while AC is set (SDM 3A 4.6.1): the entries must clear
-/// the flag. A kernel that never sets CR4.SMAP may use [`WithoutSmap`] on every CPU.
+/// An interrupt leaves EFLAGS.AC unchanged, and SMAP protects nothing while AC is set (SDM 3A 4.6.1): the entries must
+/// clear the flag. A kernel that never sets CR4.SMAP may use [`WithoutSmap`] on every CPU.
 pub trait Smap: 'static {
     /// Whether the entries clear EFLAGS.AC.
     #[doc(hidden)]

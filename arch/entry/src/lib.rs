@@ -1,8 +1,8 @@
 //! Interrupt entry for i686 and x86_64, on stable Rust.
 //!
-//! A kernel implements [`KernelEntry`] and fills an [`InterruptDescriptorTable`]. The entries then give it every interrupt,
-//! exception and system call as a [`TrapFrame`], which holds all registers of the interrupted code and may be changed. The
-//! kernel returns the frame to resume: this one or another thread's.
+//! A kernel implements [`KernelEntry`] and fills an [`InterruptDescriptorTable`]. The entries then give it every
+//! interrupt, exception and system call as a [`TrapFrame`], which holds all registers of the interrupted code and may
+//! be changed. The kernel returns the frame to resume: this one or another thread's.
 //!
 //! ```no_run
 //! use core::ptr::NonNull;
@@ -10,8 +10,8 @@
 //!
 //! struct Bell;
 //!
-//! // SAFETY: the crate's GDT is loaded, `set_up` sets the CPU's data up before ring 3 runs, `trap` returns the frame that it
-//! // got, and `paranoid_trap` touches nothing.
+//! // SAFETY: the crate's GDT is loaded, `set_up` sets the CPU's data up before ring 3 runs, `trap` returns the frame
+//! // that it got, and `paranoid_trap` touches nothing.
 //! unsafe impl KernelEntry for Bell {
 //!     // A trap is saved straight into the current thread's frame, then Rust runs on the CPU's kernel stack.
 //!     const TRAP_STACK: TrapStack = TrapStack::PerCpu;
@@ -65,7 +65,8 @@
 //! ```
 //!
 //! With [`TrapStack::PerCpu`] a frame lies in a thread's own structure. The kernel must leave the
-//! [`TrapFrame::BYTES_BELOW`] bytes below the frame unused, and on x86_64 the frame must be 16-byte aligned (its type is).
+//! [`TrapFrame::BYTES_BELOW`] bytes below the frame unused, and on x86_64 the frame must be 16-byte aligned (its type
+//! is).
 //!
 //! Read the crate in this order:
 //!
@@ -76,11 +77,12 @@
 //! 5. [`EntryData`] and [`CpuSegments`]: the memory that the CPU and the stubs read.
 //! 6. [`resume`], [`enable_fast_calls`] and [`enable_message_calls`]: the way out, and the system calls.
 //!
-//! The README compares this crate with others, and leads to example kernels and to a port from `extern "x86-interrupt"`.
+//! The README compares this crate with others, and leads to example kernels and to a port from `extern
+//! "x86-interrupt"`.
 //!
 //! SDM is Intel's Software Developer's Manual, with the sections of its edition 080 of June 2023; editions in which
-//! chapter 4 of volume 3 is "Linear-Address Pre-Processing" count that volume's chapters one higher from there on. APM is
-//! AMD's Architecture Programmer's Manual.
+//! chapter 4 of volume 3 is "Linear-Address Pre-Processing" count that volume's chapters one higher from there on. APM
+//! is AMD's Architecture Programmer's Manual.
 #![no_std]
 #![deny(missing_docs)]
 

@@ -1,11 +1,11 @@
 //! The stubs: from a gate to Rust and back.
 //!
-//! Every gate leads to a stub. A stub pushes an error code where the CPU pushes none, pushes the vector, and jumps to the
-//! common part of its kind. The common part saves all registers, sets flags, GS and segments for the kernel, moves to the
-//! kernel's stack and calls Rust. All stubs leave by [`resume`].
+//! Every gate leads to a stub. A stub pushes an error code where the CPU pushes none, pushes the vector, and jumps to
+//! the common part of its kind. The common part saves all registers, sets flags, GS and segments for the kernel, moves
+//! to the kernel's stack and calls Rust. All stubs leave by [`resume`].
 //!
-//! The compiler computes the offsets from the structures. The assembler resolves the variants (`.if` on constants), so one
-//! text shows every variant, and a variant costs no instruction in the others.
+//! The compiler computes the offsets from the structures. The assembler resolves the variants (`.if` on constants), so
+//! one text shows every variant, and a variant costs no instruction in the others.
 use crate::KernelEntry;
 use crate::kernel_entry::{DirectInterrupts, Smap, Target};
 
@@ -65,8 +65,8 @@ pub(crate) fn direct_stub<K: DirectInterrupts, S: Smap>(vector: u8) -> usize {
 /// The bytes of a direct stub: two pushes and a jump.
 const DIRECT_STUB_BYTES: usize = 12;
 
-/// The direct stubs from [`FIRST_DIRECT`] on. Each pushes 0 and the vector. The vector's push is written as bytes, because
-/// the assembler would encode a shorter one for some vectors.
+/// The direct stubs from [`FIRST_DIRECT`] on. Each pushes 0 and the vector. The vector's push is written as bytes,
+/// because the assembler would encode a shorter one for some vectors.
 #[unsafe(naked)]
 unsafe extern "C" fn direct_stubs<K: DirectInterrupts, S: Smap>() {
     core::arch::naked_asm!(

@@ -1,14 +1,14 @@
 //! Task gates: the way in of #DF, NMI and #MC on i686, which uses no stack of the interrupted code.
 //!
-//! The CPU saves all registers in the TSS of the task that it leaves (SDM 3A 7.3). The gate's task copies them to the frame
-//! that an interrupt gate would have saved. It leaves by `iretd`, which switches back because NT is set.
+//! The CPU saves all registers in the TSS of the task that it leaves (SDM 3A 7.3). The gate's task copies them to the
+//! frame that an interrupt gate would have saved. It leaves by `iretd`, which switches back because NT is set.
 //!
-//! From ring 3, the task writes the current frame, and changes the interrupted TSS: the switch back leads to ring 0, on the
-//! kernel's stack, to [`KernelEntry::trap`]. From ring 0, the frame is a record for [`KernelEntry::paranoid_trap`], and the
-//! switch back resumes the interrupted code.
+//! From ring 3, the task writes the current frame, and changes the interrupted TSS: the switch back leads to ring 0, on
+//! the kernel's stack, to [`KernelEntry::trap`]. From ring 0, the frame is a record for [`KernelEntry::paranoid_trap`],
+//! and the switch back resumes the interrupted code.
 //!
-//! Kernels must know two facts. A task switch loads CR3 from a TSS and never stores it ([`EntryData::set_page_table`]). And
-//! every switch, the return included, sets CR0.TS: a handler of #NM may find the right floating-point state loaded.
+//! Kernels must know two facts. A task switch loads CR3 from a TSS and never stores it ([`EntryData::set_page_table`]).
+//! And every switch, the return included, sets CR0.TS: a handler of #NM may find the right floating-point state loaded.
 use core::arch::naked_asm;
 use core::ptr::NonNull;
 
@@ -107,8 +107,8 @@ fn run<K: KernelEntry, const VECTOR: usize>() {
     let mut frame = frame_of(left, VECTOR);
     if frame.from_user() && VECTOR != DOUBLE_FAULT.number() {
         let mut cpu = entry_data::<K>().expect("i686 kernels have their CPU data at an address");
-        // SAFETY: ring 3 was interrupted, so no code of the kernel holds a reference. `left`, a part of the data, isn't used
-        // any more.
+        // SAFETY: ring 3 was interrupted, so no code of the kernel holds a reference. `left`, a part of the data, isn't
+        // used any more.
         go_on_as_trap::<K>(unsafe { cpu.as_mut() }, &frame);
     } else {
         K::paranoid_trap(&mut frame);
@@ -117,8 +117,8 @@ fn run<K: KernelEntry, const VECTOR: usize>() {
     }
 }
 
-/// Returns the TSS of the interrupted task, to which the running task's TSS is linked (SDM 3A 7.4). Mostly this is the CPU's
-/// own, but an NMI may interrupt the task of #MC or #DF.
+/// Returns the TSS of the interrupted task, to which the running task's TSS is linked (SDM 3A 7.4). Mostly this is the
+/// CPU's own, but an NMI may interrupt the task of #MC or #DF.
 fn left_task() -> NonNull<TaskStateSegment> {
     // SAFETY: the CPU is in ring 0.
     let own = task_of(unsafe { x86::task::tr() }.bits());
@@ -135,7 +135,8 @@ fn task_of(selector: u16) -> NonNull<TaskStateSegment> {
     let descriptor = table.base.wrapping_add(selector as usize / size_of::<u64>());
     // SAFETY: the CPU itself has just used the descriptor.
     let descriptor = unsafe { descriptor.read() };
-    // SAFETY: the CPU has read or written the TSS there, which a kernel puts into its own memory and so not at address 0.
+    // SAFETY: the CPU has read or written the TSS there, which a kernel puts into its own memory and so not at address
+    // 0.
     unsafe { NonNull::new_unchecked(tss_address(descriptor) as *mut TaskStateSegment) }
 }
 
@@ -167,8 +168,8 @@ fn put_back(frame: &TrapFrame, left: &mut TaskStateSegment) {
 
 /// Sends code that was interrupted at `sysexit` back to the `sti` before it.
 ///
-/// `sti` holds interrupts back for one instruction. An NMI between the two ends that (SDM 2B, STI): after the NMI's return,
-/// an interrupt would find ring 0 with its frame half popped.
+/// `sti` holds interrupts back for one instruction. An NMI between the two ends that (SDM 2B, STI): after the NMI's
+/// return, an interrupt would find ring 0 with its frame half popped.
 fn redo_sti<K: KernelEntry>(left: &mut TaskStateSegment) {
     if !is_in_resume::<K>(left.eip as usize) && !is_in_leave(left.eip as usize) {
         return;
@@ -184,7 +185,8 @@ fn redo_sti<K: KernelEntry>(left: &mut TaskStateSegment) {
 /// Saves the frame as the current frame, and has the switch back lead to [`continue_as_trap`] in ring 0.
 fn go_on_as_trap<K: KernelEntry>(cpu: &mut EntryData, frame: &TrapFrame) {
     let saved = cpu.current_frame();
-    // SAFETY: the kernel set esp0 to the end of memory for a frame. That memory is unused while the thread runs in ring 3.
+    // SAFETY: the kernel set esp0 to the end of memory for a frame. That memory is unused while the thread runs in ring
+    // 3.
     unsafe { saved.write(*frame) };
     let stack = match K::TRAP_STACK {
         TrapStack::PerCpu => cpu.stack_top,

@@ -18,16 +18,16 @@ pub const fn pushes_error_code(vector: usize) -> bool {
 
 /// The value in the vector field of a frame that `syscall` or `sysenter` saved. No vector of the IDT has this number.
 ///
-/// [`resume`](crate::resume) takes such a frame back by `sysret` or `sysexit` where that is safe. A kernel that changes the
-/// frame's instruction pointer, selectors or flags, or a register that these instructions spoil, calls
+/// [`resume`](crate::resume) takes such a frame back by `sysret` or `sysexit` where that is safe. A kernel that changes
+/// the frame's instruction pointer, selectors or flags, or a register that these instructions spoil, calls
 /// [`TrapFrame::require_iret`].
 pub const FAST_CALL: usize = 0x100;
 
 /// A value for the vector field of a frame that no entry saved, or that was changed: the frame is resumed by `iret`.
 pub const REQUIRES_IRET: usize = 0x200;
 
-/// The bit in a vector field's second byte that is set for [`FAST_CALL`] alone. A `test` of the byte that finds the bit set
-/// leaves the arithmetic flags clean.
+/// The bit in a vector field's second byte that is set for [`FAST_CALL`] alone. A `test` of the byte that finds the bit
+/// set leaves the arithmetic flags clean.
 #[cfg(target_arch = "x86")]
 pub(crate) const FAST_CALL_MARK: usize = FAST_CALL >> 8;
 

@@ -1,17 +1,18 @@
 //! A handler of the wrong kind for its vector doesn't compile, and the error says which kind is wanted.
 //!
-//! Each case is a line that installs a handler, compiled by itself. What is held is what a person reads first: the
-//! message, the signature that the vector wants, and the handler's own. The rest of the text changes with compilers.
+//! The test compiles each case, a line that installs a handler, by itself. It checks the words that a person reads
+//! first: the message, the signature that the vector needs, and the handler's own. The rest of the text changes with
+//! compilers.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What every case may name.
 const PRELUDE: &str = "
-#![allow(unused)]
+#![allow(unused, reason = \"a case uses some of these handlers, and names arguments that it ignores\")]
 use core::ptr::NonNull;
 use x86_entry::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 use x86_entry::vector::*;
-use x86_entry::{TrapFrame, InterruptDescriptorTable, KernelEntry, WithoutSmap};
+use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
 
 struct Bell;
 unsafe impl KernelEntry for Bell {

@@ -1,7 +1,7 @@
 //! A small kernel for both widths: it counts a timer's interrupts, takes a breakpoint, and reports a page fault.
 //!
-//! What lies in `../support` is what any kernel has: start code, a serial line, the timer. This file is all that
-//! `x86-entry` asks for. The package's README says how to build and boot it.
+//! `../support` holds start code, a serial line and a timer, which every kernel has. This file is all that `x86-entry`
+//! asks for. The package's README says how to build and boot the kernel.
 #![no_std]
 #![no_main]
 
@@ -25,13 +25,13 @@ struct Bare;
 
 // SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
 unsafe impl KernelEntry for Bare {
-    /// Takes whatever has no handler of its own.
+    /// Takes each vector that has no handler of its own.
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
         unexpected(unsafe { frame.as_ref() })
     }
 
-    /// Takes an NMI, #DB, #MC or #DF of the kernel's own, on a stack that is good in any state.
+    /// Takes an NMI, #DB, #MC or #DF that interrupted the kernel, on a stack of its own.
     extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         unexpected(frame)
     }
@@ -80,7 +80,7 @@ fn tick(_frame: &mut TrapFrame, _vector: u8) {
     timer::end_of_interrupt();
 }
 
-/// Reports the fault, and ends: there is nobody to bring the page.
+/// Reports the fault, and ends the run: this kernel can't bring the page.
 fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {
     // SAFETY: ring 0.
     let address = unsafe { x86::controlregs::cr2() };

@@ -26,7 +26,7 @@ static STACK: Stack = Stack::new();
 /// Where the handler found its frame.
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes a breakpoint there; leaves a table loaded that has no other gate.
+/// Takes a breakpoint on [`STACK`]. The table that is loaded afterwards has no other gate.
 pub fn check(data: &mut EntryData) {
     data.set_interrupt_stack(InterruptStackIndex::Five, STACK.top());
     // SAFETY: interrupts are off, and the reference of an earlier call isn't used any more.

@@ -47,7 +47,7 @@ unsafe impl KernelEntry for Hooked {
     }
 }
 
-/// Checks every register after so many steps, and makes one more.
+/// Checks every register after `steps` steps, and makes one more.
 fn add_step(frame: &mut TrapFrame, steps: Word) {
     assert!(!frame.from_user());
     assert_eq!(frame.flags() & CARRY, 0);
@@ -57,7 +57,7 @@ fn add_step(frame: &mut TrapFrame, steps: Word) {
     }
 }
 
-/// Does all of it; leaves a table loaded that has no other gate.
+/// Runs the check. The table that is loaded afterwards has no other gate.
 pub fn check() {
     // SAFETY: interrupts are off, and the reference of an earlier call isn't used any more.
     let table = unsafe { TABLE.borrow() };

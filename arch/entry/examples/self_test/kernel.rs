@@ -27,8 +27,8 @@ use crate::{hooks, storm, watch, width};
 /// This kernel in one of its variants, as the entry paths see it.
 pub struct SelfTest<V>(PhantomData<V>);
 
-// SAFETY: `run` loads the standard segments and sets the CPU's data up before ring 3 runs; frames that `trap` returns were
-// saved by an entry, or built by `width`; `paranoid_trap` counts, or ends the run.
+// SAFETY: `run` loads the standard segments and sets the CPU's data up before ring 3 runs; frames that `trap` returns
+// were saved by an entry, or built by `width`; `paranoid_trap` counts, or ends the run.
 unsafe impl<V: Variant> KernelEntry for SelfTest<V> {
     const TRAP_STACK: TrapStack = V::TRAP_STACK;
     const DATA_LOCATION: EntryDataLocation = V::DATA_LOCATION;

@@ -1,7 +1,7 @@
 //! NMIs at any instruction, those of the entry and exit paths among them.
 //!
-//! The timer's line is an NMI here, armed anew at each with another delay, while the program does nothing but trap. Under
-//! QEMU's `-icount` the run repeats exactly, and the NMIs have come at nearly every instruction of the stubs.
+//! The timer's line is an NMI here, armed anew at each with another delay, while the program does nothing but trap.
+//! Under QEMU's `-icount` the run repeats exactly, and the NMIs have come at nearly every instruction of the stubs.
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86::io::outb;
@@ -31,7 +31,7 @@ pub fn begin() {
     arm();
 }
 
-/// Holds them back.
+/// Masks the timer's line.
 pub fn end() {
     write(TIMER_ENTRY, DELIVER_NMI | MASKED);
 }
@@ -51,13 +51,13 @@ pub fn take(frame: &TrapFrame) {
     arm();
 }
 
-/// Whether there were enough.
+/// Whether [`ENOUGH`] NMIs came.
 pub fn is_over() -> bool {
     let (in_ring_0, in_ring_3) = counts();
     in_ring_0 + in_ring_3 >= ENOUGH
 }
 
-/// How many there were, in ring 0 and in ring 3.
+/// The counts of NMIs in ring 0 and in ring 3.
 pub fn counts() -> (usize, usize) {
     (IN_RING_0.load(Ordering::Relaxed), IN_RING_3.load(Ordering::Relaxed))
 }

@@ -1,4 +1,4 @@
-//! The kernel in several variants, one after the other: whatever an adopter may choose must work.
+//! The kernel's variants, run one after the other: each choice that a kernel may make must work.
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86_entry::{CallerStackPointer, EntryDataLocation, TrapStack, UserGs};
@@ -45,7 +45,7 @@ impl Variant for FixedPlace {
     const DATA_LOCATION: EntryDataLocation = FIXED;
 }
 
-/// All of it by way of GS.
+/// Data at the GS base, a stack a CPU.
 #[cfg(target_arch = "x86_64")]
 struct GsPlace;
 
@@ -57,7 +57,7 @@ impl Variant for GsPlace {
     const USER_GS: UserGs = UserGs::Swapped;
 }
 
-/// As most kernels have it.
+/// Data at the GS base, a stack a thread: most kernels' choice.
 #[cfg(target_arch = "x86_64")]
 struct GsPlaceAndStackPerThread;
 
@@ -103,7 +103,7 @@ pub fn begin_next() {
     }
 }
 
-/// How many there are.
+/// The count of variants.
 pub fn count() -> usize {
     ALL.len()
 }

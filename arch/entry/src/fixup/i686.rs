@@ -15,17 +15,17 @@ const EXITS: [(&[u8], usize); 5] = [
 
 /// Rebuilds the frame that was to be resumed, if a segment pop or `iretd` faulted.
 ///
-/// The CPU saves no stack pointer of ring 0, but the pointer was right above the words that it pushed. The instruction says
-/// to which field of the frame the pointer pointed. From that field upwards the frame is intact. The fields below are
-/// overwritten by the fault's frame, which holds the popped registers.
+/// The CPU saves no stack pointer of ring 0, but the pointer was right above the words that it pushed. The instruction
+/// says to which field of the frame the pointer pointed. From that field upwards the frame is intact. The fields below
+/// are overwritten by the fault's frame, which holds the popped registers.
 ///
 /// # Safety
 ///
 /// An entry saved `fault` at an instruction of `resume`.
 pub(super) unsafe fn undo_exit(fault: NonNull<TrapFrame>) -> Option<NonNull<TrapFrame>> {
     let stack_pointer = fault.as_ptr() as usize + TrapFrame::ESP;
-    // SAFETY: the caller promises a saved frame. The words in place of its missing `esp` and `ss` are the stack's. The code
-    // below uses this copy alone.
+    // SAFETY: the caller promises a saved frame. The words in place of its missing `esp` and `ss` are the stack's. The
+    // code below uses this copy alone.
     let fault = unsafe { fault.read() };
     let (_, reads) = EXITS.iter().find(|(bytes, _)| {
         let instruction = fault.eip as *const u8;

@@ -8,8 +8,8 @@ const IRETQ: [u8; 2] = [0x48, 0xCF];
 
 /// Rebuilds the frame that was to be resumed, if `iretq` faulted.
 ///
-/// The saved stack pointer is the address of that frame's rip. From rip upwards the frame is intact. The fields below are
-/// overwritten by the fault's frame, which holds the popped registers.
+/// The saved stack pointer is the address of that frame's rip. From rip upwards the frame is intact. The fields below
+/// are overwritten by the fault's frame, which holds the popped registers.
 ///
 /// # Safety
 ///

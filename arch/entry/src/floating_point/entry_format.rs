@@ -1,9 +1,9 @@
-//! The format in which the stubs keep the state for kernels with floating point, laid out for assembly.
+//! [`EntryFormat`]: the format in which the stubs keep the floating-point state, laid out for assembly.
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::{FloatingPointFormat, Mxcsr};
 
-/// How the stubs know a format. They compare: the order counts.
+/// A format's number for the stubs, which compare it: the order counts.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub(crate) enum Kind {
@@ -12,7 +12,7 @@ pub(crate) enum Kind {
     Xsave,
 }
 
-/// A format as the stubs read it; none at first.
+/// A format as the stubs read it. All zeros stand for none.
 #[repr(C)]
 pub(crate) struct EntryFormat {
     pub(crate) bytes: AtomicUsize,
@@ -22,7 +22,7 @@ pub(crate) struct EntryFormat {
     pub(crate) has_mxcsr: AtomicU32,
 }
 
-/// See [`FloatingPointFormat::use_in_entries`].
+/// The format that [`FloatingPointFormat::use_in_entries`] set.
 pub(crate) static ENTRY_FORMAT: EntryFormat = EntryFormat {
     bytes: AtomicUsize::new(0),
     kind: AtomicU32::new(0),
@@ -32,12 +32,13 @@ pub(crate) static ENTRY_FORMAT: EntryFormat = EntryFormat {
 };
 
 impl FloatingPointFormat {
-    /// Makes this the format in which the entries of a kernel with [`FloatingPointUse::Anywhere`](crate::FloatingPointUse) keep the
-    /// state, on every CPU: to be called before the first interrupt.
+    /// Has the entries of a kernel with [`FloatingPointUse::Anywhere`](crate::FloatingPointUse) keep the state in this
+    /// format, on every CPU. To be called once, before the first interrupt.
     ///
     /// # Safety
     ///
-    /// Ring 0, with interrupts off. Every CPU must have the format, enabled as it is on this one.
+    /// 1. The CPU is in ring 0, with interrupts off.
+    /// 2. Every CPU has the format, enabled as it is on this CPU.
     pub unsafe fn use_in_entries(self) {
         let (kind, components) = match self {
             Self::Fnsave => (Kind::Fnsave, 0),

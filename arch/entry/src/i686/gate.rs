@@ -23,7 +23,8 @@ impl Gate {
         Self { low: handler & 0xFFFF | (code_selector as u32) << 16, high: handler & 0xFFFF_0000 | PRESENT | INTERRUPT }
     }
 
-    /// Makes a task gate: the CPU switches to the hardware task of that TSS, and pushes nothing on the interrupted stack.
+    /// Makes a task gate: the CPU switches to the hardware task of that TSS, and pushes nothing on the interrupted
+    /// stack.
     pub const fn task(task_selector: u16) -> Self {
         Self { low: (task_selector as u32) << 16, high: PRESENT | TASK }
     }

@@ -6,11 +6,11 @@ use crate::error_code::DecodeErrorCode;
 /// All registers of interrupted code, the vector and the error code.
 ///
 /// From the frame's end downwards: the words that the CPU pushes (SDM 3A figure 6-4), error code and vector, segment
-/// registers, and the general registers in the order of `pushad`. The interrupted code is resumed with the fields as they
-/// are then.
+/// registers, and the general registers in the order of `pushad`. The interrupted code is resumed with the fields as
+/// they are then.
 ///
-/// The CPU pushes `ss` and `esp` only if it changes rings. In a frame of ring 0 these fields hold other words of the stack.
-/// So they are private, and [`TrapFrame::stack_pointer`] reads them in frames of ring 3 alone.
+/// The CPU pushes `ss` and `esp` only if it changes rings. In a frame of ring 0 these fields hold other words of the
+/// stack. So they are private, and [`TrapFrame::stack_pointer`] reads them in frames of ring 3 alone.
 #[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
@@ -18,8 +18,8 @@ pub struct TrapFrame {
     pub edi: u32,
     pub esi: u32,
     pub ebp: u32,
-    /// The stack pointer that `pushad` pushed in the stub, or the interrupted code's where a task gate was taken. `popad`
-    /// skips this word.
+    /// The stack pointer that `pushad` pushed in the stub, or the interrupted code's where a task gate was taken.
+    /// `popad` skips this word.
     pub pushed_esp: u32,
     pub ebx: u32,
     pub edx: u32,
@@ -62,14 +62,14 @@ const _: () = assert!(
 impl TrapFrame {
     /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack.
     ///
-    /// If an instruction of the way out faults, the CPU pushes the fault's words right below the words that aren't popped
-    /// yet, and the stub pushes the registers below them. Together they are a frame without `ss` and `esp`.
+    /// If an instruction of the way out faults, the CPU pushes the fault's words right below the words that aren't
+    /// popped yet, and the stub pushes the registers below them. Together they are a frame without `ss` and `esp`.
     pub const BYTES_BELOW: usize = offset_of!(TrapFrame, esp).next_multiple_of(16);
 
     /// Bytes that the CPU doesn't push for a frame of ring 0: `ss` and `esp`.
     ///
-    /// A context of ring 0 whose interrupts are to be saved into a frame keeps its stack pointer this many bytes below the
-    /// frame's end.
+    /// A context of ring 0 whose interrupts are to be saved into a frame keeps its stack pointer this many bytes below
+    /// the frame's end.
     pub const SAME_RING_GAP: usize = size_of::<TrapFrame>() - offset_of!(TrapFrame, esp);
 
     /// Makes a frame of zeros.
@@ -149,8 +149,8 @@ impl TrapFrame {
         E::decode(self.error_code)
     }
 
-    /// Has the frame resumed by `iretd`. `sysexit` restores neither ecx, edx nor cs and ss: call this after a change of those
-    /// in a frame that `sysenter` saved.
+    /// Has the frame resumed by `iretd`. `sysexit` restores neither ecx, edx nor cs and ss: call this after a change of
+    /// those in a frame that `sysenter` saved.
     pub const fn require_iret(&mut self) {
         if self.vector == crate::vector::FAST_CALL as u32 {
             self.vector = crate::vector::REQUIRES_IRET as u32;

@@ -23,7 +23,8 @@ pub struct TrapFrame {
     pub rsi: u64,
     pub rdi: u64,
     pub rax: u64,
-    /// `syscall` spoils rcx and r11, and r10 may pass the stack pointer: the three lie together so that its exit skips them.
+    /// `syscall` spoils rcx and r11, and r10 may pass the stack pointer: the three lie together so that its exit skips
+    /// them.
     pub r11: u64,
     pub r10: u64,
     pub rcx: u64,
@@ -55,8 +56,8 @@ const _: () = assert!(
 impl TrapFrame {
     /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack.
     ///
-    /// If `iretq` faults, the CPU pushes the fault's words right below those that `iretq` reads, 16-byte aligned, and the
-    /// stub pushes the registers below them. Together these are more bytes than the frame has below its rip.
+    /// If `iretq` faults, the CPU pushes the fault's words right below those that `iretq` reads, 16-byte aligned, and
+    /// the stub pushes the registers below them. Together these are more bytes than the frame has below its rip.
     pub const BYTES_BELOW: usize = size_of::<TrapFrame>() - (offset_of!(TrapFrame, rip) & !0xF);
 
     /// Makes a frame of zeros.
@@ -128,8 +129,8 @@ impl TrapFrame {
         E::decode(self.error_code as u32)
     }
 
-    /// Has the frame resumed by `iretq`. `sysretq` restores neither rcx, r10, r11 nor cs and ss: call this after a change of
-    /// those in a frame that `syscall` saved.
+    /// Has the frame resumed by `iretq`. `sysretq` restores neither rcx, r10, r11 nor cs and ss: call this after a
+    /// change of those in a frame that `syscall` saved.
     pub const fn require_iret(&mut self) {
         if self.vector == crate::vector::FAST_CALL as u64 {
             self.vector = crate::vector::REQUIRES_IRET as u64;

@@ -22,11 +22,12 @@ pub(crate) unsafe extern "C" fn debug_stub<K: KernelEntry, S: Smap>() {
     )
 }
 
-/// Saves the registers, and calls [`KernelEntry::trap`] from ring 3 or [`debug_in_ring_0`] from ring 0, on the debug stack.
+/// Saves the registers, and calls [`KernelEntry::trap`] from ring 3 or [`debug_in_ring_0`] from ring 0, on the debug
+/// stack.
 ///
-/// The interrupted stack of ring 0 may have room for this frame alone, in two cases: TF was set at `sysenter`, or a data
-/// breakpoint lies on the word that `mov ss` reads before `int` or `sysenter` (CVE-2018-8897). The room is below the TSS, or
-/// below the frame that the interrupted entry saves.
+/// The interrupted stack of ring 0 may have room for this frame alone, in two cases: TF was set at `sysenter`, or a
+/// data breakpoint lies on the word that `mov ss` reads before `int` or `sysenter` (CVE-2018-8897). The room is below
+/// the TSS, or below the frame that the interrupted entry saves.
 #[unsafe(naked)]
 unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
     naked_asm!(
@@ -87,9 +88,9 @@ impl<K: KernelEntry> Target for InRing0<K> {
 
 /// Takes a #DB of ring 0: passes it to [`KernelEntry::paranoid_trap`], unless it is a single step into `sysenter`.
 ///
-/// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. As on x86_64, the step is put off until
-/// the call has returned: the caller's flags get TF, and the frame goes back by `iretd`. A breakpoint on the word that
-/// `mov ss` read comes at the same instruction, with or without the step.
+/// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. As on x86_64, the step is put off
+/// until the call has returned: the caller's flags get TF, and the frame goes back by `iretd`. A breakpoint on the word
+/// that `mov ss` read comes at the same instruction, with or without the step.
 fn debug_in_ring_0<K: KernelEntry>(frame: &mut TrapFrame) {
     if !fast_call::is_entry(frame.instruction_pointer()) || frame.eflags & TRAP_FLAG == 0 {
         return K::paranoid_trap(frame);
@@ -102,7 +103,8 @@ fn debug_in_ring_0<K: KernelEntry>(frame: &mut TrapFrame) {
     if status & BREAKPOINTS != 0 {
         return K::paranoid_trap(frame);
     }
-    // SAFETY: the CPU is in ring 0. It never clears the register's bits (SDM 3B 17.2.3), and the step that set one is taken.
+    // SAFETY: the CPU is in ring 0. It never clears the register's bits (SDM 3B 17.2.3), and the step that set one is
+    // taken.
     unsafe { core::arch::asm!("mov dr6, {}", in(reg) DEBUG_STATUS_AT_RESET, options(nostack, nomem)) };
 }
 

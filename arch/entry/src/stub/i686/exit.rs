@@ -11,7 +11,8 @@ use crate::vector::FAST_CALL;
 /// The length of [`resume`], by which a fault of one of its instructions is recognised.
 pub(crate) const RESUME_BYTES: usize = 64;
 
-/// The offset in [`resume`] of the pops, where the stack pointer is the frame's address and the frame goes back by `iretd`.
+/// The offset in [`resume`] of the pops, where the stack pointer is the frame's address and the frame goes back by
+/// `iretd`.
 pub(super) const POPS: usize = 14;
 
 /// Resumes a frame of ring 3 or ring 0, which an entry saved or the kernel built.
@@ -42,7 +43,8 @@ pub unsafe extern "C" fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! 
         "4:",
         "test dword ptr [esp + {eflags}], {trap_flag}",
         "jnz 3b",
-        // `sysexit` loads no flags. The entry has cleaned them, so the thread gets no flag of another one, AC and ID included.
+        // `sysexit` loads no flags. The entry has cleaned them, so the thread gets no flag of another one, AC and ID
+        // included.
         pop_registers!(),
         "mov edx, [esp + {eip} - {vector}]",
         "mov ecx, [esp + {esp} - {vector}]",

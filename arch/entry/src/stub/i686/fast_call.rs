@@ -9,12 +9,12 @@ use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::kernel_entry::{Call, KernelEntry, TrapStack, keeps_state};
 use crate::vector::FAST_CALL;
 
-/// Saves the caller's registers as an interrupt would, and calls [`KernelEntry::system_call`]. IA32_SYSENTER_EIP holds its
-/// address.
+/// Saves the caller's registers as an interrupt would, and calls [`KernelEntry::system_call`]. IA32_SYSENTER_EIP holds
+/// its address.
 ///
 /// `sysenter` saves nothing (SDM 3A 5.8.7). By convention ecx is the caller's stack pointer, and all callers return to
-/// [`KernelEntry::SYSENTER_RETURN_ADDRESS`] with the flags `FLAGS`. esp is the address of TSS.esp0. NT, AC, DF and TF are as
-/// the caller set them.
+/// [`KernelEntry::SYSENTER_RETURN_ADDRESS`] with the flags `FLAGS`. esp is the address of TSS.esp0. NT, AC, DF and TF
+/// are as the caller set them.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>() {
     naked_asm!(

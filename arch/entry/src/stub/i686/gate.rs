@@ -30,7 +30,8 @@ unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
 }
 
-/// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved already.
+/// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved
+/// already.
 ///
 /// The CPU doesn't align the stack pointer when it interrupts ring 0, so the stub does. [`EntryData::set_kernel_stack`]
 /// stores a stack's top with room for an argument above it.
@@ -53,8 +54,8 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         call_rust!("target"),
         "push eax",
         "call {resume}",
-        // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting return)
-        // leaves no room for Rust. The kernel stack is empty then.
+        // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting
+        // return) leaves no room for Rust. The kernel stack is empty then.
         "2:",
         ".if {per_cpu}",
         with_entry_data!("mov eax,", "esp0", ""),

@@ -16,8 +16,8 @@ macro_rules! with_entry_data {
 
 /// Pushes segment and general registers, in the frame's order, below the vector.
 ///
-/// The segment pushes are in AT&T syntax, because LLVM assembles `push ds` of Intel syntax as a 16-bit push, which would
-/// shift the frame.
+/// The segment pushes are in AT&T syntax, because LLVM assembles `push ds` of Intel syntax as a 16-bit push, which
+/// would shift the frame.
 macro_rules! push_registers {
     () => {
         ".att_syntax prefix\n pushl %gs\n pushl %fs\n pushl %es\n pushl %ds\n .intel_syntax noprefix\n pushad"
@@ -31,16 +31,16 @@ macro_rules! pop_registers {
     };
 }
 
-/// Loads flat data segments in place of the interrupted code's. Spoils ecx. The segments are ring 3's, which ring 0 may use
-/// too (SDM 3A 5.6): so the fast path out loads none.
+/// Loads flat data segments in place of the interrupted code's. Spoils ecx. The segments are ring 3's, which ring 0 may
+/// use too (SDM 3A 5.6): so the fast path out loads none.
 macro_rules! load_segments {
     () => {
         "mov ecx, {data}\n mov ds, ecx\n mov es, ecx"
     };
 }
 
-/// Clears all flags of the interrupted code: DF for Rust, AC for SMAP, NT for `iret`, and the others because the fast path
-/// out loads no flags and would pass them to another thread.
+/// Clears all flags of the interrupted code: DF for Rust, AC for SMAP, NT for `iret`, and the others because the fast
+/// path out loads no flags and would pass them to another thread.
 macro_rules! clean_flags {
     () => {
         "push {clean_flags}\n popfd"

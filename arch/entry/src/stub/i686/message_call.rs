@@ -85,8 +85,8 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
 /// The length of [`leave_with`], see [`is_in_leave`].
 const LEAVE_BYTES: usize = 32;
 
-/// Resumes the current frame, whose general registers hold the message: by `sysexit` if `sysenter` saved the frame, else
-/// as [`resume`] does.
+/// Resumes the current frame, whose general registers hold the message: by `sysexit` if `sysenter` saved the frame,
+/// else as [`resume`] does.
 ///
 /// `end` is the frame's end, which TSS.esp0 holds.
 ///
@@ -145,7 +145,9 @@ pub(crate) fn is_in_leave(instruction: usize) -> bool {
 ///
 /// All that [`enable_fast_calls`](crate::enable_fast_calls) requires.
 pub unsafe fn enable_message_calls<K: MessageCalls>(cpu: NonNull<EntryData>) {
-    const { assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the entry stores below TSS.esp0, into the current frame") }
+    const {
+        assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the entry stores below TSS.esp0, into the current frame");
+    }
     LEAVE.store(leave_with::<K> as *const () as usize, Ordering::Relaxed);
     // SAFETY: the caller promises all of it, and the address is that of an entry for `sysenter`.
     unsafe { set_entry::<K>(cpu, message_entry::<K> as *const () as usize) };

@@ -16,8 +16,8 @@ pub(super) const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
 /// Resumes a frame of ring 3 or ring 0, which an entry saved or the kernel built.
 ///
 /// A frame saved by `syscall` goes back by `sysretq` if its address is in the lower half, where `sysretq` can't fault
-/// in ring 0 (CVE-2012-0217), and neither TF nor RF is set. Any other frame goes back by `iretq`. If `iretq` faults, the
-/// entry reports the fault as one of this frame.
+/// in ring 0 (CVE-2012-0217), and neither TF nor RF is set. Any other frame goes back by `iretq`. If `iretq` faults,
+/// the entry reports the fault as one of this frame.
 ///
 /// # Safety
 ///
@@ -65,7 +65,8 @@ pub unsafe extern "C" fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! 
         "mov rsp, [rsp + {rsp} - {r11}]",
         ".endif",
         "sysretq",
-        // The fields of these registers may be stale. They get the values that `sysretq` would have left in the registers.
+        // The fields of these registers may be stale. They get the values that `sysretq` would have left in the
+        // registers.
         "6:",
         "mov [rsp + {rcx}], rcx",
         "mov [rsp + {r11}], r11",

@@ -10,11 +10,12 @@ use crate::vector::FAST_CALL;
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).
 pub const SYSCALL_FLAG_MASK: u64 = 1 << 9 | 1 << 8 | 1 << 10 | 1 << 18 | 1 << 14 | 3 << 12;
 
-/// Saves the caller's registers as an interrupt would, and calls [`KernelEntry::system_call`]. IA32_LSTAR holds its address.
+/// Saves the caller's registers as an interrupt would, and calls [`KernelEntry::system_call`]. IA32_LSTAR holds its
+/// address.
 ///
-/// `syscall` leaves the return address in rcx and the flags in r11, and clears the flags of [`SYSCALL_FLAG_MASK`]. rsp is
-/// the caller's during the first instructions. Only NMI, #MC and #DB can interrupt these, and they have stacks of their
-/// own.
+/// `syscall` leaves the return address in rcx and the flags in r11, and clears the flags of [`SYSCALL_FLAG_MASK`]. rsp
+/// is the caller's during the first instructions. Only NMI, #MC and #DB can interrupt these, and they have stacks of
+/// their own.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
     naked_asm!(

@@ -27,11 +27,11 @@ pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const V
 /// `iretq`, as a word.
 const IRETQ: u16 = u16::from_le_bytes([0x48, 0xCF]);
 
-/// Swaps GS if the interrupted instruction is the `iretq` of a return to ring 3, where ring 3's base is loaded already. The
-/// kernel must not follow that base. Spoils rcx and rsi.
+/// Swaps GS if the interrupted instruction is the `iretq` of a return to ring 3, where ring 3's base is loaded already.
+/// The kernel must not follow that base. Spoils rcx and rsi.
 ///
-/// The stub runs this twice, and reads the CPU's data in between. [`fixup`] does the lasting swap, once it has the whole
-/// frame.
+/// The stub runs this twice, and reads the CPU's data in between. [`fixup`] does the lasting swap, once it has the
+/// whole frame.
 macro_rules! swapgs_if_return_faulted {
     () => {
         "mov rcx, [rsp + {rip}]\n lea rsi, [rip + {resume}]\n sub rsi, rcx\n neg rsi\n cmp rsi, {resume_bytes}\n \
@@ -46,10 +46,11 @@ unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
 }
 
-/// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved already.
+/// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved
+/// already.
 ///
-/// `lfence` follows on both branches at `swapgs`: the CPU must not run either branch speculatively with the GS base of the
-/// other (CVE-2019-1125).
+/// `lfence` follows on both branches at `swapgs`: the CPU must not run either branch speculatively with the GS base of
+/// the other (CVE-2019-1125).
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
@@ -71,8 +72,8 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         call_rust!("target"),
         "mov rdi, rax",
         "jmp {resume}",
-        // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting return)
-        // leaves no room for Rust. The kernel stack is empty then.
+        // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting
+        // return) leaves no room for Rust. The kernel stack is empty then.
         "2:",
         ".if {swaps_gs}",
         "lfence",

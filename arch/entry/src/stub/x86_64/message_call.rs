@@ -19,8 +19,8 @@ macro_rules! below_end {
 
 /// Saves the registers that a call preserves, and calls [`MessageCalls::message_call`]. IA32_LSTAR holds its address.
 ///
-/// The frame's code and stack segments stay those with which it was resumed last: ring 3 has no others. The fields of the
-/// message registers, rax, rcx, r10, r11 and the error code are stale. `syscall` leaves the CPU as
+/// The frame's code and stack segments stay those with which it was resumed last: ring 3 has no others. The fields of
+/// the message registers, rax, rcx, r10, r11 and the error code are stale. `syscall` leaves the CPU as
 /// [`syscall_entry`](super::fast_call::syscall_entry) says.
 #[unsafe(naked)]
 unsafe extern "C" fn message_entry<K: MessageCalls>() {

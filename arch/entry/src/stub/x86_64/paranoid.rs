@@ -25,14 +25,14 @@ pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Smap, const VEC
 
 /// Saves the registers, and calls [`KernelEntry::trap`] or [`KernelEntry::paranoid_trap`].
 ///
-/// From ring 3, the stub copies the frame to the current frame, where an ordinary trap would have been saved, and goes on as
-/// one. It first runs `iretq` to its next instruction: this unblocks NMIs (SDM 3A 6.7.1), which the way out by `sysretq`
-/// wouldn't do. A further NMI then interrupts ring 0.
+/// From ring 3, the stub copies the frame to the current frame, where an ordinary trap would have been saved, and goes
+/// on as one. It first runs `iretq` to its next instruction: this unblocks NMIs (SDM 3A 6.7.1), which the way out by
+/// `sysretq` wouldn't do. A further NMI then interrupts ring 0.
 ///
-/// From ring 0, the interrupted instruction may be one of an entry or exit. The stub changes no memory but this stack. The
-/// saved code segment doesn't tell whose GS base is loaded, because around `swapgs` it is the other one. So the stub saves
-/// the base, loads the kernel's from the stack's top ([`EntryData::set_interrupt_gs_base`]), and restores the saved one
-/// afterwards. A #DF always takes this branch.
+/// From ring 0, the interrupted instruction may be one of an entry or exit. The stub changes no memory but this stack.
+/// The saved code segment doesn't tell whose GS base is loaded, because around `swapgs` it is the other one. So the
+/// stub saves the base, loads the kernel's from the stack's top ([`EntryData::set_interrupt_gs_base`]), and restores
+/// the saved one afterwards. A #DF always takes this branch.
 #[unsafe(naked)]
 unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usize>() {
     naked_asm!(
