@@ -9,10 +9,10 @@ use crate::width::idle;
 use crate::width::segments::load_thread_pointer;
 use abi::{Message, Register, Tag};
 use bitflags::bitflags;
-use kernel::machine::{self, Resume};
 use kernel::frames;
-use x86_entry::Frame;
-use x86_entry::vector::INTERRUPTED;
+use kernel::machine::{self, Resume};
+use x86_entry::TrapFrame;
+use x86_entry::vector::REQUIRES_IRET;
 
 /// Flags that a program may have: arithmetic, DF, TF, RF, AC, ID. Not NT, which would make `iret` a task switch.
 pub(crate) const USER_FLAGS: u32 = 0x0DD5 | 1 << 16 | 1 << 18 | 1 << 21;
@@ -23,8 +23,8 @@ const INITIAL_FLAGS: u32 = 1 << 9 | 1 << 1;
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub struct Context {
-    room: [u8; Frame::ROOM],
-    pub(crate) frame: Frame,
+    room: [u8; TrapFrame::BYTES_BELOW],
+    pub(crate) frame: TrapFrame,
     /// The base of the FS segment: the thread pointer.
     pub(crate) fs_base: usize,
     /// Where its floating-point state is kept, if it has used any.
@@ -52,15 +52,22 @@ bitflags! {
 const _: () = assert!(Extras::all().bits() & 0xFFFF == 0, "selectors, or-ed, take the lower half of the same word");
 
 const _: () = assert!(
-    core::mem::offset_of!(Context, frame) == Frame::ROOM && Frame::ROOM.is_multiple_of(16),
+    core::mem::offset_of!(Context, frame) == TrapFrame::BYTES_BELOW && TrapFrame::BYTES_BELOW.is_multiple_of(16),
     "the frame must follow its room directly and, on x86_64, end on 16 bytes"
 );
 
 impl machine::Context for Context {
     const EMPTY: Self = {
         // SAFETY: registers are integers, for which zero is a value.
-        let frame = unsafe { core::mem::MaybeUninit::<Frame>::zeroed().assume_init() };
-        Self { room: [0; Frame::ROOM], frame, fs_base: 0, area: Area::NONE, root: 0, extras: Extras::empty() }
+        let frame = unsafe { core::mem::MaybeUninit::<TrapFrame>::zeroed().assume_init() };
+        Self {
+            room: [0; TrapFrame::BYTES_BELOW],
+            frame,
+            fs_base: 0,
+            area: Area::NONE,
+            root: 0,
+            extras: Extras::empty(),
+        }
     };
 
     fn start(&mut self, entry: usize, stack: usize) {
@@ -131,7 +138,7 @@ impl machine::Context for Context {
 
 impl Context {
     fn finish_frame(&mut self) {
-        self.frame.vector = INTERRUPTED as _;
+        self.frame.vector = REQUIRES_IRET as _;
         Self::set_flags(&mut self.frame, INITIAL_FLAGS);
         self.fs_base = 0;
         self.area = Area::NONE;

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::account::{Account, TraceEntry};
 use x86::controlregs::{cr0, cr2, cr3, cr4};
 use x86::io::outb;
-use x86_entry::{Frame, vector};
+use x86_entry::{TrapFrame, vector};
 
 use crate::journal::{self, Writer};
 use crate::{machine_check, trap, width};
@@ -47,7 +47,7 @@ pub fn crash_at_non_maskable() {
 }
 
 /// A non-maskable interrupt came: ends the kernel if that was asked for.
-pub(crate) fn at_non_maskable(frame: &Frame) {
+pub(crate) fn at_non_maskable(frame: &TrapFrame) {
     if AT_NON_MASKABLE.load(Ordering::Relaxed) {
         in_kernel(frame);
     }
@@ -55,7 +55,7 @@ pub(crate) fn at_non_maskable(frame: &Frame) {
 
 /// Writes the record of an exception and stops.
 #[cold]
-pub fn in_kernel(frame: &Frame) -> ! {
+pub fn in_kernel(frame: &TrapFrame) -> ! {
     let number = frame.vector();
     let place = if frame.from_user() { "a program" } else { "the kernel" };
     record(Some(frame), format_args!("{} (vector {number}) in {place}", vector::name(number)))
@@ -70,7 +70,7 @@ pub fn panicked(information: &PanicInfo<'_>) -> ! {
     }
 }
 
-fn record(frame: Option<&Frame>, what: fmt::Arguments<'_>) -> ! {
+fn record(frame: Option<&TrapFrame>, what: fmt::Arguments<'_>) -> ! {
     journal::seize();
     // Writing to the log can't fail.
     let _ = writeln!(Writer, "CRASH: {what}");

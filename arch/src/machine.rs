@@ -15,12 +15,12 @@ use crate::width::segments::{selectors, switch_thread_pointer};
 use abi::LineState;
 use core::ops::Range;
 use core::ptr::NonNull;
+use kernel::frames::Frame;
 use kernel::machine::{
     FramePart, Home, InterruptWrite, Line, Machine, MapError, Mapping, Masked, Page, PortRange, Time, Trigger,
 };
-use kernel::frames::Frame;
 use x86::controlregs::cr3_write;
-use x86_entry::{CpuData, cpu_data};
+use x86_entry::{EntryData, entry_data};
 
 /// The bits of an address within a page.
 const PAGE_BITS: u8 = abi::PAGE_BYTES.trailing_zeros() as u8;
@@ -97,7 +97,7 @@ impl Cpu {
     /// # Safety
     /// `root` is the root of a space that wasn't released.
     #[inline(always)]
-    unsafe fn switch_space(&mut self, data: &mut CpuData, root: usize) {
+    unsafe fn switch_space(&mut self, data: &mut EntryData, root: usize) {
         if root == self.loaded_root(data) {
             return;
         }
@@ -114,7 +114,7 @@ impl Cpu {
 
     /// What CR3 holds. i686 keeps it in the TSS anyway.
     #[inline(always)]
-    fn loaded_root(&self, data: &CpuData) -> usize {
+    fn loaded_root(&self, data: &EntryData) -> usize {
         #[cfg(target_arch = "x86")]
         return data.page_table() as usize;
         #[cfg(target_arch = "x86_64")]
@@ -152,12 +152,12 @@ impl Cpu {
     #[inline(never)]
     #[optimize(speed)]
     fn load_ports<'a>(&mut self, home: impl FnOnce() -> Option<&'a Home<Space>>) {
-        let (Some(mut data), Some(home)) = (cpu_data::<Bell>(), home()) else { return };
+        let (Some(mut data), Some(home)) = (entry_data::<Bell>(), home()) else { return };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
         let data = unsafe { data.as_mut() };
         match self.ports.load(&mut data.io_bitmap, home) {
-            PortUse::Some => data.show_io_bitmap(),
-            PortUse::None => data.hide_io_bitmap(),
+            PortUse::Some => data.enable_io_bitmap(),
+            PortUse::None => data.disable_io_bitmap(),
         }
     }
 }
@@ -238,7 +238,7 @@ impl Machine for Cpu {
 
     #[inline(always)]
     fn switch<'a>(&mut self, to: &mut Context, _home: impl FnOnce() -> Option<&'a Home<Space>>) {
-        let Some(mut data) = cpu_data::<Bell>() else { return };
+        let Some(mut data) = entry_data::<Bell>() else { return };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
         let data = unsafe { data.as_mut() };
         // SAFETY: the core switches to no space that it has released.
@@ -282,7 +282,7 @@ impl Machine for Cpu {
     }
 
     fn release_tables(&mut self, space: Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize> {
-        let Some(mut data) = cpu_data::<Bell>() else { return Some(from) };
+        let Some(mut data) = entry_data::<Bell>() else { return Some(from) };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
         let data = unsafe { data.as_mut() };
         if space.physical_root() as usize == self.loaded_root(data) {

@@ -4,7 +4,7 @@
 //! guard page. What may come at any instruction (NMI, #DB, #MC, #DF) has stacks of its own.
 
 use crate::cell::CpuCell;
-use x86_entry::FaultStacks;
+use x86_entry::ParanoidStacks;
 
 /// The bytes of a stack for one exception: enough for a crash record.
 const BYTES: usize = 16 * 1024;
@@ -17,8 +17,8 @@ pub(crate) struct Stack([u8; BYTES]);
 static STACKS: [CpuCell<Stack>; 4] = [const { CpuCell::new(Stack([0; BYTES])) }; 4];
 
 /// Their upper ends.
-pub(crate) fn fault_stacks() -> FaultStacks {
+pub(crate) fn paranoid_stacks() -> ParanoidStacks {
     let [double_fault, non_maskable_interrupt, machine_check, debug] =
         STACKS.each_ref().map(|stack| stack.address().wrapping_add(1) as usize);
-    FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug }
+    ParanoidStacks { double_fault, non_maskable_interrupt, machine_check, debug }
 }

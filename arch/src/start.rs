@@ -20,7 +20,7 @@ use crate::window::Window;
 use kernel::Kernel;
 use raw_cpuid::CpuIdReader;
 use x86::controlregs::{Cr4, cr4, cr4_write};
-use x86_entry::{Fill, InterruptDescriptorTable, Smap, WithSmap, WithoutSmap, cpu_data};
+use x86_entry::{InterruptDescriptorTable, Smap, TableFiller, WithSmap, WithoutSmap, entry_data};
 
 /// The gates of all vectors.
 static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescriptorTable::new());
@@ -42,7 +42,7 @@ pub struct Prepared {
 pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, ClockError> {
     // SAFETY: the caller's promise; nothing else has borrowed them.
     let (_, cpu) = unsafe { trap::state() };
-    if let Some(mut data) = cpu_data::<Bell>() {
+    if let Some(mut data) = entry_data::<Bell>() {
         // SAFETY: the data is static, and no trap uses it while this code does.
         width::segments::follow_page_tables(unsafe { data.as_mut() });
     }
@@ -84,10 +84,10 @@ pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
 /// once [`run`] leaves it.
 pub unsafe fn catch_exceptions(stack_top: usize) {
     cpu::detect();
-    let Some(mut data) = cpu_data::<Bell>() else { return };
+    let Some(mut data) = entry_data::<Bell>() else { return };
     // SAFETY: the data is static, and nothing else refers to it before the first trap.
     let data = unsafe { data.as_mut() };
-    data.set_stack(stack_top);
+    data.set_kernel_stack(stack_top);
     // SAFETY: the caller's promise; the data is static.
     unsafe { width::segments::load(data) };
     // SAFETY: nothing else uses the table yet.
@@ -110,8 +110,12 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
 }
 
 /// Fills the gates. The lowest 16 interrupts may be an 8259A's, whose vectors are to be doubted.
-fn fill<S: Smap>(mut gates: Fill<'_, Bell, S>) {
-    gates.lowest_vectors().direct_interrupts(FIRST_VECTOR + pic::LINES..=u8::MAX).paranoid().call_gate(CALL_VECTOR);
+fn fill<S: Smap>(mut gates: TableFiller<'_, Bell, S>) {
+    gates
+        .trap_lowest_48()
+        .direct_interrupts(FIRST_VECTOR + pic::LINES..=u8::MAX)
+        .paranoid_gates()
+        .system_call_vector(CALL_VECTOR);
 }
 
 /// They aren't.

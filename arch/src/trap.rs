@@ -19,7 +19,7 @@ use kernel::objects::thread::Fault;
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
 use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
-use x86_entry::{CallerStack, Frame, Stack, cpu_data};
+use x86_entry::{CallerStackPointer, TrapFrame, TrapStack, entry_data};
 
 /// The system call's gate.
 pub(crate) const CALL_VECTOR: u8 = 0x80;
@@ -58,25 +58,25 @@ pub(crate) unsafe fn state() -> (&'static mut Kernel<Cpu>, &'static mut Cpu) {
 
 // SAFETY: the constants are what `start` loads before the first trap from ring 3. Frames come from the stubs or from
 // `Context`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called for every
-// vector; `paranoid` touches the frame and one atomic.
-unsafe impl x86_entry::Kernel for Bell {
-    const STACK: Stack = Stack::PerCpu;
-    const CALLER_STACK: CallerStack = CallerStack::InR10;
-    const SYSENTER_RETURN: usize = width::SYSENTER_RETURN;
+// vector; `paranoid_trap` touches the frame and one atomic.
+unsafe impl x86_entry::KernelEntry for Bell {
+    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
+    const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InR10;
+    const SYSENTER_RETURN_ADDRESS: usize = width::SYSENTER_RETURN;
 
     #[inline(always)]
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the stub's frame is not borrowed yet.
         let vector = unsafe { frame.as_ref() }.vector();
         if vector < usize::from(FIRST_VECTOR) { exception(frame) } else { interrupt_otherwise(vector as u8) }
     }
 
     #[optimize(speed)]
-    extern "C" fn call(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn system_call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         width::call(frame)
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         match frame.vector() {
             vector if vector == NON_MASKABLE_INTERRUPT.number() => {
                 crash::at_non_maskable(frame);
@@ -129,7 +129,7 @@ fn interrupt_otherwise(vector: u8) -> ! {
 /// An exception. In ring 3 it is the thread's; in ring 0 it is the end, but for one that the CPU causes by itself.
 #[inline(never)]
 #[optimize(speed)]
-fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
+fn exception(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     // SAFETY: the stub's frame is a thread's, and the core isn't borrowed yet.
     let saved = unsafe { frame.as_mut() };
     let vector = saved.vector();
@@ -212,7 +212,7 @@ fn fault_address(vector: usize) -> usize {
 
 /// A debug exception in ring 0: a breakpoint that ring 3 set is refused at its source, so this is single-stepping that
 /// went on into the kernel (`sysenter` leaves TF), or a `mov ss` before a trap. Neither is the kernel's.
-fn debug_in_kernel(frame: &mut Frame) {
+fn debug_in_kernel(frame: &mut TrapFrame) {
     take_debug_status();
     width::stop_single_step(frame);
 }
@@ -283,7 +283,7 @@ pub(crate) fn leave_here(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
 
 /// The frame of the thread that runs.
 #[inline(always)]
-pub(crate) fn current_frame() -> NonNull<Frame> {
+pub(crate) fn current_frame() -> NonNull<TrapFrame> {
     // SAFETY: `start` sets a frame before the first trap, and `switch` only ever sets others.
     unsafe { NonNull::new_unchecked(frame_in_use()) }
 }
@@ -294,8 +294,8 @@ pub(crate) fn is_current(context: &Context) -> bool {
 }
 
 #[inline(always)]
-fn frame_in_use() -> *mut Frame {
-    let data = cpu_data::<Bell>();
+fn frame_in_use() -> *mut TrapFrame {
+    let data = entry_data::<Bell>();
     // SAFETY: the data is static, and no reference to it lives across this read.
     data.map_or(core::ptr::null_mut(), |data| unsafe { data.as_ref() }.current_frame())
 }

@@ -14,8 +14,8 @@ use arch::start::Prepared;
 use arch::{Cpu, cpu, layout};
 use kernel::Kernel;
 use kernel::boot::Setup;
-use kernel::machine::{Machine, Time};
 use kernel::frames::{Frame, FrameRecord, Records};
+use kernel::machine::{Machine, Time};
 
 use crate::failure::Failure;
 use crate::information::Information;

@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 use abi::{Access, PAGE_BYTES, StartupBlock, StartupEntry, StartupKind};
 use arch::memory::{address_of, clear_bytes, copy, frames_touching};
 use kernel::Kernel;
-use kernel::tables::Link;
 use kernel::boot::BootMemory;
-use kernel::machine::Machine;
 use kernel::frames::{Frame, FrameRun};
+use kernel::machine::Machine;
+use kernel::tables::Link;
 
 use crate::begin::Known;
 use crate::failure::Failure;

@@ -1,15 +1,16 @@
-//! A CPU's segments, ready to be loaded: the descriptor table, its TSS, and where the paranoid gates have their stacks.
+//! [`CpuSegments`]: a CPU's descriptor table, and loading it with the TSS and the stacks of the paranoid gates.
 use core::mem::offset_of;
 
 use x86::dtables::{DescriptorTablePointer, lgdt, load_ldtr};
 use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_fs, load_gs, load_ss};
 use x86::task::load_tr;
 
-use crate::{CpuData, GlobalDescriptorTable, Kernel};
+use crate::{EntryData, GlobalDescriptorTable, KernelEntry};
 
-/// The upper ends of four stacks, each a multiple of 16, for what may interrupt ring 0 in any state.
+/// The tops of the four stacks of [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates), each a multiple
+/// of 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FaultStacks {
+pub struct ParanoidStacks {
     /// For #DF.
     pub double_fault: usize,
     /// For the NMI.
@@ -20,20 +21,21 @@ pub struct FaultStacks {
     pub debug: usize,
 }
 
-/// The descriptor table of one CPU with what it refers to, and `EXTRA` descriptors of the kernel's own behind it.
+/// One CPU's descriptor table, with `EXTRA` descriptors of the kernel's own behind it.
 ///
-/// On i686 that includes the tasks of #DF, NMI and #MC (SDM 3A 7.2.1); on x86_64 those have interrupt stacks.
+/// On i686 the structure holds the TSSs of #DF, NMI and #MC as well (SDM 3A 7.2.1). On x86_64 these vectors have stacks
+/// of the interrupt stack table.
 #[repr(C)]
 #[derive(Debug)]
 pub struct CpuSegments<const EXTRA: usize = 0> {
     table: GlobalDescriptorTable,
-    /// The kernel's own descriptors; the CPU reads them when a selector is loaded.
+    /// The kernel's own descriptors. The CPU reads a descriptor when its selector is loaded.
     pub extra: [u64; EXTRA],
     #[cfg(target_arch = "x86")]
     tasks: [Task; 3],
 }
 
-/// A TSS of a task gate, aligned so that it crosses no page, which the CPU doesn't allow (SDM 3A 7.2.1).
+/// A task gate's TSS, aligned so that it crosses no page boundary (SDM 3A 7.2.1).
 #[cfg(target_arch = "x86")]
 #[repr(C, align(128))]
 struct Task(x86::bits32::task::TaskStateSegment);
@@ -46,7 +48,7 @@ impl core::fmt::Debug for Task {
 }
 
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
-    /// Flat segments, `extra` descriptors behind them, and no TSS yet.
+    /// Makes a table of flat segments with `extra` behind them, without a TSS.
     pub const fn new(extra: [u64; EXTRA]) -> Self {
         Self {
             table: GlobalDescriptorTable::new(),
@@ -56,23 +58,26 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
         }
     }
 
-    /// The selector of an extra descriptor, for ring 0; ring 3's has the two lowest bits set.
+    /// Returns the selector of an extra descriptor for ring 0. The selector for ring 3 has the two lowest bits set.
     pub const fn extra_selector(index: usize) -> u16 {
         assert!(index < EXTRA, "there are fewer descriptors");
         (offset_of!(Self, extra) + index * size_of::<u64>()) as u16
     }
 
-    /// Loads everything: the descriptor table, all segment registers, the TSS in `data` and the stacks of
-    /// [`Fill::paranoid`](crate::Fill::paranoid). There is no local table afterwards.
+    /// Loads the descriptor table, all segment registers and the task register, and sets the stacks of
+    /// [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates).
     ///
-    /// Data segment registers that the kernel has no use for become null: FS and GS, whose bases are 0 then (a kernel
-    /// with [`Place::Gs`](crate::Place::Gs) sets its base afterwards), and on x86_64 DS and ES.
+    /// FS, GS and the local descriptor table's register become null, and on x86_64 DS and ES too. The bases of FS and
+    /// GS become 0: a kernel with [`EntryDataLocation::GsBase`](crate::EntryDataLocation::GsBase) sets its base
+    /// afterwards.
     ///
     /// # Safety
     ///
-    /// Once a CPU, in ring 0, with interrupts off and flat segments. `self` and `data` stay where they are for good,
-    /// mapped in every address space, and `data` is where the stubs of `K` look for it. The stacks are the kernel's.
-    pub unsafe fn load<K: Kernel>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
+    /// 1. The CPU is in ring 0, with interrupts off and flat segments, and this is its first call.
+    /// 2. `self` and `data` are never moved or dropped, and every address space maps them.
+    /// 3. `data` is where the stubs of `K` find this CPU's data.
+    /// 4. Nothing else uses the stacks' memory.
+    pub unsafe fn load<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: ParanoidStacks) {
         const {
             let (ours, kernels) = (GlobalDescriptorTable::SELECTORS, K::SELECTORS);
             assert!(
@@ -80,17 +85,17 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
                     && ours.kernel_data == kernels.kernel_data
                     && ours.user_code == kernels.user_code
                     && ours.user_data == kernels.user_data
-                    && ours.task == kernels.task,
-                "the kernel's selectors are those of another table"
+                    && ours.tss == kernels.tss,
+                "KernelEntry::SELECTORS are those of another table"
             );
         }
         self.set_stacks::<K>(data, stacks);
         let bytes = offset_of!(Self, extra) + size_of_val(&self.extra);
         let pointer = DescriptorTablePointer { limit: (bytes - 1) as u16, base: &raw const self.table };
-        // SAFETY: the table stays where it is, and has the flat code segment that the CPU is in.
+        // SAFETY: the caller promises ring 0 and that the table stays where it is.
         unsafe { lgdt(&pointer) };
         let [code, stack, data, null, task] =
-            [K::SELECTORS.kernel_code, K::SELECTORS.kernel_data, DATA_SELECTOR, 0, K::SELECTORS.task]
+            [K::SELECTORS.kernel_code, K::SELECTORS.kernel_data, DATA_SELECTOR, 0, K::SELECTORS.tss]
                 .map(SegmentSelector::from_raw);
         // SAFETY: the selector names flat code of ring 0.
         unsafe { load_cs(code) };
@@ -101,19 +106,20 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
             unsafe { load(data) };
         }
         for load in [load_fs, load_gs] {
-            // SAFETY: the caller has no use for the segments yet.
+            // SAFETY: a null selector may be loaded, and no code of the kernel uses FS or GS before this function
+            // returns.
             unsafe { load(null) };
         }
         // SAFETY: the descriptor was just set, to a TSS that isn't busy.
         unsafe { load_tr(task) };
-        // At reset there is a local table at address 0 (SDM 3A table 9-1), and a loader may leave it so: a program
-        // could map that page and make itself descriptors of the kernel's privilege.
-        // SAFETY: without a local table every selector that names one is refused.
+        // At reset the local table lies at address 0 (SDM 3A table 9-1), and a loader may leave it there. A program
+        // could map that page and write descriptors of ring 0 to it.
+        // SAFETY: the CPU refuses every selector of a local table that is null (SDM 3A 2.4.2).
         unsafe { load_ldtr(null) };
     }
 }
 
-/// Data segments mean nothing in 64-bit mode (SDM 3A 3.2.4).
+/// The selector for DS and ES. 64-bit mode doesn't use these segments (SDM 3A 3.2.4).
 #[cfg(target_arch = "x86_64")]
 const DATA_SELECTOR: u16 = 0;
 #[cfg(target_arch = "x86")]
@@ -122,44 +128,45 @@ const DATA_SELECTOR: u16 = GlobalDescriptorTable::SELECTORS.kernel_data;
 #[cfg(target_arch = "x86_64")]
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
     #[expect(clippy::extra_unused_type_parameters, reason = "i686's tasks lead to the kernel")]
-    fn set_stacks<K: Kernel>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
-        use crate::idt::{DEBUG_STACK, DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NMI_STACK};
+    fn set_stacks<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: ParanoidStacks) {
+        use crate::idt::{DEBUG_STACK, DOUBLE_FAULT_STACK, MACHINE_CHECK_STACK, NON_MASKABLE_INTERRUPT_STACK};
         data.set_interrupt_stack(DOUBLE_FAULT_STACK, stacks.double_fault);
-        data.set_interrupt_stack(NMI_STACK, stacks.non_maskable_interrupt);
+        data.set_interrupt_stack(NON_MASKABLE_INTERRUPT_STACK, stacks.non_maskable_interrupt);
         data.set_interrupt_stack(MACHINE_CHECK_STACK, stacks.machine_check);
         data.set_interrupt_stack(DEBUG_STACK, stacks.debug);
-        self.table.set_task(&raw const data.tss as u64, CpuData::TASK_LENGTH);
+        self.table.set_tss(&raw const data.tss as u64, EntryData::TSS_SEGMENT_BYTES);
     }
 }
 
 #[cfg(target_arch = "x86")]
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
-    fn set_stacks<K: Kernel>(&mut self, data: &mut CpuData, stacks: FaultStacks) {
-        use crate::fault_task;
+    fn set_stacks<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: ParanoidStacks) {
+        use crate::paranoid_tss;
         use crate::vector::{DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
         // SAFETY: `load`'s caller promises ring 0.
         let page_table = unsafe { x86::controlregs::cr3() } as u32;
         data.set_page_table(page_table);
         data.set_debug_stack(stacks.debug);
-        self.table.set_task(K::SELECTORS.task, &raw const data.tss as u32, CpuData::TASK_LENGTH);
+        self.table.set_tss(K::SELECTORS.tss, &raw const data.tss as u32, EntryData::TSS_SEGMENT_BYTES);
         let tasks = [
-            fault_task::<K, _, _>(DOUBLE_FAULT, stacks.double_fault, page_table),
-            fault_task::<K, _, _>(NON_MASKABLE_INTERRUPT, stacks.non_maskable_interrupt, page_table),
-            fault_task::<K, _, _>(MACHINE_CHECK, stacks.machine_check, page_table),
+            paranoid_tss::<K, _, _>(DOUBLE_FAULT, stacks.double_fault, page_table),
+            paranoid_tss::<K, _, _>(NON_MASKABLE_INTERRUPT, stacks.non_maskable_interrupt, page_table),
+            paranoid_tss::<K, _, _>(MACHINE_CHECK, stacks.machine_check, page_table),
         ];
         let selectors = [
-            GlobalDescriptorTable::DOUBLE_FAULT_TASK,
-            GlobalDescriptorTable::NMI_TASK,
-            GlobalDescriptorTable::MACHINE_CHECK_TASK,
+            GlobalDescriptorTable::DOUBLE_FAULT_TSS,
+            GlobalDescriptorTable::NON_MASKABLE_INTERRUPT_TSS,
+            GlobalDescriptorTable::MACHINE_CHECK_TSS,
         ];
         for ((place, task), selector) in self.tasks.iter_mut().zip(tasks).zip(selectors) {
-            self.table.set_task(selector, &raw const place.0 as u32, size_of_val(&task));
+            self.table.set_tss(selector, &raw const place.0 as u32, size_of_val(&task));
             place.0 = task;
         }
     }
 
-    /// Gives the tasks other page tables than those that [`CpuSegments::load`] found in use. They need the kernel's
-    /// part alone.
+    /// Sets the page table of the three tasks. They need the kernel's part of an address space alone.
+    ///
+    /// [`CpuSegments::load`] gave them the page table that was in use. To be called before that one is freed.
     pub const fn set_page_table(&mut self, cr3: u32) {
         let mut index = 0;
         while index < self.tasks.len() {

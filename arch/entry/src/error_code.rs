@@ -1,7 +1,7 @@
-//! Error codes: what the CPU pushes with ten of its exceptions, decoded.
+//! Error codes, which the CPU pushes with ten of its exceptions.
 //!
-//! One type serves both widths, since the CPU defines 32 bits at most (SDM 3A 6.13); a frame's slot is a whole word,
-//! of which the upper half on x86_64 is reserved and left out. Bits that one width alone can have say so.
+//! Each type serves both widths, because an error code has 32 bits at most (SDM 3A 6.13). A frame's field is a whole
+//! word, of which the upper half on x86_64 is reserved and left out. The docs name the bits that one width alone has.
 use bitflags::bitflags;
 
 /// An error code without further structure: #AC's, which is always 0 (SDM 3A 6.15, interrupt 17), and AMD's of #VC (an
@@ -13,36 +13,36 @@ bitflags! {
     /// Why a page fault happened (SDM 3A 4.7).
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct PageFaultErrorCode: u32 {
-        /// A page was there and its rights forbade the access; clear: no page was there.
-        const PROTECTION = 1 << 0;
-        /// It was a write.
+        /// A page was present, and its rights forbade the access. If clear, no page was present.
+        const PROTECTION_VIOLATION = 1 << 0;
+        /// The access was a write.
         const WRITE = 1 << 1;
-        /// It came from ring 3.
+        /// The access came from ring 3.
         const USER = 1 << 2;
         /// A reserved bit was set in a paging entry.
         const RESERVED_BIT = 1 << 3;
-        /// It was an instruction fetch (reported where NX or SMEP is on).
+        /// The access was an instruction fetch. The CPU reports this where NX or SMEP is enabled.
         const INSTRUCTION_FETCH = 1 << 4;
-        /// A protection key forbade it (x86_64).
+        /// A protection key forbade the access (x86_64).
         const PROTECTION_KEY = 1 << 5;
-        /// It was a shadow-stack access.
+        /// The access was one of the shadow stack.
         const SHADOW_STACK = 1 << 6;
         /// Hypervisor-managed address translation found no translation (x86_64).
         const MANAGED_TRANSLATION = 1 << 7;
-        /// An SGX access control forbade it.
+        /// SGX forbade the access.
         const SGX = 1 << 15;
-        /// AMD: the reverse map table forbade it (x86_64; APM 2 15.36.10).
+        /// AMD: the reverse map table forbade the access (x86_64; APM 2 15.36.10).
         const REVERSE_MAP = 1 << 31;
     }
 
-    /// Which selector a #TS, #NP, #SS or #GP is about (SDM 3A 6.13); zero: about none.
+    /// Which selector a #TS, #NP, #SS or #GP is about (SDM 3A 6.13). Zero means none.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct SelectorErrorCode: u32 {
-        /// It happened while an event outside the program was delivered.
+        /// The exception happened while the CPU delivered an event from outside the program.
         const EXTERNAL = 1 << 0;
-        /// The index is one of the IDT.
+        /// The index counts in the IDT.
         const INTERRUPT_TABLE = 1 << 1;
-        /// The index is one of the LDT and not of the GDT (where `INTERRUPT_TABLE` is clear).
+        /// The index counts in the LDT, not in the GDT. Valid if `INTERRUPT_TABLE` is clear.
         const LOCAL_TABLE = 1 << 2;
         /// The bits that [`SelectorErrorCode::index`] reads.
         const INDEX = 0xFFF8;
@@ -53,7 +53,7 @@ bitflags! {
     /// Which control transfer a #CP is about (SDM 3A 6.15, interrupt 21).
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct ControlProtectionErrorCode: u32 {
-        /// It happened in an SGX enclave.
+        /// The exception happened in an SGX enclave.
         const ENCLAVE = 1 << 15;
         /// The bits that [`ControlProtectionErrorCode::cause`] reads.
         const CAUSE = 0x7FFF;
@@ -63,22 +63,22 @@ bitflags! {
 /// Why a #CP happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ControlProtectionCause {
-    /// A near return to elsewhere than the shadow stack says.
+    /// A near return to another address than the shadow stack's.
     NearReturn,
-    /// A far return or `iret` to elsewhere than the shadow stack says.
+    /// A far return or `iret` to another address than the shadow stack's.
     FarReturn,
-    /// An indirect jump or call to something else than `endbr`.
+    /// An indirect jump or call to an instruction other than `endbr`.
     EndBranch,
     /// A token that `rstorssp` found wrong.
     RestoreToken,
     /// A token that `setssbsy` found wrong.
     BusyToken,
-    /// One that no manual has named yet.
+    /// A cause that the manual doesn't define yet.
     Unknown,
 }
 
 impl ControlProtectionErrorCode {
-    /// Why it happened.
+    /// Returns why the exception happened.
     pub const fn cause(self) -> ControlProtectionCause {
         match self.bits() & Self::CAUSE.bits() {
             1 => ControlProtectionCause::NearReturn,
@@ -93,7 +93,7 @@ impl ControlProtectionErrorCode {
 
 /// The table that a selector's index counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Table {
+pub enum DescriptorTable {
     /// The global descriptor table.
     Global,
     /// The local descriptor table.
@@ -103,26 +103,26 @@ pub enum Table {
 }
 
 impl SelectorErrorCode {
-    /// The entry's index in [`SelectorErrorCode::table`] (SDM 3A figure 6-7).
+    /// Returns the entry's index in [`SelectorErrorCode::table`] (SDM 3A figure 6-7).
     pub const fn index(self) -> u16 {
         (self.bits() as u16 & Self::INDEX.bits() as u16) >> 3
     }
 
-    /// The table with the entry.
-    pub const fn table(self) -> Table {
+    /// Returns the table that has the entry.
+    pub const fn table(self) -> DescriptorTable {
         if self.contains(Self::INTERRUPT_TABLE) {
-            Table::Interrupt
+            DescriptorTable::Interrupt
         } else if self.contains(Self::LOCAL_TABLE) {
-            Table::Local
+            DescriptorTable::Local
         } else {
-            Table::Global
+            DescriptorTable::Global
         }
     }
 }
 
-/// What a frame's error-code slot can be decoded to.
+/// A type to which a frame's error code can be decoded.
 pub trait DecodeErrorCode {
-    /// Decodes it; bits that no manual names are kept, as those that a later CPU defines.
+    /// Decodes an error code. Bits that the type doesn't name are kept: a later CPU may define them.
     fn decode(bits: u32) -> Self;
 }
 
@@ -157,13 +157,13 @@ mod tests {
     #[test]
     fn selector_codes_name_their_table() {
         let gate = SelectorErrorCode::decode(0x80 << 3 | 0b010);
-        assert_eq!((gate.table(), gate.index()), (Table::Interrupt, 0x80));
+        assert_eq!((gate.table(), gate.index()), (DescriptorTable::Interrupt, 0x80));
         let local = SelectorErrorCode::decode(0x0F | 1);
-        assert_eq!((local.table(), local.index()), (Table::Interrupt, 1));
+        assert_eq!((local.table(), local.index()), (DescriptorTable::Interrupt, 1));
         let local = SelectorErrorCode::decode(0x0C);
-        assert_eq!((local.table(), local.index()), (Table::Local, 1));
+        assert_eq!((local.table(), local.index()), (DescriptorTable::Local, 1));
         let global = SelectorErrorCode::decode(0x2B & !7);
-        assert_eq!((global.table(), global.index()), (Table::Global, 5));
+        assert_eq!((global.table(), global.index()), (DescriptorTable::Global, 5));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Floating point for handlers that ask for it.
 //!
-//! The entries save no floating-point state: a kernel built without it never disturbs any. A handler that wants to use
-//! it (a copy loop with SSE, a cipher) says so by running that part in [`with_floating_point`], which keeps all of the
-//! interrupted code's state, in the format that the CPU has, and hands out a clean unit.
+//! The entries save no floating-point state, because a kernel that is built without floating point changes none. A
+//! handler that uses floating point (a copy loop with SSE, a cipher) runs that part in [`with_floating_point`]. This
+//! function keeps the interrupted code's whole state, in the CPU's format, and initialises the unit.
 //!
-//! A kernel that is built with floating point can't say where it uses it: the compiler does, for a copy as for a sum. It
-//! says [`FloatingPoint::Used`](crate::FloatingPoint) once, and every way into its code keeps the state.
+//! In a kernel that is built with floating point, the compiler chooses where to use it. Such a kernel sets
+//! [`FloatingPointUse::Anywhere`](crate::FloatingPointUse), and every entry keeps the state.
+mod entry_format;
 mod images;
-mod kept;
 
 use core::arch::asm;
 #[cfg(target_arch = "x86")]
@@ -17,9 +17,9 @@ use core::arch::x86_64::{__cpuid_count, CpuidResult};
 
 use x86::controlregs::{Cr0, Cr4, cr0, cr0_write, cr4};
 
-pub(crate) use kept::{KEPT, KeptFormat, Kind};
+pub(crate) use entry_format::{ENTRY_FORMAT, EntryFormat, Kind};
 
-/// By which instructions a CPU's floating-point state is saved and loaded (SDM 1, 8.1.10, 10.5 and 13.1).
+/// The instructions that save and load a CPU's floating-point state (SDM 1, 8.1.10, 10.5 and 13.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FloatingPointFormat {
     /// FNSAVE and FRSTOR: x87 and MMX.
@@ -28,9 +28,9 @@ pub enum FloatingPointFormat {
     Fxsave,
     /// XSAVE and XRSTOR: every component that XCR0 enables.
     Xsave {
-        /// What XCR0 enables.
+        /// The components that XCR0 enables.
         components: u64,
-        /// The bytes that they take.
+        /// The bytes of their state.
         bytes: usize,
     },
 }
@@ -40,7 +40,7 @@ const HAS_X87: u32 = 1 << 0;
 const HAS_FXSAVE: u32 = 1 << 24;
 const XSAVE_ENABLED: u32 = 1 << 27;
 
-/// XCR0's bit for SSE: MXCSR is there.
+/// XCR0's bit for SSE, with which the state has MXCSR.
 const SSE: u64 = 1 << 1;
 
 /// MXCSR after reset: every exception masked, round to nearest (SDM 1, 10.2.3).
@@ -52,9 +52,9 @@ pub(crate) const FXSAVE_BYTES: usize = 512;
 pub(crate) const XSAVE_HEADER_BYTES: usize = 64;
 
 impl FloatingPointFormat {
-    /// The best format that this CPU has and its kernel has enabled in CR4 and XCR0; `None` without x87.
+    /// Returns the best format that this CPU has and the kernel has enabled in CR4 and XCR0, or `None` without x87.
     ///
-    /// The size is that of the components which XCR0 enables now (CPUID 0DH, SDM 1, 13.2).
+    /// The size is that of the components that XCR0 enables now (CPUID 0DH, SDM 1, 13.2).
     pub fn detect() -> Option<Self> {
         const FEATURES: u32 = 1;
         const EXTENDED_STATE: u32 = 0xD;
@@ -71,7 +71,7 @@ impl FloatingPointFormat {
         Some(if features.edx & HAS_FXSAVE != 0 { Self::Fxsave } else { Self::Fnsave })
     }
 
-    /// The bytes that a state takes; they must lie on a multiple of 64 (SDM 1, 13.4).
+    /// Returns the bytes of a state. Its address must be a multiple of 64 (SDM 1, 13.4).
     pub const fn bytes(self) -> usize {
         match self {
             Self::Fnsave => FNSAVE_BYTES,
@@ -80,7 +80,7 @@ impl FloatingPointFormat {
         }
     }
 
-    /// Whether the state has MXCSR, given that the kernel has enabled what it can.
+    /// Returns whether the state has MXCSR, if the kernel has enabled SSE.
     ///
     /// A CPU with FXSAVE and without SSE (a Pentium II) has none, and `ldmxcsr` is undefined there.
     fn has_mxcsr(self) -> bool {
@@ -92,11 +92,11 @@ impl FloatingPointFormat {
         }
     }
 
-    /// What MXCSR is loaded with for the handler.
+    /// Returns whether MXCSR is loaded for the handler.
     ///
     /// # Safety
     ///
-    /// Ring 0.
+    /// The CPU is in ring 0.
     unsafe fn mxcsr(self) -> Mxcsr {
         // SAFETY: the caller promises ring 0, and a CPU with SSE has CR4.
         if self.has_mxcsr() && unsafe { cr4() }.contains(Cr4::CR4_ENABLE_SSE) { Mxcsr::Clean } else { Mxcsr::Untouched }
@@ -106,7 +106,7 @@ impl FloatingPointFormat {
 /// What happens to MXCSR before the handler's part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mxcsr {
-    /// It is as after reset.
+    /// It is loaded with its value after reset.
     Clean,
     /// Nothing: the CPU has none, or the kernel hasn't enabled it (CR4.OSFXSR), so that nobody can change it.
     Untouched,
@@ -137,15 +137,15 @@ impl<const N: usize> Default for FloatingPointArea<N> {
 
 /// Runs `body` with a clean floating-point unit, and keeps the interrupted code's state in `area` meanwhile.
 ///
-/// It works whether the unit is on or off (CR0.TS), and leaves it as it was. Clean is what FNINIT leaves, and MXCSR with
-/// every exception masked and rounding to nearest; the other registers hold what they held.
+/// It works whether the unit is on or off (CR0.TS), and leaves it as it was. Clean is what FNINIT leaves, and MXCSR
+/// with every exception masked and rounding to nearest; the other registers hold what they held.
 ///
 /// ```no_run
-/// use x86_entry::{FloatingPointArea, FloatingPointFormat, Frame, with_floating_point};
+/// use x86_entry::{FloatingPointArea, FloatingPointFormat, TrapFrame, with_floating_point};
 ///
 /// static mut AREA: FloatingPointArea<4096> = FloatingPointArea::new();
 ///
-/// fn handler(_: &mut Frame, _vector: u8) {
+/// fn handler(_: &mut TrapFrame, _vector: u8) {
 ///     let format = FloatingPointFormat::detect().expect("an x87"); // once, and kept, in a real kernel
 ///     // SAFETY: handlers run one at a time.
 ///     let area = unsafe { (*(&raw mut AREA)).bytes() };
@@ -160,25 +160,26 @@ impl<const N: usize> Default for FloatingPointArea<N> {
 ///
 /// # Safety
 ///
-/// The kernel must be built without floating point: otherwise the compiler may keep values of its own in registers that
-/// this loads. (`body` may have parts that aren't, in assembly or with target features.) Ring 0, with interrupts off
-/// until it returns, and `format` must be what [`FloatingPointFormat::detect`] gave on this CPU.
+/// 1. The kernel is built without floating point: otherwise the compiler may keep values in registers that this
+///    function loads. `body` may contain assembly and functions with target features.
+/// 2. The CPU is in ring 0, and interrupts are off until the function returns.
+/// 3. `format` is the value that [`FloatingPointFormat::detect`] returned on this CPU.
 pub unsafe fn with_floating_point<R>(format: FloatingPointFormat, area: &mut [u8], body: impl FnOnce() -> R) -> R {
     // SAFETY: the caller promises ring 0.
     let control = unsafe { cr0() };
     let off = Cr0::CR0_TASK_SWITCHED | Cr0::CR0_EMULATE_COPROCESSOR;
-    // SAFETY: as above; only floating point is switched on.
+    // SAFETY: the caller promises ring 0; the new value switches floating point on and keeps all other bits.
     unsafe { cr0_write(control & !off) };
     // SAFETY: the caller promises ring 0.
     let mxcsr = unsafe { format.mxcsr() };
-    // SAFETY: the unit is on, and the caller promises the rest.
+    // SAFETY: the unit is on. The caller promises the format, and a kernel without floating point.
     let result = unsafe { with_state_kept(format, mxcsr, area, body) };
-    // SAFETY: as above; the register was so.
+    // SAFETY: the caller promises ring 0; this is the register's old value.
     unsafe { cr0_write(control) };
     result
 }
 
-/// Saves, cleans, calls, loads.
+/// Saves the state, initialises the unit, calls `body`, and loads the state.
 unsafe fn with_state_kept<R>(
     format: FloatingPointFormat,
     mxcsr: Mxcsr,
@@ -188,10 +189,10 @@ unsafe fn with_state_kept<R>(
     assert!(area.len() >= format.bytes() && area.as_ptr().addr().is_multiple_of(64), "no room for the state");
     // SAFETY: the area has room, is aligned, and the caller promises that the CPU has the format.
     unsafe { save(format, area) };
-    // SAFETY: the state is kept.
+    // SAFETY: the state is saved.
     unsafe { clean(mxcsr) };
     let result = body();
-    // SAFETY: the area holds what `save` put there.
+    // SAFETY: `save` has filled the area.
     unsafe { load(format, area) };
     result
 }
@@ -204,7 +205,7 @@ unsafe fn save(format: FloatingPointFormat, area: &mut [u8]) {
         // SAFETY: as above.
         FloatingPointFormat::Fxsave => unsafe { images::fxsave(place) },
         FloatingPointFormat::Xsave { components, .. } => {
-            // XSAVE merges into the header, and XRSTOR refuses reserved bits in it (SDM 1, 13.4.2 and 13.8).
+            // XSAVE doesn't write all of the header, and XRSTOR faults on reserved bits in it (SDM 1, 13.4.2 and 13.8).
             area[FXSAVE_BYTES..][..XSAVE_HEADER_BYTES].fill(0);
             // SAFETY: as above.
             unsafe { images::xsave(place, components) }
@@ -224,7 +225,8 @@ unsafe fn load(format: FloatingPointFormat, area: &[u8]) {
     }
 }
 
-/// `fninit` raises no pending exception; MXCSR may hold the interrupted code's rounding and unmasked exceptions.
+/// Initialises x87, without raising a pending exception, and MXCSR, which holds the interrupted code's rounding and
+/// masks.
 unsafe fn clean(mxcsr: Mxcsr) {
     // SAFETY: the unit is on; the caller promises that its state is kept.
     unsafe { asm!("fninit", options(nomem, nostack)) };
@@ -234,14 +236,15 @@ unsafe fn clean(mxcsr: Mxcsr) {
     }
 }
 
-/// A leaf of CPUID, and its first part where it has several.
+/// Reads a leaf of CPUID, and its first subleaf where it has several.
 #[allow(unused_unsafe, reason = "the function is unsafe before Rust 1.94 and safe from then on")]
 fn cpuid(leaf: u32) -> CpuidResult {
-    // SAFETY: every CPU that has an x87 to ask about, from the 80486's later models on, has the instruction.
+    // SAFETY: the CPU has the instruction. CPUs before the later 80486 lack it, and this crate's kernels don't run
+    // there.
     unsafe { __cpuid_count(leaf, 0) }
 }
 
-/// XCR0.
+/// Reads XCR0.
 unsafe fn extended_control() -> u64 {
     let (low, high): (u32, u32);
     // SAFETY: the caller promises that XSAVE is enabled.

@@ -1,20 +1,20 @@
 //! What the gates of both widths share.
 
-/// The least privilege that may reach a gate by an instruction; hardware may reach any (SDM 3A 6.12.1.2).
+/// The least privileged ring that may reach a gate by an instruction. Hardware may reach every gate (SDM 3A 6.12.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Privilege {
+pub enum PrivilegeLevel {
     /// Ring 0 alone.
-    Kernel = 0,
-    /// Ring 3 too.
-    User = 3,
+    Ring0 = 0,
+    /// Ring 3 and ring 0.
+    Ring3 = 3,
 }
 
 /// One of the seven stacks in an x86_64 TSS's interrupt stack table (SDM 3A 6.14.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names are the numbers")]
-pub enum StackIndex {
+pub enum InterruptStackIndex {
     One = 1,
     Two,
     Three,

@@ -1,80 +1,88 @@
 //! Interrupt entry for i686 and x86_64, on stable Rust.
 //!
-//! A kernel implements [`Kernel`], fills an [`InterruptDescriptorTable`] and gets every interrupt, exception and system
-//! call as a [`Frame`]: all registers of the interrupted code, readable and changeable. It returns the frame to resume,
-//! which may be another thread's.
+//! A kernel implements [`KernelEntry`] and fills an [`InterruptDescriptorTable`]. The entries then give it every
+//! interrupt, exception and system call as a [`TrapFrame`], which holds all registers of the interrupted code and may
+//! be changed. The kernel returns the frame to resume: this one or another thread's.
 //!
 //! ```no_run
 //! use core::ptr::NonNull;
-//! use x86_entry::{Frame, InterruptDescriptorTable, Kernel, Stack, WithSmap, WithoutSmap, resume};
+//! use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, TrapStack, WithSmap, WithoutSmap, resume};
 //!
 //! struct Bell;
 //!
-//! // SAFETY: the standard GDT is loaded, and the CPU's data is set up below before ring 3 runs.
-//! unsafe impl Kernel for Bell {
-//!     // Traps save straight into the current thread's frame, then move to the CPU's kernel stack.
-//!     const STACK: Stack = Stack::PerCpu;
+//! // SAFETY: the crate's GDT is loaded, `set_up` sets the CPU's data up before ring 3 runs, `trap` returns the frame
+//! // that it got, and `paranoid_trap` touches nothing.
+//! unsafe impl KernelEntry for Bell {
+//!     // A trap is saved straight into the current thread's frame, then Rust runs on the CPU's kernel stack.
+//!     const TRAP_STACK: TrapStack = TrapStack::PerCpu;
 //!
-//!     extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+//!     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
 //!         // Dispatch on the vector; a kernel that switches threads returns the next one's frame.
 //!         frame
 //!     }
 //!
-//!     extern "C" fn paranoid(_frame: &mut Frame) {
-//!         // NMI, #DB, #MC, #DF out of ring 0: record it, touch nothing else.
+//!     extern "C" fn paranoid_trap(_frame: &mut TrapFrame) {
+//!         // An NMI, #DB, #MC or #DF interrupted ring 0: record it, and touch nothing else.
 //!     }
 //! }
 //!
-//! fn set_up(table: &'static mut InterruptDescriptorTable, cpu_has_smap: bool, first: NonNull<Frame>) -> ! {
+//! fn set_up(table: &'static mut InterruptDescriptorTable, cpu_has_smap: bool, first: NonNull<TrapFrame>) -> ! {
 //!     // The entries for this CPU are chosen here; code is never patched.
 //!     if cpu_has_smap {
-//!         table.fill::<Bell, WithSmap>().every_vector().call_gate(0x80);
+//!         table.fill::<Bell, WithSmap>().trap_every_vector().system_call_vector(0x80);
 //!     } else {
-//!         table.fill::<Bell, WithoutSmap>().every_vector().call_gate(0x80);
+//!         table.fill::<Bell, WithoutSmap>().trap_every_vector().system_call_vector(0x80);
 //!     }
 //!     // SAFETY: the GDT is loaded.
 //!     unsafe { table.load() };
-//!     let mut cpu = x86_entry::cpu_data::<Bell>().expect("a static place");
-//!     // SAFETY: nothing else refers to it now.
+//!     let mut cpu = x86_entry::entry_data::<Bell>().expect("a static place");
+//!     // SAFETY: nothing else refers to the data now.
 //!     let cpu = unsafe { cpu.as_mut() };
-//!     cpu.set_stack(0xFFFF_FFFF_8010_0000_u64 as usize);
+//!     cpu.set_kernel_stack(0xFFFF_FFFF_8010_0000_u64 as usize);
 //!     cpu.set_current_frame(first); // at each thread switch
-//!     // SAFETY: a frame that was built for ring 3.
+//!     // SAFETY: the frame was built for ring 3.
 //!     unsafe { resume::<Bell>(first) }
 //! }
 //! ```
 //!
-//! Handlers may be typed, one a vector, where a wrong signature doesn't compile:
+//! A vector can have a typed handler of its own. A handler of the wrong signature doesn't compile:
 //!
 //! ```no_run
 //! # use core::ptr::NonNull;
-//! # use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap};
-//! # fn fill<K: Kernel>(table: &mut InterruptDescriptorTable) {
+//! # use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
+//! # fn fill<K: KernelEntry>(table: &mut InterruptDescriptorTable) {
 //! use x86_entry::error_code::PageFaultErrorCode;
-//! use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT};
+//! use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange};
 //!
-//! fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {}
+//! fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {}
 //!
 //! table
 //!     .fill::<K, WithoutSmap>()
 //!     .exception(PAGE_FAULT, page_fault)
-//!     .exception(BREAKPOINT, |frame: &mut Frame| {})
-//!     .interrupts(Interrupts::<32, 255>, |frame: &mut Frame, vector: u8| {});
+//!     .exception(BREAKPOINT, |frame: &mut TrapFrame| {})
+//!     .interrupts(VectorRange::<32, 255>, |frame: &mut TrapFrame, vector: u8| {});
 //! # }
 //! ```
 //!
-//! Where frames are saved into a thread's own structure ([`Stack::PerCpu`]), the [`Frame::ROOM`] bytes below each must
-//! be the kernel's to lose, and on x86_64 the frame must be 16-byte aligned (its type is).
+//! With [`TrapStack::PerCpu`] a frame lies in a thread's own structure. The kernel must leave the
+//! [`TrapFrame::BYTES_BELOW`] bytes below the frame unused, and on x86_64 the frame must be 16-byte aligned (its type
+//! is).
 //!
-//! The modules, in the order of the story: [`vector`] and [`error_code`] (what arrives), [`i686`] and [`x86_64`] (frames,
-//! gates and segments as plain data, both on either width), [`Kernel`] (what a kernel says), the table and its handlers,
-//! the stubs, [`CpuData`] and [`CpuSegments`] (what the stubs and the CPU find), and what happens to a return that faults.
+//! Read the crate in this order:
 //!
-//! The README has a table of what else there is, small kernels as examples, and a port from `extern "x86-interrupt"`.
+//! 1. [`vector`] and [`error_code`]: the vectors, and the error codes of ten of them.
+//! 2. [`i686`] and [`x86_64`]: frames, gates and segments as plain data. Both modules compile on either width.
+//! 3. [`KernelEntry`]: the kernel's choices and functions.
+//! 4. [`InterruptDescriptorTable`], [`TableFiller`] and [`Handler`]: the gates, and the handlers behind them.
+//! 5. [`EntryData`] and [`CpuSegments`]: the memory that the CPU and the stubs read.
+//! 6. [`resume`], [`enable_fast_calls`] and [`enable_message_calls`]: the way out, and the system calls.
+//!
+//! The README compares this crate with others, and leads to example kernels and to a port from `extern
+//! "x86-interrupt"`.
 //!
 //! SDM is Intel's Software Developer's Manual, with the sections of its edition 080 of June 2023; editions in which
-//! chapter 4 of volume 3 is "Linear-Address Pre-Processing" count that volume's chapters one higher from there on. APM is
-//! AMD's Architecture Programmer's Manual.
+//! chapter 4 of volume 3 is "Linear-Address Pre-Processing" count that volume's chapters one higher from there on. APM
+//! is AMD's Architecture Programmer's Manual.
 #![no_std]
 #![deny(missing_docs)]
 
@@ -85,36 +93,36 @@ mod segments;
 pub mod vector;
 pub mod x86_64;
 
-pub use gate::{Privilege, StackIndex};
+pub use gate::{InterruptStackIndex, PrivilegeLevel};
 pub use segments::Selectors;
 
 #[cfg(target_arch = "x86")]
-pub use crate::i686::{Frame, Gate, GlobalDescriptorTable};
+pub use crate::i686::{Gate, GlobalDescriptorTable, TrapFrame};
 #[cfg(target_arch = "x86_64")]
-pub use crate::x86_64::{Frame, Gate, GlobalDescriptorTable};
+pub use crate::x86_64::{Gate, GlobalDescriptorTable, TrapFrame};
 
-mod kernel;
-pub use kernel::{
-    CallerStack, DirectInterrupts, FloatingPoint, Kernel, MessageCalls, Place, Smap, Stack, UserGs, WithSmap,
-    WithoutSmap,
+mod kernel_entry;
+pub use kernel_entry::{
+    CallerStackPointer, DirectInterrupts, EntryDataLocation, FloatingPointUse, KernelEntry, MessageCalls, Smap,
+    TrapStack, UserGs, WithSmap, WithoutSmap,
 };
 
 mod handler;
 mod idt;
 pub use handler::{Handler, Never};
-pub use idt::{Fill, InterruptDescriptorTable};
+pub use idt::{InterruptDescriptorTable, TableFiller};
 
 #[macro_use]
 mod stub;
 #[cfg(target_arch = "x86_64")]
 pub use stub::SYSCALL_FLAG_MASK;
-pub use stub::{enable_fast_calls, enable_message_calls, resume, resume_with};
+pub use stub::{enable_fast_calls, enable_message_calls, resume, resume_with_message};
 
-mod cpu;
-pub use cpu::{CpuData, IO_BITMAP_BYTES, cpu_data};
+mod entry_data;
+pub use entry_data::{EntryData, IO_BITMAP_BYTES, entry_data};
 
 mod cpu_segments;
-pub use cpu_segments::{CpuSegments, FaultStacks};
+pub use cpu_segments::{CpuSegments, ParanoidStacks};
 
 mod fixup;
 
@@ -127,6 +135,6 @@ pub use floating_point::{FloatingPointArea, FloatingPointFormat, with_floating_p
 struct Readme;
 
 #[cfg(target_arch = "x86")]
-mod task;
+mod task_gate;
 #[cfg(target_arch = "x86")]
-pub use task::fault_task;
+pub use task_gate::paranoid_tss;

@@ -1,22 +1,22 @@
-//! Descriptor bits that both widths share (SDM 3A 3.4.5), and the selectors that the entry paths use.
+//! [`Selectors`], and the descriptor bits that both widths share (SDM 3A 3.4.5).
 
 /// The selectors of a kernel with flat segments; those of ring 3 carry its privilege level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selectors {
     /// Ring 0 code.
     pub kernel_code: u16,
-    /// Ring 0 data: the next descriptor, as `syscall` and `sysenter` derive it (SDM 3A 5.8.7, 5.8.8).
+    /// Ring 0 data: the descriptor behind `kernel_code`, as `syscall` and `sysenter` require (SDM 3A 5.8.7, 5.8.8).
     pub kernel_data: u16,
     /// Ring 3 code.
     pub user_code: u16,
     /// Ring 3 data and stack.
     pub user_data: u16,
     /// The CPU's task state segment.
-    pub task: u16,
+    pub tss: u16,
 }
 
 impl Selectors {
-    /// What the upper half of IA32_STAR holds for `sysret`: SS is 8 above it, 64-bit CS is 16 above it (SDM 3A 5.8.8).
+    /// Returns bits 63 to 48 of IA32_STAR. `sysret` derives SS as 8 and 64-bit CS as 16 above this base (SDM 3A 5.8.8).
     pub const fn star_user_base(self) -> u16 {
         self.user_code - 16
     }
@@ -24,13 +24,13 @@ impl Selectors {
 
 /// Base 0, limit 0xFFFFF.
 pub(crate) const FLAT: u64 = 0x000F_0000_0000_FFFF;
-/// The descriptor is there.
+/// The descriptor is present.
 pub(crate) const PRESENT: u64 = 1 << 47;
 /// Readable code.
 pub(crate) const CODE: u64 = 0b1_1010 << 40;
 /// Writable data.
 pub(crate) const DATA: u64 = 0b1_0010 << 40;
-/// Set beforehand, so that the CPU need not write to the table.
+/// Accessed. Set beforehand, so that the CPU doesn't write to the table.
 pub(crate) const ACCESSED: u64 = 1 << 40;
 /// For ring 3.
 pub(crate) const USER: u64 = 3 << 45;

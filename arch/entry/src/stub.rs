@@ -1,34 +1,35 @@
 //! The stubs: from a gate to Rust and back.
 //!
-//! Every gate leads to a stub of two pushes (an error code where the CPU has none, the vector) and a jump to the common
-//! part of its kind, which saves all registers, cleans what interrupted code may have left behind (direction flag,
-//! AC, GS, segments), finds the stack and calls Rust. All of them leave by [`resume`].
+//! Every gate leads to a stub. A stub pushes an error code where the CPU pushes none, pushes the vector, and jumps to
+//! the common part of its kind. The common part saves all registers, sets flags, GS and segments for the kernel, moves
+//! to the kernel's stack and calls Rust. All stubs leave by [`resume`].
 //!
-//! Offsets are constants of the structures; labels and variants are resolved by the assembler (`.if` on constants), so
-//! that one text shows every variant and none of them costs an instruction where it isn't wanted.
-use crate::Kernel;
-use crate::kernel::{DirectInterrupts, Smap, Target};
+//! The compiler computes the offsets from the structures. The assembler resolves the variants (`.if` on constants), so
+//! one text shows every variant, and a variant costs no instruction in the others.
+use crate::KernelEntry;
+use crate::kernel_entry::{DirectInterrupts, Smap, Target};
 
-/// Calls a function, or the other one that keeps the floating-point state around it. The operands are the stub's.
+/// Calls `{target}`, or `{target_keeping}`, which keeps the floating-point state around it. The stub has the operands.
 macro_rules! call_rust {
     ($target:literal) => {
         concat!(".if {keeps_state}\n call {", $target, "_keeping}\n .else\n call {", $target, "}\n .endif")
     };
 }
 
-#[cfg(target_arch = "x86_64")]
-#[path = "stub/x86_64/mod.rs"]
-mod width;
 #[cfg(target_arch = "x86")]
-#[path = "stub/i686/mod.rs"]
-mod width;
+mod i686;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
-pub use width::*;
+#[cfg(target_arch = "x86")]
+pub use i686::*;
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::*;
 
-/// A stub's type, as a gate takes its address.
+/// A stub's type. A gate holds a stub's address.
 pub(crate) type Stub = unsafe extern "C" fn();
 
-/// The stubs of all vectors for one kind of common part.
+/// The stubs that lead to the target `T`.
 pub(crate) struct Stubs<K, T, S>(K, T, S);
 
 macro_rules! sixteen {
@@ -46,17 +47,17 @@ macro_rules! sixteen {
     };
 }
 
-impl<K: Kernel, T: Target, S: Smap> Stubs<K, T, S> {
-    /// One stub a vector.
+impl<K: KernelEntry, T: Target, S: Smap> Stubs<K, T, S> {
+    /// A stub for each vector.
     pub(crate) const ALL: [Stub; 256] = sixteen!(stub: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    /// Those of the lowest vectors.
+    /// The stubs of the lowest 48 vectors.
     pub(crate) const LOWEST: [Stub; 48] = sixteen!(stub: 0 1 2);
 }
 
 /// The first vector that has a [`direct_stub`].
 pub(crate) const FIRST_DIRECT: u8 = 32;
 
-/// The address of a vector's direct stub: they lie one after the other, so that no table of them is needed.
+/// Returns the address of a vector's direct stub. Direct stubs are consecutive and equally long: no table is needed.
 pub(crate) fn direct_stub<K: DirectInterrupts, S: Smap>(vector: u8) -> usize {
     direct_stubs::<K, S> as *const () as usize + usize::from(vector - FIRST_DIRECT) * DIRECT_STUB_BYTES
 }
@@ -64,8 +65,8 @@ pub(crate) fn direct_stub<K: DirectInterrupts, S: Smap>(vector: u8) -> usize {
 /// The bytes of a direct stub: two pushes and a jump.
 const DIRECT_STUB_BYTES: usize = 12;
 
-/// The direct stubs from [`FIRST_DIRECT`] on. They push what the others push; the vector's push is spelled out, since the
-/// assembler would take a shorter one for some vectors.
+/// The direct stubs from [`FIRST_DIRECT`] on. Each pushes 0 and the vector. The vector's push is written as bytes,
+/// because the assembler would encode a shorter one for some vectors.
 #[unsafe(naked)]
 unsafe extern "C" fn direct_stubs<K: DirectInterrupts, S: Smap>() {
     core::arch::naked_asm!(

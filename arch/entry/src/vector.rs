@@ -1,63 +1,64 @@
-//! Vectors: what may arrive, and which of it brings an error code.
+//! Vectors: the exceptions with their classes of handlers, and ranges of other vectors.
 //!
 //! An exception's vector is a constant of its own type, so that a handler of the wrong kind for its vector is a
 //! compile error and not a shifted stack: the CPU pushes an error code for ten vectors and none for the others
 //! (SDM 3A table 6-1; APM 2 table 8-1 for 29 and 30). What each exception means is SDM 3A 6.15.
 use core::marker::PhantomData;
 
-use crate::Frame;
+use crate::TrapFrame;
 use crate::error_code::{ControlProtectionErrorCode, ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 
 /// Bit `n` is set where the CPU pushes an error code for vector `n` (SDM 3A table 6-1, APM 2 table 8-1).
-pub const WITH_ERROR_CODE: u32 = 1 << 8 | 0b1_1111 << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
+const WITH_ERROR_CODE: u32 = 1 << 8 | 0b1_1111 << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
 
-/// Whether the CPU pushes an error code for this vector.
+/// Returns whether the CPU pushes an error code for this vector.
 pub const fn pushes_error_code(vector: usize) -> bool {
     vector < 32 && WITH_ERROR_CODE >> vector & 1 == 1
 }
 
-/// What the vector slot of a frame holds that a `syscall` or `sysenter` built: no vector of the IDT.
+/// The value in the vector field of a frame that `syscall` or `sysenter` saved. No vector of the IDT has this number.
 ///
-/// The exit path returns such a frame by `sysret` or `sysexit` where that is safe. Whoever changes a frame's
-/// instruction pointer, selectors or flags, or a register that those calls lose, puts [`INTERRUPTED`] there.
+/// [`resume`](crate::resume) takes such a frame back by `sysret` or `sysexit` where that is safe. A kernel that changes
+/// the frame's instruction pointer, selectors or flags, or a register that these instructions spoil, calls
+/// [`TrapFrame::require_iret`].
 pub const FAST_CALL: usize = 0x100;
 
-/// What a frame's vector slot holds if nothing is known about how it was entered: it is resumed by `iret`.
-pub const INTERRUPTED: usize = 0x200;
+/// A value for the vector field of a frame that no entry saved, or that was changed: the frame is resumed by `iret`.
+pub const REQUIRES_IRET: usize = 0x200;
 
-/// The bit that [`FAST_CALL`] has and no vector, nor [`INTERRUPTED`]: in the second byte, so that a test of it leaves clean
-/// flags where it is set.
+/// The bit in a vector field's second byte that is set for [`FAST_CALL`] alone. A `test` of the byte that finds the bit
+/// set leaves the arithmetic flags clean.
 #[cfg(target_arch = "x86")]
 pub(crate) const FAST_CALL_MARK: usize = FAST_CALL >> 8;
 
 /// The class of vectors that push no error code: the type of their handlers.
-pub type NoErrorCode = fn(&mut Frame);
+pub type PlainHandler = fn(&mut TrapFrame);
 
 /// The class of vectors that push an error code, which decodes to `E`: the type of their handlers.
-pub type WithErrorCode<E> = fn(&mut Frame, E);
+pub type ErrorCodeHandler<E> = fn(&mut TrapFrame, E);
 
 /// The class of vectors from which there is no return: the type of their handlers.
-pub type Diverging = fn(&mut Frame) -> !;
+pub type DivergingHandler = fn(&mut TrapFrame) -> !;
 
-/// The class of vectors that aren't exceptions, of which one handler may take many and is told which.
-pub type AnyInterrupt = fn(&mut Frame, u8);
+/// The class of vectors that aren't exceptions. One handler can take many of them, and gets the vector.
+pub type InterruptHandler = fn(&mut TrapFrame, u8);
 
-/// An exception: its vector, and the class of handler that it needs.
+/// An exception: its vector, and the class of its handlers.
 #[derive(Clone, Copy, Debug)]
 pub struct Exception<const VECTOR: usize, Class>(PhantomData<Class>);
 
-/// A range of vectors that aren't exceptions, both ends in it: `Interrupts::<32, 47>`.
+/// A range of vectors from `FIRST` to `LAST` inclusive, none of which is an exception: `VectorRange::<32, 47>`.
 ///
-/// A range with exceptions in it (vectors below 32) doesn't compile: some of those push an error code.
+/// A range with exceptions in it, vectors below 32, doesn't compile: some exceptions push an error code.
 #[derive(Clone, Copy, Debug)]
-pub struct Interrupts<const FIRST: u8, const LAST: u8>;
+pub struct VectorRange<const FIRST: u8, const LAST: u8>;
 
 impl<const VECTOR: usize, Class> Exception<VECTOR, Class> {
     const fn new() -> Self {
         Self(PhantomData)
     }
 
-    /// The vector's number.
+    /// Returns the vector's number.
     pub const fn number(self) -> usize
     where
         Self: Copy,
@@ -70,7 +71,7 @@ macro_rules! exceptions {
     ($($(#[$doc:meta])* $name:ident = $number:literal: $class:ty;)*) => {
         $($(#[$doc])* pub const $name: Exception<$number, $class> = Exception::new();)*
 
-        /// The exception's mnemonic and name, for messages.
+        /// Returns the name of a vector's constant, for messages.
         pub const fn name(vector: usize) -> &'static str {
             match vector {
                 $($number => stringify!($name),)*
@@ -84,53 +85,53 @@ macro_rules! exceptions {
 
 exceptions! {
     /// #DE: a division by zero, or one whose quotient is too large.
-    DIVIDE_ERROR = 0: NoErrorCode;
+    DIVIDE_ERROR = 0: PlainHandler;
     /// #DB: a trap or a fault, by cause (DR6 tells).
-    DEBUG = 1: NoErrorCode;
+    DEBUG = 1: PlainHandler;
     /// The non-maskable interrupt (SDM 3A 6.7): another is held back until the next `iret`.
-    NON_MASKABLE_INTERRUPT = 2: NoErrorCode;
+    NON_MASKABLE_INTERRUPT = 2: PlainHandler;
     /// #BP, from `int3`: the instruction pointer is behind it.
-    BREAKPOINT = 3: NoErrorCode;
+    BREAKPOINT = 3: PlainHandler;
     /// #OF, from `into` (i686: 64-bit mode has no such instruction).
-    OVERFLOW = 4: NoErrorCode;
+    OVERFLOW = 4: PlainHandler;
     /// #BR, from `bound` (i686: 64-bit mode has no such instruction).
-    BOUND_RANGE = 5: NoErrorCode;
-    /// #UD: no such instruction, or not now.
-    INVALID_OPCODE = 6: NoErrorCode;
+    BOUND_RANGE_EXCEEDED = 5: PlainHandler;
+    /// #UD: no such instruction, or one that the CPU's state doesn't allow.
+    INVALID_OPCODE = 6: PlainHandler;
     /// #NM: floating point is switched off (CR0.TS or CR0.EM, SDM 3A 2.5).
-    DEVICE_NOT_AVAILABLE = 7: NoErrorCode;
-    /// #DF: there is no return from it (SDM 3A 6.15: an abort).
-    DOUBLE_FAULT = 8: Diverging;
+    DEVICE_NOT_AVAILABLE = 7: PlainHandler;
+    /// #DF: an abort, from which code can't be resumed (SDM 3A 6.15).
+    DOUBLE_FAULT = 8: DivergingHandler;
     /// Raised by the 80386 and 80387 only.
-    COPROCESSOR_SEGMENT_OVERRUN = 9: NoErrorCode;
+    COPROCESSOR_SEGMENT_OVERRUN = 9: PlainHandler;
     /// #TS: a task switch or a stack switch met a bad segment.
-    INVALID_TSS = 10: WithErrorCode<SelectorErrorCode>;
-    /// #NP: a segment or gate that isn't there.
-    SEGMENT_NOT_PRESENT = 11: WithErrorCode<SelectorErrorCode>;
+    INVALID_TSS = 10: ErrorCodeHandler<SelectorErrorCode>;
+    /// #NP: a segment or gate that isn't present.
+    SEGMENT_NOT_PRESENT = 11: ErrorCodeHandler<SelectorErrorCode>;
     /// #SS: a bad stack segment, or an address that isn't canonical, by way of the stack.
-    STACK_SEGMENT = 12: WithErrorCode<SelectorErrorCode>;
-    /// #GP: what has no exception of its own.
-    GENERAL_PROTECTION = 13: WithErrorCode<SelectorErrorCode>;
+    STACK_SEGMENT_FAULT = 12: ErrorCodeHandler<SelectorErrorCode>;
+    /// #GP: a violation that has no exception of its own.
+    GENERAL_PROTECTION = 13: ErrorCodeHandler<SelectorErrorCode>;
     /// #PF; the address is in CR2 (SDM 3A 4.7).
-    PAGE_FAULT = 14: WithErrorCode<PageFaultErrorCode>;
+    PAGE_FAULT = 14: ErrorCodeHandler<PageFaultErrorCode>;
     /// #MF: an unmasked x87 exception.
-    FLOATING_POINT = 16: NoErrorCode;
+    X87_FLOATING_POINT = 16: PlainHandler;
     /// #AC: its error code is 0.
-    ALIGNMENT_CHECK = 17: WithErrorCode<ErrorCode>;
+    ALIGNMENT_CHECK = 17: ErrorCodeHandler<ErrorCode>;
     /// #MC: an abort (SDM 3B 15.10).
-    MACHINE_CHECK = 18: Diverging;
+    MACHINE_CHECK = 18: DivergingHandler;
     /// #XM: an unmasked SSE exception.
-    SIMD_FLOATING_POINT = 19: NoErrorCode;
-    /// #VE: a virtual machine's memory is handed to its own kernel.
-    VIRTUALIZATION = 20: NoErrorCode;
+    SIMD_FLOATING_POINT = 19: PlainHandler;
+    /// #VE: an EPT violation that the hypervisor leaves to the guest's kernel.
+    VIRTUALIZATION = 20: PlainHandler;
     /// #CP: a return or jump to elsewhere than shadow stack or `endbr` allow.
-    CONTROL_PROTECTION = 21: WithErrorCode<ControlProtectionErrorCode>;
+    CONTROL_PROTECTION = 21: ErrorCodeHandler<ControlProtectionErrorCode>;
     /// #HV: a hypervisor's event for an encrypted guest (APM 2 15.36.16).
-    HYPERVISOR_INJECTION = 28: NoErrorCode;
+    HYPERVISOR_INJECTION = 28: PlainHandler;
     /// #VC: an encrypted guest did what its hypervisor must help with (APM 2 15.35.5).
-    VMM_COMMUNICATION = 29: WithErrorCode<ErrorCode>;
+    VMM_COMMUNICATION = 29: ErrorCodeHandler<ErrorCode>;
     /// #SX: an INIT that was turned into an exception (APM 2 8.2, vector 30).
-    SECURITY = 30: WithErrorCode<ErrorCode>;
+    SECURITY = 30: ErrorCodeHandler<ErrorCode>;
 }
 
 #[cfg(test)]

@@ -1,39 +1,40 @@
 //! A handler of the wrong kind for its vector doesn't compile, and the error says which kind is wanted.
 //!
-//! Each case is a line that installs a handler, compiled by itself. What is held is what a person reads first: the
-//! message, the signature that the vector wants, and the handler's own. The rest of the text changes with compilers.
+//! The test compiles each case, a line that installs a handler, by itself. It checks the words that a person reads
+//! first: the message, the signature that the vector needs, and the handler's own. The rest of the text changes with
+//! compilers.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What every case may name.
 const PRELUDE: &str = "
-#![allow(unused)]
+#![allow(unused, reason = \"a case uses some of these handlers, and names arguments that it ignores\")]
 use core::ptr::NonNull;
 use x86_entry::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 use x86_entry::vector::*;
-use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap};
+use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
 
 struct Bell;
-unsafe impl Kernel for Bell {
-    extern \"C\" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> { frame }
-    extern \"C\" fn paranoid(_: &mut Frame) {}
+unsafe impl KernelEntry for Bell {
+    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
+    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
 }
 
-fn plain(frame: &mut Frame) {}
-fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {}
-fn protection(frame: &mut Frame, code: SelectorErrorCode) {}
-fn diverging(frame: &mut Frame) -> ! { loop {} }
-fn device(frame: &mut Frame, vector: u8) {}
-fn shared(frame: &Frame) {}
-fn shared_code(frame: &Frame, code: PageFaultErrorCode) {}
-fn by_value(frame: Frame) {}
+fn plain(frame: &mut TrapFrame) {}
+fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {}
+fn protection(frame: &mut TrapFrame, code: SelectorErrorCode) {}
+fn diverging(frame: &mut TrapFrame) -> ! { loop {} }
+fn device(frame: &mut TrapFrame, vector: u8) {}
+fn shared(frame: &TrapFrame) {}
+fn shared_code(frame: &TrapFrame, code: PageFaultErrorCode) {}
+fn by_value(frame: TrapFrame) {}
 fn integer(frame: usize) {}
 fn integers(frame: u64, code: u64) {}
-fn code_64(frame: &mut Frame, code: u64) {}
-fn code_32(frame: &mut Frame, code: u32) {}
+fn code_64(frame: &mut TrapFrame, code: u64) {}
+fn code_32(frame: &mut TrapFrame, code: u32) {}
 fn nothing() {}
-fn returns(frame: &mut Frame) -> u32 { 0 }
-extern \"C\" fn foreign(frame: *mut Frame) {}
+fn returns(frame: &mut TrapFrame) -> u32 { 0 }
+extern \"C\" fn foreign(frame: *mut TrapFrame) {}
 
 pub fn fill(table: &mut InterruptDescriptorTable, value: usize, name: String) {
     let mut fill = table.fill::<Bell, WithoutSmap>();
@@ -41,27 +42,27 @@ pub fn fill(table: &mut InterruptDescriptorTable, value: usize, name: String) {
 ";
 
 const MESSAGE: &str = "a handler of the wrong signature for its vector";
-const WANTS_PLAIN: &str = "this vector's handlers are `for<'a> fn(&'a mut Frame)`";
-const WANTS_PAGE_FAULT: &str = "this vector's handlers are `for<'a> fn(&'a mut Frame, PageFaultErrorCode)`";
-const WANTS_DIVERGING: &str = "this vector's handlers are `for<'a> fn(&'a mut Frame) -> !`";
-const WANTS_DEVICE: &str = "this vector's handlers are `for<'a> fn(&'a mut Frame, u8)`";
+const WANTS_PLAIN: &str = "this vector's handlers are `for<'a> fn(&'a mut TrapFrame)`";
+const WANTS_PAGE_FAULT: &str = "this vector's handlers are `for<'a> fn(&'a mut TrapFrame, PageFaultErrorCode)`";
+const WANTS_DIVERGING: &str = "this vector's handlers are `for<'a> fn(&'a mut TrapFrame) -> !`";
+const WANTS_DEVICE: &str = "this vector's handlers are `for<'a> fn(&'a mut TrapFrame, u8)`";
 const CAPTURES: &str = "a handler is a function, or a closure that captures nothing";
 
 /// What must not compile, and what the error must say.
 const WRONG: &[(&str, &[&str])] = &[
     // An error code where there is none, and the reverse.
     (".exception(BREAKPOINT, page_fault)", &[MESSAGE, WANTS_PLAIN, "PageFaultErrorCode) {page_fault}`"]),
-    (".exception(PAGE_FAULT, plain)", &[MESSAGE, WANTS_PAGE_FAULT, "fn(&'a mut Frame) {plain}`"]),
-    (".exception(BREAKPOINT, |_: &mut Frame, _: ErrorCode| {})", &[MESSAGE, WANTS_PLAIN]),
-    (".exception(PAGE_FAULT, |_: &mut Frame| {})", &[MESSAGE, WANTS_PAGE_FAULT]),
+    (".exception(PAGE_FAULT, plain)", &[MESSAGE, WANTS_PAGE_FAULT, "fn(&'a mut TrapFrame) {plain}`"]),
+    (".exception(BREAKPOINT, |_: &mut TrapFrame, _: ErrorCode| {})", &[MESSAGE, WANTS_PLAIN]),
+    (".exception(PAGE_FAULT, |_: &mut TrapFrame| {})", &[MESSAGE, WANTS_PAGE_FAULT]),
     // Another vector's error code, and integers of either width for it.
     (".exception(PAGE_FAULT, protection)", &[MESSAGE, WANTS_PAGE_FAULT, "SelectorErrorCode) {protection}`"]),
     (".exception(PAGE_FAULT, code_64)", &[MESSAGE, WANTS_PAGE_FAULT, "u64) {code_64}`"]),
     (".exception(PAGE_FAULT, code_32)", &[MESSAGE, WANTS_PAGE_FAULT, "u32) {code_32}`"]),
     // Frames that can't be changed, or are none.
-    (".exception(BREAKPOINT, shared)", &[MESSAGE, WANTS_PLAIN, "fn(&'a Frame) {shared}`"]),
+    (".exception(BREAKPOINT, shared)", &[MESSAGE, WANTS_PLAIN, "fn(&'a TrapFrame) {shared}`"]),
     (".exception(PAGE_FAULT, shared_code)", &[MESSAGE, WANTS_PAGE_FAULT, "{shared_code}`"]),
-    (".exception(BREAKPOINT, by_value)", &[MESSAGE, WANTS_PLAIN, "fn(Frame) {by_value}`"]),
+    (".exception(BREAKPOINT, by_value)", &[MESSAGE, WANTS_PLAIN, "fn(TrapFrame) {by_value}`"]),
     (".exception(BREAKPOINT, integer)", &[MESSAGE, WANTS_PLAIN, "fn(usize) {integer}`"]),
     (".exception(PAGE_FAULT, integers)", &[MESSAGE, WANTS_PAGE_FAULT, "fn(u64, u64) {integers}`"]),
     (".exception(BREAKPOINT, nothing)", &[MESSAGE, WANTS_PLAIN, "fn() {nothing}`"]),
@@ -71,21 +72,21 @@ const WRONG: &[(&str, &[&str])] = &[
     (".exception(DOUBLE_FAULT, plain)", &[MESSAGE, WANTS_DIVERGING, "{plain}`"]),
     (".exception(MACHINE_CHECK, plain)", &[MESSAGE, WANTS_DIVERGING, "{plain}`"]),
     (".exception(DOUBLE_FAULT, page_fault)", &[MESSAGE, WANTS_DIVERGING, "{page_fault}`"]),
-    (".exception(BREAKPOINT, diverging)", &[MESSAGE, WANTS_PLAIN, "fn(&'a mut Frame) -> ! {diverging}`"]),
+    (".exception(BREAKPOINT, diverging)", &[MESSAGE, WANTS_PLAIN, "fn(&'a mut TrapFrame) -> ! {diverging}`"]),
     (".exception(BREAKPOINT, returns)", &[MESSAGE, WANTS_PLAIN, "-> u32 {returns}`"]),
     // Ranges.
-    (".interrupts(Interrupts::<32, 255>, plain)", &[MESSAGE, WANTS_DEVICE, "{plain}`"]),
-    (".interrupts(Interrupts::<32, 255>, page_fault)", &[MESSAGE, WANTS_DEVICE, "{page_fault}`"]),
+    (".interrupts(VectorRange::<32, 255>, plain)", &[MESSAGE, WANTS_DEVICE, "{plain}`"]),
+    (".interrupts(VectorRange::<32, 255>, page_fault)", &[MESSAGE, WANTS_DEVICE, "{page_fault}`"]),
     (".exception(BREAKPOINT, device)", &[MESSAGE, WANTS_PLAIN, "{device}`"]),
-    (".interrupts(Interrupts::<0, 255>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
-    (".interrupts(Interrupts::<14, 14>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
-    (".interrupts(Interrupts::<48, 47>, device)", &["the range of vectors is empty"]),
-    (".interrupts(32..=255, device)", &["expected `Interrupts<_, _>`"]),
+    (".interrupts(VectorRange::<0, 255>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
+    (".interrupts(VectorRange::<14, 14>, device)", &["vectors below 32 are exceptions", "by `exception`"]),
+    (".interrupts(VectorRange::<48, 47>, device)", &["the range of vectors is empty"]),
+    (".interrupts(32..=255, device)", &["expected `VectorRange<_, _>`"]),
     (".exception(14, page_fault)", &["expected `Exception<_,"]),
     // Captures: there is nowhere to keep them.
-    (".exception(BREAKPOINT, move |_: &mut Frame| { value; })", &[CAPTURES]),
-    (".exception(BREAKPOINT, move |_: &mut Frame| drop(&name))", &[CAPTURES]),
-    (".interrupts(Interrupts::<32, 33>, move |_: &mut Frame, _: u8| { value; })", &[CAPTURES]),
+    (".exception(BREAKPOINT, move |_: &mut TrapFrame| { value; })", &[CAPTURES]),
+    (".exception(BREAKPOINT, move |_: &mut TrapFrame| drop(&name))", &[CAPTURES]),
+    (".interrupts(VectorRange::<32, 33>, move |_: &mut TrapFrame, _: u8| { value; })", &[CAPTURES]),
 ];
 
 /// What must compile, so that the cases above fail for their own reason.
@@ -93,11 +94,11 @@ const RIGHT: &str = ".exception(BREAKPOINT, plain)
     .exception(PAGE_FAULT, page_fault)
     .exception(GENERAL_PROTECTION, protection)
     .exception(DOUBLE_FAULT, diverging)
-    .exception(MACHINE_CHECK, |_: &mut Frame| -> ! { loop {} })
-    .exception(OVERFLOW, |_: &mut Frame| {})
-    .exception(ALIGNMENT_CHECK, |_: &mut Frame, _: ErrorCode| {})
-    .interrupts(Interrupts::<32, 254>, device)
-    .interrupts(Interrupts::<255, 255>, |_: &mut Frame, _: u8| {})";
+    .exception(MACHINE_CHECK, |_: &mut TrapFrame| -> ! { loop {} })
+    .exception(OVERFLOW, |_: &mut TrapFrame| {})
+    .exception(ALIGNMENT_CHECK, |_: &mut TrapFrame, _: ErrorCode| {})
+    .interrupts(VectorRange::<32, 254>, device)
+    .interrupts(VectorRange::<255, 255>, |_: &mut TrapFrame, _: u8| {})";
 
 #[test]
 fn wrong_handlers_are_refused_in_words_that_say_what_is_wanted() {

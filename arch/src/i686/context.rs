@@ -6,7 +6,7 @@ use crate::width::segments::{THREAD_SELECTOR, thread_selector};
 use abi::{Message, Register, Tag};
 use kernel::machine::Resume;
 use x86_entry::vector::FAST_CALL;
-use x86_entry::{Frame, GlobalDescriptorTable};
+use x86_entry::{GlobalDescriptorTable, TrapFrame};
 
 /// Whether user mode may be sent to an address: below the kernel, or in the call page, where threads wait.
 const fn is_user_code(address: usize) -> bool {
@@ -16,9 +16,9 @@ const fn is_user_code(address: usize) -> bool {
 
 impl Context {
     /// A frame that enters ring 3.
-    pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {
+    pub(crate) fn user_frame(entry: usize, stack: usize) -> TrapFrame {
         let data = GlobalDescriptorTable::SELECTORS.user_data;
-        let mut frame = Frame::default();
+        let mut frame = TrapFrame::default();
         frame.eip = entry as u32;
         frame.cs = GlobalDescriptorTable::SELECTORS.user_code.into();
         frame.ds = data.into();
@@ -29,9 +29,9 @@ impl Context {
 
     /// A frame that enters ring 0. `iretd` then leaves the stack pointer right above the flags, from where the CPU pushes
     /// the next interrupt into the very same frame.
-    pub(crate) fn kernel_frame(entry: usize, _place: *const Frame) -> Frame {
+    pub(crate) fn kernel_frame(entry: usize, _place: *const TrapFrame) -> TrapFrame {
         let data = GlobalDescriptorTable::SELECTORS.kernel_data;
-        let mut frame = Frame::default();
+        let mut frame = TrapFrame::default();
         frame.eip = entry as u32;
         frame.cs = GlobalDescriptorTable::SELECTORS.kernel_code.into();
         frame.ds = data.into();
@@ -103,7 +103,7 @@ impl Context {
             self.frame.gs = 0;
         }
         // A frame that `sysenter` saved loses some registers if it goes back the same way.
-        self.frame.resume_by_iret();
+        self.frame.require_iret();
         let frame = &mut self.frame;
         *match register {
             Register::Ax => &mut frame.eax,
@@ -132,7 +132,7 @@ impl Context {
         Some(())
     }
 
-    pub(crate) fn set_flags(frame: &mut Frame, flags: u32) {
+    pub(crate) fn set_flags(frame: &mut TrapFrame, flags: u32) {
         frame.eflags = flags;
     }
 }

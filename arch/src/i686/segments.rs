@@ -7,7 +7,7 @@ use crate::trap::Bell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use x86::controlregs::cr3;
 use x86::segmentation::{SegmentSelector, load_fs, load_gs};
-use x86_entry::{CpuData, CpuSegments};
+use x86_entry::{CpuSegments, EntryData};
 
 /// Ring 3's selector of the running thread's own segment, which FS holds once the thread has a pointer.
 pub(crate) const THREAD_SELECTOR: u16 = CpuSegments::<1>::extra_selector(0) | 3;
@@ -22,15 +22,15 @@ static SEGMENTS: CpuCell<CpuSegments<1>> = CpuCell::new(CpuSegments::new([THREAD
 ///
 /// # Safety
 /// Once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address space.
-pub(crate) unsafe fn load(data: &mut CpuData) {
+pub(crate) unsafe fn load(data: &mut EntryData) {
     // SAFETY: interrupts are off, and nothing else uses the segments.
     let segments = unsafe { SEGMENTS.borrow() };
     // SAFETY: the caller's promise; the segments are static.
-    unsafe { segments.load::<Bell>(data, stack::fault_stacks()) };
+    unsafe { segments.load::<Bell>(data, stack::paranoid_stacks()) };
 }
 
 /// Makes the tasks use the page tables that are in use now.
-pub(crate) fn follow_page_tables(data: &mut CpuData) {
+pub(crate) fn follow_page_tables(data: &mut EntryData) {
     // SAFETY: ring 0.
     let root = unsafe { cr3() } as u32;
     data.set_page_table(root);

@@ -7,7 +7,7 @@ use abi::{Message, Tag};
 use core::ptr::NonNull;
 use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{CpuData, DirectInterrupts, Frame, MessageCalls, resume_with};
+use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume_with_message};
 
 /// Where `sysexit` returns to.
 pub(crate) const SYSENTER_RETURN: usize = call_page::RETURN_ADDRESS;
@@ -15,14 +15,14 @@ pub(crate) const SYSENTER_RETURN: usize = call_page::RETURN_ADDRESS;
 pub(crate) const TASK_SWITCHES: bool = true;
 
 /// A call by the gate, or one that is single-stepped: these go back by `iret`, and the general way.
-pub(crate) fn call(mut frame: NonNull<Frame>) -> ! {
+pub(crate) fn call(mut frame: NonNull<TrapFrame>) -> ! {
     // SAFETY: the stub's frame is not borrowed yet.
-    unsafe { frame.as_mut() }.resume_by_iret();
+    unsafe { frame.as_mut() }.require_iret();
     // SAFETY: this is a trap's first function.
     unsafe { general_call() }
 }
 
-// SAFETY: as for `Kernel`; `switch` and `load_extras` see to FS and GS.
+// SAFETY: as for `KernelEntry`; `switch` and `load_extras` see to FS and GS.
 unsafe impl MessageCalls for Bell {
     /// Each short way is a function of its own, so that none saves what only another needs.
     #[unsafe(naked)]
@@ -49,7 +49,7 @@ unsafe impl MessageCalls for Bell {
     }
 }
 
-// SAFETY: as for `Kernel`; every vector may come.
+// SAFETY: as for `KernelEntry`; every vector may come.
 unsafe impl DirectInterrupts for Bell {
     #[optimize(speed)]
     unsafe extern "fastcall" fn direct_interrupt(vector: u32) -> ! {
@@ -94,14 +94,14 @@ pub(crate) unsafe fn leave_with(message: Message) -> ! {
 #[inline(always)]
 pub(crate) unsafe fn resume_current() -> ! {
     // SAFETY: the caller's promise.
-    unsafe { resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1)) }
+    unsafe { resume_with_message::<Bell>(current_frame().as_ptr().wrapping_add(1)) }
 }
 
 /// EFLAGS.TF.
 const TRAP_FLAG: u32 = 1 << 8;
 
 /// Ends the single-stepping of interrupted code.
-pub(crate) fn stop_single_step(frame: &mut Frame) {
+pub(crate) fn stop_single_step(frame: &mut TrapFrame) {
     frame.eflags &= !TRAP_FLAG;
 }
 
@@ -117,7 +117,7 @@ pub fn has_sysenter() -> bool {
 ///
 /// # Safety
 /// The kernel's segments are loaded; `data` is the stubs' own.
-pub(crate) unsafe fn enable_fast_calls(data: &mut CpuData) {
+pub(crate) unsafe fn enable_fast_calls(data: &mut EntryData) {
     if has_sysenter() {
         // SAFETY: the caller's promise, and the CPU has the instruction.
         unsafe { x86_entry::enable_message_calls::<Bell>(NonNull::from(data)) };

@@ -1,8 +1,8 @@
 //! Address spaces of processes.
 
 use abi::Access;
-use kernel::machine::{MapError, Mapping, MemoryType, Page};
 use kernel::frames::Frame;
+use kernel::machine::{MapError, Mapping, MemoryType, Page};
 use x86::{controlregs, tlb};
 
 use super::tables::DirectMap;

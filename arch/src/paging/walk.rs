@@ -4,8 +4,8 @@
 
 use core::ops::Range;
 
-use kernel::machine::MapError;
 use kernel::frames::Frame;
+use kernel::machine::MapError;
 
 use super::{Entry, Flags, Geometry};
 

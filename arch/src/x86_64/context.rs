@@ -3,32 +3,32 @@
 use crate::context::{Context, USER_FLAGS};
 use abi::{Message, Register, Tag};
 use kernel::machine::Resume;
-use x86_entry::{Frame, GlobalDescriptorTable};
+use x86_entry::{GlobalDescriptorTable, TrapFrame};
 
 /// The addresses that user mode may go to and keep in FS base: the lower canonical half.
 const USER_LIMIT: usize = 1 << 47;
 
 impl Context {
     /// A frame that enters ring 3.
-    pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {
-        Frame {
+    pub(crate) fn user_frame(entry: usize, stack: usize) -> TrapFrame {
+        TrapFrame {
             rip: entry as u64,
             rsp: stack as u64,
             cs: GlobalDescriptorTable::SELECTORS.user_code.into(),
             ss: GlobalDescriptorTable::SELECTORS.user_data.into(),
-            ..Frame::default()
+            ..TrapFrame::default()
         }
     }
 
     /// A frame that enters ring 0, whose interrupts are saved in the frame at `place`: the CPU pushes from a stack pointer
     /// that it aligns to 16, as a frame's end is.
-    pub(crate) fn kernel_frame(entry: usize, place: *const Frame) -> Frame {
-        Frame {
+    pub(crate) fn kernel_frame(entry: usize, place: *const TrapFrame) -> TrapFrame {
+        TrapFrame {
             rip: entry as u64,
             rsp: place.wrapping_add(1) as u64,
             cs: GlobalDescriptorTable::SELECTORS.kernel_code.into(),
             ss: GlobalDescriptorTable::SELECTORS.kernel_data.into(),
-            ..Frame::default()
+            ..TrapFrame::default()
         }
     }
 
@@ -98,7 +98,7 @@ impl Context {
 
     pub(crate) fn write_register(&mut self, register: Register, value: usize) -> Option<()> {
         // A frame that `syscall` saved loses some registers if it goes back the same way.
-        self.frame.resume_by_iret();
+        self.frame.require_iret();
         let frame = &mut self.frame;
         *match register {
             Register::Ax => &mut frame.rax,
@@ -131,7 +131,7 @@ impl Context {
         Some(())
     }
 
-    pub(crate) fn set_flags(frame: &mut Frame, flags: u32) {
+    pub(crate) fn set_flags(frame: &mut TrapFrame, flags: u32) {
         frame.rflags = flags.into();
     }
 }

@@ -7,7 +7,7 @@ use crate::trap::Bell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use x86::msr::{IA32_FS_BASE, wrmsr};
 use x86::segmentation::{SegmentSelector, load_ds, load_es, load_fs, load_gs};
-use x86_entry::{CpuData, CpuSegments, GlobalDescriptorTable};
+use x86_entry::{CpuSegments, EntryData, GlobalDescriptorTable};
 
 static SEGMENTS: CpuCell<CpuSegments> = CpuCell::new(CpuSegments::new([]));
 
@@ -15,11 +15,11 @@ static SEGMENTS: CpuCell<CpuSegments> = CpuCell::new(CpuSegments::new([]));
 ///
 /// # Safety
 /// Once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address space.
-pub(crate) unsafe fn load(data: &mut CpuData) {
+pub(crate) unsafe fn load(data: &mut EntryData) {
     // SAFETY: interrupts are off, and nothing else uses the segments.
     let segments = unsafe { SEGMENTS.borrow() };
     // SAFETY: the caller's promise; the segments are static.
-    unsafe { segments.load::<Bell>(data, stack::fault_stacks()) };
+    unsafe { segments.load::<Bell>(data, stack::paranoid_stacks()) };
 }
 
 /// The base that FS was last given.
@@ -38,7 +38,7 @@ pub(crate) fn switch_thread_pointer(to: &Context) {
 }
 
 /// Nothing here depends on the page tables in use.
-pub(crate) fn follow_page_tables(_data: &mut CpuData) {}
+pub(crate) fn follow_page_tables(_data: &mut EntryData) {}
 
 /// The thread that runs has a new FS base.
 pub(crate) fn load_thread_pointer(base: usize) {

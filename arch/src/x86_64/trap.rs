@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
-use x86_entry::{CpuData, DirectInterrupts, Frame, MessageCalls, resume, resume_with};
+use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume, resume_with_message};
 
 /// `syscall` saves the return address: there is no fixed one.
 pub(crate) const SYSENTER_RETURN: usize = 0;
@@ -17,7 +17,7 @@ pub(crate) const TASK_SWITCHES: bool = false;
 const TRAP_FLAG: u64 = 1 << 8;
 
 /// Ends the single-stepping of interrupted code.
-pub(crate) fn stop_single_step(frame: &mut Frame) {
+pub(crate) fn stop_single_step(frame: &mut TrapFrame) {
     frame.rflags &= !TRAP_FLAG;
 }
 
@@ -25,13 +25,13 @@ pub(crate) fn stop_single_step(frame: &mut Frame) {
 ///
 /// # Safety
 /// The kernel's segments are loaded.
-pub(crate) unsafe fn enable_fast_calls(_data: &mut CpuData) {
+pub(crate) unsafe fn enable_fast_calls(_data: &mut EntryData) {
     // SAFETY: the caller's promise.
     unsafe { x86_entry::enable_message_calls::<Bell>() };
 }
 
 /// A call by the gate, which saved every register. Nobody is in a hurry who calls like that.
-pub(crate) fn call(_frame: NonNull<Frame>) -> ! {
+pub(crate) fn call(_frame: NonNull<TrapFrame>) -> ! {
     // SAFETY: this is a trap's first function.
     unsafe { general_call() }
 }
@@ -65,7 +65,7 @@ unsafe impl MessageCalls for Bell {
     }
 }
 
-// SAFETY: as for `Kernel`; every vector may come.
+// SAFETY: as for `KernelEntry`; every vector may come.
 unsafe impl DirectInterrupts for Bell {
     #[unsafe(naked)]
     unsafe extern "C" fn direct_interrupt(_vector: u32) -> ! {
@@ -158,7 +158,11 @@ pub(crate) unsafe fn leave_with(message: Message) -> ! {
     let [word0, word1, word2, word3] = message.words;
     // SAFETY: the core switched to the current frame, and its setters keep frames valid; the rest is the caller's promise.
     unsafe {
-        resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1), message.tag.0, [word0, word1, word2, word3])
+        resume_with_message::<Bell>(
+            current_frame().as_ptr().wrapping_add(1),
+            message.tag.0,
+            [word0, word1, word2, word3],
+        )
     }
 }
 

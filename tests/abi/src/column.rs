@@ -1,6 +1,6 @@
 //! The two sides that every row is run against.
-use x86_entry::vector::Interrupts;
-use x86_entry::{Fill, Frame, Kernel, Privilege, WithSmap};
+use x86_entry::vector::VectorRange;
+use x86_entry::{KernelEntry, PrivilegeLevel, TableFiller, TrapFrame, WithSmap};
 
 use crate::harness::{lead, table};
 use crate::kernel::Ours;
@@ -43,7 +43,7 @@ impl StackFrame {
 
 impl Column {
     /// Leads [`VECTOR`], which ring 3 may use, to the column's handler.
-    pub fn interrupt(self, theirs: Theirs, ours: impl Fn(&mut Frame, u8) + Sync + 'static) {
+    pub fn interrupt(self, theirs: Theirs, ours: impl Fn(&mut TrapFrame, u8) + Sync + 'static) {
         match self {
             Column::Compiler => lead(VECTOR, theirs as usize),
             Column::Entry => interrupt::<Ours>(ours),
@@ -51,7 +51,12 @@ impl Column {
     }
 
     /// Leads an exception with an error code to the column's handler.
-    pub fn exception(self, vector: u8, theirs: TheirsWithCode, ours: impl FnOnce(&mut Fill<'_, Ours, WithSmap>)) {
+    pub fn exception(
+        self,
+        vector: u8,
+        theirs: TheirsWithCode,
+        ours: impl FnOnce(&mut TableFiller<'_, Ours, WithSmap>),
+    ) {
         match self {
             Column::Compiler => lead(vector, theirs as usize),
             Column::Entry => ours(&mut table().fill::<Ours, WithSmap>()),
@@ -60,7 +65,7 @@ impl Column {
 }
 
 /// Leads [`VECTOR`], which ring 3 may use, to a handler of a kernel.
-pub fn interrupt<K: Kernel>(handler: impl Fn(&mut Frame, u8) + Sync + 'static) {
-    table().fill::<K, WithSmap>().interrupts(Interrupts::<VECTOR, VECTOR>, handler);
-    *table().gate(VECTOR) = table().gate(VECTOR).callable_from(Privilege::User);
+pub fn interrupt<K: KernelEntry>(handler: impl Fn(&mut TrapFrame, u8) + Sync + 'static) {
+    table().fill::<K, WithSmap>().interrupts(VectorRange::<VECTOR, VECTOR>, handler);
+    *table().gate(VECTOR) = table().gate(VECTOR).callable_from(PrivilegeLevel::Ring3);
 }

@@ -6,7 +6,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
-use x86_entry::{CpuData, FloatingPointFormat, Frame, Gate, InterruptDescriptorTable, Privilege};
+use x86_entry::{EntryData, FloatingPointFormat, Gate, InterruptDescriptorTable, PrivilegeLevel, TrapFrame};
 
 use crate::console::Text;
 use crate::floats::Floats;
@@ -63,8 +63,8 @@ pub fn table() -> &'static mut InterruptDescriptorTable {
 }
 
 /// The CPU's data for `x86-entry`, whose TSS both columns use.
-pub fn cpu() -> &'static mut CpuData {
-    let mut data = x86_entry::cpu_data::<Ours>().expect("a static place");
+pub fn cpu() -> &'static mut EntryData {
+    let mut data = x86_entry::entry_data::<Ours>().expect("a static place");
     // SAFETY: one CPU; the callers use it for one statement each.
     unsafe { data.as_mut() }
 }
@@ -81,7 +81,7 @@ pub fn set_up() {
     keep_floats(best_format());
     segments::load(cpu());
     #[cfg(target_arch = "x86_64")]
-    cpu().set_interrupt_stack(x86_entry::StackIndex::Seven, HARNESS_STACK.end());
+    cpu().set_interrupt_stack(x86_entry::InterruptStackIndex::Seven, HARNESS_STACK.end());
     reset();
     // SAFETY: the table is static.
     let table: &'static InterruptDescriptorTable = unsafe { &*TABLE.0.get() };
@@ -97,7 +97,7 @@ pub fn best_format() -> FloatingPointFormat {
 /// Has `x86-entry` keep the state in this format, if the kernel is built with floating point.
 pub fn keep_floats(format: FloatingPointFormat) {
     // SAFETY: ring 0, and interrupts stay off; CPUs have the older formats too.
-    unsafe { format.keep() };
+    unsafe { format.use_in_entries() };
 }
 
 /// Every gate to the harness, and every stack to its place.
@@ -108,16 +108,16 @@ pub fn reset() {
             None => Gate::MISSING,
         };
     }
-    *table().gate(DONE) = table().gate(DONE).callable_from(Privilege::User);
-    *table().gate(3) = table().gate(3).callable_from(Privilege::User);
-    cpu().set_stack(TRAP_STACK.end());
-    let frame = (TRAP_STACK.end() as *mut Frame).wrapping_sub(1);
+    *table().gate(DONE) = table().gate(DONE).callable_from(PrivilegeLevel::Ring3);
+    *table().gate(3) = table().gate(3).callable_from(PrivilegeLevel::Ring3);
+    cpu().set_kernel_stack(TRAP_STACK.end());
+    let frame = (TRAP_STACK.end() as *mut TrapFrame).wrapping_sub(1);
     cpu().set_current_frame(NonNull::new(frame).expect("a static stack"));
 }
 
 #[cfg(target_arch = "x86_64")]
 fn harness_gate(address: usize) -> Gate {
-    Gate::interrupt(SELECTORS.kernel_code, address as _).on_stack(x86_entry::StackIndex::Seven)
+    Gate::interrupt(SELECTORS.kernel_code, address as _).on_stack(x86_entry::InterruptStackIndex::Seven)
 }
 
 #[cfg(target_arch = "x86")]
@@ -127,7 +127,7 @@ fn harness_gate(address: usize) -> Gate {
 
 /// Leads a vector, which ring 3 may use, to a function as it is.
 pub fn lead(vector: u8, handler: usize) {
-    *table().gate(vector) = Gate::interrupt(SELECTORS.kernel_code, handler as _).callable_from(Privilege::User);
+    *table().gate(vector) = Gate::interrupt(SELECTORS.kernel_code, handler as _).callable_from(PrivilegeLevel::Ring3);
 }
 
 /// A program before it runs.

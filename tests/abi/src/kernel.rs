@@ -2,7 +2,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::{FloatingPoint, Frame, Kernel};
+use x86_entry::{FloatingPointUse, KernelEntry, TrapFrame};
 
 use crate::rows;
 
@@ -14,51 +14,51 @@ pub struct Ours;
 pub struct Swapping;
 
 /// What the target's compiler does.
-const FLOATING_POINT: FloatingPoint =
-    if cfg!(feature = "hard-float") { FloatingPoint::Used } else { FloatingPoint::Unused };
+const FLOATING_POINT_USE: FloatingPointUse =
+    if cfg!(feature = "hard-float") { FloatingPointUse::Anywhere } else { FloatingPointUse::OnRequest };
 
-/// How often [`Kernel::entered`] and [`Kernel::leaving`] ran.
+/// How often [`KernelEntry::before_handler`] and [`KernelEntry::after_handler`] ran.
 pub static ENTERED: AtomicUsize = AtomicUsize::new(0);
 pub static LEFT: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: `segments` and `harness` load the standard selectors and a TSS with a stack; frames are resumed as they were
 // saved, or as a row changed them, and the harness catches what comes of that.
-unsafe impl Kernel for Ours {
-    const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
-    const SYSENTER_RETURN: usize = rows::calls::RETURN;
+unsafe impl KernelEntry for Ours {
+    const FLOATING_POINT_USE: FloatingPointUse = FLOATING_POINT_USE;
+    const SYSENTER_RETURN_ADDRESS: usize = rows::calls::RETURN;
 
-    extern "C" fn trap(_: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(_: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("every vector has a handler of its own")
     }
 
-    extern "C" fn call(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn system_call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         rows::calls::take(frame)
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("nothing of the kind is expected: {frame:x?}")
     }
 
-    fn entered(_: &mut Frame) {
+    fn before_handler(_: &mut TrapFrame) {
         ENTERED.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn leaving(_: &mut Frame) {
+    fn after_handler(_: &mut TrapFrame) {
         LEFT.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 // SAFETY: as above; the row that uses it sets both GS bases.
 #[cfg(target_arch = "x86_64")]
-unsafe impl Kernel for Swapping {
-    const FLOATING_POINT: FloatingPoint = FLOATING_POINT;
+unsafe impl KernelEntry for Swapping {
+    const FLOATING_POINT_USE: FloatingPointUse = FLOATING_POINT_USE;
     const USER_GS: x86_entry::UserGs = x86_entry::UserGs::Swapped;
 
-    extern "C" fn trap(_: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(_: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("every vector has a handler of its own")
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("nothing of the kind is expected: {frame:x?}")
     }
 }

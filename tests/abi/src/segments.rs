@@ -3,7 +3,7 @@ use core::cell::UnsafeCell;
 
 use x86::dtables::{DescriptorTablePointer, lgdt};
 use x86::segmentation::{SegmentSelector, load_cs, load_ds, load_es, load_ss};
-use x86_entry::{CpuData, GlobalDescriptorTable};
+use x86_entry::{EntryData, GlobalDescriptorTable};
 
 /// The selectors of `x86-entry`'s table, which lies at the beginning of this one.
 pub const SELECTORS: x86_entry::Selectors = GlobalDescriptorTable::SELECTORS;
@@ -40,12 +40,12 @@ unsafe impl Sync for Table {}
 static TABLE: Table = Table(UnsafeCell::new([0; ENTRIES]));
 
 /// Loads the table, and the CPU's TSS.
-pub fn load(cpu: &CpuData) {
+pub fn load(cpu: &EntryData) {
     let mut standard = GlobalDescriptorTable::new();
     #[cfg(target_arch = "x86_64")]
-    standard.set_task(&raw const cpu.tss as u64, CpuData::TASK_LENGTH);
+    standard.set_tss(&raw const cpu.tss as u64, EntryData::TSS_SEGMENT_BYTES);
     #[cfg(target_arch = "x86")]
-    standard.set_task(SELECTORS.task, &raw const cpu.tss as u32, CpuData::TASK_LENGTH);
+    standard.set_tss(SELECTORS.tss, &raw const cpu.tss as u32, EntryData::TSS_SEGMENT_BYTES);
     // SAFETY: called once, before the CPU knows the table.
     let table = unsafe { &mut *TABLE.0.get() };
     table[..standard.entries().len()].copy_from_slice(standard.entries());
@@ -65,5 +65,5 @@ pub fn load(cpu: &CpuData) {
         unsafe { load(SegmentSelector::from_raw(SELECTORS.kernel_data)) };
     }
     // SAFETY: the descriptor is of the CPU's TSS.
-    unsafe { x86::task::load_tr(SegmentSelector::from_raw(SELECTORS.task)) };
+    unsafe { x86::task::load_tr(SegmentSelector::from_raw(SELECTORS.tss)) };
 }

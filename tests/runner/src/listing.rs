@@ -145,7 +145,7 @@ ffffffff80102e10:\tcli
 ffffffff80102e11:\tcmpl   $0x0,0x4011f0(%rip)        # ffffffff80504008 <arch::nmi::PENDING>
 ffffffff80102e18:\tjne    ffffffff80102e1e <arch::width::idle::idle+0xe>
 
-ffffffff80102e20 <<arch::trap::Bell as x86_entry::kernel::Kernel>::trap>:
+ffffffff80102e20 <<arch::trap::Bell as x86_entry::kernel_entry::KernelEntry>::trap>:
 ffffffff80102e20:\tjmp    *%rax
 ffffffff80102e22:\tcall   ffffffff80102e10 <arch::width::idle::idle>
 ";

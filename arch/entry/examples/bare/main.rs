@@ -1,7 +1,7 @@
 //! A small kernel for both widths: it counts a timer's interrupts, takes a breakpoint, and reports a page fault.
 //!
-//! What lies in `../support` is what any kernel has: start code, a serial line, the timer. This file is all that
-//! `x86-entry` asks for. The package's README says how to build and boot it.
+//! `../support` holds start code, a serial line and a timer, which every kernel has. This file is all that `x86-entry`
+//! asks for. The package's README says how to build and boot the kernel.
 #![no_std]
 #![no_main]
 
@@ -15,22 +15,24 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
-use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT, name};
-use x86_entry::{CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, WithoutSmap, cpu_data};
+use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange, name};
+use x86_entry::{
+    CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, TrapFrame, WithoutSmap, entry_data,
+};
 
 /// This kernel, as the entries see it: one stack a thread, one CPU, no `swapgs`.
 struct Bare;
 
 // SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
-unsafe impl Kernel for Bare {
-    /// Takes whatever has no handler of its own.
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+unsafe impl KernelEntry for Bare {
+    /// Takes each vector that has no handler of its own.
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
         unexpected(unsafe { frame.as_ref() })
     }
 
-    /// Takes an NMI, #DB, #MC or #DF of the kernel's own, on a stack that is good in any state.
-    extern "C" fn paranoid(frame: &mut Frame) {
+    /// Takes an NMI, #DB, #MC or #DF that interrupted the kernel, on a stack of its own.
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         unexpected(frame)
     }
 }
@@ -47,8 +49,8 @@ static TICKS: AtomicUsize = AtomicUsize::new(0);
 /// Once, in ring 0, with interrupts off.
 unsafe fn set_up() {
     let [double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Stack::top);
-    let stacks = FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug };
-    let mut cpu = cpu_data::<Bare>().expect("there is one CPU");
+    let stacks = ParanoidStacks { double_fault, non_maskable_interrupt, machine_check, debug };
+    let mut cpu = entry_data::<Bare>().expect("there is one CPU");
     // SAFETY: nothing else refers to the data yet.
     let cpu = unsafe { cpu.as_mut() };
     // SAFETY: this function runs once.
@@ -60,33 +62,33 @@ unsafe fn set_up() {
     // This kernel doesn't switch SMAP on, so its entries need no `clac`.
     table
         .fill::<Bare, WithoutSmap>()
-        .every_vector()
-        .paranoid()
+        .trap_every_vector()
+        .paranoid_gates()
         .exception(BREAKPOINT, breakpoint)
         .exception(PAGE_FAULT, page_fault)
-        .interrupts(Interrupts::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
+        .interrupts(VectorRange::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
     // SAFETY: the segments are loaded.
     unsafe { table.load() };
 }
 
-fn breakpoint(frame: &mut Frame) {
+fn breakpoint(frame: &mut TrapFrame) {
     line!("bare: breakpoint at {:#x}", frame.instruction_pointer());
 }
 
-fn tick(_frame: &mut Frame, _vector: u8) {
+fn tick(_frame: &mut TrapFrame, _vector: u8) {
     TICKS.fetch_add(1, Ordering::Relaxed);
     timer::end_of_interrupt();
 }
 
-/// Reports the fault, and ends: there is nobody to bring the page.
-fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {
+/// Reports the fault, and ends the run: this kernel can't bring the page.
+fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {
     // SAFETY: ring 0.
     let address = unsafe { x86::controlregs::cr2() };
     line!("bare: page fault at {:#x}, address {address:#x}, {code:?}", frame.instruction_pointer());
     exit(if address == HOLE && code.is_empty() { 0 } else { 1 })
 }
 
-fn unexpected(frame: &Frame) -> ! {
+fn unexpected(frame: &TrapFrame) -> ! {
     line!("bare: {}: {frame:x?}", name(frame.vector()));
     exit(1)
 }

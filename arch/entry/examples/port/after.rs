@@ -14,20 +14,22 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
-use x86_entry::vector::{BREAKPOINT, Interrupts, PAGE_FAULT};
-use x86_entry::{CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, WithoutSmap, cpu_data};
+use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange};
+use x86_entry::{
+    CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, TrapFrame, WithoutSmap, entry_data,
+};
 
 /// This kernel, as the entries see it.
 struct Ported;
 
 // SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
-unsafe impl Kernel for Ported {
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+unsafe impl KernelEntry for Ported {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
         panic!("no handler: {:x?}", unsafe { frame.as_ref() })
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("in ring 0: {frame:x?}")
     }
 }
@@ -38,12 +40,12 @@ static STACKS: [Stack; 4] = [const { Stack::new() }; 4];
 static BREAKPOINTS: AtomicUsize = AtomicUsize::new(0);
 static TICKS: AtomicUsize = AtomicUsize::new(0);
 
-fn breakpoint(frame: &mut Frame) {
+fn breakpoint(frame: &mut TrapFrame) {
     line!("port: breakpoint at {:#x}", frame.instruction_pointer());
     BREAKPOINTS.fetch_add(1, Ordering::Relaxed);
 }
 
-fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {
+fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {
     // SAFETY: ring 0.
     let address = unsafe { x86::controlregs::cr2() };
     line!("port: page fault, address {address:#x}, {code:?}");
@@ -52,18 +54,18 @@ fn page_fault(frame: &mut Frame, code: PageFaultErrorCode) {
     *accumulator(frame) = SUBSTITUTE as _;
 }
 
-fn tick(_frame: &mut Frame, _vector: u8) {
+fn tick(_frame: &mut TrapFrame, _vector: u8) {
     TICKS.fetch_add(1, Ordering::Relaxed);
     timer::end_of_interrupt();
 }
 
 #[cfg(target_arch = "x86_64")]
-fn accumulator(frame: &mut Frame) -> &mut u64 {
+fn accumulator(frame: &mut TrapFrame) -> &mut u64 {
     &mut frame.rax
 }
 
 #[cfg(target_arch = "x86")]
-fn accumulator(frame: &mut Frame) -> &mut u32 {
+fn accumulator(frame: &mut TrapFrame) -> &mut u32 {
     &mut frame.eax
 }
 
@@ -75,8 +77,8 @@ const SUBSTITUTE: usize = 0x5151_5151;
 /// Once, in ring 0, with interrupts off.
 unsafe fn set_up() {
     let [double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Stack::top);
-    let stacks = FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug };
-    let mut cpu = cpu_data::<Ported>().expect("there is one CPU");
+    let stacks = ParanoidStacks { double_fault, non_maskable_interrupt, machine_check, debug };
+    let mut cpu = entry_data::<Ported>().expect("there is one CPU");
     // SAFETY: nothing else refers to the data yet.
     let cpu = unsafe { cpu.as_mut() };
     // SAFETY: this function runs once.
@@ -87,11 +89,11 @@ unsafe fn set_up() {
     let table = unsafe { TABLE.borrow() };
     table
         .fill::<Ported, WithoutSmap>()
-        .every_vector()
-        .paranoid()
+        .trap_every_vector()
+        .paranoid_gates()
         .exception(BREAKPOINT, breakpoint)
         .exception(PAGE_FAULT, page_fault)
-        .interrupts(Interrupts::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
+        .interrupts(VectorRange::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
     // SAFETY: the segments are loaded.
     unsafe { table.load() };
 }

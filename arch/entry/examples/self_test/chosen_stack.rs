@@ -3,19 +3,19 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86_entry::vector::BREAKPOINT;
-use x86_entry::{CpuData, Frame, InterruptDescriptorTable, Kernel, StackIndex, WithoutSmap};
+use x86_entry::{EntryData, InterruptDescriptorTable, InterruptStackIndex, KernelEntry, TrapFrame, WithoutSmap};
 
 use crate::support::{Setup, Stack};
 
 struct OneStackMore;
 
 // SAFETY: the segments are loaded before `check` runs, and nothing but its one breakpoint comes while it does.
-unsafe impl Kernel for OneStackMore {
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+unsafe impl KernelEntry for OneStackMore {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("no gate leads here: {frame:?}")
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("no gate leads here: {frame:x?}")
     }
 }
@@ -26,14 +26,18 @@ static STACK: Stack = Stack::new();
 /// Where the handler found its frame.
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes a breakpoint there; leaves a table loaded that has no other gate.
-pub fn check(data: &mut CpuData) {
-    data.set_interrupt_stack(StackIndex::Five, STACK.top());
+/// Takes a breakpoint on [`STACK`]. The table that is loaded afterwards has no other gate.
+pub fn check(data: &mut EntryData) {
+    data.set_interrupt_stack(InterruptStackIndex::Five, STACK.top());
     // SAFETY: interrupts are off, and the reference of an earlier call isn't used any more.
     let table = unsafe { TABLE.borrow() };
-    table.fill::<OneStackMore, WithoutSmap>().exception_on_stack(BREAKPOINT, StackIndex::Five, |frame: &mut Frame| {
-        SEEN.store(&raw const *frame as usize, Ordering::Relaxed);
-    });
+    table.fill::<OneStackMore, WithoutSmap>().exception_on_stack(
+        BREAKPOINT,
+        InterruptStackIndex::Five,
+        |frame: &mut TrapFrame| {
+            SEEN.store(&raw const *frame as usize, Ordering::Relaxed);
+        },
+    );
     // SAFETY: the kernel's segments are loaded.
     unsafe { table.load() };
     SEEN.store(0, Ordering::Relaxed);

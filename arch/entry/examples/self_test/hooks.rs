@@ -4,8 +4,8 @@
 //! it each check all of them and add to all of them; what the interrupted code has afterwards shows the sum.
 use core::ptr::NonNull;
 
-use x86_entry::vector::Interrupts;
-use x86_entry::{Frame, InterruptDescriptorTable, Kernel, WithoutSmap};
+use x86_entry::vector::VectorRange;
+use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
 
 use crate::support::Setup;
 use crate::width::{REGISTERS, Word, interrupt_with_numbers, numbers};
@@ -27,28 +27,28 @@ static TABLE: Setup<InterruptDescriptorTable> = Setup::new(InterruptDescriptorTa
 struct Hooked;
 
 // SAFETY: the segments are loaded before `check` runs, and nothing but its one interrupt comes while it does.
-unsafe impl Kernel for Hooked {
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+unsafe impl KernelEntry for Hooked {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("no gate leads here: {frame:?}")
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("no gate leads here: {frame:x?}")
     }
 
-    fn entered(frame: &mut Frame) {
+    fn before_handler(frame: &mut TrapFrame) {
         add_step(frame, 0);
     }
 
-    fn leaving(frame: &mut Frame) {
+    fn after_handler(frame: &mut TrapFrame) {
         add_step(frame, 2);
         frame.set_flags(frame.flags() | CARRY);
         frame.set_instruction_pointer(frame.instruction_pointer() + INVALID_INSTRUCTION_BYTES);
     }
 }
 
-/// Checks every register after so many steps, and makes one more.
-fn add_step(frame: &mut Frame, steps: Word) {
+/// Checks every register after `steps` steps, and makes one more.
+fn add_step(frame: &mut TrapFrame, steps: Word) {
     assert!(!frame.from_user());
     assert_eq!(frame.flags() & CARRY, 0);
     for (number, register) in (1..).zip(numbers(frame)) {
@@ -57,13 +57,13 @@ fn add_step(frame: &mut Frame, steps: Word) {
     }
 }
 
-/// Does all of it; leaves a table loaded that has no other gate.
+/// Runs the check. The table that is loaded afterwards has no other gate.
 pub fn check() {
     // SAFETY: interrupts are off, and the reference of an earlier call isn't used any more.
     let table = unsafe { TABLE.borrow() };
     table
         .fill::<Hooked, WithoutSmap>()
-        .interrupts(Interrupts::<VECTOR, VECTOR>, |frame: &mut Frame, _: u8| add_step(frame, 1));
+        .interrupts(VectorRange::<VECTOR, VECTOR>, |frame: &mut TrapFrame, _: u8| add_step(frame, 1));
     // SAFETY: the kernel's segments are loaded.
     unsafe { table.load() };
     let mut after = [0; REGISTERS];

@@ -2,7 +2,7 @@
 use core::arch::naked_asm;
 use core::ptr::NonNull;
 
-use x86_entry::{CpuData, Frame, GlobalDescriptorTable};
+use x86_entry::{EntryData, GlobalDescriptorTable, TrapFrame};
 
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
@@ -11,7 +11,7 @@ use crate::variant::Variant;
 use crate::watch::SELECTOR;
 
 /// Where the linker script puts the section that holds nothing but [`sysenter_return`].
-pub const SYSENTER_RETURN: usize = 0x10_0000;
+pub const SYSENTER_RETURN_ADDRESS: usize = 0x10_0000;
 
 /// What `sysexit` returns to.
 #[unsafe(naked)]
@@ -29,27 +29,27 @@ extern "C" fn call_kernel() {
 /// The program's stack.
 static STACK: Stack = Stack::new();
 
-pub unsafe fn enable_fast_calls<V: Variant>(data: NonNull<CpuData>) {
-    assert_eq!(sysenter_return as *const () as usize, SYSENTER_RETURN, "the linker script put it elsewhere");
+pub unsafe fn enable_fast_calls<V: Variant>(data: NonNull<EntryData>) {
+    assert_eq!(sysenter_return as *const () as usize, SYSENTER_RETURN_ADDRESS, "the linker script put it elsewhere");
     // SAFETY: the caller promises ring 0 and a CPU with `sysenter`; the CPU's data stays where it is.
     unsafe { x86_entry::enable_fast_calls::<SelfTest<V>>(data) };
 }
 
 /// GS is a segment register like the others here.
-pub fn set_bases<V: Variant>(_data: &mut CpuData) {}
+pub fn set_bases<V: Variant>(_data: &mut EntryData) {}
 
 /// As above.
-pub fn check_base<V: Variant>(_data: NonNull<CpuData>) {}
+pub fn check_base<V: Variant>(_data: NonNull<EntryData>) {}
 
 /// As above.
-pub fn check_bases<V: Variant>(_data: NonNull<CpuData>) {}
+pub fn check_bases<V: Variant>(_data: NonNull<EntryData>) {}
 
 /// A frame to begin with.
-pub const EMPTY: Frame = Frame::new();
+pub const EMPTY: TrapFrame = TrapFrame::new();
 
 const INTERRUPTS_ON: u32 = 1 << 9;
 
-const fn with_registers(mut frame: Frame) -> Frame {
+const fn with_registers(mut frame: TrapFrame) -> TrapFrame {
     frame.eax = 0xA100_001A;
     frame.ebx = 0xB100_001B;
     frame.ecx = 0xC100_001C;
@@ -64,7 +64,7 @@ const fn with_registers(mut frame: Frame) -> Frame {
 }
 
 /// The program's first frame. It runs with interrupts off, so that its steps have an order.
-pub fn program_frame() -> Frame {
+pub fn program_frame() -> TrapFrame {
     let selectors = GlobalDescriptorTable::SELECTORS;
     let mut frame = with_registers(EMPTY);
     frame.eip = program as *const () as u32;
@@ -74,7 +74,7 @@ pub fn program_frame() -> Frame {
 }
 
 /// A ring-0 frame whose interrupts are saved into `place`: the stub's stack pointer must be where the return leaves it.
-pub fn idle_frame(_place: NonNull<Frame>) -> Frame {
+pub fn idle_frame(_place: NonNull<TrapFrame>) -> TrapFrame {
     let selectors = GlobalDescriptorTable::SELECTORS;
     let mut frame = with_registers(EMPTY);
     let data = selectors.kernel_data as u32;
@@ -86,20 +86,20 @@ pub fn idle_frame(_place: NonNull<Frame>) -> Frame {
 }
 
 /// Checks what no trap may change, and what only a system call may.
-pub fn check_registers(frame: &Frame) {
+pub fn check_registers(frame: &TrapFrame) {
     let expected = with_registers(EMPTY);
-    let kept = |frame: &Frame| [frame.eax, frame.ebx, frame.esi, frame.edi, frame.ebp];
+    let kept = |frame: &TrapFrame| [frame.eax, frame.ebx, frame.esi, frame.edi, frame.ebp];
     assert_eq!(kept(frame), kept(&expected), "registers changed");
     let top = STACK.top();
     // A call is made with its return address on the stack.
     assert!(matches!(frame.stack_pointer(), Some(esp) if esp == top || esp == top - 4), "the stack pointer changed");
     if frame.edx != expected.edx {
         // A call spoils edx and ecx.
-        assert_eq!((frame.edx as usize, frame.ecx as usize), (SYSENTER_RETURN, top - 4));
+        assert_eq!((frame.edx as usize, frame.ecx as usize), (SYSENTER_RETURN_ADDRESS, top - 4));
     }
 }
 
-pub fn replace(frame: &mut Frame, field: Field, selector: u16) -> u16 {
+pub fn replace(frame: &mut TrapFrame, field: Field, selector: u16) -> u16 {
     let place = match field {
         Field::Cs => &mut frame.cs,
         Field::Ds => &mut frame.ds,
@@ -123,7 +123,7 @@ pub type Word = u32;
 pub const REGISTERS: usize = 7;
 
 /// The registers, in the order of their numbers. Segment registers hold no numbers; the script changes those.
-pub fn numbers(frame: &mut Frame) -> [&mut Word; REGISTERS] {
+pub fn numbers(frame: &mut TrapFrame) -> [&mut Word; REGISTERS] {
     [&mut frame.eax, &mut frame.ebx, &mut frame.ecx, &mut frame.edx, &mut frame.esi, &mut frame.edi, &mut frame.ebp]
 }
 

@@ -14,8 +14,8 @@ use x86_entry::vector::{
     BREAKPOINT, DEBUG, DOUBLE_FAULT, FAST_CALL, GENERAL_PROTECTION, NON_MASKABLE_INTERRUPT, PAGE_FAULT,
 };
 use x86_entry::{
-    CallerStack, CpuData, CpuSegments, FaultStacks, Frame, InterruptDescriptorTable, Kernel, Place, Stack, UserGs,
-    WithSmap, WithoutSmap, resume,
+    CallerStackPointer, CpuSegments, EntryData, EntryDataLocation, InterruptDescriptorTable, KernelEntry,
+    ParanoidStacks, TrapFrame, TrapStack, UserGs, WithSmap, WithoutSmap, resume,
 };
 
 use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_FLAG, Then};
@@ -27,23 +27,23 @@ use crate::{hooks, storm, watch, width};
 /// This kernel in one of its variants, as the entry paths see it.
 pub struct SelfTest<V>(PhantomData<V>);
 
-// SAFETY: `run` loads the standard segments and sets the CPU's data up before ring 3 runs; frames that `trap` returns were
-// saved by an entry, or built by `width`; `paranoid` counts, or ends the run.
-unsafe impl<V: Variant> Kernel for SelfTest<V> {
-    const STACK: Stack = V::STACK;
-    const PLACE: Place = V::PLACE;
+// SAFETY: `run` loads the standard segments and sets the CPU's data up before ring 3 runs; frames that `trap` returns
+// were saved by an entry, or built by `width`; `paranoid_trap` counts, or ends the run.
+unsafe impl<V: Variant> KernelEntry for SelfTest<V> {
+    const TRAP_STACK: TrapStack = V::TRAP_STACK;
+    const DATA_LOCATION: EntryDataLocation = V::DATA_LOCATION;
     const USER_GS: UserGs = V::USER_GS;
-    const CALLER_STACK: CallerStack = V::CALLER_STACK;
-    const SYSENTER_RETURN: usize = width::SYSENTER_RETURN;
+    const CALLER_STACK_POINTER: CallerStackPointer = V::CALLER_STACK_POINTER;
+    const SYSENTER_RETURN_ADDRESS: usize = width::SYSENTER_RETURN_ADDRESS;
 
-    extern "C" fn trap(frame: NonNull<Frame>) -> NonNull<Frame> {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         width::check_bases::<V>(data::<V>());
         // SAFETY: one CPU, interrupts off, and this function isn't entered again before it has returned.
         let state = unsafe { &mut *STATE.0.get() };
         state.trap::<V>(frame)
     }
 
-    extern "C" fn paranoid(frame: &mut Frame) {
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         width::check_base::<V>(data::<V>());
         match frame.vector() {
             vector if vector == NON_MASKABLE_INTERRUPT.number() => {
@@ -73,8 +73,8 @@ static FINISHED: AtomicBool = AtomicBool::new(false);
 /// A frame with room below it: for a faulting return, or for all of the kernel's code if it has a stack a thread.
 #[repr(C, align(16))]
 struct Context {
-    room: [u8; STACK_BYTES + Frame::ROOM],
-    frame: Frame,
+    room: [u8; STACK_BYTES + TrapFrame::BYTES_BELOW],
+    frame: TrapFrame,
 }
 
 const STACK_BYTES: usize = 16 * 1024;
@@ -86,12 +86,12 @@ unsafe impl Sync for ContextCell {}
 
 impl ContextCell {
     const fn new() -> Self {
-        let context = Context { room: [0; STACK_BYTES + Frame::ROOM], frame: width::EMPTY };
+        let context = Context { room: [0; STACK_BYTES + TrapFrame::BYTES_BELOW], frame: width::EMPTY };
         Self(UnsafeCell::new(context))
     }
 
     /// The frame, which the entries write.
-    fn frame(&self) -> NonNull<Frame> {
+    fn frame(&self) -> NonNull<TrapFrame> {
         let frame = self.0.get().wrapping_byte_add(offset_of!(Context, frame));
         NonNull::new(frame.cast()).expect("a static has an address")
     }
@@ -132,11 +132,11 @@ static STACKS: [Memory; 5] = [const { Memory::new() }; 5];
 static SEGMENTS: Setup<CpuSegments> = Setup::new(CpuSegments::new([]));
 
 /// The CPU's data for the variants that find it by GS.
-static GS_DATA: Setup<CpuData> = Setup::new(CpuData::new());
+static GS_DATA: Setup<EntryData> = Setup::new(EntryData::new());
 
 /// Where the variant's stubs find the CPU's data.
-fn data<V: Variant>() -> NonNull<CpuData> {
-    x86_entry::cpu_data::<SelfTest<V>>().unwrap_or(GS_DATA.address())
+fn data<V: Variant>() -> NonNull<EntryData> {
+    x86_entry::entry_data::<SelfTest<V>>().unwrap_or(GS_DATA.address())
 }
 
 /// Runs all variants; the start code of the width jumps here.
@@ -151,11 +151,11 @@ pub fn run<V: Variant>() -> ! {
     line!("self-test: {}", V::NAME);
     let place = data::<V>();
     // SAFETY: it is a static, or memory behind the image; no trap comes now.
-    unsafe { place.write(CpuData::new()) };
+    unsafe { place.write(EntryData::new()) };
     // SAFETY: nothing else refers to it now.
-    let data: &mut CpuData = unsafe { &mut *place.as_ptr() };
+    let data: &mut EntryData = unsafe { &mut *place.as_ptr() };
     let [kernel, double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Memory::top);
-    data.set_stack(kernel);
+    data.set_kernel_stack(kernel);
     // SAFETY: its program doesn't run.
     unsafe { PROGRAM.frame().write(width::program_frame()) };
     // SAFETY: it doesn't run.
@@ -165,7 +165,8 @@ pub fn run<V: Variant>() -> ! {
     let segments = unsafe { SEGMENTS.borrow() };
     // SAFETY: ring 0, interrupts off, everything static.
     unsafe {
-        segments.load::<SelfTest<V>>(data, FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug })
+        segments
+            .load::<SelfTest<V>>(data, ParanoidStacks { double_fault, non_maskable_interrupt, machine_check, debug })
     };
     width::set_bases::<V>(data);
     #[cfg(target_arch = "x86_64")]
@@ -175,9 +176,14 @@ pub fn run<V: Variant>() -> ! {
     let state = unsafe { &mut *STATE.0.get() };
     (state.step, state.current) = (0, Current::Program);
     if has_smap() {
-        state.table.fill::<SelfTest<V>, WithSmap>().every_vector().call_gate(CALL as u8).paranoid();
+        state.table.fill::<SelfTest<V>, WithSmap>().trap_every_vector().system_call_vector(CALL as u8).paranoid_gates();
     } else {
-        state.table.fill::<SelfTest<V>, WithoutSmap>().every_vector().call_gate(CALL as u8).paranoid();
+        state
+            .table
+            .fill::<SelfTest<V>, WithoutSmap>()
+            .trap_every_vector()
+            .system_call_vector(CALL as u8)
+            .paranoid_gates();
     }
     // SAFETY: the state is static, and the table is changed again only for the next variant.
     let table: &'static InterruptDescriptorTable = unsafe { &(*STATE.0.get()).table };
@@ -197,7 +203,7 @@ fn has_smap() -> bool {
 }
 
 impl State {
-    fn trap<V: Variant>(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
+    fn trap<V: Variant>(&mut self, frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // Where the CPU didn't hold it back, it comes before the step that it belongs to.
         // SAFETY: the frame was just saved, and nothing else refers to it.
         let saved = unsafe { frame.as_ref() };
@@ -229,7 +235,7 @@ impl State {
     }
 
     /// The program's loop: nothing but traps that change nothing, and NMIs.
-    fn trap_in_storm<V: Variant>(&mut self, frame: NonNull<Frame>) -> NonNull<Frame> {
+    fn trap_in_storm<V: Variant>(&mut self, frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         assert_eq!(frame, PROGRAM.frame(), "saved elsewhere");
         // SAFETY: the frame was just saved, and nothing else refers to it.
         let program = unsafe { frame.as_ref() };
@@ -249,7 +255,7 @@ impl State {
         self.resume_current::<V>()
     }
 
-    fn go_on<V: Variant>(&mut self, then: Then) -> NonNull<Frame> {
+    fn go_on<V: Variant>(&mut self, then: Then) -> NonNull<TrapFrame> {
         // SAFETY: the program doesn't run, and nothing else refers to its frame.
         let program = unsafe { PROGRAM.frame().as_mut() };
         match then {
@@ -282,14 +288,14 @@ impl State {
         self.resume_current::<V>()
     }
 
-    fn current_frame(&self) -> NonNull<Frame> {
+    fn current_frame(&self) -> NonNull<TrapFrame> {
         match self.current {
             Current::Program => PROGRAM.frame(),
             Current::Idle => IDLE.frame(),
         }
     }
 
-    fn resume_current<V: Variant>(&mut self) -> NonNull<Frame> {
+    fn resume_current<V: Variant>(&mut self) -> NonNull<TrapFrame> {
         let frame = self.current_frame();
         // SAFETY: only this function and `run` make a reference of it.
         unsafe { data::<V>().as_mut() }.set_current_frame(frame);

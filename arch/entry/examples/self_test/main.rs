@@ -1,10 +1,10 @@
 //! A kernel that checks `x86-entry` by itself: it runs a program in ring 3 and knows what each trap must look like.
 //!
-//! It does so in each [`variant`] that an adopter may choose. It goes beyond `../bare` in that frames can be saved straight
-//! into a thread's structure ([`Stack::PerCpu`]), and an idle context is laid out like a thread. It has no address spaces: kernel and program share one, in which ring 3 may
-//! touch everything.
+//! The kernel runs in each [`variant`] that a kernel may choose. Beyond `../bare` it shows two things: frames that are
+//! saved straight into a thread's structure ([`TrapStack::PerCpu`]), and an idle context that is laid out like a
+//! thread. Kernel and program share one address space, in which ring 3 may touch everything.
 //!
-//! [`Stack::PerCpu`]: x86_entry::Stack
+//! [`TrapStack::PerCpu`]: x86_entry::TrapStack
 #![no_std]
 #![no_main]
 

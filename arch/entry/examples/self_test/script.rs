@@ -1,12 +1,12 @@
 //! What the program does, step by step, as the kernel expects to see it.
 use x86_entry::vector::{self, FAST_CALL};
 
-/// What the kernel does before it resumes something.
+/// What the kernel does next.
 #[derive(Clone, Copy, Debug)]
 pub enum Then {
     /// Resumes the program.
     GoOn,
-    /// Resumes it behind a faulting instruction of two bytes.
+    /// Resumes the program behind a faulting instruction of two bytes.
     Skip,
     /// Puts a selector that doesn't exist into the program's frame: its return must fault, as its own fault.
     Break(Field),
@@ -16,17 +16,17 @@ pub enum Then {
     Interrupt,
     /// Resumes the program with the trap flag set.
     Trace,
-    /// Resumes it with the trap flag clear.
+    /// Resumes the program with the trap flag clear.
     Untrace,
     /// Puts a breakpoint on what the program loads into SS before each of the next traps.
     Watch,
     /// Says where the breakpoint's exception came that belongs to this trap.
     Watched,
-    /// The same, and takes the breakpoint away.
+    /// Says where the exception came, and takes the breakpoint away.
     Unwatch,
     /// Resumes the idle context until an interrupt comes.
     Idle,
-    /// Back from the idle context to the program.
+    /// Resumes the program after the idle context.
     Wake,
     /// The program traps in a loop from here on, while NMIs come.
     Storm,

@@ -1,11 +1,11 @@
 //! NMIs at any instruction, those of the entry and exit paths among them.
 //!
-//! The timer's line is an NMI here, armed anew at each with another delay, while the program does nothing but trap. Under
-//! QEMU's `-icount` the run repeats exactly, and the NMIs have come at nearly every instruction of the stubs.
+//! The timer's line is an NMI here, armed anew at each with another delay, while the program does nothing but trap.
+//! Under QEMU's `-icount` the run repeats exactly, and the NMIs have come at nearly every instruction of the stubs.
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86::io::outb;
-use x86_entry::{Frame, vector};
+use x86_entry::{TrapFrame, vector};
 
 /// NMIs after which the storm is over.
 const ENOUGH: usize = 5_000;
@@ -31,7 +31,7 @@ pub fn begin() {
     arm();
 }
 
-/// Holds them back.
+/// Masks the timer's line.
 pub fn end() {
     write(TIMER_ENTRY, DELIVER_NMI | MASKED);
 }
@@ -44,20 +44,20 @@ fn write(register: u32, value: u32) {
 }
 
 /// Counts an NMI and orders the next.
-pub fn take(frame: &Frame) {
+pub fn take(frame: &TrapFrame) {
     assert_eq!(frame.vector(), vector::NON_MASKABLE_INTERRUPT.number());
     let count = if frame.from_user() { &IN_RING_3 } else { &IN_RING_0 };
     count.fetch_add(1, Ordering::Relaxed);
     arm();
 }
 
-/// Whether there were enough.
+/// Whether [`ENOUGH`] NMIs came.
 pub fn is_over() -> bool {
     let (in_ring_0, in_ring_3) = counts();
     in_ring_0 + in_ring_3 >= ENOUGH
 }
 
-/// How many there were, in ring 0 and in ring 3.
+/// The counts of NMIs in ring 0 and in ring 3.
 pub fn counts() -> (usize, usize) {
     (IN_RING_0.load(Ordering::Relaxed), IN_RING_3.load(Ordering::Relaxed))
 }

@@ -1,30 +1,30 @@
-//! The kernel in several variants, one after the other: whatever an adopter may choose must work.
+//! The kernel's variants, run one after the other: each choice that a kernel may make must work.
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::{CallerStack, Place, Stack, UserGs};
+use x86_entry::{CallerStackPointer, EntryDataLocation, TrapStack, UserGs};
 
 use crate::kernel::run;
 
-/// One choice of each constant of `Kernel`.
+/// One choice of each constant of `KernelEntry`.
 pub trait Variant: 'static {
     const NAME: &str;
-    const STACK: Stack;
-    const PLACE: Place;
+    const TRAP_STACK: TrapStack;
+    const DATA_LOCATION: EntryDataLocation;
     const USER_GS: UserGs = UserGs::Kept;
-    const CALLER_STACK: CallerStack = CallerStack::InRsp;
+    const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InRsp;
 }
 
 /// Memory behind the image that nothing else uses.
-const FIXED: Place = Place::Fixed(16 << 20);
+const FIXED: EntryDataLocation = EntryDataLocation::Fixed(16 << 20);
 
 /// A stack a CPU, its data in a static.
 struct StackPerCpu;
 
 impl Variant for StackPerCpu {
     const NAME: &str = "a stack a CPU";
-    const STACK: Stack = Stack::PerCpu;
-    const PLACE: Place = Place::Static;
-    const CALLER_STACK: CallerStack = CallerStack::InR10;
+    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
+    const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InR10;
 }
 
 /// A stack a thread.
@@ -32,8 +32,8 @@ struct StackPerThread;
 
 impl Variant for StackPerThread {
     const NAME: &str = "a stack a thread";
-    const STACK: Stack = Stack::Interrupted;
-    const PLACE: Place = Place::Static;
+    const TRAP_STACK: TrapStack = TrapStack::PerThread;
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
 }
 
 /// Data at a fixed address.
@@ -41,33 +41,33 @@ struct FixedPlace;
 
 impl Variant for FixedPlace {
     const NAME: &str = "data at a fixed address";
-    const STACK: Stack = Stack::PerCpu;
-    const PLACE: Place = FIXED;
+    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
+    const DATA_LOCATION: EntryDataLocation = FIXED;
 }
 
-/// All of it by way of GS.
+/// Data at the GS base, a stack a CPU.
 #[cfg(target_arch = "x86_64")]
 struct GsPlace;
 
 #[cfg(target_arch = "x86_64")]
 impl Variant for GsPlace {
     const NAME: &str = "data at the GS base, a stack a CPU";
-    const STACK: Stack = Stack::PerCpu;
-    const PLACE: Place = Place::Gs;
+    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::GsBase;
     const USER_GS: UserGs = UserGs::Swapped;
 }
 
-/// As most kernels have it.
+/// Data at the GS base, a stack a thread: most kernels' choice.
 #[cfg(target_arch = "x86_64")]
 struct GsPlaceAndStackPerThread;
 
 #[cfg(target_arch = "x86_64")]
 impl Variant for GsPlaceAndStackPerThread {
     const NAME: &str = "data at the GS base, a stack a thread";
-    const STACK: Stack = Stack::Interrupted;
-    const PLACE: Place = Place::Gs;
+    const TRAP_STACK: TrapStack = TrapStack::PerThread;
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::GsBase;
     const USER_GS: UserGs = UserGs::Swapped;
-    const CALLER_STACK: CallerStack = CallerStack::InR10;
+    const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InR10;
 }
 
 /// GS for the kernel's own use.
@@ -77,8 +77,8 @@ struct OwnGs;
 #[cfg(target_arch = "x86_64")]
 impl Variant for OwnGs {
     const NAME: &str = "data at a fixed address, GS swapped";
-    const STACK: Stack = Stack::Interrupted;
-    const PLACE: Place = FIXED;
+    const TRAP_STACK: TrapStack = TrapStack::PerThread;
+    const DATA_LOCATION: EntryDataLocation = FIXED;
     const USER_GS: UserGs = UserGs::Swapped;
 }
 
@@ -103,7 +103,7 @@ pub fn begin_next() {
     }
 }
 
-/// How many there are.
+/// The count of variants.
 pub fn count() -> usize {
     ALL.len()
 }

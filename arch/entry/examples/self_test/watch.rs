@@ -1,13 +1,13 @@
 //! A data breakpoint on what the program loads into SS just before it enters the kernel (CVE-2018-8897).
 //!
 //! The CPU holds the debug exception back until the instruction after `mov ss` is done (SDM 3A, 6.8.3). If that enters
-//! ring 0, the exception finds the kernel at its first instruction, on whatever stack that has, before anything is saved.
-//! Emulators differ: QEMU doesn't hold it back, and Bochs forgets it at an `int`. Each is fine, as long as it comes once
-//! at the most and the entry goes on as if nothing had been.
+//! ring 0, the exception finds the kernel at its first instruction, on whatever stack that has, before anything is
+//! saved. Emulators differ: QEMU doesn't hold it back, and Bochs forgets it at an `int`. Each is fine, as long as it
+//! comes once at the most and the entry goes on as if nothing had been.
 use core::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use x86::debugregs::{BreakCondition, BreakSize, Breakpoint, Dr6, Dr7, dr6, dr6_write, dr7_write};
-use x86_entry::{Frame, GlobalDescriptorTable};
+use x86_entry::{GlobalDescriptorTable, TrapFrame};
 
 /// What the program loads into SS.
 pub static SELECTOR: AtomicU16 = AtomicU16::new(GlobalDescriptorTable::SELECTORS.user_data);
@@ -27,14 +27,14 @@ pub fn begin() {
     unsafe { Breakpoint::Dr0.enable_global() };
 }
 
-/// Takes it away.
+/// Takes the breakpoint away.
 pub fn end() {
     // SAFETY: ring 0.
     unsafe { dr7_write(Dr7(Dr7::EMPTY)) };
 }
 
-/// Counts a debug exception if it is the breakpoint's, which says nothing else then.
-pub fn take(frame: &Frame) -> bool {
+/// Counts a debug exception, and returns whether it is the breakpoint's.
+pub fn take(frame: &TrapFrame) -> bool {
     // SAFETY: ring 0.
     if !unsafe { dr6() }.contains(Dr6::B0) {
         return false;
@@ -45,7 +45,7 @@ pub fn take(frame: &Frame) -> bool {
     true
 }
 
-/// Where the exception was taken since the last time: once at the most.
+/// Says where the exception was taken since the last call, once at the most.
 pub fn came() -> &'static str {
     match [&IN_RING_0, &IN_RING_3].map(|count| count.swap(0, Ordering::Relaxed)) {
         [0, 0] => "nowhere",
@@ -55,7 +55,7 @@ pub fn came() -> &'static str {
     }
 }
 
-/// The CPU sets DR6's bits and never clears them (SDM 3B, 18.2.3).
+/// Clears DR6. The CPU sets its bits and never clears them (SDM 3B 17.2.3).
 pub fn clear_status() {
     // SAFETY: ring 0.
     unsafe { dr6_write(Dr6::empty()) };

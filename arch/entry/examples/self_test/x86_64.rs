@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::ptr::NonNull;
 
 use x86::msr::{IA32_GS_BASE, IA32_KERNEL_GSBASE, rdmsr, wrmsr};
-use x86_entry::{CpuData, Frame, GlobalDescriptorTable, UserGs};
+use x86_entry::{EntryData, GlobalDescriptorTable, TrapFrame, UserGs};
 
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
@@ -12,12 +12,12 @@ use crate::variant::Variant;
 use crate::watch::SELECTOR;
 
 /// `sysenter` isn't used here.
-pub const SYSENTER_RETURN: usize = 0;
+pub const SYSENTER_RETURN_ADDRESS: usize = 0;
 
 /// The program's stack.
 static STACK: Stack = Stack::new();
 
-pub unsafe fn enable_fast_calls<V: Variant>(_data: NonNull<CpuData>) {
+pub unsafe fn enable_fast_calls<V: Variant>(_data: NonNull<EntryData>) {
     // SAFETY: the caller promises ring 0 and a CPU with `syscall`.
     unsafe { x86_entry::enable_fast_calls::<SelfTest<V>>() };
 }
@@ -26,7 +26,7 @@ pub unsafe fn enable_fast_calls<V: Variant>(_data: NonNull<CpuData>) {
 const USER_BASE: u64 = HOLE as u64;
 
 /// Gives kernel and program GS bases of their own, if the variant swaps them.
-pub fn set_bases<V: Variant>(data: &mut CpuData) {
+pub fn set_bases<V: Variant>(data: &mut EntryData) {
     if V::USER_GS == UserGs::Swapped {
         let base = &raw const *data as u64;
         // SAFETY: ring 0; the stacks are set, and the address is canonical.
@@ -37,7 +37,7 @@ pub fn set_bases<V: Variant>(data: &mut CpuData) {
 }
 
 /// Checks that the GS base in use is the kernel's.
-pub fn check_base<V: Variant>(data: NonNull<CpuData>) {
+pub fn check_base<V: Variant>(data: NonNull<EntryData>) {
     if V::USER_GS == UserGs::Swapped {
         // SAFETY: ring 0.
         assert_eq!(unsafe { rdmsr(IA32_GS_BASE) }, data.as_ptr() as u64, "the program's GS base in the kernel");
@@ -45,7 +45,7 @@ pub fn check_base<V: Variant>(data: NonNull<CpuData>) {
 }
 
 /// Checks that the program's GS base waits for its turn too.
-pub fn check_bases<V: Variant>(data: NonNull<CpuData>) {
+pub fn check_bases<V: Variant>(data: NonNull<EntryData>) {
     check_base::<V>(data);
     if V::USER_GS == UserGs::Swapped {
         // SAFETY: ring 0.
@@ -54,7 +54,7 @@ pub fn check_bases<V: Variant>(data: NonNull<CpuData>) {
 }
 
 /// A frame to begin with.
-pub const EMPTY: Frame = Frame {
+pub const EMPTY: TrapFrame = TrapFrame {
     r15: 0x1500_0000_0000_0051,
     r14: 0x1400_0000_0000_0041,
     r13: 0x1300_0000_0000_0031,
@@ -71,7 +71,7 @@ pub const EMPTY: Frame = Frame {
     r11: 0x1100_0000_0000_0011,
     r10: 0x1000_0000_0000_0001,
     rcx: 0xC100_0000_0000_001C,
-    vector: x86_entry::vector::INTERRUPTED as u64,
+    vector: x86_entry::vector::REQUIRES_IRET as u64,
     error_code: 0,
     rip: 0,
     cs: 0,
@@ -83,8 +83,8 @@ pub const EMPTY: Frame = Frame {
 const INTERRUPTS_ON: u64 = 1 << 9;
 
 /// The program's first frame. It runs with interrupts off, so that its steps have an order.
-pub fn program_frame() -> Frame {
-    Frame {
+pub fn program_frame() -> TrapFrame {
+    TrapFrame {
         rip: program as *const () as u64,
         cs: GlobalDescriptorTable::SELECTORS.user_code as u64,
         rflags: 0,
@@ -95,8 +95,8 @@ pub fn program_frame() -> Frame {
 }
 
 /// A ring-0 frame whose interrupts are saved into `place`, where it lies: its stack pointer is the frame's end.
-pub fn idle_frame(place: NonNull<Frame>) -> Frame {
-    Frame {
+pub fn idle_frame(place: NonNull<TrapFrame>) -> TrapFrame {
+    TrapFrame {
         rip: idle as *const () as u64,
         cs: GlobalDescriptorTable::SELECTORS.kernel_code as u64,
         rflags: INTERRUPTS_ON,
@@ -107,8 +107,8 @@ pub fn idle_frame(place: NonNull<Frame>) -> Frame {
 }
 
 /// Checks what no trap may change, and what only a system call may.
-pub fn check_registers(frame: &Frame) {
-    let kept = |frame: &Frame| {
+pub fn check_registers(frame: &TrapFrame) {
+    let kept = |frame: &TrapFrame| {
         [
             frame.r15, frame.r14, frame.r13, frame.r12, frame.rbp, frame.rbx, frame.r9, frame.r8, frame.rdx, frame.rsi,
             frame.rdi, frame.rax,
@@ -121,7 +121,7 @@ pub fn check_registers(frame: &Frame) {
     }
 }
 
-pub fn replace(frame: &mut Frame, field: Field, selector: u16) -> u16 {
+pub fn replace(frame: &mut TrapFrame, field: Field, selector: u16) -> u16 {
     let place = match field {
         Field::Ss => &mut frame.ss,
         _ => &mut frame.cs,
@@ -136,7 +136,7 @@ pub type Word = u64;
 pub const REGISTERS: usize = 15;
 
 /// The registers, in the order of their numbers.
-pub fn numbers(frame: &mut Frame) -> [&mut Word; REGISTERS] {
+pub fn numbers(frame: &mut TrapFrame) -> [&mut Word; REGISTERS] {
     [
         &mut frame.rax,
         &mut frame.rbx,

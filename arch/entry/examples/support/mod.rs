@@ -42,10 +42,10 @@ impl Stack {
     }
 }
 
-/// What is written while the kernel starts, and the CPU's from then on.
+/// A value that the kernel writes at its start, and that the CPU reads from then on.
 pub struct Setup<T>(UnsafeCell<T>);
 
-// SAFETY: `borrow`'s callers promise that nobody else uses the value.
+// SAFETY: `borrow`'s callers promise that no other reference to the value is used.
 unsafe impl<T> Sync for Setup<T> {}
 
 impl<T> Setup<T> {

@@ -1,5 +1,5 @@
-//! The PC's oldest timer, an 8254, at line 0 of the 8259 interrupt controllers, which are moved away from the exceptions'
-//! vectors.
+//! The PC's oldest timer, an 8254, at line 0 of the 8259 interrupt controllers, which are moved away from the
+//! exceptions' vectors.
 use x86::io::outb;
 
 /// The timer's vector; 14 of the other lines follow, and then the second controller's last.
@@ -49,7 +49,7 @@ pub fn unmask() {
     unsafe { outb(COMMANDS[0] + 1, !1) };
 }
 
-/// Holds them back.
+/// Masks the timer's line.
 pub fn mask() {
     // SAFETY: ring 0; a masked line stays pending.
     unsafe { outb(COMMANDS[0] + 1, !0) };

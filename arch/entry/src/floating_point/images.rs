@@ -1,8 +1,8 @@
 //! The instructions that save and load floating-point state.
 use core::arch::asm;
 
-/// An instruction with the image's address as its operand; the 64-bit forms keep the last x87 instruction's whole address
-/// (SDM 1, 10.5.1.1).
+/// Writes an instruction with the image's address as its operand. The 64-bit forms keep the last x87 instruction's
+/// whole address (SDM 1, 10.5.1.1).
 #[cfg(target_arch = "x86_64")]
 macro_rules! on_image {
     ($instruction:literal) => {
@@ -10,7 +10,7 @@ macro_rules! on_image {
     };
 }
 
-/// An instruction with the image's address as its operand.
+/// Writes an instruction with the image's address as its operand.
 #[cfg(target_arch = "x86")]
 macro_rules! on_image {
     ($instruction:literal) => {
@@ -22,22 +22,24 @@ macro_rules! on_image {
 ///
 /// # Safety
 ///
-/// Room for 108 bytes, and the unit is on.
+/// 1. `place` has room for 108 bytes.
+/// 2. The unit is switched on.
 pub(super) unsafe fn fnsave(place: *mut u8) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the memory, and a unit that is on and has the instruction.
     unsafe { asm!("fnsave [{}]", in(reg) place, options(nostack)) };
 }
 
 /// Loads what [`fnsave`] saved.
 ///
-/// FRSTOR waits first, as most x87 instructions do: an unmasked exception that the handler left pending would be raised
-/// now, in ring 0 (SDM 1, 8.3.12).
+/// FRSTOR first raises an unmasked exception that the handler left pending, as most x87 instructions do (SDM 1,
+/// 8.3.12): `fnclex` drops such an exception.
 ///
 /// # Safety
 ///
-/// An image of it, and the unit is on.
+/// 1. `place` holds such an image.
+/// 2. The unit is switched on.
 pub(super) unsafe fn frstor(place: *const u8) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the memory, and a unit that is on and has the instruction.
     unsafe { asm!("fnclex", "frstor [{}]", in(reg) place, options(nostack, readonly)) };
 }
 
@@ -45,9 +47,10 @@ pub(super) unsafe fn frstor(place: *const u8) {
 ///
 /// # Safety
 ///
-/// Room for 512 bytes on a multiple of 16, the CPU has the instruction, and the unit is on.
+/// 1. `place` has room for 512 bytes, and is a multiple of 16.
+/// 2. The CPU has the instruction, and the unit is switched on.
 pub(super) unsafe fn fxsave(place: *mut u8) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the memory, and a unit that is on and has the instruction.
     unsafe { asm!(on_image!("fxsave"), in(reg) place, options(nostack)) };
 }
 
@@ -55,20 +58,22 @@ pub(super) unsafe fn fxsave(place: *mut u8) {
 ///
 /// # Safety
 ///
-/// An image of it, and the unit is on.
+/// 1. `place` holds such an image.
+/// 2. The unit is switched on.
 pub(super) unsafe fn fxrstor(place: *const u8) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the memory, and a unit that is on and has the instruction.
     unsafe { asm!(on_image!("fxrstor"), in(reg) place, options(nostack, readonly)) };
 }
 
-/// Saves the components of XCR0 that are asked for.
+/// Saves the given components of XCR0.
 ///
 /// # Safety
 ///
-/// Room for them on a multiple of 64, with a zeroed header; the kernel has enabled XSAVE, and the unit is on.
+/// 1. `place` has room for the components, with a zeroed header, and is a multiple of 64.
+/// 2. The kernel has enabled XSAVE, and the unit is switched on.
 pub(super) unsafe fn xsave(place: *mut u8, components: u64) {
     let (low, high) = (components as u32, (components >> 32) as u32);
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the memory, and a unit that is on and has the instruction.
     unsafe { asm!(on_image!("xsave"), in(reg) place, in("eax") low, in("edx") high, options(nostack)) };
 }
 
@@ -76,9 +81,10 @@ pub(super) unsafe fn xsave(place: *mut u8, components: u64) {
 ///
 /// # Safety
 ///
-/// An image of it, and the unit is on.
+/// 1. `place` holds such an image.
+/// 2. The unit is switched on.
 pub(super) unsafe fn xrstor(place: *const u8, components: u64) {
     let (low, high) = (components as u32, (components >> 32) as u32);
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the memory, and a unit that is on and has the instruction.
     unsafe { asm!(on_image!("xrstor"), in(reg) place, in("eax") low, in("edx") high, options(nostack, readonly)) };
 }

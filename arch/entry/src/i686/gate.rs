@@ -1,5 +1,5 @@
 //! A gate of the 32-bit IDT (SDM 3A figure 6-2).
-use crate::gate::Privilege;
+use crate::gate::PrivilegeLevel;
 
 /// One entry of the IDT.
 #[repr(C)]
@@ -15,26 +15,27 @@ const TASK: u32 = 0x5 << 8;
 const PRIVILEGE: u32 = 13;
 
 impl Gate {
-    /// A gate that isn't there: its vector ends as #NP or #GP.
+    /// A gate that isn't present: its vector raises #NP or #GP.
     pub const MISSING: Self = Self { low: 0, high: 0 };
 
-    /// An interrupt gate, which switches interrupts off, for ring 0 and hardware alone.
+    /// Makes an interrupt gate, for ring 0 and hardware alone. The CPU clears IF when it takes the gate.
     pub const fn interrupt(code_selector: u16, handler: u32) -> Self {
         Self { low: handler & 0xFFFF | (code_selector as u32) << 16, high: handler & 0xFFFF_0000 | PRESENT | INTERRUPT }
     }
 
-    /// A task gate: the CPU switches to the hardware task of that TSS, whatever state the stack is in.
+    /// Makes a task gate: the CPU switches to the hardware task of that TSS, and pushes nothing on the interrupted
+    /// stack.
     pub const fn task(task_selector: u16) -> Self {
         Self { low: (task_selector as u32) << 16, high: PRESENT | TASK }
     }
 
-    /// Who may reach the gate by `int n`, `int3` and `into`.
-    pub const fn callable_from(self, privilege: Privilege) -> Self {
+    /// Sets from which ring on `int n`, `int3` and `into` may reach the gate.
+    pub const fn callable_from(self, privilege: PrivilegeLevel) -> Self {
         let high = self.high & !(3 << PRIVILEGE) | (privilege as u32) << PRIVILEGE;
         Self { high, ..self }
     }
 
-    /// The two words as the CPU reads them.
+    /// Returns the two words that the CPU reads.
     pub const fn bits(self) -> [u32; 2] {
         [self.low, self.high]
     }
@@ -48,7 +49,7 @@ mod tests {
     fn gates_are_what_the_manual_draws() {
         let gate = Gate::interrupt(0x08, 0xC012_3456);
         assert_eq!(gate.bits(), [0x0008_3456, 0xC012_8E00]);
-        assert_eq!(gate.callable_from(Privilege::User).bits()[1], 0xC012_EE00);
+        assert_eq!(gate.callable_from(PrivilegeLevel::Ring3).bits()[1], 0xC012_EE00);
         assert_eq!(Gate::task(0x30).bits(), [0x0030_0000, 0x0000_8500]);
     }
 
@@ -65,7 +66,7 @@ mod tests {
         )
         .present()
         .dpl(x86::Ring::Ring3);
-        let ours = Gate::interrupt(0x08, 0xDEAD_BEEF).callable_from(Privilege::User);
+        let ours = Gate::interrupt(0x08, 0xDEAD_BEEF).callable_from(PrivilegeLevel::Ring3);
         assert_eq!(ours.bits(), words(theirs.finish()));
         let theirs = DescriptorBuilder::task_gate_descriptor(SegmentSelector::from_raw(0x40)).present();
         assert_eq!(Gate::task(0x40).bits(), words(theirs.finish()));

@@ -5,8 +5,8 @@ use crate::segments::{ACCESSED, CODE, DATA, FLAT, PRESENT, Selectors, TSS_AVAILA
 
 /// A global descriptor table in the order that [`GlobalDescriptorTable::SELECTORS`] names.
 ///
-/// `sysenter` and `sysexit` derive all four flat segments from one base: ring 0 code, ring 0 data, ring 3 code, ring
-/// 3 data (SDM 2B, SYSEXIT). Behind the CPU's own TSS stand those of the task gates: #DF, NMI and #MC.
+/// `sysenter` and `sysexit` derive the four flat segments from one selector, in this order: ring 0 code, ring 0 data,
+/// ring 3 code, ring 3 data (SDM 2B, SYSEXIT). The CPU's own TSS follows, then the TSSs of #DF, NMI and #MC.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalDescriptorTable {
@@ -16,15 +16,15 @@ pub struct GlobalDescriptorTable {
 impl GlobalDescriptorTable {
     /// The table's selectors, those of ring 3 with its privilege level.
     pub const SELECTORS: Selectors =
-        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x1B, user_data: 0x23, task: 0x28 };
-    /// The TSS of the double fault's task gate.
-    pub const DOUBLE_FAULT_TASK: u16 = 0x30;
-    /// The TSS of the NMI's task gate.
-    pub const NMI_TASK: u16 = 0x38;
-    /// The TSS of the machine check's task gate.
-    pub const MACHINE_CHECK_TASK: u16 = 0x40;
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x1B, user_data: 0x23, tss: 0x28 };
+    /// Selects the TSS of #DF's task gate.
+    pub const DOUBLE_FAULT_TSS: u16 = 0x30;
+    /// Selects the TSS of the NMI's task gate.
+    pub const NON_MASKABLE_INTERRUPT_TSS: u16 = 0x38;
+    /// Selects the TSS of #MC's task gate.
+    pub const MACHINE_CHECK_TSS: u16 = 0x40;
 
-    /// Flat segments and no TSS yet.
+    /// Makes a table of flat segments, without a TSS.
     pub const fn new() -> Self {
         let code = FLAT | PRESENT | CODE | ACCESSED | WIDE;
         let data = FLAT | PRESENT | DATA | ACCESSED | WIDE;
@@ -33,14 +33,14 @@ impl GlobalDescriptorTable {
 
     /// Points a task selector at a TSS whose segment is `length` bytes long.
     ///
-    /// What lies between the TSS proper and `length` is the I/O permission bitmap.
-    pub const fn set_task(&mut self, selector: u16, address: u32, length: usize) {
+    /// The bytes from the TSS's fixed part to `length` are the I/O permission bitmap.
+    pub const fn set_tss(&mut self, selector: u16, address: u32, length: usize) {
         let index = selector as usize / size_of::<u64>();
-        assert!(index >= Self::SELECTORS.task as usize / size_of::<u64>(), "not a task's selector");
+        assert!(index >= Self::SELECTORS.tss as usize / size_of::<u64>(), "not the selector of a TSS");
         self.entries[index] = tss_descriptor(address, length);
     }
 
-    /// The entries as the CPU reads them.
+    /// Returns the entries that the CPU reads.
     pub const fn entries(&self) -> &[u64; 9] {
         &self.entries
     }
@@ -52,7 +52,7 @@ impl Default for GlobalDescriptorTable {
     }
 }
 
-/// The descriptor of an available 32-bit TSS (SDM 3A figure 7-3).
+/// Makes the descriptor of an available 32-bit TSS (SDM 3A figure 7-3).
 pub const fn tss_descriptor(address: u32, length: usize) -> u64 {
     assert!(length >= size_of::<TaskStateSegment>(), "a TSS shorter than this is refused");
     let limit = length as u64 - 1;
@@ -62,7 +62,7 @@ pub const fn tss_descriptor(address: u32, length: usize) -> u64 {
     low | (address >> 24) << 56
 }
 
-/// Where the TSS of a descriptor lies: the reverse of [`tss_descriptor`].
+/// Returns the address in a TSS descriptor that [`tss_descriptor`] made.
 #[cfg(any(target_arch = "x86", test))]
 pub(crate) const fn tss_address(descriptor: u64) -> u32 {
     (descriptor >> 16 & 0xFF_FFFF | descriptor >> 56 << 24) as u32

@@ -1,5 +1,5 @@
 //! A gate of the 64-bit IDT (SDM 3A figure 6-8).
-use crate::gate::{Privilege, StackIndex};
+use crate::gate::{InterruptStackIndex, PrivilegeLevel};
 
 /// One entry of the IDT.
 #[repr(C)]
@@ -15,10 +15,10 @@ const PRIVILEGE: u32 = 45;
 const STACK: u32 = 32;
 
 impl Gate {
-    /// A gate that isn't there: its vector ends as #NP or #GP.
+    /// A gate that isn't present: its vector raises #NP or #GP.
     pub const MISSING: Self = Self { low: 0, high: 0 };
 
-    /// An interrupt gate, which switches interrupts off, for ring 0 and hardware alone.
+    /// Makes an interrupt gate, for ring 0 and hardware alone. The CPU clears IF when it takes the gate.
     pub const fn interrupt(code_selector: u16, handler: u64) -> Self {
         Self {
             low: handler & 0xFFFF | (code_selector as u64) << 16 | INTERRUPT | PRESENT | (handler >> 16 & 0xFFFF) << 48,
@@ -26,19 +26,19 @@ impl Gate {
         }
     }
 
-    /// Who may reach the gate by `int n`, `int3` and `into`.
-    pub const fn callable_from(self, privilege: Privilege) -> Self {
+    /// Sets from which ring on `int n`, `int3` and `into` may reach the gate.
+    pub const fn callable_from(self, privilege: PrivilegeLevel) -> Self {
         let low = self.low & !(3 << PRIVILEGE) | (privilege as u64) << PRIVILEGE;
         Self { low, ..self }
     }
 
-    /// The stack of the TSS's interrupt stack table that the CPU moves to, whatever ring was interrupted.
-    pub const fn on_stack(self, index: StackIndex) -> Self {
+    /// Has the CPU move to a stack of the TSS's interrupt stack table, from any ring.
+    pub const fn on_stack(self, index: InterruptStackIndex) -> Self {
         let low = self.low & !(7 << STACK) | (index as u64) << STACK;
         Self { low, ..self }
     }
 
-    /// The two words as the CPU reads them.
+    /// Returns the two words that the CPU reads.
     pub const fn bits(self) -> [u64; 2] {
         [self.low, self.high]
     }
@@ -52,8 +52,8 @@ mod tests {
     fn an_interrupt_gate_is_what_the_manual_draws() {
         let gate = Gate::interrupt(0x08, 0xFFFF_FFFF_8012_3456);
         assert_eq!(gate.bits(), [0x8012_8E00_0008_3456, 0xFFFF_FFFF]);
-        assert_eq!(gate.callable_from(Privilege::User).bits()[0], 0x8012_EE00_0008_3456);
-        assert_eq!(gate.on_stack(StackIndex::Three).bits()[0], 0x8012_8E03_0008_3456);
+        assert_eq!(gate.callable_from(PrivilegeLevel::Ring3).bits()[0], 0x8012_EE00_0008_3456);
+        assert_eq!(gate.on_stack(InterruptStackIndex::Three).bits()[0], 0x8012_8E03_0008_3456);
         assert_eq!(Gate::MISSING.bits(), [0, 0]);
     }
 
@@ -70,7 +70,8 @@ mod tests {
         .dpl(x86::Ring::Ring3)
         .ist(5)
         .finish();
-        let ours = Gate::interrupt(0x08, address).callable_from(Privilege::User).on_stack(StackIndex::Five);
+        let ours =
+            Gate::interrupt(0x08, address).callable_from(PrivilegeLevel::Ring3).on_stack(InterruptStackIndex::Five);
         // SAFETY: both are 16 plain bytes, and every bit pattern is a value of [u64; 2].
         let theirs = unsafe { core::mem::transmute::<Descriptor64, [u64; 2]>(theirs) };
         assert_eq!(ours.bits(), theirs);

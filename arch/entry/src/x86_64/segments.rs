@@ -5,8 +5,8 @@ use crate::segments::{ACCESSED, CODE, DATA, FLAT, LONG, PRESENT, Selectors, TSS_
 
 /// A global descriptor table in the order that [`GlobalDescriptorTable::SELECTORS`] names.
 ///
-/// `sysret` takes SS from 8, CS from 16 above one base (SDM 2B, SYSRET), hence a 32-bit code segment's place before
-/// user data; the place is left empty, so that ring 3 has no way into compatibility mode.
+/// `sysret` derives SS as 8 and CS as 16 above one base (SDM 2B, SYSRET). The base itself would select 32-bit code. Its
+/// descriptor is left empty, so that ring 3 can't enter compatibility mode.
 #[repr(C, align(16))]
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalDescriptorTable {
@@ -16,9 +16,9 @@ pub struct GlobalDescriptorTable {
 impl GlobalDescriptorTable {
     /// The table's selectors, those of ring 3 with its privilege level.
     pub const SELECTORS: Selectors =
-        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x2B, user_data: 0x23, task: 0x30 };
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x2B, user_data: 0x23, tss: 0x30 };
 
-    /// Flat segments and no TSS yet.
+    /// Makes a table of flat segments, without a TSS.
     pub const fn new() -> Self {
         let code = FLAT | PRESENT | CODE | ACCESSED | LONG;
         let data = FLAT | PRESENT | DATA | ACCESSED | WIDE;
@@ -27,14 +27,14 @@ impl GlobalDescriptorTable {
 
     /// Points the task selector at a TSS whose segment is `length` bytes long.
     ///
-    /// What lies between the TSS proper and `length` is the I/O permission bitmap.
-    pub const fn set_task(&mut self, address: u64, length: usize) {
+    /// The bytes from the TSS's fixed part to `length` are the I/O permission bitmap.
+    pub const fn set_tss(&mut self, address: u64, length: usize) {
         let [low, high] = tss_descriptor(address, length);
         self.entries[6] = low;
         self.entries[7] = high;
     }
 
-    /// The entries as the CPU reads them.
+    /// Returns the entries that the CPU reads.
     pub const fn entries(&self) -> &[u64; 8] {
         &self.entries
     }
@@ -46,7 +46,7 @@ impl Default for GlobalDescriptorTable {
     }
 }
 
-/// The 16-byte descriptor of an available 64-bit TSS (SDM 3A figure 7-4).
+/// Makes the 16-byte descriptor of an available 64-bit TSS (SDM 3A figure 7-4).
 pub const fn tss_descriptor(address: u64, length: usize) -> [u64; 2] {
     assert!(length >= size_of::<TaskStateSegment>(), "a TSS shorter than this is refused by ltr");
     let limit = length as u64 - 1;

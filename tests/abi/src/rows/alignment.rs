@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::hint::black_box;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::Frame;
+use x86_entry::TrapFrame;
 use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::PAGE_FAULT;
 
@@ -66,12 +66,12 @@ extern "x86-interrupt" fn theirs_with_code(mut frame: StackFrame, _: usize) {
     frame.skip(FAULT_BYTES);
 }
 
-fn ours(_: &mut Frame, _: u8) {
+fn ours(_: &mut TrapFrame, _: u8) {
     note_call();
     note_local!(Aligned16, 0);
 }
 
-fn ours_with_code(frame: &mut Frame, _: PageFaultErrorCode) {
+fn ours_with_code(frame: &mut TrapFrame, _: PageFaultErrorCode) {
     note_call();
     note_local!(Aligned16, 0);
     skip(frame);
@@ -90,20 +90,20 @@ extern "x86-interrupt" fn theirs_wide_with_code(mut frame: StackFrame, _: usize)
     frame.skip(FAULT_BYTES);
 }
 
-fn ours_wide(_: &mut Frame, _: u8) {
+fn ours_wide(_: &mut TrapFrame, _: u8) {
     note_local!(Aligned32, 1);
     note_local!(Aligned64, 2);
     RUNS.fetch_add(1, Ordering::Relaxed);
 }
 
-fn ours_wide_with_code(frame: &mut Frame, _: PageFaultErrorCode) {
+fn ours_wide_with_code(frame: &mut TrapFrame, _: PageFaultErrorCode) {
     note_local!(Aligned32, 1);
     note_local!(Aligned64, 2);
     RUNS.fetch_add(1, Ordering::Relaxed);
     skip(frame);
 }
 
-fn skip(frame: &mut Frame) {
+fn skip(frame: &mut TrapFrame) {
     frame.set_instruction_pointer(frame.instruction_pointer() + FAULT_BYTES);
 }
 

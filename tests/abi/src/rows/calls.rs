@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::Frame;
+use x86_entry::TrapFrame;
 
 use super::{Verdict, ensure};
 use crate::column::{Column, StackFrame};
@@ -21,7 +21,7 @@ static CALLS: AtomicUsize = AtomicUsize::new(0);
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Takes a call.
-pub fn take(mut frame: NonNull<Frame>) -> NonNull<Frame> {
+pub fn take(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     CALLS.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the stub has just saved it.
     let saved = unsafe { frame.as_mut() };

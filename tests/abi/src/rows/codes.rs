@@ -2,7 +2,7 @@
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::Frame;
+use x86_entry::TrapFrame;
 use x86_entry::error_code::{PageFaultErrorCode, SelectorErrorCode};
 use x86_entry::vector::{BREAKPOINT, GENERAL_PROTECTION, PAGE_FAULT};
 
@@ -25,12 +25,12 @@ extern "x86-interrupt" fn theirs(mut frame: StackFrame, code: usize) {
     frame.skip(FAULT_BYTES);
 }
 
-fn ours_page(frame: &mut Frame, code: PageFaultErrorCode) {
+fn ours_page(frame: &mut TrapFrame, code: PageFaultErrorCode) {
     CODE.store(code.bits() as usize, Ordering::Relaxed);
     frame.set_instruction_pointer(frame.instruction_pointer() + FAULT_BYTES);
 }
 
-fn ours_protection(frame: &mut Frame, code: SelectorErrorCode) {
+fn ours_protection(frame: &mut TrapFrame, code: SelectorErrorCode) {
     CODE.store(code.bits() as usize, Ordering::Relaxed);
     frame.set_instruction_pointer(frame.instruction_pointer() + FAULT_BYTES);
 }
@@ -112,10 +112,10 @@ pub fn handlers_by_kind(column: Column) -> Verdict {
         Column::Entry => {
             crate::harness::table()
                 .fill::<crate::kernel::Ours, x86_entry::WithSmap>()
-                .exception(BREAKPOINT, |_: &mut Frame| CODE.store(3, Ordering::Relaxed))
+                .exception(BREAKPOINT, |_: &mut TrapFrame| CODE.store(3, Ordering::Relaxed))
                 .exception(PAGE_FAULT, ours_page);
             let gate = crate::harness::table().gate(3);
-            *gate = gate.callable_from(x86_entry::Privilege::User);
+            *gate = gate.callable_from(x86_entry::PrivilegeLevel::Ring3);
             check_kinds().into()
         }
     }

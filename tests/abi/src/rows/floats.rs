@@ -2,7 +2,7 @@
 use core::arch::{asm, naked_asm};
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use x86_entry::{FloatingPointFormat, Frame};
+use x86_entry::{FloatingPointFormat, TrapFrame};
 
 use super::{Verdict, ensure};
 use crate::column::{Column, StackFrame, Theirs, VECTOR};
@@ -36,7 +36,7 @@ macro_rules! handlers {
             $body();
         }
 
-        fn $ours(_: &mut Frame, _: u8) {
+        fn $ours(_: &mut TrapFrame, _: u8) {
             with_floats($body);
         }
     };
@@ -215,7 +215,7 @@ const WITH_SSE: &[FloatingPointFormat] = &[FloatingPointFormat::Fxsave];
 fn keeps_x87(
     column: Column,
     theirs: Theirs,
-    ours: impl Fn(&mut Frame, u8) + Sync + 'static,
+    ours: impl Fn(&mut TrapFrame, u8) + Sync + 'static,
     what: &str,
 ) -> Result<(), Text> {
     column.interrupt(theirs, ours);
@@ -255,7 +255,7 @@ extern "x86-interrupt" fn theirs_plain(_: StackFrame) {
     work();
 }
 
-fn ours_plain(_: &mut Frame, _: u8) {
+fn ours_plain(_: &mut TrapFrame, _: u8) {
     work();
 }
 

@@ -3,8 +3,8 @@ use core::arch::naked_asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86_entry::error_code::SelectorErrorCode;
-use x86_entry::vector::{GENERAL_PROTECTION, INVALID_OPCODE, SEGMENT_NOT_PRESENT, STACK_SEGMENT};
-use x86_entry::{Frame, WithSmap};
+use x86_entry::vector::{GENERAL_PROTECTION, INVALID_OPCODE, SEGMENT_NOT_PRESENT, STACK_SEGMENT_FAULT};
+use x86_entry::{TrapFrame, WithSmap};
 
 use super::{Verdict, ensure};
 use crate::column::{Column, StackFrame, VECTOR};
@@ -35,7 +35,7 @@ extern "x86-interrupt" fn theirs(mut frame: StackFrame) {
     frame.instruction += FAULT_BYTES;
 }
 
-fn ours(frame: &mut Frame) {
+fn ours(frame: &mut TrapFrame) {
     count();
     frame.set_instruction_pointer(frame.instruction_pointer() + FAULT_BYTES);
 }
@@ -124,7 +124,7 @@ extern "x86-interrupt" fn theirs_breaking(mut frame: StackFrame) {
 }
 
 /// Puts a value into the part of a frame that is to be broken, and returns what was there.
-fn replace(frame: &mut Frame, value: usize) -> usize {
+fn replace(frame: &mut TrapFrame, value: usize) -> usize {
     match part() {
         Part::Code => core::mem::replace(&mut frame.cs, value as _) as usize,
         #[cfg(target_arch = "x86_64")]
@@ -148,7 +148,7 @@ fn replace(frame: &mut Frame, value: usize) -> usize {
     }
 }
 
-fn ours_breaking(frame: &mut Frame, _: u8) {
+fn ours_breaking(frame: &mut TrapFrame, _: u8) {
     #[cfg(target_arch = "x86_64")]
     let value = if part() == Part::Instruction { NOT_CANONICAL } else { NO_SELECTOR };
     #[cfg(target_arch = "x86")]
@@ -158,7 +158,7 @@ fn ours_breaking(frame: &mut Frame, _: u8) {
 }
 
 /// The fault must be the program's, with the frame as it was to be returned to.
-fn ours_mending(frame: &mut Frame, code: SelectorErrorCode) {
+fn ours_mending(frame: &mut TrapFrame, code: SelectorErrorCode) {
     let expected = match part() {
         #[cfg(target_arch = "x86_64")]
         Part::Instruction => 0,
@@ -178,7 +178,7 @@ pub fn unreturnable(column: Column) -> Verdict {
         table()
             .fill::<Ours, WithSmap>()
             .exception(GENERAL_PROTECTION, ours_mending)
-            .exception(STACK_SEGMENT, ours_mending)
+            .exception(STACK_SEGMENT_FAULT, ours_mending)
             .exception(SEGMENT_NOT_PRESENT, ours_mending);
     }
     let check = || -> Result<(), Text> {

@@ -3,7 +3,7 @@ use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering;
 
-use x86_entry::Frame;
+use x86_entry::TrapFrame;
 
 use super::{Verdict, ensure};
 use crate::column::{Column, StackFrame, VECTOR};
@@ -12,7 +12,7 @@ use crate::harness::{DONE, Program, Ring};
 use crate::kernel::{ENTERED, LEFT};
 
 /// What the handler saw.
-struct Seen(UnsafeCell<Option<Frame>>);
+struct Seen(UnsafeCell<Option<TrapFrame>>);
 
 // SAFETY: one CPU; handler and row use it in turns.
 unsafe impl Sync for Seen {}
@@ -42,7 +42,7 @@ extern "x86-interrupt" fn theirs(_: StackFrame) {
     };
 }
 
-fn ours(frame: &mut Frame, _: u8) {
+fn ours(frame: &mut TrapFrame, _: u8) {
     // SAFETY: see `Seen`.
     unsafe { *SEEN.0.get() = Some(*frame) };
     #[cfg(target_arch = "x86_64")]
@@ -75,7 +75,7 @@ fn ours(frame: &mut Frame, _: u8) {
 
 /// The general registers of a frame in the harness's order.
 #[cfg(target_arch = "x86_64")]
-fn general(frame: &Frame) -> [usize; 15] {
+fn general(frame: &TrapFrame) -> [usize; 15] {
     [
         frame.r15, frame.r14, frame.r13, frame.r12, frame.r11, frame.r10, frame.r9, frame.r8, frame.rbp, frame.rdi,
         frame.rsi, frame.rdx, frame.rcx, frame.rbx, frame.rax,
@@ -85,7 +85,7 @@ fn general(frame: &Frame) -> [usize; 15] {
 
 /// The general registers of a frame in the harness's order; the fourth means nothing.
 #[cfg(target_arch = "x86")]
-fn general(frame: &Frame) -> [usize; 8] {
+fn general(frame: &TrapFrame) -> [usize; 8] {
     let esp = crate::harness::Registers::known(Ring::Three, 0, 0).general[3];
     [frame.edi, frame.esi, frame.ebp, esp as u32, frame.ebx, frame.edx, frame.ecx, frame.eax]
         .map(|register| register as usize)

@@ -2,7 +2,7 @@
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::Frame;
+use x86_entry::TrapFrame;
 
 use super::{Verdict, ensure};
 use crate::column::{Column, StackFrame, VECTOR};
@@ -26,7 +26,7 @@ extern "x86-interrupt" fn theirs_writing(_: StackFrame) {
     WRITTEN.store(MARK, Ordering::Relaxed);
 }
 
-fn ours_writing(_: &mut Frame, _: u8) {
+fn ours_writing(_: &mut TrapFrame, _: u8) {
     WRITTEN.store(MARK, Ordering::Relaxed);
 }
 
@@ -52,7 +52,7 @@ extern "x86-interrupt" fn theirs_telling(frame: StackFrame) {
     TOLD.store(frame.stack, Ordering::Relaxed);
 }
 
-fn ours_telling(frame: &mut Frame, _: u8) {
+fn ours_telling(frame: &mut TrapFrame, _: u8) {
     TOLD.store(frame.stack_pointer().unwrap_or(NOTHING), Ordering::Relaxed);
 }
 
@@ -74,7 +74,7 @@ pub fn same_ring_stack(column: Column) -> Verdict {
 
 extern "x86-interrupt" fn theirs_quiet(_: StackFrame) {}
 
-fn ours_quiet(_: &mut Frame, _: u8) {}
+fn ours_quiet(_: &mut TrapFrame, _: u8) {}
 
 /// Tries each selector as a stack segment: the fault handler goes to the next one. What loads and is narrow is noted.
 #[unsafe(naked)]

@@ -3,7 +3,7 @@ use core::arch::{asm, naked_asm};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use x86::msr::{IA32_GS_BASE, IA32_KERNEL_GSBASE, rdmsr, wrmsr};
-use x86_entry::Frame;
+use x86_entry::TrapFrame;
 
 use super::{Verdict, ensure};
 use crate::column::{Column, StackFrame, VECTOR, interrupt};
@@ -30,7 +30,7 @@ extern "x86-interrupt" fn theirs(_: StackFrame) {
     read_mark();
 }
 
-fn ours(_: &mut Frame, _: u8) {
+fn ours(_: &mut TrapFrame, _: u8) {
     read_mark();
 }
 

@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86::controlregs::{Cr4, cr4, cr4_write};
-use x86_entry::Frame;
+use x86_entry::TrapFrame;
 
 use super::{Verdict, ensure};
 use crate::column::{Column, StackFrame, VECTOR};
@@ -32,7 +32,7 @@ extern "x86-interrupt" fn theirs(_: StackFrame) {
     note_flags();
 }
 
-fn ours(_: &mut Frame, _: u8) {
+fn ours(_: &mut TrapFrame, _: u8) {
     note_flags();
 }
 
@@ -47,7 +47,7 @@ extern "x86-interrupt" fn theirs_reading(_: StackFrame) {
     read_user();
 }
 
-fn ours_reading(_: &mut Frame, _: u8) {
+fn ours_reading(_: &mut TrapFrame, _: u8) {
     read_user();
 }
 

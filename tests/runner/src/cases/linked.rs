@@ -23,7 +23,7 @@ fn no_panic_is_reachable_from_a_trap(width: Width) {
     let bytes = std::fs::read(&file).expect("it is there");
     let image = Image { width, file: ElfBytes::minimal_parse(&bytes).expect("the kernel is an ELF file") };
     let is_root = |function: &Function| {
-        ["::stub::", "::task::"].iter().any(|part| function.name.contains(&format!("x86_entry{part}")))
+        ["::stub::", "::task_gate::"].iter().any(|part| function.name.contains(&format!("x86_entry{part}")))
     };
     let is_end = |function: &Function| function.name == "arch::crash::in_kernel" || function.address() < KERNEL_HALF;
     let walk = Walk::new(&listing, &image, is_root, is_end);

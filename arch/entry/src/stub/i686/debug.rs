@@ -1,18 +1,18 @@
-//! #DB's gate, which may find ring 0 with hardly a stack.
+//! The way in of #DB, which may interrupt ring 0 on a stack of a few words.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use super::fast_call::{self, sysenter_entry};
-use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, place, resume};
-use crate::cpu::{CPU, CpuData};
-use crate::i686::Frame;
-use crate::kernel::{Kernel, Smap, Stack, Target, Trap, keeps_state};
+use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, location, resume};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::i686::TrapFrame;
+use crate::kernel_entry::{KernelEntry, Smap, Target, Trap, TrapStack, keeps_state};
 use crate::vector::DEBUG;
 
-/// #DB's gate. No error code.
+/// #DB's stub. The CPU pushes no error code.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn debug_stub<K: Kernel, S: Smap>() {
+pub(crate) unsafe extern "C" fn debug_stub<K: KernelEntry, S: Smap>() {
     naked_asm!(
         "push 0",
         "push {vector}",
@@ -22,12 +22,14 @@ pub(crate) unsafe extern "C" fn debug_stub<K: Kernel, S: Smap>() {
     )
 }
 
-/// #DB may interrupt ring 0 where the stack is a few words in a TSS or below a frame: such a one moves to its own stack.
+/// Saves the registers, and calls [`KernelEntry::trap`] from ring 3 or [`debug_in_ring_0`] from ring 0, on the debug
+/// stack.
 ///
-/// That happens with TF set across `sysenter`, and with a data breakpoint on what `mov ss` reads before `int` or
-/// `sysenter` (CVE-2018-8897). Both have room for the frame: below the TSS, and below the frame being saved.
+/// The interrupted stack of ring 0 may have room for this frame alone, in two cases: TF was set at `sysenter`, or a
+/// data breakpoint lies on the word that `mov ss` reads before `int` or `sysenter` (CVE-2018-8897). The room is below
+/// the TSS, or below the frame that the interrupted entry saves.
 #[unsafe(naked)]
-unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
+unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
     naked_asm!(
         push_registers!(),
         load_segments!(),
@@ -37,7 +39,7 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
         "test byte ptr [esp + {cs}], 3",
         "jz 2f",
         ".if {per_cpu}",
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         ".else",
         "and esp, {alignment}",
         "sub esp, {argument}",
@@ -47,7 +49,7 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
         "push eax",
         "call {resume}",
         "2:",
-        with_cpu!("mov esp,", "debug_stack", ""),
+        with_entry_data!("mov esp,", "debug_stack", ""),
         "mov ebx, ecx",
         "mov [esp], ecx",
         call_rust!("in_ring_0"),
@@ -55,13 +57,13 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
         "call {resume}",
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
-        cs = const offset_of!(Frame, cs),
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
-        debug_stack = const offset_of!(CpuData, spare),
+        cs = const offset_of!(TrapFrame, cs),
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
+        debug_stack = const offset_of!(EntryData, debug_stack),
         alignment = const -16,
         argument = const 16,
         keeps_state = const keeps_state::<K>(),
@@ -76,32 +78,33 @@ unsafe extern "C" fn debug_common<K: Kernel, S: Smap>() {
 /// Leads to [`debug_in_ring_0`].
 struct InRing0<K>(K);
 
-impl<K: Kernel> Target for InRing0<K> {
-    extern "C" fn enter(mut frame: NonNull<Frame>) -> NonNull<Frame> {
-        // SAFETY: the stub passes the frame that it just saved.
+impl<K: KernelEntry> Target for InRing0<K> {
+    extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+        // SAFETY: the stub passes the frame that it just saved; nothing else refers to it.
         debug_in_ring_0::<K>(unsafe { frame.as_mut() });
         frame
     }
 }
 
-/// A #DB out of ring 0: the kernel's to see, unless it is a caller's single step that came along with `sysenter`.
+/// Takes a #DB of ring 0: passes it to [`KernelEntry::paranoid_trap`], unless it is a single step into `sysenter`.
 ///
-/// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. The step is put off until the
-/// call has returned, as it is on x86_64: the caller's flags get TF, and the return is by `iretd`. A breakpoint on what
-/// `mov ss` read comes at the same place, with or without the step.
-fn debug_in_ring_0<K: Kernel>(frame: &mut Frame) {
+/// `sysenter` leaves TF set, so the trap comes before the entry's first instruction. As on x86_64, the step is put off
+/// until the call has returned: the caller's flags get TF, and the frame goes back by `iretd`. A breakpoint on the word
+/// that `mov ss` read comes at the same instruction, with or without the step.
+fn debug_in_ring_0<K: KernelEntry>(frame: &mut TrapFrame) {
     if !fast_call::is_entry(frame.instruction_pointer()) || frame.eflags & TRAP_FLAG == 0 {
-        return K::paranoid(frame);
+        return K::paranoid_trap(frame);
     }
     frame.eflags &= !TRAP_FLAG;
     frame.eip = sysenter_entry::<K, { CALLER_FLAGS | TRAP_FLAG }> as *const () as u32;
     let status: u32;
-    // SAFETY: ring 0; reading it changes nothing.
+    // SAFETY: the CPU is in ring 0; reading the register changes nothing.
     unsafe { core::arch::asm!("mov {}, dr6", out(reg) status, options(nostack, nomem, preserves_flags)) };
     if status & BREAKPOINTS != 0 {
-        return K::paranoid(frame);
+        return K::paranoid_trap(frame);
     }
-    // SAFETY: ring 0; the CPU sets the register's bits and never clears them, and this one is dealt with.
+    // SAFETY: the CPU is in ring 0. It never clears the register's bits (SDM 3B 17.2.3), and the step that set one is
+    // taken.
     unsafe { core::arch::asm!("mov dr6, {}", in(reg) DEBUG_STATUS_AT_RESET, options(nostack, nomem)) };
 }
 

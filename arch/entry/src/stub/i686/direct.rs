@@ -1,16 +1,16 @@
-//! Gates for the interrupts of devices, which bring nothing but a vector.
+//! The fast path of devices' interrupts: stubs that pass the vector alone.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::gate::saved;
-use super::{CLEAN_FLAGS, place};
-use crate::cpu::{CPU, CpuData};
-use crate::i686::Frame;
-use crate::kernel::{DirectInterrupts, Smap, Trap};
+use super::{CLEAN_FLAGS, location};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::i686::TrapFrame;
+use crate::kernel_entry::{DirectInterrupts, Smap, Trap};
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
 ///
-/// Whatever of ring 0 was interrupted goes the way of all traps.
+/// An interrupt of ring 0 goes to [`saved`], the slow path.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
     naked_asm!(
@@ -20,17 +20,17 @@ pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
         load_segments!(),
         clean_flags!(),
         "mov ecx, [esp + {vector}]",
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         "call {direct_interrupt}",
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         saved = sym saved::<K, Trap<K>, S>,
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
-        vector = const offset_of!(Frame, vector),
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        vector = const offset_of!(TrapFrame, vector),
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         direct_interrupt = sym K::direct_interrupt,
     )
 }

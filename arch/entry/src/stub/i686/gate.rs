@@ -1,17 +1,17 @@
-//! Gates: the way in for interrupts and exceptions.
+//! The slow path in: stubs for interrupts and exceptions that save a whole frame.
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{CLEAN_FLAGS, ESP0, keeping, place, resume};
-use crate::cpu::{CPU, CpuData};
+use super::{CLEAN_FLAGS, ESP0, keeping, location, resume};
+use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
-use crate::i686::Frame;
-use crate::kernel::{Kernel, Smap, Stack, Target, keeps_state};
+use crate::i686::TrapFrame;
+use crate::kernel_entry::{KernelEntry, Smap, Target, TrapStack, keeps_state};
 use crate::vector::pushes_error_code;
 
-/// A gate's first instructions.
+/// A gate's stub: makes the frame's upper part complete.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR: usize>() {
+pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const VECTOR: usize>() {
     naked_asm!(
         ".if {error_code} == 0",
         "push 0",
@@ -24,18 +24,19 @@ pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR
     )
 }
 
-/// Saves the registers.
+/// Saves the registers of the interrupted code.
 #[unsafe(naked)]
-unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
 }
 
-/// Registers are saved: moves to the stack for Rust, calls the target, and resumes what it returns.
+/// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved
+/// already.
 ///
-/// The stack pointer may be anything when ring 0 is interrupted, so it is aligned by hand. A stack top is stored with
-/// an argument's place above it ([`CpuData::set_stack`]).
+/// The CPU doesn't align the stack pointer when it interrupts ring 0, so the stub does. [`EntryData::set_kernel_stack`]
+/// stores a stack's top with room for an argument above it.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
+pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
         load_segments!(),
         clean_flags!(),
@@ -44,7 +45,7 @@ pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
         "test byte ptr [esp + {cs}], 3",
         "jz 2f",
         ".if {per_cpu}",
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         ".else",
         "and esp, {alignment}",
         "sub esp, {argument}",
@@ -53,15 +54,15 @@ pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
         call_rust!("target"),
         "push eax",
         "call {resume}",
-        // From ring 0. A frame in the current thread's (an idle context) or just below it (a faulting return) leaves
-        // no room for Rust, and then the kernel stack is empty.
+        // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting
+        // return) leaves no room for Rust. The kernel stack is empty then.
         "2:",
         ".if {per_cpu}",
-        with_cpu!("mov eax,", "esp0", ""),
+        with_entry_data!("mov eax,", "esp0", ""),
         "sub eax, esp",
         "cmp eax, {frame_and_room}",
         "ja 3f",
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         "jmp 4f",
         "3:",
         ".endif",
@@ -74,14 +75,14 @@ pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
         "call {resume}",
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
-        cs = const offset_of!(Frame, cs),
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        cs = const offset_of!(TrapFrame, cs),
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         esp0 = const ESP0,
-        frame_and_room = const size_of::<Frame>() + Frame::ROOM,
+        frame_and_room = const size_of::<TrapFrame>() + TrapFrame::BYTES_BELOW,
         alignment = const -16,
         argument = const 16,
         keeps_state = const keeps_state::<K>(),

@@ -1,12 +1,12 @@
-//! Instructions that several stubs share. The operands in braces are those of the stub.
+//! Instructions that several stubs share. The stub has the operands in braces.
 
-/// An instruction with a field of [`CpuData`] as an operand, wherever the kernel keeps that.
+/// Writes an instruction with a field of [`EntryData`] as an operand, for each [`EntryDataLocation`].
 #[rustfmt::skip]
-macro_rules! with_cpu {
+macro_rules! with_entry_data {
     ($before:literal, $field:literal, $after:literal) => {
         concat!(
-            ".if {place} == 0\n",
-            $before, " dword ptr [{cpu} + {", $field, "}] ", $after, "\n",
+            ".if {location} == 0\n",
+            $before, " dword ptr [{entry_data} + {", $field, "}] ", $after, "\n",
             ".else\n",
             $before, " dword ptr [{fixed} + {", $field, "}] ", $after, "\n",
             ".endif"
@@ -16,30 +16,31 @@ macro_rules! with_cpu {
 
 /// Pushes segment and general registers, in the frame's order, below the vector.
 ///
-/// In AT&T syntax, since LLVM assembles Intel syntax's `push ds` as a 16-bit push, which shifts the frame.
+/// The segment pushes are in AT&T syntax, because LLVM assembles `push ds` of Intel syntax as a 16-bit push, which
+/// would shift the frame.
 macro_rules! push_registers {
     () => {
         ".att_syntax prefix\n pushl %gs\n pushl %fs\n pushl %es\n pushl %ds\n .intel_syntax noprefix\n pushad"
     };
 }
 
-/// Pops what [`push_registers`] pushed.
+/// Pops the registers that [`push_registers`] pushed.
 macro_rules! pop_registers {
     () => {
         "popad\n .att_syntax prefix\n popl %ds\n popl %es\n popl %fs\n popl %gs\n .intel_syntax noprefix"
     };
 }
 
-/// Loads flat data segments, since user code may have left anything there; spoils ecx. They are ring 3's, which ring 0 may
-/// use as well, so that a fast way out needn't load others.
+/// Loads flat data segments in place of the interrupted code's. Spoils ecx. The segments are ring 3's, which ring 0 may
+/// use too (SDM 3A 5.6): so the fast path out loads none.
 macro_rules! load_segments {
     () => {
         "mov ecx, {data}\n mov ds, ecx\n mov es, ecx"
     };
 }
 
-/// Makes the flags the kernel's own: DF for Rust, AC for SMAP, NT for `iret`, and all others, so that a fast way out, which
-/// loads no flags, leaves nobody's to its caller.
+/// Clears all flags of the interrupted code: DF for Rust, AC for SMAP, NT for `iret`, and the others because the fast
+/// path out loads no flags and would pass them to another thread.
 macro_rules! clean_flags {
     () => {
         "push {clean_flags}\n popfd"

@@ -1,31 +1,31 @@
-//! A call of Rust that may use floating-point registers, where the interrupted code's are still in them.
+//! Calls of Rust that keep the interrupted code's floating-point state.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::floating_point::{CLEAN_MXCSR, FXSAVE_BYTES, KEPT, KeptFormat, Kind, XSAVE_HEADER_BYTES};
-use crate::i686::Frame;
-use crate::kernel::Target;
+use crate::floating_point::{CLEAN_MXCSR, ENTRY_FORMAT, EntryFormat, FXSAVE_BYTES, Kind, XSAVE_HEADER_BYTES};
+use crate::i686::TrapFrame;
+use crate::kernel_entry::Target;
 
-/// Calls the target with a clean unit, the state in an area on the stack meanwhile.
+/// Saves the floating-point state on the stack, initialises the unit, calls the target, and loads the state.
 ///
-/// XRSTOR refuses a header with anything reserved in it, and XSAVE merges into what is there: it is zeroed (SDM 1, 13.4.2).
-/// A task switch has set CR0.TS where a task gate led here.
+/// The code zeroes the XSAVE header: XSAVE doesn't write all of it, and XRSTOR faults on reserved bits (SDM 1, 13.4.2).
+/// `clts` is for task gates: a task switch sets CR0.TS (SDM 3A 7.3).
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> NonNull<Frame> {
+pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     naked_asm!(
         "push ebp",
         "mov ebp, esp",
-        "sub esp, [{kept} + {bytes}]",
+        "sub esp, [{format} + {bytes}]",
         "and esp, {alignment}",
         "clts",
-        "cmp dword ptr [{kept} + {kind}], {xsave}",
+        "cmp dword ptr [{format} + {kind}], {xsave}",
         "je 2f",
-        "cmp dword ptr [{kept} + {kind}], {fxsave}",
+        "cmp dword ptr [{format} + {kind}], {fxsave}",
         "je 3f",
-        "cmp dword ptr [{kept} + {kind}], {fnsave}",
+        "cmp dword ptr [{format} + {kind}], {fnsave}",
         "je 4f",
-        // Nobody said in which format (`FloatingPointFormat::keep`).
+        // The kernel chose no format (`FloatingPointFormat::use_in_entries`).
         "ud2",
         "2:",
         "lea ecx, [esp + {header}]",
@@ -34,8 +34,8 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> Non
         "mov [ecx], eax",
         "add ecx, {word}",
         ".endr",
-        "mov eax, [{kept} + {low}]",
-        "mov edx, [{kept} + {high}]",
+        "mov eax, [{format} + {low}]",
+        "mov edx, [{format} + {high}]",
         "xsave [esp]",
         "jmp 5f",
         "3:",
@@ -45,7 +45,7 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> Non
         "fnsave [esp]",
         "5:",
         "fninit",
-        "cmp dword ptr [{kept} + {has_mxcsr}], 0",
+        "cmp dword ptr [{format} + {has_mxcsr}], 0",
         "je 6f",
         "ldmxcsr [{clean_mxcsr}]",
         "6:",
@@ -55,16 +55,16 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> Non
         "call {target}",
         "add esp, {argument}",
         "mov ecx, eax",
-        "cmp dword ptr [{kept} + {kind}], {fxsave}",
+        "cmp dword ptr [{format} + {kind}], {fxsave}",
         "je 8f",
         "ja 7f",
-        // FRSTOR waits first: what the target left pending would be raised now (SDM 1, 8.3.12).
+        // FRSTOR would raise an exception that the target left pending (SDM 1, 8.3.12).
         "fnclex",
         "frstor [esp]",
         "jmp 9f",
         "7:",
-        "mov eax, [{kept} + {low}]",
-        "mov edx, [{kept} + {high}]",
+        "mov eax, [{format} + {low}]",
+        "mov edx, [{format} + {high}]",
         "xrstor [esp]",
         "jmp 9f",
         "8:",
@@ -73,12 +73,12 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> Non
         "mov eax, ecx",
         "leave",
         "ret",
-        kept = sym KEPT,
-        bytes = const offset_of!(KeptFormat, bytes),
-        kind = const offset_of!(KeptFormat, kind),
-        low = const offset_of!(KeptFormat, low),
-        high = const offset_of!(KeptFormat, high),
-        has_mxcsr = const offset_of!(KeptFormat, has_mxcsr),
+        format = sym ENTRY_FORMAT,
+        bytes = const offset_of!(EntryFormat, bytes),
+        kind = const offset_of!(EntryFormat, kind),
+        low = const offset_of!(EntryFormat, low),
+        high = const offset_of!(EntryFormat, high),
+        has_mxcsr = const offset_of!(EntryFormat, has_mxcsr),
         xsave = const Kind::Xsave as u32,
         fxsave = const Kind::Fxsave as u32,
         fnsave = const Kind::Fnsave as u32,

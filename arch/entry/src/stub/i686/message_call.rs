@@ -1,4 +1,4 @@
-//! `sysenter` for kernels whose calls pass a message in registers: in and out without segment registers and flags.
+//! The fast path of system calls by `sysenter`: saves and restores neither segment registers nor flags.
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 use core::ptr::NonNull;
@@ -6,28 +6,28 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::exit::{POPS, resume};
 use super::fast_call::set_entry;
-use super::{CALLER_FLAGS, CLEAN_FLAGS, place};
-use crate::cpu::{CPU, CpuData};
-use crate::i686::Frame;
-use crate::kernel::{MessageCalls, Stack};
+use super::{CALLER_FLAGS, CLEAN_FLAGS, location};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::i686::TrapFrame;
+use crate::kernel_entry::{MessageCalls, TrapStack};
 use crate::vector::{FAST_CALL, FAST_CALL_MARK};
 
-/// Where a field lies below the frame's end, which is where TSS.esp0 points.
+/// A field's offset below the frame's end, which TSS.esp0 holds.
 macro_rules! below_end {
     ($field:ident) => {
-        size_of::<Frame>() - offset_of!(Frame, $field)
+        size_of::<TrapFrame>() - offset_of!(TrapFrame, $field)
     };
 }
 
-/// Where `esp` lies below the frame's end.
-const ESP_BELOW_END: usize = size_of::<Frame>() - Frame::ESP;
-/// The frame's last word.
+/// The offset of `esp` below the frame's end.
+const ESP_BELOW_END: usize = size_of::<TrapFrame>() - TrapFrame::ESP;
+/// The offset of `ss`, the frame's last word.
 const SS_BELOW_END: usize = ESP_BELOW_END - size_of::<u32>();
 
-/// Where IA32_SYSENTER_EIP points: saves the caller's general registers.
+/// Saves the caller's general registers, and calls [`MessageCalls::message_call`]. IA32_SYSENTER_EIP holds its address.
 ///
-/// The rest of the frame is the same at every such call, and is written only if something else was saved there in between.
-/// In other respects this is `sysenter_entry`.
+/// The other fields are equal at every such call. The entry writes them only if another entry saved a frame there in
+/// between. `sysenter` leaves the CPU as [`sysenter_entry`](super::fast_call::sysenter_entry) says.
 #[unsafe(naked)]
 unsafe extern "C" fn message_entry<K: MessageCalls>() {
     naked_asm!(
@@ -40,7 +40,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         "pushad",
         load_segments!(),
         clean_flags!(),
-        with_cpu!("mov esp,", "stack_top", ""),
+        with_entry_data!("mov esp,", "stack_top", ""),
         "call {call}",
         "3:",
         "mov dword ptr [esp - {ss}], {user_data}",
@@ -61,10 +61,10 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         segments = const below_end!(ds),
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
-        place = const place::<K>(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         call = sym K::message_call,
         ss = const SS_BELOW_END,
         user_data = const K::SELECTORS.user_data,
@@ -73,7 +73,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         cs = const below_end!(cs),
         user_code = const K::SELECTORS.user_code,
         eip = const below_end!(eip),
-        return_address = const K::SYSENTER_RETURN,
+        return_address = const K::SYSENTER_RETURN_ADDRESS,
         error_code = const below_end!(error_code),
         ds = const below_end!(ds),
         es = const below_end!(es),
@@ -82,25 +82,27 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
     )
 }
 
-/// Bytes that [`leave_with`] takes up, see [`is_in_leave`].
+/// The length of [`leave_with`], see [`is_in_leave`].
 const LEAVE_BYTES: usize = 32;
 
-/// Resumes a frame, whose general registers it holds: by `sysexit` if `sysenter` saved it, else as [`resume`] does.
+/// Resumes the current frame, whose general registers hold the message: by `sysexit` if `sysenter` saved the frame,
+/// else as [`resume`] does.
 ///
-/// `end` is the frame's end, what TSS.esp0 holds.
+/// `end` is the frame's end, which TSS.esp0 holds.
 ///
 /// # Safety
 ///
-/// As for [`resume`], of the frame that [`CpuData::set_current_frame`] was told last.
+/// 1. All that [`resume`] requires.
+/// 2. The frame is the one that [`EntryData::set_current_frame`] set last.
 #[inline(always)]
-pub unsafe fn resume_with<K: MessageCalls>(end: *const Frame) -> ! {
-    // SAFETY: the caller's promise.
+pub unsafe fn resume_with_message<K: MessageCalls>(end: *const TrapFrame) -> ! {
+    // SAFETY: the caller promises that the frame is current and valid to resume.
     unsafe { leave_with::<K>(end) }
 }
 
-/// The flags are clean since the entry, and the one instruction here that sets any sets none if it goes on to `sysexit`.
+/// Loads no flags before `sysexit`: they have been clean since the entry, and the `test` that finds the mark sets none.
 #[unsafe(naked)]
-unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const Frame) -> ! {
+unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const TrapFrame) -> ! {
     naked_asm!(
         "2:",
         "lea esp, [ecx - {frame_bytes}]",
@@ -109,41 +111,44 @@ unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const Frame) -> ! 
         "popad",
         "mov edx, {return_address}",
         "mov ecx, [esp + {esp} - {ds}]",
-        // Interrupts stay off until after the instruction behind `sti`.
+        // `sti` holds interrupts back until the next instruction is done (SDM 2B, STI).
         "sti",
         "sysexit",
         ".org 2b + {bytes}, 0xCC",
-        frame_bytes = const size_of::<Frame>(),
-        vector = const offset_of!(Frame, vector),
+        frame_bytes = const size_of::<TrapFrame>(),
+        vector = const offset_of!(TrapFrame, vector),
         second_byte = const 1,
         mark = const FAST_CALL_MARK,
         pops = const POPS,
-        return_address = const K::SYSENTER_RETURN,
-        esp = const Frame::ESP,
-        ds = const offset_of!(Frame, ds),
+        return_address = const K::SYSENTER_RETURN_ADDRESS,
+        esp = const TrapFrame::ESP,
+        ds = const offset_of!(TrapFrame, ds),
         resume = sym resume::<K>,
         bytes = const LEAVE_BYTES,
     )
 }
 
-/// Where [`leave_with`] begins, once it is in use.
+/// The address of [`leave_with`], once the kernel has enabled message calls.
 static LEAVE: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// Whether an instruction is one of the way out's.
+/// Returns whether an address is one of [`leave_with`]'s.
 pub(crate) fn is_in_leave(instruction: usize) -> bool {
     instruction.wrapping_sub(LEAVE.load(Ordering::Relaxed)) < LEAVE_BYTES
 }
 
-/// Makes `sysenter` lead to [`MessageCalls::message_call`] on this CPU, whose data is `cpu`.
+/// Leads `sysenter` to [`MessageCalls::message_call`] on this CPU, whose data is `cpu`.
 ///
-/// A call that is single-stepped goes to [`Kernel::call`](crate::Kernel::call) instead, with its whole frame.
+/// A call that is single-stepped goes to [`KernelEntry::system_call`](crate::KernelEntry::system_call) with its whole
+/// frame.
 ///
 /// # Safety
 ///
-/// As for [`enable_fast_calls`](crate::enable_fast_calls).
-pub unsafe fn enable_message_calls<K: MessageCalls>(cpu: NonNull<CpuData>) {
-    const { assert!(matches!(K::STACK, Stack::PerCpu), "the entry stores below TSS.esp0, into the current frame") }
+/// All that [`enable_fast_calls`](crate::enable_fast_calls) requires.
+pub unsafe fn enable_message_calls<K: MessageCalls>(cpu: NonNull<EntryData>) {
+    const {
+        assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the entry stores below TSS.esp0, into the current frame");
+    }
     LEAVE.store(leave_with::<K> as *const () as usize, Ordering::Relaxed);
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises all of it, and the address is that of an entry for `sysenter`.
     unsafe { set_entry::<K>(cpu, message_entry::<K> as *const () as usize) };
 }

@@ -1,15 +1,15 @@
-//! Gates for the interrupts of devices, which bring nothing but a vector.
+//! The fast path of devices' interrupts: stubs that pass the vector alone.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::gate::saved;
-use crate::cpu::{CPU, CpuData};
-use crate::kernel::{DirectInterrupts, Smap, Trap};
-use crate::x86_64::Frame;
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::kernel_entry::{DirectInterrupts, Smap, Trap};
+use crate::x86_64::TrapFrame;
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
 ///
-/// Whatever of ring 0 was interrupted goes the way of all traps.
+/// An interrupt of ring 0 goes to [`saved`], the slow path.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
     naked_asm!(
@@ -21,16 +21,16 @@ pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
         "clac",
         ".endif",
         "mov edi, [rsp + {vector}]",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         "call {direct_interrupt}",
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         saved = sym saved::<K, Trap<K>, S>,
         clears_ac = const S::CLEARS_AC,
-        vector = const offset_of!(Frame, vector),
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        vector = const offset_of!(TrapFrame, vector),
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         direct_interrupt = sym K::direct_interrupt,
     )
 }

@@ -1,29 +1,31 @@
-//! The one way out.
+//! The way out of all entries.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::kernel::{CallerStack, Kernel, UserGs};
+use crate::kernel_entry::{CallerStackPointer, KernelEntry, UserGs};
 use crate::vector::FAST_CALL;
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
-/// Bytes that [`resume`] takes up, so that a fault can be told to be one of its own.
+/// The length of [`resume`], by which a fault of one of its instructions is recognised.
 pub(crate) const RESUME_BYTES: usize = 160;
 
-/// TF and RF: `sysret` clears RF and, with TF, would trap one instruction late.
+/// TF and RF: `sysret` clears RF, and with TF it would trap one instruction late.
 pub(super) const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
 
-/// Resumes a frame: of ring 3 or ring 0, saved by any of the entries or built by the kernel.
+/// Resumes a frame of ring 3 or ring 0, which an entry saved or the kernel built.
 ///
 /// A frame saved by `syscall` goes back by `sysretq` if its address is in the lower half, where `sysretq` can't fault
-/// in ring 0 (CVE-2012-0217), and neither TF nor RF is set; any other by `iretq`. If `iretq` faults, the entry
-/// reports that as a fault of this frame.
+/// in ring 0 (CVE-2012-0217), and neither TF nor RF is set. Any other frame goes back by `iretq`. If `iretq` faults,
+/// the entry reports the fault as one of this frame.
 ///
 /// # Safety
 ///
-/// The frame must be valid to resume, as [`Kernel`] says. Nothing on the current stack is returned to.
+/// 1. The CPU is in ring 0, with interrupts off.
+/// 2. The frame is valid to resume, as [`KernelEntry`] requires.
+/// 3. No code returns to the current stack's frames any more.
 #[unsafe(naked)]
-pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
+pub unsafe extern "C" fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! {
     naked_asm!(
         "2:",
         "mov rsp, rdi",
@@ -54,7 +56,7 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         ".if {swaps_gs}",
         "swapgs",
         ".endif",
-        // Or it would tell what the kernel left there last.
+        // `sysretq` doesn't load r10: the kernel's last value would be visible in ring 3.
         ".if {in_r10}",
         "mov rsp, [rsp + {rsp} - {r11}]",
         "mov r10, rsp",
@@ -63,7 +65,8 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         "mov rsp, [rsp + {rsp} - {r11}]",
         ".endif",
         "sysretq",
-        // What `syscall` and its entry left in these registers, which may not have been saved.
+        // The fields of these registers may be stale. They get the values that `sysretq` would have left in the
+        // registers.
         "6:",
         "mov [rsp + {rcx}], rcx",
         "mov [rsp + {r11}], r11",
@@ -73,17 +76,17 @@ pub unsafe extern "C" fn resume<K: Kernel>(frame: NonNull<Frame>) -> ! {
         ".endif",
         "jmp 3b",
         ".org 2b + {bytes}, 0xCC",
-        vector = const offset_of!(Frame, vector),
+        vector = const offset_of!(TrapFrame, vector),
         fast_call = const FAST_CALL,
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
-        in_r10 = const matches!(K::CALLER_STACK, CallerStack::InR10) as usize,
-        cs = const offset_of!(Frame, cs),
-        rcx = const offset_of!(Frame, rcx),
-        rip = const offset_of!(Frame, rip),
-        rflags = const offset_of!(Frame, rflags),
-        rsp = const offset_of!(Frame, rsp),
-        r10 = const offset_of!(Frame, r10),
-        r11 = const offset_of!(Frame, r11),
+        in_r10 = const matches!(K::CALLER_STACK_POINTER, CallerStackPointer::InR10) as usize,
+        cs = const offset_of!(TrapFrame, cs),
+        rcx = const offset_of!(TrapFrame, rcx),
+        rip = const offset_of!(TrapFrame, rip),
+        rflags = const offset_of!(TrapFrame, rflags),
+        rsp = const offset_of!(TrapFrame, rsp),
+        r10 = const offset_of!(TrapFrame, r10),
+        r11 = const offset_of!(TrapFrame, r11),
         needs_iret = const NEEDS_IRET,
         bytes = const RESUME_BYTES,
     )

@@ -1,32 +1,34 @@
-//! `syscall`.
+//! The slow path of system calls by `syscall`, which saves a whole frame.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::{RSP0, keeping, resume};
-use crate::cpu::{CPU, CpuData};
-use crate::kernel::{Call, CallerStack, Kernel, Stack, UserGs, keeps_state};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::kernel_entry::{Call, CallerStackPointer, KernelEntry, TrapStack, UserGs, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).
 pub const SYSCALL_FLAG_MASK: u64 = 1 << 9 | 1 << 8 | 1 << 10 | 1 << 18 | 1 << 14 | 3 << 12;
 
-/// Where IA32_LSTAR points: saves the caller's registers as an interrupt would.
+/// Saves the caller's registers as an interrupt would, and calls [`KernelEntry::system_call`]. IA32_LSTAR holds its
+/// address.
 ///
-/// IA32_FMASK has cleaned the flags ([`SYSCALL_FLAG_MASK`]); rcx has the return address, r11 the flags. rsp is the
-/// caller's until the second instruction or so: what may arrive there (NMI, #MC, #DB) has stacks of its own.
+/// `syscall` leaves the return address in rcx and the flags in r11, and clears the flags of [`SYSCALL_FLAG_MASK`]. rsp
+/// is the caller's during the first instructions. Only NMI, #MC and #DB can interrupt these, and they have stacks of
+/// their own.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn syscall_entry<K: Kernel>() {
+pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
     naked_asm!(
         ".if {swaps_gs}",
         "swapgs",
         ".endif",
         ".if {in_rsp}",
-        with_cpu!("mov", "spare", ", rsp"),
-        with_cpu!("mov rsp,", "rsp0", ""),
+        with_entry_data!("mov", "caller_rsp", ", rsp"),
+        with_entry_data!("mov rsp,", "rsp0", ""),
         "push {user_data}",
-        with_cpu!("push", "spare", ""),
+        with_entry_data!("push", "caller_rsp", ""),
         ".else",
-        with_cpu!("mov rsp,", "rsp0", ""),
+        with_entry_data!("mov rsp,", "rsp0", ""),
         "push {user_data}",
         "push r10",
         ".endif",
@@ -39,58 +41,61 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: Kernel>() {
         "mov rdi, rsp",
         "xor ebp, ebp",
         ".if {per_cpu}",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         ".endif",
         call_rust!("call"),
         "mov rdi, rax",
         "jmp {resume}",
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
-        in_rsp = const matches!(K::CALLER_STACK, CallerStack::InRsp) as usize,
+        in_rsp = const matches!(K::CALLER_STACK_POINTER, CallerStackPointer::InRsp) as usize,
         user_data = const K::SELECTORS.user_data,
         user_code = const K::SELECTORS.user_code,
         fast_call = const FAST_CALL,
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        spare = const offset_of!(CpuData, spare),
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        caller_rsp = const offset_of!(EntryData, caller_rsp),
         rsp0 = const RSP0,
-        stack_top = const offset_of!(CpuData, stack_top),
+        stack_top = const offset_of!(EntryData, stack_top),
         keeps_state = const keeps_state::<K>(),
-        call = sym K::call,
+        call = sym K::system_call,
         call_keeping = sym keeping::<Call<K>>,
         resume = sym resume::<K>,
     )
 }
 
-/// Makes `syscall` lead to [`Kernel::call`] on this CPU.
+/// Leads `syscall` to [`KernelEntry::system_call`] on this CPU.
 ///
 /// # Safety
 ///
-/// Ring 0, on a CPU that has `syscall` (CPUID 8000_0001h EDX bit 11), with `K`'s selectors loaded.
-pub unsafe fn enable_fast_calls<K: Kernel>() {
-    // SAFETY: the caller's promise.
+/// 1. The CPU is in ring 0, and has `syscall` (CPUID 8000_0001h, EDX bit 11).
+/// 2. The loaded descriptor table has `K`'s selectors.
+/// 3. NMI, #MC and #DB have stacks of their own ([`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates)).
+pub unsafe fn enable_fast_calls<K: KernelEntry>() {
+    // SAFETY: the caller promises all of it, and the address is that of an entry for `syscall`.
     unsafe { set_entry::<K>(syscall_entry::<K> as *const () as u64) };
 }
 
-/// Makes `syscall` lead to an entry.
+/// Leads `syscall` to an entry.
 ///
 /// # Safety
 ///
-/// As for [`enable_fast_calls`]; the address is that of an entry for `syscall`.
-pub(super) unsafe fn set_entry<K: Kernel>(entry: u64) {
+/// 1. All that [`enable_fast_calls`] requires.
+/// 2. `entry` is the address of an entry for `syscall`.
+pub(super) unsafe fn set_entry<K: KernelEntry>(entry: u64) {
     use x86::msr::{IA32_EFER, IA32_FMASK, IA32_LSTAR, IA32_STAR, rdmsr, wrmsr};
     const SYSTEM_CALL_ENABLE: u64 = 1;
     let selectors = K::SELECTORS;
     let star = (selectors.kernel_code as u64) << 32 | (selectors.star_user_base() as u64) << 48;
     // SAFETY: the caller promises ring 0 and the MSR; its value names the loaded segments.
     unsafe { wrmsr(IA32_STAR, star) };
-    // SAFETY: as above; the address is that of the entry.
+    // SAFETY: as above; the caller promises that the address is that of an entry.
     unsafe { wrmsr(IA32_LSTAR, entry) };
     // SAFETY: as above.
     unsafe { wrmsr(IA32_FMASK, SYSCALL_FLAG_MASK) };
     // SAFETY: the caller promises ring 0, and a CPU with `syscall` has EFER.
     let efer = unsafe { rdmsr(IA32_EFER) };
-    // SAFETY: the other bits stay as they are.
+    // SAFETY: as above; the other bits keep their values.
     unsafe { wrmsr(IA32_EFER, efer | SYSTEM_CALL_ENABLE) };
 }

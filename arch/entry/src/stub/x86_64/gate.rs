@@ -1,17 +1,17 @@
-//! Gates: the way in for interrupts and exceptions.
+//! The slow path in: stubs for interrupts and exceptions that save a whole frame.
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
 use super::{RESUME_BYTES, RSP0, keeping, resume};
-use crate::cpu::{CPU, CpuData};
+use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
-use crate::kernel::{Kernel, Place, Smap, Stack, Target, UserGs, keeps_state};
+use crate::kernel_entry::{EntryDataLocation, KernelEntry, Smap, Target, TrapStack, UserGs, keeps_state};
 use crate::vector::pushes_error_code;
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
-/// A gate's first instructions.
+/// A gate's stub: makes the frame's upper part complete.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR: usize>() {
+pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const VECTOR: usize>() {
     naked_asm!(
         ".if {error_code} == 0",
         "push 0",
@@ -27,10 +27,11 @@ pub(crate) unsafe extern "C" fn stub<K: Kernel, T: Target, S: Smap, const VECTOR
 /// `iretq`, as a word.
 const IRETQ: u16 = u16::from_le_bytes([0x48, 0xCF]);
 
-/// Swaps GS if the interrupted instruction is the `iretq` of a return to ring 3: ring 3's base was loaded already, and what
-/// it leads to is ring 3's choice. Spoils rcx and rsi.
+/// Swaps GS if the interrupted instruction is the `iretq` of a return to ring 3, where ring 3's base is loaded already.
+/// The kernel must not follow that base. Spoils rcx and rsi.
 ///
-/// The CPU's data can only be read in between. [`fixup`] swaps for good, since it knows the whole frame.
+/// The stub runs this twice, and reads the CPU's data in between. [`fixup`] does the lasting swap, once it has the
+/// whole frame.
 macro_rules! swapgs_if_return_faulted {
     () => {
         "mov rcx, [rsp + {rip}]\n lea rsi, [rip + {resume}]\n sub rsi, rcx\n neg rsi\n cmp rsi, {resume_bytes}\n \
@@ -39,18 +40,19 @@ macro_rules! swapgs_if_return_faulted {
     };
 }
 
-/// Saves the registers.
+/// Saves the registers of the interrupted code.
 #[unsafe(naked)]
-unsafe extern "C" fn common<K: Kernel, T: Target, S: Smap>() {
+unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
 }
 
-/// Registers are saved: moves to the stack for Rust, calls the target, and resumes what it returns.
+/// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved
+/// already.
 ///
-/// `lfence` stands behind both ways past `swapgs`, so that neither is run speculatively with the other's GS base
-/// (CVE-2019-1125).
+/// `lfence` follows on both branches at `swapgs`: the CPU must not run either branch speculatively with the GS base of
+/// the other (CVE-2019-1125).
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
+pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
         "cld",
         ".if {clears_ac}",
@@ -65,13 +67,13 @@ pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
         "lfence",
         ".endif",
         ".if {per_cpu}",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         ".endif",
         call_rust!("target"),
         "mov rdi, rax",
         "jmp {resume}",
-        // From ring 0. A frame in the current thread's (an idle context) or just below it (a faulting return) leaves
-        // no room for Rust, and then the kernel stack is empty.
+        // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting
+        // return) leaves no room for Rust. The kernel stack is empty then.
         "2:",
         ".if {swaps_gs}",
         "lfence",
@@ -80,8 +82,8 @@ pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
         ".if {finds_by_gs}",
         swapgs_if_return_faulted!(),
         ".endif",
-        with_cpu!("mov rax,", "rsp0", ""),
-        with_cpu!("mov rdx,", "stack_top", ""),
+        with_entry_data!("mov rax,", "rsp0", ""),
+        with_entry_data!("mov rdx,", "stack_top", ""),
         ".if {finds_by_gs}",
         swapgs_if_return_faulted!(),
         ".endif",
@@ -95,20 +97,20 @@ pub(super) unsafe extern "C" fn saved<K: Kernel, T: Target, S: Smap>() {
         "mov rdi, rax",
         "jmp {resume}",
         clears_ac = const S::CLEARS_AC,
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        finds_by_gs = const matches!(K::PLACE, Place::Gs) as usize,
-        rip = const offset_of!(Frame, rip),
-        rsp = const offset_of!(Frame, rsp),
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
+        finds_by_gs = const matches!(K::DATA_LOCATION, EntryDataLocation::GsBase) as usize,
+        rip = const offset_of!(TrapFrame, rip),
+        rsp = const offset_of!(TrapFrame, rsp),
         iretq = const IRETQ,
         resume_bytes = const RESUME_BYTES,
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
-        stack_top = const offset_of!(CpuData, stack_top),
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
         rsp0 = const RSP0,
-        frame_and_room = const size_of::<Frame>() + Frame::ROOM,
+        frame_and_room = const size_of::<TrapFrame>() + TrapFrame::BYTES_BELOW,
         keeps_state = const keeps_state::<K>(),
         target = sym T::enter,
         target_keeping = sym keeping::<T>,

@@ -1,13 +1,13 @@
-//! Instructions that several stubs share. The operands in braces are those of the stub.
+//! Instructions that several stubs share. The stub has the operands in braces.
 
-/// An instruction with a field of [`CpuData`] as an operand, wherever the kernel keeps that.
+/// Writes an instruction with a field of [`EntryData`] as an operand, for each [`EntryDataLocation`].
 #[rustfmt::skip]
-macro_rules! with_cpu {
+macro_rules! with_entry_data {
     ($before:literal, $field:literal, $after:literal) => {
         concat!(
-            ".if {place} == 0\n",
-            $before, " qword ptr [rip + {cpu} + {", $field, "}] ", $after, "\n",
-            ".elseif {place} == 1\n",
+            ".if {location} == 0\n",
+            $before, " qword ptr [rip + {entry_data} + {", $field, "}] ", $after, "\n",
+            ".elseif {location} == 1\n",
             $before, " qword ptr [{fixed} + {", $field, "}] ", $after, "\n",
             ".else\n",
             $before, " qword ptr gs:[{", $field, "}] ", $after, "\n",
@@ -24,7 +24,7 @@ macro_rules! push_registers {
     };
 }
 
-/// Pops those registers that a system call preserves or returns.
+/// Pops the registers that a system call preserves or returns.
 macro_rules! pop_call_registers {
     () => {
         "pop r15\n pop r14\n pop r13\n pop r12\n pop rbp\n pop rbx\n pop r9\n pop r8\n pop rdx\n pop rsi\n \

@@ -1,28 +1,28 @@
-//! A call of Rust that may use floating-point registers, where the interrupted code's are still in them.
+//! Calls of Rust that keep the interrupted code's floating-point state.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::floating_point::{CLEAN_MXCSR, FXSAVE_BYTES, KEPT, KeptFormat, Kind, XSAVE_HEADER_BYTES};
-use crate::kernel::Target;
-use crate::x86_64::Frame;
+use crate::floating_point::{CLEAN_MXCSR, ENTRY_FORMAT, EntryFormat, FXSAVE_BYTES, Kind, XSAVE_HEADER_BYTES};
+use crate::kernel_entry::Target;
+use crate::x86_64::TrapFrame;
 
-/// Calls the target with a clean unit, the state in an area on the stack meanwhile.
+/// Saves the floating-point state on the stack, initialises the unit, calls the target, and loads the state.
 ///
-/// XRSTOR refuses a header with anything reserved in it, and XSAVE merges into what is there: it is zeroed (SDM 1, 13.4.2).
+/// The code zeroes the XSAVE header: XSAVE doesn't write all of it, and XRSTOR faults on reserved bits (SDM 1, 13.4.2).
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> NonNull<Frame> {
+pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
-        "sub rsp, [rip + {kept} + {bytes}]",
+        "sub rsp, [rip + {format} + {bytes}]",
         "and rsp, {alignment}",
         "clts",
-        "cmp dword ptr [rip + {kept} + {kind}], {xsave}",
+        "cmp dword ptr [rip + {format} + {kind}], {xsave}",
         "je 2f",
-        "cmp dword ptr [rip + {kept} + {kind}], {fxsave}",
+        "cmp dword ptr [rip + {format} + {kind}], {fxsave}",
         "je 3f",
-        // Nobody said in which format (`FloatingPointFormat::keep`).
+        // The kernel chose no format (`FloatingPointFormat::use_in_entries`).
         "ud2",
         "2:",
         "lea rsi, [rsp + {header}]",
@@ -31,8 +31,8 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> Non
         "mov [rsi], rax",
         "add rsi, {word}",
         ".endr",
-        "mov eax, [rip + {kept} + {low}]",
-        "mov edx, [rip + {kept} + {high}]",
+        "mov eax, [rip + {format} + {low}]",
+        "mov edx, [rip + {format} + {high}]",
         "xsave64 [rsp]",
         "jmp 4f",
         "3:",
@@ -42,23 +42,23 @@ pub(crate) unsafe extern "C" fn keeping<T: Target>(frame: NonNull<Frame>) -> Non
         "ldmxcsr [rip + {clean_mxcsr}]",
         "call {target}",
         "mov rcx, rax",
-        "cmp dword ptr [rip + {kept} + {kind}], {xsave}",
+        "cmp dword ptr [rip + {format} + {kind}], {xsave}",
         "je 5f",
         "fxrstor64 [rsp]",
         "jmp 6f",
         "5:",
-        "mov eax, [rip + {kept} + {low}]",
-        "mov edx, [rip + {kept} + {high}]",
+        "mov eax, [rip + {format} + {low}]",
+        "mov edx, [rip + {format} + {high}]",
         "xrstor64 [rsp]",
         "6:",
         "mov rax, rcx",
         "leave",
         "ret",
-        kept = sym KEPT,
-        bytes = const offset_of!(KeptFormat, bytes),
-        kind = const offset_of!(KeptFormat, kind),
-        low = const offset_of!(KeptFormat, low),
-        high = const offset_of!(KeptFormat, high),
+        format = sym ENTRY_FORMAT,
+        bytes = const offset_of!(EntryFormat, bytes),
+        kind = const offset_of!(EntryFormat, kind),
+        low = const offset_of!(EntryFormat, low),
+        high = const offset_of!(EntryFormat, high),
         xsave = const Kind::Xsave as u32,
         fxsave = const Kind::Fxsave as u32,
         alignment = const -64,

@@ -1,30 +1,31 @@
-//! `syscall` for kernels whose calls pass a message in registers: in and out without touching memory.
+//! The fast path of system calls by `syscall`: the message stays in registers on both ways.
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
 use super::RSP0;
 use super::exit::{NEEDS_IRET, resume};
 use super::fast_call::set_entry;
-use crate::cpu::{CPU, CpuData};
-use crate::kernel::{CallerStack, MessageCalls, Stack, UserGs};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::kernel_entry::{CallerStackPointer, MessageCalls, TrapStack, UserGs};
 use crate::vector::FAST_CALL;
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
-/// Where a field lies below the frame's end, which is where TSS.rsp0 points.
+/// A field's offset below the frame's end, which TSS.rsp0 holds.
 macro_rules! below_end {
     ($field:ident) => {
-        size_of::<Frame>() - offset_of!(Frame, $field)
+        size_of::<TrapFrame>() - offset_of!(TrapFrame, $field)
     };
 }
 
-/// Where IA32_LSTAR points: saves what a call preserves, and leaves the message where it is.
+/// Saves the registers that a call preserves, and calls [`MessageCalls::message_call`]. IA32_LSTAR holds its address.
 ///
-/// The frame's code and stack segments are those that it was resumed with last: ring 3 has no others. The message
-/// registers, rax, rcx, r10, r11 and the error code hold something older. In other respects this is `syscall_entry`.
+/// The frame's code and stack segments stay those with which it was resumed last: ring 3 has no others. The fields of
+/// the message registers, rax, rcx, r10, r11 and the error code are stale. `syscall` leaves the CPU as
+/// [`syscall_entry`](super::fast_call::syscall_entry) says.
 #[unsafe(naked)]
 unsafe extern "C" fn message_entry<K: MessageCalls>() {
     naked_asm!(
-        with_cpu!("mov rsp,", "rsp0", ""),
+        with_entry_data!("mov rsp,", "rsp0", ""),
         "mov [rsp - {rsp}], r10",
         "mov [rsp - {rflags}], r11",
         "mov [rsp - {rip}], rcx",
@@ -35,13 +36,13 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         "mov [rsp - {r13}], r13",
         "mov [rsp - {r14}], r14",
         "mov [rsp - {r15}], r15",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         "call {call}",
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
         rsp0 = const RSP0,
-        stack_top = const offset_of!(CpuData, stack_top),
+        stack_top = const offset_of!(EntryData, stack_top),
         rsp = const below_end!(rsp),
         rflags = const below_end!(rflags),
         rip = const below_end!(rip),
@@ -57,29 +58,30 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
     )
 }
 
-/// Resumes a frame with a message in edi, rsi, rdx, r8 and r9, which the frame needn't hold; rax is 0.
+/// Resumes the current frame with a message in edi, rsi, rdx, r8 and r9, and 0 in rax. The frame needn't hold them.
 ///
-/// `end` is the frame's end, what TSS.rsp0 holds.
+/// `end` is the frame's end, which TSS.rsp0 holds.
 ///
 /// # Safety
 ///
-/// As for [`resume`], of the frame that [`CpuData::set_current_frame`] was told last.
+/// 1. All that [`resume`] requires.
+/// 2. The frame is the one that [`EntryData::set_current_frame`] set last.
 #[inline(always)]
-pub unsafe fn resume_with<K: MessageCalls>(end: *const Frame, edi: u32, words: [usize; 4]) -> ! {
+pub unsafe fn resume_with_message<K: MessageCalls>(end: *const TrapFrame, edi: u32, words: [usize; 4]) -> ! {
     let [rsi, rdx, r8, r9] = words;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that the frame is current and valid to resume.
     unsafe { leave_with::<K>(edi as usize, rsi, rdx, end, r8, r9) }
 }
 
-/// The message is where C has its arguments; the fourth is no part of it.
+/// Takes the message in C's argument registers. The fourth of these, rcx, holds the frame's end.
 ///
-/// The registers are loaded from where they lie, not popped: rsp stays in the kernel's stack until it is the caller's.
+/// The registers are loaded from the frame, not popped: rsp points to the kernel's stack until it is the caller's.
 #[unsafe(naked)]
 unsafe extern "C" fn leave_with<K: MessageCalls>(
     rdi: usize,
     rsi: usize,
     rdx: usize,
-    end: *const Frame,
+    end: *const TrapFrame,
     r8: usize,
     r9: usize,
 ) -> ! {
@@ -125,24 +127,27 @@ unsafe extern "C" fn leave_with<K: MessageCalls>(
         r8 = const below_end!(r8),
         r9 = const below_end!(r9),
         rax = const below_end!(rax),
-        frame = const size_of::<Frame>(),
+        frame = const size_of::<TrapFrame>(),
         needs_iret = const NEEDS_IRET,
         fast_call = const FAST_CALL,
         resume = sym resume::<K>,
     )
 }
 
-/// Makes `syscall` lead to [`MessageCalls::message_call`] on this CPU.
+/// Leads `syscall` to [`MessageCalls::message_call`] on this CPU.
 ///
 /// # Safety
 ///
-/// Ring 0, on a CPU that has `syscall` (CPUID 8000_0001h EDX bit 11), with `K`'s selectors loaded.
+/// All that [`enable_fast_calls`](crate::enable_fast_calls) requires.
 pub unsafe fn enable_message_calls<K: MessageCalls>() {
     const {
-        assert!(matches!(K::STACK, Stack::PerCpu), "the entry stores below TSS.rsp0, into the current frame");
-        assert!(matches!(K::CALLER_STACK, CallerStack::InR10), "a message leaves no other register free");
-        assert!(matches!(K::USER_GS, UserGs::Kept), "neither entry nor exit swaps it");
+        assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the entry stores below TSS.rsp0, into the current frame");
+        assert!(
+            matches!(K::CALLER_STACK_POINTER, CallerStackPointer::InR10),
+            "a message leaves no other register free"
+        );
+        assert!(matches!(K::USER_GS, UserGs::Kept), "a message call doesn't swap the GS base: UserGs::Kept");
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises all of it, and the address is that of an entry for `syscall`.
     unsafe { set_entry::<K>(message_entry::<K> as *const () as u64) };
 }

@@ -1,16 +1,16 @@
-//! Gates with a stack of their own: the way in for what may interrupt anything.
+//! The way in of NMI, #DB, #MC and #DF, which may interrupt any instruction of ring 0.
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
 use super::{RSP0, keeping, resume};
-use crate::cpu::{CPU, CpuData};
-use crate::kernel::{Kernel, Paranoid, Smap, Stack, Trap, UserGs, keeps_state};
+use crate::entry_data::{ENTRY_DATA, EntryData};
+use crate::kernel_entry::{KernelEntry, Paranoid, Smap, Trap, TrapStack, UserGs, keeps_state};
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
-use crate::x86_64::Frame;
+use crate::x86_64::TrapFrame;
 
-/// The first instructions of a gate with an interrupt stack of its own.
+/// A paranoid gate's stub: makes the frame's upper part complete.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn paranoid_stub<K: Kernel, S: Smap, const VECTOR: usize>() {
+pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Smap, const VECTOR: usize>() {
     naked_asm!(
         ".if {error_code} == 0",
         "push 0",
@@ -23,17 +23,18 @@ pub(crate) unsafe extern "C" fn paranoid_stub<K: Kernel, S: Smap, const VECTOR: 
     )
 }
 
-/// NMI, #DB, #MC and #DF: may have interrupted any instruction of ring 0, the entries' and exits' own among them.
+/// Saves the registers, and calls [`KernelEntry::trap`] or [`KernelEntry::paranoid_trap`].
 ///
-/// From ring 3 nothing is half-done: the frame moves to where an ordinary trap would have saved it, and goes on as one.
-/// An `iretq` to the next instruction lets NMIs through again first, since the way out may be `sysretq`, which
-/// doesn't; from then on a further one finds ring 0.
+/// From ring 3, the stub copies the frame to the current frame, where an ordinary trap would have been saved, and goes
+/// on as one. It first runs `iretq` to its next instruction: this unblocks NMIs (SDM 3A 6.7.1), which the way out by
+/// `sysretq` wouldn't do. A further NMI then interrupts ring 0.
 ///
-/// From ring 0 nothing is touched but this stack, and the saved code segment doesn't tell whose GS base is loaded:
-/// around `swapgs` it is the other one. So the base is saved, the kernel's loaded, which lies at the stack's top
-/// ([`CpuData::set_interrupt_stack`]), and the saved one put back. A #DF is never ring 3's doing.
+/// From ring 0, the interrupted instruction may be one of an entry or exit. The stub changes no memory but this stack.
+/// The saved code segment doesn't tell whose GS base is loaded, because around `swapgs` it is the other one. So the
+/// stub saves the base, loads the kernel's from the stack's top ([`EntryData::set_interrupt_gs_base`]), and restores
+/// the saved one afterwards. A #DF always takes this branch.
 #[unsafe(naked)]
-unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() {
+unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usize>() {
     naked_asm!(
         push_registers!(),
         "cld",
@@ -48,7 +49,7 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         "swapgs",
         "lfence",
         ".endif",
-        with_cpu!("mov rdi,", "rsp0", ""),
+        with_entry_data!("mov rdi,", "rsp0", ""),
         "sub rdi, {frame}",
         "mov rdx, rdi",
         "mov rsi, rsp",
@@ -56,7 +57,7 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         "rep movsq",
         "mov rsp, rdx",
         ".if {per_cpu}",
-        with_cpu!("mov rsp,", "stack_top", ""),
+        with_entry_data!("mov rsp,", "stack_top", ""),
         ".endif",
         "mov rax, rsp",
         "push {kernel_data}",
@@ -96,16 +97,16 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         "jmp {resume}",
         clears_ac = const S::CLEARS_AC,
         returns = const (VECTOR != DOUBLE_FAULT.number()) as usize,
-        cs = const offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, cs),
         swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
-        per_cpu = const matches!(K::STACK, Stack::PerCpu) as usize,
-        place = const K::PLACE.kind(),
-        fixed = const K::PLACE.address(),
-        cpu = sym CPU,
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
+        location = const K::DATA_LOCATION.kind(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
         rsp0 = const RSP0,
-        stack_top = const offset_of!(CpuData, stack_top),
-        frame = const size_of::<Frame>(),
-        frame_words = const size_of::<Frame>() / size_of::<u64>(),
+        stack_top = const offset_of!(EntryData, stack_top),
+        frame = const size_of::<TrapFrame>(),
+        frame_words = const size_of::<TrapFrame>() / size_of::<u64>(),
         kernel_data = const K::SELECTORS.kernel_data,
         kernel_code = const K::SELECTORS.kernel_code,
         keeps_state = const keeps_state::<K>(),
@@ -114,7 +115,7 @@ unsafe extern "C" fn paranoid_common<K: Kernel, S: Smap, const VECTOR: usize>() 
         resume = sym resume::<K>,
         gs_base = const x86::msr::IA32_GS_BASE,
         half = const size_of::<u32>(),
-        paranoid = sym K::paranoid,
+        paranoid = sym K::paranoid_trap,
         paranoid_keeping = sym keeping::<Paranoid<K>>,
     )
 }

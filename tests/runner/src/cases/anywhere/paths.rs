@@ -217,11 +217,14 @@ fn first_instructions(function: &Function, address: u64) -> impl Iterator<Item =
 fn is_path(function: &Function) -> bool {
     let name = &function.name;
     let is_stub = name.starts_with("x86_entry::stub::") && !name.contains("::debug_in_ring_0");
-    is_stub || is_task(function) || name.starts_with("x86_entry::task::continue_as_trap") || name.ends_with("::idle")
+    is_stub
+        || is_task(function)
+        || name.starts_with("x86_entry::task_gate::continue_as_trap")
+        || name.ends_with("::idle")
 }
 
 fn is_task(function: &Function) -> bool {
-    function.name.starts_with("x86_entry::task::task_entry")
+    function.name.starts_with("x86_entry::task_gate::task_entry")
 }
 
 /// Whether a function is where a gate leads to.
@@ -233,5 +236,5 @@ pub fn is_stub(function: &Function) -> bool {
 pub fn is_own_of(function: &Function, vectors: &[u8]) -> bool {
     let is_own = function.name.contains("::paranoid_") || is_task(function);
     is_own && vectors.iter().any(|vector| function.name.ends_with(&format!(", {vector}>")))
-        || function.name.starts_with("x86_entry::task::continue_as_trap")
+        || function.name.starts_with("x86_entry::task_gate::continue_as_trap")
 }

@@ -64,14 +64,19 @@ fn is_other(function: &Function) -> bool {
 
 /// Rust that runs in an NMI and nowhere else.
 fn is_nmi_alone(function: &Function) -> bool {
-    ["Bell as x86_entry::kernel::Kernel>::paranoid", "x86_entry::task::run::<", "x86_entry::task::Run<"]
-        .iter()
-        .any(|name| function.name.contains(name))
+    [
+        "Bell as x86_entry::kernel_entry::KernelEntry>::paranoid_trap",
+        "x86_entry::task_gate::run::<",
+        "x86_entry::task_gate::Run<",
+    ]
+    .iter()
+    .any(|name| function.name.contains(name))
 }
 
 /// Whether an NMI goes through it, too.
 fn is_shared(function: &Function) -> bool {
-    let names = ["::resume::<", "::continue_as_trap::<", "Kernel>::trap", "arch::trap::exception", ">::non_maskable"];
+    let names =
+        ["::resume::<", "::continue_as_trap::<", "KernelEntry>::trap", "arch::trap::exception", ">::non_maskable"];
     names.iter().any(|name| function.name.contains(name))
 }
 

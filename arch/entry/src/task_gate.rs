@@ -1,14 +1,14 @@
-//! Task gates: how i686 survives #DF, NMI and #MC in any state of its stack.
+//! Task gates: the way in of #DF, NMI and #MC on i686, which uses no stack of the interrupted code.
 //!
-//! The CPU saves everything in the TSS that it leaves and touches no stack (SDM 3A 7.3). The task builds the frame that
-//! an interrupt gate would have saved out of that TSS, and leaves by `iretd`, which NT makes a switch back.
+//! The CPU saves all registers in the TSS of the task that it leaves (SDM 3A 7.3). The gate's task copies them to the
+//! frame that an interrupt gate would have saved. It leaves by `iretd`, which switches back because NT is set.
 //!
-//! From ring 3 the interrupted thread's frame is filled in and the left TSS rewritten, so that the switch back lands in
-//! ring 0, on the kernel's stack, with an ordinary trap at hand. From ring 0 the frame is a record for
-//! [`Kernel::paranoid`], and the switch back resumes what was interrupted.
+//! From ring 3, the task writes the current frame, and changes the interrupted TSS: the switch back leads to ring 0, on
+//! the kernel's stack, to [`KernelEntry::trap`]. From ring 0, the frame is a record for [`KernelEntry::paranoid_trap`],
+//! and the switch back resumes the interrupted code.
 //!
-//! Two facts for kernels: a task switch loads CR3 from a TSS and never stores it ([`CpuData::set_page_table`]), and
-//! every one, the return too, sets CR0.TS, so that a #NM may find the floating-point state to be the right one already.
+//! Kernels must know two facts. A task switch loads CR3 from a TSS and never stores it ([`EntryData::set_page_table`]).
+//! And every switch, the return included, sets CR0.TS: a handler of #NM may find the right floating-point state loaded.
 use core::arch::naked_asm;
 use core::ptr::NonNull;
 
@@ -17,12 +17,12 @@ use x86::dtables::DescriptorTablePointer;
 
 use crate::fixup::is_in_resume;
 use crate::i686::tss_address;
-use crate::kernel::{Kernel, Stack, Target, Trap, keeps_state};
+use crate::kernel_entry::{KernelEntry, Target, Trap, TrapStack, keeps_state};
 use crate::stub::{is_in_leave, keeping, resume};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
-use crate::{CpuData, Frame, cpu_data};
+use crate::{EntryData, TrapFrame, entry_data};
 
-/// EFLAGS of the tasks, and of ring 0 going on after one: the bit that is always set.
+/// EFLAGS of the tasks, and of ring 0 after a task's trap of ring 3: the bit that is always set.
 const CLEAN_FLAGS: u32 = 1 << 1;
 
 /// EFLAGS.IF.
@@ -30,14 +30,14 @@ const INTERRUPT_FLAG: u32 = 1 << 9;
 
 const SYSEXIT: [u8; 2] = [0x0F, 0x35];
 
-/// How long `sti` is.
+/// The length of `sti`.
 const STI_BYTES: u32 = 1;
 
-/// A TSS for a task gate: #DF, NMI or #MC, on a stack of its own and in an address space that has the kernel.
+/// Makes a TSS for the task gate of #DF, NMI or #MC, with a stack of its own and an address space that has the kernel.
 ///
-/// It belongs into the GDT at the selector that [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names for it, and
-/// must not cross a page boundary.
-pub fn fault_task<K: Kernel, const VECTOR: usize, Class>(
+/// [`GlobalDescriptorTable`](crate::GlobalDescriptorTable) names the selector for each. The TSS must not cross a page
+/// boundary (SDM 3A 7.2.1). [`CpuSegments::load`](crate::CpuSegments::load) does all of it.
+pub fn paranoid_tss<K: KernelEntry, const VECTOR: usize, Class>(
     _exception: Exception<VECTOR, Class>,
     stack_top: usize,
     cr3: u32,
@@ -54,7 +54,7 @@ pub fn fault_task<K: Kernel, const VECTOR: usize, Class>(
     task
 }
 
-/// #DB has none: a task gate would lose what the CPU clears in a switch, DR7's local breakpoints (SDM 3B 17.2.4).
+/// Asserts that a vector can have a task gate. #DB can't: a task switch clears DR7's local breakpoints (SDM 3B 17.2.4).
 pub(crate) const fn assert_has_task(vector: usize) {
     assert!(
         vector == DOUBLE_FAULT.number()
@@ -64,11 +64,11 @@ pub(crate) const fn assert_has_task(vector: usize) {
     );
 }
 
-/// Where a task begins. After its `iretd` it stays there until the gate is used again, and goes round.
+/// The code of a task. The task stops at its `iretd` until the next switch, and then jumps to the beginning.
 ///
-/// #DF pushes its error code, always 0, on the task's stack: it never comes round.
+/// #DF's task never gets there. The CPU pushes its error code, always 0, on the task's stack.
 #[unsafe(naked)]
-unsafe extern "C" fn task_entry<K: Kernel, const VECTOR: usize>() {
+unsafe extern "C" fn task_entry<K: KernelEntry, const VECTOR: usize>() {
     naked_asm!(
         "2:",
         "cld",
@@ -89,59 +89,60 @@ unsafe extern "C" fn task_entry<K: Kernel, const VECTOR: usize>() {
     )
 }
 
-/// Leads to [`run`]. A task has no frame: its argument is only a place on its stack.
+/// Leads to [`run`]. A task has no frame: its argument is an unused address on its stack.
 struct Run<K, const VECTOR: usize>(K);
 
-impl<K: Kernel, const VECTOR: usize> Target for Run<K, VECTOR> {
-    extern "C" fn enter(place: NonNull<Frame>) -> NonNull<Frame> {
+impl<K: KernelEntry, const VECTOR: usize> Target for Run<K, VECTOR> {
+    extern "C" fn enter(place: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         run::<K, VECTOR>();
         place
     }
 }
 
-/// What a task does.
-fn run<K: Kernel, const VECTOR: usize>() {
+/// Builds the frame, and sends the trap to the kernel.
+fn run<K: KernelEntry, const VECTOR: usize>() {
     let mut left = left_task();
-    // SAFETY: the TSS is the one that the CPU left; what was interrupted doesn't run.
+    // SAFETY: the CPU wrote the TSS when it left the task, which doesn't run before this task's `iretd`.
     let left = unsafe { left.as_mut() };
     let mut frame = frame_of(left, VECTOR);
     if frame.from_user() && VECTOR != DOUBLE_FAULT.number() {
-        let mut cpu = cpu_data::<K>().expect("i686 kernels have their CPU data at an address");
-        // SAFETY: ring 3 was left, so that no code of the kernel has a reference; `left`, which is in it, isn't used any
-        // more.
+        let mut cpu = entry_data::<K>().expect("i686 kernels have their CPU data at an address");
+        // SAFETY: ring 3 was interrupted, so no code of the kernel holds a reference. `left`, a part of the data, isn't
+        // used any more.
         go_on_as_trap::<K>(unsafe { cpu.as_mut() }, &frame);
     } else {
-        K::paranoid(&mut frame);
+        K::paranoid_trap(&mut frame);
         put_back(&frame, left);
         redo_sti::<K>(left);
     }
 }
 
-/// The TSS that the CPU left for the running task, to which this one is linked (SDM 3A 8.4): mostly the CPU's own, but an
-/// NMI may come in the task of #MC or #DF.
+/// Returns the TSS of the interrupted task, to which the running task's TSS is linked (SDM 3A 7.4). Mostly this is the
+/// CPU's own, but an NMI may interrupt the task of #MC or #DF.
 fn left_task() -> NonNull<TaskStateSegment> {
-    // SAFETY: ring 0.
+    // SAFETY: the CPU is in ring 0.
     let own = task_of(unsafe { x86::task::tr() }.bits());
     // SAFETY: the running task's TSS is mapped, and the CPU has written the link.
     let link = unsafe { own.as_ref() }.link;
     task_of(link)
 }
 
-/// The TSS that a selector of the loaded GDT names.
+/// Returns the TSS that a selector of the loaded GDT selects.
 fn task_of(selector: u16) -> NonNull<TaskStateSegment> {
     let mut table = DescriptorTablePointer::<u64>::default();
-    // SAFETY: ring 0.
+    // SAFETY: the CPU is in ring 0.
     unsafe { x86::dtables::sgdt(&mut table) };
     let descriptor = table.base.wrapping_add(selector as usize / size_of::<u64>());
     // SAFETY: the CPU itself has just used the descriptor.
     let descriptor = unsafe { descriptor.read() };
-    // SAFETY: the CPU has read or written the TSS there, which a kernel puts into its own memory and so not at address 0.
+    // SAFETY: the CPU has read or written the TSS there, which a kernel puts into its own memory and so not at address
+    // 0.
     unsafe { NonNull::new_unchecked(tss_address(descriptor) as *mut TaskStateSegment) }
 }
 
-/// The frame that an interrupt gate would have saved.
-fn frame_of(left: &TaskStateSegment, vector: usize) -> Frame {
-    let mut frame = Frame::new();
+/// Makes the frame that an interrupt gate would have saved.
+fn frame_of(left: &TaskStateSegment, vector: usize) -> TrapFrame {
+    let mut frame = TrapFrame::new();
     (frame.eax, frame.ebx, frame.ecx, frame.edx) = (left.eax, left.ebx, left.ecx, left.edx);
     (frame.esi, frame.edi, frame.ebp, frame.pushed_esp) = (left.esi, left.edi, left.ebp, left.esp);
     (frame.ds, frame.es) = (left.ds.into(), left.es.into());
@@ -154,8 +155,8 @@ fn frame_of(left: &TaskStateSegment, vector: usize) -> Frame {
     frame
 }
 
-/// The reverse of [`frame_of`], so that changes to the record are what the switch back resumes. The stack stays.
-fn put_back(frame: &Frame, left: &mut TaskStateSegment) {
+/// Writes the frame's registers back to the TSS, but for the stack: the switch back resumes the code with the changes.
+fn put_back(frame: &TrapFrame, left: &mut TaskStateSegment) {
     (left.eax, left.ebx, left.ecx, left.edx) = (frame.eax, frame.ebx, frame.ecx, frame.edx);
     (left.esi, left.edi, left.ebp) = (frame.esi, frame.edi, frame.ebp);
     (left.ds, left.es) = (frame.ds as u16, frame.es as u16);
@@ -165,15 +166,15 @@ fn put_back(frame: &Frame, left: &mut TaskStateSegment) {
     left.eflags = frame.eflags;
 }
 
-/// Sends code that was about to do `sysexit` back to the `sti` before it.
+/// Sends code that was interrupted at `sysexit` back to the `sti` before it.
 ///
-/// No interrupt comes between the two, since `sti` holds it back for one instruction. Another that comes in between, as
-/// an NMI may (SDM 2B, STI), ends that: on the return an interrupt would find ring 0 with its frame half popped.
-fn redo_sti<K: Kernel>(left: &mut TaskStateSegment) {
+/// `sti` holds interrupts back for one instruction. An NMI between the two ends that (SDM 2B, STI): after the NMI's
+/// return, an interrupt would find ring 0 with its frame half popped.
+fn redo_sti<K: KernelEntry>(left: &mut TaskStateSegment) {
     if !is_in_resume::<K>(left.eip as usize) && !is_in_leave(left.eip as usize) {
         return;
     }
-    // SAFETY: an instruction of a way out is readable, and padding follows the last.
+    // SAFETY: the address is one of a way out, which is readable and ends with padding.
     let instruction = unsafe { *(left.eip as *const [u8; 2]) };
     if instruction == SYSEXIT && left.eflags & INTERRUPT_FLAG != 0 {
         left.eip -= STI_BYTES;
@@ -181,14 +182,15 @@ fn redo_sti<K: Kernel>(left: &mut TaskStateSegment) {
     }
 }
 
-/// Makes the switch back land in ring 0, with the frame saved where the next trap of the thread would have saved it.
-fn go_on_as_trap<K: Kernel>(cpu: &mut CpuData, frame: &Frame) {
+/// Saves the frame as the current frame, and has the switch back lead to [`continue_as_trap`] in ring 0.
+fn go_on_as_trap<K: KernelEntry>(cpu: &mut EntryData, frame: &TrapFrame) {
     let saved = cpu.current_frame();
-    // SAFETY: esp0 is the end of a place for a frame, free while its thread runs in ring 3.
+    // SAFETY: the kernel set esp0 to the end of memory for a frame. That memory is unused while the thread runs in ring
+    // 3.
     unsafe { saved.write(*frame) };
-    let stack = match K::STACK {
-        Stack::PerCpu => cpu.stack_top,
-        Stack::Interrupted => saved as usize,
+    let stack = match K::TRAP_STACK {
+        TrapStack::PerCpu => cpu.stack_top,
+        TrapStack::PerThread => saved as usize,
     };
     let left = &mut cpu.tss;
     left.eip = continue_as_trap::<K> as *const () as u32;
@@ -200,9 +202,9 @@ fn go_on_as_trap<K: Kernel>(cpu: &mut CpuData, frame: &Frame) {
     (left.ds, left.es) = (K::SELECTORS.user_data, K::SELECTORS.user_data);
 }
 
-/// Goes on in ring 0 with the frame in ebx.
+/// Calls [`KernelEntry::trap`] with the frame in ebx, in ring 0, after the switch back.
 #[unsafe(naked)]
-unsafe extern "C" fn continue_as_trap<K: Kernel>() {
+unsafe extern "C" fn continue_as_trap<K: KernelEntry>() {
     naked_asm!(
         "xor ebp, ebp",
         "and esp, {alignment}",

@@ -1,16 +1,16 @@
-//! The registers of interrupted code, as the entry stubs save them.
+//! [`TrapFrame`]: the registers of interrupted code.
 use core::mem::{offset_of, size_of};
 
 use crate::error_code::DecodeErrorCode;
 
-/// Every register that interrupted code had, and how it was interrupted.
+/// All registers of interrupted code, the vector and the error code.
 ///
-/// From the end down: what the CPU pushes (SDM 3A figure 6-9), error code and vector, general registers. A change
-/// to a field is what the code sees when it is resumed.
+/// From the frame's end downwards: the words that the CPU pushes (SDM 3A figure 6-9), error code and vector, general
+/// registers. The interrupted code is resumed with the fields as they are then.
 #[repr(C, align(16))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
-pub struct Frame {
+pub struct TrapFrame {
     pub r15: u64,
     pub r14: u64,
     pub r13: u64,
@@ -23,13 +23,14 @@ pub struct Frame {
     pub rsi: u64,
     pub rdi: u64,
     pub rax: u64,
-    /// `syscall` loses this and the two that follow: they lie together so that its path can skip them.
+    /// `syscall` spoils rcx and r11, and r10 may pass the stack pointer: the three lie together so that its exit skips
+    /// them.
     pub r11: u64,
     pub r10: u64,
     pub rcx: u64,
     /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
     pub vector: u64,
-    /// The error code, 0 where the vector has none; see [`Frame::error_code`].
+    /// The error code, 0 where the vector has none; see [`TrapFrame::error_code`].
     pub error_code: u64,
     pub rip: u64,
     pub cs: u64,
@@ -39,27 +40,27 @@ pub struct Frame {
 }
 
 const _: () = assert!(
-    size_of::<Frame>().is_multiple_of(16),
+    size_of::<TrapFrame>().is_multiple_of(16),
     "a frame that ends on 16 bytes must begin on 16, or handlers run on a misaligned stack"
 );
 const _: () = assert!(
-    size_of::<Frame>() == 22 * size_of::<u64>(),
-    "padding in Frame would put the CPU's part elsewhere than where the CPU pushes it"
+    size_of::<TrapFrame>() == 22 * size_of::<u64>(),
+    "padding in TrapFrame would put the CPU's part elsewhere than where the CPU pushes it"
 );
 const _: () = assert!(
-    offset_of!(Frame, ss) + size_of::<u64>() == size_of::<Frame>()
-        && offset_of!(Frame, error_code) + 6 * size_of::<u64>() == size_of::<Frame>(),
+    offset_of!(TrapFrame, ss) + size_of::<u64>() == size_of::<TrapFrame>()
+        && offset_of!(TrapFrame, error_code) + 6 * size_of::<u64>() == size_of::<TrapFrame>(),
     "the CPU pushes ss, rsp, rflags, cs, rip and the error code downwards from the frame's end"
 );
 
-impl Frame {
-    /// Bytes below a frame that the kernel must own, where frames are saved anywhere but on a stack.
+impl TrapFrame {
+    /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack.
     ///
-    /// If `iretq` faults, the CPU pushes the fault right below what `iretq` reads, 16-byte aligned, and the stub
-    /// pushes the registers below that: so much more than the frame has above.
-    pub const ROOM: usize = size_of::<Frame>() - (offset_of!(Frame, rip) & !0xF);
+    /// If `iretq` faults, the CPU pushes the fault's words right below those that `iretq` reads, 16-byte aligned, and
+    /// the stub pushes the registers below them. Together these are more bytes than the frame has below its rip.
+    pub const BYTES_BELOW: usize = size_of::<TrapFrame>() - (offset_of!(TrapFrame, rip) & !0xF);
 
-    /// A frame of zeros, to be built up.
+    /// Makes a frame of zeros.
     pub const fn new() -> Self {
         Self {
             r15: 0,
@@ -87,28 +88,28 @@ impl Frame {
         }
     }
 
-    /// Whether ring 3 was interrupted.
+    /// Returns whether ring 3 was interrupted.
     pub const fn from_user(&self) -> bool {
         self.cs & 3 == 3
     }
 
-    /// The interrupted instruction's address, or the next one's after a trap.
+    /// Returns the address of the interrupted instruction, or of the next one after a trap.
     pub const fn instruction_pointer(&self) -> usize {
         self.rip as usize
     }
 
-    /// Changes where the code goes on; it is then resumed by `iretq`.
+    /// Sets the instruction pointer. The frame is then resumed by `iretq`.
     pub const fn set_instruction_pointer(&mut self, address: usize) {
         self.rip = address as u64;
-        self.resume_by_iret();
+        self.require_iret();
     }
 
-    /// The stack pointer. The CPU saves it from every ring.
+    /// Returns the stack pointer, which the CPU saves from every ring.
     pub const fn stack_pointer(&self) -> Option<usize> {
         Some(self.rsp as usize)
     }
 
-    /// The flags register.
+    /// Returns the flags register.
     pub const fn flags(&self) -> usize {
         self.rflags as usize
     }
@@ -118,25 +119,26 @@ impl Frame {
         self.rflags = flags as u64;
     }
 
-    /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
+    /// Returns the vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
     pub const fn vector(&self) -> usize {
         self.vector as usize
     }
 
-    /// Decodes the error code.
+    /// Decodes the error code as the type that the caller names.
     pub fn error_code<E: DecodeErrorCode>(&self) -> E {
         E::decode(self.error_code as u32)
     }
 
-    /// Gives up the short way back to a `syscall`, which restores neither rcx, r10, r11 nor cs and ss.
-    pub const fn resume_by_iret(&mut self) {
+    /// Has the frame resumed by `iretq`. `sysretq` restores neither rcx, r10, r11 nor cs and ss: call this after a
+    /// change of those in a frame that `syscall` saved.
+    pub const fn require_iret(&mut self) {
         if self.vector == crate::vector::FAST_CALL as u64 {
-            self.vector = crate::vector::INTERRUPTED as u64;
+            self.vector = crate::vector::REQUIRES_IRET as u64;
         }
     }
 }
 
-impl Default for Frame {
+impl Default for TrapFrame {
     fn default() -> Self {
         Self::new()
     }
@@ -149,16 +151,16 @@ mod tests {
     #[test]
     fn room_covers_a_fault_of_iretq() {
         // The CPU aligns the stack pointer at &rip down to 16 and pushes 6 words, the stub pushes 16 more.
-        let pushes = offset_of!(Frame, rip) / 16 * 16;
-        assert_eq!(pushes + Frame::ROOM, 22 * 8);
-        assert_eq!(Frame::ROOM % 16, 0);
+        let pushes = offset_of!(TrapFrame, rip) / 16 * 16;
+        assert_eq!(pushes + TrapFrame::BYTES_BELOW, 22 * 8);
+        assert_eq!(TrapFrame::BYTES_BELOW % 16, 0);
     }
 
     #[test]
     fn a_changed_instruction_pointer_gives_up_sysret() {
-        let mut frame = Frame { vector: 0x100, cs: 0x2B, ..Frame::default() };
+        let mut frame = TrapFrame { vector: 0x100, cs: 0x2B, ..TrapFrame::default() };
         frame.set_instruction_pointer(0x1234);
-        assert_eq!((frame.vector(), frame.instruction_pointer()), (crate::vector::INTERRUPTED, 0x1234));
+        assert_eq!((frame.vector(), frame.instruction_pointer()), (crate::vector::REQUIRES_IRET, 0x1234));
         assert!(frame.from_user());
     }
 }

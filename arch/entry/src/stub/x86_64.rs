@@ -17,10 +17,10 @@ pub use exit::resume;
 pub use fast_call::{SYSCALL_FLAG_MASK, enable_fast_calls};
 pub(crate) use gate::stub;
 use keeping::keeping;
-pub use message_call::{enable_message_calls, resume_with};
+pub use message_call::{enable_message_calls, resume_with_message};
 pub(crate) use paranoid::paranoid_stub;
 
-use crate::cpu::CpuData;
+use crate::entry_data::EntryData;
 
-/// Where the CPU and the stubs read the end of the current frame.
-const RSP0: usize = offset_of!(CpuData, tss) + offset_of!(x86::bits64::task::TaskStateSegment, rsp);
+/// The offset in [`EntryData`] of TSS.rsp0, the end of the current frame.
+const RSP0: usize = offset_of!(EntryData, tss) + offset_of!(x86::bits64::task::TaskStateSegment, rsp);

@@ -1,0 +1,190 @@
+//! [`TrapFrame`]: the registers of interrupted code.
+use core::mem::{offset_of, size_of};
+
+use crate::error_code::DecodeErrorCode;
+
+/// All registers of interrupted code, the vector and the error code.
+///
+/// From the frame's end downwards: the words that the CPU pushes (SDM 3A figure 6-4), error code and vector, segment
+/// registers, and the general registers in the order of `pushad`. The interrupted code is resumed with the fields as
+/// they are then.
+///
+/// The CPU pushes `ss` and `esp` only if it changes rings. In a frame of ring 0 these fields hold other words of the
+/// stack. So they are private, and [`TrapFrame::stack_pointer`] reads them in frames of ring 3 alone.
+#[repr(C, align(4))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "a register's name says which it is")]
+pub struct TrapFrame {
+    pub edi: u32,
+    pub esi: u32,
+    pub ebp: u32,
+    /// The stack pointer that `pushad` pushed in the stub, or the interrupted code's where a task gate was taken.
+    /// `popad` skips this word.
+    pub pushed_esp: u32,
+    pub ebx: u32,
+    pub edx: u32,
+    pub ecx: u32,
+    pub eax: u32,
+    /// The upper half is undefined: not every CPU writes it when it pushes a segment register (SDM 2B, PUSH).
+    pub ds: u32,
+    /// As for `ds`.
+    pub es: u32,
+    /// As for `ds`.
+    pub fs: u32,
+    /// As for `ds`.
+    pub gs: u32,
+    /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
+    pub vector: u32,
+    /// The error code, 0 where the vector has none; see [`TrapFrame::error_code`].
+    pub error_code: u32,
+    pub eip: u32,
+    /// As for `ds`.
+    pub cs: u32,
+    pub eflags: u32,
+    esp: u32,
+    ss: u32,
+}
+
+const _: () = assert!(
+    size_of::<TrapFrame>() == 19 * size_of::<u32>(),
+    "padding in TrapFrame would put the CPU's part elsewhere than where the CPU pushes it"
+);
+const _: () = assert!(
+    offset_of!(TrapFrame, ss) + size_of::<u32>() == size_of::<TrapFrame>()
+        && offset_of!(TrapFrame, error_code) + 6 * size_of::<u32>() == size_of::<TrapFrame>(),
+    "the CPU pushes ss, esp, eflags, cs, eip and the error code downwards from the frame's end"
+);
+const _: () = assert!(
+    offset_of!(TrapFrame, edi) == 0 && offset_of!(TrapFrame, eax) + size_of::<u32>() == offset_of!(TrapFrame, ds),
+    "pushad pushes eax first and edi last, right below ds"
+);
+
+impl TrapFrame {
+    /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack.
+    ///
+    /// If an instruction of the way out faults, the CPU pushes the fault's words right below the words that aren't
+    /// popped yet, and the stub pushes the registers below them. Together they are a frame without `ss` and `esp`.
+    pub const BYTES_BELOW: usize = offset_of!(TrapFrame, esp).next_multiple_of(16);
+
+    /// Bytes that the CPU doesn't push for a frame of ring 0: `ss` and `esp`.
+    ///
+    /// A context of ring 0 whose interrupts are to be saved into a frame keeps its stack pointer this many bytes below
+    /// the frame's end.
+    pub const SAME_RING_GAP: usize = size_of::<TrapFrame>() - offset_of!(TrapFrame, esp);
+
+    /// Makes a frame of zeros.
+    pub const fn new() -> Self {
+        Self {
+            edi: 0,
+            esi: 0,
+            ebp: 0,
+            pushed_esp: 0,
+            ebx: 0,
+            edx: 0,
+            ecx: 0,
+            eax: 0,
+            ds: 0,
+            es: 0,
+            fs: 0,
+            gs: 0,
+            vector: 0,
+            error_code: 0,
+            eip: 0,
+            cs: 0,
+            eflags: 0,
+            esp: 0,
+            ss: 0,
+        }
+    }
+
+    /// Returns whether ring 3 was interrupted.
+    pub const fn from_user(&self) -> bool {
+        self.cs & 3 == 3
+    }
+
+    /// Returns the address of the interrupted instruction, or of the next one after a trap.
+    pub const fn instruction_pointer(&self) -> usize {
+        self.eip as usize
+    }
+
+    /// Sets the instruction pointer. The frame is then resumed by `iretd`.
+    pub const fn set_instruction_pointer(&mut self, address: usize) {
+        self.eip = address as u32;
+        self.require_iret();
+    }
+
+    /// Returns the stack pointer of a frame of ring 3.
+    pub const fn stack_pointer(&self) -> Option<usize> {
+        if self.from_user() { Some(self.esp as usize) } else { None }
+    }
+
+    /// Returns the stack segment of a frame of ring 3.
+    pub const fn stack_segment(&self) -> Option<u16> {
+        if self.from_user() { Some(self.ss as u16) } else { None }
+    }
+
+    /// Sets the stack of a frame that is resumed in ring 3. `iretd` reads no stack from a frame of ring 0.
+    pub const fn set_stack(&mut self, segment: u16, pointer: usize) {
+        self.ss = segment as u32;
+        self.esp = pointer as u32;
+    }
+
+    /// Returns the flags register.
+    pub const fn flags(&self) -> usize {
+        self.eflags as usize
+    }
+
+    /// Sets the flags register.
+    pub const fn set_flags(&mut self, flags: usize) {
+        self.eflags = flags as u32;
+    }
+
+    /// Returns the vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
+    pub const fn vector(&self) -> usize {
+        self.vector as usize
+    }
+
+    /// Decodes the error code as the type that the caller names.
+    pub fn error_code<E: DecodeErrorCode>(&self) -> E {
+        E::decode(self.error_code)
+    }
+
+    /// Has the frame resumed by `iretd`. `sysexit` restores neither ecx, edx nor cs and ss: call this after a change of
+    /// those in a frame that `sysenter` saved.
+    pub const fn require_iret(&mut self) {
+        if self.vector == crate::vector::FAST_CALL as u32 {
+            self.vector = crate::vector::REQUIRES_IRET as u32;
+        }
+    }
+
+    /// The offset of the private field `esp`, for the stubs.
+    #[cfg_attr(not(target_arch = "x86"), expect(dead_code, reason = "only i686 has the stubs that ask"))]
+    pub(crate) const ESP: usize = offset_of!(TrapFrame, esp);
+}
+
+impl Default for TrapFrame {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_covers_a_fault_of_any_exit_instruction() {
+        // 3 words by the CPU, error code, vector, 4 segment registers and 8 general ones by the stub.
+        const { assert!(TrapFrame::BYTES_BELOW >= 17 * 4) };
+    }
+
+    #[test]
+    fn ring_0_frames_have_no_stack_pointer() {
+        let mut frame = TrapFrame { cs: 0x08, ..TrapFrame::default() };
+        frame.set_stack(0x23, 0x1000);
+        assert_eq!((frame.stack_pointer(), frame.stack_segment()), (None, None));
+        frame.cs = 0x1B;
+        assert_eq!((frame.stack_pointer(), frame.stack_segment()), (Some(0x1000), Some(0x23)));
+        assert_eq!(TrapFrame::SAME_RING_GAP, 8);
+    }
+}

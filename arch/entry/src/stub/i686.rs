@@ -1,0 +1,51 @@
+//! i686: entries and exits.
+#![expect(bad_asm_style, reason = "only AT&T syntax gets 32-bit pushes of segment registers, see push_registers")]
+#![expect(
+    clippy::extra_unused_type_parameters,
+    reason = "stubs are named alike on both widths; x86_64's differ by `Smap`"
+)]
+#[macro_use]
+mod instructions;
+mod debug;
+mod direct;
+mod exit;
+mod fast_call;
+mod gate;
+mod keeping;
+mod message_call;
+
+use core::mem::offset_of;
+
+pub(crate) use debug::debug_stub;
+pub(crate) use direct::direct_common;
+pub(crate) use exit::RESUME_BYTES;
+pub use exit::resume;
+pub use fast_call::enable_fast_calls;
+pub(crate) use gate::stub;
+pub(crate) use keeping::keeping;
+pub(crate) use message_call::is_in_leave;
+pub use message_call::{enable_message_calls, resume_with_message};
+
+use crate::entry_data::EntryData;
+use crate::kernel_entry::{EntryDataLocation, KernelEntry};
+
+/// EFLAGS with which `sysexit` leaves the caller: IF, and the bit that is always set. `sysenter` saves no flags.
+const CALLER_FLAGS: u32 = 1 << 9 | CLEAN_FLAGS;
+
+/// EFLAGS without the flags that user code can set: NT, AC, TF, DF, ID and the arithmetic flags.
+const CLEAN_FLAGS: u32 = 1 << 1;
+
+/// TF. Such a frame goes back by `iretd`: before `sysexit`, a `popfd` that sets TF would trap in ring 0.
+const TRAP_FLAG: u32 = 1 << 8;
+
+/// The offset in [`EntryData`] of TSS.esp0, the end of the current frame.
+const ESP0: usize = offset_of!(EntryData, tss) + offset_of!(x86::bits32::task::TaskStateSegment, esp0);
+
+/// Encodes the data's location. i686 has no GS base.
+const fn location<K: KernelEntry>() -> usize {
+    assert!(
+        !matches!(K::DATA_LOCATION, EntryDataLocation::GsBase),
+        "i686 has no GS base: use EntryDataLocation::Static or EntryDataLocation::Fixed"
+    );
+    K::DATA_LOCATION.kind()
+}
