@@ -3,10 +3,14 @@
 //! The entry stubs save straight into the frame of the thread that runs: TSS.rsp0 or esp0 is the frame's end. Should the
 //! way out of the kernel fault, the stubs write a little below the frame before they can know, hence the room in front.
 
+#[cfg_attr(target_arch = "x86", path = "context/i686.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "context/x86_64.rs")]
+mod width;
+
+use crate::cpu::idle;
+use crate::cpu::segments::load_thread_pointer;
 use crate::fpu::Area;
 use crate::trap;
-use crate::width::idle;
-use crate::width::segments::load_thread_pointer;
 use abi::{Message, Register, Tag};
 use bitflags::bitflags;
 use kernel::machine::{self, Resume};

@@ -3,6 +3,10 @@
 //! A record is written from any point of the kernel, so nothing of it waits for a lock, allocates or relies on the core's
 //! state being whole; it goes to the log's ring, to COM1, which it takes back from whoever has it, and to the screen.
 
+#[cfg_attr(target_arch = "x86", path = "crash/i686.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "crash/x86_64.rs")]
+mod width;
+
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +16,9 @@ use x86::controlregs::{cr0, cr2, cr3, cr4};
 use x86::io::outb;
 use x86_entry::{Frame, vector};
 
-use crate::journal::{self, Writer};
-use crate::{machine_check, trap, width};
+use crate::cpu::machine_check;
+use crate::log::journal::{self, Writer};
+use crate::trap;
 
 /// The port at which QEMU's isa-debug-exit device listens, where a test has put one.
 const DEBUG_EXIT: u16 = 0xF4;

@@ -1,17 +1,17 @@
 //! The machine as the core asks for it: one CPU, its controllers, its clock and its page tables.
 
+use crate::clock::time::{Alarm, Clock, now};
 use crate::context::{Context, Extras};
-use crate::controller::{Controller, Event, MESSAGE_LINES};
-use crate::cpu::features;
+use crate::cpu::features::features;
+use crate::cpu::io_permission::{LoadedPorts, PortUse};
+use crate::cpu::segments::{selectors, switch_thread_pointer};
 use crate::fpu::{Area, FloatingPoint};
-use crate::io_permission::{LoadedPorts, PortUse};
-use crate::journal;
+use crate::interrupts::controller::{Controller, Event, MESSAGE_LINES};
 use crate::layout;
+use crate::log::journal;
 use crate::memory::{MemoryMap, address_of};
 use crate::paging::{self, Space};
-use crate::time::{Alarm, Clock, now};
 use crate::trap::Bell;
-use crate::width::segments::{selectors, switch_thread_pointer};
 use abi::LineState;
 use core::ops::Range;
 use core::ptr::NonNull;

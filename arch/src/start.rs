@@ -1,22 +1,22 @@
 //! Bringing the machine up, in the order in which one thing needs another, and handing over to the core.
 
-use crate::acpi::{self, FirmwareMemory, Root, Tables};
-use crate::apic::{self, LegacyPin, LocalApic};
-use crate::cell::CpuCell;
-use crate::controller::{Controller, FIRST_VECTOR, SPURIOUS_VECTOR};
-use crate::cpu::{self, Instruction, cpuid, features};
+use crate::clock::rulers::{self, Hpet, Interval, PowerManagement, Rulers};
+use crate::clock::time::{Clock, ClockError, ClockFeatures};
+use crate::cpu::cell::CpuCell;
+use crate::cpu::features::{self, Instruction, cpuid, features};
+use crate::cpu::segments;
+use crate::firmware::acpi::{self, FirmwareMemory, Root, Tables};
+use crate::firmware::madt::Madt;
 use crate::fpu::FloatingPointFeatures;
-use crate::ioapic::{self, IoApics};
+use crate::interrupts::apic::{self, LegacyPin, LocalApic};
+use crate::interrupts::controller::{Controller, FIRST_VECTOR, SPURIOUS_VECTOR};
+use crate::interrupts::ioapic::{self, IoApics};
+use crate::interrupts::pic::{self, Pic};
+use crate::io::registers::Window;
 use crate::machine::Cpu;
-use crate::madt::Madt;
 use crate::memory::MemoryMap;
 use crate::paging::window::{self, Caching};
-use crate::pic::{self, Pic};
-use crate::rulers::{self, Hpet, Interval, PowerManagement, Rulers};
-use crate::time::{Clock, ClockError, ClockFeatures};
 use crate::trap::{self, Bell, CALL_VECTOR};
-use crate::width;
-use crate::window::Window;
 use kernel::Kernel;
 use raw_cpuid::CpuIdReader;
 use x86::controlregs::{Cr4, cr4, cr4_write};
@@ -44,7 +44,7 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, C
     let (_, cpu) = unsafe { trap::state() };
     if let Some(mut data) = cpu_data::<Bell>() {
         // SAFETY: the data is static, and no trap uses it while this code does.
-        width::segments::follow_page_tables(unsafe { data.as_mut() });
+        segments::follow_page_tables(unsafe { data.as_mut() });
     }
     cpu.set_memory_map(map);
     cpu.floating_point.initialise(floating_point_features());
@@ -56,11 +56,11 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, C
     if cpu.controller.has_sure_vectors() {
         trust_vectors();
     }
-    let before = crate::time::now();
+    let before = crate::clock::time::now();
     cpu.clock = Clock::measure(&mut cpu.controller, clock_features(), &mut rulers(&tables, map))?;
-    let waited = crate::time::now().0.wrapping_sub(before.0);
+    let waited = crate::clock::time::now().0.wrapping_sub(before.0);
     let (hertz, _) = cpu.clock.frequency();
-    crate::journal::set_frequency(hertz);
+    crate::log::journal::set_frequency(hertz);
     Ok(Prepared { waited, century_register: tables.fadt.and_then(|fadt| fadt.century_register) })
 }
 
@@ -83,13 +83,13 @@ pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
 /// a stack, aligned to 16, that is the kernel's for good; it may be the one in use, on which nothing is needed any more
 /// once [`run`] leaves it.
 pub unsafe fn catch_exceptions(stack_top: usize) {
-    cpu::detect();
+    features::detect();
     let Some(mut data) = cpu_data::<Bell>() else { return };
     // SAFETY: the data is static, and nothing else refers to it before the first trap.
     let data = unsafe { data.as_mut() };
     data.set_stack(stack_top);
     // SAFETY: the caller's promise; the data is static.
-    unsafe { width::segments::load(data) };
+    unsafe { segments::load(data) };
     // SAFETY: nothing else uses the table yet.
     let gates = unsafe { GATES.borrow() };
     if features().smap {
@@ -100,7 +100,7 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
     // SAFETY: the selectors that the stubs load were just loaded, and the data that they use is set up.
     unsafe { gates.load() };
     // SAFETY: as above; what the CPU lacks is found out there.
-    unsafe { width::enable_fast_calls(data) };
+    unsafe { trap::enable_fast_calls(data) };
     if cpuid().get_feature_info().is_some_and(|flags| flags.has_mce()) {
         // SAFETY: ring 0.
         let before = unsafe { cr4() };

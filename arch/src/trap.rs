@@ -3,14 +3,18 @@
 //! The core's state is here, in static storage, and the only code that borrows it is that of a trap: the kernel runs with
 //! interrupts off and no trap nests in another, but for non-maskable ones, which never touch the core.
 
-use crate::cell::CpuCell;
+#[cfg_attr(target_arch = "x86", path = "trap/i686.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "trap/x86_64.rs")]
+mod width;
+
+use crate::clock::time::Alarm;
 use crate::context::Context;
-use crate::controller::{Event, FIRST_VECTOR};
+use crate::cpu::cell::CpuCell;
+use crate::cpu::idle;
+use crate::cpu::nmi;
 use crate::crash;
+use crate::interrupts::controller::{Event, FIRST_VECTOR};
 use crate::machine::Cpu;
-use crate::nmi;
-use crate::time::Alarm;
-use crate::width::{self, idle};
 use core::ptr::NonNull;
 use kernel::Kernel;
 use kernel::account::Account;
@@ -20,6 +24,10 @@ use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
 use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
 use x86_entry::{CallerStack, Frame, Stack, cpu_data};
+
+pub(crate) use width::enable_fast_calls;
+#[cfg(target_arch = "x86")]
+pub(crate) use width::has_sysenter;
 
 /// The system call's gate.
 pub(crate) const CALL_VECTOR: u8 = 0x80;

@@ -5,13 +5,14 @@ use core::convert::Infallible;
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
-use arch::acpi::Root;
+use arch::cpu::features;
 use arch::crash::{self, End};
-use arch::journal::{self, Writer};
+use arch::firmware::acpi::Root;
+use arch::log::journal::{self, Writer};
+use arch::log::screen::{AnyGrid, TextMode};
 use arch::memory::{BootMemory, FRAME_BYTES};
-use arch::screen::{AnyGrid, TextMode};
 use arch::start::Prepared;
-use arch::{Cpu, cpu, layout};
+use arch::{Cpu, layout};
 use kernel::Kernel;
 use kernel::boot::Setup;
 use kernel::machine::{Machine, Time};
@@ -24,7 +25,7 @@ use crate::{first_process, heap, prepare, provoke};
 
 /// Where the start code ends and Rust begins: the loader's magic number, and where its information is.
 pub extern "C" fn begin(magic: u32, information: u32) -> ! {
-    let began = arch::time::now();
+    let began = arch::clock::time::now();
     journal::begin(began);
     journal::install();
     journal::take_serial();
@@ -65,8 +66,8 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     if let Some(framebuffer) = information.framebuffer {
         prepare::screen(framebuffer);
     }
-    cpu::with_name(|name| log::info!("CPU: {name}"));
-    log::info!("protection: {}", cpu::features());
+    features::with_name(|name| log::info!("CPU: {name}"));
+    log::info!("protection: {}", features::features());
     log::info!("memory: {} MiB, {} MiB free", memory.ram().len() >> 8, memory.free_frames() >> 8);
 
     let map = Box::leak(Box::new(memory.map().clone()));
@@ -79,7 +80,7 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
         arch::start::run(|kernel, cpu| {
             first_decision(kernel, cpu, Memory { records, rest: memory }, &Known { information, prepared });
             let waited = prepared.waited;
-            let cycles = arch::time::now().0.wrapping_sub(began.0).wrapping_sub(waited);
+            let cycles = arch::clock::time::now().0.wrapping_sub(began.0).wrapping_sub(waited);
             let milliseconds = (cycles * 1000).checked_div(cpu.clock().0).unwrap_or(0);
             log::info!("started in {cycles} cycles ({milliseconds} ms), and {waited} for measuring the clock");
             journal::release_screen();

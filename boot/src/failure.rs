@@ -3,8 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
+use arch::clock::time::ClockError;
 use arch::layout;
-use arch::time::ClockError;
 
 use crate::information;
 use crate::program::Unloadable;

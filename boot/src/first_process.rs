@@ -74,7 +74,7 @@ fn screen(information: &Information) -> Vec<StartupEntry> {
             numbers("framebuffer", [it.address, u64::from(it.width) << 32 | u64::from(it.height)]),
             numbers("framebuffer-format", [it.pitch.into(), it.bits.into()]),
         ],
-        None => vec![numbers("text-screen", [arch::screen::TextMode::PHYSICAL_ADDRESS, 0])],
+        None => vec![numbers("text-screen", [arch::log::screen::TextMode::PHYSICAL_ADDRESS, 0])],
     }
 }
 

@@ -3,10 +3,12 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use arch::cpu::features;
+use arch::layout;
+use arch::log::journal;
+use arch::log::screen::{AnyGrid, PixelFormat};
 use arch::memory::{BootMemory, FRAME_BYTES, MemoryMap, address_of, frames_touching, low_end};
 use arch::paging::{self, Image, window};
-use arch::screen::{AnyGrid, PixelFormat};
-use arch::{cpu, journal, layout};
 use kernel::memory::{Frame, FrameRecord, Records};
 
 use crate::failure::Failure;
@@ -40,7 +42,7 @@ impl Loaded for EarlyMemory {
 
 /// Sorts out which memory is free: what the map offers but the first MiB, the image and the modules. Modules may move.
 pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
-    let limit = 1 << cpu::features().physical_bits.min(layout::PHYSICAL_BITS);
+    let limit = 1 << features::features().physical_bits.min(layout::PHYSICAL_BITS);
     let map = MemoryMap::new(&information.regions, limit);
     let mut taken = check_modules(information, &map)?;
     taken.push(FIRST_MIB);
@@ -167,7 +169,7 @@ pub fn screen(framebuffer: Framebuffer) {
         return;
     };
     // SAFETY: the window is as large as the format says, and stays.
-    let grid = unsafe { arch::screen::Framebuffer::new(pixels, format) };
+    let grid = unsafe { arch::log::screen::Framebuffer::new(pixels, format) };
     journal::take_screen(AnyGrid::Pixels(grid));
 }
 

@@ -6,7 +6,7 @@
 use core::ops::Range;
 
 use super::{FRAME_BYTES, RunSet, frames_touching, frames_within};
-use crate::cpu::features;
+use crate::cpu::features::features;
 
 /// What a region is, as far as the kernel cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,9 @@ use x86::controlregs;
 
 use super::tables::DirectMap;
 use super::{Entry, EntryRun, Flags, Geometry, Root, Tables, Width, walk, window};
+use crate::cpu::features;
+use crate::layout;
 use crate::memory::{BootMemory, FRAME_BYTES, RunSet, address_of};
-use crate::{cpu, layout};
 
 /// The image's sections, by the addresses at which they run, page-aligned.
 #[derive(Clone, Debug)]
@@ -77,15 +78,15 @@ pub unsafe fn install(image: &Image, memory: &mut BootMemory) -> Result<(), OutO
     half.map_direct(VGA, data | Flags::UNCACHED)?;
 
     window::prepare(half.memory, root).ok_or(OutOfMemory)?;
-    crate::width::prepare_kernel_half(half.memory, root).ok_or(OutOfMemory)?;
+    super::width::prepare_kernel_half(half.memory, root).ok_or(OutOfMemory)?;
     ROOT.store(root.0, Ordering::Relaxed);
     note_unused(root, &half.tables.tables);
     // SAFETY: data is written through pages that are mapped writable alone, and no kernel page is a user page.
-    unsafe { cpu::protect() };
+    unsafe { features::protect() };
     // SAFETY: the new tables map everything that the kernel uses at the same addresses as the old ones.
     unsafe { controlregs::cr3_write(address_of(root)) };
     // SAFETY: global pages are in the kernel's half alone, which all spaces share.
-    unsafe { cpu::allow_global_pages() };
+    unsafe { features::allow_global_pages() };
     Ok(())
 }
 
@@ -154,7 +155,7 @@ impl Half<'_> {
     /// Shows frames in the direct map, as far as it goes, by large pages where they fit.
     fn map_direct(&mut self, frames: Range<u32>, flags: Flags) -> Result<(), OutOfMemory> {
         let end = u64::from(frames.end).min(layout::DIRECT_MAP_END / FRAME_BYTES) as u32;
-        let largest = if cpu::features().gigabyte_pages { 3 } else { 2 };
+        let largest = if features::features().gigabyte_pages { 3 } else { 2 };
         let mut frame = frames.start;
         while frame < end {
             let fits =

@@ -6,7 +6,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use arch::acpi::RootPointer;
+use arch::firmware::acpi::RootPointer;
 use arch::memory::Region;
 use multiboot2::{BootInformation, BootInformationHeader, FramebufferType};
 

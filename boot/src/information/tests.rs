@@ -1,6 +1,6 @@
 use std::panic::catch_unwind;
 
-use arch::acpi::RootPointer;
+use arch::firmware::acpi::RootPointer;
 use arch::memory::RegionKind;
 use proptest::prelude::*;
 

@@ -1,0 +1,24 @@
+//! The kernel's stacks.
+//!
+//! Every trap is handled on one stack, since none waits within the kernel: the one on which the kernel booted, which has a
+//! guard page. What may come at any instruction (NMI, #DB, #MC, #DF) has stacks of its own.
+
+use crate::cpu::cell::CpuCell;
+use x86_entry::FaultStacks;
+
+/// The bytes of a stack for one exception: enough for a crash record.
+const BYTES: usize = 16 * 1024;
+
+/// A stack for one exception.
+#[repr(C, align(4096))]
+pub(crate) struct Stack([u8; BYTES]);
+
+/// The stacks for exceptions that may come at any instruction.
+static STACKS: [CpuCell<Stack>; 4] = [const { CpuCell::new(Stack([0; BYTES])) }; 4];
+
+/// Their upper ends.
+pub(crate) fn fault_stacks() -> FaultStacks {
+    let [double_fault, non_maskable_interrupt, machine_check, debug] =
+        STACKS.each_ref().map(|stack| stack.address().wrapping_add(1) as usize);
+    FaultStacks { double_fault, non_maskable_interrupt, machine_check, debug }
+}

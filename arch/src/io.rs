@@ -1,0 +1,4 @@
+//! Access to devices: I/O ports and registers in memory.
+
+pub mod port;
+pub mod registers;

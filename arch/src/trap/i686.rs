@@ -1,0 +1,125 @@
+//! What traps need to know of i686.
+
+use crate::cpu::features::cpuid;
+use crate::paging::call_page;
+use crate::trap::{Bell, current_frame, direct_interrupt, general_call, leave, leave_fast, state};
+use abi::{Message, Tag};
+use core::ptr::NonNull;
+use kernel::fast::{Origin, ShortWay};
+use kernel::machine::Resume;
+use x86_entry::{CpuData, DirectInterrupts, Frame, MessageCalls, resume_with};
+
+/// Where `sysexit` returns to.
+pub(crate) const SYSENTER_RETURN: usize = call_page::RETURN_ADDRESS;
+/// The CPU switches hardware tasks, for the gates that must not use the interrupted stack.
+pub(crate) const TASK_SWITCHES: bool = true;
+
+/// A call by the gate, or one that is single-stepped: these go back by `iret`, and the general way.
+pub(crate) fn call(mut frame: NonNull<Frame>) -> ! {
+    // SAFETY: the stub's frame is not borrowed yet.
+    unsafe { frame.as_mut() }.resume_by_iret();
+    // SAFETY: this is a trap's first function.
+    unsafe { general_call() }
+}
+
+// SAFETY: as for `Kernel`; `switch` and `load_extras` see to FS and GS.
+unsafe impl MessageCalls for Bell {
+    /// Each short way is a function of its own, so that none saves what only another needs.
+    #[unsafe(naked)]
+    unsafe extern "C" fn message_call() -> ! {
+        core::arch::naked_asm!(
+            "mov ecx, eax",
+            "and eax, {mask}",
+            "je {to_reply_receive}",
+            "cmp eax, {null}",
+            "jb {to_call}",
+            "je {to_null}",
+            "cmp eax, {notify}",
+            "je {to_notify}",
+            "jmp {general}",
+            mask = const ShortWay::TAG_MASK,
+            to_reply_receive = sym call_from_frame::<{ ShortWay::ReplyReceive as u8 }>,
+            to_call = sym call_from_frame::<{ ShortWay::Call as u8 }>,
+            null = const ShortWay::Null.tag(),
+            to_null = sym call_from_frame::<{ ShortWay::Null as u8 }>,
+            notify = const ShortWay::Notify.tag(),
+            to_notify = sym call_from_frame::<{ ShortWay::Notify as u8 }>,
+            general = sym general_call,
+        )
+    }
+}
+
+// SAFETY: as for `Kernel`; every vector may come.
+unsafe impl DirectInterrupts for Bell {
+    #[optimize(speed)]
+    unsafe extern "fastcall" fn direct_interrupt(vector: u32) -> ! {
+        direct_interrupt(vector as u8)
+    }
+}
+
+/// A call. Its message stays in the caller's frame: this width has too few registers for more.
+#[optimize(speed)]
+extern "fastcall" fn call_from_frame<const WAY: u8>(tag: u32, handle: u32) -> ! {
+    // SAFETY: this is a trap's first function.
+    let (kernel, cpu) = unsafe { state() };
+    let way = ShortWay::ALL[WAY as usize];
+    match kernel.fast_call(cpu, way, Tag(tag), handle, Origin::Saved) {
+        Some(resume) => leave_fast(kernel, cpu, resume),
+        // SAFETY: the borrows above end here.
+        None => unsafe { general_call() },
+    }
+}
+
+/// Nor does it make a difference here whether something has to be done first.
+pub(crate) fn save_and_leave_with(message: Message) -> ! {
+    // SAFETY: whoever called this has no use of the core any more.
+    unsafe { leave_with(message) }
+}
+
+/// Resumes the thread that the core has chosen with a message, which has to be in its frame.
+///
+/// # Safety
+/// Nobody uses the core any more.
+pub(crate) unsafe fn leave_with(message: Message) -> ! {
+    // SAFETY: the caller's promise.
+    let (kernel, cpu) = unsafe { state() };
+    kernel.save(Resume::With(message));
+    leave(kernel, cpu)
+}
+
+/// Resumes the thread that the core has chosen with its saved registers.
+///
+/// # Safety
+/// The core has switched to a thread, and nothing on the stack is needed any more.
+#[inline(always)]
+pub(crate) unsafe fn resume_current() -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1)) }
+}
+
+/// EFLAGS.TF.
+const TRAP_FLAG: u32 = 1 << 8;
+
+/// Ends the single-stepping of interrupted code.
+pub(crate) fn stop_single_step(frame: &mut Frame) {
+    frame.eflags &= !TRAP_FLAG;
+}
+
+/// Whether the CPU has a `sysenter` that works: the Pentium Pro says that it has one (SDM 2B, SYSENTER).
+pub fn has_sysenter() -> bool {
+    cpuid().get_feature_info().is_some_and(|flags| {
+        let version = (flags.family_id(), flags.model_id(), flags.stepping_id());
+        flags.has_sysenter_sysexit() && !(version.0 == 6 && (version.1, version.2) < (3, 3))
+    })
+}
+
+/// Makes `sysenter` lead to the kernel, if the CPU has it.
+///
+/// # Safety
+/// The kernel's segments are loaded; `data` is the stubs' own.
+pub(crate) unsafe fn enable_fast_calls(data: &mut CpuData) {
+    if has_sysenter() {
+        // SAFETY: the caller's promise, and the CPU has the instruction.
+        unsafe { x86_entry::enable_message_calls::<Bell>(NonNull::from(data)) };
+    }
+}
