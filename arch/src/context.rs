@@ -9,8 +9,8 @@ mod width;
 
 use crate::cpu::idle;
 use crate::cpu::segments::load_thread_pointer;
+use crate::current::is_current;
 use crate::fpu::Area;
-use crate::trap;
 use abi::{Message, Register, Tag};
 use bitflags::bitflags;
 use kernel::machine::{self, Resume};
@@ -120,7 +120,7 @@ impl machine::Context for Context {
         self.write_register(register, value)?;
         if register == Register::FsBase {
             self.extras |= Extras::THREAD_POINTER;
-            if trap::is_current(self) {
+            if is_current(&self.frame) {
                 load_thread_pointer(self.fs_base);
             }
         }

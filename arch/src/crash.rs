@@ -18,7 +18,7 @@ use x86_entry::{Frame, vector};
 
 use crate::cpu::machine_check;
 use crate::log::journal::{self, Writer};
-use crate::trap;
+use crate::state;
 
 /// The port at which QEMU's isa-debug-exit device listens, where a test has put one.
 const DEBUG_EXIT: u16 = 0xF4;
@@ -100,7 +100,7 @@ fn record(frame: Option<&Frame>, what: fmt::Arguments<'_>) -> ! {
     let cr4 = unsafe { cr4() }.bits();
     let _ = writeln!(Writer, "cr0 {cr0:#x} cr2 {cr2:#x} cr3 {cr3:#x} cr4 {cr4:#x}");
     // SAFETY: whoever had the core borrowed doesn't go on.
-    let account = unsafe { trap::account_of_the_dead() };
+    let account = unsafe { state::account_of_the_dead() };
     let _ = write_trace(account, &mut Writer);
     let _ = writeln!(Writer, "The kernel has stopped.");
     stop(End::Crashed)

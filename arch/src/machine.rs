@@ -2,6 +2,7 @@
 
 use crate::clock::time::{Alarm, Clock, now};
 use crate::context::{Context, Extras};
+use crate::cpu::bell::Bell;
 use crate::cpu::features::features;
 use crate::cpu::io_permission::{LoadedPorts, PortUse};
 use crate::cpu::segments::{selectors, switch_thread_pointer};
@@ -11,7 +12,6 @@ use crate::layout;
 use crate::log::journal;
 use crate::memory::{MemoryMap, address_of};
 use crate::paging::{self, Space};
-use crate::trap::Bell;
 use abi::LineState;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -142,7 +142,7 @@ impl Cpu {
             unsafe { self.floating_point.switch(to.area, locate) };
         }
         if due & !(Extras::PORTS | Extras::FLOATING_POINT).bits() != 0 {
-            switch_thread_pointer(to);
+            switch_thread_pointer(to.fs_base);
         }
         if concerns(Extras::PORTS) {
             self.load_ports(home);

@@ -2,6 +2,7 @@
 
 use crate::clock::rulers::{self, Hpet, Interval, PowerManagement, Rulers};
 use crate::clock::time::{Clock, ClockError, ClockFeatures};
+use crate::cpu::bell::Bell;
 use crate::cpu::cell::CpuCell;
 use crate::cpu::features::{self, Instruction, cpuid, features};
 use crate::cpu::segments;
@@ -16,7 +17,8 @@ use crate::io::registers::Window;
 use crate::machine::Cpu;
 use crate::memory::MemoryMap;
 use crate::paging::window::{self, Caching};
-use crate::trap::{self, Bell, CALL_VECTOR};
+use crate::state::state;
+use crate::trap::{self, CALL_VECTOR};
 use kernel::Kernel;
 use raw_cpuid::CpuIdReader;
 use x86::controlregs::{Cr4, cr4, cr4_write};
@@ -41,7 +43,7 @@ pub struct Prepared {
 /// what the firmware says.
 pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, ClockError> {
     // SAFETY: the caller's promise; nothing else has borrowed them.
-    let (_, cpu) = unsafe { trap::state() };
+    let (_, cpu) = unsafe { state() };
     if let Some(mut data) = cpu_data::<Bell>() {
         // SAFETY: the data is static, and no trap uses it while this code does.
         segments::follow_page_tables(unsafe { data.as_mut() });
@@ -70,7 +72,7 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, C
 /// Once, after [`prepare`].
 pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
     // SAFETY: the caller's promise; `prepare` keeps nothing borrowed.
-    let (kernel, cpu) = unsafe { trap::state() };
+    let (kernel, cpu) = unsafe { state() };
     initialise(kernel, cpu);
     // SAFETY: the core has switched to a thread, whose context was started.
     unsafe { trap::enter_first() }

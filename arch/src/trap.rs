@@ -1,68 +1,63 @@
 //! What the entry stubs call: every interrupt, exception and system call on its way to the core.
-//!
-//! The core's state is here, in static storage, and the only code that borrows it is that of a trap: the kernel runs with
-//! interrupts off and no trap nests in another, but for non-maskable ones, which never touch the core.
 
+/// Makes the body of `MessageCalls::message_call`: jumps to the fast path that the tag names, or to the slow path.
+///
+/// ecx gets what the entry has in eax: the tag on i686, where ecx is the first argument of `fastcall`; the handle on x86_64,
+/// where ecx is the one argument register that the message leaves free. `$before` then brings the tag to eax on x86_64.
+///
+/// Each fast path is a function of its own, so that none saves or clears what only another needs.
+macro_rules! choose_path {
+    ($fast:ident, $slow:ident $(, $before:literal)?) => {
+        core::arch::naked_asm!(
+            "mov ecx, eax",
+            $($before,)?
+            "and eax, {mask}",
+            "je {to_reply_receive}",
+            "cmp eax, {null}",
+            "jb {to_call}",
+            "je {to_null}",
+            "cmp eax, {notify}",
+            "je {to_notify}",
+            "jmp {slow}",
+            mask = const ShortWay::TAG_MASK,
+            to_reply_receive = sym $fast::<{ ShortWay::ReplyReceive as u8 }>,
+            to_call = sym $fast::<{ ShortWay::Call as u8 }>,
+            null = const ShortWay::Null.tag(),
+            to_null = sym $fast::<{ ShortWay::Null as u8 }>,
+            notify = const ShortWay::Notify.tag(),
+            to_notify = sym $fast::<{ ShortWay::Notify as u8 }>,
+            slow = sym $slow,
+        )
+    };
+}
+
+mod leave;
 #[cfg_attr(target_arch = "x86", path = "trap/i686.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "trap/x86_64.rs")]
 mod width;
 
 use crate::clock::time::Alarm;
-use crate::context::Context;
-use crate::cpu::cell::CpuCell;
-use crate::cpu::idle;
-use crate::cpu::nmi;
+use crate::cpu::bell::Bell;
+use crate::cpu::{idle, nmi};
 use crate::crash;
 use crate::interrupts::controller::{Event, FIRST_VECTOR};
 use crate::machine::Cpu;
+use crate::state::state;
 use core::ptr::NonNull;
 use kernel::Kernel;
-use kernel::account::Account;
-use kernel::machine::{Line, Resume};
+use kernel::machine::Line;
 use kernel::thread::Fault;
+use leave::{leave, leave_fast};
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
 use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
-use x86_entry::{CallerStack, Frame, Stack, cpu_data};
+use x86_entry::{CallerStack, Frame, Stack};
 
+pub(crate) use leave::enter_first;
 pub(crate) use width::enable_fast_calls;
-#[cfg(target_arch = "x86")]
-pub(crate) use width::has_sysenter;
 
 /// The system call's gate.
 pub(crate) const CALL_VECTOR: u8 = 0x80;
-/// What the idle loop raises to have non-maskable interrupts posted: no device's vector.
-pub(crate) const DELIVER_VECTOR: u8 = 0xEF;
-
-/// The core's state. All zeros, so that it takes no room in the image; `start` initialises it.
-static KERNEL: CpuCell<Kernel<Cpu>> = CpuCell::new(Kernel::EMPTY);
-/// The machine below it.
-static CPU: CpuCell<Cpu> = CpuCell::new(Cpu::ABSENT);
-
-/// What the core counted and traced, for a crash record.
-///
-/// # Safety
-/// Whatever borrowed the core is never resumed.
-pub(crate) unsafe fn account_of_the_dead() -> &'static Account {
-    // SAFETY: the caller vouches that no other borrow is in use any more.
-    unsafe { KERNEL.borrow() }.account()
-}
-
-/// Bellwire, to its entry stubs.
-#[derive(Debug)]
-pub(crate) struct Bell;
-
-/// Borrows the core and the machine.
-///
-/// # Safety
-/// Interrupts are off, and no earlier borrow is in use: the caller is a trap's first function, or start-up.
-#[inline(always)]
-pub(crate) unsafe fn state() -> (&'static mut Kernel<Cpu>, &'static mut Cpu) {
-    // SAFETY: the caller's promise.
-    let kernel = unsafe { KERNEL.borrow() };
-    // SAFETY: the caller's promise.
-    (kernel, unsafe { CPU.borrow() })
-}
 
 // SAFETY: the constants are what `start` loads before the first trap from ring 3. Frames come from the stubs or from
 // `Context`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called for every
@@ -119,7 +114,7 @@ pub(crate) fn direct_interrupt(vector: u8) -> ! {
 fn interrupt_otherwise(vector: u8) -> ! {
     // SAFETY: this is a trap's first function, or its last.
     let (kernel, cpu) = unsafe { state() };
-    if vector != DELIVER_VECTOR {
+    if vector != idle::DELIVER_VECTOR {
         match cpu.identify(vector) {
             Event::Line(line) => kernel.interrupt(cpu, line),
             Event::Timer => {
@@ -245,74 +240,4 @@ pub(crate) unsafe extern "C" fn general_call() -> ! {
     let (kernel, cpu) = unsafe { state() };
     kernel.call(cpu);
     leave(kernel, cpu)
-}
-
-/// The way out after a short way through the core.
-#[inline(always)]
-pub(crate) fn leave_fast(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, resume: Resume) -> ! {
-    let is_delayed = cpu.due() | nmi::pending() != 0;
-    match resume {
-        Resume::With(message) if is_delayed => width::save_and_leave_with(message),
-        // SAFETY: the borrows given to this function end here.
-        Resume::With(message) => unsafe { width::leave_with(message) },
-        Resume::Saved if is_delayed => leave_late(kernel, cpu),
-        // SAFETY: the core switched to this context, and its setters keep frames valid.
-        Resume::Saved => unsafe { width::resume_current() },
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn leave_late(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
-    leave(kernel, cpu)
-}
-
-/// The way out: resumes the thread that the core has chosen. Non-maskable interrupts that came meanwhile are posted first.
-#[inline(never)]
-#[optimize(speed)]
-pub(crate) fn leave(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
-    leave_here(kernel, cpu)
-}
-
-/// The same, for a way on which a call more counts.
-#[inline(always)]
-pub(crate) fn leave_here(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
-    if nmi::pending() != 0 {
-        kernel.non_maskable(cpu, nmi::take());
-    }
-    if cpu.due() != 0
-        && let Some(context) = kernel.running()
-    {
-        cpu.load_extras(context, || kernel.running_home());
-    }
-    // SAFETY: the core switched to this context, and its setters keep frames valid.
-    unsafe { width::resume_current() }
-}
-
-/// The frame of the thread that runs.
-#[inline(always)]
-pub(crate) fn current_frame() -> NonNull<Frame> {
-    // SAFETY: `start` sets a frame before the first trap, and `switch` only ever sets others.
-    unsafe { NonNull::new_unchecked(frame_in_use()) }
-}
-
-/// Whether these are the registers that the next way out of the kernel resumes.
-pub(crate) fn is_current(context: &Context) -> bool {
-    core::ptr::eq(frame_in_use(), &context.frame)
-}
-
-#[inline(always)]
-fn frame_in_use() -> *mut Frame {
-    let data = cpu_data::<Bell>();
-    // SAFETY: the data is static, and no reference to it lives across this read.
-    data.map_or(core::ptr::null_mut(), |data| unsafe { data.as_ref() }.current_frame())
-}
-
-/// Leaves the kernel for the thread that the core has chosen first.
-///
-/// # Safety
-/// The core has switched to a thread, and nothing on the stack is needed any more.
-pub(crate) unsafe fn enter_first() -> ! {
-    // SAFETY: the caller's promise.
-    unsafe { width::resume_current() }
 }

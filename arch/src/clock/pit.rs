@@ -9,8 +9,6 @@ use crate::io::port::Port;
 pub const HERTZ: u64 = 1_193_182;
 /// The largest count; 0x10000 (written as 0) would be possible, but nothing is gained by it.
 pub const LARGEST: u32 = 0xFFFF;
-/// The ISA line of channel 0.
-pub const LINE: u8 = 0;
 
 /// Channel 0, mode 0, low byte then high byte.
 const CHANNEL_0_ONE_SHOT: u8 = 0x30;

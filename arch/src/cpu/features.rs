@@ -3,7 +3,6 @@
 //! What the kernel can't do without was checked by the start code before any Rust ran. Everything here is used where it
 //! exists and done without where it doesn't.
 
-use crate::paging::{Geometry, Width};
 use core::fmt;
 
 use raw_cpuid::{CpuId, CpuIdReader, CpuIdResult};
@@ -45,7 +44,7 @@ pub struct Features {
     pub smap: bool,
     /// User mode can be kept from reading descriptor-table registers.
     pub umip: bool,
-    /// Pages can be a gibibyte large (never with PAE's tables).
+    /// Pages of tables with four levels can be a gibibyte large.
     pub gigabyte_pages: bool,
     /// How many bits physical addresses have.
     pub physical_bits: u8,
@@ -65,7 +64,7 @@ impl Features {
             smep: structured(|flags| flags.has_smep()),
             smap: structured(|flags| flags.has_smap()),
             umip: structured(|flags| flags.has_umip()),
-            gigabyte_pages: Width::LEVELS > 3 && processor.as_ref().is_some_and(|flags| flags.has_1gib_pages()),
+            gigabyte_pages: processor.as_ref().is_some_and(|flags| flags.has_1gib_pages()),
             // SDM 3A 4.1.4: 36 where the leaf doesn't exist and the CPU has PAE.
             physical_bits: cpuid
                 .get_processor_capacity_feature_info()
@@ -134,6 +133,15 @@ pub unsafe fn allow_global_pages() {
     let cr4 = unsafe { controlregs::cr4() };
     // SAFETY: the start code refuses a CPU without global pages; the caller vouches for the tables.
     unsafe { controlregs::cr4_write(cr4 | Cr4::CR4_ENABLE_GLOBAL_PAGES) };
+}
+
+/// Tells whether the CPU has a `sysenter` that works: the Pentium Pro says that it has one (SDM 2B, SYSENTER).
+#[cfg(target_arch = "x86")]
+pub(crate) fn has_sysenter() -> bool {
+    cpuid().get_feature_info().is_some_and(|flags| {
+        let version = (flags.family_id(), flags.model_id(), flags.stepping_id());
+        flags.has_sysenter_sysexit() && !(version.0 == 6 && (version.1, version.2) < (3, 3))
+    })
 }
 
 /// The CPU's name in its own words, or its maker's where it has none.

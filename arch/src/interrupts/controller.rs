@@ -3,7 +3,6 @@
 //! Lines come through the IOAPICs where the CPU has a local APIC and the firmware a MADT, and through the 8259As
 //! elsewhere. Both number vectors alike, line n at [`FIRST_VECTOR`] + n, so nothing but this module knows which it is.
 
-use crate::clock::pit;
 use crate::interrupts::apic::{LocalApic, LocalBlock};
 use crate::interrupts::ioapic::IoApics;
 use crate::interrupts::msi;
@@ -22,6 +21,9 @@ pub const TIMER_VECTOR: u8 = 0xF0;
 /// The vector at which the local APIC signals that an interrupt went away; its low four bits are set, as the P6
 /// family wires them (SDM 3A, 11.9).
 pub const SPURIOUS_VECTOR: u8 = 0xFF;
+
+/// The ISA line of the 8254's channel 0.
+const PIT_LINE: u8 = 0;
 
 /// The vectors of interrupts that devices raise by a write: what is left between the system call's gate and the kernel's
 /// own vectors.
@@ -98,13 +100,13 @@ impl Controller {
 
     /// Whether the line of the 8254 comes.
     pub fn can_use_pit(&self) -> bool {
-        self.pic.as_ref().map_or(self.pins.has_line(pit::LINE), |pic| pic.has_line(pit::LINE))
+        self.pic.as_ref().map_or(self.pins.has_line(PIT_LINE), |pic| pic.has_line(PIT_LINE))
     }
 
     /// Lets the 8254 give the time, though there is a local APIC; line 0 is the kernel's from now on.
     pub fn use_pit(&mut self) {
         self.timer = TimerSource::Pit;
-        self.unmask(Line(pit::LINE));
+        self.unmask(Line(PIT_LINE));
     }
 
     /// Who raises the timer's interrupt.
@@ -166,7 +168,7 @@ impl Controller {
         {
             return Event::SpuriousPic(Line(line));
         }
-        if line == pit::LINE && self.timer == TimerSource::Pit {
+        if line == PIT_LINE && self.timer == TimerSource::Pit {
             self.end_of_interrupt(Line(line));
             return Event::Timer;
         }
@@ -301,7 +303,7 @@ impl Controller {
     }
 
     fn is_timer(&self, line: Line) -> bool {
-        line.0 == pit::LINE && self.timer == TimerSource::Pit
+        line.0 == PIT_LINE && self.timer == TimerSource::Pit
     }
 }
 
@@ -338,11 +340,9 @@ mod tests {
     #[test]
     fn the_kernels_timer_is_nobodys_line() {
         let mut controller = Controller::ABSENT;
-        assert!(
-            !controller.has_line(Line(pit::LINE)) && controller.has_line(Line(1)) && controller.has_line(Line::NMI)
-        );
+        assert!(!controller.has_line(Line(PIT_LINE)) && controller.has_line(Line(1)) && controller.has_line(Line::NMI));
         assert_eq!(controller.configure(Line::NMI, Some(Trigger::Level)), Trigger::Edge);
         controller.timer = TimerSource::Apic;
-        assert!(controller.has_line(Line(pit::LINE)));
+        assert!(controller.has_line(Line(PIT_LINE)));
     }
 }

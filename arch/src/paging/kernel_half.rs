@@ -155,7 +155,7 @@ impl Half<'_> {
     /// Shows frames in the direct map, as far as it goes, by large pages where they fit.
     fn map_direct(&mut self, frames: Range<u32>, flags: Flags) -> Result<(), OutOfMemory> {
         let end = u64::from(frames.end).min(layout::DIRECT_MAP_END / FRAME_BYTES) as u32;
-        let largest = if features::features().gigabyte_pages { 3 } else { 2 };
+        let largest = if Width::LEVELS > 3 && features::features().gigabyte_pages { 3 } else { 2 };
         let mut frame = frames.start;
         while frame < end {
             let fits =

@@ -1,8 +1,12 @@
 //! What traps need to know of i686.
 
-use crate::cpu::features::cpuid;
+use super::leave::{leave, leave_fast};
+use super::{direct_interrupt, general_call};
+use crate::cpu::bell::Bell;
+use crate::cpu::features::has_sysenter;
+use crate::current::current_frame;
 use crate::paging::call_page;
-use crate::trap::{Bell, current_frame, direct_interrupt, general_call, leave, leave_fast, state};
+use crate::state::state;
 use abi::{Message, Tag};
 use core::ptr::NonNull;
 use kernel::fast::{Origin, ShortWay};
@@ -24,28 +28,9 @@ pub(crate) fn call(mut frame: NonNull<Frame>) -> ! {
 
 // SAFETY: as for `Kernel`; `switch` and `load_extras` see to FS and GS.
 unsafe impl MessageCalls for Bell {
-    /// Each short way is a function of its own, so that none saves what only another needs.
     #[unsafe(naked)]
     unsafe extern "C" fn message_call() -> ! {
-        core::arch::naked_asm!(
-            "mov ecx, eax",
-            "and eax, {mask}",
-            "je {to_reply_receive}",
-            "cmp eax, {null}",
-            "jb {to_call}",
-            "je {to_null}",
-            "cmp eax, {notify}",
-            "je {to_notify}",
-            "jmp {general}",
-            mask = const ShortWay::TAG_MASK,
-            to_reply_receive = sym call_from_frame::<{ ShortWay::ReplyReceive as u8 }>,
-            to_call = sym call_from_frame::<{ ShortWay::Call as u8 }>,
-            null = const ShortWay::Null.tag(),
-            to_null = sym call_from_frame::<{ ShortWay::Null as u8 }>,
-            notify = const ShortWay::Notify.tag(),
-            to_notify = sym call_from_frame::<{ ShortWay::Notify as u8 }>,
-            general = sym general_call,
-        )
+        choose_path!(call_from_frame, general_call)
     }
 }
 
@@ -103,14 +88,6 @@ const TRAP_FLAG: u32 = 1 << 8;
 /// Ends the single-stepping of interrupted code.
 pub(crate) fn stop_single_step(frame: &mut Frame) {
     frame.eflags &= !TRAP_FLAG;
-}
-
-/// Whether the CPU has a `sysenter` that works: the Pentium Pro says that it has one (SDM 2B, SYSENTER).
-pub fn has_sysenter() -> bool {
-    cpuid().get_feature_info().is_some_and(|flags| {
-        let version = (flags.family_id(), flags.model_id(), flags.stepping_id());
-        flags.has_sysenter_sysexit() && !(version.0 == 6 && (version.1, version.2) < (3, 3))
-    })
 }
 
 /// Makes `sysenter` lead to the kernel, if the CPU has it.

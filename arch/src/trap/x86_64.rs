@@ -1,6 +1,10 @@
 //! What traps need to know of x86_64.
 
-use crate::trap::{Bell, current_frame, direct_interrupt, general_call, leave_fast, leave_here, state};
+use super::leave::{leave_fast, leave_here};
+use super::{direct_interrupt, general_call};
+use crate::cpu::bell::Bell;
+use crate::current::current_frame;
+use crate::state::state;
 use abi::{Message, Tag};
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -38,30 +42,9 @@ pub(crate) fn call(_frame: NonNull<Frame>) -> ! {
 
 // SAFETY: `abi::USER_END` leaves out the last page of the lower half, so nobody executes there.
 unsafe impl MessageCalls for Bell {
-    /// The handle goes to the one argument register that the message leaves free. Each short way is a function of its own,
-    /// so that none saves or clears what only another needs.
     #[unsafe(naked)]
     unsafe extern "C" fn message_call() -> ! {
-        core::arch::naked_asm!(
-            "mov ecx, eax",
-            "mov eax, edi",
-            "and eax, {mask}",
-            "je {to_reply_receive}",
-            "cmp eax, {null}",
-            "jb {to_call}",
-            "je {to_null}",
-            "cmp eax, {notify}",
-            "je {to_notify}",
-            "jmp {general}",
-            mask = const ShortWay::TAG_MASK,
-            to_reply_receive = sym call_in_registers::<{ ShortWay::ReplyReceive as u8 }>,
-            to_call = sym call_in_registers::<{ ShortWay::Call as u8 }>,
-            null = const ShortWay::Null.tag(),
-            to_null = sym call_in_registers::<{ ShortWay::Null as u8 }>,
-            notify = const ShortWay::Notify.tag(),
-            to_notify = sym call_in_registers::<{ ShortWay::Notify as u8 }>,
-            general = sym save_and_call,
-        )
+        choose_path!(call_in_registers, save_and_call, "mov eax, edi")
     }
 }
 

@@ -1,9 +1,8 @@
 //! Segments and the task state segment on i686.
 
-use crate::context::Context;
+use crate::cpu::bell::Bell;
 use crate::cpu::cell::CpuCell;
 use crate::cpu::stack;
-use crate::trap::Bell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use x86::controlregs::cr3;
 use x86::segmentation::{SegmentSelector, load_fs, load_gs};
@@ -62,12 +61,12 @@ pub(crate) fn selectors() -> u32 {
 
 /// Makes the thread segment that of another thread, and takes away what the thread before had in FS and GS: a fast call's
 /// way out loads neither.
-pub(crate) fn switch_thread_pointer(to: &Context) {
-    if THREAD_POINTER.load(Ordering::Relaxed) != to.fs_base {
-        load_thread_pointer(to.fs_base);
+pub(crate) fn switch_thread_pointer(base: usize) {
+    if THREAD_POINTER.load(Ordering::Relaxed) != base {
+        load_thread_pointer(base);
     }
     // SAFETY: the selector is that of a data segment of ring 3, or null.
-    unsafe { load_fs(SegmentSelector::from_raw(thread_selector(to.fs_base))) };
+    unsafe { load_fs(SegmentSelector::from_raw(thread_selector(base))) };
     // SAFETY: a null selector may be loaded; the kernel uses no GS.
     unsafe { load_gs(SegmentSelector::from_raw(0)) };
 }

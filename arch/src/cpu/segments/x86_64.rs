@@ -1,9 +1,8 @@
 //! Segments, the task state segment and its interrupt stacks on x86_64.
 
-use crate::context::Context;
+use crate::cpu::bell::Bell;
 use crate::cpu::cell::CpuCell;
 use crate::cpu::stack;
-use crate::trap::Bell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use x86::msr::{IA32_FS_BASE, wrmsr};
 use x86::segmentation::{SegmentSelector, load_ds, load_es, load_fs, load_gs};
@@ -27,13 +26,13 @@ static THREAD_POINTER: AtomicUsize = AtomicUsize::new(0);
 
 /// Gives the CPU a thread's FS base, and takes away what the thread before put into data segment registers: ring 3 may
 /// load them with a few values, which must not reach another thread, and a load of FS or GS changes its base.
-pub(crate) fn switch_thread_pointer(to: &Context) {
+pub(crate) fn switch_thread_pointer(base: usize) {
     if selectors() != 0 {
         reset_data_segments();
     }
     // Ring 3 can make its FS base 0 unseen, by a null selector; so only 0 is known to be what was loaded.
-    if THREAD_POINTER.load(Ordering::Relaxed) | to.fs_base != 0 {
-        load_thread_pointer(to.fs_base);
+    if THREAD_POINTER.load(Ordering::Relaxed) | base != 0 {
+        load_thread_pointer(base);
     }
 }
 

@@ -5,10 +5,10 @@
 
 use kernel::memory::Frame;
 
+use crate::cpu::features::has_sysenter;
 use crate::layout;
 use crate::memory::{BootMemory, address_of};
 use crate::paging::{Flags, KernelTables};
-use crate::trap::has_sysenter;
 
 /// `mov ecx, esp; sysenter; ret`: the kernel comes back to the `ret`, with the stack pointer that it found in ecx.
 pub const FAST: [u8; 5] = [0x89, 0xE1, 0x0F, 0x34, 0xC3];
