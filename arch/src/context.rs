@@ -26,7 +26,7 @@ const INITIAL_FLAGS: u32 = 1 << 9 | 1 << 1;
 /// The saved registers of a thread.
 #[repr(C, align(16))]
 #[derive(Debug)]
-pub struct Context {
+pub struct ThreadContext {
     room: [u8; Frame::ROOM],
     pub(crate) frame: Frame,
     /// The base of the FS segment: the thread pointer.
@@ -56,11 +56,11 @@ bitflags! {
 const _: () = assert!(Extras::all().bits() & 0xFFFF == 0, "selectors, or-ed, take the lower half of the same word");
 
 const _: () = assert!(
-    core::mem::offset_of!(Context, frame) == Frame::ROOM && Frame::ROOM.is_multiple_of(16),
+    core::mem::offset_of!(ThreadContext, frame) == Frame::ROOM && Frame::ROOM.is_multiple_of(16),
     "the frame must follow its room directly and, on x86_64, end on 16 bytes"
 );
 
-impl machine::Context for Context {
+impl machine::Context for ThreadContext {
     const EMPTY: Self = {
         // SAFETY: registers are integers, for which zero is a value.
         let frame = unsafe { core::mem::MaybeUninit::<Frame>::zeroed().assume_init() };
@@ -133,7 +133,7 @@ impl machine::Context for Context {
     }
 }
 
-impl Context {
+impl ThreadContext {
     fn finish_frame(&mut self) {
         self.frame.vector = INTERRUPTED as _;
         Self::set_flags(&mut self.frame, INITIAL_FLAGS);
@@ -149,8 +149,8 @@ mod tests {
     use abi::Tag;
     use kernel::machine::Context as _;
 
-    fn started() -> Context {
-        let mut context = Context::EMPTY;
+    fn started() -> ThreadContext {
+        let mut context = ThreadContext::EMPTY;
         context.start(0x40_0000, 0x7000_0000);
         context
     }

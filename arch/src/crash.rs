@@ -17,14 +17,11 @@ use x86::io::outb;
 use x86_entry::{Frame, vector};
 
 use crate::cpu::machine_check;
+use crate::io::pc;
 use crate::log::journal::{self, Writer};
 use crate::state;
 
-/// The port at which QEMU's isa-debug-exit device listens, where a test has put one.
-const DEBUG_EXIT: u16 = 0xF4;
-
-/// The port at which Bochs ends, once it has read the word there.
-const SHUTDOWN_PORT: u16 = 0x8900;
+/// What ends Bochs.
 const SHUTDOWN: &[u8] = b"Shutdown";
 
 /// What the kernel tells QEMU's device when it stops.
@@ -145,10 +142,10 @@ pub fn stop(end: End) -> ! {
     if EXITS.load(Ordering::Relaxed) {
         journal::finish();
         // SAFETY: only tests ask for it, on machines that have this device.
-        unsafe { outb(DEBUG_EXIT, end as u8) };
+        unsafe { outb(pc::DEBUG_EXIT, end as u8) };
         for &byte in SHUTDOWN {
             // SAFETY: as above.
-            unsafe { outb(SHUTDOWN_PORT, byte) };
+            unsafe { outb(pc::BOCHS_SHUTDOWN, byte) };
         }
     }
     loop {

@@ -28,6 +28,6 @@ pub mod start;
 mod state;
 mod trap;
 
-pub use context::Context;
+pub use context::ThreadContext;
 pub use machine::Cpu;
 pub use memory::layout;

@@ -1,7 +1,7 @@
 //! The machine as the core asks for it: one CPU, its controllers, its clock and its page tables.
 
 use crate::clock::time::{Alarm, Clock, now};
-use crate::context::{Context, Extras};
+use crate::context::{Extras, ThreadContext};
 use crate::cpu::bell::Bell;
 use crate::cpu::features::features;
 use crate::cpu::io_permission::{LoadedPorts, PortUse};
@@ -133,7 +133,7 @@ impl Cpu {
     /// Loads what most threads don't have, or takes away what the thread before had of it.
     #[cfg_attr(target_arch = "x86_64", inline(never))]
     #[optimize(speed)]
-    pub(crate) fn load_extras<'a>(&mut self, to: &Context, home: impl FnOnce() -> Option<&'a Home<Space>>) {
+    pub(crate) fn load_extras<'a>(&mut self, to: &ThreadContext, home: impl FnOnce() -> Option<&'a Home<Space>>) {
         let due = core::mem::replace(&mut self.due, 0);
         let concerns = |what: Extras| due & what.bits() != 0;
         self.extras = to.extras;
@@ -163,7 +163,7 @@ impl Cpu {
 }
 
 impl Machine for Cpu {
-    type Context = Context;
+    type Context = ThreadContext;
     type Space = Space;
     const EMPTY_SPACE: Space = Space::EMPTY;
     const MESSAGE_LINES: Range<u8> = MESSAGE_LINES;
@@ -229,7 +229,7 @@ impl Machine for Cpu {
         self.controller.end_directly();
     }
 
-    fn settle(&self, context: &mut Context, home: &Home<Space>) {
+    fn settle(&self, context: &mut ThreadContext, home: &Home<Space>) {
         context.root = home.space.physical_root() as usize;
         context.extras.set(Extras::PORTS, home.port_ranges != 0);
         context.extras.set(Extras::FLOATING_POINT, context.area.is_some());
@@ -237,7 +237,7 @@ impl Machine for Cpu {
     }
 
     #[inline(always)]
-    fn switch<'a>(&mut self, to: &mut Context, _home: impl FnOnce() -> Option<&'a Home<Space>>) {
+    fn switch<'a>(&mut self, to: &mut ThreadContext, _home: impl FnOnce() -> Option<&'a Home<Space>>) {
         let Some(mut data) = cpu_data::<Bell>() else { return };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
         let data = unsafe { data.as_mut() };
@@ -249,7 +249,7 @@ impl Machine for Cpu {
         self.due = selectors() | self.extras.bits() | to.extras.bits();
     }
 
-    fn forget(&mut self, context: &mut Context) {
+    fn forget(&mut self, context: &mut ThreadContext) {
         self.floating_point.forget(context.area);
         context.area = Area::NONE;
     }

@@ -13,7 +13,7 @@ use crate::interrupts::apic::{self, LegacyPin, LocalApic};
 use crate::interrupts::controller::{Controller, FIRST_VECTOR, SPURIOUS_VECTOR};
 use crate::interrupts::ioapic::{self, IoApics};
 use crate::interrupts::pic::{self, Pic};
-use crate::io::registers::Window;
+use crate::io::registers::Registers;
 use crate::machine::Cpu;
 use crate::memory::MemoryMap;
 use crate::paging::window::{self, Caching};
@@ -165,7 +165,7 @@ unsafe fn local_apic(map: &MemoryMap) -> Option<LocalApic> {
         return Some(unsafe { LocalApic::by_registers() });
     }
     let address = LocalApic::physical_address();
-    let local = device(map, address, apic::WINDOW_BYTES).and_then(LocalApic::by_memory);
+    let local = device(map, address, apic::REGISTER_BYTES).and_then(LocalApic::by_memory);
     if local.is_none() {
         log::warn!("there is no local APIC at {address:#x}, though the CPU says so");
     }
@@ -175,7 +175,7 @@ unsafe fn local_apic(map: &MemoryMap) -> Option<LocalApic> {
 fn io_apics(madt: &Madt, local: &LocalApic, map: &MemoryMap) -> IoApics {
     // The IOAPICs address eight bits; the CPU that boots is among the first.
     let destination = local.number() as u8;
-    IoApics::initialise(madt, FIRST_VECTOR, destination, |address| device(map, address, ioapic::WINDOW_BYTES))
+    IoApics::initialise(madt, FIRST_VECTOR, destination, |address| device(map, address, ioapic::REGISTER_BYTES))
 }
 
 /// The clocks that the firmware's tables name, and the 8254, which every PC had.
@@ -186,7 +186,7 @@ fn rulers(tables: &Tables, map: &MemoryMap) -> Rulers {
 }
 
 /// A device's registers, where the firmware says that they are, unless something else must be there.
-fn device(map: &MemoryMap, address: u64, bytes: usize) -> Option<Window> {
+fn device(map: &MemoryMap, address: u64, bytes: usize) -> Option<Registers> {
     const ALIGNMENT: u64 = 16;
     let end = address.checked_add(bytes as u64)?;
     if !address.is_multiple_of(ALIGNMENT) || !map.may_be_device(address..end) {
@@ -196,7 +196,7 @@ fn device(map: &MemoryMap, address: u64, bytes: usize) -> Option<Window> {
     let base = unsafe { window::map(address, bytes, Caching::Uncached) }?;
     // SAFETY: the window was just mapped, for good and for this driver alone; the controllers' drivers write nothing that
     // reaches memory.
-    Some(unsafe { Window::new(base.cast(), bytes) })
+    Some(unsafe { Registers::new(base.cast(), bytes) })
 }
 
 fn floating_point_features() -> FloatingPointFeatures {

@@ -60,7 +60,7 @@ pub(crate) use width::enable_fast_calls;
 pub(crate) const CALL_VECTOR: u8 = 0x80;
 
 // SAFETY: the constants are what `start` loads before the first trap from ring 3. Frames come from the stubs or from
-// `Context`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called for every
+// `ThreadContext`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called for every
 // vector; `paranoid` touches the frame and one atomic.
 unsafe impl x86_entry::Kernel for Bell {
     const STACK: Stack = Stack::PerCpu;
@@ -164,7 +164,7 @@ fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
         if let Some(resume) = kernel.fast_fault(cpu, fault) {
             leave_fast(kernel, cpu, resume);
         }
-        general_fault(fault.vector, fault.error, fault.address, fault.instruction);
+        slow_fault(fault.vector, fault.error, fault.address, fault.instruction);
     }
     leave(kernel, cpu)
 }
@@ -172,7 +172,7 @@ fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
 /// A thread's exception, the general way. Its parts go by registers: by reference the short way would have to store it.
 #[cold]
 #[inline(never)]
-fn general_fault(vector: u8, error: usize, address: usize, instruction: usize) -> ! {
+fn slow_fault(vector: u8, error: usize, address: usize, instruction: usize) -> ! {
     // SAFETY: this is a trap's last function: whoever called it has no use of the core any more.
     let (kernel, cpu) = unsafe { state() };
     kernel.fault(cpu, Fault { vector, error, address, instruction });
@@ -235,7 +235,7 @@ fn take_debug_status() -> usize {
 /// This is a trap's first function, or its last.
 #[cold]
 #[inline(never)]
-pub(crate) unsafe extern "C" fn general_call() -> ! {
+pub(crate) unsafe extern "C" fn slow_call() -> ! {
     // SAFETY: the caller's promise.
     let (kernel, cpu) = unsafe { state() };
     kernel.call(cpu);

@@ -3,6 +3,7 @@
 //! Channel 0 drives line 0. Mode 0 ("interrupt on terminal count") is one-shot and quiet until a count is written, so
 //! stopping it is one write (Intel 8254 data sheet, 231164). Channel 2 is a ruler: see `rulers`.
 
+use crate::io::pc;
 use crate::io::port::Port;
 
 /// The input frequency of every channel.
@@ -14,16 +15,16 @@ pub const LARGEST: u32 = 0xFFFF;
 const CHANNEL_0_ONE_SHOT: u8 = 0x30;
 
 // SAFETY: the 8254 only raises line 0, whose vector has a gate; the code runs in ring 0.
-const CHANNEL_0: Port = unsafe { Port::new(0x40) };
+const CHANNEL_0: Port = unsafe { Port::new(pc::PIT) };
 /// Channel 2.
 // SAFETY: as above; channel 2 raises no line.
-pub const CHANNEL_2: Port = unsafe { Port::new(0x42) };
+pub const CHANNEL_2: Port = unsafe { Port::new(pc::PIT + 2) };
 /// The control word of all channels.
 // SAFETY: as above.
-pub const CONTROL: Port = unsafe { Port::new(0x43) };
+pub const CONTROL: Port = unsafe { Port::new(pc::PIT + 3) };
 /// The gate of channel 2, and other things.
-// SAFETY: port 0x61 holds the gate of channel 2, the speaker, and enables of NMI sources, which have a gate too.
-pub const SYSTEM_CONTROL: Port = unsafe { Port::new(0x61) };
+// SAFETY: the port holds the gate of channel 2, the speaker, and enables of NMI sources, which have a gate too.
+pub const SYSTEM_CONTROL: Port = unsafe { Port::new(pc::SYSTEM_CONTROL) };
 
 /// Sets channel 0 to raise line 0 once after so many counts.
 #[inline]

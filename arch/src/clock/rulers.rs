@@ -14,7 +14,7 @@ mod stated;
 mod tests;
 mod verdict;
 
-pub use hpet::{Hpet, WINDOW_BYTES as HPET_BYTES};
+pub use hpet::{Hpet, REGISTER_BYTES as HPET_BYTES};
 pub use i8254::Interval;
 pub use measure::{Pace, Trouble, measure};
 pub use power_timer::PowerManagement;

@@ -1,6 +1,6 @@
 //! A thread's registers on i686.
 
-use crate::context::{Context, USER_FLAGS};
+use crate::context::{ThreadContext, USER_FLAGS};
 use crate::cpu::segments::{THREAD_SELECTOR, thread_selector};
 use crate::layout;
 use abi::{Message, Register, Tag};
@@ -14,7 +14,7 @@ const fn is_user_code(address: usize) -> bool {
     address < layout::KERNEL_BASE || page == abi::CALL_PAGE_I686 as usize
 }
 
-impl Context {
+impl ThreadContext {
     /// A frame that enters ring 3.
     pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {
         let data = GlobalDescriptorTable::SELECTORS.user_data;

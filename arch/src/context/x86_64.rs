@@ -1,6 +1,6 @@
 //! A thread's registers on x86_64.
 
-use crate::context::{Context, USER_FLAGS};
+use crate::context::{ThreadContext, USER_FLAGS};
 use abi::{Message, Register, Tag};
 use kernel::machine::Resume;
 use x86_entry::{Frame, GlobalDescriptorTable};
@@ -8,7 +8,7 @@ use x86_entry::{Frame, GlobalDescriptorTable};
 /// The addresses that user mode may go to and keep in FS base: the lower canonical half.
 const USER_LIMIT: usize = 1 << 47;
 
-impl Context {
+impl ThreadContext {
     /// A frame that enters ring 3.
     pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {
         Frame {

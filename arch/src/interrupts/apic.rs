@@ -4,7 +4,7 @@
 //! offset (Intel SDM 3A, 11.12.1.2), so there is one driver. The `x86` crate's drivers choose other vectors and leave
 //! the calibrated timer out; its register names are used.
 
-use crate::io::registers::{Block, Window};
+use crate::io::registers::{Block, Registers};
 use abi::LineFlags;
 use core::arch::asm;
 use x86::apic::xapic::{
@@ -15,10 +15,10 @@ use x86::apic::xapic::{
 use x86::msr::{IA32_APIC_BASE, IA32_TSC_DEADLINE, rdmsr, wrmsr};
 
 /// The bytes of the register page.
-pub const WINDOW_BYTES: usize = 0x400;
+pub const REGISTER_BYTES: usize = 0x400;
 
 /// The registers, as far as they are used.
-pub type LocalBlock = Block<{ WINDOW_BYTES / size_of::<u32>() }>;
+pub type LocalBlock = Block<{ REGISTER_BYTES / size_of::<u32>() }>;
 
 /// IA32_APIC_BASE: the APIC is on.
 const GLOBAL_ENABLE: u64 = 1 << 11;
@@ -52,8 +52,8 @@ pub enum LegacyPin {
 
 #[derive(Debug)]
 enum Access {
-    Memory(Window),
-    Registers,
+    Memory(Registers),
+    Msrs,
 }
 
 /// This CPU's local APIC.
@@ -69,7 +69,7 @@ impl LocalApic {
     }
 
     /// The local APIC by its memory window, if one is there: an empty bus reads as all ones or zeros.
-    pub fn by_memory(window: Window) -> Option<Self> {
+    pub fn by_memory(window: Registers) -> Option<Self> {
         let local = Self(Access::Memory(window));
         (!matches!(local.read(XAPIC_VERSION), 0 | u32::MAX)).then_some(local)
     }
@@ -83,7 +83,7 @@ impl LocalApic {
         let base = unsafe { rdmsr(IA32_APIC_BASE) };
         // SAFETY: from "enabled" to "x2APIC" is an allowed transition (SDM 3A, 11.12.5), and setting both again is none.
         unsafe { wrmsr(IA32_APIC_BASE, base | GLOBAL_ENABLE | X2APIC_ENABLE) };
-        Self(Access::Registers)
+        Self(Access::Msrs)
     }
 
     /// Starts it: all local sources masked but the pins, every priority accepted, spurious interrupts at `spurious`.
@@ -122,7 +122,7 @@ impl LocalApic {
     pub fn number(&self) -> u32 {
         match self.0 {
             Access::Memory(_) => self.read(XAPIC_ID) >> 24,
-            Access::Registers => self.read(XAPIC_ID),
+            Access::Msrs => self.read(XAPIC_ID),
         }
     }
 
@@ -140,7 +140,7 @@ impl LocalApic {
     pub const fn block(&self) -> Option<LocalBlock> {
         match &self.0 {
             Access::Memory(window) => window.block(),
-            Access::Registers => None,
+            Access::Msrs => None,
         }
     }
 
@@ -210,7 +210,7 @@ impl LocalApic {
         match &self.0 {
             Access::Memory(window) => window.read(register as usize),
             // SAFETY: `by_registers` turned x2APIC mode on, where every register read here exists.
-            Access::Registers => unsafe { rdmsr(X2APIC_BASE + (register >> 4)) as u32 },
+            Access::Msrs => unsafe { rdmsr(X2APIC_BASE + (register >> 4)) as u32 },
         }
     }
 
@@ -220,7 +220,7 @@ impl LocalApic {
             Access::Memory(window) => window.write(register as usize, value),
             // SAFETY: `by_registers` turned x2APIC mode on, where every register written here exists and takes these
             // values.
-            Access::Registers => unsafe { wrmsr(X2APIC_BASE + (register >> 4), u64::from(value)) },
+            Access::Msrs => unsafe { wrmsr(X2APIC_BASE + (register >> 4), u64::from(value)) },
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::interrupts::ioapic::IoApics;
 use crate::interrupts::msi;
 use crate::interrupts::pic::{self, Arrival, Pic, Presence, RetiredPic};
 use crate::interrupts::route;
+use crate::io::pc;
 use crate::memory::FRAME_BYTES;
 use abi::{LineState, RouteKind};
 use core::ops::Range;
@@ -118,12 +119,19 @@ impl Controller {
     /// the 8254 while it gives the time.
     pub fn are_free_ports(&self, first: u16, count: u16) -> bool {
         let wanted = usize::from(first)..usize::from(first) + usize::from(count);
-        let timer = match self.timer {
-            TimerSource::Apic => 0..0,
-            TimerSource::Pit => 0x40..0x44,
+        let timer_ports = match self.timer {
+            TimerSource::Apic => 0,
+            TimerSource::Pit => pc::PIT_PORTS,
         };
-        let taken = [0x20..0x22, 0xA0..0xA2, 0x4D0..0x4D2, timer];
-        wanted.end <= 0x1_0000 && taken.iter().all(|own| own.end <= wanted.start || wanted.end <= own.start)
+        let mut taken = [
+            (pc::FIRST_PIC, pc::PIC_PORTS),
+            (pc::SECOND_PIC, pc::PIC_PORTS),
+            (pc::PIC_TRIGGERS, pc::PIC_PORTS),
+            (pc::PIT, timer_ports),
+        ]
+        .into_iter()
+        .map(|(first, count)| usize::from(first)..usize::from(first + count));
+        wanted.end <= 0x1_0000 && taken.all(|own| own.is_empty() || own.end <= wanted.start || wanted.end <= own.start)
     }
 
     /// Whether registers of a controller lie within these frames.

@@ -6,12 +6,12 @@
 
 use crate::firmware::madt::{MAX_IOAPICS, Madt, Polarity};
 use crate::interrupts::route::{ISA, LINES, MASKED, redirection, route};
-use crate::io::registers::{Block, Window};
+use crate::io::registers::{Block, Registers};
 use abi::{LineFlags, LineState, RouteKind};
 use kernel::machine::Trigger;
 
 /// The bytes of an IOAPIC's registers that are used.
-pub const WINDOW_BYTES: usize = 0x20;
+pub const REGISTER_BYTES: usize = 0x20;
 
 /// The select register's offset.
 const SELECT: usize = 0x00;
@@ -23,7 +23,7 @@ const VERSION: u32 = 0x01;
 const ENTRIES: u32 = 0x10;
 
 /// The registers of one chip that are used.
-type Chip = Block<{ WINDOW_BYTES / size_of::<u32>() }>;
+type Chip = Block<{ REGISTER_BYTES / size_of::<u32>() }>;
 
 /// Where a line's entry is, and what stands in it. That of a line without an entry is nowhere.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ impl IoApics {
 
     /// Takes over the IOAPICs that the firmware's table names: every input masked, every line routed to the CPU with
     /// this APIC number, line n at vector `base + n`. `map` makes a chip's registers accessible.
-    pub fn initialise(madt: &Madt, base: u8, destination: u8, mut map: impl FnMut(u64) -> Option<Window>) -> Self {
+    pub fn initialise(madt: &Madt, base: u8, destination: u8, mut map: impl FnMut(u64) -> Option<Registers>) -> Self {
         let mut found = Self::none();
         for (number, entry) in madt.io_apics().iter().enumerate() {
             let window = map(u64::from(entry.address));
@@ -178,7 +178,7 @@ impl IoApics {
 
 /// How many inputs the chip has, if it is one: its version and its number of inputs make sense, and an entry's mask stays
 /// where it is put. An empty bus reads as all ones or zeros.
-fn inputs(window: &Window) -> Option<u32> {
+fn inputs(window: &Registers) -> Option<u32> {
     const MOST_INPUTS: u32 = 240;
     let chip: Chip = window.block()?;
     chip.write::<SELECT>(VERSION);
@@ -213,7 +213,8 @@ mod tests {
         let base = NonNull::from(&mut chip).cast::<u32>();
         let madt = Madt::decode(&table(QEMU_PC));
         // SAFETY: the window covers the array, which outlives it and is only touched through this pointer.
-        let mut pins = IoApics::initialise(&madt, 0x20, 7, |_| Some(unsafe { Window::new(base, size_of_val(&CHIP)) }));
+        let mut pins =
+            IoApics::initialise(&madt, 0x20, 7, |_| Some(unsafe { Registers::new(base, size_of_val(&CHIP)) }));
         let word = |index: usize| {
             // SAFETY: the index is within the array.
             let word = unsafe { base.add(index) };
@@ -260,7 +261,7 @@ mod tests {
             let mut chip = [0, 0, 0, 0, data, 0, 0, 0];
             let base = NonNull::from(&mut chip).cast::<u32>();
             // SAFETY: the window covers the array, which outlives it and is only touched through this pointer.
-            let window = |_| Some(unsafe { Window::new(base, size_of_val(&CHIP)) });
+            let window = |_| Some(unsafe { Registers::new(base, size_of_val(&CHIP)) });
             let pins = IoApics::initialise(&Madt::decode(&table(QEMU_PC)), 0x20, 7, window);
             assert!(!pins.has_lines(), "{data:#x}");
             assert_eq!(pins.addresses().count(), 0);
@@ -279,7 +280,7 @@ mod tests {
             // SAFETY: the index is within the two arrays.
             let chip = unsafe { base.add(first) };
             // SAFETY: the window covers one of the arrays, which outlive it and are only touched through this pointer.
-            Some(unsafe { Window::new(chip, size_of_val(&CHIP)) })
+            Some(unsafe { Registers::new(chip, size_of_val(&CHIP)) })
         };
         let pins = IoApics::initialise(&madt, 0x20, 7, window);
         let entry = |pins: &IoApics, line: u8| (pins.pins[usize::from(line)].index, pins.has_line(line));

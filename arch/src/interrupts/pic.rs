@@ -4,6 +4,7 @@
 //! exceptions and masked. The masks are kept in memory, so that masking a line is one port write. All commands are
 //! those of Intel's 8259A data sheet (231468); the edge/level register is that of the PIIX (290562, 2.5.12).
 
+use crate::io::pc;
 use crate::io::port::Port;
 use abi::LineFlags;
 use kernel::machine::Trigger;
@@ -53,17 +54,17 @@ pub enum Presence {
 }
 
 // SAFETY: commands to the 8259As choose which vectors arrive, all of which have a gate; the code runs in ring 0.
-const FIRST_COMMAND: Port = unsafe { Port::new(0x20) };
+const FIRST_COMMAND: Port = unsafe { Port::new(pc::FIRST_PIC) };
 // SAFETY: as above.
-const FIRST_DATA: Port = unsafe { Port::new(0x21) };
+const FIRST_DATA: Port = unsafe { Port::new(pc::FIRST_PIC + 1) };
 // SAFETY: as above.
-const SECOND_COMMAND: Port = unsafe { Port::new(0xA0) };
+const SECOND_COMMAND: Port = unsafe { Port::new(pc::SECOND_PIC) };
 // SAFETY: as above.
-const SECOND_DATA: Port = unsafe { Port::new(0xA1) };
+const SECOND_DATA: Port = unsafe { Port::new(pc::SECOND_PIC + 1) };
 // SAFETY: the edge/level registers only choose how lines are sensed; the code runs in ring 0.
-const LEVEL_FIRST: Port = unsafe { Port::new(0x4D0) };
+const LEVEL_FIRST: Port = unsafe { Port::new(pc::PIC_TRIGGERS) };
 // SAFETY: as above.
-const LEVEL_SECOND: Port = unsafe { Port::new(0x4D1) };
+const LEVEL_SECOND: Port = unsafe { Port::new(pc::PIC_TRIGGERS + 1) };
 
 impl Pic {
     /// Before [`Self::initialise`].

@@ -1,6 +1,6 @@
 //! A device's registers in the kernel's address space.
 //!
-//! Mapping them is paging's business; a `Window` is what the drivers get. Its constructor carries the promise that
+//! Mapping them is paging's business; a `Registers` is what the drivers get. Its constructor carries the promise that
 //! accesses are sound, so the drivers themselves are safe code.
 
 use core::ptr::NonNull;
@@ -8,15 +8,15 @@ use core::sync::atomic::AtomicU32;
 
 /// A run of 32-bit device registers.
 #[derive(Debug)]
-pub struct Window {
+pub struct Registers {
     base: NonNull<u32>,
     words: usize,
 }
 
 // SAFETY: a window is an address and a length; access is volatile and only by the CPU that owns the driver.
-unsafe impl Send for Window {}
+unsafe impl Send for Registers {}
 
-impl Window {
+impl Registers {
     /// Wraps mapped registers.
     ///
     /// # Safety
@@ -53,7 +53,7 @@ impl Window {
     }
 }
 
-impl Window {
+impl Registers {
     /// Its first registers, if it has so many, for whoever writes some of them again and again.
     pub const fn block<const WORDS: usize>(&self) -> Option<Block<WORDS>> {
         if WORDS <= self.words { Some(Block(self.base)) } else { None }
@@ -110,7 +110,7 @@ mod tests {
         let mut words = [1u32, 2, 3];
         let base = NonNull::new(words.as_mut_ptr()).expect("not null");
         // SAFETY: the window covers the first two words, which outlive it and which nobody else uses meanwhile.
-        let mut window = unsafe { Window::new(base, 8) };
+        let mut window = unsafe { Registers::new(base, 8) };
         window.write(4, 7);
         window.write(8, 9);
         assert_eq!((window.read(0), window.read(4), window.read(8)), (1, 7, u32::MAX));

@@ -5,12 +5,8 @@
 
 use core::fmt;
 
+use crate::io::pc::COM1;
 use x86::io::{inb, outb};
-
-/// The first port of COM1.
-pub const COM1: u16 = 0x3F8;
-/// Its ports.
-pub const PORTS: u16 = 8;
 
 // Registers of the 16550, as offsets from the first port.
 const DATA: u16 = 0;

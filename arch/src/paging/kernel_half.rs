@@ -11,6 +11,7 @@ use kernel::memory::Frame;
 use x86::controlregs;
 
 use super::tables::DirectMap;
+use super::walk::Place;
 use super::{Entry, EntryRun, Flags, Geometry, Root, Tables, Width, walk, window};
 use crate::cpu::features;
 use crate::layout;
@@ -120,7 +121,7 @@ impl KernelTables {
     ) -> Option<()> {
         let level = if flags.contains(Flags::LARGE) { 2 } else { 1 };
         let entry = super::encode(frame, flags);
-        walk::map::<Width>(&mut self.tables, self.root, address, level, entry, new_table).ok()
+        walk::map::<Width>(&mut self.tables, Place { root: self.root, address, level }, entry, new_table).ok()
     }
 
     /// Maps pages in a row, as many as one table holds; how many those were.
@@ -132,7 +133,8 @@ impl KernelTables {
         new_table: &mut impl FnMut() -> Option<Frame>,
     ) -> Option<usize> {
         let tables = &mut self.tables;
-        walk::map_run::<Width>(tables, self.root, address, level, entries, new_table, &mut Root::Same).ok()
+        walk::map_run::<Width>(tables, Place { root: self.root, address, level }, entries, new_table, &mut Root::Same)
+            .ok()
     }
 
     /// Takes a small page out; what the CPU has cached of it is the caller's business.

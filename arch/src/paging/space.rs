@@ -6,6 +6,7 @@ use kernel::memory::Frame;
 use x86::{controlregs, tlb};
 
 use super::tables::DirectMap;
+use super::walk::Place;
 use super::{EntryRun, Flags, Geometry, Root, Width, encode, kernel_half, walk};
 use crate::memory::{FRAME_BYTES, address_of};
 
@@ -63,7 +64,13 @@ impl Space {
         let mut tables = unsafe { DirectMap::new() };
         let mut root = Root::Same;
         let address = mapping.page.address();
-        let result = walk::map_run::<Width>(&mut tables, self.0, address, 1, entries, new_table, &mut root);
+        let result = walk::map_run::<Width>(
+            &mut tables,
+            Place { root: self.0, address, level: 1 },
+            entries,
+            new_table,
+            &mut root,
+        );
         // A failure may have changed the root before.
         if Width::ROOT_IS_CACHED && root == Root::Changed && self.is_active() {
             // SAFETY: the caller vouches that the space wasn't released.

@@ -78,19 +78,28 @@ pub enum Root {
     Changed,
 }
 
+/// A place in page tables: the entry for `address` in the table of `level` below `root`.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The frame of the root table.
+    pub root: Frame,
+    /// An address that the entry translates.
+    pub address: usize,
+    /// The level of the entry's table.
+    pub level: u32,
+}
+
 /// Puts `entry` in the table of `level` on the way to `address`; tables that are missing come from `new_table`, zeroed.
 ///
 /// Tables that were added stay when it fails in the end: they belong to the space, and go with it.
 pub fn map<G: Geometry>(
     tables: &mut impl Tables,
-    root: Frame,
-    address: usize,
-    level: u32,
+    place: Place,
     entry: Entry,
     new_table: &mut impl FnMut() -> Option<Frame>,
 ) -> Result<(), MapError> {
     let entries = EntryRun::one(entry);
-    map_run::<G>(tables, root, address, level, entries, new_table, &mut Root::Same).map(|_| ())
+    map_run::<G>(tables, place, entries, new_table, &mut Root::Same).map(|_| ())
 }
 
 /// Puts entries in a row into the table of `level`, from that of `address` up to the table's end or an
@@ -99,15 +108,13 @@ pub fn map<G: Geometry>(
 /// One walk serves them all: a walk a page would be most of the work.
 pub fn map_run<G: Geometry>(
     tables: &mut impl Tables,
-    root: Frame,
-    address: usize,
-    level: u32,
+    place: Place,
     entries: EntryRun,
     new_table: &mut impl FnMut() -> Option<Frame>,
     change: &mut Root,
 ) -> Result<usize, MapError> {
-    let table = table_for::<G>(tables, root, address, level, new_table, change)?;
-    match tables.write_run(table, G::index(level, address), G::entries(level), entries) {
+    let table = table_for::<G>(tables, place, new_table, change)?;
+    match tables.write_run(table, G::index(place.level, place.address), G::entries(place.level), entries) {
         0 => Err(MapError::Occupied),
         count => Ok(count),
     }
@@ -116,9 +123,7 @@ pub fn map_run<G: Geometry>(
 /// The table of `level` on the way to `address`.
 fn table_for<G: Geometry>(
     tables: &mut impl Tables,
-    root: Frame,
-    address: usize,
-    level: u32,
+    Place { root, address, level }: Place,
     new_table: &mut impl FnMut() -> Option<Frame>,
     change: &mut Root,
 ) -> Result<Frame, MapError> {

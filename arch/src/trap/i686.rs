@@ -1,7 +1,7 @@
 //! What traps need to know of i686.
 
 use super::leave::{leave, leave_fast};
-use super::{direct_interrupt, general_call};
+use super::{direct_interrupt, slow_call};
 use crate::cpu::bell::Bell;
 use crate::cpu::features::has_sysenter;
 use crate::current::current_frame;
@@ -23,14 +23,14 @@ pub(crate) fn call(mut frame: NonNull<Frame>) -> ! {
     // SAFETY: the stub's frame is not borrowed yet.
     unsafe { frame.as_mut() }.resume_by_iret();
     // SAFETY: this is a trap's first function.
-    unsafe { general_call() }
+    unsafe { slow_call() }
 }
 
 // SAFETY: as for `Kernel`; `switch` and `load_extras` see to FS and GS.
 unsafe impl MessageCalls for Bell {
     #[unsafe(naked)]
     unsafe extern "C" fn message_call() -> ! {
-        choose_path!(call_from_frame, general_call)
+        choose_path!(call_from_frame, slow_call)
     }
 }
 
@@ -51,7 +51,7 @@ extern "fastcall" fn call_from_frame<const WAY: u8>(tag: u32, handle: u32) -> ! 
     match kernel.fast_call(cpu, way, Tag(tag), handle, Origin::Saved) {
         Some(resume) => leave_fast(kernel, cpu, resume),
         // SAFETY: the borrows above end here.
-        None => unsafe { general_call() },
+        None => unsafe { slow_call() },
     }
 }
 

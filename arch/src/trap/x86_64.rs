@@ -1,7 +1,7 @@
 //! What traps need to know of x86_64.
 
 use super::leave::{leave_fast, leave_here};
-use super::{direct_interrupt, general_call};
+use super::{direct_interrupt, slow_call};
 use crate::cpu::bell::Bell;
 use crate::current::current_frame;
 use crate::state::state;
@@ -37,7 +37,7 @@ pub(crate) unsafe fn enable_fast_calls(_data: &mut CpuData) {
 /// A call by the gate, which saved every register. Nobody is in a hurry who calls like that.
 pub(crate) fn call(_frame: NonNull<Frame>) -> ! {
     // SAFETY: this is a trap's first function.
-    unsafe { general_call() }
+    unsafe { slow_call() }
 }
 
 // SAFETY: `abi::USER_END` leaves out the last page of the lower half, so nobody executes there.
@@ -103,7 +103,7 @@ extern "C" fn save_and_call(tag: usize, word0: usize, word1: usize, handle: usiz
         caller.frame.rax = handle as u64;
     }
     // SAFETY: as above.
-    unsafe { general_call() }
+    unsafe { slow_call() }
 }
 
 /// The way out for a message when something has to be done first: it goes by the saved registers.

@@ -1,10 +1,10 @@
 //! The high precision event timer (IA-PC HPET Specification 1.0a, 2.3).
 
 use super::Ruler;
-use crate::io::registers::Window;
+use crate::io::registers::Registers;
 
 /// The bytes of its registers.
-pub const WINDOW_BYTES: usize = 0x400;
+pub const REGISTER_BYTES: usize = 0x400;
 
 const PERIOD: usize = 0x04;
 const CAPABILITIES: usize = 0x00;
@@ -26,7 +26,7 @@ const FEMTOSECONDS: u64 = 1_000_000_000_000_000;
 /// The timer.
 #[derive(Debug)]
 pub struct Hpet {
-    registers: Window,
+    registers: Registers,
     hertz: u64,
     configuration: u32,
 }
@@ -34,7 +34,7 @@ pub struct Hpet {
 impl Hpet {
     /// Takes the timer by its registers, if one is there. Firmware may have left its interrupts on: they are off then, and
     /// the 8254 and the real-time clock have their lines.
-    pub fn new(mut registers: Window) -> Option<Self> {
+    pub fn new(mut registers: Registers) -> Option<Self> {
         let period = registers.read(PERIOD);
         if !(1..=LONGEST_PERIOD).contains(&period) {
             return None;

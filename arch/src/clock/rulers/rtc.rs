@@ -1,6 +1,7 @@
 //! The real-time clock's seconds (Motorola MC146818, as every PC has it): the last resort, since it takes two seconds.
 
 use super::{Rate, Said};
+use crate::io::pc;
 use crate::io::port::Port;
 
 const SECONDS: u8 = 0x00;
@@ -19,9 +20,9 @@ const MOST_LOOKS: usize = 1 << 24;
 const PATIENCE: u64 = 1 << 34;
 
 // SAFETY: the clock's registers are no memory of anybody's, and the code runs in ring 0.
-const INDEX: Port = unsafe { Port::new(0x70) };
+const INDEX: Port = unsafe { Port::new(pc::RTC) };
 // SAFETY: as above.
-const DATA: Port = unsafe { Port::new(0x71) };
+const DATA: Port = unsafe { Port::new(pc::RTC + 1) };
 
 /// Reads a register of the machine's clock.
 pub fn register(number: u8) -> u8 {
