@@ -1,7 +1,7 @@
 //! What the boot loader says about the machine and what it loaded: one form for both multiboot protocols.
 //!
-//! Everything is copied into this form before anything else is written to memory, since a loader puts its information
-//! wherever it finds a gap. Nothing in it is believed: what doesn't fit is an [`Error`], and so one line on the screen.
+//! All of it is copied into this form before the kernel writes to other memory, since a loader puts its information
+//! into any gap. Each part is checked: what doesn't fit is an [`Error`], and so a line on the screen.
 
 mod error;
 mod multiboot1;
@@ -25,15 +25,15 @@ pub trait Loaded {
 /// What the loader says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Information {
-    /// The memory map as it is: unsorted, overlapping, whatever the firmware made of it.
+    /// The firmware's memory map as it is: its regions may be unsorted and overlap.
     pub regions: Vec<Region>,
     /// The modules, in the order of the loader's configuration.
     pub modules: Vec<Module>,
     /// The kernel's command line.
     pub command_line: String,
-    /// Where the firmware's tables begin, where the loader says so.
+    /// The root pointer of the firmware's tables, if the loader gives it.
     pub acpi_root: Option<RootPointer>,
-    /// The screen, where it is in a graphics mode.
+    /// The screen, if it is in a graphics mode.
     pub framebuffer: Option<Framebuffer>,
 }
 
@@ -63,7 +63,7 @@ pub struct Framebuffer {
     pub colours: [(u8, u8); 3],
 }
 
-/// What `eax` holds when a loader of either protocol enters the kernel.
+/// The values of `eax` with which loaders of the two protocols enter the kernel.
 const MULTIBOOT1: u32 = 0x2BAD_B002;
 const MULTIBOOT2: u32 = 0x36D7_6289;
 
@@ -123,7 +123,7 @@ impl Framebuffer {
         plausible.then_some(self)
     }
 
-    /// The bytes that it takes.
+    /// Gives the bytes that the pixels take.
     pub fn bytes(&self) -> usize {
         self.pitch as usize * self.height as usize
     }

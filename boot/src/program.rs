@@ -1,7 +1,7 @@
-//! A program as an ELF file: what of it goes where, checked before anything is done with it.
+//! A program as an ELF file: its parts and their addresses, checked before the first is copied.
 //!
-//! The kernel loads one program, `init`; later ones are loaded by it, with checks of its own. The file comes from whoever
-//! configured the boot loader, who may err: every rule broken has its own words.
+//! The kernel loads one program, `init`; later ones are loaded by it, with checks of its own. The file comes from the
+//! person who configured the boot loader, who may err: each broken rule has its own message.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -19,7 +19,7 @@ use elf::segment::ProgramHeader;
 pub struct Program {
     /// Where its first thread begins.
     pub entry: usize,
-    /// Its parts, by ascending addresses, no two on the same page.
+    /// The parts of the program, by ascending addresses, no two on one page.
     pub segments: Vec<Segment>,
 }
 
@@ -28,13 +28,13 @@ pub struct Program {
 pub struct Segment {
     /// The page-aligned address where its pages begin.
     pub address: usize,
-    /// The bytes that its pages have; what the file doesn't fill is zero.
+    /// The bytes of its pages. Those that the file doesn't fill are zero.
     pub bytes: usize,
-    /// Where in its pages the file's bytes go.
+    /// The offset of the file's bytes in the pages.
     pub offset: usize,
     /// The file's bytes.
     pub file: Range<usize>,
-    /// What the program may do with it.
+    /// The program's access to the part.
     pub access: Access,
 }
 
@@ -54,20 +54,20 @@ impl Width {
     pub const X86_64: Self = Self { class: Class::ELF64, machine: EM_X86_64, name: "x86_64" };
 }
 
-/// Why a file can't be loaded; its text continues "Bellwire can't start: module 0, NAME, ".
+/// The reason why a file can't be loaded; its text continues "Bellwire can't start: module 0, NAME, ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unloadable {
-    /// It isn't an ELF file, or cut short.
+    /// The file isn't an ELF file, or is cut short.
     NotElf,
-    /// It is for another machine than this one.
+    /// The file is for another machine than this one.
     OtherWidth(&'static str),
-    /// It wants a loader that relocates and links.
+    /// The file needs a loader that relocates and links.
     NotStatic,
     /// A segment, by its number in the file, breaks a rule.
     Segment(usize, &'static str),
-    /// Nothing in it is to be loaded.
+    /// The file has nothing to load.
     Empty,
-    /// Its entry isn't in code.
+    /// The entry isn't in code.
     Entry,
 }
 
