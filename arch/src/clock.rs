@@ -1,4 +1,4 @@
-//! Time: the counter that tells it, the counters by which that one is measured, and the timers that interrupt.
+//! Time: the time stamp counter, the counters by which it is measured, and the timers that interrupt.
 
 pub mod pit;
 pub mod rulers;

@@ -1,7 +1,8 @@
 //! A thread's saved registers.
 //!
-//! The entry stubs save straight into the frame of the thread that runs: TSS.rsp0 or esp0 is the frame's end. Should the
-//! way out of the kernel fault, the stubs write a little below the frame before they can know, hence the room in front.
+//! The entry stubs save straight into the frame of the thread that runs: TSS.rsp0 or esp0 is the frame's end. If the
+//! way out of the kernel faults, the stubs write a few words below the frame before they know that. `room` keeps place
+//! for these.
 
 #[cfg_attr(target_arch = "x86", path = "context/i686.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "context/x86_64.rs")]
@@ -31,17 +32,17 @@ pub struct ThreadContext {
     pub(crate) frame: Frame,
     /// The base of the FS segment: the thread pointer.
     pub(crate) fs_base: usize,
-    /// Where its floating-point state is kept, if it has used any.
+    /// The area of its floating-point state, if the thread has used any.
     pub(crate) area: Area,
-    /// What CR3 holds while it runs.
+    /// The value of CR3 while the thread runs.
     pub(crate) root: usize,
-    /// What a switch to it has to see to besides.
+    /// What a switch to the thread has to load besides.
     pub(crate) extras: Extras,
 }
 
 bitflags! {
-    /// What most threads don't have, and a switch between two that don't needn't look at. In the upper half, so that it goes
-    /// into one word with selectors.
+    /// What most threads don't have. A switch between two threads without any of it loads nothing. The bits are in the
+    /// upper half, so that they fit into one word with selectors.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Extras: u32 {
         /// Floating-point state.

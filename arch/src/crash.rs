@@ -1,7 +1,8 @@
-//! The last words: what the kernel says of its own end before it stops.
+//! The crash record: what the kernel writes before it stops.
 //!
-//! A record is written from any point of the kernel, so nothing of it waits for a lock, allocates or relies on the core's
-//! state being whole; it goes to the log's ring, to COM1, which it takes back from whoever has it, and to the screen.
+//! A record may be written from any point of the kernel. So nothing here waits for a lock, allocates, or relies on
+//! consistent state of the core. The record goes to the log's ring, to the screen, and to COM1, which it takes back
+//! from the driver that has it.
 
 #[cfg_attr(target_arch = "x86", path = "crash/i686.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "crash/x86_64.rs")]
@@ -38,17 +39,17 @@ static AT_NON_MASKABLE: AtomicBool = AtomicBool::new(false);
 static EXITS: AtomicBool = AtomicBool::new(false);
 static CRASHED: AtomicBool = AtomicBool::new(false);
 
-/// From now on a stop also ends the emulator: QEMU with an isa-debug-exit device, or Bochs.
+/// Makes a later stop end the emulator too: QEMU with an isa-debug-exit device, or Bochs.
 pub fn exit_on_stop() {
     EXITS.store(true, Ordering::Relaxed);
 }
 
-/// From now on a non-maskable interrupt ends the kernel with a record: the way to see what a machine does that hangs.
+/// Makes a later non-maskable interrupt end the kernel with a record. So one can see what a machine does that hangs.
 pub fn crash_at_non_maskable() {
     AT_NON_MASKABLE.store(true, Ordering::Relaxed);
 }
 
-/// A non-maskable interrupt came: ends the kernel if that was asked for.
+/// Ends the kernel at a non-maskable interrupt, if [`crash_at_non_maskable`] asked for that.
 pub(crate) fn at_non_maskable(frame: &Frame) {
     if AT_NON_MASKABLE.load(Ordering::Relaxed) {
         in_kernel(frame);
@@ -96,7 +97,7 @@ fn record(frame: Option<&Frame>, what: fmt::Arguments<'_>) -> ! {
     // SAFETY: this is ring 0.
     let cr4 = unsafe { cr4() }.bits();
     let _ = writeln!(Writer, "cr0 {cr0:#x} cr2 {cr2:#x} cr3 {cr3:#x} cr4 {cr4:#x}");
-    // SAFETY: whoever had the core borrowed doesn't go on.
+    // SAFETY: the code that had borrowed the core never goes on.
     let account = unsafe { state::account_of_the_dead() };
     let _ = write_trace(account, &mut Writer);
     let _ = writeln!(Writer, "The kernel has stopped.");
@@ -122,7 +123,7 @@ fn write_trace(account: &Account, to: &mut impl Write) -> fmt::Result {
     if account.trace_entries().count() % 2 == 1 { writeln!(to) } else { Ok(()) }
 }
 
-/// How long before the last entry an entry was noted.
+/// The time from an entry to the last one.
 struct Ago<'a> {
     entry: &'a TraceEntry,
     last: u64,

@@ -1,11 +1,11 @@
 //! Floating point: the x87, MMX, SSE and AVX registers of threads.
 //!
-//! The kernel never uses them. A thread starts with them off (CR0.TS); its first use faults, the core gives it an area of
-//! its own (a frame, charged to its process), and from then on its registers are saved and loaded at every switch. A
+//! The kernel never uses them. A thread starts with them off (CR0.TS); its first use faults, the core gives it an area
+//! of its own (a frame, charged to its process), and from then on its registers are saved and loaded at every switch. A
 //! thread without an area never sees them on, so it can't read another's.
 //!
-//! What the registers hold is tracked, so that a thread that comes back finds them as they are: a switch to a program
-//! that has no area, and back, costs one save and two changes of CR0.TS.
+//! The kernel tracks whose state the registers hold, so that it needn't load them for a thread that comes back: a
+//! switch to a program that has no area, and back, costs one save and two changes of CR0.TS.
 
 mod state;
 
@@ -19,7 +19,7 @@ use x86::controlregs::{Cr0, Cr4, cr0, cr0_write, cr4, cr4_write, xcr0_write};
 /// 2,688 bytes in the standard format).
 pub const AREA_BYTES: usize = abi::PAGE_BYTES;
 
-/// What the CPU has of floating point.
+/// The CPU's features of floating point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FloatingPointFeatures {
     /// FXSAVE and FXRSTOR.
@@ -32,15 +32,15 @@ pub struct FloatingPointFeatures {
     pub keeps_addresses: bool,
 }
 
-/// The area of a thread, by its frame. Frame 0 is nobody's.
+/// The area of a thread, by its frame. Frame 0 is no area.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Area(u32);
 
 impl Area {
-    /// A thread that has none.
+    /// The area of a thread that has none.
     pub const NONE: Self = Self(0);
-    /// No thread's, not even one's that has none.
+    /// No thread's area, and not that of a thread without one.
     const NOBODY: Self = Self(u32::MAX);
 
     /// The area in a frame.
@@ -63,14 +63,15 @@ impl Area {
 #[derive(Debug)]
 pub struct FloatingPoint {
     instructions: Instructions,
-    /// Whose state the registers hold; nobody's where no area has it any more.
+    /// The area whose state the registers hold; `NOBODY` if that area is gone.
     live: Area,
-    /// Whose thread finds them on, so that they may have changed since they were loaded; none while they are off.
+    /// The area of the thread that has the registers on, so that they may have changed since they were loaded; none
+    /// while they are off.
     on: Area,
 }
 
 impl FloatingPoint {
-    /// Before [`Self::initialise`]; no thread has an area yet.
+    /// The value before [`Self::initialise`]; no thread has an area yet.
     pub const OFF: Self = Self { instructions: Instructions::OLDEST, live: Area::NOBODY, on: Area::NONE };
 
     /// Sets up the control registers for what the CPU has, and turns the registers off.
@@ -110,8 +111,9 @@ impl FloatingPoint {
         self.instructions.prepare(area);
     }
 
-    /// Another thread is about to run: saves what the registers hold, if they are another's and may have changed, and
-    /// loads this thread's, or turns the registers off if it has none. `locate` gives the address of an area.
+    /// Switches to the area of the thread that runs next. Saves the registers, if they are another thread's and may
+    /// have changed, and loads the next thread's, or turns the registers off if it has none. `locate` gives the address
+    /// of an area.
     ///
     /// # Safety
     /// `locate` gives, for every area that [`Self::prepare`] filled and [`Self::forget`] wasn't told of, the address of
@@ -124,7 +126,7 @@ impl FloatingPoint {
         }
     }
 
-    /// A thread's registers are off though it has an area: a task gate set CR0.TS, or the area is new. Turns them on.
+    /// Turns the registers on for a thread that has an area: a task gate had set CR0.TS, or the area is new.
     ///
     /// # Safety
     /// As for [`Self::switch`].
@@ -134,8 +136,8 @@ impl FloatingPoint {
         unsafe { self.switch(to, locate) }
     }
 
-    /// A thread ends: its area must not be written any more. If it is the one that finds the registers on, the trap's
-    /// way out is another's, whose area is another one.
+    /// Forgets the area of a thread that ends, which must not be written any more. If this thread has the registers on,
+    /// another thread with another area leaves the kernel next.
     pub fn forget(&mut self, area: Area) {
         if area.is_some() && self.live == area {
             self.live = Area::NOBODY;
@@ -147,7 +149,7 @@ impl FloatingPoint {
     #[inline(always)]
     unsafe fn exchange(&mut self, to: Area, locate: impl Fn(Area) -> NonNull<u8>) {
         clear_task_switched();
-        // They are on for somebody whose state they hold.
+        // The registers are on for the thread whose state they hold.
         if self.on == self.live {
             // SAFETY: the caller vouches for the area; the registers are on.
             unsafe { self.instructions.save(locate(self.live)) };

@@ -1,4 +1,5 @@
-//! The interrupt controllers: 8259A, IOAPIC and local APIC, each for itself and as the one controller that the core sees.
+//! The interrupt controllers: drivers for 8259A, IOAPIC and local APIC, and the one controller that they are to the
+//! core.
 
 pub mod apic;
 pub mod controller;

@@ -1,10 +1,10 @@
 //! Everything of Bellwire that the CPU and the chipset dictate; the portable core is the crate `kernel`.
 //!
-//! A folder calls and imports only folders below it. From the top: `start`, `trap`, `crash`, `state`, `machine`, `context`,
-//! `current`, `log`, `clock`, `interrupts`, `firmware`, `fpu`, `paging`, `memory`, `cpu`, `io`.
+//! A folder calls and imports only folders below it. From the top: `start`, `trap`, `crash`, `state`, `machine`,
+//! `context`, `current`, `log`, `clock`, `interrupts`, `firmware`, `fpu`, `paging`, `memory`, `cpu`, `io`.
 //!
-//! What differs between i686 and x86_64 stands in a file of that name beside what it is a part of, with the same items on
-//! both.
+//! What differs between i686 and x86_64 stands in a file of that name beside what it is a part of, with the same items
+//! on both.
 #![cfg_attr(target_arch = "x86_64", feature(rust_preserve_none_cc))]
 #![feature(optimize_attribute)]
 #![cfg_attr(not(test), no_std)]

@@ -32,20 +32,20 @@ pub struct Cpu {
     pub(crate) clock: Clock,
     pub(crate) floating_point: FloatingPoint,
     ports: LoadedPorts,
-    /// What CR3 holds: see [`Cpu::loaded_root`].
+    /// The value of CR3: see [`Cpu::loaded_root`].
     #[cfg(target_arch = "x86_64")]
     root: usize,
-    /// What the CPU has loaded of what most threads don't have.
+    /// The extras of the thread that left the kernel last.
     extras: Extras,
-    /// The extras that the thread that was switched to has, or the one before it had, and the selectors that the latter
-    /// left: if this isn't 0, [`Cpu::load_extras`] is due on the way out. It isn't done at the switch, since the short way
-    /// through the core can't keep a message in registers across a call.
+    /// The extras of the thread that was switched to and of the one before it, with the selectors that the latter left.
+    /// If this isn't 0, the way out has to call [`Cpu::load_extras`]. The switch doesn't, since the fast path through
+    /// the core can't keep a message in registers across a call.
     due: u32,
     map: Option<&'static MemoryMap>,
 }
 
 impl Cpu {
-    /// Before start-up.
+    /// The value before start-up.
     pub(crate) const ABSENT: Self = Self {
         controller: Controller::ABSENT,
         clock: Clock::STOPPED,
@@ -58,18 +58,18 @@ impl Cpu {
         map: None,
     };
 
-    /// Tells what of physical memory is RAM.
+    /// Notes which physical memory is RAM.
     pub(crate) fn set_memory_map(&mut self, map: &'static MemoryMap) {
         self.map = Some(map);
     }
 
-    /// What a device's or timer's vector means.
+    /// Finds out what a device's or timer's vector means.
     #[inline(always)]
     pub(crate) fn identify(&mut self, vector: u8) -> Event {
         self.controller.identify(vector)
     }
 
-    /// The timer fired: whether the core's deadline is reached.
+    /// Tells whether the core's deadline is reached, after the timer fired.
     #[inline(always)]
     pub(crate) fn alarm(&mut self) -> Alarm {
         self.clock.fired(&mut self.controller)
@@ -112,7 +112,7 @@ impl Cpu {
         unsafe { cr3_write(root as u64) };
     }
 
-    /// What CR3 holds. i686 keeps it in the TSS anyway.
+    /// Gives the value of CR3. i686 keeps it in the TSS anyway.
     #[inline(always)]
     fn loaded_root(&self, data: &CpuData) -> usize {
         #[cfg(target_arch = "x86")]
@@ -124,13 +124,13 @@ impl Cpu {
         }
     }
 
-    /// Whether [`Self::load_extras`] has to be called before ring 3 runs: not 0 if so.
+    /// Tells whether [`Self::load_extras`] has to be called before ring 3 runs: not 0 if so.
     #[inline(always)]
     pub(crate) fn due(&self) -> u32 {
         self.due
     }
 
-    /// Loads what most threads don't have, or takes away what the thread before had of it.
+    /// Loads the extras of the thread that runs next, and takes away those that the thread before had.
     #[cfg_attr(target_arch = "x86_64", inline(never))]
     #[optimize(speed)]
     pub(crate) fn load_extras<'a>(&mut self, to: &ThreadContext, home: impl FnOnce() -> Option<&'a Home<Space>>) {
@@ -245,7 +245,7 @@ impl Machine for Cpu {
         unsafe { self.switch_space(data, to.root) };
         // After CR3, so that the way out still has it in a register.
         data.set_current_frame(NonNull::from(&mut to.frame));
-        // `self.extras` are those of the thread that left the kernel last, whoever was switched to since.
+        // `self.extras` are those of the thread that left the kernel last, whichever threads were switched to since.
         self.due = selectors() | self.extras.bits() | to.extras.bits();
     }
 
@@ -321,8 +321,8 @@ impl Machine for Cpu {
     }
 }
 
-/// Where an area's frame is in the kernel's address space. The core takes areas from low memory, all of which the direct
-/// map shows.
+/// Gives the address of an area's frame in the kernel's address space. The core takes areas from low memory, all of
+/// which the direct map shows.
 #[inline(always)]
 fn locate(area: Area) -> NonNull<u8> {
     let address = layout::DIRECT_MAP.wrapping_add(address_of(area.frame()) as usize);

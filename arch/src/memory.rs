@@ -1,5 +1,5 @@
-//! Physical memory while the kernel boots: what the loader reports becomes sets of frames, from which boot code carves
-//! what must exist for good, and the rest goes to the core.
+//! Physical memory while the kernel boots. The loader's map becomes sets of frames. Boot code takes from them what
+//! stays for good, and the core gets the rest.
 
 mod boot_memory;
 #[cfg_attr(target_arch = "x86", path = "memory/layout/i686.rs")]

@@ -1,8 +1,7 @@
 //! Page tables: one kernel half that all address spaces share, and their user halves.
 //!
 //! The kernel's half is built once, by [`install`], and changes afterwards only inside the window region, whose tables
-//! all spaces share. User halves are the core's business: it owns the frames, says what is mapped where, and gives the
-//! frames of the tables.
+//! all spaces share. The core owns the user halves: it says what is mapped where, and gives the frames of the tables.
 
 mod entry;
 mod geometry;
@@ -43,7 +42,7 @@ pub type Width = FourLevel;
 /// The bytes of a large page, on both widths.
 pub const LARGE_PAGE_BYTES: usize = 2 << 20;
 
-/// An entry for a page, as this CPU takes it.
+/// Makes an entry for a page, as this CPU takes it.
 fn encode(frame: kernel::memory::Frame, flags: Flags) -> Entry {
     let entry = Entry::page(frame, flags);
     if crate::cpu::features::features().no_execute { entry } else { entry.without_no_execute() }

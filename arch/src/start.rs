@@ -1,4 +1,4 @@
-//! Bringing the machine up, in the order in which one thing needs another, and handing over to the core.
+//! Start-up: brings the machine up, each part after those that it needs, and hands over to the core.
 
 use crate::clock::rulers::{self, Hpet, Interval, PowerManagement, Rulers};
 use crate::clock::time::{Clock, ClockError, ClockFeatures};
@@ -27,10 +27,10 @@ use x86_entry::{Fill, InterruptDescriptorTable, Smap, WithSmap, WithoutSmap, cpu
 /// The gates of all vectors.
 static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescriptorTable::new());
 
-/// What is known of the machine once it is up.
+/// What start-up found out of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prepared {
-    /// The cycles that measuring the clock took, which is waiting.
+    /// The cycles that were spent waiting, to measure the clock.
     pub waited: u64,
     /// The real-time clock's register for the century, if the firmware names one.
     pub century_register: Option<u8>,
@@ -39,8 +39,8 @@ pub struct Prepared {
 /// Brings the machine up; interrupts stay off.
 ///
 /// # Safety
-/// Once, after [`catch_exceptions`], in ring 0, with interrupts off, on the kernel's own page tables; `root` and `map` are
-/// what the firmware says.
+/// Called once, after [`catch_exceptions`], in ring 0, with interrupts off, on the kernel's own page tables; `root` and
+/// `map` are what the firmware says.
 pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, ClockError> {
     // SAFETY: the caller's promise; nothing else has borrowed them.
     let (_, cpu) = unsafe { state() };
@@ -69,7 +69,7 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, C
 /// Lets `initialise` set the core up, and runs the first thread that it chooses.
 ///
 /// # Safety
-/// Once, after [`prepare`].
+/// Called once, after [`prepare`].
 pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
     // SAFETY: the caller's promise; `prepare` keeps nothing borrowed.
     let (kernel, cpu) = unsafe { state() };
@@ -78,12 +78,12 @@ pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
     unsafe { trap::enter_first() }
 }
 
-/// Loads segments, gates and the fast calls' registers: from now on what goes wrong ends in a crash record.
+/// Loads segments, gates and the fast calls' registers. Any later exception of the kernel ends in a crash record.
 ///
 /// # Safety
-/// Once, in ring 0, with interrupts off, on page tables that show the kernel where it runs. `stack_top` is the upper end of
-/// a stack, aligned to 16, that is the kernel's for good; it may be the one in use, on which nothing is needed any more
-/// once [`run`] leaves it.
+/// Called once, in ring 0, with interrupts off, on page tables that show the kernel where it runs. `stack_top` is the
+/// upper end of a stack, aligned to 16, that is the kernel's for good; it may be the one in use, on which nothing is
+/// needed any more once [`run`] leaves it.
 pub unsafe fn catch_exceptions(stack_top: usize) {
     features::detect();
     let Some(mut data) = cpu_data::<Bell>() else { return };
@@ -111,12 +111,12 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
     }
 }
 
-/// Fills the gates. The lowest 16 interrupts may be an 8259A's, whose vectors are to be doubted.
+/// Fills the gates. The lowest 16 interrupts may be an 8259A's, which can be spurious, so their vectors are doubted.
 fn fill<S: Smap>(mut gates: Fill<'_, Bell, S>) {
     gates.lowest_vectors().direct_interrupts(FIRST_VECTOR + pic::LINES..=u8::MAX).paranoid().call_gate(CALL_VECTOR);
 }
 
-/// They aren't.
+/// Fills the gates of the lowest 16 interrupts anew, for a machine whose vectors needn't be doubted.
 fn trust_vectors() {
     // SAFETY: interrupts are off, and nothing else uses the table; the CPU reads a gate only when it takes a vector.
     let gates = unsafe { GATES.borrow() };
@@ -150,7 +150,7 @@ unsafe fn controller(tables: &Tables, map: &MemoryMap) -> Controller {
     }
 }
 
-/// The local APIC, if the CPU has one that the firmware left on.
+/// Finds the local APIC, if the CPU has one that the firmware left on.
 ///
 /// # Safety
 /// As for [`prepare`].
@@ -178,24 +178,24 @@ fn io_apics(madt: &Madt, local: &LocalApic, map: &MemoryMap) -> IoApics {
     IoApics::initialise(madt, FIRST_VECTOR, destination, |address| device(map, address, ioapic::REGISTER_BYTES))
 }
 
-/// The clocks that the firmware's tables name, and the 8254, which every PC had.
+/// Collects the clocks that the firmware's tables name, and the 8254, which every PC had.
 fn rulers(tables: &Tables, map: &MemoryMap) -> Rulers {
     let hpet = tables.hpet.and_then(|address| Hpet::new(device(map, address, rulers::HPET_BYTES)?));
     let power = tables.fadt.and_then(|fadt| fadt.power_timer).map(PowerManagement::new);
     Rulers { hpet, power, interval: Interval::default() }
 }
 
-/// A device's registers, where the firmware says that they are, unless something else must be there.
+/// Maps a device's registers where the firmware says that they are, unless the memory map contradicts.
 fn device(map: &MemoryMap, address: u64, bytes: usize) -> Option<Registers> {
     const ALIGNMENT: u64 = 16;
     let end = address.checked_add(bytes as u64)?;
     if !address.is_multiple_of(ALIGNMENT) || !map.may_be_device(address..end) {
         return None;
     }
-    // SAFETY: it isn't RAM, and the CPU has so many bits of addresses.
+    // SAFETY: it isn't RAM, and the address has no more bits than the CPU.
     let base = unsafe { window::map(address, bytes, Caching::Uncached) }?;
-    // SAFETY: the window was just mapped, for good and for this driver alone; the controllers' drivers write nothing that
-    // reaches memory.
+    // SAFETY: the window was just mapped, for good and for this driver alone; the controllers' drivers write nothing
+    // that reaches memory.
     Some(unsafe { Registers::new(base.cast(), bytes) })
 }
 

@@ -1,7 +1,7 @@
 //! The state of the core and of the machine below it, in static storage.
 //!
-//! Only start-up, the first function of a trap and a crash record borrow the two: the kernel runs with interrupts off, and
-//! no trap nests in another. Non-maskable interrupts do, but never touch the core.
+//! Only start-up, the first function of a trap and a crash record borrow the two: the kernel runs with interrupts off,
+//! and no trap nests in another. Non-maskable interrupts do, but never touch the core.
 
 use crate::cpu::cell::CpuCell;
 use crate::machine::Cpu;
@@ -16,7 +16,8 @@ static CPU: CpuCell<Cpu> = CpuCell::new(Cpu::ABSENT);
 /// Borrows the core and the machine.
 ///
 /// # Safety
-/// Interrupts are off, and no earlier borrow is in use: the caller is a trap's first function, its last one, or start-up.
+/// Interrupts are off, and no earlier borrow is in use: the caller is a trap's first function, its last one, or
+/// start-up.
 #[inline(always)]
 pub(crate) unsafe fn state() -> (&'static mut Kernel<Cpu>, &'static mut Cpu) {
     // SAFETY: the caller's promise.

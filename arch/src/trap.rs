@@ -2,8 +2,9 @@
 
 /// Makes the body of `MessageCalls::message_call`: jumps to the fast path that the tag names, or to the slow path.
 ///
-/// ecx gets what the entry has in eax: the tag on i686, where ecx is the first argument of `fastcall`; the handle on x86_64,
-/// where ecx is the one argument register that the message leaves free. `$before` then brings the tag to eax on x86_64.
+/// ecx gets what the entry has in eax: the tag on i686, where ecx is the first argument of `fastcall`; the handle on
+/// x86_64, where ecx is the one argument register that the message leaves free. `$before` then brings the tag to eax on
+/// x86_64.
 ///
 /// Each fast path is a function of its own, so that none saves or clears what only another needs.
 macro_rules! choose_path {
@@ -56,12 +57,12 @@ use x86_entry::{CallerStack, Frame, Stack};
 pub(crate) use leave::enter_first;
 pub(crate) use width::enable_fast_calls;
 
-/// The system call's gate.
+/// The vector of the system call's gate.
 pub(crate) const CALL_VECTOR: u8 = 0x80;
 
 // SAFETY: the constants are what `start` loads before the first trap from ring 3. Frames come from the stubs or from
-// `ThreadContext`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called for every
-// vector; `paranoid` touches the frame and one atomic.
+// `ThreadContext`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called
+// for every vector; `paranoid` touches the frame and one atomic.
 unsafe impl x86_entry::Kernel for Bell {
     const STACK: Stack = Stack::PerCpu;
     const CALLER_STACK: CallerStack = CallerStack::InR10;
@@ -96,8 +97,8 @@ unsafe impl x86_entry::Kernel for Bell {
     }
 }
 
-/// An interrupt whose frame is the running thread's. Its vector is looked at no further than a driver's line needs: what else
-/// it may be has no source.
+/// Handles an interrupt whose frame is the running thread's. The fast path takes the vector for a driver's line: any
+/// other vector has no source, and goes the slow path.
 #[inline(always)]
 pub(crate) fn direct_interrupt(vector: u8) -> ! {
     // SAFETY: this is a trap's first function.
@@ -108,7 +109,8 @@ pub(crate) fn direct_interrupt(vector: u8) -> ! {
     }
 }
 
-/// A device's line, the timer, or a controller's change of mind. Only ring 3 and the idle loop can be interrupted.
+/// Handles the interrupt of a device's line or of the timer, or a spurious one. Only ring 3 and the idle loop can be
+/// interrupted.
 #[cold]
 #[inline(never)]
 fn interrupt_otherwise(vector: u8) -> ! {
@@ -129,7 +131,8 @@ fn interrupt_otherwise(vector: u8) -> ! {
     leave(kernel, cpu)
 }
 
-/// An exception. In ring 3 it is the thread's; in ring 0 it is the end, but for one that the CPU causes by itself.
+/// Handles an exception. One of ring 3 is the thread's fault; one of ring 0 ends the kernel, but for the one that the
+/// CPU causes by itself.
 #[inline(never)]
 #[optimize(speed)]
 fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
@@ -169,18 +172,19 @@ fn exception(mut frame: NonNull<Frame>) -> NonNull<Frame> {
     leave(kernel, cpu)
 }
 
-/// A thread's exception, the general way. Its parts go by registers: by reference the short way would have to store it.
+/// Handles a thread's exception on the slow path. The parts of the fault are passed in registers: by reference, the
+/// fast path would have to store them.
 #[cold]
 #[inline(never)]
 fn slow_fault(vector: u8, error: usize, address: usize, instruction: usize) -> ! {
-    // SAFETY: this is a trap's last function: whoever called it has no use of the core any more.
+    // SAFETY: this is a trap's last function: its caller doesn't use the core any more.
     let (kernel, cpu) = unsafe { state() };
     kernel.fault(cpu, Fault { vector, error, address, instruction });
     leave(kernel, cpu)
 }
 
-/// The running thread used floating point while it was off: turns it on, with a new area if it has none. Returns whether
-/// it may go on.
+/// Turns floating point on for the running thread, which used it while it was off, and gives the thread an area if it
+/// has none. Returns whether the thread may go on.
 #[inline(never)]
 fn floating_point(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> bool {
     let area =
@@ -201,7 +205,7 @@ fn floating_point(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> bool {
     true
 }
 
-/// What the CPU keeps of an exception besides its frame.
+/// Reads what the CPU keeps of an exception besides its frame.
 fn fault_address(vector: usize) -> usize {
     if vector == PAGE_FAULT.number() {
         // SAFETY: ring 0.
@@ -213,8 +217,9 @@ fn fault_address(vector: usize) -> usize {
     }
 }
 
-/// A debug exception in ring 0: a breakpoint that ring 3 set is refused at its source, so this is single-stepping that
-/// went on into the kernel (`sysenter` leaves TF), or a `mov ss` before a trap. Neither is the kernel's.
+/// Ends single-stepping after a debug exception in ring 0. No thread can set a breakpoint, so the cause is
+/// single-stepping that went on into the kernel (`sysenter` leaves TF), or a `mov ss` before a trap. The kernel caused
+/// neither.
 fn debug_in_kernel(frame: &mut Frame) {
     take_debug_status();
     width::stop_single_step(frame);
@@ -229,7 +234,7 @@ fn take_debug_status() -> usize {
     status.bits()
 }
 
-/// A call whose message stands in the running thread's saved registers.
+/// Handles a call on the slow path. The message stands in the running thread's saved registers.
 ///
 /// # Safety
 /// This is a trap's first function, or its last.

@@ -26,7 +26,7 @@ pub const CONTROL: Port = unsafe { Port::new(pc::PIT + 3) };
 // SAFETY: the port holds the gate of channel 2, the speaker, and enables of NMI sources, which have a gate too.
 pub const SYSTEM_CONTROL: Port = unsafe { Port::new(pc::SYSTEM_CONTROL) };
 
-/// Sets channel 0 to raise line 0 once after so many counts.
+/// Makes channel 0 raise line 0 once, after `count` counts.
 #[inline]
 pub fn start(count: u32) {
     let [low, high, ..] = count.min(LARGEST).to_le_bytes();

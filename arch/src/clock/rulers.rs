@@ -1,8 +1,8 @@
 //! Rulers: counters whose rate is known, by which the time stamp counter is measured.
 //!
 //! Any of them may be missing, stand still or lie, so all that are there are read at the same time and compared. The
-//! real-time clock, which takes seconds, is asked only where no other is there, and what the CPU says of its own nominal
-//! rate counts only where nothing measures.
+//! real-time clock, which takes seconds, is asked only where no other is there, and what the CPU says of its own
+//! nominal rate counts only where nothing measures.
 
 mod hpet;
 mod i8254;
@@ -24,17 +24,17 @@ use alloc::vec::Vec;
 
 /// A counter that counts up.
 pub trait Ruler {
-    /// What it is called in the log.
+    /// Its name in the log.
     fn name(&self) -> &'static str;
-    /// Its rate in hertz; nothing if that is what is to be found out.
+    /// Its rate in hertz; nothing if the rate is to be measured.
     fn hertz(&self) -> Option<u64>;
-    /// How many bits of a count count: those of the chip's counter.
+    /// The number of valid bits of a count: those of the chip's counter.
     fn bits(&self) -> u32;
-    /// Starts it, as far as that is needed. `None`: it isn't there.
+    /// Starts the counter, if it doesn't run. `None`: the chip isn't there.
     fn start(&mut self) -> Option<()>;
-    /// What it has counted, modulo its bits. `None`: it has run out, so that the measurement has to begin anew.
+    /// Reads the count, modulo its bits. `None`: the counter has run out, so that the measurement has to begin anew.
     fn count(&mut self) -> Option<u32>;
-    /// Leaves it as others expect it.
+    /// Leaves the counter as other code expects it.
     fn stop(&mut self) {}
 }
 

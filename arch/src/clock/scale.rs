@@ -19,9 +19,9 @@ impl Scale {
         if timer_hertz == 0 || cycle_hertz == 0 {
             return None;
         }
-        // The largest shift whose multiplier still fits 32 bits keeps the most digits of the ratio. From what is too large by
-        // at most two on, since each try is a division that is thousands of instructions long on i686: by `highest` the
-        // multiplier is above 2^31.
+        // The largest shift whose multiplier still fits 32 bits keeps the most digits of the ratio. The search begins
+        // at most two above the result, since each try is a division that takes thousands of instructions on i686: with
+        // `highest` the multiplier is above 2^31.
         let multiplier = |shift: u32| (u128::from(timer_hertz) << shift).div_ceil(u128::from(cycle_hertz));
         let highest = (32 + cycle_hertz.ilog2()).saturating_sub(timer_hertz.ilog2()).min(63);
         let fitting = |shift| Some((shift, u32::try_from(multiplier(shift)).ok()?));
@@ -32,8 +32,8 @@ impl Scale {
         if limit == 0 { None } else { Some(Self { multiplier, shift, limit }) }
     }
 
-    /// The count for a wait of so many cycles, never too short unless the wait is beyond the timer's reach, and never
-    /// 0, which stops some timers.
+    /// Gives the count for a wait of `cycles` cycles. The count is never too short, unless the wait is beyond the
+    /// timer's reach, and never 0, which stops some timers.
     #[inline(always)]
     pub fn count(&self, cycles: u64) -> u32 {
         let cycles = if cycles > u64::from(self.limit) { self.limit } else { cycles as u32 };

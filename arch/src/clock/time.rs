@@ -1,8 +1,8 @@
 //! The clock and its alarm: the time stamp counter, and one one-shot timer that is set to absolute times.
 //!
-//! The counter is measured by `rulers`. The timer is the local APIC's, comparing with the counter itself where the CPU can,
-//! else counting down at a measured rate, else the 8254. Whatever it is, the core sees an alarm that fires at its time and not before: a wait beyond the
-//! timer's reach is cut into pieces here.
+//! The counter is measured by `rulers`. The timer is the local APIC's, comparing with the counter itself where the CPU
+//! can, else counting down at a measured rate, else the 8254. With any of them, the core sees an alarm that fires at
+//! its time and not before: a wait beyond the timer's reach is cut into pieces here.
 
 use crate::clock::pit;
 use crate::clock::rulers::{Interval, Ruler, Rulers};
@@ -12,7 +12,7 @@ use crate::interrupts::controller::{Controller, TIMER_VECTOR};
 use kernel::machine::Time;
 use x86::time::rdtsc;
 
-/// What measuring takes of the CPU.
+/// The features of the CPU that decide how time is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClockFeatures {
     /// The local APIC's timer can compare with the time stamp counter.
@@ -30,12 +30,12 @@ pub enum ClockError {
     NoAlarm,
 }
 
-/// Whether an alarm's time has come.
+/// What the timer's interrupt means to the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alarm {
     /// The core's deadline is reached.
     Due,
-    /// It isn't yet, or there is none; the timer was set again.
+    /// The deadline isn't reached yet, or there is none; the timer was set again.
     NotYet,
 }
 
@@ -60,7 +60,7 @@ pub struct Clock {
     deadline: Option<Time>,
 }
 
-/// The time stamp counter. Nothing waits for earlier instructions: a stamp may be a few cycles early.
+/// Reads the time stamp counter. The read doesn't wait for earlier instructions: a stamp may be a few cycles early.
 #[inline(always)]
 pub fn now() -> Time {
     // SAFETY: start-up refused CPUs without the counter; ring 0 may always read it.
@@ -121,7 +121,7 @@ impl Clock {
         }
     }
 
-    /// The timer fired: tells whether the alarm is due, and if not, sets the timer to the rest of the wait.
+    /// Tells whether the alarm is due, after the timer fired. If not, sets the timer to the rest of the wait.
     #[inline]
     pub fn fired(&mut self, controller: &mut Controller) -> Alarm {
         match self.deadline {
@@ -163,7 +163,7 @@ impl Clock {
 }
 
 impl Timer {
-    /// What it is called in the log.
+    /// Its name in the log.
     const fn name(&self) -> &'static str {
         match self {
             Self::None => "none",

@@ -8,14 +8,14 @@ use kernel::machine::Resume;
 use x86_entry::vector::FAST_CALL;
 use x86_entry::{Frame, GlobalDescriptorTable};
 
-/// Whether user mode may be sent to an address: below the kernel, or in the call page, where threads wait.
+/// Tells whether user mode may be sent to an address: one below the kernel, or in the call page, where threads wait.
 const fn is_user_code(address: usize) -> bool {
     let page = address & !(abi::PAGE_BYTES - 1);
     address < layout::KERNEL_BASE || page == abi::CALL_PAGE_I686 as usize
 }
 
 impl ThreadContext {
-    /// A frame that enters ring 3.
+    /// Makes a frame that enters ring 3.
     pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {
         let data = GlobalDescriptorTable::SELECTORS.user_data;
         let mut frame = Frame::default();
@@ -27,8 +27,8 @@ impl ThreadContext {
         frame
     }
 
-    /// A frame that enters ring 0. `iretd` then leaves the stack pointer right above the flags, from where the CPU pushes
-    /// the next interrupt into the very same frame.
+    /// Makes a frame that enters ring 0. `iretd` leaves the stack pointer right above the flags, from where the CPU
+    /// pushes the next interrupt into the very same frame.
     pub(crate) fn kernel_frame(entry: usize, _place: *const Frame) -> Frame {
         let data = GlobalDescriptorTable::SELECTORS.kernel_data;
         let mut frame = Frame::default();
@@ -51,7 +51,7 @@ impl ThreadContext {
         self.frame.edx
     }
 
-    /// Most message registers don't survive the way out.
+    /// Puts a message into the saved registers: most message registers don't survive the way out.
     #[inline(always)]
     pub(crate) fn pass_message(&mut self, message: Message) -> Resume {
         self.write_message(message);
@@ -71,7 +71,7 @@ impl ThreadContext {
         self.frame.eax = tag.0;
     }
 
-    /// Where the message's words are.
+    /// Gives the registers of the message's words.
     #[inline(always)]
     pub(crate) fn word_registers(&mut self) -> [&mut u32; 4] {
         let frame = &mut self.frame;
@@ -98,7 +98,7 @@ impl ThreadContext {
 
     pub(crate) fn write_register(&mut self, register: Register, value: usize) -> Option<()> {
         if self.frame.vector() == FAST_CALL {
-            // Such a frame holds no segments of its own.
+            // The frame of a fast call holds no segments.
             self.frame.fs = thread_selector(self.fs_base).into();
             self.frame.gs = 0;
         }

@@ -9,7 +9,7 @@ use x86_entry::{Frame, GlobalDescriptorTable};
 const USER_LIMIT: usize = 1 << 47;
 
 impl ThreadContext {
-    /// A frame that enters ring 3.
+    /// Makes a frame that enters ring 3.
     pub(crate) fn user_frame(entry: usize, stack: usize) -> Frame {
         Frame {
             rip: entry as u64,
@@ -20,8 +20,8 @@ impl ThreadContext {
         }
     }
 
-    /// A frame that enters ring 0, whose interrupts are saved in the frame at `place`: the CPU pushes from a stack pointer
-    /// that it aligns to 16, as a frame's end is.
+    /// Makes a frame that enters ring 0, and whose interrupts are saved in the frame at `place`. The CPU pushes from a
+    /// stack pointer that it aligns to 16, and a frame ends at a multiple of 16.
     pub(crate) fn kernel_frame(entry: usize, place: *const Frame) -> Frame {
         Frame {
             rip: entry as u64,
@@ -44,7 +44,7 @@ impl ThreadContext {
         self.frame.rax as u32
     }
 
-    /// The message registers are C's for arguments, so that they hold it all the way out.
+    /// Hands a message to the way out. The message registers are C's for arguments, so that they hold it all the way.
     #[inline(always)]
     pub(crate) fn pass_message(&mut self, message: Message) -> Resume {
         Resume::With(message)
@@ -56,7 +56,7 @@ impl ThreadContext {
         self.frame.rdi = u64::from(tag.0);
     }
 
-    /// Where the message's words are.
+    /// Gives the registers of the message's words.
     #[inline(always)]
     pub(crate) fn word_registers(&mut self) -> [&mut u64; 4] {
         let frame = &mut self.frame;

@@ -1,8 +1,8 @@
 //! Storage that belongs to one CPU.
 //!
-//! The kernel runs with interrupts off on one CPU a core, so its state needs no lock; what it needs is that nobody
-//! borrows it twice. A lock would make that a run-time question on every trap; this cell makes it a duty of the few
-//! callers of [`CpuCell::borrow`], all of which are trap entries or the start of the kernel.
+//! The kernel runs with interrupts off, and each CPU has a core of its own. So its state needs no lock, only that it
+//! isn't borrowed twice. A lock would check that at each trap; this cell makes it a duty of the few callers of
+//! [`CpuCell::borrow`], which are trap entries and the start of the kernel.
 
 use core::cell::UnsafeCell;
 
@@ -19,7 +19,7 @@ impl<T> CpuCell<T> {
         Self(UnsafeCell::new(value))
     }
 
-    /// Where the value is, for descriptors and assembly.
+    /// Gives the address of the value, for descriptors and assembly.
     pub const fn address(&self) -> *mut T {
         self.0.get()
     }

@@ -1,7 +1,7 @@
-//! What this CPU has, and switching on the protection that it offers.
+//! The features of this CPU, by CPUID, and switching on the protection among them.
 //!
-//! What the kernel can't do without was checked by the start code before any Rust ran. Everything here is used where it
-//! exists and done without where it doesn't.
+//! The start code has checked the features that the kernel needs before any Rust ran. The features here are used where
+//! they exist.
 
 use core::fmt;
 
@@ -13,7 +13,7 @@ use x86::msr::{IA32_EFER, rdmsr, wrmsr};
 /// EFER.NXE: bit 63 of a page-table entry means "no execute" instead of being reserved (SDM 3A 4.1.4).
 const EFER_NO_EXECUTE: u64 = 1 << 11;
 
-/// How `raw-cpuid` gets at the instruction: its own way needs SSE on i686, which the kernel is built without.
+/// Executes the instruction for `raw-cpuid`, whose own function needs SSE on i686: the kernel is built without.
 #[derive(Clone, Copy, Debug)]
 pub struct Instruction;
 
@@ -28,7 +28,7 @@ impl CpuIdReader for Instruction {
     }
 }
 
-/// The CPU's description of itself.
+/// Gives the CPU's description of itself.
 pub fn cpuid() -> CpuId<Instruction> {
     CpuId::with_cpuid_reader(Instruction)
 }
@@ -88,12 +88,12 @@ impl fmt::Display for Features {
 
 static FEATURES: Once<Features> = Once::new();
 
-/// Finds out what this CPU offers.
+/// Finds out which features this CPU has.
 pub(crate) fn detect() {
     FEATURES.call_once(Features::detect);
 }
 
-/// What this CPU offers; nothing before `detect`.
+/// Gives the features of this CPU; none before `detect`.
 pub fn features() -> &'static Features {
     FEATURES.get().unwrap_or(&Features::NONE)
 }
@@ -124,7 +124,7 @@ pub unsafe fn protect() {
     unsafe { controlregs::cr4_write(cr4) };
 }
 
-/// Lets page-table entries be global: they outlive a change of address space.
+/// Allows global pages, whose translations outlive a change of address space.
 ///
 /// # Safety
 /// The tables in use mark only those pages global that are the same in every address space.
@@ -144,7 +144,7 @@ pub(crate) fn has_sysenter() -> bool {
     })
 }
 
-/// The CPU's name in its own words, or its maker's where it has none.
+/// Passes the CPU's brand string to `use_name`, or its vendor's name where it has none.
 pub fn with_name<R>(use_name: impl FnOnce(&str) -> R) -> R {
     let cpuid = cpuid();
     if let Some(brand) = cpuid.get_processor_brand_string() {

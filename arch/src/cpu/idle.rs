@@ -50,8 +50,8 @@ pub(crate) fn address() -> usize {
     idle as *const () as usize
 }
 
-/// Gives the address at which code goes on that a non-maskable interrupt stopped at `instruction`: the start of the loop
-/// for an instruction of the loop, the same instruction for any other.
+/// Gives the address at which code goes on that a non-maskable interrupt stopped at `instruction`: the start of the
+/// loop for an instruction of the loop, the same instruction for any other.
 pub(crate) fn restart(instruction: usize) -> usize {
     if instruction.wrapping_sub(address()) < BYTES { address() } else { instruction }
 }

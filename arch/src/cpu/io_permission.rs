@@ -1,17 +1,17 @@
 //! Which I/O ports ring 3 may use: the permission bitmap behind the task state segment.
 //!
 //! A bit for each of the 64 Ki ports is far too much to copy at a switch, so one bitmap holds the ranges of the process
-//! that used ports last. Switching to a process without ports only moves the bitmap out of the segment (one store, which
-//! the caller does); switching to another one with ports closes the old ranges and opens the new.
+//! that used ports last. Switching to a process without ports only moves the bitmap out of the segment (one store,
+//! which the caller does); switching to another one with ports closes the old ranges and opens the new.
 
 use kernel::machine::{Home, PORT_RANGES, PortRange};
 use x86_entry::IO_BITMAP_BYTES;
 
-/// The bitmap's bytes as the CPU reads them (SDM 1, 19.5.2): a set bit refuses. The CPU reads two bytes at a time, hence
-/// one more behind the last, all ones; it is no port's and stays as it is.
+/// The bitmap's bytes as the CPU reads them (SDM 1, 19.5.2): a set bit refuses. The CPU reads two bytes at a time,
+/// hence one more behind the last, all ones; that byte belongs to no port and never changes.
 pub type Bytes = [u8; IO_BITMAP_BYTES];
 
-/// The bitmap of a task state segment, to be changed by whole ranges.
+/// The bitmap of a task state segment, which changes by whole ranges.
 struct PortBitmap<'a>(&'a mut Bytes);
 
 impl PortBitmap<'_> {
@@ -57,13 +57,13 @@ pub enum PortUse {
     None,
 }
 
-/// What the bitmap shows at present.
+/// The ranges that the bitmap shows.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadedPorts {
     process: u16,
     version: u32,
     ranges: [PortRange; PORT_RANGES],
-    /// How many of them are open.
+    /// The number of ranges that are open.
     count: u8,
 }
 
@@ -72,7 +72,7 @@ impl LoadedPorts {
     pub const NONE: Self =
         Self { process: 0, version: 0, ranges: [PortRange { first: 0, count: 0 }; PORT_RANGES], count: 0 };
 
-    /// Makes the bitmap that of a process, if it isn't already. The work is bounded by the ranges' lengths.
+    /// Makes the bitmap that of a process, unless it is already. The work is bounded by the ranges' lengths.
     #[inline(always)]
     pub fn load<S>(&mut self, bitmap: &mut Bytes, home: &Home<S>) -> PortUse {
         if home.port_ranges == 0 {

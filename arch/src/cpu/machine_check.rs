@@ -1,4 +1,4 @@
-//! What the CPU knows of a machine check: registers of banks, each for a part of the hardware (SDM 3B, 16.3).
+//! What the CPU records of a machine check: registers in banks, each for a part of the hardware (SDM 3B, 16.3).
 
 use core::fmt::{self, Write};
 
@@ -6,19 +6,20 @@ use x86::msr::{IA32_MCG_CAP, IA32_MCG_STATUS, rdmsr};
 
 use crate::cpu::features::cpuid;
 
-/// The first bank's status register, the next two its address and what else there is. Each bank has four.
+/// The status register of the first bank. Its address register and its miscellaneous register follow; each bank has
+/// four registers.
 const FIRST_STATUS: u32 = 0x401;
 const BANK_REGISTERS: u32 = 4;
 
 /// The bits of IA32_MCG_CAP that count banks.
 const BANKS: u64 = 0xFF;
 
-/// Bits of a bank's status: it holds an error, and the other two registers say more of it (SDM 3B, 16.3.2.2).
+/// Bits of a bank's status: the bank holds an error, and its other two registers are valid (SDM 3B, 16.3.2.2).
 const VALID: u64 = 1 << 63;
 const MORE_VALID: u64 = 1 << 59;
 const ADDRESS_VALID: u64 = 1 << 58;
 
-/// Writes what the banks hold, if the CPU has any.
+/// Writes the content of the banks, if the CPU has any.
 pub(crate) fn write_banks(to: &mut impl Write) -> fmt::Result {
     if !cpuid().get_feature_info().is_some_and(|flags| flags.has_mca()) {
         return writeln!(to, "machine check: this CPU doesn't say why");
@@ -43,7 +44,7 @@ pub(crate) fn write_banks(to: &mut impl Write) -> fmt::Result {
 }
 
 fn read(register: u32) -> u64 {
-    // SAFETY: ring 0, on a CPU whose banks these registers are; a bank's second and third are read where its status says
-    // that it has them.
+    // SAFETY: ring 0, on a CPU whose banks these registers are; a bank's second and third are read where its status
+    // says that it has them.
     unsafe { rdmsr(register) }
 }

@@ -1,7 +1,7 @@
 //! The kernel's stacks.
 //!
-//! Every trap is handled on one stack, since none waits within the kernel: the one on which the kernel booted, which has a
-//! guard page. What may come at any instruction (NMI, #DB, #MC, #DF) has stacks of its own.
+//! All traps are handled on one stack, since none waits within the kernel: the boot stack, which has a guard page.
+//! Exceptions that may come at any instruction (NMI, #DB, #MC, #DF) have stacks of their own.
 
 use crate::cpu::cell::CpuCell;
 use x86_entry::FaultStacks;
@@ -16,7 +16,7 @@ pub(crate) struct Stack([u8; BYTES]);
 /// The stacks for exceptions that may come at any instruction.
 static STACKS: [CpuCell<Stack>; 4] = [const { CpuCell::new(Stack([0; BYTES])) }; 4];
 
-/// Their upper ends.
+/// Gives the upper ends of these stacks.
 pub(crate) fn fault_stacks() -> FaultStacks {
     let [double_fault, non_maskable_interrupt, machine_check, debug] =
         STACKS.each_ref().map(|stack| stack.address().wrapping_add(1) as usize);

@@ -1,8 +1,8 @@
 //! The firmware's tables: a safe decoder that uses nothing before it is checked.
 //!
 //! A root pointer names one or two root tables, which name all others. Firmware gets each of these wrong somewhere, so
-//! every address must be readable, every length plausible and every checksum right. What isn't is refused with one line
-//! in the log, and the kernel goes on with what is left. Numbers of sections are those of ACPI 6.5.
+//! every address must be readable, every length plausible and every checksum right. A table that breaks this is refused
+//! with a line in the log, and the kernel goes on with the others. Numbers of sections are those of ACPI 6.5.
 
 mod fadt;
 mod hpet;
@@ -22,11 +22,11 @@ use table::{HEADER_BYTES, long, table, word};
 
 /// Physical memory that the firmware wrote.
 pub trait Physical {
-    /// The `count` bytes from an address on, if all of them may be read.
+    /// Gives the `count` bytes from an address on, if all of them may be read.
     fn bytes(&self, address: u64, count: usize) -> Option<&[u8]>;
 }
 
-/// How the firmware's tables are reached.
+/// The source of the root pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Root {
     /// The boot loader gave a copy of the root pointer.
@@ -84,7 +84,7 @@ impl Tables {
         self.madt.is_some() && self.fadt.is_some() && self.hpet.is_some()
     }
 
-    /// Takes from the tables that a root table names what isn't there yet.
+    /// Takes those tables that a root table names and that aren't there yet.
     fn collect(&mut self, form: RootTable, address: u64, memory: &impl Physical) {
         let most = HEADER_BYTES + MOST_TABLES * form.entry_bytes;
         let Some(root) = checked(form.name, address, most, memory) else { return };
@@ -114,7 +114,7 @@ impl Tables {
     }
 }
 
-/// The bytes of a table, or a line in the log.
+/// Gives the bytes of a table, or logs why not.
 fn checked(name: [u8; 4], address: u64, most: usize, memory: &impl Physical) -> Option<&[u8]> {
     match table(memory, address, name, most) {
         Ok(table) => Some(table),

@@ -33,20 +33,20 @@ pub struct IoApicEntry {
     pub first_input: u32,
 }
 
-/// An ISA line that isn't where, or not as, the ISA bus has it (5.2.12.5).
+/// An ISA line with another input or another signal than the ISA bus gives it (5.2.12.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Override {
     /// The ISA line.
     pub line: u8,
     /// The input that it is wired to.
     pub input: u32,
-    /// How it signals.
+    /// The trigger of the line.
     pub trigger: Trigger,
     /// Which level is the asserted one.
     pub polarity: Polarity,
 }
 
-/// What of the table matters here.
+/// The fields of the table that the kernel uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Madt {
     /// The physical address of the local APIC's registers.
@@ -91,7 +91,7 @@ impl Madt {
     }
 
     fn add_io_apic(&mut self, found: IoApicEntry) {
-        // Two entries of one chip would be two drivers of it.
+        // Two entries of one chip would make two drivers of it.
         if self.io_apics().iter().any(|known| known.address == found.address) {
             return;
         }

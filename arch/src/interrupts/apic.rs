@@ -17,7 +17,7 @@ use x86::msr::{IA32_APIC_BASE, IA32_TSC_DEADLINE, rdmsr, wrmsr};
 /// The bytes of the register page.
 pub const REGISTER_BYTES: usize = 0x400;
 
-/// The registers, as far as they are used.
+/// The registers that are used.
 pub type LocalBlock = Block<{ REGISTER_BYTES / size_of::<u32>() }>;
 
 /// IA32_APIC_BASE: the APIC is on.
@@ -41,7 +41,7 @@ const DELIVER_EXTERNAL: u32 = 7 << 8;
 /// Divide configuration: by 1.
 const DIVIDE_BY_1: u32 = 0b1011;
 
-/// What the 8259As do on this machine, which decides what the APIC's first pin is for.
+/// The use of the 8259As on this machine, which decides the mode of the APIC's first pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyPin {
     /// Lines come through the 8259As and this APIC ("virtual wire", MultiProcessor Specification 1.4, 3.6.2.2).
@@ -56,37 +56,39 @@ enum Access {
     Msrs,
 }
 
-/// This CPU's local APIC.
+/// The local APIC of this CPU.
 #[derive(Debug)]
 pub struct LocalApic(Access);
 
 impl LocalApic {
-    /// The physical address of the registers.
+    /// Gives the physical address of the registers.
     pub fn physical_address() -> u64 {
         // SAFETY: the caller of this module's functions found a local APIC by CPUID, so the MSR exists; ring 0.
         let base = unsafe { rdmsr(IA32_APIC_BASE) };
         base & 0x000F_FFFF_FFFF_F000
     }
 
-    /// The local APIC by its memory window, if one is there: an empty bus reads as all ones or zeros.
+    /// Takes the local APIC by registers in memory, if one is there: an empty bus reads as all ones or zeros.
     pub fn by_memory(window: Registers) -> Option<Self> {
         let local = Self(Access::Memory(window));
         (!matches!(local.read(XAPIC_VERSION), 0 | u32::MAX)).then_some(local)
     }
 
-    /// The local APIC by MSRs.
+    /// Takes the local APIC by MSRs.
     ///
     /// # Safety
     /// The CPU has x2APIC mode, and this runs in ring 0.
     pub unsafe fn by_registers() -> Self {
         // SAFETY: every CPU with x2APIC mode has this MSR.
         let base = unsafe { rdmsr(IA32_APIC_BASE) };
-        // SAFETY: from "enabled" to "x2APIC" is an allowed transition (SDM 3A, 11.12.5), and setting both again is none.
+        // SAFETY: from "enabled" to "x2APIC" is an allowed transition (SDM 3A, 11.12.5), and setting both again is
+        // none.
         unsafe { wrmsr(IA32_APIC_BASE, base | GLOBAL_ENABLE | X2APIC_ENABLE) };
         Self(Access::Msrs)
     }
 
-    /// Starts it: all local sources masked but the pins, every priority accepted, spurious interrupts at `spurious`.
+    /// Starts the APIC: all local sources masked but the pins, every priority accepted, spurious interrupts at
+    /// `spurious`.
     pub fn initialise(&mut self, spurious: u8, legacy: LegacyPin) {
         self.write(XAPIC_SVR, SOFTWARE_ENABLE | u32::from(spurious));
         self.write(XAPIC_TPR, 0);
@@ -96,7 +98,7 @@ impl LocalApic {
         if last >= 4 {
             self.write(XAPIC_LVT_PMI, MASKED);
         }
-        // These two may be the firmware's, by SMI; what would come to the kernel is off.
+        // The firmware may use these two, delivered as SMI. They are masked where they would come to the kernel.
         for (first, source) in [(5, XAPIC_LVT_THERMAL), (6, XAPIC_LVT_CMCI)] {
             if last >= first && self.read(source) & DELIVERY == 0 {
                 self.write(source, MASKED);
@@ -118,7 +120,7 @@ impl LocalApic {
         }
     }
 
-    /// The number by which interrupts are addressed to this CPU.
+    /// Gives the number by which interrupts are addressed to this CPU.
     pub fn number(&self) -> u32 {
         match self.0 {
             Access::Memory(_) => self.read(XAPIC_ID) >> 24,
@@ -126,7 +128,8 @@ impl LocalApic {
         }
     }
 
-    /// What the request and in-service registers have of a vector (SDM 3A, 11.8.4): 256 bits each, 32 a register.
+    /// Reads the bits of a vector in the request and in-service registers (SDM 3A, 11.8.4): 256 bits each, 32 a
+    /// register.
     pub fn state(&self, vector: u8) -> LineFlags {
         let place = u32::from(vector / 32) * 0x10;
         let bit = 1 << (vector % 32);
@@ -136,7 +139,7 @@ impl LocalApic {
         flags
     }
 
-    /// The registers, if they are memory: a write of [`XAPIC_EOI`] then ends the interrupt in service.
+    /// Gives the registers, if they are memory: a write of [`XAPIC_EOI`] then ends the interrupt in service.
     pub const fn block(&self) -> Option<LocalBlock> {
         match &self.0 {
             Access::Memory(window) => window.block(),
@@ -164,7 +167,7 @@ impl LocalApic {
         self.write(XAPIC_TIMER_INIT_COUNT, u32::MAX);
     }
 
-    /// How far the counter has run down since [`Self::run_silently`].
+    /// Tells how far the counter has run down since [`Self::run_silently`].
     pub fn elapsed(&self) -> u32 {
         u32::MAX - self.read(XAPIC_TIMER_CURRENT_COUNT)
     }

@@ -1,7 +1,7 @@
-//! The machine's interrupt controllers as one: what the core masks, unmasks and ends.
+//! The one controller that the core masks lines at and ends interrupts at, made of all of the machine's.
 //!
 //! Lines come through the IOAPICs where the CPU has a local APIC and the firmware a MADT, and through the 8259As
-//! elsewhere. Both number vectors alike, line n at [`FIRST_VECTOR`] + n, so nothing but this module knows which it is.
+//! elsewhere. Both have line n at the vector [`FIRST_VECTOR`] + n, so only this module knows which of them is used.
 
 use crate::interrupts::apic::{LocalApic, LocalBlock};
 use crate::interrupts::ioapic::IoApics;
@@ -26,13 +26,13 @@ pub const SPURIOUS_VECTOR: u8 = 0xFF;
 /// The ISA line of the 8254's channel 0.
 const PIT_LINE: u8 = 0;
 
-/// The vectors of interrupts that devices raise by a write: what is left between the system call's gate and the kernel's
-/// own vectors.
+/// The vectors of interrupts that devices raise by a write: what is left between the system call's gate and the
+/// kernel's own vectors.
 const MESSAGE_VECTORS: Range<u8> = 0x81..0xEF;
 /// The numbers of these interrupts as lines.
 pub const MESSAGE_LINES: Range<u8> = MESSAGE_VECTORS.start - FIRST_VECTOR..MESSAGE_VECTORS.end - FIRST_VECTOR;
 
-/// Who raises the timer's interrupt.
+/// The device that raises the timer's interrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerSource {
     /// The local APIC, at [`TIMER_VECTOR`].
@@ -44,20 +44,20 @@ pub enum TimerSource {
 /// What a vector means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A line's device interrupts; the core ends it.
+    /// A device's interrupt, of this line; the core ends it.
     Line(Line),
-    /// The timer; already ended.
+    /// The timer's interrupt, which is ended already.
     Timer,
-    /// An 8259A asked for nothing, on this line; nothing to end.
+    /// A spurious interrupt of an 8259A, on this line; nothing to end.
     SpuriousPic(Line),
-    /// The local APIC asked for nothing; nothing to end.
+    /// A spurious interrupt of the local APIC; nothing to end.
     SpuriousApic,
 }
 
 /// Every interrupt controller of the machine.
 #[derive(Debug)]
 pub struct Controller {
-    /// The IOAPICs, by which no line comes if `pic` is there.
+    /// The IOAPICs, which have no line if `pic` is there.
     pins: IoApics,
     /// The local APIC's registers, if they are memory.
     end: Option<LocalBlock>,
@@ -70,10 +70,10 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Before start-up: 8259As that nobody has touched.
+    /// The value before start-up: 8259As that weren't initialised.
     pub const ABSENT: Self = Self::with_pic(Pic::UNTOUCHED, None);
 
-    /// Lines by the 8259As, with the local APIC if the CPU has one.
+    /// Makes a controller whose lines come through the 8259As, with the local APIC if the CPU has one.
     pub const fn with_pic(pic: Pic, local: Option<LocalApic>) -> Self {
         let timer = if local.is_some() { TimerSource::Apic } else { TimerSource::Pit };
         let end = match &local {
@@ -83,40 +83,40 @@ impl Controller {
         Self { pins: IoApics::none(), end, pic: Some(pic), retired: None, local, timer }
     }
 
-    /// Lines by the IOAPICs.
+    /// Makes a controller whose lines come through the IOAPICs.
     pub const fn with_io_apics(pins: IoApics, retired: RetiredPic, local: LocalApic) -> Self {
         let timer = TimerSource::Apic;
         Self { pins, end: local.block(), pic: None, retired: Some(retired), local: Some(local), timer }
     }
 
-    /// Whether vectors need no look at an 8259A before they can be told for what they are.
+    /// Tells whether no vector can be a spurious one of an 8259A.
     pub const fn has_sure_vectors(&self) -> bool {
         self.pic.is_none()
     }
 
-    /// This CPU's local APIC.
+    /// The local APIC of this CPU.
     pub const fn local(&mut self) -> Option<&mut LocalApic> {
         self.local.as_mut()
     }
 
-    /// Whether the line of the 8254 comes.
+    /// Tells whether the line of the 8254 arrives.
     pub fn can_use_pit(&self) -> bool {
         self.pic.as_ref().map_or(self.pins.has_line(PIT_LINE), |pic| pic.has_line(PIT_LINE))
     }
 
-    /// Lets the 8254 give the time, though there is a local APIC; line 0 is the kernel's from now on.
+    /// Makes the 8254 the timer, though there is a local APIC. Line 0 then belongs to the kernel.
     pub fn use_pit(&mut self) {
         self.timer = TimerSource::Pit;
         self.unmask(Line(PIT_LINE));
     }
 
-    /// Who raises the timer's interrupt.
+    /// The device that raises the timer's interrupt.
     pub const fn timer(&self) -> TimerSource {
         self.timer
     }
 
-    /// Whether user programs may have these ports: not those of the 8259As and of their edge/level registers, nor those of
-    /// the 8254 while it gives the time.
+    /// Tells whether user programs may have these ports. They can't have those of the 8259As and of their edge/level
+    /// registers, nor those of the 8254 while it is the timer.
     pub fn are_free_ports(&self, first: u16, count: u16) -> bool {
         let wanted = usize::from(first)..usize::from(first) + usize::from(count);
         let timer_ports = match self.timer {
@@ -134,7 +134,7 @@ impl Controller {
         wanted.end <= 0x1_0000 && taken.all(|own| own.is_empty() || own.end <= wanted.start || wanted.end <= own.start)
     }
 
-    /// Whether registers of a controller lie within these frames.
+    /// Tells whether registers of a controller lie within these frames.
     pub fn has_registers_in(&self, frames: Range<u32>) -> bool {
         let local = self.local.as_ref().map(|_| LocalApic::physical_address());
         self.pins
@@ -143,7 +143,7 @@ impl Controller {
             .any(|address| u32::try_from(address / FRAME_BYTES).is_ok_and(|frame| frames.contains(&frame)))
     }
 
-    /// A word for the log.
+    /// Names the controllers for the log.
     pub const fn name(&self) -> &'static str {
         let presence = match &self.pic {
             Some(pic) => Some(pic.presence()),
@@ -183,7 +183,7 @@ impl Controller {
         Event::Line(Line(line))
     }
 
-    /// Whether user programs may have the line.
+    /// Tells whether user programs may have the line.
     pub fn has_line(&self, line: Line) -> bool {
         if line == Line::NMI {
             return true;
@@ -194,14 +194,14 @@ impl Controller {
         self.pic.as_ref().map_or(self.pins.has_line(line.0), |pic| pic.has_line(line.0))
     }
 
-    /// The write that raises the interrupt of one of [`MESSAGE_LINES`] on this CPU; nothing without a local APIC, which
-    /// is what takes it.
+    /// Gives the write that raises the interrupt of one of [`MESSAGE_LINES`] on this CPU; nothing without a local APIC,
+    /// which takes such writes.
     pub fn message(&self, line: Line) -> Option<InterruptWrite> {
         let local = self.local.as_ref().filter(|_| MESSAGE_LINES.contains(&line.0))?;
         Some(msi::message(u8::try_from(local.number()).ok()?, FIRST_VECTOR + line.0))
     }
 
-    /// How a line gets to the CPU, and what the controllers' registers have of it.
+    /// Tells how a line gets to the CPU, and what the controllers' registers say of it.
     #[cold]
     #[inline(never)]
     pub fn line_state(&self, line: Line) -> LineState {
@@ -231,7 +231,7 @@ impl Controller {
         state
     }
 
-    /// Sets how a line signals (nothing: as the firmware says) and returns how it does.
+    /// Sets the trigger of a line (`None`: the firmware's), and returns the trigger that the line has now.
     pub fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger {
         if line == Line::NMI || self.is_timer(line) || MESSAGE_LINES.contains(&line.0) {
             return Trigger::Edge;
@@ -246,7 +246,7 @@ impl Controller {
         pic.trigger(line.0)
     }
 
-    /// Masks a line. It isn't the timer's, since that is nobody's to claim.
+    /// Masks a line. The line isn't the timer's, which no program can claim.
     pub fn mask(&mut self, line: Line) -> Masked {
         match &mut self.pic {
             Some(pic) => {
@@ -268,19 +268,19 @@ impl Controller {
         }
     }
 
-    /// [`Self::mask`], for a line that no 8259A has.
+    /// Masks a line that isn't an 8259A's, as [`Self::mask`] does.
     #[inline(always)]
     pub fn mask_directly(&self, line: Line) {
         self.pins.mask(line.0);
     }
 
-    /// [`Self::unmask`], for a line that no 8259A has.
+    /// Unmasks a line that isn't an 8259A's, as [`Self::unmask`] does.
     #[inline(always)]
     pub fn unmask_directly(&self, line: Line) {
         self.pins.unmask(line.0);
     }
 
-    /// Ends an interrupt that no 8259A raised.
+    /// Ends an interrupt that didn't come from an 8259A.
     #[inline(always)]
     pub fn end_directly(&mut self) {
         match self.end {
@@ -289,13 +289,13 @@ impl Controller {
         }
     }
 
-    /// The local APIC's registers are MSRs.
+    /// Ends an interrupt where the local APIC's registers are MSRs.
     #[cold]
     fn end_by_register(&mut self) {
         self.end_local();
     }
 
-    /// Ends a line's interrupt. Not the NMI's, which needs none (SDM 3A, 6.7.1: the next `iret` does).
+    /// Ends a line's interrupt. The NMI needs no such call: the next `iret` ends it (SDM 3A, 6.7.1).
     pub fn end_of_interrupt(&mut self, line: Line) {
         match &mut self.pic {
             Some(pic) if line.0 < pic::LINES => pic.end_of_interrupt(line.0),

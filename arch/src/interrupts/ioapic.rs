@@ -1,8 +1,8 @@
 //! The IOAPICs: where the lines of devices enter, each with its own vector, trigger and mask.
 //!
-//! The `x86` crate's driver can only make edge-triggered entries and can't mask them again, hence this one. The low word
-//! of each entry is kept in memory, so that masking is two stores and no read (82093AA data sheet, 3.0): beside the place to
-//! write it to, since this is done at every interrupt of a level-triggered line.
+//! The `x86` crate's driver can only make edge-triggered entries and can't mask them again, hence this one. The low
+//! word of each entry is kept in memory beside the place where it is written, so that masking is two stores and no read
+//! (82093AA data sheet, 3.0). Each interrupt of a level-triggered line masks it.
 
 use crate::firmware::madt::{MAX_IOAPICS, Madt, Polarity};
 use crate::interrupts::route::{ISA, LINES, MASKED, redirection, route};
@@ -25,14 +25,15 @@ const ENTRIES: u32 = 0x10;
 /// The registers of one chip that are used.
 type Chip = Block<{ REGISTER_BYTES / size_of::<u32>() }>;
 
-/// Where a line's entry is, and what stands in it. That of a line without an entry is nowhere.
+/// The place of a line's entry, and its content. A line without an entry has a place where writes have no effect.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(16))]
 struct Pin {
     chip: Chip,
     /// The index of the entry's low word.
     index: u32,
-    /// The entry's low word while the line is masked: to mask it is what a driver waits for.
+    /// The entry's low word while the line is masked. A driver waits for the mask, so it takes no more than a store of
+    /// this word.
     masked: u32,
 }
 
@@ -45,23 +46,23 @@ impl Pin {
 struct Wiring {
     polarity: Polarity,
     trigger: Trigger,
-    /// What the firmware says, to go back to.
+    /// The firmware's trigger, to go back to.
     firmware_trigger: Trigger,
-    /// Which chip it is, in the firmware's order, and which input of that.
+    /// The chip's number in the firmware's order, and the input of that chip.
     place: (u8, u8),
 }
 
 /// All IOAPICs of the machine.
 #[derive(Debug)]
 pub struct IoApics {
-    /// By the line, for any number.
+    /// The pins by line, for any number of a line.
     pins: [Pin; 256],
     wirings: [Option<Wiring>; LINES],
     addresses: [u32; MAX_IOAPICS],
 }
 
 impl IoApics {
-    /// None: every line is somebody else's.
+    /// Gives no IOAPIC, where no line arrives.
     pub const fn none() -> Self {
         Self { pins: [Pin::NOWHERE; 256], wirings: [None; LINES], addresses: [0; MAX_IOAPICS] }
     }
@@ -113,12 +114,12 @@ impl IoApics {
         self.addresses.iter().filter(|&&address| address != 0).map(|&address| u64::from(address))
     }
 
-    /// Whether any line arrives here.
+    /// Tells whether any line arrives here.
     pub fn has_lines(&self) -> bool {
         self.wirings.iter().any(Option::is_some)
     }
 
-    /// Whether there is such a line.
+    /// Tells whether there is such a line.
     pub fn has_line(&self, line: u8) -> bool {
         self.wirings.get(usize::from(line)).is_some_and(Option::is_some)
     }
@@ -128,7 +129,7 @@ impl IoApics {
         self.wirings.get(usize::from(line)).copied().flatten().map_or(Trigger::Edge, |wiring| wiring.trigger)
     }
 
-    /// Sets how a line signals, or goes back to what the firmware says. The line is masked then.
+    /// Sets how a line signals, or goes back to the firmware's trigger. The line is masked afterwards.
     pub fn set_trigger(&mut self, line: u8, trigger: Option<Trigger>) {
         let Some(Some(wiring)) = self.wirings.get_mut(usize::from(line)) else { return };
         let pin = &mut self.pins[usize::from(line)];
@@ -137,7 +138,7 @@ impl IoApics {
         write(pin.chip, pin.index, pin.masked);
     }
 
-    /// Which input a line is, and what stands in its entry (82093AA data sheet, 3.2.4).
+    /// Gives the input of a line, and the content of its entry (82093AA data sheet, 3.2.4).
     pub fn state(&self, line: u8) -> LineState {
         const SENDING: u32 = 1 << 12;
         const ACTIVE_LOW: u32 = 1 << 13;
@@ -176,8 +177,8 @@ impl IoApics {
     }
 }
 
-/// How many inputs the chip has, if it is one: its version and its number of inputs make sense, and an entry's mask stays
-/// where it is put. An empty bus reads as all ones or zeros.
+/// Gives the number of the chip's inputs, if there is a chip: its version and its number of inputs make sense, and an
+/// entry keeps its mask. An empty bus reads as all ones or zeros.
 fn inputs(window: &Registers) -> Option<u32> {
     const MOST_INPUTS: u32 = 240;
     let chip: Chip = window.block()?;
@@ -204,8 +205,8 @@ mod tests {
     use crate::firmware::madt::tests::{QEMU_PC, table};
     use core::ptr::NonNull;
 
-    /// Enough of a chip for a driver that writes: the select register, and the data register, which at first reads as the
-    /// version of a chip with 24 inputs.
+    /// Enough of a chip for a driver that writes: the select register, and the data register, which at first reads as
+    /// the version of a chip with 24 inputs.
     const CHIP: [u32; 8] = [0, 0, 0, 0, 23 << 16 | 0x11, 0, 0, 0];
 
     fn with_chip(check: impl FnOnce(&mut IoApics, &dyn Fn() -> (u32, u32))) {

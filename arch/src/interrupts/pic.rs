@@ -27,7 +27,7 @@ const READ_REQUESTS: u8 = 0x0A;
 /// OCW3: the next read of the command port gives the in-service register.
 const READ_IN_SERVICE: u8 = 0x0B;
 
-/// Whether a controller has an interrupt in service for a vector that the CPU took.
+/// The cause of a vector that the CPU took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// A device interrupts.
@@ -36,7 +36,7 @@ pub enum Arrival {
     Spurious,
 }
 
-/// Both controllers.
+/// The two controllers.
 #[derive(Debug)]
 pub struct Pic {
     masked: u16,
@@ -44,7 +44,7 @@ pub struct Pic {
     presence: Presence,
 }
 
-/// Whether the chips are there.
+/// Tells whether the chips are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// They keep what is written to their masks.
@@ -97,15 +97,16 @@ impl Pic {
         Self { masked, level: if level == u16::MAX { 0 } else { level & !ALWAYS_EDGE }, presence }
     }
 
-    /// Masks every line, the cascade too: the APICs deliver interrupts from now on. What is left can be asked.
+    /// Masks every line, the cascade too: the APICs deliver interrupts from now on. What this returns can still be
+    /// read.
     pub fn retire(self) -> RetiredPic {
         FIRST_DATA.write(0xFF);
         SECOND_DATA.write(0xFF);
         RetiredPic { pic: self }
     }
 
-    /// What the registers say of a line (8259A data sheet, "Reading the 8259A Status"): those of edge-triggered lines keep a
-    /// request that came while the line was masked.
+    /// Reads what the registers say of a line (8259A data sheet, "Reading the 8259A Status"): those of edge-triggered
+    /// lines keep a request that came while the line was masked.
     pub fn state(&self, line: u8) -> LineFlags {
         let (command, data) = if line < 8 { (FIRST_COMMAND, FIRST_DATA) } else { (SECOND_COMMAND, SECOND_DATA) };
         let bit = 1 << (line % 8);
@@ -121,22 +122,22 @@ impl Pic {
         flags
     }
 
-    /// Whether a device may be on this line.
+    /// Tells whether a device may be on this line.
     pub const fn has_line(&self, line: u8) -> bool {
         matches!(self.presence, Presence::There) && line < LINES && line != CASCADE
     }
 
-    /// Whether the chips are there.
+    /// Tells whether the chips are there.
     pub const fn presence(&self) -> Presence {
         self.presence
     }
 
-    /// How a line is sensed.
+    /// Gives the trigger of a line.
     pub const fn trigger(&self, line: u8) -> Trigger {
         if line < LINES && self.level & 1 << line != 0 { Trigger::Level } else { Trigger::Edge }
     }
 
-    /// Changes how a line is sensed; lines that are edge-triggered in every PC stay so.
+    /// Changes the trigger of a line. Lines that are edge-triggered in every PC stay so.
     pub fn set_trigger(&mut self, line: u8, trigger: Trigger) {
         if line >= LINES || ALWAYS_EDGE & 1 << line != 0 {
             return;
@@ -179,8 +180,8 @@ impl Pic {
         }
     }
 
-    /// Tells whether the interrupt of this line is one: only line 7 of each controller can be spurious. A spurious
-    /// one of the second controller went through the first one's cascade, where it is ended here.
+    /// Tells whether the interrupt of this line is a device's: only line 7 of each controller can be spurious. A
+    /// spurious one of the second controller went through the first one's cascade, where it is ended here.
     pub fn arrival(&mut self, line: u8) -> Arrival {
         let in_service = match line {
             7 => FIRST_COMMAND.read(),
@@ -203,16 +204,17 @@ impl Pic {
     }
 }
 
-/// 8259As that deliver nothing any more. ISA lines are wired to them all the same, and PCI's pins that firmware has routed to an
-/// ISA line: so they can tell whether a device asserts its line, which an IOAPIC can't while it masks it.
+/// 8259As that deliver nothing any more. ISA lines are still wired to them, and so are PCI's pins that firmware has
+/// routed to an ISA line. So the 8259As can tell whether a device asserts its line, which an IOAPIC can't while it
+/// masks it.
 #[derive(Debug)]
 pub struct RetiredPic {
     pic: Pic,
 }
 
 impl RetiredPic {
-    /// Whether a level-triggered line is asserted, as far as that is known. Of an edge-triggered line the request may be any that
-    /// came since the start.
+    /// Tells whether a level-triggered line is asserted, as far as that is known. The request of an edge-triggered line
+    /// may be any that came since the start.
     pub fn requests(&self, line: u8) -> LineFlags {
         let is_level = self.pic.trigger(line) == Trigger::Level;
         if !self.pic.has_line(line) || !is_level {

@@ -1,4 +1,4 @@
-//! Which input of the IOAPICs a line is, and how it signals.
+//! The routes of lines: the input of the IOAPICs that a line is, and how it signals.
 //!
 //! Users name lines: 0 to 15 are the ISA lines of the PC, wherever the board has wired them (the MADT's overrides);
 //! higher numbers are the IOAPICs' further inputs as the board numbers them. An ISA line that no input carries, and an
@@ -19,13 +19,13 @@ const CASCADE: usize = 2;
 pub struct Route {
     /// The input's number, counted over all IOAPICs.
     pub input: u32,
-    /// How the firmware says that it signals.
+    /// The firmware's trigger of the line.
     pub trigger: Trigger,
     /// Which level is the asserted one.
     pub polarity: Polarity,
 }
 
-/// The route of a line, if the firmware's table gives it one.
+/// Gives the route of a line, if the firmware's table has one.
 pub fn route(madt: &Madt, line: usize) -> Option<Route> {
     if line >= LINES {
         return None;
@@ -44,7 +44,7 @@ pub fn route(madt: &Madt, line: usize) -> Option<Route> {
     }
 }
 
-/// The low word of a redirection entry (82093AA data sheet, 3.2.4): fixed delivery to one CPU, masked or not.
+/// Makes the low word of a redirection entry (82093AA data sheet, 3.2.4): fixed delivery to one CPU, unmasked.
 pub const fn redirection(vector: u8, trigger: Trigger, polarity: Polarity) -> u32 {
     let level = match trigger {
         Trigger::Edge => 0,

@@ -1,7 +1,7 @@
 //! I/O ports of the devices that the kernel itself drives.
 //!
-//! Whether an access is sound depends on the device, not on the access: so naming a port is the unsafe step, done
-//! once a driver, and reading and writing it is safe code.
+//! Whether an access is sound depends on the device, not on the access. So naming a port is the unsafe step, which each
+//! driver does once; reading and writing it is safe code.
 
 use x86::io::{inb, inl, outb};
 

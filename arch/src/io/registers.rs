@@ -1,7 +1,7 @@
 //! A device's registers in the kernel's address space.
 //!
-//! Mapping them is paging's business; a `Registers` is what the drivers get. Its constructor carries the promise that
-//! accesses are sound, so the drivers themselves are safe code.
+//! Paging maps them; `Registers` is what the drivers get. Its constructor carries the promise that accesses are sound,
+//! so the drivers themselves are safe code.
 
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
@@ -54,13 +54,13 @@ impl Registers {
 }
 
 impl Registers {
-    /// Its first registers, if it has so many, for whoever writes some of them again and again.
+    /// Gives the first `WORDS` registers, if there are that many, to a driver that writes some of them often.
     pub const fn block<const WORDS: usize>(&self) -> Option<Block<WORDS>> {
         if WORDS <= self.words { Some(Block(self.base)) } else { None }
     }
 }
 
-/// A window's first registers, whose number is known when the kernel is built: no access needs a look at the length.
+/// The first registers of a device, whose number is known when the kernel is built: no access has to check the length.
 #[derive(Clone, Copy, Debug)]
 pub struct Block<const WORDS: usize>(NonNull<u32>);
 
@@ -69,22 +69,22 @@ unsafe impl<const WORDS: usize> Send for Block<WORDS> {}
 
 /// The most words that a block has.
 const MOST_WORDS: usize = 256;
-/// What stands in for a device that isn't there.
+/// The memory that stands in for a device that isn't there.
 static NOWHERE: [AtomicU32; MOST_WORDS] = [const { AtomicU32::new(0) }; MOST_WORDS];
 
 impl<const WORDS: usize> Block<WORDS> {
-    /// No device's registers: ordinary memory, where writes have no effect. So whoever writes often needs no look whether
-    /// there is a device.
+    /// Gives ordinary memory, where writes have no effect, instead of registers. So a driver that writes often needn't
+    /// check whether there is a device.
     pub const fn nowhere() -> Self {
         const { assert!(WORDS <= MOST_WORDS, "more words than stand in for a device") };
-        // Atomics may be written by a shared reference, and plainly too: one CPU does, and nobody reads them.
+        // Atomics may be written by a shared reference, and plainly too: one CPU does, and no code reads them.
         Self(NonNull::from_ref(&NOWHERE).cast())
     }
 
     /// Reads the register at a byte offset.
     pub fn read<const OFFSET: usize>(self) -> u32 {
         const { assert!(OFFSET.is_multiple_of(4) && OFFSET / 4 < WORDS, "beyond the block") };
-        // SAFETY: the word lies within the run, of which there are at least so many.
+        // SAFETY: the word lies within the run, which has at least `WORDS` words.
         let register = unsafe { self.0.add(OFFSET / size_of::<u32>()) };
         // SAFETY: the window's creator vouched for the run, or it is static: it is mapped for good, and readable.
         unsafe { register.read_volatile() }
@@ -94,7 +94,7 @@ impl<const WORDS: usize> Block<WORDS> {
     #[inline(always)]
     pub fn write<const OFFSET: usize>(self, value: u32) {
         const { assert!(OFFSET.is_multiple_of(4) && OFFSET / 4 < WORDS, "beyond the block") };
-        // SAFETY: the word lies within the run, of which there are at least so many.
+        // SAFETY: the word lies within the run, which has at least `WORDS` words.
         let register = unsafe { self.0.add(OFFSET / size_of::<u32>()) };
         // SAFETY: the window's creator vouched for the run, or it is static: it is mapped for good, and writable.
         unsafe { register.write_volatile(value) }

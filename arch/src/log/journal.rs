@@ -1,7 +1,7 @@
 //! The kernel's log: a ring of 64 KiB that user mode reads by a call, COM1, and the screen.
 //!
-//! Every line goes to the ring; COM1 and the screen get it too while they are the kernel's. Each of the two is given up
-//! when a driver in user mode takes it over, and only a crash record takes COM1 back. The ring is made of atomics, so
+//! Every line goes to the ring; COM1 and the screen get it too while they are the kernel's. The kernel gives each of
+//! the two up when a driver in user mode takes it over. A crash record takes them back. The ring is made of atomics, so
 //! that it can be written from a crash at any point, without a lock that the crash may have interrupted.
 
 use core::fmt::{self, Write};
@@ -25,7 +25,7 @@ pub struct Ring<const BYTES: usize> {
 }
 
 impl<const BYTES: usize> Ring<BYTES> {
-    /// A power of two, so that positions may wrap at 2^32 without a seam.
+    /// Masks a position to an index. The size is a power of two, so that positions may wrap at 2^32.
     const MASK: u32 = {
         assert!(BYTES.is_power_of_two());
         BYTES as u32 - 1
@@ -36,7 +36,7 @@ impl<const BYTES: usize> Ring<BYTES> {
         Self { bytes: [const { AtomicU8::new(0) }; BYTES], written: AtomicU32::new(0) }
     }
 
-    /// Appends; the oldest bytes give way.
+    /// Appends bytes, in the place of the oldest ones.
     pub fn write(&self, bytes: &[u8]) {
         for &byte in bytes {
             let position = self.written.load(Ordering::Relaxed);
@@ -47,7 +47,7 @@ impl<const BYTES: usize> Ring<BYTES> {
         }
     }
 
-    /// The position of the next byte.
+    /// Gives the position of the next byte.
     fn position(&self) -> u32 {
         self.written.load(Ordering::Relaxed)
     }
@@ -61,8 +61,8 @@ impl<const BYTES: usize> Ring<BYTES> {
         }
     }
 
-    /// Copies what was written from `position` on, as far as it is still kept; returns the position to go on from and how
-    /// many bytes were copied. A position that was never reached reads from the oldest byte.
+    /// Copies the bytes that were written from `position` on and are still kept. Returns the position to go on from,
+    /// and the number of bytes copied. A position that was never reached reads from the oldest byte.
     pub fn read(&self, position: u32, to: &mut [u8]) -> (u32, usize) {
         let written = self.written.load(Ordering::Acquire);
         let behind = written.wrapping_sub(position);
@@ -89,31 +89,31 @@ static RING: Ring<RING_BYTES> = Ring::new();
 struct Sinks {
     serial: Option<SerialPort>,
     screen: Option<Screen<AnyGrid>>,
-    /// A screen that was left to user mode, for last words.
+    /// A screen that was left to user mode, for a crash record.
     left: Option<Screen<AnyGrid>>,
 }
 
 static SINKS: Mutex<Sinks> = Mutex::new(Sinks { serial: None, screen: None, left: None });
 
-/// Whether what is written next begins a line.
+/// Whether the next byte begins a line.
 static AT_START: AtomicBool = AtomicBool::new(true);
 
-/// The log begins, and with it the time that its lines show.
+/// Begins the log, and with it the time that its lines show.
 pub fn begin(now: Time) {
     stamp::begin(now);
 }
 
-/// When the log began.
+/// Gives the time at which the log began.
 pub fn began() -> Time {
     stamp::began()
 }
 
-/// From now on lines show no time.
+/// Makes later lines show no time.
 pub fn without_times() {
     stamp::stop();
 }
 
-/// The clock was measured: the lines so far show their times, as do those that follow.
+/// Notes the measured frequency of the clock. The lines so far get their times then, as do those that follow.
 pub fn set_frequency(hertz: u64) {
     stamp::set_frequency(hertz, |position, bytes| RING.overwrite(position, bytes));
 }
@@ -138,7 +138,7 @@ fn put(bytes: &[u8]) {
         if let Some(screen) = &mut sinks.screen {
             screen.put(bytes);
         }
-        // The last one, since it may wait.
+        // The serial line comes last, since it may wait.
         if let Some(serial) = &mut sinks.serial {
             serial.put(bytes);
         }
@@ -160,7 +160,7 @@ pub fn release_serial() {
     SINKS.lock().serial = None;
 }
 
-/// Sends the log to the screen too: cleared, then what was logged so far.
+/// Sends the log to the screen too, which it clears, beginning with the lines so far.
 pub fn take_screen(grid: AnyGrid) {
     let mut screen = Screen::new(grid);
     let (mut position, mut bytes) = (0, [0; 128]);
@@ -183,14 +183,14 @@ pub fn release_screen() {
     }
 }
 
-/// Takes COM1 and the screen for the kernel's last words, from whoever has them. They begin a line, and show no times: their
-/// lines are as wide as the screen.
+/// Takes COM1 and the screen for a crash record, from the drivers that have them. The record begins a line and shows no
+/// times: its lines are as wide as the screen.
 pub fn seize() {
     stamp::stop();
     if !AT_START.swap(true, Ordering::Relaxed) {
         RING.write(b"\n");
     }
-    // SAFETY: if the lock is taken, then by code that the crash interrupted and that never goes on.
+    // SAFETY: if the lock is taken, the code that holds it was interrupted by the crash and never goes on.
     unsafe { SINKS.force_unlock() };
     let mut sinks = SINKS.lock();
     sinks.serial = Some(SerialPort::take_back());
@@ -200,7 +200,7 @@ pub fn seize() {
     }
 }
 
-/// Waits until COM1 has sent the last words.
+/// Waits until COM1 has sent all bytes.
 pub fn finish() {
     if let Some(mut sinks) = SINKS.try_lock()
         && let Some(serial) = &mut sinks.serial
@@ -209,7 +209,7 @@ pub fn finish() {
     }
 }
 
-/// The log as something that can be formatted into.
+/// The log as the target of formatted text.
 #[derive(Clone, Copy, Debug)]
 pub struct Writer;
 

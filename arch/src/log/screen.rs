@@ -1,4 +1,4 @@
-//! The kernel's text on the screen: VGA text cells or a linear framebuffer, whichever the loader left.
+//! The kernel's text on the screen: VGA text cells or a linear framebuffer, as the loader left it.
 //!
 //! Output wraps around to the top instead of scrolling, with an empty line ahead of the text: scrolling would read or
 //! rewrite megabytes of uncached memory for each line. The kernel writes here only while it boots and when it dies; the
@@ -73,7 +73,7 @@ impl<G: Grid> Screen<G> {
         screen
     }
 
-    /// Makes it empty; the next character goes to the upper left.
+    /// Empties the screen; the next character goes to the upper left.
     pub fn clear(&mut self) {
         (self.column, self.row) = (0, 0);
         let (_, rows) = self.grid.size();

@@ -1,7 +1,7 @@
 //! COM1 as the kernel's log uses it: output only, without interrupts, at 115200 baud, eight bits, no parity.
 //!
-//! Programmed from scratch rather than taken as found: firmware leaves it in any state, and Bochs garbles output of a
-//! chip whose divisor was never set. User mode's serial driver takes the port over later.
+//! The kernel programs all of the chip: firmware leaves it in any state, and Bochs garbles output of a chip whose
+//! divisor was never set. User mode's serial driver takes the port over later.
 
 use core::fmt;
 
@@ -29,23 +29,26 @@ const TRANSMITTER_EMPTY: u8 = 0x20;
 /// The last byte has been sent.
 const SENDER_EMPTY: u8 = 0x40;
 
-/// How often a full transmitter is looked at before its byte is given up. A look takes a microsecond on real ports, and a
-/// byte a hundred of those; an emulated one takes a tenth of that, and whoever reads its bytes may be slow. Output must
-/// never hang on a chip that is stuck, so only one byte is waited for in that way until the chip takes another.
+/// The number of looks at a full transmitter before its byte is given up. A look takes a microsecond on real ports, and
+/// a byte a hundred of those. A look at an emulated port takes a tenth of that, and the program that reads its bytes
+/// may be slow. Output must never hang on a stuck chip, so after one byte that was waited for in vain the others get
+/// one look, until the chip takes one.
 const PATIENCE: u32 = 60_000_000;
-/// The same for last words, which have no second chance: ten minutes on real ports, and one on emulated ones.
+/// The number of looks for a crash record, which has no second chance: ten minutes on real ports, and one on emulated
+/// ones.
 const PATIENCE_AT_LAST: u32 = 600_000_000;
-/// The same where no chip seems to be: 10 ms.
+/// The number of looks where no chip seems to be: 10 ms.
 const PATIENCE_WITHOUT_CHIP: u32 = 10_000;
-/// What the scratch register is tried with. A bus without a chip gives the same value whatever was written.
+/// Values that are written to the scratch register to find the chip. A bus without a chip gives one value, whichever
+/// was written.
 const SCRATCHES: [u8; 2] = [0x5A, 0xA5];
 
 /// The kernel's output to COM1.
 #[derive(Debug)]
 pub struct SerialPort {
-    /// How often a byte looks for room.
+    /// The number of looks for room for a byte.
     patience: u32,
-    /// Whether the last byte found some.
+    /// Whether the last byte found room.
     taken: bool,
 }
 
@@ -57,7 +60,8 @@ impl SerialPort {
         port
     }
 
-    /// The same for last words, from a driver whose last bytes the chip may still have: programming empties it.
+    /// Takes the chip for a crash record, from the driver that had it. Waits for that driver's last bytes, since
+    /// programming discards them.
     pub fn take_back() -> Self {
         let mut port = Self::with_patience(PATIENCE_AT_LAST);
         port.finish();
@@ -108,7 +112,8 @@ impl SerialPort {
         }
     }
 
-    /// Waits until the line's status says so. A chip that didn't in time is looked at once only, until it does.
+    /// Waits until the line's status has one of these bits. A chip that didn't show one in time gets one look a byte,
+    /// until it does.
     fn wait_for(&mut self, status: u8) -> bool {
         let looks = if self.taken { self.patience } else { 1 };
         self.taken = (0..looks).any(|_| self.read(LINE_STATUS) & status != 0);

@@ -1,17 +1,17 @@
 //! The times in the log: each line begins with the seconds since the kernel began, as `[    0.123456] `.
 //!
-//! What is logged before the clock is measured gets its time as soon as that is known: in the ring, where programs read it.
-//! COM1 and the screen have shown it by then, with zeros.
+//! A line that is logged before the clock is measured gets its time afterwards, in the ring, where programs read it. On
+//! COM1 and on the screen it keeps zeros.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use kernel::machine::Time;
 
-/// The bytes of the longest: the counter may count for centuries.
+/// The bytes of the longest time: the counter may count for centuries.
 const LONGEST: usize = 32;
 /// Digits of a second that are shown.
 const DIGITS: usize = 6;
-/// So many are a second.
+/// Microseconds of a second.
 const MICROSECONDS: u64 = 1_000_000;
 /// The width of the whole seconds.
 const WIDTH: usize = 5;
@@ -29,22 +29,23 @@ static PLAIN: AtomicBool = AtomicBool::new(false);
 static PLACES: [(AtomicU32, AtomicU64); EARLY] = [const { (AtomicU32::new(0), AtomicU64::new(0)) }; EARLY];
 static EARLY_COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// The kernel begins.
+/// Notes the time at which the kernel begins.
 pub fn begin(now: Time) {
     BEGAN.store(now.0, Ordering::Relaxed);
 }
 
-/// When it began.
+/// Gives the time at which the kernel began.
 pub fn began() -> Time {
     Time(BEGAN.load(Ordering::Relaxed))
 }
 
-/// From now on lines get no time: for programs that read them, and for a crash record, whose lines are as wide as the screen.
+/// Makes later lines get no time: for programs that read them, and for a crash record, whose lines are as wide as the
+/// screen.
 pub fn stop() {
     PLAIN.store(true, Ordering::Relaxed);
 }
 
-/// The time for a line that begins at a position of the ring; nothing if lines get none.
+/// Gives the time for a line that begins at a position of the ring; nothing if lines get none.
 pub fn of_line(position: u32) -> Option<Stamp> {
     if PLAIN.load(Ordering::Relaxed) {
         return None;
@@ -61,7 +62,7 @@ pub fn of_line(position: u32) -> Option<Stamp> {
     Some(Stamp::new(cycles, scale))
 }
 
-/// The clock was measured: `correct` writes each early line's time to its place.
+/// Notes the measured frequency; `correct` writes each early line's time to its place.
 pub fn set_frequency(hertz: u64, mut correct: impl FnMut(u32, &[u8])) {
     let scale = scale(hertz);
     SCALE.store(scale.0, Ordering::Relaxed);
@@ -73,8 +74,8 @@ pub fn set_frequency(hertz: u64, mut correct: impl FnMut(u32, &[u8])) {
     }
 }
 
-/// The multiplier and the shift that make microseconds of cycles: a 64-bit division for each line would take i686 thousands of
-/// cycles. The multiplier has 30 bits at least, so that a time is right to a millionth of a permille.
+/// Gives the multiplier and the shift that make microseconds of cycles: a 64-bit division for each line would take i686
+/// thousands of cycles. The multiplier has 30 bits at least, so that a time is right to a millionth of a permille.
 const fn scale(hertz: u64) -> (u64, u32) {
     let mut shift = 0;
     // The next shift must fit, and its quotient 31 bits.
@@ -91,12 +92,12 @@ const fn scale(hertz: u64) -> (u64, u32) {
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
     bytes: [u8; LONGEST],
-    /// It is written from its end on.
+    /// The first byte of the text, which is written from its end on.
     first: usize,
 }
 
 impl Stamp {
-    /// A time in cycles of a clock with that scale; one without a scale has counted nothing.
+    /// Makes the text of a time in cycles, by a clock's scale. Without a scale the time is 0.
     fn new(cycles: u64, (multiplier, shift): (u64, u32)) -> Self {
         let microseconds = ((u128::from(cycles) * u128::from(multiplier)) >> (shift & 63)) as u64;
         // Within the first hour a short division will do.

@@ -1,8 +1,9 @@
-//! Building the kernel's half of all address spaces, and moving onto it.
+//! The kernel's half of all address spaces: building it, and moving onto it.
 //!
 //! What is mapped: the image, section by section with the access that each needs; all RAM and the firmware's tables,
-//! readable and writable, in the direct map; the text screen uncached. On x86_64 the direct map leaves the image's frames
-//! out, so that no second view of them undoes the access of the first; on i686 image and direct map are one view.
+//! readable and writable, in the direct map; the text screen uncached. On x86_64 the direct map leaves the image's
+//! frames out, so that no second view of them undoes the access of the first; on i686 image and direct map are one
+//! view.
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -26,7 +27,7 @@ pub struct Image {
     pub rodata: Range<usize>,
     /// Everything that is written.
     pub data: Range<usize>,
-    /// A page within `data` that is to be left out.
+    /// A page within `data` that isn't mapped.
     pub guard: usize,
 }
 
@@ -111,7 +112,7 @@ impl KernelTables {
         Self { root, tables: unsafe { DirectMap::new() } }
     }
 
-    /// Maps a page where nothing is.
+    /// Maps a page where nothing is mapped.
     pub(crate) fn map(
         &mut self,
         address: usize,
@@ -124,7 +125,7 @@ impl KernelTables {
         walk::map::<Width>(&mut self.tables, Place { root: self.root, address, level }, entry, new_table).ok()
     }
 
-    /// Maps pages in a row, as many as one table holds; how many those were.
+    /// Maps consecutive pages, as many as one table holds. Returns the number of them.
     fn map_run(
         &mut self,
         address: usize,
@@ -137,7 +138,7 @@ impl KernelTables {
             .ok()
     }
 
-    /// Takes a small page out; what the CPU has cached of it is the caller's business.
+    /// Unmaps a small page. The caller flushes what the CPU has cached of it.
     pub(crate) fn clear(&mut self, address: usize) {
         walk::unmap::<Width>(&mut self.tables, self.root, address);
     }
@@ -193,8 +194,8 @@ impl Half<'_> {
 
 /// The entries of the root between those of the direct map and those of windows and image, all empty: first and end.
 ///
-/// A new space is spared copying them, which would be most of what making one takes. What the direct map shows needs one
-/// entry for each 512 GiB of memory.
+/// A new space doesn't copy them, which would be most of the cost of making one. The direct map needs one entry for
+/// each 512 GiB of memory.
 static UNUSED: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
 
 /// Finds out which entries of the finished root are unused.

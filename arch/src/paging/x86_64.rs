@@ -9,8 +9,8 @@ pub(crate) fn prepare_kernel_half(_memory: &mut BootMemory, _root: Frame) -> Opt
     Some(())
 }
 
-/// Never has anything to do: the direct map shows every frame.
+/// Does nothing: the direct map shows every frame.
 ///
 /// # Safety
-/// None of its own; it stands for the i686 function of that name.
+/// None: the function stands for the one of that name on i686.
 pub(crate) unsafe fn zero_outside_direct_map(_frame: Frame, _bytes: Range<usize>) {}

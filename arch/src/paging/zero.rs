@@ -1,4 +1,4 @@
-//! Filling frames with zeros, wherever they are.
+//! Filling frames with zeros, in the direct map or outside.
 
 use core::ops::Range;
 

@@ -1,4 +1,4 @@
-//! What traps need to know of i686.
+//! The parts of trap handling that i686 has its own way of doing: how calls come in, and how threads are resumed.
 
 use super::leave::{leave, leave_fast};
 use super::{direct_interrupt, slow_call};
@@ -13,12 +13,12 @@ use kernel::fast::{Origin, ShortWay};
 use kernel::machine::Resume;
 use x86_entry::{CpuData, DirectInterrupts, Frame, MessageCalls, resume_with};
 
-/// Where `sysexit` returns to.
+/// The address to which `sysexit` returns.
 pub(crate) const SYSENTER_RETURN: usize = call_page::RETURN_ADDRESS;
 /// The CPU switches hardware tasks, for the gates that must not use the interrupted stack.
 pub(crate) const TASK_SWITCHES: bool = true;
 
-/// A call by the gate, or one that is single-stepped: these go back by `iret`, and the general way.
+/// Handles a call by the gate, or one that is single-stepped. Such a call takes the slow path, and returns by `iret`.
 pub(crate) fn call(mut frame: NonNull<Frame>) -> ! {
     // SAFETY: the stub's frame is not borrowed yet.
     unsafe { frame.as_mut() }.resume_by_iret();
@@ -42,7 +42,7 @@ unsafe impl DirectInterrupts for Bell {
     }
 }
 
-/// A call. Its message stays in the caller's frame: this width has too few registers for more.
+/// Handles a fast call. Its message stays in the caller's frame: i686 has too few registers to carry it.
 #[optimize(speed)]
 extern "fastcall" fn call_from_frame<const WAY: u8>(tag: u32, handle: u32) -> ! {
     // SAFETY: this is a trap's first function.
@@ -55,16 +55,16 @@ extern "fastcall" fn call_from_frame<const WAY: u8>(tag: u32, handle: u32) -> ! 
     }
 }
 
-/// Nor does it make a difference here whether something has to be done first.
+/// Leaves with a message when something has to be done first. On i686 that is the ordinary way out.
 pub(crate) fn save_and_leave_with(message: Message) -> ! {
-    // SAFETY: whoever called this has no use of the core any more.
+    // SAFETY: the caller of this function doesn't use the core any more.
     unsafe { leave_with(message) }
 }
 
 /// Resumes the thread that the core has chosen with a message, which has to be in its frame.
 ///
 /// # Safety
-/// Nobody uses the core any more.
+/// The core isn't borrowed any more.
 pub(crate) unsafe fn leave_with(message: Message) -> ! {
     // SAFETY: the caller's promise.
     let (kernel, cpu) = unsafe { state() };
@@ -85,7 +85,7 @@ pub(crate) unsafe fn resume_current() -> ! {
 /// EFLAGS.TF.
 const TRAP_FLAG: u32 = 1 << 8;
 
-/// Ends the single-stepping of interrupted code.
+/// Ends single-stepping of the interrupted code.
 pub(crate) fn stop_single_step(frame: &mut Frame) {
     frame.eflags &= !TRAP_FLAG;
 }

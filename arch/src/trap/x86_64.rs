@@ -1,4 +1,4 @@
-//! What traps need to know of x86_64.
+//! The parts of trap handling that x86_64 has its own way of doing: how calls come in, and how threads are resumed.
 
 use super::leave::{leave_fast, leave_here};
 use super::{direct_interrupt, slow_call};
@@ -20,7 +20,7 @@ pub(crate) const TASK_SWITCHES: bool = false;
 /// RFLAGS.TF.
 const TRAP_FLAG: u64 = 1 << 8;
 
-/// Ends the single-stepping of interrupted code.
+/// Ends single-stepping of the interrupted code.
 pub(crate) fn stop_single_step(frame: &mut Frame) {
     frame.rflags &= !TRAP_FLAG;
 }
@@ -34,13 +34,13 @@ pub(crate) unsafe fn enable_fast_calls(_data: &mut CpuData) {
     unsafe { x86_entry::enable_message_calls::<Bell>() };
 }
 
-/// A call by the gate, which saved every register. Nobody is in a hurry who calls like that.
+/// Handles a call by the gate, which saved every register. `int 0x80` is the slow entry.
 pub(crate) fn call(_frame: NonNull<Frame>) -> ! {
     // SAFETY: this is a trap's first function.
     unsafe { slow_call() }
 }
 
-// SAFETY: `abi::USER_END` leaves out the last page of the lower half, so nobody executes there.
+// SAFETY: `abi::USER_END` leaves out the last page of the lower half, so no program executes there.
 unsafe impl MessageCalls for Bell {
     #[unsafe(naked)]
     unsafe extern "C" fn message_call() -> ! {
@@ -56,8 +56,8 @@ unsafe impl DirectInterrupts for Bell {
     }
 }
 
-/// An interrupt, with its vector in edi, which is the fifth argument here. This calling convention preserves no register, so
-/// that none is saved again that the entry has saved.
+/// Handles an interrupt, whose vector is in edi: the fifth argument of this calling convention. The convention
+/// preserves no register, so that the compiler saves none that the entry has saved already.
 #[optimize(speed)]
 extern "rust-preserve-none" fn interrupt_in_register(
     _: MaybeUninit<usize>,
@@ -69,7 +69,8 @@ extern "rust-preserve-none" fn interrupt_in_register(
     direct_interrupt(vector as u8)
 }
 
-/// A call whose message is in C's argument registers: the fifth argument and those behind it.
+/// Handles a fast call, whose message is in C's argument registers. In this calling convention these are the fifth
+/// argument and those behind it.
 #[optimize(speed)]
 extern "rust-preserve-none" fn call_in_registers<const WAY: u8>(
     _: MaybeUninit<usize>,
@@ -92,11 +93,11 @@ extern "rust-preserve-none" fn call_in_registers<const WAY: u8>(
     }
 }
 
-/// The general way, for which the message has to stand in the caller's saved registers.
+/// Takes a call to the slow path, for which the message has to stand in the caller's saved registers.
 #[cold]
 #[inline(never)]
 extern "C" fn save_and_call(tag: usize, word0: usize, word1: usize, handle: usize, word2: usize, word3: usize) -> ! {
-    // SAFETY: this is a trap's last function: whoever called it has no use of the core any more.
+    // SAFETY: this is a trap's last function: its caller doesn't use the core any more.
     let (kernel, _) = unsafe { state() };
     if let Some(caller) = kernel.current_context() {
         caller.write_message(Message::new(Tag(tag as u32), [word0, word1, word2, word3]));
@@ -106,7 +107,7 @@ extern "C" fn save_and_call(tag: usize, word0: usize, word1: usize, handle: usiz
     unsafe { slow_call() }
 }
 
-/// The way out for a message when something has to be done first: it goes by the saved registers.
+/// Leaves with a message when something has to be done first. The message goes by the saved registers.
 #[cold]
 #[inline(always)]
 pub(crate) fn save_and_leave_with(message: Message) -> ! {
@@ -114,7 +115,8 @@ pub(crate) fn save_and_leave_with(message: Message) -> ! {
     save_in_order(message.tag.0, word0, word1, MaybeUninit::uninit(), word2, word3)
 }
 
-/// The message is where it has been all the time; the fourth argument is no part of it.
+/// Saves a message whose words still are in C's argument registers, and leaves. The fourth argument is no part of the
+/// message.
 #[cold]
 #[inline(never)]
 #[optimize(speed)]
@@ -126,7 +128,7 @@ extern "C" fn save_in_order(
     word2: usize,
     word3: usize,
 ) -> ! {
-    // SAFETY: whoever called this has no use of the core any more.
+    // SAFETY: the caller of this function doesn't use the core any more.
     let (kernel, cpu) = unsafe { state() };
     kernel.save(Resume::With(Message::new(Tag(tag), [word0, word1, word2, word3])));
     leave_here(kernel, cpu)
@@ -135,11 +137,12 @@ extern "C" fn save_in_order(
 /// Resumes the thread that the core has chosen with a message in its registers.
 ///
 /// # Safety
-/// Nobody uses the core any more.
+/// The core isn't borrowed any more.
 #[inline(always)]
 pub(crate) unsafe fn leave_with(message: Message) -> ! {
     let [word0, word1, word2, word3] = message.words;
-    // SAFETY: the core switched to the current frame, and its setters keep frames valid; the rest is the caller's promise.
+    // SAFETY: the core switched to the current frame, and its setters keep frames valid; the rest is the caller's
+    // promise.
     unsafe {
         resume_with::<Bell>(current_frame().as_ptr().wrapping_add(1), message.tag.0, [word0, word1, word2, word3])
     }

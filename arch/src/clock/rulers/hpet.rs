@@ -3,7 +3,7 @@
 use super::Ruler;
 use crate::io::registers::Registers;
 
-/// The bytes of its registers.
+/// The bytes of the timer's registers.
 pub const REGISTER_BYTES: usize = 0x400;
 
 const PERIOD: usize = 0x04;
@@ -32,8 +32,8 @@ pub struct Hpet {
 }
 
 impl Hpet {
-    /// Takes the timer by its registers, if one is there. Firmware may have left its interrupts on: they are off then, and
-    /// the 8254 and the real-time clock have their lines.
+    /// Takes the timer by its registers, if one is there. Turns its interrupts off, which firmware may have left on, so
+    /// that the 8254 and the real-time clock have their lines.
     pub fn new(mut registers: Registers) -> Option<Self> {
         let period = registers.read(PERIOD);
         if !(1..=LONGEST_PERIOD).contains(&period) {
@@ -42,7 +42,7 @@ impl Hpet {
         let last = (registers.read(CAPABILITIES) >> 8 & 0x1F) as usize;
         for timer in 0..=last {
             let place = TIMERS + timer * TIMER_BYTES;
-            // A place beyond the window is all ones, and written nowhere.
+            // A register that isn't there reads as all ones, and a write to it has no effect.
             let before = registers.read(place);
             registers.write(place, before & !INTERRUPTS);
         }
@@ -61,7 +61,7 @@ impl Ruler for Hpet {
         Some(self.hertz)
     }
 
-    /// The lower half is read: the upper one may be missing, and no measurement takes so long.
+    /// Only the lower half is read: the upper one may be missing, and no measurement is long enough to need it.
     fn bits(&self) -> u32 {
         32
     }

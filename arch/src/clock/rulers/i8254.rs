@@ -1,4 +1,4 @@
-//! The 8254's channel 2, whose output only the speaker hears.
+//! The 8254's channel 2, whose output goes to the speaker alone.
 //!
 //! It counts down once from its largest value, in mode 0. The read-back command (Intel 8254 data sheet, 231164) latches
 //! the channel's status together with its count: the status says how the channel is programmed, which tells a chip from
@@ -34,7 +34,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether a chip is there.
+    /// Tells whether a chip is there.
     pub fn is_there() -> bool {
         let mut channel = Self::default();
         let found = channel.start().is_some();

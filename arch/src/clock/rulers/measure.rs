@@ -1,9 +1,9 @@
 //! Measuring the time stamp counter by several rulers at once.
 //!
 //! Each look at a ruler stands between two reads of the time stamp counter, so a look that took long (the host ran
-//! something else, firmware took the CPU) says so itself. A measurement has two halves, of at least 5 ms each. A half ends
-//! once its bounds are narrow, and its rate must be the other's: a count that wrapped around unseen, or a counter that
-//! isn't steady, shows there. What went wrong by chance is tried again.
+//! something else, firmware took the CPU) says so itself. A measurement has two halves, of at least 5 ms each. A half
+//! ends once its bounds are narrow, and its rate must be the other's: a count that wrapped around unseen, or a counter
+//! that isn't steady, shows there. A measurement that fails by chance is tried again.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -12,33 +12,33 @@ use super::{Rate, Ruler};
 
 /// A half takes at least this part of a second.
 const HALVES_A_SECOND: u64 = 200;
-/// The counts of a half where nobody knows the rate. Narrow bounds take more anyway.
+/// The counts of a half if the rate isn't known. Narrow bounds take more anyway.
 const LEAST_COUNTS: u64 = 4096;
-/// Bounds are narrow if they differ by a part in so many.
+/// Bounds are narrow if they differ by less than this part of them.
 const NARROW: u128 = 1024;
 /// Looks at a ruler before a half begins, of which the quickest counts.
 const FIRST_LOOKS: usize = 3;
-/// How often a measurement is tried that went wrong by chance.
+/// Attempts at a measurement that fails by chance.
 const ATTEMPTS: usize = 8;
 /// Looks at all rulers before an attempt is given up: more than any machine needs for 100 ms.
 const MOST_LOOKS: usize = 1 << 21;
 /// Cycles for which a counter that runs can't show the same count: 20 ms on the quickest CPU.
 const STANDSTILL: u64 = 1 << 27;
 
-/// Why a ruler says nothing; its text continues "clock: the 8254 ".
+/// The reason why a ruler gives no rate; its text continues "clock: the 8254 ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// It isn't there.
+    /// The ruler isn't there.
     Missing,
-    /// Its count doesn't change.
+    /// The count doesn't change.
     StandsStill,
-    /// Its count goes back, or jumps.
+    /// The count goes back, or jumps.
     Jumps,
-    /// It ran out before the measurement's end.
+    /// The ruler ran out before the measurement's end.
     RanOut,
-    /// A measurement by it doesn't end.
+    /// A measurement by the ruler doesn't end.
     TooSlow,
-    /// Its rate, or the time stamp counter's, isn't the same from one moment to the next.
+    /// The ruler's rate, or the time stamp counter's, isn't steady.
     Unsteady,
 }
 
@@ -80,7 +80,7 @@ impl Pace {
         }
     }
 
-    /// The bounds of cycles for so many counts: each count that was read may be almost one count old.
+    /// Gives the bounds of cycles for `counts` counts: each count that was read may be almost one count old.
     fn bounds(&self, counts: u64) -> (u128, u128) {
         let cycles = |cycles: u64, own: u64| u128::from(cycles) * u128::from(counts) / u128::from(own.max(1));
         (cycles(self.least, self.counts + 1), cycles(self.most, self.counts.saturating_sub(1)))
@@ -97,21 +97,21 @@ impl Pace {
         least.max(other_least) <= most.min(other_most)
     }
 
-    /// The rate of the time stamp counter, if the ruler's is this.
+    /// Gives the rate of the time stamp counter, if the ruler's is this.
     pub fn rate(&self, ruler_hertz: u64) -> Rate {
         let (least, most) = self.bounds(ruler_hertz);
         let hertz = |cycles| u64::try_from(cycles).unwrap_or(u64::MAX);
         Rate { least: hertz(least), most: hertz(most) }
     }
 
-    /// The rate of the ruler, if the time stamp counter's is this; 0 if that can't be said.
+    /// Gives the rate of the ruler, if the time stamp counter's is this; 0 if it isn't known.
     pub fn ruler_hertz(&self, cycle_hertz: u64) -> u64 {
         let cycles = u128::from(u64::midpoint(self.least, self.most)).max(1);
         u64::try_from(u128::from(cycle_hertz) * u128::from(self.counts) / cycles).unwrap_or(0)
     }
 }
 
-/// A ruler in use, and how far its measurement is.
+/// A ruler in use, and the state of its measurement.
 struct Track<'a, 'b> {
     ruler: &'a mut &'b mut dyn Ruler,
     last: u32,
@@ -123,7 +123,7 @@ struct Track<'a, 'b> {
     result: Option<Result<Pace, Trouble>>,
 }
 
-/// Measures by every ruler; the results are in the order of the rulers.
+/// Measures by every ruler. The results are in the order of the rulers.
 pub fn measure(rulers: &mut [&mut dyn Ruler], cycles: &mut impl FnMut() -> u64) -> Vec<Result<Pace, Trouble>> {
     let mut tracks: Vec<_> = rulers.iter_mut().map(Track::new).collect();
     for _ in 0..ATTEMPTS {
@@ -141,7 +141,7 @@ pub fn measure(rulers: &mut [&mut dyn Ruler], cycles: &mut impl FnMut() -> u64) 
         }
         for track in &mut tracks {
             track.ruler.stop();
-            // One that took all looks isn't tried again.
+            // A measurement that took all looks isn't tried again.
             track.result.get_or_insert(Err(Trouble::TooSlow));
         }
     }
@@ -176,7 +176,7 @@ impl<'a, 'b> Track<'a, 'b> {
         }
     }
 
-    /// Looks once more; a half may be done then, or the measurement.
+    /// Looks once more, which may complete a half or the measurement.
     fn go_on(&mut self, cycles: &mut impl FnMut() -> u64) {
         match self.look(cycles) {
             Ok(look) => self.take(&look),
@@ -199,7 +199,7 @@ impl<'a, 'b> Track<'a, 'b> {
         self.result = Some(if is_steady { Ok(Pace::between(&first, look)) } else { Err(Trouble::Unsteady) });
     }
 
-    /// Makes what may have gone wrong by chance open again.
+    /// Starts a measurement again that may have failed by chance.
     fn reopen(&mut self) {
         if matches!(self.result, Some(Err(Trouble::Jumps | Trouble::RanOut | Trouble::Unsteady))) {
             self.result = None;

@@ -4,7 +4,7 @@ use super::Ruler;
 use crate::firmware::acpi::PowerTimer;
 use crate::io::port::WidePort;
 
-/// Reads of the port, of which one must be something else than an empty bus gives.
+/// Reads of the port, of which at least one must differ from what an empty bus gives.
 const LOOKS: usize = 4;
 
 /// The timer.
@@ -12,9 +12,9 @@ const LOOKS: usize = 4;
 pub struct PowerManagement(WidePort);
 
 impl PowerManagement {
-    /// The timer that the firmware names.
+    /// Takes the timer that the firmware names.
     pub const fn new(timer: PowerTimer) -> Self {
-        // SAFETY: it is only read, and no read of a port breaks memory safety; the code runs in ring 0.
+        // SAFETY: the port is only read, which breaks no memory safety; the code runs in ring 0.
         Self(unsafe { WidePort::new(timer.port) })
     }
 }
@@ -28,7 +28,7 @@ impl Ruler for PowerManagement {
         Some(3_579_545)
     }
 
-    /// Some have 32: the lower 24 count alike.
+    /// Some timers have 32 bits, of which the lower 24 count alike.
     fn bits(&self) -> u32 {
         24
     }

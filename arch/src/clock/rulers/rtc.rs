@@ -6,20 +6,21 @@ use crate::io::port::Port;
 
 const SECONDS: u8 = 0x00;
 const STATUS_A: u8 = 0x0A;
-/// Status A: the date is about to change, or changing; its registers say anything then.
+/// Status A: the date is about to change, or changing. Its registers aren't valid then.
 const UPDATES: u8 = 1 << 7;
 /// The largest value of the seconds, decimal digits in four bits each.
 const LAST_SECOND: u8 = 0x59;
 /// The seconds whose two ends are looked for.
 const ATTEMPTS: usize = 8;
-/// The bounds of a second are narrow if they differ by a part in so many: real chips hide two milliseconds of each.
+/// The bounds of a second are narrow if they differ by less than this part of it: real chips hide two milliseconds of
+/// each second.
 const NARROW: u64 = 200;
 /// Looks for the end of a second before the clock is given up.
 const MOST_LOOKS: usize = 1 << 24;
-/// Cycles for the same: 3 s on the quickest CPU.
+/// Cycles before the clock is given up: 3 s on the quickest CPU.
 const PATIENCE: u64 = 1 << 34;
 
-// SAFETY: the clock's registers are no memory of anybody's, and the code runs in ring 0.
+// SAFETY: the clock's registers affect no memory, and the code runs in ring 0.
 const INDEX: Port = unsafe { Port::new(pc::RTC) };
 // SAFETY: as above.
 const DATA: Port = unsafe { Port::new(pc::RTC + 1) };

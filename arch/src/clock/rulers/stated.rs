@@ -3,10 +3,11 @@
 use super::{Rate, Said};
 use crate::cpu::features::cpuid;
 
-/// A nominal rate is good to this part.
+/// The part of a nominal rate by which it may be wrong.
 const NOMINAL_TOLERANCE: u64 = 100;
 
-/// The exact rate: from leaf 0x15 (SDM 3A, 19.7.3), if it has the crystal's rate, or from a hypervisor's leaf 0x40000010.
+/// Gives the exact rate: from leaf 0x15 (SDM 3A, 19.7.3), if it has the crystal's rate, or from a hypervisor's leaf
+/// 0x40000010.
 pub fn exact() -> Option<Said> {
     let cpuid = cpuid();
     let kilohertz = cpuid.get_hypervisor_info().and_then(|hypervisor| hypervisor.tsc_frequency());
@@ -20,7 +21,7 @@ pub fn exact() -> Option<Said> {
     Some(Said { by: "the CPU", rate: Rate::exactly(hertz) })
 }
 
-/// The nominal rate of leaf 0x16, a whole number of megahertz.
+/// Gives the nominal rate of leaf 0x16, a whole number of megahertz.
 pub fn nominal() -> Option<Said> {
     let hertz = u64::from(cpuid().get_processor_frequency_info()?.processor_base_frequency()) * 1_000_000;
     let doubt = hertz / NOMINAL_TOLERANCE;

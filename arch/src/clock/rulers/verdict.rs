@@ -1,11 +1,11 @@
-//! Which of several rates counts.
+//! The choice among several rates.
 
-/// Rates agree if their bounds, each widened by a part in so many, overlap: quartzes differ by a tenth of that.
+/// Rates agree if their bounds overlap, each widened by this part of it: quartzes differ by a tenth of that.
 const TOLERANCE: u64 = 1000;
 /// What a time stamp counter can run at: slow emulators are at the lower end.
 const PLAUSIBLE: core::ops::RangeInclusive<u64> = 500_000..=100_000_000_000;
 
-/// At least and at most so many cycles a second.
+/// A rate between two bounds, in cycles a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// The lower bound in hertz.
@@ -14,12 +14,12 @@ pub struct Rate {
     pub most: u64,
 }
 
-/// Who says which rate.
+/// A rate and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
     /// What the source is called in the log.
     pub by: &'static str,
-    /// What it says.
+    /// The rate.
     pub rate: Rate,
 }
 
@@ -43,14 +43,14 @@ impl Rate {
 }
 
 impl Said {
-    /// What a source measured.
+    /// Makes what a source measured.
     pub const fn measured(by: &'static str, rate: Rate) -> Self {
         Self { by, rate }
     }
 }
 
-/// Chooses among what sources say, the better ones first: the rate that most of them agree with, and of several such the
-/// first. A source that says something else is a line in the log.
+/// Chooses among the rates of sources, the better ones first: the rate that most of them agree with, and of several
+/// such the first. Logs a line for each source that disagrees.
 pub fn choose(said: &[Said]) -> Option<Said> {
     let is_plausible = |one: &&Said| PLAUSIBLE.contains(&one.rate.hertz());
     for one in said.iter().filter(|one| !is_plausible(one)) {

@@ -20,7 +20,8 @@ static SEGMENTS: CpuCell<CpuSegments<1>> = CpuCell::new(CpuSegments::new([THREAD
 /// Loads the kernel's segments, its task state segment and the tasks of #DF, NMI and #MC.
 ///
 /// # Safety
-/// Once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address space.
+/// Called once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address
+/// space.
 pub(crate) unsafe fn load(data: &mut CpuData) {
     // SAFETY: interrupts are off, and nothing else uses the segments.
     let segments = unsafe { SEGMENTS.borrow() };
@@ -37,11 +38,11 @@ pub(crate) fn follow_page_tables(data: &mut CpuData) {
     unsafe { SEGMENTS.borrow() }.set_page_table(root);
 }
 
-/// The base that the thread's own segment has.
+/// The base of the thread segment.
 static THREAD_POINTER: AtomicUsize = AtomicUsize::new(0);
 
-/// The selectors that another thread must not find, or-ed: FS and GS. DS and ES are loaded by every entry, and so are FS and
-/// GS by a return that is an `iret`.
+/// Reads the selectors that another thread must not find, or-ed: FS and GS. Every entry loads DS and ES, and a return
+/// by `iret` loads FS and GS.
 #[inline(always)]
 pub(crate) fn selectors() -> u32 {
     let mut all: u32;
@@ -59,8 +60,8 @@ pub(crate) fn selectors() -> u32 {
     all
 }
 
-/// Makes the thread segment that of another thread, and takes away what the thread before had in FS and GS: a fast call's
-/// way out loads neither.
+/// Makes the thread segment that of another thread, and takes away what the thread before had in FS and GS: a fast
+/// call's way out loads neither.
 pub(crate) fn switch_thread_pointer(base: usize) {
     if THREAD_POINTER.load(Ordering::Relaxed) != base {
         load_thread_pointer(base);
@@ -71,19 +72,19 @@ pub(crate) fn switch_thread_pointer(base: usize) {
     unsafe { load_gs(SegmentSelector::from_raw(0)) };
 }
 
-/// What a thread has in FS that hasn't chosen otherwise.
+/// Gives the selector in FS of a thread that hasn't loaded another.
 pub(crate) const fn thread_selector(base: usize) -> u16 {
     if base == 0 { 0 } else { THREAD_SELECTOR }
 }
 
-/// The thread that runs has a new base; its FS is loaded with it on the way out.
+/// Gives the running thread a new base. The way out loads its FS with that.
 pub(crate) fn load_thread_pointer(base: usize) {
     THREAD_POINTER.store(base, Ordering::Relaxed);
     // SAFETY: interrupts are off in the kernel, and the CPU reads the descriptor only when FS or GS is loaded.
     unsafe { SEGMENTS.borrow() }.extra = [thread_segment(base as u32)];
 }
 
-/// The descriptor of a thread's own segment.
+/// Makes the descriptor of a thread's own segment.
 const fn thread_segment(base: u32) -> u64 {
     THREAD_SEGMENT | (base as u64 & 0xFF_FFFF) << 16 | (base as u64 >> 24) << 56
 }

@@ -13,7 +13,8 @@ static SEGMENTS: CpuCell<CpuSegments> = CpuCell::new(CpuSegments::new([]));
 /// Loads the kernel's segments and its task state segment.
 ///
 /// # Safety
-/// Once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address space.
+/// Called once, in ring 0, with interrupts off; `data` is where the stubs look for it, and mapped in every address
+/// space.
 pub(crate) unsafe fn load(data: &mut CpuData) {
     // SAFETY: interrupts are off, and nothing else uses the segments.
     let segments = unsafe { SEGMENTS.borrow() };
@@ -21,7 +22,7 @@ pub(crate) unsafe fn load(data: &mut CpuData) {
     unsafe { segments.load::<Bell>(data, stack::fault_stacks()) };
 }
 
-/// The base that FS was last given.
+/// The base that FS was given last.
 static THREAD_POINTER: AtomicUsize = AtomicUsize::new(0);
 
 /// Gives the CPU a thread's FS base, and takes away what the thread before put into data segment registers: ring 3 may
@@ -36,10 +37,10 @@ pub(crate) fn switch_thread_pointer(base: usize) {
     }
 }
 
-/// Nothing here depends on the page tables in use.
+/// Does nothing: no segment of x86_64 depends on the page tables in use.
 pub(crate) fn follow_page_tables(_data: &mut CpuData) {}
 
-/// The thread that runs has a new FS base.
+/// Gives the running thread a new FS base.
 pub(crate) fn load_thread_pointer(base: usize) {
     THREAD_POINTER.store(base, Ordering::Relaxed);
     // SAFETY: a context takes only addresses of the lower half, which are canonical.
@@ -66,7 +67,7 @@ fn reset_data_segments() {
     load_thread_pointer(0);
 }
 
-/// All selectors that another thread must not find, or-ed.
+/// Reads all selectors that another thread must not find, or-ed.
 #[inline(always)]
 pub(crate) fn selectors() -> u32 {
     let mut all: u32;

@@ -3,7 +3,7 @@
 
 use super::table::{long, word};
 
-/// What of the table matters here.
+/// The fields of the table that the kernel uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fadt {
     /// The power management timer, if it is at a port.

@@ -11,7 +11,7 @@ use crate::layout;
 use crate::memory::{FRAME_BYTES, MemoryMap, frames_touching};
 use crate::paging::window::{self, Caching};
 
-/// Below this, memory is the firmware's and the loader's, and the direct map shows it.
+/// The end of the memory that is the firmware's and the loader's, and that the direct map always shows.
 const FIRST_MIB: u64 = 0x10_0000;
 /// The windows that are made at most, and their pages: room for what devices need must be left.
 const MOST_WINDOWS: usize = 64;
@@ -32,10 +32,11 @@ struct Shown {
 }
 
 impl<'a> FirmwareMemory<'a> {
-    /// The memory of a machine with this map.
+    /// Takes the memory of a machine with this map.
     ///
     /// # Safety
-    /// The kernel's own page tables are in use, and nobody writes to what the map doesn't offer while this value lives.
+    /// The kernel's own page tables are in use, and nothing writes to what the map doesn't offer while this value
+    /// lives.
     pub const unsafe fn new(map: &'a MemoryMap) -> Self {
         Self { map, windows: RefCell::new(Vec::new()) }
     }
@@ -71,7 +72,7 @@ impl<'a> FirmwareMemory<'a> {
 }
 
 impl Shown {
-    /// Where a frame begins that is among those shown.
+    /// Gives the address of a frame, if a window shows it.
     fn offset(&self, frame: u32) -> NonNull<u8> {
         let pages = frame.saturating_sub(self.frames.start) as usize;
         let at = self.at.as_ptr().wrapping_add(pages * abi::PAGE_BYTES);
@@ -83,7 +84,8 @@ impl Physical for FirmwareMemory<'_> {
     fn bytes(&self, address: u64, count: usize) -> Option<&[u8]> {
         let end = address.checked_add(count as u64)?;
         let start = self.locate(address, end)?;
-        // SAFETY: the direct map or a window shows all of the range for good, and `new`'s caller vouches that nobody writes.
+        // SAFETY: the direct map or a window shows all of the range for good, and `new`'s caller vouches that nothing
+        // writes there.
         Some(unsafe { core::slice::from_raw_parts(start.as_ptr(), count) })
     }
 }

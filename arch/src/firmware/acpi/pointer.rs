@@ -1,4 +1,4 @@
-//! The root pointer (5.2.5): where it is, and which root tables it names.
+//! The root pointer (5.2.5): finding it, and the root tables that it names.
 
 use super::Physical;
 use super::table::{long, sum, word};
@@ -21,8 +21,9 @@ pub struct RootPointer {
 }
 
 impl RootPointer {
-    /// Decodes a root pointer's bytes, and whatever follows them; nothing if they are none. What only revision 2 has
-    /// counts only if the second checksum is right: revision 1 doesn't exist, and has been seen with 20 bytes.
+    /// Decodes a root pointer's bytes, which any others may follow; nothing if there is no root pointer. What only
+    /// revision 2 has counts only if the second checksum is right: revision 1 doesn't exist, and has been seen with 20
+    /// bytes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let first = bytes.first_chunk::<FIRST_BYTES>()?;
         if !first.starts_with(&SIGNATURE) || sum(first) != 0 {
@@ -37,13 +38,14 @@ impl RootPointer {
     }
 }
 
-/// Looks for the root pointer where a BIOS puts it (5.2.5.1). What has its signature and a wrong checksum is passed over.
+/// Looks for the root pointer where a BIOS puts it (5.2.5.1). What has its signature and a wrong checksum is passed
+/// over.
 pub fn search(memory: &impl Physical) -> Option<RootPointer> {
     const EXTENDED_BIOS_DATA_SEGMENT: u64 = 0x40E;
     const EXTENDED_BIOS_DATA_BYTES: usize = 1024;
     // Where that area can be: below the screen's memory, above what the BIOS itself needs.
     const CONVENTIONAL: core::ops::RangeInclusive<usize> = 0x500..=0xA_0000 - EXTENDED_BIOS_DATA_BYTES;
-    // The upper half first, where most firmware has it.
+    // The upper half comes first, since most firmware has it there.
     const READ_ONLY_MEMORY: [(usize, usize); 2] = [(0xF_0000, 0x1_0000), (0xE_0000, 0x1_0000)];
     let segment = memory.bytes(EXTENDED_BIOS_DATA_SEGMENT, size_of::<u16>()).and_then(|word| word.first_chunk());
     let extended = segment.map_or(0, |&word| usize::from(u16::from_le_bytes(word)) * ALIGNMENT);

@@ -7,10 +7,10 @@ use super::Physical;
 /// The bytes of the common header.
 pub const HEADER_BYTES: usize = 36;
 
-/// Why a table isn't used; its text continues "the MADT at 0x1000 ".
+/// The reason why a table isn't used; its text continues "the MADT at 0x1000 ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// Its memory is the kernel's, or nowhere.
+    /// The kernel uses its memory, or there is none.
     Unreadable,
     /// Another table is there.
     Name,
@@ -31,7 +31,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// The whole table of a name, header included, if it has no mistake and at most `most` bytes.
+/// Gives the whole table of a name, header included, if it has no mistake and at most `most` bytes.
 pub fn table(memory: &impl Physical, address: u64, name: [u8; 4], most: usize) -> Result<&[u8], Mistake> {
     let header = memory.bytes(address, HEADER_BYTES).ok_or(Mistake::Unreadable)?;
     if header.first_chunk() != Some(&name) {
@@ -45,17 +45,17 @@ pub fn table(memory: &impl Physical, address: u64, name: [u8; 4], most: usize) -
     if sum(table) == 0 { Ok(table) } else { Err(Mistake::Checksum) }
 }
 
-/// The sum of bytes, which is 0 where a checksum among them is right.
+/// Gives the sum of bytes, which is 0 where a checksum among them is right.
 pub fn sum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte))
 }
 
-/// The 32-bit field at an offset, if it lies within the bytes.
+/// Gives the 32-bit field at an offset, if it lies within the bytes.
 pub fn word(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
 }
 
-/// The 64-bit field at an offset, if it lies within the bytes.
+/// Gives the 64-bit field at an offset, if it lies within the bytes.
 pub fn long(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
 }

@@ -12,10 +12,10 @@ const GLYPHS: usize = 95;
 const COLUMN_PIXELS: usize = (env!("FONT_WIDTH").as_bytes()[0] - b'0') as usize;
 /// The height of a row of text.
 const ROW_PIXELS: usize = 16;
-/// Stands for characters that the font doesn't have.
+/// The character that stands for those that the font doesn't have.
 const UNKNOWN: u8 = b'?';
 
-/// Where pixels are and how they are made.
+/// The places and the colours of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PixelFormat {
     /// Bytes from one row to the next.
@@ -31,7 +31,7 @@ pub struct PixelFormat {
 }
 
 impl PixelFormat {
-    /// A grey of that brightness.
+    /// Makes a grey of that brightness.
     fn grey(&self, brightness: u8) -> u32 {
         let part = |&(first, bits): &(u8, u8)| u32::from(brightness >> (8 - bits.min(8))) << (first % 32);
         self.colours.iter().map(part).fold(0, |pixel, part| pixel | part)
@@ -51,7 +51,7 @@ pub struct Framebuffer {
 unsafe impl Send for Framebuffer {}
 
 impl Framebuffer {
-    /// The framebuffer whose first pixel is mapped at `pixels`.
+    /// Takes the framebuffer whose first pixel is mapped at `pixels`.
     ///
     /// # Safety
     /// `pitch * height` bytes of the framebuffer are mapped there, writable, for as long as this value lives; a row's

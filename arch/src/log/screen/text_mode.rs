@@ -18,10 +18,10 @@ pub struct TextMode {
 unsafe impl Send for TextMode {}
 
 impl TextMode {
-    /// Where the cells are in physical memory.
+    /// The physical address of the cells.
     pub const PHYSICAL_ADDRESS: u64 = 0xB8000;
 
-    /// The screen whose cells are mapped at `cells`.
+    /// Takes the screen whose cells are mapped at `cells`.
     ///
     /// # Safety
     /// `cells` is where the 4000 bytes of text-mode memory are mapped for as long as this value lives.

@@ -1,7 +1,7 @@
-//! The page of code by which i686 programs call the kernel, the fastest way that this CPU has.
+//! The page of code by which i686 programs call the kernel: by `sysenter` if the CPU has it, else by the gate.
 //!
-//! `sysenter` saves no return address; the kernel always returns to the one instruction of this page that follows it, and
-//! the two registers that `sysexit` wants are free for that.
+//! `sysenter` saves no return address. The kernel always returns to the instruction of this page that follows it. So
+//! the two registers that `sysexit` takes need no message word.
 
 use kernel::memory::Frame;
 
@@ -15,17 +15,17 @@ pub const FAST: [u8; 5] = [0x89, 0xE1, 0x0F, 0x34, 0xC3];
 /// `int 0x80; ret`.
 pub const GATE: [u8; 3] = [0xCD, 0x80, 0xC3];
 
-/// Where `sysexit` returns to.
+/// The address to which `sysexit` returns.
 pub(crate) const RETURN_ADDRESS: usize = abi::CALL_PAGE_I686 as usize + FAST.len() - 1;
 
-/// What the page holds from its first byte on.
+/// Gives the code at the page's beginning.
 fn code(has_sysenter: bool) -> &'static [u8] {
     if has_sysenter { &FAST } else { &GATE }
 }
 
-/// Makes the page, in a frame of its own: user mode may read and execute it.
+/// Maps the page, in a frame of its own, which user mode may read and execute.
 ///
-/// It stands in the kernel's quarter, whose tables all spaces share, and so costs a process nothing.
+/// The page stands in the kernel's quarter, whose tables all spaces share, and so costs a process nothing.
 pub(crate) fn map(memory: &mut BootMemory, root: Frame) -> Option<()> {
     let frame = memory.take(1)?;
     let page = layout::direct(address_of(frame))?;

@@ -1,4 +1,4 @@
-//! Zeroing frames that the direct map doesn't show: through one page that shows one such frame at a time.
+//! Zeroing frames that the direct map doesn't show, through a page that shows one such frame at a time.
 
 use core::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::layout::ZERO_WINDOW;
 use crate::memory::clear;
 use crate::paging::{Flags, KernelTables, kernel_root};
 
-/// Makes the table ready that the window's entry stands in.
+/// Adds the table in which the window's entry stands.
 pub(super) fn prepare(root: Frame, new_table: &mut impl FnMut() -> Option<Frame>) -> Option<()> {
     let mut tables = KernelTables::new(root);
     tables.map(ZERO_WINDOW, Frame(0), Flags::NO_EXECUTE, new_table)?;
