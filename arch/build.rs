@@ -1,5 +1,5 @@
-//! Packs the font for the kernel's text on a framebuffer: the crate that draws it has a pointer a row and a byte a pixel,
-//! 36 KB in all; packed it is 3 KB.
+//! Packs the font for the kernel's text on a framebuffer: the crate that draws it has a pointer a row and a byte a
+//! pixel, 36 KB in all; packed it is 3 KB.
 
 use std::path::Path;
 use std::{env, fs};

@@ -1,12 +1,17 @@
 //! A thread's saved registers.
 //!
-//! The entry stubs save straight into the frame of the thread that runs: TSS.rsp0 or esp0 is the frame's end. Should the
-//! way out of the kernel fault, the stubs write a little below the frame before they can know, hence the room in front.
+//! The entry stubs save straight into the frame of the thread that runs: TSS.rsp0 or esp0 is the frame's end. If the
+//! way out of the kernel faults, the stubs write a few words below the frame before they know that. `room` keeps place
+//! for these.
 
+#[cfg_attr(target_arch = "x86", path = "context/i686.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "context/x86_64.rs")]
+mod width;
+
+use crate::cpu::idle;
+use crate::cpu::segments::load_thread_pointer;
+use crate::current::is_current;
 use crate::fpu::Area;
-use crate::trap;
-use crate::width::idle;
-use crate::width::segments::load_thread_pointer;
 use abi::{Message, Register, Tag};
 use bitflags::bitflags;
 use kernel::frames;
@@ -22,22 +27,22 @@ const INITIAL_FLAGS: u32 = 1 << 9 | 1 << 1;
 /// The saved registers of a thread.
 #[repr(C, align(16))]
 #[derive(Debug)]
-pub struct Context {
+pub struct ThreadContext {
     room: [u8; TrapFrame::BYTES_BELOW],
     pub(crate) frame: TrapFrame,
     /// The base of the FS segment: the thread pointer.
     pub(crate) fs_base: usize,
-    /// Where its floating-point state is kept, if it has used any.
+    /// The area of its floating-point state, if the thread has used any.
     pub(crate) area: Area,
-    /// What CR3 holds while it runs.
+    /// The value of CR3 while the thread runs.
     pub(crate) root: usize,
-    /// What a switch to it has to see to besides.
+    /// What a switch to the thread has to load besides.
     pub(crate) extras: Extras,
 }
 
 bitflags! {
-    /// What most threads don't have, and a switch between two that don't needn't look at. In the upper half, so that it goes
-    /// into one word with selectors.
+    /// What most threads don't have. A switch between two threads without any of it loads nothing. The bits are in the
+    /// upper half, so that they fit into one word with selectors.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Extras: u32 {
         /// Floating-point state.
@@ -52,11 +57,11 @@ bitflags! {
 const _: () = assert!(Extras::all().bits() & 0xFFFF == 0, "selectors, or-ed, take the lower half of the same word");
 
 const _: () = assert!(
-    core::mem::offset_of!(Context, frame) == TrapFrame::BYTES_BELOW && TrapFrame::BYTES_BELOW.is_multiple_of(16),
+    core::mem::offset_of!(ThreadContext, frame) == TrapFrame::BYTES_BELOW && TrapFrame::BYTES_BELOW.is_multiple_of(16),
     "the frame must follow its room directly and, on x86_64, end on 16 bytes"
 );
 
-impl machine::Context for Context {
+impl machine::Context for ThreadContext {
     const EMPTY: Self = {
         // SAFETY: registers are integers, for which zero is a value.
         let frame = unsafe { core::mem::MaybeUninit::<TrapFrame>::zeroed().assume_init() };
@@ -123,7 +128,7 @@ impl machine::Context for Context {
         self.write_register(register, value)?;
         if register == Register::FsBase {
             self.extras |= Extras::THREAD_POINTER;
-            if trap::is_current(self) {
+            if is_current(&self.frame) {
                 load_thread_pointer(self.fs_base);
             }
         }
@@ -136,7 +141,7 @@ impl machine::Context for Context {
     }
 }
 
-impl Context {
+impl ThreadContext {
     fn finish_frame(&mut self) {
         self.frame.vector = REQUIRES_IRET as _;
         Self::set_flags(&mut self.frame, INITIAL_FLAGS);
@@ -152,8 +157,8 @@ mod tests {
     use abi::Tag;
     use kernel::machine::Context as _;
 
-    fn started() -> Context {
-        let mut context = Context::EMPTY;
+    fn started() -> ThreadContext {
+        let mut context = ThreadContext::EMPTY;
         context.start(0x40_0000, 0x7000_0000);
         context
     }

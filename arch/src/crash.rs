@@ -1,7 +1,12 @@
-//! The last words: what the kernel says of its own end before it stops.
+//! The crash record: what the kernel writes before it stops.
 //!
-//! A record is written from any point of the kernel, so nothing of it waits for a lock, allocates or relies on the core's
-//! state being whole; it goes to the log's ring, to COM1, which it takes back from whoever has it, and to the screen.
+//! A record may be written from any point of the kernel. So nothing here waits for a lock, allocates, or relies on
+//! consistent state of the core. The record goes to the log's ring, to the screen, and to COM1, which it takes back
+//! from the driver that has it.
+
+#[cfg_attr(target_arch = "x86", path = "crash/i686.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "crash/x86_64.rs")]
+mod width;
 
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
@@ -12,14 +17,12 @@ use x86::controlregs::{cr0, cr2, cr3, cr4};
 use x86::io::outb;
 use x86_entry::{TrapFrame, vector};
 
-use crate::journal::{self, Writer};
-use crate::{machine_check, trap, width};
+use crate::cpu::machine_check;
+use crate::io::pc;
+use crate::log::journal::{self, Writer};
+use crate::state;
 
-/// The port at which QEMU's isa-debug-exit device listens, where a test has put one.
-const DEBUG_EXIT: u16 = 0xF4;
-
-/// The port at which Bochs ends, once it has read the word there.
-const SHUTDOWN_PORT: u16 = 0x8900;
+/// What ends Bochs.
 const SHUTDOWN: &[u8] = b"Shutdown";
 
 /// What the kernel tells QEMU's device when it stops.
@@ -36,17 +39,17 @@ static AT_NON_MASKABLE: AtomicBool = AtomicBool::new(false);
 static EXITS: AtomicBool = AtomicBool::new(false);
 static CRASHED: AtomicBool = AtomicBool::new(false);
 
-/// From now on a stop also ends the emulator: QEMU with an isa-debug-exit device, or Bochs.
+/// Makes a later stop end the emulator too: QEMU with an isa-debug-exit device, or Bochs.
 pub fn exit_on_stop() {
     EXITS.store(true, Ordering::Relaxed);
 }
 
-/// From now on a non-maskable interrupt ends the kernel with a record: the way to see what a machine does that hangs.
+/// Makes a later non-maskable interrupt end the kernel with a record. So one can see what a machine does that hangs.
 pub fn crash_at_non_maskable() {
     AT_NON_MASKABLE.store(true, Ordering::Relaxed);
 }
 
-/// A non-maskable interrupt came: ends the kernel if that was asked for.
+/// Ends the kernel at a non-maskable interrupt, if [`crash_at_non_maskable`] asked for that.
 pub(crate) fn at_non_maskable(frame: &TrapFrame) {
     if AT_NON_MASKABLE.load(Ordering::Relaxed) {
         in_kernel(frame);
@@ -94,8 +97,8 @@ fn record(frame: Option<&TrapFrame>, what: fmt::Arguments<'_>) -> ! {
     // SAFETY: this is ring 0.
     let cr4 = unsafe { cr4() }.bits();
     let _ = writeln!(Writer, "cr0 {cr0:#x} cr2 {cr2:#x} cr3 {cr3:#x} cr4 {cr4:#x}");
-    // SAFETY: whoever had the core borrowed doesn't go on.
-    let account = unsafe { trap::account_of_the_dead() };
+    // SAFETY: the code that had borrowed the core never goes on.
+    let account = unsafe { state::account_of_the_dead() };
     let _ = write_trace(account, &mut Writer);
     let _ = writeln!(Writer, "The kernel has stopped.");
     stop(End::Crashed)
@@ -120,7 +123,7 @@ fn write_trace(account: &Account, to: &mut impl Write) -> fmt::Result {
     if account.trace_entries().count() % 2 == 1 { writeln!(to) } else { Ok(()) }
 }
 
-/// How long before the last entry an entry was noted.
+/// The time from an entry to the last one.
 struct Ago<'a> {
     entry: &'a TraceEntry,
     last: u64,
@@ -140,10 +143,10 @@ pub fn stop(end: End) -> ! {
     if EXITS.load(Ordering::Relaxed) {
         journal::finish();
         // SAFETY: only tests ask for it, on machines that have this device.
-        unsafe { outb(DEBUG_EXIT, end as u8) };
+        unsafe { outb(pc::DEBUG_EXIT, end as u8) };
         for &byte in SHUTDOWN {
             // SAFETY: as above.
-            unsafe { outb(SHUTDOWN_PORT, byte) };
+            unsafe { outb(pc::BOCHS_SHUTDOWN, byte) };
         }
     }
     loop {

@@ -1,17 +1,17 @@
 //! The machine as the core asks for it: one CPU, its controllers, its clock and its page tables.
 
-use crate::context::{Context, Extras};
-use crate::controller::{Controller, Event, MESSAGE_LINES};
-use crate::cpu::features;
+use crate::clock::time::{Alarm, Clock, now};
+use crate::context::{Extras, ThreadContext};
+use crate::cpu::bell::Bell;
+use crate::cpu::features::features;
+use crate::cpu::io_permission::{LoadedPorts, PortUse};
+use crate::cpu::segments::{selectors, switch_thread_pointer};
 use crate::fpu::{Area, FloatingPoint};
-use crate::io_permission::{LoadedPorts, PortUse};
-use crate::journal;
+use crate::interrupts::controller::{Controller, Event, MESSAGE_LINES};
 use crate::layout;
+use crate::log::journal;
 use crate::memory::{MemoryMap, address_of};
 use crate::paging::{self, Space};
-use crate::time::{Alarm, Clock, now};
-use crate::trap::Bell;
-use crate::width::segments::{selectors, switch_thread_pointer};
 use abi::LineState;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -32,20 +32,20 @@ pub struct Cpu {
     pub(crate) clock: Clock,
     pub(crate) floating_point: FloatingPoint,
     ports: LoadedPorts,
-    /// What CR3 holds: see [`Cpu::loaded_root`].
+    /// The value of CR3: see [`Cpu::loaded_root`].
     #[cfg(target_arch = "x86_64")]
     root: usize,
-    /// What the CPU has loaded of what most threads don't have.
+    /// The extras of the thread that left the kernel last.
     extras: Extras,
-    /// The extras that the thread that was switched to has, or the one before it had, and the selectors that the latter
-    /// left: if this isn't 0, [`Cpu::load_extras`] is due on the way out. It isn't done at the switch, since the short way
-    /// through the core can't keep a message in registers across a call.
+    /// The extras of the thread that was switched to and of the one before it, with the selectors that the latter left.
+    /// If this isn't 0, the way out has to call [`Cpu::load_extras`]. The switch doesn't, since the fast path through
+    /// the core can't keep a message in registers across a call.
     due: u32,
     map: Option<&'static MemoryMap>,
 }
 
 impl Cpu {
-    /// Before start-up.
+    /// The value before start-up.
     pub(crate) const ABSENT: Self = Self {
         controller: Controller::ABSENT,
         clock: Clock::STOPPED,
@@ -58,18 +58,18 @@ impl Cpu {
         map: None,
     };
 
-    /// Tells what of physical memory is RAM.
+    /// Notes which physical memory is RAM.
     pub(crate) fn set_memory_map(&mut self, map: &'static MemoryMap) {
         self.map = Some(map);
     }
 
-    /// What a device's or timer's vector means.
+    /// Finds out what a device's or timer's vector means.
     #[inline(always)]
     pub(crate) fn identify(&mut self, vector: u8) -> Event {
         self.controller.identify(vector)
     }
 
-    /// The timer fired: whether the core's deadline is reached.
+    /// Tells whether the core's deadline is reached, after the timer fired.
     #[inline(always)]
     pub(crate) fn alarm(&mut self) -> Alarm {
         self.clock.fired(&mut self.controller)
@@ -112,7 +112,7 @@ impl Cpu {
         unsafe { cr3_write(root as u64) };
     }
 
-    /// What CR3 holds. i686 keeps it in the TSS anyway.
+    /// Gives the value of CR3. i686 keeps it in the TSS anyway.
     #[inline(always)]
     fn loaded_root(&self, data: &EntryData) -> usize {
         #[cfg(target_arch = "x86")]
@@ -124,16 +124,16 @@ impl Cpu {
         }
     }
 
-    /// Whether [`Self::load_extras`] has to be called before ring 3 runs: not 0 if so.
+    /// Tells whether [`Self::load_extras`] has to be called before ring 3 runs: not 0 if so.
     #[inline(always)]
     pub(crate) fn due(&self) -> u32 {
         self.due
     }
 
-    /// Loads what most threads don't have, or takes away what the thread before had of it.
+    /// Loads the extras of the thread that runs next, and takes away those that the thread before had.
     #[cfg_attr(target_arch = "x86_64", inline(never))]
     #[optimize(speed)]
-    pub(crate) fn load_extras<'a>(&mut self, to: &Context, home: impl FnOnce() -> Option<&'a Home<Space>>) {
+    pub(crate) fn load_extras<'a>(&mut self, to: &ThreadContext, home: impl FnOnce() -> Option<&'a Home<Space>>) {
         let due = core::mem::replace(&mut self.due, 0);
         let concerns = |what: Extras| due & what.bits() != 0;
         self.extras = to.extras;
@@ -142,7 +142,7 @@ impl Cpu {
             unsafe { self.floating_point.switch(to.area, locate) };
         }
         if due & !(Extras::PORTS | Extras::FLOATING_POINT).bits() != 0 {
-            switch_thread_pointer(to);
+            switch_thread_pointer(to.fs_base);
         }
         if concerns(Extras::PORTS) {
             self.load_ports(home);
@@ -163,7 +163,7 @@ impl Cpu {
 }
 
 impl Machine for Cpu {
-    type Context = Context;
+    type Context = ThreadContext;
     type Space = Space;
     const EMPTY_SPACE: Space = Space::EMPTY;
     const MESSAGE_LINES: Range<u8> = MESSAGE_LINES;
@@ -229,7 +229,7 @@ impl Machine for Cpu {
         self.controller.end_directly();
     }
 
-    fn settle(&self, context: &mut Context, home: &Home<Space>) {
+    fn settle(&self, context: &mut ThreadContext, home: &Home<Space>) {
         context.root = home.space.physical_root() as usize;
         context.extras.set(Extras::PORTS, home.port_ranges != 0);
         context.extras.set(Extras::FLOATING_POINT, context.area.is_some());
@@ -237,7 +237,7 @@ impl Machine for Cpu {
     }
 
     #[inline(always)]
-    fn switch<'a>(&mut self, to: &mut Context, _home: impl FnOnce() -> Option<&'a Home<Space>>) {
+    fn switch<'a>(&mut self, to: &mut ThreadContext, _home: impl FnOnce() -> Option<&'a Home<Space>>) {
         let Some(mut data) = entry_data::<Bell>() else { return };
         // SAFETY: interrupts are off, and nothing else holds a reference to it.
         let data = unsafe { data.as_mut() };
@@ -245,11 +245,11 @@ impl Machine for Cpu {
         unsafe { self.switch_space(data, to.root) };
         // After CR3, so that the way out still has it in a register.
         data.set_current_frame(NonNull::from(&mut to.frame));
-        // `self.extras` are those of the thread that left the kernel last, whoever was switched to since.
+        // `self.extras` are those of the thread that left the kernel last, whichever threads were switched to since.
         self.due = selectors() | self.extras.bits() | to.extras.bits();
     }
 
-    fn forget(&mut self, context: &mut Context) {
+    fn forget(&mut self, context: &mut ThreadContext) {
         self.floating_point.forget(context.area);
         context.area = Area::NONE;
     }
@@ -321,8 +321,8 @@ impl Machine for Cpu {
     }
 }
 
-/// Where an area's frame is in the kernel's address space. The core takes areas from low memory, all of which the direct
-/// map shows.
+/// Gives the address of an area's frame in the kernel's address space. The core takes areas from low memory, all of
+/// which the direct map shows.
 #[inline(always)]
 fn locate(area: Area) -> NonNull<u8> {
     let address = layout::DIRECT_MAP.wrapping_add(address_of(area.frame()) as usize);

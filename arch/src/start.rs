@@ -1,22 +1,24 @@
-//! Bringing the machine up, in the order in which one thing needs another, and handing over to the core.
+//! Start-up: brings the machine up, each part after those that it needs, and hands over to the core.
 
-use crate::acpi::{self, FirmwareMemory, Root, Tables};
-use crate::apic::{self, LegacyPin, LocalApic};
-use crate::cell::CpuCell;
-use crate::controller::{Controller, FIRST_VECTOR, SPURIOUS_VECTOR};
-use crate::cpu::{self, Instruction, cpuid, features};
+use crate::clock::rulers::{self, Hpet, Interval, PowerManagement, Rulers};
+use crate::clock::time::{Clock, ClockError, ClockFeatures};
+use crate::cpu::bell::Bell;
+use crate::cpu::cell::CpuCell;
+use crate::cpu::features::{self, Instruction, cpuid, features};
+use crate::cpu::segments;
+use crate::firmware::acpi::{self, FirmwareMemory, Root, Tables};
+use crate::firmware::madt::Madt;
 use crate::fpu::FloatingPointFeatures;
-use crate::ioapic::{self, IoApics};
+use crate::interrupts::apic::{self, LegacyPin, LocalApic};
+use crate::interrupts::controller::{Controller, FIRST_VECTOR, SPURIOUS_VECTOR};
+use crate::interrupts::ioapic::{self, IoApics};
+use crate::interrupts::pic::{self, Pic};
+use crate::io::registers::Registers;
 use crate::machine::Cpu;
-use crate::madt::Madt;
 use crate::memory::MemoryMap;
 use crate::paging::window::{self, Caching};
-use crate::pic::{self, Pic};
-use crate::rulers::{self, Hpet, Interval, PowerManagement, Rulers};
-use crate::time::{Clock, ClockError, ClockFeatures};
-use crate::trap::{self, Bell, CALL_VECTOR};
-use crate::width;
-use crate::window::Window;
+use crate::state::state;
+use crate::trap::{self, CALL_VECTOR};
 use kernel::Kernel;
 use raw_cpuid::CpuIdReader;
 use x86::controlregs::{Cr4, cr4, cr4_write};
@@ -25,10 +27,10 @@ use x86_entry::{InterruptDescriptorTable, Smap, TableFiller, WithSmap, WithoutSm
 /// The gates of all vectors.
 static GATES: CpuCell<InterruptDescriptorTable> = CpuCell::new(InterruptDescriptorTable::new());
 
-/// What is known of the machine once it is up.
+/// What start-up found out of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prepared {
-    /// The cycles that measuring the clock took, which is waiting.
+    /// The cycles that were spent waiting, to measure the clock.
     pub waited: u64,
     /// The real-time clock's register for the century, if the firmware names one.
     pub century_register: Option<u8>,
@@ -37,14 +39,14 @@ pub struct Prepared {
 /// Brings the machine up; interrupts stay off.
 ///
 /// # Safety
-/// Once, after [`catch_exceptions`], in ring 0, with interrupts off, on the kernel's own page tables; `root` and `map` are
-/// what the firmware says.
+/// Called once, after [`catch_exceptions`], in ring 0, with interrupts off, on the kernel's own page tables; `root` and
+/// `map` are what the firmware says.
 pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, ClockError> {
     // SAFETY: the caller's promise; nothing else has borrowed them.
-    let (_, cpu) = unsafe { trap::state() };
+    let (_, cpu) = unsafe { state() };
     if let Some(mut data) = entry_data::<Bell>() {
         // SAFETY: the data is static, and no trap uses it while this code does.
-        width::segments::follow_page_tables(unsafe { data.as_mut() });
+        segments::follow_page_tables(unsafe { data.as_mut() });
     }
     cpu.set_memory_map(map);
     cpu.floating_point.initialise(floating_point_features());
@@ -56,40 +58,40 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, C
     if cpu.controller.has_sure_vectors() {
         trust_vectors();
     }
-    let before = crate::time::now();
+    let before = crate::clock::time::now();
     cpu.clock = Clock::measure(&mut cpu.controller, clock_features(), &mut rulers(&tables, map))?;
-    let waited = crate::time::now().0.wrapping_sub(before.0);
+    let waited = crate::clock::time::now().0.wrapping_sub(before.0);
     let (hertz, _) = cpu.clock.frequency();
-    crate::journal::set_frequency(hertz);
+    crate::log::journal::set_frequency(hertz);
     Ok(Prepared { waited, century_register: tables.fadt.and_then(|fadt| fadt.century_register) })
 }
 
 /// Lets `initialise` set the core up, and runs the first thread that it chooses.
 ///
 /// # Safety
-/// Once, after [`prepare`].
+/// Called once, after [`prepare`].
 pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
     // SAFETY: the caller's promise; `prepare` keeps nothing borrowed.
-    let (kernel, cpu) = unsafe { trap::state() };
+    let (kernel, cpu) = unsafe { state() };
     initialise(kernel, cpu);
     // SAFETY: the core has switched to a thread, whose context was started.
     unsafe { trap::enter_first() }
 }
 
-/// Loads segments, gates and the fast calls' registers: from now on what goes wrong ends in a crash record.
+/// Loads segments, gates and the fast calls' registers. Any later exception of the kernel ends in a crash record.
 ///
 /// # Safety
-/// Once, in ring 0, with interrupts off, on page tables that show the kernel where it runs. `stack_top` is the upper end of
-/// a stack, aligned to 16, that is the kernel's for good; it may be the one in use, on which nothing is needed any more
-/// once [`run`] leaves it.
+/// Called once, in ring 0, with interrupts off, on page tables that show the kernel where it runs. `stack_top` is the
+/// upper end of a stack, aligned to 16, that is the kernel's for good; it may be the one in use, on which nothing is
+/// needed any more once [`run`] leaves it.
 pub unsafe fn catch_exceptions(stack_top: usize) {
-    cpu::detect();
+    features::detect();
     let Some(mut data) = entry_data::<Bell>() else { return };
     // SAFETY: the data is static, and nothing else refers to it before the first trap.
     let data = unsafe { data.as_mut() };
     data.set_kernel_stack(stack_top);
     // SAFETY: the caller's promise; the data is static.
-    unsafe { width::segments::load(data) };
+    unsafe { segments::load(data) };
     // SAFETY: nothing else uses the table yet.
     let gates = unsafe { GATES.borrow() };
     if features().smap {
@@ -100,7 +102,7 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
     // SAFETY: the selectors that the stubs load were just loaded, and the data that they use is set up.
     unsafe { gates.load() };
     // SAFETY: as above; what the CPU lacks is found out there.
-    unsafe { width::enable_fast_calls(data) };
+    unsafe { trap::enable_fast_calls(data) };
     if cpuid().get_feature_info().is_some_and(|flags| flags.has_mce()) {
         // SAFETY: ring 0.
         let before = unsafe { cr4() };
@@ -109,7 +111,7 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
     }
 }
 
-/// Fills the gates. The lowest 16 interrupts may be an 8259A's, whose vectors are to be doubted.
+/// Fills the gates. The lowest 16 interrupts may be an 8259A's, which can be spurious, so their vectors are doubted.
 fn fill<S: Smap>(mut gates: TableFiller<'_, Bell, S>) {
     gates
         .trap_lowest_48()
@@ -118,7 +120,7 @@ fn fill<S: Smap>(mut gates: TableFiller<'_, Bell, S>) {
         .system_call_vector(CALL_VECTOR);
 }
 
-/// They aren't.
+/// Fills the gates of the lowest 16 interrupts anew, for a machine whose vectors needn't be doubted.
 fn trust_vectors() {
     // SAFETY: interrupts are off, and nothing else uses the table; the CPU reads a gate only when it takes a vector.
     let gates = unsafe { GATES.borrow() };
@@ -152,7 +154,7 @@ unsafe fn controller(tables: &Tables, map: &MemoryMap) -> Controller {
     }
 }
 
-/// The local APIC, if the CPU has one that the firmware left on.
+/// Finds the local APIC, if the CPU has one that the firmware left on.
 ///
 /// # Safety
 /// As for [`prepare`].
@@ -167,7 +169,7 @@ unsafe fn local_apic(map: &MemoryMap) -> Option<LocalApic> {
         return Some(unsafe { LocalApic::by_registers() });
     }
     let address = LocalApic::physical_address();
-    let local = device(map, address, apic::WINDOW_BYTES).and_then(LocalApic::by_memory);
+    let local = device(map, address, apic::REGISTER_BYTES).and_then(LocalApic::by_memory);
     if local.is_none() {
         log::warn!("there is no local APIC at {address:#x}, though the CPU says so");
     }
@@ -177,28 +179,28 @@ unsafe fn local_apic(map: &MemoryMap) -> Option<LocalApic> {
 fn io_apics(madt: &Madt, local: &LocalApic, map: &MemoryMap) -> IoApics {
     // The IOAPICs address eight bits; the CPU that boots is among the first.
     let destination = local.number() as u8;
-    IoApics::initialise(madt, FIRST_VECTOR, destination, |address| device(map, address, ioapic::WINDOW_BYTES))
+    IoApics::initialise(madt, FIRST_VECTOR, destination, |address| device(map, address, ioapic::REGISTER_BYTES))
 }
 
-/// The clocks that the firmware's tables name, and the 8254, which every PC had.
+/// Collects the clocks that the firmware's tables name, and the 8254, which every PC had.
 fn rulers(tables: &Tables, map: &MemoryMap) -> Rulers {
     let hpet = tables.hpet.and_then(|address| Hpet::new(device(map, address, rulers::HPET_BYTES)?));
     let power = tables.fadt.and_then(|fadt| fadt.power_timer).map(PowerManagement::new);
     Rulers { hpet, power, interval: Interval::default() }
 }
 
-/// A device's registers, where the firmware says that they are, unless something else must be there.
-fn device(map: &MemoryMap, address: u64, bytes: usize) -> Option<Window> {
+/// Maps a device's registers where the firmware says that they are, unless the memory map contradicts.
+fn device(map: &MemoryMap, address: u64, bytes: usize) -> Option<Registers> {
     const ALIGNMENT: u64 = 16;
     let end = address.checked_add(bytes as u64)?;
     if !address.is_multiple_of(ALIGNMENT) || !map.may_be_device(address..end) {
         return None;
     }
-    // SAFETY: it isn't RAM, and the CPU has so many bits of addresses.
+    // SAFETY: it isn't RAM, and the address has no more bits than the CPU.
     let base = unsafe { window::map(address, bytes, Caching::Uncached) }?;
-    // SAFETY: the window was just mapped, for good and for this driver alone; the controllers' drivers write nothing that
-    // reaches memory.
-    Some(unsafe { Window::new(base.cast(), bytes) })
+    // SAFETY: the window was just mapped, for good and for this driver alone; the controllers' drivers write nothing
+    // that reaches memory.
+    Some(unsafe { Registers::new(base.cast(), bytes) })
 }
 
 fn floating_point_features() -> FloatingPointFeatures {

@@ -1,68 +1,72 @@
 //! What the entry stubs call: every interrupt, exception and system call on its way to the core.
-//!
-//! The core's state is here, in static storage, and the only code that borrows it is that of a trap: the kernel runs with
-//! interrupts off and no trap nests in another, but for non-maskable ones, which never touch the core.
 
-use crate::cell::CpuCell;
-use crate::context::Context;
-use crate::controller::{Event, FIRST_VECTOR};
+/// Makes the body of `MessageCalls::message_call`: jumps to the fast path that the tag names, or to the slow path.
+///
+/// ecx gets what the entry has in eax: the tag on i686, where ecx is the first argument of `fastcall`; the handle on
+/// x86_64, where ecx is the one argument register that the message leaves free. `$before` then brings the tag to eax on
+/// x86_64.
+///
+/// Each fast path is a function of its own, so that none saves or clears what only another needs.
+macro_rules! choose_path {
+    ($fast:ident, $slow:ident $(, $before:literal)?) => {
+        core::arch::naked_asm!(
+            "mov ecx, eax",
+            $($before,)?
+            "and eax, {mask}",
+            "je {to_reply_receive}",
+            "cmp eax, {null}",
+            "jb {to_call}",
+            "je {to_null}",
+            "cmp eax, {notify}",
+            "je {to_notify}",
+            "jmp {slow}",
+            mask = const ShortWay::TAG_MASK,
+            to_reply_receive = sym $fast::<{ ShortWay::ReplyReceive as u8 }>,
+            to_call = sym $fast::<{ ShortWay::Call as u8 }>,
+            null = const ShortWay::Null.tag(),
+            to_null = sym $fast::<{ ShortWay::Null as u8 }>,
+            notify = const ShortWay::Notify.tag(),
+            to_notify = sym $fast::<{ ShortWay::Notify as u8 }>,
+            slow = sym $slow,
+        )
+    };
+}
+
+mod leave;
+#[cfg_attr(target_arch = "x86", path = "trap/i686.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "trap/x86_64.rs")]
+mod width;
+
+use crate::clock::time::Alarm;
+use crate::cpu::bell::Bell;
+use crate::cpu::{idle, nmi};
 use crate::crash;
+use crate::interrupts::controller::{Event, FIRST_VECTOR};
 use crate::machine::Cpu;
-use crate::nmi;
-use crate::time::Alarm;
-use crate::width::{self, idle};
+use crate::state::state;
 use core::ptr::NonNull;
 use kernel::Kernel;
-use kernel::account::Account;
-use kernel::machine::{Line, Resume};
+use kernel::machine::Line;
 use kernel::objects::thread::Fault;
+use leave::{leave, leave_fast};
 use x86::controlregs::cr2;
 use x86::debugregs::{Dr6, dr6, dr6_write};
 use x86_entry::vector::{DEBUG, DEVICE_NOT_AVAILABLE, MACHINE_CHECK, NON_MASKABLE_INTERRUPT, PAGE_FAULT};
-use x86_entry::{CallerStackPointer, TrapFrame, TrapStack, entry_data};
+use x86_entry::{CallerStackPointer, TrapFrame, TrapStack};
 
-/// The system call's gate.
+pub(crate) use leave::enter_first;
+pub(crate) use width::enable_fast_calls;
+
+/// The vector of the system call's gate.
 pub(crate) const CALL_VECTOR: u8 = 0x80;
-/// What the idle loop raises to have non-maskable interrupts posted: no device's vector.
-pub(crate) const DELIVER_VECTOR: u8 = 0xEF;
-
-/// The core's state. All zeros, so that it takes no room in the image; `start` initialises it.
-static KERNEL: CpuCell<Kernel<Cpu>> = CpuCell::new(Kernel::EMPTY);
-/// The machine below it.
-static CPU: CpuCell<Cpu> = CpuCell::new(Cpu::ABSENT);
-
-/// What the core counted and traced, for a crash record.
-///
-/// # Safety
-/// Whatever borrowed the core is never resumed.
-pub(crate) unsafe fn account_of_the_dead() -> &'static Account {
-    // SAFETY: the caller vouches that no other borrow is in use any more.
-    unsafe { KERNEL.borrow() }.account()
-}
-
-/// Bellwire, to its entry stubs.
-#[derive(Debug)]
-pub(crate) struct Bell;
-
-/// Borrows the core and the machine.
-///
-/// # Safety
-/// Interrupts are off, and no earlier borrow is in use: the caller is a trap's first function, or start-up.
-#[inline(always)]
-pub(crate) unsafe fn state() -> (&'static mut Kernel<Cpu>, &'static mut Cpu) {
-    // SAFETY: the caller's promise.
-    let kernel = unsafe { KERNEL.borrow() };
-    // SAFETY: the caller's promise.
-    (kernel, unsafe { CPU.borrow() })
-}
 
 // SAFETY: the constants are what `start` loads before the first trap from ring 3. Frames come from the stubs or from
-// `Context`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called for every
-// vector; `paranoid_trap` touches the frame and one atomic.
+// `ThreadContext`, whose setters take no flag, selector or address that gives power. `trap` and `call` may be called
+// for every vector; `paranoid` touches the frame and one atomic.
 unsafe impl x86_entry::KernelEntry for Bell {
     const TRAP_STACK: TrapStack = TrapStack::PerCpu;
     const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InR10;
-    const SYSENTER_RETURN_ADDRESS: usize = width::SYSENTER_RETURN;
+    const SYSENTER_RETURN_ADDRESS: usize = width::SYSENTER_RETURN_ADDRESS;
 
     #[inline(always)]
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
@@ -93,8 +97,8 @@ unsafe impl x86_entry::KernelEntry for Bell {
     }
 }
 
-/// An interrupt whose frame is the running thread's. Its vector is looked at no further than a driver's line needs: what else
-/// it may be has no source.
+/// Handles an interrupt whose frame is the running thread's. The fast path takes the vector for a driver's line: any
+/// other vector has no source, and goes the slow path.
 #[inline(always)]
 pub(crate) fn direct_interrupt(vector: u8) -> ! {
     // SAFETY: this is a trap's first function.
@@ -105,13 +109,14 @@ pub(crate) fn direct_interrupt(vector: u8) -> ! {
     }
 }
 
-/// A device's line, the timer, or a controller's change of mind. Only ring 3 and the idle loop can be interrupted.
+/// Handles the interrupt of a device's line or of the timer, or a spurious one. Only ring 3 and the idle loop can be
+/// interrupted.
 #[cold]
 #[inline(never)]
 fn interrupt_otherwise(vector: u8) -> ! {
     // SAFETY: this is a trap's first function, or its last.
     let (kernel, cpu) = unsafe { state() };
-    if vector != DELIVER_VECTOR {
+    if vector != idle::DELIVER_VECTOR {
         match cpu.identify(vector) {
             Event::Line(line) => kernel.interrupt(cpu, line),
             Event::Timer => {
@@ -126,7 +131,8 @@ fn interrupt_otherwise(vector: u8) -> ! {
     leave(kernel, cpu)
 }
 
-/// An exception. In ring 3 it is the thread's; in ring 0 it is the end, but for one that the CPU causes by itself.
+/// Handles an exception. One of ring 3 is the thread's fault; one of ring 0 ends the kernel, but for the one that the
+/// CPU causes by itself.
 #[inline(never)]
 #[optimize(speed)]
 fn exception(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
@@ -161,23 +167,24 @@ fn exception(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         if let Some(resume) = kernel.fast_fault(cpu, fault) {
             leave_fast(kernel, cpu, resume);
         }
-        general_fault(fault.vector, fault.error, fault.address, fault.instruction);
+        slow_fault(fault.vector, fault.error, fault.address, fault.instruction);
     }
     leave(kernel, cpu)
 }
 
-/// A thread's exception, the general way. Its parts go by registers: by reference the short way would have to store it.
+/// Handles a thread's exception on the slow path. The parts of the fault are passed in registers: by reference, the
+/// fast path would have to store them.
 #[cold]
 #[inline(never)]
-fn general_fault(vector: u8, error: usize, address: usize, instruction: usize) -> ! {
-    // SAFETY: this is a trap's last function: whoever called it has no use of the core any more.
+fn slow_fault(vector: u8, error: usize, address: usize, instruction: usize) -> ! {
+    // SAFETY: this is a trap's last function: its caller doesn't use the core any more.
     let (kernel, cpu) = unsafe { state() };
     kernel.fault(cpu, Fault { vector, error, address, instruction });
     leave(kernel, cpu)
 }
 
-/// The running thread used floating point while it was off: turns it on, with a new area if it has none. Returns whether
-/// it may go on.
+/// Turns floating point on for the running thread, which used it while it was off, and gives the thread an area if it
+/// has none. Returns whether the thread may go on.
 #[inline(never)]
 fn floating_point(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> bool {
     let area =
@@ -198,7 +205,7 @@ fn floating_point(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> bool {
     true
 }
 
-/// What the CPU keeps of an exception besides its frame.
+/// Reads what the CPU keeps of an exception besides its frame.
 fn fault_address(vector: usize) -> usize {
     if vector == PAGE_FAULT.number() {
         // SAFETY: ring 0.
@@ -210,8 +217,9 @@ fn fault_address(vector: usize) -> usize {
     }
 }
 
-/// A debug exception in ring 0: a breakpoint that ring 3 set is refused at its source, so this is single-stepping that
-/// went on into the kernel (`sysenter` leaves TF), or a `mov ss` before a trap. Neither is the kernel's.
+/// Ends single-stepping after a debug exception in ring 0. No thread can set a breakpoint, so the cause is
+/// single-stepping that went on into the kernel (`sysenter` leaves TF), or a `mov ss` before a trap. The kernel caused
+/// neither.
 fn debug_in_kernel(frame: &mut TrapFrame) {
     take_debug_status();
     width::stop_single_step(frame);
@@ -226,85 +234,15 @@ fn take_debug_status() -> usize {
     status.bits()
 }
 
-/// A call whose message stands in the running thread's saved registers.
+/// Handles a call on the slow path. The message stands in the running thread's saved registers.
 ///
 /// # Safety
 /// This is a trap's first function, or its last.
 #[cold]
 #[inline(never)]
-pub(crate) unsafe extern "C" fn general_call() -> ! {
+pub(crate) unsafe extern "C" fn slow_call() -> ! {
     // SAFETY: the caller's promise.
     let (kernel, cpu) = unsafe { state() };
     kernel.call(cpu);
     leave(kernel, cpu)
-}
-
-/// The way out after a short way through the core.
-#[inline(always)]
-pub(crate) fn leave_fast(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, resume: Resume) -> ! {
-    let is_delayed = cpu.due() | nmi::pending() != 0;
-    match resume {
-        Resume::With(message) if is_delayed => width::save_and_leave_with(message),
-        // SAFETY: the borrows given to this function end here.
-        Resume::With(message) => unsafe { width::leave_with(message) },
-        Resume::Saved if is_delayed => leave_late(kernel, cpu),
-        // SAFETY: the core switched to this context, and its setters keep frames valid.
-        Resume::Saved => unsafe { width::resume_current() },
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn leave_late(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
-    leave(kernel, cpu)
-}
-
-/// The way out: resumes the thread that the core has chosen. Non-maskable interrupts that came meanwhile are posted first.
-#[inline(never)]
-#[optimize(speed)]
-pub(crate) fn leave(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
-    leave_here(kernel, cpu)
-}
-
-/// The same, for a way on which a call more counts.
-#[inline(always)]
-pub(crate) fn leave_here(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
-    if nmi::pending() != 0 {
-        kernel.non_maskable(cpu, nmi::take());
-    }
-    if cpu.due() != 0
-        && let Some(context) = kernel.running()
-    {
-        cpu.load_extras(context, || kernel.running_home());
-    }
-    // SAFETY: the core switched to this context, and its setters keep frames valid.
-    unsafe { width::resume_current() }
-}
-
-/// The frame of the thread that runs.
-#[inline(always)]
-pub(crate) fn current_frame() -> NonNull<TrapFrame> {
-    // SAFETY: `start` sets a frame before the first trap, and `switch` only ever sets others.
-    unsafe { NonNull::new_unchecked(frame_in_use()) }
-}
-
-/// Whether these are the registers that the next way out of the kernel resumes.
-pub(crate) fn is_current(context: &Context) -> bool {
-    core::ptr::eq(frame_in_use(), &context.frame)
-}
-
-#[inline(always)]
-fn frame_in_use() -> *mut TrapFrame {
-    let data = entry_data::<Bell>();
-    // SAFETY: the data is static, and no reference to it lives across this read.
-    data.map_or(core::ptr::null_mut(), |data| unsafe { data.as_ref() }.current_frame())
-}
-
-/// Leaves the kernel for the thread that the core has chosen first.
-///
-/// # Safety
-/// The core has switched to a thread, and nothing on the stack is needed any more.
-pub(crate) unsafe fn enter_first() -> ! {
-    // SAFETY: the caller's promise.
-    unsafe { width::resume_current() }
 }

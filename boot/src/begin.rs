@@ -5,13 +5,14 @@ use core::convert::Infallible;
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
-use arch::acpi::Root;
+use arch::cpu::features;
 use arch::crash::{self, End};
-use arch::journal::{self, Writer};
+use arch::firmware::acpi::Root;
+use arch::log::journal::{self, Writer};
+use arch::log::screen::{AnyGrid, TextMode};
 use arch::memory::{BootMemory, FRAME_BYTES};
-use arch::screen::{AnyGrid, TextMode};
 use arch::start::Prepared;
-use arch::{Cpu, cpu, layout};
+use arch::{Cpu, layout};
 use kernel::Kernel;
 use kernel::boot::Setup;
 use kernel::frames::{Frame, FrameRecord, Records};
@@ -22,9 +23,9 @@ use crate::information::Information;
 use crate::start::stack::BOOT_STACK;
 use crate::{first_process, heap, prepare, provoke};
 
-/// Where the start code ends and Rust begins: the loader's magic number, and where its information is.
+/// Begins in Rust where the start code ends, with the loader's magic number and the address of its information.
 pub extern "C" fn begin(magic: u32, information: u32) -> ! {
-    let began = arch::time::now();
+    let began = arch::clock::time::now();
     journal::begin(began);
     journal::install();
     journal::take_serial();
@@ -33,8 +34,8 @@ pub extern "C" fn begin(magic: u32, information: u32) -> ! {
     journal::take_screen(AnyGrid::Text(text));
     log::info!("Bellwire {} {}", env!("CARGO_PKG_VERSION"), layout::NAME);
     let stack = core::ptr::from_ref(&BOOT_STACK).wrapping_add(1).addr();
-    // SAFETY: this runs once, in ring 0, with interrupts off; the start code maps the kernel, and the boot stack is nobody
-    // else's.
+    // SAFETY: this runs once, in ring 0, with interrupts off; the start code maps the kernel, and nothing else uses the
+    // boot stack.
     unsafe { arch::start::catch_exceptions(stack) };
     match boot(magic, information, began) {
         Ok(never) => match never {},
@@ -65,13 +66,14 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     if let Some(framebuffer) = information.framebuffer {
         prepare::screen(framebuffer);
     }
-    cpu::with_name(|name| log::info!("CPU: {name}"));
-    log::info!("protection: {}", cpu::features());
+    features::with_name(|name| log::info!("CPU: {name}"));
+    log::info!("protection: {}", features::features());
     log::info!("memory: {} MiB, {} MiB free", memory.ram().len() >> 8, memory.free_frames() >> 8);
 
     let map = Box::leak(Box::new(memory.map().clone()));
     let root = information.acpi_root.map_or(Root::InBiosArea, Root::Pointer);
-    // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the firmware's.
+    // SAFETY: this runs once, in ring 0, with interrupts off, on the final page tables; root and map are the
+    // firmware's.
     let prepared = unsafe { arch::start::prepare(root, map) }.map_err(Failure::Clock)?;
     let records = records(&mut memory).ok_or_else(|| prepare::no_low_memory(&memory))?;
     // SAFETY: the machine was prepared, and this runs once.
@@ -79,7 +81,7 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
         arch::start::run(|kernel, cpu| {
             first_decision(kernel, cpu, Memory { records, rest: memory }, &Known { information, prepared });
             let waited = prepared.waited;
-            let cycles = arch::time::now().0.wrapping_sub(began.0).wrapping_sub(waited);
+            let cycles = arch::clock::time::now().0.wrapping_sub(began.0).wrapping_sub(waited);
             let milliseconds = (cycles * 1000).checked_div(cpu.clock().0).unwrap_or(0);
             log::info!("started in {cycles} cycles ({milliseconds} ms), and {waited} for measuring the clock");
             journal::release_screen();
@@ -97,17 +99,17 @@ fn records(memory: &mut BootMemory) -> Option<Records> {
     Some(Records::new(records, zeros))
 }
 
-/// What the core gets of memory.
+/// The memory that the core gets.
 struct Memory {
     records: Records,
     rest: BootMemory,
 }
 
-/// What is known of the machine: what the loader says, and what was found.
+/// The description of the machine: what the loader says, and what start-up found.
 pub struct Known {
     /// What the loader says.
     pub information: Information,
-    /// What was found.
+    /// What start-up found.
     pub prepared: Prepared,
 }
 
@@ -126,7 +128,7 @@ fn first_decision(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, memory: Memory, known
     kernel.start(cpu);
 }
 
-/// The one line of a machine on which the kernel can't start.
+/// Writes why the kernel can't start on this machine, and stops.
 fn cannot_start(why: core::fmt::Arguments<'_>) -> ! {
     // Writing to the log can't fail.
     let _ = writeln!(Writer, "Bellwire can't start: {why}");

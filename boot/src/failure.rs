@@ -3,8 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
+use arch::clock::time::ClockError;
 use arch::layout;
-use arch::time::ClockError;
 
 use crate::information;
 use crate::program::Unloadable;
@@ -12,7 +12,7 @@ use crate::program::Unloadable;
 /// Why the kernel can't start; its text continues "Bellwire can't start: ".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// What the loader left can't be used.
+    /// The loader's information can't be used.
     Information(information::Error),
     /// The loader loaded nothing but the kernel.
     NoModules,
@@ -24,7 +24,7 @@ pub enum Failure {
     TooLittleLowMemory(u64),
     /// The first module isn't a program of this width: its name, and why.
     Unloadable(String, Unloadable),
-    /// No clock that the kernel could keep time by.
+    /// There is no clock.
     Clock(ClockError),
     /// No memory, or no room in a table, for the first process.
     NoRoom,

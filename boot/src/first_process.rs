@@ -1,6 +1,6 @@
 //! Making the first process: `init` from module 0, with the root rights and a handle to every other module.
 //!
-//! What it is born with stands in its startup block, by the names in `docs/boot.md`.
+//! What the process gets stands in its startup block, by the names in `docs/boot.md`.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -19,10 +19,10 @@ use crate::information::{Information, Module};
 use crate::program::{Program, Width};
 use crate::view;
 
-/// What `init` must be built for.
+/// The machine for which `init` must be built.
 const OWN_WIDTH: Width = if cfg!(target_pointer_width = "64") { Width::X86_64 } else { Width::I686 };
 
-/// Where `init` finds its startup block: where it puts those of others, too.
+/// The address of the startup block, at which `init` puts those of other programs too.
 const STARTUP: usize = 0x1000_0000;
 /// The end of its first thread's stack, and its size. Nothing is mapped below it.
 const STACK_END: usize = 0xB000_0000;
@@ -74,7 +74,7 @@ fn screen(information: &Information) -> Vec<StartupEntry> {
             numbers("framebuffer", [it.address, u64::from(it.width) << 32 | u64::from(it.height)]),
             numbers("framebuffer-format", [it.pitch.into(), it.bits.into()]),
         ],
-        None => vec![numbers("text-screen", [arch::screen::TextMode::PHYSICAL_ADDRESS, 0])],
+        None => vec![numbers("text-screen", [arch::log::screen::TextMode::PHYSICAL_ADDRESS, 0])],
     }
 }
 
@@ -98,8 +98,8 @@ impl<M: Machine> Maker<'_, M> {
         Ok(self.kernel.boot_map(self.machine, self.process, memory, address, access)?)
     }
 
-    /// Gives a module's frames to the process. The last one is zeroed beyond the module's end: what was there before is
-    /// nobody's business.
+    /// Gives a module's frames to the process. The last one is zeroed beyond the module's end, so that the process
+    /// can't read what was there before.
     fn hand_over(&mut self, module: &Module) -> Result<StartupEntry, Failure> {
         let physical = module.physical.clone();
         let frames = frames_touching(physical.clone());

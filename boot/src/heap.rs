@@ -1,7 +1,7 @@
-//! The heap of the kernel while it boots; afterwards it gives nothing more.
+//! The heap of the kernel while it boots. Afterwards it gives no memory.
 //!
-//! Only boot code and the parsers it calls (boot information, ACPI tables) allocate. Once [`seal`] was called an
-//! allocation fails, so that a mistake shows as one: at run time everything comes from tables and charged frames.
+//! Only boot code and the parsers it calls (boot information, ACPI tables) allocate. After [`seal`] each allocation
+//! fails, so that a mistake shows: at run time all memory comes from tables and charged frames.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
@@ -32,7 +32,7 @@ struct BootHeap(Mutex<State>);
 #[global_allocator]
 static HEAP: BootHeap = BootHeap(Mutex::new(State::Untouched));
 
-/// From now on the heap gives nothing.
+/// Makes all later allocations fail.
 pub fn seal() {
     *HEAP.0.lock() = State::Sealed;
 }

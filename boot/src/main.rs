@@ -1,8 +1,8 @@
 //! The Bellwire kernel: start code, the way from the boot loader to the first process, and the composition of the
 //! architecture's layer with the portable core.
 //!
-//! One ELF for each width, that both GRUB (multiboot2) and `qemu -kernel` (multiboot1) load. What needs no hardware (the
-//! loader's information, ELF checks) also compiles for the host, where it is tested.
+//! One ELF for each width, that both GRUB (multiboot2) and `qemu -kernel` (multiboot1) load. What needs no hardware
+//! (the loader's information, ELF checks) also compiles for the host, where it is tested.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(any(target_os = "none", test))]

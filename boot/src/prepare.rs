@@ -1,12 +1,15 @@
-//! Memory, page tables and screen: what stands between the loader's information and the core.
+//! Memory, page tables and screen, which the kernel prepares between reading the loader's information and starting the
+//! core.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use arch::cpu::features;
+use arch::layout;
+use arch::log::journal;
+use arch::log::screen::{AnyGrid, PixelFormat};
 use arch::memory::{BootMemory, FRAME_BYTES, MemoryMap, address_of, frames_touching, low_end};
 use arch::paging::{self, Image, window};
-use arch::screen::{AnyGrid, PixelFormat};
-use arch::{cpu, journal, layout};
 use kernel::frames::{Frame, FrameRecord, Records};
 
 use crate::failure::Failure;
@@ -15,10 +18,10 @@ use crate::room::{self, Move};
 use crate::start::copy;
 use crate::start::stack::BOOT_STACK;
 
-/// Below this, firmware, loaders and devices share memory in ways that no map tells in full.
+/// The end of the memory that firmware, loaders and devices share in ways that no map tells in full.
 const FIRST_MIB: Range<u64> = 0..0x10_0000;
 
-/// The least memory with which it makes sense to go on: tables, `init`, and a few drivers.
+/// The least memory with which the kernel starts: enough for tables, `init`, and a few drivers.
 const LEAST_FRAMES: u64 = 4 << 8;
 
 /// The least low memory to be left for the core's objects and for page tables, if modules can make room for it.
@@ -38,14 +41,15 @@ impl Loaded for EarlyMemory {
     }
 }
 
-/// Sorts out which memory is free: what the map offers but the first MiB, the image and the modules. Modules may move.
+/// Finds the free memory: what the map offers without the first MiB, the image and the modules. Moves modules if
+/// necessary.
 pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
-    let limit = 1 << cpu::features().physical_bits.min(layout::PHYSICAL_BITS);
+    let limit = 1 << features::features().physical_bits.min(layout::PHYSICAL_BITS);
     let map = MemoryMap::new(&information.regions, limit);
     let mut taken = check_modules(information, &map)?;
     taken.push(FIRST_MIB);
-    // SAFETY: the loader vouches for the map, of which only what is free of doubt was taken over; what the loader left is
-    // copied, in the taken ranges, or not needed any more.
+    // SAFETY: the loader vouches for the map, of which only what is free of doubt was taken over; what the loader left
+    // is copied, in the taken ranges, or not needed any more.
     let mut memory = unsafe { BootMemory::new(map, &taken) };
     let need = low_frames(&memory);
     if memory.low_free_frames() < need {
@@ -62,14 +66,14 @@ pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
     }
 }
 
-/// How much low memory the kernel needs: for its records of all frames, for the core's objects, for page tables.
+/// Gives the low memory that the kernel needs: for its records of all frames, for the core's objects, for page tables.
 fn low_frames(memory: &BootMemory) -> u64 {
     let frames = memory.frame_limit() as usize;
     let records = frames * size_of::<FrameRecord>() + Records::words(frames) * size_of::<usize>();
     (records as u64).div_ceil(FRAME_BYTES) + LOW_FRAMES
 }
 
-/// Moves modules out of low memory, if that leaves the kernel what it needs. Returns what turned out to be no RAM.
+/// Moves modules out of low memory, if the kernel needs that. Returns the frames that turned out to be no RAM.
 fn make_room(information: &mut Information, memory: &BootMemory, need: u64) -> Vec<Range<u64>> {
     let modules: Vec<_> = information.modules.iter().map(|module| frames_touching(module.physical.clone())).collect();
     let mut no_ram = Vec::new();
@@ -91,7 +95,7 @@ fn make_room(information: &mut Information, memory: &BootMemory, need: u64) -> V
     no_ram
 }
 
-/// Where the image and the modules are, if each module is in RAM, on pages of its own.
+/// Gives the frames of the image and the modules, if each module is in RAM, on pages of its own.
 fn check_modules(information: &Information, map: &MemoryMap) -> Result<Vec<Range<u64>>, Failure> {
     if information.modules.is_empty() {
         return Err(Failure::NoModules);
@@ -130,7 +134,7 @@ pub fn tables(memory: &mut BootMemory) -> Result<(), Failure> {
     unsafe { paging::install(&image, memory) }.map_err(|_| no_low_memory(memory))
 }
 
-/// There is too little of the memory that the kernel itself can use.
+/// Makes the failure for too little memory that the kernel itself can use.
 pub fn no_low_memory(memory: &BootMemory) -> Failure {
     Failure::TooLittleLowMemory(memory.low_free_frames() * 4)
 }
@@ -141,7 +145,7 @@ fn physical_image() -> Range<u64> {
     start as u64..(end - layout::KERNEL_BASE) as u64
 }
 
-/// Whether a framebuffer can be where the loader says; a line in the log if not.
+/// Tells whether a framebuffer can be where the loader says; logs a line if not.
 pub fn can_be_there(framebuffer: &Framebuffer, memory: &BootMemory) -> bool {
     let end = framebuffer.address.saturating_add(framebuffer.bytes() as u64);
     let can = memory.map().may_be_device(framebuffer.address..end);
@@ -151,9 +155,10 @@ pub fn can_be_there(framebuffer: &Framebuffer, memory: &BootMemory) -> bool {
     can
 }
 
-/// Moves the log from the text screen to a framebuffer; it stays where it is if there is no room for its window.
+/// Moves the log from the text screen to a framebuffer, if there is room for its window.
 pub fn screen(framebuffer: Framebuffer) {
-    // SAFETY: the loader says that a framebuffer is there, and nothing else is; the window is the kernel's only mapping.
+    // SAFETY: the loader says that a framebuffer is there, and nothing else is; the window is the kernel's only
+    // mapping.
     let window = unsafe { window::map(framebuffer.address, framebuffer.bytes(), window::Caching::Uncached) };
     let format = PixelFormat {
         pitch: framebuffer.pitch as usize,
@@ -167,7 +172,7 @@ pub fn screen(framebuffer: Framebuffer) {
         return;
     };
     // SAFETY: the window is as large as the format says, and stays.
-    let grid = unsafe { arch::screen::Framebuffer::new(pixels, format) };
+    let grid = unsafe { arch::log::screen::Framebuffer::new(pixels, format) };
     journal::take_screen(AnyGrid::Pixels(grid));
 }
 

@@ -1,11 +1,11 @@
-//! Crashes on request: `crash=NAME` on the kernel's command line, for the tests that a crash ends in a record and never in
-//! a reset. Whoever writes that line chooses the kernel too, so this gives nobody any power.
+//! Crashes on request: `crash=NAME` on the kernel's command line, for the tests that a crash ends in a record and never
+//! in a reset. Who writes that line chooses the kernel too, so the option gives no further power.
 
 use core::hint::black_box;
 
 use arch::layout;
 
-/// Does what `name` says, if it is known; returns otherwise.
+/// Crashes in the way that `name` says; returns if there is no such way.
 pub fn crash(name: &str) {
     match name {
         "panic" => panic!("asked for by the command line"),

@@ -1,7 +1,7 @@
-//! Room for the kernel itself, which uses only memory that it always sees.
+//! Low memory for the kernel itself, which uses only memory that the direct map always shows.
 //!
-//! A boot loader puts modules behind the kernel's image, where that memory is. Large ones can fill it, however much there
-//! is further up; then the largest are moved there before anything is taken from what is left.
+//! A boot loader puts modules behind the kernel's image, into that memory. Large modules can fill it, even if there is
+//! much more further up. The largest are moved there then, before the kernel takes memory.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -9,17 +9,17 @@ use core::ops::Range;
 
 use arch::memory::RunSet;
 
-/// A module that is to be moved.
+/// A module to be moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
     /// Its number.
     pub module: usize,
-    /// The frame where its first byte goes to.
+    /// The frame to which its first byte goes.
     pub to: u32,
 }
 
-/// Which of the modules (by their frames) to move, so that of the free frames `need` are below `low_end`: the fewest that
-/// there can be. As many as possible if not all of them can be.
+/// Chooses the modules (by their frames) to move, so that `need` of the free frames are below `low_end`: as few modules
+/// as possible. If `need` can't be reached, chooses those that free the most.
 pub fn moves(free: &RunSet, modules: &[Range<u32>], low_end: u32, need: u64) -> Vec<Move> {
     let mut free = free.clone();
     let low = |frames: &Range<u32>| frames.end.min(low_end).saturating_sub(frames.start);
@@ -31,7 +31,7 @@ pub fn moves(free: &RunSet, modules: &[Range<u32>], low_end: u32, need: u64) -> 
             break;
         }
         let mut left = free.clone();
-        // It takes the highest place: if that isn't above `low_end`, no place is.
+        // The module takes the highest place: if that isn't above `low_end`, no place is.
         if let Some(to) = left.carve(frames.end - frames.start, u32::MAX).filter(|&to| to >= low_end) {
             left.add(frames.clone());
             free = left;

@@ -6,13 +6,13 @@ use core::ptr::NonNull;
 use arch::layout;
 use arch::paging::window::{self, Caching};
 
-/// RAM that stays as it is.
+/// Shows RAM that isn't written.
 pub fn bytes(physical: Range<u64>) -> Option<&'static [u8]> {
     // SAFETY: a shared view of a module, which nothing writes until it is handed over.
     unsafe { bytes_mut(physical) }.map(|bytes| &*bytes)
 }
 
-/// RAM to be filled.
+/// Shows RAM to be filled.
 ///
 /// # Safety
 /// The range is RAM, and nothing else refers to it while the result lives.

@@ -1,4 +1,4 @@
-//! The instructions that save and load floating-point state, and the layouts that they leave it in.
+//! The instructions that save and load floating-point state, and the layouts of that state.
 
 use super::{AREA_BYTES, FloatingPointFeatures};
 use crate::memory::clear;
@@ -17,10 +17,10 @@ const MXCSR_OFFSET: usize = 24;
 /// Where FNSAVE keeps the tag word in 32-bit protected mode.
 const TAGS_OFFSET: usize = 8;
 
-/// By which instructions state is saved and loaded.
+/// The instructions by which state is saved and loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Method {
-    /// XSAVE and XRSTOR: whatever XCR0 enables.
+    /// XSAVE and XRSTOR: all that XCR0 enables.
     Xsave,
     /// FXSAVE and FXRSTOR: SSE too.
     Fxsave,
@@ -39,11 +39,11 @@ pub(super) struct Instructions {
 }
 
 impl Instructions {
-    /// What every CPU has.
+    /// The instructions that every CPU has.
     pub(super) const OLDEST: Self =
         Self { method: Method::Fnsave, has_mxcsr: false, keeps_addresses: false, components: [0; 2] };
 
-    /// The newest that the CPU has.
+    /// Chooses the newest instructions that the CPU has.
     pub(super) fn choose(features: FloatingPointFeatures) -> Self {
         let wanted = Xcr0::XCR0_FPU_MMX_STATE
             | Xcr0::XCR0_SSE_STATE
@@ -65,19 +65,19 @@ impl Instructions {
         }
     }
 
-    /// What XCR0 is to enable, if there is one.
+    /// Gives the components that XCR0 is to enable, if the CPU has XCR0.
     pub(super) fn components(&self) -> Option<Xcr0> {
         let [low, high] = self.components;
         (self.method == Method::Xsave).then(|| Xcr0::from_bits_truncate(u64::from(low) | u64::from(high) << 32))
     }
 
-    /// Whether saving empties the registers.
+    /// Tells whether saving empties the registers.
     pub(super) fn saving_empties(&self) -> bool {
         self.method == Method::Fnsave
     }
 
-    /// The bytes at an area's start that decide what is loaded: XSAVE's header ends them, and says that nothing behind it
-    /// means anything yet (SDM 1, 13.4.2).
+    /// The bytes at an area's start that decide what is loaded: XSAVE's header ends them, and says that nothing behind
+    /// it means anything yet (SDM 1, 13.4.2).
     const DECIDING_BYTES: usize = 512 + 64;
 
     /// Makes an area hold the state after `fninit`, MXCSR at its default and every register 0.
@@ -88,8 +88,8 @@ impl Instructions {
         area[..2].copy_from_slice(&INITIAL_CONTROL.to_le_bytes());
         match self.method {
             Method::Fnsave => area[TAGS_OFFSET..TAGS_OFFSET + 2].copy_from_slice(&INITIAL_TAGS.to_le_bytes()),
-            // Tags are abridged here: 0 is "every register empty". XSTATE_BV stays 0, which loads initial values but for
-            // MXCSR, which is always taken from its place (SDM 1, 13.8.1).
+            // Tags are abridged here: 0 is "every register empty". XSTATE_BV stays 0, which loads initial values but
+            // for MXCSR, which is always taken from its place (SDM 1, 13.8.1).
             Method::Fxsave | Method::Xsave if self.has_mxcsr => {
                 area[MXCSR_OFFSET..MXCSR_OFFSET + 4].copy_from_slice(&INITIAL_MXCSR.to_le_bytes());
             }
@@ -166,7 +166,7 @@ impl Instructions {
 mod tests {
     use super::*;
 
-    /// It would be ring 0's own exception.
+    /// Loading must not raise an exception in ring 0.
     #[test]
     fn loading_raises_nothing_that_somebody_left_pending() {
         let mut area = prepared(Method::Fnsave);

@@ -1,4 +1,4 @@
-//! The frames that nobody has claimed yet, and carving from them.
+//! The free frames, and taking memory from them.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::layout;
 
 /// Physical memory while booting.
 ///
-/// Every frame in it belongs to this value alone; what is carved belongs to the caller.
+/// Every frame in it belongs to this value alone. What is taken from it belongs to the caller.
 #[derive(Debug)]
 pub struct BootMemory {
     free: RunSet,
@@ -37,22 +37,22 @@ impl BootMemory {
         &self.all
     }
 
-    /// The map that it was made from.
+    /// Gives the map that this value was made from.
     pub fn map(&self) -> &MemoryMap {
         &self.map
     }
 
-    /// What is free.
+    /// Gives the free frames.
     pub fn free(&self) -> &RunSet {
         &self.free
     }
 
-    /// How many frames are free.
+    /// Gives the number of free frames.
     pub fn free_frames(&self) -> u64 {
         self.free.len()
     }
 
-    /// How many frames are free that the kernel itself can use, early and later.
+    /// Gives the number of free frames that the kernel itself can use, early and later.
     pub fn low_free_frames(&self) -> u64 {
         self.free.len_below(low_end())
     }
@@ -62,7 +62,7 @@ impl BootMemory {
         self.all.end()
     }
 
-    /// Takes zeroed frames in a row, for good, that the kernel sees now and later.
+    /// Takes zeroed consecutive frames for good, which the kernel sees now and later.
     pub fn take(&mut self, count: u32) -> Option<Frame> {
         let frame = self.take_uncleared(count, 1)?;
         let start = layout::direct(address_of(frame))?;
@@ -93,12 +93,13 @@ impl BootMemory {
         let Some(count) = frames_of::<T>(length)? else { return Some(&mut []) };
         let frame = self.take_uncleared(count, LOOK_AT_ONE_IN)?;
         let start = layout::direct(address_of(frame))?.cast::<T>();
-        // SAFETY: the frames have room for `length` values, are mapped for good, page-aligned, and belong to nobody else.
+        // SAFETY: the frames have room for `length` values, are mapped for good, page-aligned, and belong to nobody
+        // else.
         Some(unsafe { core::slice::from_raw_parts_mut(start, length) })
     }
 
-    /// Takes frames in a row that hold what is written to them, as far as a look at one in so many tells. Others are
-    /// passed over: a wrong map must not end in page tables that aren't there, and so in a reset.
+    /// Takes consecutive frames that hold what is written to them, which it checks for a sample of them. Frames that
+    /// don't are passed over: a wrong map must not end in page tables that aren't there, and so in a reset.
     fn take_uncleared(&mut self, count: u32, look_at_one_in: usize) -> Option<Frame> {
         loop {
             let frame = Frame(self.free.carve(count, low_end())?);
@@ -110,7 +111,7 @@ impl BootMemory {
         }
     }
 
-    /// Whether one of so many pages in a row, and the last, hold what is written to them.
+    /// Tells whether a sample of consecutive pages, and the last, hold what is written to them.
     #[optimize(speed)]
     fn all_hold(start: *mut u8, count: usize, look_at_one_in: usize) -> bool {
         let mut page = 0;
@@ -131,14 +132,14 @@ impl BootMemory {
         self.free.add(frames);
     }
 
-    /// Ends it: what is left, for the core.
+    /// Gives the frames that are left to the core.
     pub fn into_runs(self) -> &'static [FrameRun] {
         let run = |run: &Range<u32>| FrameRun { first: Frame(run.start), count: run.end - run.start };
         Box::leak(self.free.runs().iter().map(run).collect::<Vec<_>>().into_boxed_slice())
     }
 }
 
-/// How many frames a table needs: none if it is empty, and nothing if there can't be so many.
+/// Gives the number of frames that a table needs: none if it is empty, and nothing if there can't be that many.
 #[expect(clippy::option_option, reason = "an empty table isn't a failure")]
 fn frames_of<T>(length: usize) -> Option<Option<u32>> {
     const { assert!(align_of::<T>() <= FRAME_BYTES as usize) };
@@ -147,12 +148,12 @@ fn frames_of<T>(length: usize) -> Option<Option<u32>> {
     Some((count > 0).then_some(count))
 }
 
-/// The first frame that the kernel can't see while it boots.
+/// Gives the first frame that the kernel can't see while it boots.
 pub const fn low_end() -> u32 {
     (layout::EARLY_MAP_END / FRAME_BYTES) as u32
 }
 
-/// Whether a page holds what is written to it.
+/// Tells whether a page holds what is written to it.
 #[inline(always)]
 fn holds(page: *mut u8) -> bool {
     let word = page.cast::<usize>();

@@ -6,12 +6,12 @@
 use core::ops::Range;
 
 use super::{FRAME_BYTES, RunSet, frames_touching, frames_within};
-use crate::cpu::features;
+use crate::cpu::features::features;
 
-/// What a region is, as far as the kernel cares.
+/// The use of a region to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionKind {
-    /// RAM for whoever wants it.
+    /// RAM that is free.
     Available,
     /// RAM in which the firmware keeps tables (ACPI): readable, not for use.
     Firmware,
@@ -46,7 +46,7 @@ pub struct MemoryMap {
 }
 
 impl MemoryMap {
-    /// Makes sense of the regions, as far as they lie below the address `limit`.
+    /// Makes consistent sets of the regions, as far as they lie below the address `limit`.
     pub fn new(regions: &[Region], limit: u64) -> Self {
         let limit = limit.min(u64::from(u32::MAX) * FRAME_BYTES);
         let mut map = Self::default();
@@ -68,8 +68,8 @@ impl MemoryMap {
         map
     }
 
-    /// Whether a device's registers or pixels may be at these addresses, whoever says so: they have no more bits than the
-    /// CPU has, for which a fault would come at the first use, and nothing of them is RAM.
+    /// Tells whether a device's registers or pixels may be at these addresses: they have no more bits than the CPU has
+    /// (else the first use would fault), and none of them is RAM.
     pub fn may_be_device(&self, bytes: Range<u64>) -> bool {
         const FIRST_MIB: u64 = 0x10_0000;
         let limit = 1 << features().physical_bits;

@@ -20,12 +20,12 @@ impl RunSet {
         &self.runs
     }
 
-    /// How many frames are in the set.
+    /// Gives the number of frames in the set.
     pub fn len(&self) -> u64 {
         self.runs.iter().map(|run| u64::from(run.end - run.start)).sum()
     }
 
-    /// Whether there is none.
+    /// Tells whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
@@ -78,8 +78,8 @@ impl RunSet {
         self.runs.splice(from..to, [below, above].into_iter().filter(|rest| !rest.is_empty()));
     }
 
-    /// Takes `count` frames in a row out, all below `limit`: the highest that there are, since low memory is what some
-    /// devices need. Returns the first of them.
+    /// Takes `count` consecutive frames out, all below `limit`: the highest that there are, since some devices need low
+    /// memory. Returns the first of them.
     pub fn carve(&mut self, count: u32, limit: u32) -> Option<u32> {
         let first = self.runs.iter().rev().find_map(|run| {
             let first = run.end.min(limit).checked_sub(count)?;

@@ -1,6 +1,7 @@
 //! Clearing and copying by the CPU's string instructions.
 //!
-//! The compiler's own functions for it are loops on i686, of four instructions a word: most of what booting cost there.
+//! The compiler's functions for this are loops of four instructions a word on i686, which was most of the cost of
+//! booting.
 
 use core::arch::asm;
 
@@ -41,11 +42,11 @@ pub unsafe fn fill(start: *mut u8, bytes: usize, word: usize) {
     }
 }
 
-/// Copies bytes, as many as both have.
+/// Copies bytes, up to the length of the shorter slice.
 pub fn copy(from: &[u8], to: &mut [u8]) {
     let bytes = from.len().min(to.len());
     let words = bytes / size_of::<usize>() * size_of::<usize>();
-    // SAFETY: both have so many bytes, and a unique borrow overlaps nothing.
+    // SAFETY: both have that many bytes, and a unique borrow overlaps nothing.
     unsafe { copy_words(from.as_ptr(), to.as_mut_ptr(), words / size_of::<usize>()) };
     to[words..bytes].copy_from_slice(&from[words..bytes]);
 }
@@ -63,7 +64,7 @@ pub fn equal(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// # Safety
-/// So many words can be read and written there, and don't overlap.
+/// `words` words can be read and written there, and don't overlap.
 unsafe fn copy_words(from: *const u8, to: *mut u8, words: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller vouches for the memory; the direction flag is clear in the kernel.

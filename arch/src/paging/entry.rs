@@ -64,12 +64,12 @@ impl Entry {
         Self(address_of(frame) | Flags::PRESENT.bits())
     }
 
-    /// An entry as it stands in a table.
+    /// Makes an entry of the bits in a table.
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
-    /// As it is to stand in a table.
+    /// Gives the bits that stand in a table.
     pub const fn bits(self) -> u64 {
         self.0
     }
@@ -85,7 +85,7 @@ impl Entry {
         Flags::from_bits_truncate(self.0)
     }
 
-    /// The same for a CPU without NX, which keeps that bit reserved.
+    /// Makes the entry fit a CPU without NX, where that bit is reserved.
     pub const fn without_no_execute(self) -> Self {
         Self(self.0 & !Flags::NO_EXECUTE.bits())
     }

@@ -1,6 +1,6 @@
-//! How many levels of tables there are and what divides them: PAE has three, the 64-bit mode four.
+//! The levels of page tables and the bits of each: PAE has three levels, the 64-bit mode four.
 //!
-//! A trait rather than `cfg`, so that the same code walks tables of either kind in the host's tests.
+//! They are a trait rather than `cfg`, so that the host's tests walk tables of either kind.
 
 use kernel::frames::Frame;
 

@@ -1,8 +1,9 @@
-//! Building the kernel's half of all address spaces, and moving onto it.
+//! The kernel's half of all address spaces: building it, and moving onto it.
 //!
 //! What is mapped: the image, section by section with the access that each needs; all RAM and the firmware's tables,
-//! readable and writable, in the direct map; the text screen uncached. On x86_64 the direct map leaves the image's frames
-//! out, so that no second view of them undoes the access of the first; on i686 image and direct map are one view.
+//! readable and writable, in the direct map; the text screen uncached. On x86_64 the direct map leaves the image's
+//! frames out, so that no second view of them undoes the access of the first; on i686 image and direct map are one
+//! view.
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -11,9 +12,11 @@ use kernel::frames::Frame;
 use x86::controlregs;
 
 use super::tables::DirectMap;
+use super::walk::Place;
 use super::{Entry, EntryRun, Flags, Geometry, Root, Tables, Width, walk, window};
+use crate::cpu::features;
+use crate::layout;
 use crate::memory::{BootMemory, FRAME_BYTES, RunSet, address_of};
-use crate::{cpu, layout};
 
 /// The image's sections, by the addresses at which they run, page-aligned.
 #[derive(Clone, Debug)]
@@ -24,7 +27,7 @@ pub struct Image {
     pub rodata: Range<usize>,
     /// Everything that is written.
     pub data: Range<usize>,
-    /// A page within `data` that is to be left out.
+    /// A page within `data` that isn't mapped.
     pub guard: usize,
 }
 
@@ -77,15 +80,15 @@ pub unsafe fn install(image: &Image, memory: &mut BootMemory) -> Result<(), OutO
     half.map_direct(VGA, data | Flags::UNCACHED)?;
 
     window::prepare(half.memory, root).ok_or(OutOfMemory)?;
-    crate::width::prepare_kernel_half(half.memory, root).ok_or(OutOfMemory)?;
+    super::width::prepare_kernel_half(half.memory, root).ok_or(OutOfMemory)?;
     ROOT.store(root.0, Ordering::Relaxed);
     note_unused(root, &half.tables.tables);
     // SAFETY: data is written through pages that are mapped writable alone, and no kernel page is a user page.
-    unsafe { cpu::protect() };
+    unsafe { features::protect() };
     // SAFETY: the new tables map everything that the kernel uses at the same addresses as the old ones.
     unsafe { controlregs::cr3_write(address_of(root)) };
     // SAFETY: global pages are in the kernel's half alone, which all spaces share.
-    unsafe { cpu::allow_global_pages() };
+    unsafe { features::allow_global_pages() };
     Ok(())
 }
 
@@ -109,7 +112,7 @@ impl KernelTables {
         Self { root, tables: unsafe { DirectMap::new() } }
     }
 
-    /// Maps a page where nothing is.
+    /// Maps a page where nothing is mapped.
     pub(crate) fn map(
         &mut self,
         address: usize,
@@ -119,10 +122,10 @@ impl KernelTables {
     ) -> Option<()> {
         let level = if flags.contains(Flags::LARGE) { 2 } else { 1 };
         let entry = super::encode(frame, flags);
-        walk::map::<Width>(&mut self.tables, self.root, address, level, entry, new_table).ok()
+        walk::map::<Width>(&mut self.tables, Place { root: self.root, address, level }, entry, new_table).ok()
     }
 
-    /// Maps pages in a row, as many as one table holds; how many those were.
+    /// Maps consecutive pages, as many as one table holds. Returns the number of them.
     fn map_run(
         &mut self,
         address: usize,
@@ -131,10 +134,11 @@ impl KernelTables {
         new_table: &mut impl FnMut() -> Option<Frame>,
     ) -> Option<usize> {
         let tables = &mut self.tables;
-        walk::map_run::<Width>(tables, self.root, address, level, entries, new_table, &mut Root::Same).ok()
+        walk::map_run::<Width>(tables, Place { root: self.root, address, level }, entries, new_table, &mut Root::Same)
+            .ok()
     }
 
-    /// Takes a small page out; what the CPU has cached of it is the caller's business.
+    /// Unmaps a small page. The caller flushes what the CPU has cached of it.
     pub(crate) fn clear(&mut self, address: usize) {
         walk::unmap::<Width>(&mut self.tables, self.root, address);
     }
@@ -154,7 +158,7 @@ impl Half<'_> {
     /// Shows frames in the direct map, as far as it goes, by large pages where they fit.
     fn map_direct(&mut self, frames: Range<u32>, flags: Flags) -> Result<(), OutOfMemory> {
         let end = u64::from(frames.end).min(layout::DIRECT_MAP_END / FRAME_BYTES) as u32;
-        let largest = if cpu::features().gigabyte_pages { 3 } else { 2 };
+        let largest = if Width::LEVELS > 3 && features::features().gigabyte_pages { 3 } else { 2 };
         let mut frame = frames.start;
         while frame < end {
             let fits =
@@ -190,8 +194,8 @@ impl Half<'_> {
 
 /// The entries of the root between those of the direct map and those of windows and image, all empty: first and end.
 ///
-/// A new space is spared copying them, which would be most of what making one takes. What the direct map shows needs one
-/// entry for each 512 GiB of memory.
+/// A new space doesn't copy them, which would be most of the cost of making one. The direct map needs one entry for
+/// each 512 GiB of memory.
 static UNUSED: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
 
 /// Finds out which entries of the finished root are unused.

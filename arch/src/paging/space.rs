@@ -6,10 +6,11 @@ use kernel::machine::{MapError, Mapping, MemoryType, Page};
 use x86::{controlregs, tlb};
 
 use super::tables::DirectMap;
+use super::walk::Place;
 use super::{EntryRun, Flags, Geometry, Root, Width, encode, kernel_half, walk};
 use crate::memory::{FRAME_BYTES, address_of};
 
-/// How many entries one call of [`Space::release_tables`] looks at.
+/// The number of entries that one call of [`Space::release_tables`] looks at.
 const ENTRIES_PER_RELEASE: usize = 32;
 
 /// An address space, named by the frame of its root table.
@@ -18,10 +19,10 @@ const ENTRIES_PER_RELEASE: usize = 32;
 pub struct Space(Frame);
 
 impl Space {
-    /// The kernel's half alone.
+    /// The space that has the kernel's half alone.
     pub const EMPTY: Self = Self(Frame(0));
 
-    /// A space with an empty user half.
+    /// Makes a space with an empty user half.
     ///
     /// # Safety
     /// `root` is a zeroed frame of low memory that nothing else uses until [`Self::release_tables`] gave it back.
@@ -31,7 +32,7 @@ impl Space {
         Self(root)
     }
 
-    /// Makes it the space that user addresses mean.
+    /// Makes this the space that the CPU uses.
     ///
     /// # Safety
     /// It wasn't released.
@@ -40,17 +41,18 @@ impl Space {
         unsafe { controlregs::cr3_write(address_of(self.root())) };
     }
 
-    /// Whether it is the one that user addresses mean now.
+    /// Tells whether the CPU uses this space now.
     pub fn is_active(self) -> bool {
         // SAFETY: this is ring 0.
         unsafe { controlregs::cr3() == address_of(self.root()) }
     }
 
-    /// Maps pages in a row, up to so many and no more than one table holds; `new_table` gives zeroed frames of low memory
-    /// for tables. Returns how many.
+    /// Maps consecutive pages, at most `pages` and no more than one table holds. `new_table` gives zeroed frames of low
+    /// memory for tables. Returns the number of pages mapped.
     ///
     /// # Safety
-    /// The space wasn't released, user mode may have the frames, and the tables' frames belong to the space from now on.
+    /// The space wasn't released, user mode may have the frames, and the tables' frames belong to the space from now
+    /// on.
     pub unsafe fn map(
         self,
         mapping: Mapping,
@@ -63,7 +65,13 @@ impl Space {
         let mut tables = unsafe { DirectMap::new() };
         let mut root = Root::Same;
         let address = mapping.page.address();
-        let result = walk::map_run::<Width>(&mut tables, self.0, address, 1, entries, new_table, &mut root);
+        let result = walk::map_run::<Width>(
+            &mut tables,
+            Place { root: self.0, address, level: 1 },
+            entries,
+            new_table,
+            &mut root,
+        );
         // A failure may have changed the root before.
         if Width::ROOT_IS_CACHED && root == Root::Changed && self.is_active() {
             // SAFETY: the caller vouches that the space wasn't released.
@@ -72,7 +80,8 @@ impl Space {
         result
     }
 
-    /// Unmaps pages in a row, for the CPU's cached translations too; nothing happens where nothing is.
+    /// Unmaps consecutive pages, and flushes the CPU's cached translations of them. Pages that aren't mapped are passed
+    /// over.
     ///
     /// # Safety
     /// The space wasn't released.
@@ -89,7 +98,7 @@ impl Space {
         });
     }
 
-    /// What a page shows, and the bits that say how.
+    /// Gives the frame that a page shows, and its flags.
     ///
     /// # Safety
     /// The space wasn't released.
@@ -116,7 +125,7 @@ impl Space {
         walk::release::<Width>(&mut tables, self.0, from, ENTRIES_PER_RELEASE, give_back)
     }
 
-    /// The physical address of its root table: what CR3 holds.
+    /// Gives the physical address of the root table, which is the value of CR3.
     pub(crate) fn physical_root(self) -> u64 {
         address_of(self.root())
     }

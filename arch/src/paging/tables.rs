@@ -8,7 +8,7 @@ use super::{Entry, EntryRun, Tables};
 use crate::layout;
 use crate::memory::address_of;
 
-/// How many entries fit in a table's page.
+/// The number of entries in a table's page.
 const ENTRIES: usize = abi::PAGE_BYTES / size_of::<u64>();
 
 /// The tables as they are, through the direct map.
@@ -28,7 +28,8 @@ impl DirectMap {
     pub(super) fn copy(&mut self, from: Frame, to: Frame, indices: Range<usize>) {
         let end = indices.end.min(ENTRIES);
         let (Some(from), Some(to)) = (Self::slot(from, indices.start), Self::slot(to, indices.start)) else { return };
-        // SAFETY: both are page tables, which `new`'s caller vouches for, two different ones, and the entries lie within.
+        // SAFETY: both are page tables, which `new`'s caller vouches for, two different ones, and the entries lie
+        // within.
         unsafe { to.copy_from_nonoverlapping(from, end.saturating_sub(indices.start)) };
     }
 
@@ -101,8 +102,8 @@ fn fill_entry(slot: *mut u64, entry: Entry) {
     unsafe { lower.write_volatile(entry.bits() as u32) };
 }
 
-/// Two stores on i686, in an order in which the CPU, which reads tables at any time, never sees a present entry with half
-/// an address: an entry goes away by its lower half first and comes by it last.
+/// Two stores on i686, in an order in which the CPU, which reads tables at any time, never sees a present entry with
+/// half an address: an entry goes away by its lower half first and comes by it last.
 #[inline(always)]
 #[cfg(target_arch = "x86")]
 fn write_entry(slot: *mut u64, entry: Entry) {

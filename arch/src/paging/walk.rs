@@ -1,6 +1,6 @@
 //! Walking and changing page tables, of either width, wherever they are kept.
 //!
-//! Nothing here touches the CPU: translations that it may have cached are the caller's business.
+//! Nothing here touches the CPU: the caller flushes translations that the CPU may have cached.
 
 use core::ops::Range;
 
@@ -9,19 +9,20 @@ use kernel::machine::MapError;
 
 use super::{Entry, Flags, Geometry};
 
-/// How tables are read and written.
+/// Access to page tables.
 pub trait Tables {
-    /// The entry at an index.
+    /// Reads the entry at an index.
     fn read(&self, table: Frame, index: usize) -> Entry;
-    /// Replaces it.
+    /// Replaces the entry at an index.
     fn write(&mut self, table: Frame, index: usize, entry: Entry);
 
-    /// The first entry of those that isn't empty.
+    /// Gives the first of these entries that isn't empty.
     fn next_used(&self, table: Frame, mut indices: Range<usize>) -> Option<usize> {
         indices.find(|index| self.read(table, *index) != Entry::EMPTY)
     }
 
-    /// Writes entries in a row, from an index up to the table's end (`length`) or the first that is occupied; how many.
+    /// Writes consecutive entries, from an index up to the table's end (`length`) or the first that is occupied.
+    /// Returns the number of entries written.
     fn write_run(&mut self, table: Frame, index: usize, length: usize, entries: EntryRun) -> usize {
         let mut next = index;
         for entry in entries {
@@ -35,24 +36,24 @@ pub trait Tables {
     }
 }
 
-/// The entries of pages in a row. What a page may do is the same for all: only the address counts up.
+/// The entries of consecutive pages. All have the same flags; only the address counts up.
 #[derive(Clone, Copy, Debug)]
 pub struct EntryRun {
-    /// The bits of the next one.
+    /// The bits of the next entry.
     pub next: u64,
     /// Bytes of a page.
     pub step: u32,
-    /// How many there are.
+    /// The number of entries.
     pub left: u32,
 }
 
 impl EntryRun {
-    /// A single one.
+    /// Makes a run of a single entry.
     pub const fn one(entry: Entry) -> Self {
         Self { next: entry.bits(), step: 0, left: 1 }
     }
 
-    /// What is left behind the first `count`.
+    /// Gives the run without its first `count` entries.
     pub fn behind(self, count: u32) -> Self {
         let next = self.next + u64::from(count) * u64::from(self.step);
         Self { next, left: self.left.saturating_sub(count), ..self }
@@ -69,56 +70,61 @@ impl Iterator for EntryRun {
     }
 }
 
-/// Whether the root itself changed, which PAE caches.
+/// Whether the root table changed, which PAE caches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Root {
-    /// It is as it was.
+    /// The root is unchanged.
     Same,
-    /// It has a new entry.
+    /// The root has a new entry.
     Changed,
 }
 
-/// Puts `entry` in the table of `level` on the way to `address`; tables that are missing come from `new_table`, zeroed.
+/// A place in page tables: the entry for `address` in the table of `level` below `root`.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The frame of the root table.
+    pub root: Frame,
+    /// An address that the entry translates.
+    pub address: usize,
+    /// The level of the entry's table.
+    pub level: u32,
+}
+
+/// Puts `entry` at a place in the tables. Tables that are missing come from `new_table`, zeroed.
 ///
-/// Tables that were added stay when it fails in the end: they belong to the space, and go with it.
+/// Tables that were added stay if the call fails: they belong to the space, and go with it.
 pub fn map<G: Geometry>(
     tables: &mut impl Tables,
-    root: Frame,
-    address: usize,
-    level: u32,
+    place: Place,
     entry: Entry,
     new_table: &mut impl FnMut() -> Option<Frame>,
 ) -> Result<(), MapError> {
     let entries = EntryRun::one(entry);
-    map_run::<G>(tables, root, address, level, entries, new_table, &mut Root::Same).map(|_| ())
+    map_run::<G>(tables, place, entries, new_table, &mut Root::Same).map(|_| ())
 }
 
-/// Puts entries in a row into the table of `level`, from that of `address` up to the table's end or an
-/// occupied one at most; returns how many. `change` is told if the root's entries changed, even if it fails then.
+/// Puts consecutive entries into the table of a place, up to the table's end or an occupied entry. Returns the number
+/// of entries put. Sets `change` if the root's entries changed, even if the call fails.
 ///
-/// One walk serves them all: a walk a page would be most of the work.
+/// One walk serves all of the entries: a walk for each page would be most of the work.
 pub fn map_run<G: Geometry>(
     tables: &mut impl Tables,
-    root: Frame,
-    address: usize,
-    level: u32,
+    place: Place,
     entries: EntryRun,
     new_table: &mut impl FnMut() -> Option<Frame>,
     change: &mut Root,
 ) -> Result<usize, MapError> {
-    let table = table_for::<G>(tables, root, address, level, new_table, change)?;
-    match tables.write_run(table, G::index(level, address), G::entries(level), entries) {
+    let table = table_for::<G>(tables, place, new_table, change)?;
+    match tables.write_run(table, G::index(place.level, place.address), G::entries(place.level), entries) {
         0 => Err(MapError::Occupied),
         count => Ok(count),
     }
 }
 
-/// The table of `level` on the way to `address`.
+/// Gives the table of a place. Adds tables that are missing on the way.
 fn table_for<G: Geometry>(
     tables: &mut impl Tables,
-    root: Frame,
-    address: usize,
-    level: u32,
+    Place { root, address, level }: Place,
     new_table: &mut impl FnMut() -> Option<Frame>,
     change: &mut Root,
 ) -> Result<Frame, MapError> {
@@ -146,7 +152,7 @@ fn table_for<G: Geometry>(
     Ok(table)
 }
 
-/// The entry that maps a page, and the table and index where it stands.
+/// Finds the entry that maps a page, and the table and index where it stands.
 pub fn find<G: Geometry>(tables: &impl Tables, root: Frame, address: usize) -> Option<(Entry, Frame, usize)> {
     let mut table = root;
     for below in (0..G::LEVELS).rev() {
@@ -162,7 +168,7 @@ pub fn find<G: Geometry>(tables: &impl Tables, root: Frame, address: usize) -> O
     None
 }
 
-/// Takes a small page out; returns its entry, if there was one.
+/// Unmaps a small page; returns its entry, if there was one.
 pub fn unmap<G: Geometry>(tables: &mut impl Tables, root: Frame, address: usize) -> Option<Entry> {
     let (entry, table, index) = find::<G>(tables, root, address)?;
     if entry.flags().contains(Flags::LARGE) {
@@ -172,8 +178,8 @@ pub fn unmap<G: Geometry>(tables: &mut impl Tables, root: Frame, address: usize)
     Some(entry)
 }
 
-/// Takes small pages out whose addresses are in a row, and tells `each` of those that were there. There is a walk for the
-/// first, and for the first of each further table.
+/// Unmaps small pages of consecutive addresses, and calls `each` for those that were mapped. Walks the tables for the
+/// first page, and for the first one of each further table.
 pub fn unmap_run<G: Geometry>(
     tables: &mut impl Tables,
     root: Frame,
@@ -201,9 +207,10 @@ pub fn unmap_run<G: Geometry>(
     }
 }
 
-/// Gives a table of a user half without mappings back, if it is the next; else looks for that, at so many entries at most.
+/// Gives one table of a user half without mappings back, if it is the next; else looks for the next, at `looks` entries
+/// at most.
 ///
-/// Returns the address to go on from; nothing when all is done and the root was given back as the last.
+/// Returns the address to go on from; nothing once all tables are given back, the root as the last.
 pub fn release<G: Geometry>(
     tables: &mut impl Tables,
     root: Frame,
@@ -220,14 +227,16 @@ pub fn release<G: Geometry>(
         let stop = end.min(first + looks.max(2));
         let Some(index) = tables.next_used(table, first..stop) else {
             if stop < end || stop > first + 1 {
-                // The last entry comes into view again, so that the table is given back by a call that looks at no more.
+                // The last entry comes into view again, so that the table is given back by a call that looks at no
+                // more.
                 return Some(address_of_entry::<G>(level, from, stop.min(end - 1)));
             }
             let Some((parent, index)) = above else {
                 give_back(root);
                 return None;
             };
-            // Nothing is below the table any more. Its own entry, empty now, is where to go on: what it is in may be next.
+            // Nothing is below the table any more. The walk goes on at the table's own entry, empty now: the table
+            // above may be next.
             tables.write(parent, index, Entry::EMPTY);
             give_back(table);
             return Some(address_of_entry::<G>(level + 1, from, index));
@@ -247,7 +256,7 @@ pub fn release<G: Geometry>(
     }
 }
 
-/// The first address of an entry in the table of `level` on the way to an address.
+/// Gives the first address of an entry in the table of `level` on the way to an address.
 fn address_of_entry<G: Geometry>(level: u32, address: usize, index: usize) -> usize {
     let table = address >> G::shift(level) & !(G::entries(level) - 1);
     (table | index) << G::shift(level)

@@ -26,12 +26,13 @@ const ROOT: Frame = Frame(1000);
 
 fn map_page<G: Geometry>(fake: &mut Fake, address: usize, frame: u32, limit: u32) -> Result<(), MapError> {
     let mut next = fake.next;
-    let result = map::<G>(fake, ROOT, address, 1, Entry::page(Frame(frame), Flags::USER), &mut || {
-        (next < limit).then(|| {
-            next += 1;
-            Frame(ROOT.0 + next)
-        })
-    });
+    let result =
+        map::<G>(fake, Place { root: ROOT, address, level: 1 }, Entry::page(Frame(frame), Flags::USER), &mut || {
+            (next < limit).then(|| {
+                next += 1;
+                Frame(ROOT.0 + next)
+            })
+        });
     fake.next = next;
     result
 }
@@ -104,7 +105,8 @@ fn the_root_s_change_is_told() {
     let change = |fake: &mut Fake, address, frames: &[u32]| {
         let (mut change, mut frames) = (Root::Same, frames.iter().map(|frame| Frame(*frame)));
         let entries = EntryRun::one(Entry::page(Frame(7), Flags::USER));
-        let result = map_run::<Pae>(fake, ROOT, address, 1, entries, &mut || frames.next(), &mut change);
+        let result =
+            map_run::<Pae>(fake, Place { root: ROOT, address, level: 1 }, entries, &mut || frames.next(), &mut change);
         (result, change)
     };
     assert_eq!(change(&mut fake, 0x40_0000, &[1001]), (Err(MapError::NoFrame), Root::Changed), "even if it fails then");
@@ -134,7 +136,13 @@ fn a_run_ends_with_its_table_or_at_what_is_there() {
         Some(Frame(ROOT.0 + next))
     };
     let mut run = |fake: &mut Fake, address| {
-        let count = map_run::<FourLevel>(fake, ROOT, address, 1, pages, &mut new_table, &mut Root::Same)?;
+        let count = map_run::<FourLevel>(
+            fake,
+            Place { root: ROOT, address, level: 1 },
+            pages,
+            &mut new_table,
+            &mut Root::Same,
+        )?;
         pages = pages.behind(count as u32);
         Ok(count)
     };

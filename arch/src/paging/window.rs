@@ -1,7 +1,7 @@
-//! Windows: device memory, and whatever else the direct map doesn't show, mapped for the kernel on request.
+//! Windows: device memory, and other memory that the direct map doesn't show, mapped for the kernel on request.
 //!
-//! Windows are made while booting and stay: the interrupt controllers' registers, the framebuffer, firmware tables above
-//! i686's direct map. All spaces share the region's tables, so a new window appears in all of them at once.
+//! Windows are made while booting and stay: the interrupt controllers' registers, the framebuffer, firmware tables
+//! above i686's direct map. All spaces share the region's tables, so a new window appears in all of them at once.
 
 use core::ptr::NonNull;
 
@@ -15,7 +15,7 @@ use crate::memory::{BootMemory, FRAME_BYTES};
 /// Tables of pages kept for windows, each good for 2 MiB; a large window needs two for its ends and one a GiB between.
 const TABLES: usize = 24;
 
-/// How a window is cached.
+/// The caching of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caching {
     /// As RAM.
@@ -49,7 +49,7 @@ pub(super) fn prepare(memory: &mut BootMemory, root: Frame) -> Option<()> {
     Some(())
 }
 
-/// Maps `bytes` bytes from a physical address on; the same place is mapped anew by each call.
+/// Maps `bytes` bytes from a physical address on, each call at a new address.
 ///
 /// # Safety
 /// What is there may be mapped this way: registers uncached, RAM that the kernel doesn't hand out cached.

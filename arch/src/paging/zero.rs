@@ -1,4 +1,4 @@
-//! Filling frames with zeros, wherever they are.
+//! Filling frames with zeros, in the direct map or outside.
 
 use core::ops::Range;
 
@@ -16,6 +16,6 @@ pub unsafe fn zero(frame: Frame, bytes: Range<usize>) {
         // SAFETY: the direct map shows all RAM up to its end, page-aligned, and the caller vouches for frame and bytes.
         Some(start) => unsafe { clear(start.wrapping_add(bytes.start), bytes.len()) },
         // SAFETY: as above.
-        None => unsafe { crate::width::zero_outside_direct_map(frame, bytes) },
+        None => unsafe { super::width::zero_outside_direct_map(frame, bytes) },
     }
 }

@@ -1,8 +1,8 @@
-//! Why what the loader left can't be used.
+//! The reasons why the loader's information can't be used.
 
 use core::fmt;
 
-/// Why what the loader left can't be used; its text continues "Bellwire can't start: ".
+/// The reason why the loader's information can't be used; its text continues "Bellwire can't start: ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The register that names the protocol holds something else.

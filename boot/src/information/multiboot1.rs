@@ -16,7 +16,7 @@ const HAS_MODULES: u32 = 1 << 3;
 const HAS_MEMORY_MAP: u32 = 1 << 6;
 const HAS_FRAMEBUFFER: u32 = 1 << 12;
 
-/// More modules or more map than that is a mistake, not a machine.
+/// The most modules and the most bytes of a map: no machine has more.
 const MODULES: u32 = 256;
 const MAP_BYTES: u32 = 64 * 1024;
 const COMMAND_LINE_BYTES: usize = 4096;
@@ -105,7 +105,7 @@ fn string(memory: &impl Loaded, address: u32) -> Result<String, Error> {
     if address == 0 {
         return Ok(String::new());
     }
-    // The length is unknown, and memory may end early: a byte at a time until the zero.
+    // The length is unknown, and memory may end early, so each byte is read by itself up to the zero.
     let mut bytes = Vec::new();
     for at in 0..COMMAND_LINE_BYTES {
         let byte = memory.bytes(u64::from(address) + at as u64, 1).and_then(|bytes| bytes.first().copied());

@@ -6,13 +6,13 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use arch::acpi::RootPointer;
+use arch::firmware::acpi::RootPointer;
 use arch::memory::Region;
 use multiboot2::{BootInformation, BootInformationHeader, FramebufferType};
 
 use super::{Error, Framebuffer, Information, Loaded, Module, multiboot1};
 
-/// More information than that is a mistake, not a machine.
+/// The most bytes of information: no machine has more.
 const MOST_BYTES: usize = 256 * 1024;
 const HEADER_BYTES: usize = 8;
 const TAG_HEADER_BYTES: usize = 8;
@@ -84,7 +84,8 @@ fn bytes_of(block: &[u64]) -> &[u8] {
     unsafe { core::slice::from_raw_parts(block.as_ptr().cast::<u8>(), size_of_val(block)) }
 }
 
-/// Walks the tags: each within the whole, long enough for its type, the last one the end. Returns the ACPI root pointer.
+/// Walks the tags: each within the whole, long enough for its type, the last one the end. Returns the ACPI root
+/// pointer.
 fn check(bytes: &[u8]) -> Result<Option<RootPointer>, Error> {
     let [mut old, mut new] = [None; 2];
     let mut at = HEADER_BYTES;
@@ -97,7 +98,7 @@ fn check(bytes: &[u8]) -> Result<Option<RootPointer>, Error> {
             return Err(Error::Malformed(mistake));
         }
         match kind {
-            // The newer form is preferred, whichever comes first.
+            // The newer form is preferred, in any order of the tags.
             END => return Ok(new.or(old)),
             ACPI_NEW => new = RootPointer::decode(&tag[TAG_HEADER_BYTES..]),
             ACPI_OLD => old = RootPointer::decode(&tag[TAG_HEADER_BYTES..]),

@@ -1,6 +1,6 @@
 use std::panic::catch_unwind;
 
-use arch::acpi::RootPointer;
+use arch::firmware::acpi::RootPointer;
 use arch::memory::RegionKind;
 use proptest::prelude::*;
 
@@ -62,7 +62,8 @@ fn words(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// The ACPI root pointer of a revision, with right checksums: the RSDT at 0x7000, from revision 2 on the XSDT at 0x8000.
+/// The ACPI root pointer of a revision, with right checksums: the RSDT at 0x7000, from revision 2 on the XSDT at
+/// 0x8000.
 fn root_pointer(revision: u8) -> Vec<u8> {
     let mut bytes = [b"RSD PTR ".as_slice(), &[0; 7], &[revision], &words(&[0x7000, 36, 0x8000, 0, 0])].concat();
     for (checksum, end) in [(8, 20), (32, 36)] {

@@ -1,7 +1,7 @@
 //! The first instructions, the same on both widths: are memory and CPU good enough for the code that follows?
 //!
-//! They run in 32-bit protected mode without paging, on a CPU that may be a 486 with less memory than the image takes. So
-//! they are assembly of the 386's instruction set that ends in one line on COM1 and the text screen, or goes on at
+//! They run in 32-bit protected mode without paging, on a CPU that may be a 486 with less memory than the image takes.
+//! So they are assembly of the 386's instruction set that ends in one line on COM1 and the text screen, or goes on at
 //! `prepare_paging` with the loader's magic number in `edi` and the address of its information in `ebp`.
 
 use core::arch::global_asm;
@@ -36,7 +36,7 @@ global_asm!(
     "cld",
     "mov edi, eax",
     "mov ebp, ebx",
-    // Is the image in memory to its end? Its last word is nobody's yet; nothing may be pushed before this is known.
+    // Is the image in memory to its end? Its last word isn't used yet; nothing may be pushed before this is known.
     "mov esp, {spare_stack}",
     "mov ebx, offset image_end_physical - 4",
     "mov esi, offset no_memory",
@@ -76,7 +76,7 @@ global_asm!(
     "jz cannot_start",
     "add ebx, 8",
     "jmp 2b",
-    // Ends here: the line at esi, on serial and screen.
+    // Ends with the line at esi, on serial and screen.
     "cannot_start:",
     "mov edi, 0xB8000",
     "mov ebx, offset serial_settings",
@@ -110,7 +110,7 @@ global_asm!(
     "add edi, 2",
     "2:",
     "mov ah, al",
-    // Bounded, since there may be no such chip: an absent one reads 0xFF, a stuck one must not stop the screen.
+    // The wait is bounded, since there may be no chip: an absent one reads 0xFF, a stuck one must not stop the screen.
     "mov ecx, 0x100000",
     "mov edx, 0x3FD",
     "3:",

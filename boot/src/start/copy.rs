@@ -13,14 +13,14 @@ const LARGE_PAGE_BYTES: u64 = 2 << 20;
 /// Present, writable, 2 MiB (SDM 3A 4.4.2, 4.5).
 const LARGE_PAGE: u64 = 0x83;
 
-/// Copies bytes, a large page's at a time. `false`: they aren't there afterwards.
+/// Copies bytes, through one large page at a time. Returns `false` if the bytes aren't there afterwards.
 ///
 /// # Safety
 /// The start code's page tables are in use. Both ranges are RAM and don't overlap, and nothing uses the one that is
 /// written.
 pub unsafe fn copy(from: u64, to: u64, bytes: u64) -> bool {
     let directory = (DIRECTORY.0.get() as usize as u32).wrapping_add(TO_PHYSICAL);
-    // SAFETY: nobody else uses the slot, and the caller vouches that these tables are in use.
+    // SAFETY: nothing else uses the slot, and the caller vouches that these tables are in use.
     unsafe { set(POINTERS.0.get().cast(), POINTER_SLOT, u64::from(directory) | DIRECTORY_FLAGS) };
     let mut done = 0;
     let mut arrived = true;
@@ -61,7 +61,7 @@ unsafe fn set(table: *mut u64, index: usize, entry: u64) {
     unsafe { place.write_volatile(entry) };
 }
 
-/// Has the CPU look at all entries anew: those of PAE's directory pointers too, which it loads with CR3 (SDM 3A 4.4.1).
+/// Makes the CPU read all entries anew, with PAE's directory pointers, which it loads with CR3 (SDM 3A 4.4.1).
 fn flush() {
     // SAFETY: ring 0; the same tables stay in use.
     unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack, preserves_flags)) };

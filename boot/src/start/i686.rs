@@ -14,7 +14,7 @@ pub(super) static POINTERS: EarlyTable<1> = EarlyTable::new();
 pub(super) const WINDOW: usize = 1 << 30;
 /// That GiB's entry in the directory pointers.
 pub(super) const POINTER_SLOT: usize = 1;
-/// What the entry of a directory has beside its address.
+/// The flags of an entry that names a directory.
 pub(super) const DIRECTORY_FLAGS: u64 = PRESENT as u64;
 
 const ENTRY_BYTES: usize = size_of::<u64>();

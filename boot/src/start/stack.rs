@@ -17,5 +17,5 @@ pub struct Stack {
 // SAFETY: nothing takes a reference to the bytes: only the CPU's stack pointer, of which there is one, reaches them.
 unsafe impl Sync for Stack {}
 
-/// The one boot stack.
+/// The boot stack.
 pub static BOOT_STACK: Stack = Stack { guard: [0; GUARD_SIZE], bytes: UnsafeCell::new([0; STACK_SIZE]) };

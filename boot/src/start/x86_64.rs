@@ -1,5 +1,5 @@
-//! x86_64: long mode is there or a line says that it isn't; the first 4 GiB are shown at 0 and in the direct map, the
-//! first GiB at the kernel's base; then paging, 64-bit code, Rust.
+//! The start code of x86_64. It checks for long mode (without it a line says so), shows the first 4 GiB at 0 and in the
+//! direct map and the first GiB at the kernel's base, and then goes on to paging, 64-bit code and Rust.
 
 use core::arch::global_asm;
 
@@ -14,10 +14,10 @@ pub(super) static POINTERS: EarlyTable<1> = EarlyTable::new();
 pub(super) const WINDOW: usize = arch::layout::DIRECT_MAP + (4 << 30);
 /// That GiB's entry in the directory pointers.
 pub(super) const POINTER_SLOT: usize = 4;
-/// What the entry of a directory has beside its address.
+/// The flags of an entry that names a directory.
 pub(super) const DIRECTORY_FLAGS: u64 = TABLE as u64;
 static HIGH_POINTERS: EarlyTable<1> = EarlyTable::new();
-/// Four in a row: 4 GiB, all that a multiboot loader can name.
+/// Four consecutive directories: 4 GiB, all that a multiboot loader can name.
 static DIRECTORIES: EarlyTable<4> = EarlyTable::new();
 
 /// Present, writable, 2 MiB (SDM 3A 4.5).

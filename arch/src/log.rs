@@ -1,0 +1,6 @@
+//! The kernel's log: a ring that programs read, the serial line and the screen.
+
+pub mod journal;
+pub mod screen;
+pub mod serial;
+mod stamp;

@@ -1,0 +1,44 @@
+//! Physical memory while the kernel boots. The loader's map becomes sets of frames. Boot code takes from them what
+//! stays for good, and the core gets the rest.
+
+mod boot_memory;
+#[cfg_attr(target_arch = "x86", path = "memory/layout/i686.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "memory/layout/x86_64.rs")]
+pub mod layout;
+mod map;
+mod run_set;
+mod string;
+
+pub use boot_memory::{BootMemory, low_end};
+pub use map::{MemoryMap, Region, RegionKind};
+pub use run_set::RunSet;
+pub use string::{clear, clear_bytes, copy, equal, fill};
+
+use core::ops::Range;
+
+/// The size of a frame.
+pub const FRAME_BYTES: u64 = abi::PAGE_BYTES as u64;
+
+/// The frames that lie wholly within a range of addresses.
+pub fn frames_within(bytes: Range<u64>) -> Range<u32> {
+    let first = frame_number(bytes.start.div_ceil(FRAME_BYTES));
+    first..frame_number(bytes.end / FRAME_BYTES).max(first)
+}
+
+/// The frames that a range of addresses touches.
+pub fn frames_touching(bytes: Range<u64>) -> Range<u32> {
+    if bytes.is_empty() {
+        return 0..0;
+    }
+    frame_number(bytes.start / FRAME_BYTES)..frame_number(bytes.end.div_ceil(FRAME_BYTES))
+}
+
+/// Frame numbers have 32 bits: what lies further up is beyond reach, and reads as the end.
+fn frame_number(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// The address of a frame's first byte.
+pub fn address_of(frame: kernel::frames::Frame) -> u64 {
+    u64::from(frame.0) * FRAME_BYTES
+}
