@@ -15,4 +15,6 @@ for argument; do
     case $argument in -display | -nographic | -vnc | -spice) display=() ;; esac
 done
 echo "==> booting target/bellwire-$width.iso; Ctrl-A x leaves" >&2
-exec "$qemu" -cpu max -m 128M -cdrom "target/bellwire-$width.iso" -boot d -serial mon:stdio "${display[@]}" "$@"
+# It ends with the process that ran this script, even if that is killed.
+exec setpriv --pdeathsig TERM "$qemu" -cpu max -m 128M -cdrom "target/bellwire-$width.iso" -boot d \
+    -serial mon:stdio "${display[@]}" "$@"

@@ -97,30 +97,49 @@ fn add_builds(steps: &mut Steps, parts: &[Part]) -> Result {
 }
 
 fn run(part: Part, arguments: &[String]) -> Result<Count> {
+    let booted = |binary: &str, width: Width| {
+        let mut build = command("cargo");
+        build.args(["build", "--quiet", "-p", "runner", "--bin", binary]);
+        compile(build, &format!("the program `{binary}`, which boots the tests,"))?;
+        let mut run = command("cargo");
+        run.args(["run", "--quiet", "-p", "runner", "--bin", binary, "--", width.name()]);
+        run.args(arguments);
+        counted(run)
+    };
     match part {
         Part::Host => {
-            let mut all = command("cargo");
-            all.args(["test", "--quiet", "--workspace", "--exclude", ENTRY, "--no-fail-fast"]);
-            let others = counted(all)?;
+            let others = host_tests("the host tests", || {
+                let mut cargo = command("cargo");
+                cargo.args(["test", "--quiet", "--workspace", "--exclude", ENTRY]);
+                cargo
+            })?;
             say("running the tests of x86-entry on the stable language");
-            let mut entry = stable_cargo("test");
-            entry.args(["--quiet", "--no-fail-fast"]);
-            let entry = counted(entry)?;
+            let entry = host_tests("the tests of x86-entry", || {
+                let mut cargo = stable_cargo("test");
+                cargo.arg("--quiet");
+                cargo
+            })?;
             Ok(Count { passed: others.passed + entry.passed, failed: others.failed + entry.failed })
         }
-        Part::Machine(width) => {
-            let mut runner = command("cargo");
-            runner.args(["run", "--quiet", "-p", "runner", "--", width.name()]);
-            runner.args(arguments);
-            counted(runner)
-        }
-        Part::Bochs(width) => {
-            let mut runner = command("cargo");
-            runner.args(["run", "--quiet", "-p", "runner", "--bin", "bochs-runner", "--", width.name()]);
-            runner.args(arguments);
-            counted(runner)
-        }
+        Part::Machine(width) => booted("runner", width),
+        Part::Bochs(width) => booted("bochs-runner", width),
     }
+}
+
+/// Compiles tests, then runs and counts them.
+fn host_tests(what: &str, cargo: impl Fn() -> Command) -> Result<Count> {
+    let mut build = cargo();
+    build.arg("--no-run");
+    compile(build, what)?;
+    let mut run = cargo();
+    run.arg("--no-fail-fast");
+    counted(run)
+}
+
+/// Runs a command that only compiles. What doesn't compile is no failed test: nothing was tested.
+fn compile(build: Command, what: &str) -> Result {
+    crate::process::run(build)
+        .map_err(|why| format!("{what} didn't compile, so nothing was tested; the compiler's errors are above\n{why}"))
 }
 
 /// Runs the host tests of one package, or of all. `arguments` are cargo's.
@@ -204,9 +223,9 @@ fn counted(mut command: Command) -> Result<Count> {
         }
     }
     let status = child.wait().map_err(|error| format!("can't wait for the tests: {error}"))?;
-    // Tests that didn't build, or a runner that crashed, report no failure of their own.
+    // A crash isn't a failed test: what had not run by then isn't known to fail.
     if !status.success() && count.failed == 0 {
-        count.failed = 1;
+        return Err(format!("the tests crashed ({status}) after {} had passed; their output is above", count.passed));
     }
     Ok(count)
 }
@@ -224,6 +243,37 @@ fn parse(line: &str) -> Option<Count> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A package of its own with the library `source`, and what testing it comes to.
+    fn test_package(name: &str, source: &str) -> Result<Count> {
+        let folder = crate::root().join("target").join(name);
+        std::fs::create_dir_all(folder.join("src")).expect("a folder");
+        let manifest = format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n[workspace]\n");
+        std::fs::write(folder.join("Cargo.toml"), manifest).expect("written");
+        std::fs::write(folder.join("src/lib.rs"), source).expect("written");
+        host_tests("the package", || {
+            let mut cargo = command("cargo");
+            cargo.args(["test", "--quiet", "--offline", "--lib"]).current_dir(&folder);
+            cargo.env("CARGO_TARGET_DIR", folder.join("target"));
+            cargo
+        })
+    }
+
+    #[test]
+    fn what_does_not_compile_is_no_failed_test() {
+        let why = test_package("test-not-compiled", "compile_error!(\"as it should be\");").unwrap_err();
+        assert!(why.starts_with("the package didn't compile, so nothing was tested"), "{why}");
+        let last = why.lines().last().unwrap_or_default();
+        assert!(!last.contains(" passed") && !last.contains(" failed,"), "{why}");
+    }
+
+    #[test]
+    fn a_failed_test_is_counted_and_a_crash_is_not() {
+        let tests = "#[test] fn right() {} #[test] fn wrong() { panic!() }";
+        assert_eq!(test_package("test-failed", tests), Ok(Count { passed: 1, failed: 1 }));
+        let why = test_package("test-crashed", "#[test] fn crash() { std::process::abort() }").unwrap_err();
+        assert!(why.starts_with("the tests crashed"), "{why}");
+    }
 
     #[test]
     fn a_result_line_is_counted() {

@@ -7,12 +7,14 @@
 use std::fs;
 use std::io::{Error, Result, pipe};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use crate::console::{Console, Missing};
+use crate::console::{Console, Missing, tail};
 use crate::exit::Exit;
 use crate::folder::Folder;
+use crate::process::{self, Process};
+use crate::watchdog;
 
 /// Instructions in a second of the machine's time. The serial line takes its time of the same clock, 87 microseconds a
 /// byte, so a faster CPU waits for it longer.
@@ -28,7 +30,7 @@ pub struct Model(pub &'static str);
 
 /// A running emulator; it ends with this value.
 pub struct Bochs {
-    child: Child,
+    process: Process,
     console: Console,
     log: PathBuf,
     /// Its working folder; dropped last.
@@ -44,17 +46,19 @@ impl Bochs {
         fs::write(folder.file("commands"), "continue\n")?;
         // The serial line is stderr, which Bochs opens once more by its name.
         let (line, speaker) = pipe()?;
-        let child = Command::new("bochs")
+        let mut command = process::command("bochs")?;
+        command
             .args(["-q", "-f", "bochsrc", "-rc", "commands"])
             .current_dir(folder.path())
             .env("SDL_VIDEODRIVER", "dummy")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(speaker)
-            .spawn()
-            .map_err(|error| Error::other(format!("can't run bochs: {error}")))?;
+            .stderr(speaker);
+        let (process, ()) = Process::start(command, |_| ())?;
+        let console = Console::listening(line);
+        watchdog::add(&process, console.printed());
         let log = folder.file("bochs.log");
-        Ok(Bochs { child, console: Console::listening(line), log, _folder: folder })
+        Ok(Bochs { process, console, log, _folder: folder })
     }
 
     /// Waits until the machine has ended by itself, and returns all that it printed. An error has the end of what it
@@ -62,7 +66,7 @@ impl Bochs {
     pub fn output(mut self) -> Result<(String, Exit)> {
         match self.console.read_to_end(PATIENCE) {
             Ok(text) => {
-                self.child.wait()?;
+                self.process.wait()?;
                 Ok((text, self.exit()?))
             }
             Err(Missing::Late | Missing::Ended) => {
@@ -80,8 +84,7 @@ impl Bochs {
 
 impl Drop for Bochs {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.end();
     }
 }
 
@@ -115,12 +118,6 @@ fn exit(log: &str) -> Exit {
         [what, ..] => Exit::Emulator((*what).to_owned()),
         [] => Exit::Emulator(tail(log)),
     }
-}
-
-fn tail(text: &str) -> String {
-    const SHOWN_LINES: usize = 30;
-    let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
 }
 
 #[cfg(test)]

@@ -25,7 +25,10 @@ mod reports;
 mod shell;
 mod whole_suite;
 
+use std::time::Duration;
+
 use libtest_mimic::Trial;
+use runner::watchdog;
 use xtask::Width;
 
 /// One case; it fails by panicking.
@@ -43,6 +46,16 @@ pub enum Length {
     Short,
     /// Minutes: only with `--include-ignored`, which `just test-long` passes.
     Long,
+}
+
+impl Length {
+    /// How long a case may take.
+    fn limit(self) -> Duration {
+        match self {
+            Length::Short => watchdog::SHORT,
+            Length::Long => watchdog::LONG,
+        }
+    }
 }
 
 /// Lists functions of the module at hand as cases of a length.
@@ -91,10 +104,10 @@ impl Case {
 
     fn trial(&'static self, width: Width) -> Trial {
         let name = self.name.trim_start_matches(concat!(module_path!(), "::"));
-        let trial = Trial::test(format!("{}::{name}", width.name()), move || {
-            (self.run)(width);
-            Ok(())
-        });
+        let name = format!("{}::{name}", width.name());
+        let run = self.run;
+        let trial =
+            Trial::test(name.clone(), move || Ok(watchdog::run(&name, self.length.limit(), move || run(width))?));
         trial.with_ignored_flag(self.length == Length::Long)
     }
 }

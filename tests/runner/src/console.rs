@@ -5,9 +5,12 @@
 
 use std::io::{Error, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// How many lines of a log a failure shows.
+const SHOWN_LINES: usize = 60;
 
 /// After this long without the expected event a case has failed.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -20,6 +23,10 @@ pub struct Console {
     /// Where the case goes on reading.
     cursor: usize,
 }
+
+/// What a machine printed, for a reader that doesn't keep it.
+#[derive(Clone)]
+pub struct Printed(Weak<Log>);
 
 /// What the machine printed.
 #[derive(Default)]
@@ -163,11 +170,33 @@ impl Console {
 
     /// All that was printed so far.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.log.lock().bytes).into_owned()
+        self.log.text()
+    }
+
+    /// A view of what is printed, for another thread.
+    pub fn printed(&self) -> Printed {
+        Printed(Arc::downgrade(&self.log))
     }
 }
 
+impl Printed {
+    /// All that was printed so far; nothing once the console is gone.
+    pub fn text(&self) -> String {
+        self.0.upgrade().map(|log| log.text()).unwrap_or_default()
+    }
+}
+
+/// The end of a log, as failures show it.
+pub fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+}
+
 impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.lock().bytes).into_owned()
+    }
+
     fn collect(&self, mut source: impl Read) {
         let mut buffer = [0; 4096];
         loop {

@@ -7,31 +7,47 @@ use serde_json::{Map, Value, json};
 
 use crate::machine::Machine;
 
+/// What a bench says of a row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Row {
+    /// The row's name in files.
+    pub name: String,
+    /// What the cheapest round took.
+    pub minimum: u64,
+    /// What the middle round took.
+    pub median: u64,
+}
+
 /// What a line says.
 #[derive(Debug, Eq, PartialEq)]
 enum Line<'a> {
-    Row { name: &'a str, minimum: u64, median: u64 },
+    Row(Row),
     Done,
     Failed(&'a str),
     Other,
 }
 
-/// Reads all rows; anything else that a bench says, or the machine's end, is a panic.
+/// Reads all rows in the order in which the machine prints them. Panics if a bench says anything else, or if the machine
+/// ends before `bench: done`.
 #[track_caller]
-pub fn read(machine: &mut Machine) -> Map<String, Value> {
-    let mut figures = Map::new();
+pub fn rows(machine: &mut Machine) -> Vec<Row> {
+    let mut rows = Vec::new();
     loop {
         let line = machine.expect("\n");
         match parse(&line) {
-            Line::Row { name, minimum, median } => {
-                figures.insert(name.to_owned(), json!(minimum));
-                figures.insert(median_of(name), json!(median));
-            }
-            Line::Done => return figures,
+            Line::Row(row) => rows.push(row),
+            Line::Done => return rows,
             Line::Failed(what) => panic!("the bench says: {what}"),
             Line::Other => {}
         }
     }
+}
+
+/// Reads all rows as the numbers that files have. Panics as [`rows`] does.
+#[track_caller]
+pub fn read(machine: &mut Machine) -> Map<String, Value> {
+    let numbers = |row: Row| [(median_of(&row.name), json!(row.median)), (row.name, json!(row.minimum))];
+    rows(machine).into_iter().flat_map(numbers).collect()
 }
 
 /// The minimum, with the median behind it where that is another.
@@ -44,7 +60,8 @@ pub fn show(figures: &Map<String, Value>, name: &str) -> String {
     }
 }
 
-fn median_of(name: &str) -> String {
+/// The name in files of a row's median.
+pub fn median_of(name: &str) -> String {
     format!("{name}_median")
 }
 
@@ -57,7 +74,9 @@ fn parse(line: &str) -> Line<'_> {
         [name, minimum, median] => minimum.parse().ok().zip(median.parse().ok()).map(|numbers| (*name, numbers)),
         _ => None,
     };
-    row.map_or(Line::Failed(rest), |(name, (minimum, median))| Line::Row { name, minimum, median })
+    row.map_or(Line::Failed(rest), |(name, (minimum, median))| {
+        Line::Row(Row { name: name.to_owned(), minimum, median })
+    })
 }
 
 #[cfg(test)]
@@ -66,9 +85,9 @@ mod tests {
 
     #[test]
     fn rows_are_told_from_failures_and_from_what_else_is_said() {
-        let row = Line::Row { name: "null_call", minimum: 74, median: 75 };
-        assert_eq!(parse("bench: null_call 74 75\r\n"), row);
-        assert_eq!(parse("bellwire> bench: null_call 74 75\n"), row);
+        let row = Row { name: "null_call".to_owned(), minimum: 74, median: 75 };
+        assert_eq!(parse("bench: null_call 74 75\r\n"), Line::Row(row.clone()));
+        assert_eq!(parse("bellwire> bench: null_call 74 75\n"), Line::Row(row));
         assert_eq!(parse("bench: done\n"), Line::Done);
         assert_eq!(parse("bench: a failed: error 3\n"), Line::Failed("a failed: error 3"));
         assert_eq!(parse("bench: a 1 b\n"), Line::Failed("a 1 b"));

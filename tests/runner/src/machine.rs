@@ -11,7 +11,7 @@ use serde_json::json;
 use xtask::Width;
 use xtask::build::{Set, kernel};
 
-use crate::console::{DEADLINE, Missing, Reader};
+use crate::console::{DEADLINE, Missing, Reader, tail};
 use crate::counter::{self, Counts};
 use crate::exit::Exit;
 use crate::folder::Folder;
@@ -25,9 +25,6 @@ const KEY_MILLISECONDS: u32 = 20;
 
 /// How long to wait before looking again at what announces itself nowhere.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// How much of the log a failure shows.
-const SHOWN_LINES: usize = 60;
 
 /// What a machine boots.
 pub enum Image {
@@ -477,9 +474,7 @@ impl Machine {
 
     #[track_caller]
     fn fail(&mut self, what: &str) -> ! {
-        let log = self.qemu.console.text();
-        let lines: Vec<_> = log.lines().collect();
-        let shown = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
+        let shown = tail(&self.qemu.console.text());
         panic!("{what}\nend of the serial log:\n{shown}\nQEMU said: {}", self.qemu.complaints())
     }
 }

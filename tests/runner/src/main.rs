@@ -9,8 +9,10 @@ mod cases;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use runner::exit::Exit;
 use runner::machine::{Direct, Machine};
 use runner::suite::{self, wants};
+use runner::watchdog;
 use xtask::Width;
 use xtask::build::Set;
 
@@ -31,14 +33,21 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(arguments.test_threads.unwrap_or(MACHINES).min(MACHINES));
     let mut trials = cases::trials(width);
     if wants(&arguments, "suite") && Set::Suite.exists() {
-        let booted = std::panic::catch_unwind(|| Machine::boot(width, Direct::suite()).output());
-        trials.extend(suite::trials(width.name(), booted.ok()));
+        trials.extend(suite::trials(width.name(), run_suite(width)));
     }
     if wants(&arguments, "abi") {
         trials.extend(cases::rows(width));
     }
     check_unique(&trials);
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Boots the suite. Without a result, what went wrong was printed.
+fn run_suite(width: Width) -> Option<(String, Exit)> {
+    let name = format!("{}::suite", width.name());
+    let suite = move || Machine::boot(width, Direct::suite()).output();
+    let booted = std::panic::catch_unwind(|| watchdog::run(&name, watchdog::SHORT, suite)).ok()?;
+    booted.map_err(|why| eprintln!("{why}")).ok()
 }
 
 /// Two cases of one name would hide each other in reports.

@@ -7,24 +7,35 @@
 use std::io::{Error, Read, Result};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::folder::Folder;
+use crate::process::{self, Process};
 use crate::qmp::Qmp;
+use crate::watchdog;
 
 /// A running emulator; it ends with this value.
 pub struct Qemu {
-    child: Child,
-    complaints: Option<JoinHandle<String>>,
+    process: Process,
+    /// What QEMU complains about, up to its end.
+    complaints: Complaints,
     /// The serial line.
     pub console: Console,
     /// The monitor.
     pub qmp: Qmp,
     /// QEMU's working folder; dropped last.
     pub folder: Folder,
+}
+
+/// What QEMU prints on stderr.
+enum Complaints {
+    /// A thread still reads.
+    Open(JoinHandle<String>),
+    /// QEMU has ended.
+    Whole(String),
 }
 
 /// The first number of an emulator's version, by which the tests know what it does otherwise.
@@ -58,7 +69,8 @@ impl Qemu {
     pub fn start(program: &str, arguments: &[String], serial: Serial, folder: Folder) -> Result<Qemu> {
         let paths = [folder.file("serial.socket"), folder.file("qmp.socket")];
         let listeners = [UnixListener::bind(&paths[0])?, UnixListener::bind(&paths[1])?];
-        let mut child = Command::new(program)
+        let mut command = process::command(program)?;
+        command
             .args(["-display", "none", "-no-reboot", "-nodefaults", "-vga", "std"])
             .args(["-chardev", serial.device(), "-serial", serial.line()])
             .args(["-chardev", "socket,id=qmp,path=qmp.socket", "-mon", "chardev=qmp,mode=control"])
@@ -67,17 +79,17 @@ impl Qemu {
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(serial.stdout())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| Error::other(format!("can't run {program}: {error}")))?;
-        let stderr = child.stderr.take().ok_or_else(|| Error::other("QEMU's stderr isn't piped"))?;
+            .stderr(Stdio::piped());
+        let (process, (stderr, pipe)) = Process::start(command, |child| (child.stderr.take(), child.stdout.take()))?;
+        let stderr = stderr.ok_or_else(|| Error::other("QEMU's stderr isn't piped"))?;
         let complaints = thread::spawn(move || read_complaints(stderr, paths));
-        let pipe = child.stdout.take();
         match connect(&listeners, pipe) {
-            Ok((console, qmp)) => Ok(Qemu { child, complaints: Some(complaints), console, qmp, folder }),
+            Ok((console, qmp)) => {
+                watchdog::add(&process, console.printed());
+                Ok(Qemu { process, complaints: Complaints::Open(complaints), console, qmp, folder })
+            }
             Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
+                process.end();
                 let complaints = complaints.join().unwrap_or_default();
                 Err(Error::other(format!("{program} {arguments:?} didn't start: {error}\n{complaints}")))
             }
@@ -87,27 +99,42 @@ impl Qemu {
     /// Waits until the emulator has ended.
     pub fn wait_exit(&mut self) -> Result<Exit> {
         let shutdown = self.qmp.read_to_end()?;
-        let status = self.child.wait()?;
+        // Its stderr ends with it: only then is waiting short.
+        self.complaints.read();
+        let status = self.process.wait()?;
         Ok(Exit::new(status, shutdown.as_deref()))
     }
 
     /// The emulator's process, for whoever signals it.
     pub fn process(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// What QEMU complained about, once it has ended.
     pub fn complaints(&mut self) -> String {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        self.complaints.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+        self.process.end();
+        self.complaints.read().to_owned()
+    }
+}
+
+impl Complaints {
+    /// Waits until QEMU has ended, and returns all.
+    fn read(&mut self) -> &str {
+        let before = std::mem::replace(self, Complaints::Whole(String::new()));
+        *self = Complaints::Whole(match before {
+            Complaints::Open(thread) => thread.join().unwrap_or_default(),
+            Complaints::Whole(text) => text,
+        });
+        match self {
+            Complaints::Whole(text) => text,
+            Complaints::Open(_) => "",
+        }
     }
 }
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.end();
     }
 }
 

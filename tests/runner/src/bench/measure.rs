@@ -11,6 +11,7 @@ use xtask::{Width, build};
 
 use super::rows::{COUNTS, LARGE_BOOT};
 use super::{Figures, interrupts_off};
+use crate::figures::{self, Row, median_of};
 use crate::machine::{Direct, Hardware, Machine};
 
 /// Measures everything on a width.
@@ -46,7 +47,7 @@ fn take(
     assert_eq!(plain.rows.len(), counted.len(), "{}: the bench has marked other rows than it says", width.name());
     for (row, counted) in plain.rows.iter().zip(&counted).filter(|(row, _)| wanted(&row.name)) {
         figures.set(&row.name, row.minimum);
-        figures.set(&format!("{}_median", row.name), row.median);
+        figures.set(&median_of(&row.name), row.median);
         counts.insert(row.name.clone(), costs(row, counted));
     }
     plain
@@ -56,38 +57,17 @@ fn take(
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Told {
     boot: u64,
-    rows: Vec<Measured>,
-}
-
-/// What it says of a row.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Measured {
-    name: String,
-    minimum: u64,
-    median: u64,
+    rows: Vec<Row>,
 }
 
 impl Told {
-    /// Reads the lines `bench: NAME MINIMUM MEDIAN`, up to `bench: done`.
     fn by(machine: &mut Machine) -> Told {
-        let mut told = Told { boot: boot_cycles(machine), rows: Vec::new() };
-        loop {
-            machine.expect("bench: ");
-            let line = machine.expect("\n");
-            match line.split_whitespace().collect::<Vec<_>>().as_slice() {
-                ["done"] => return told,
-                [name, minimum, median] => {
-                    let (Ok(minimum), Ok(median)) = (minimum.parse(), median.parse()) else { panic!("bench: {line}") };
-                    told.rows.push(Measured { name: (*name).to_owned(), minimum, median });
-                }
-                _ => panic!("bench: {line}"),
-            }
-        }
+        Told { boot: boot_cycles(machine), rows: figures::rows(machine) }
     }
 }
 
 /// What the table shows of a row's counts, once it is sure that the marks and the clock mean the same stretch.
-fn costs(row: &Measured, counted: &BTreeMap<String, u64>) -> Value {
+fn costs(row: &Row, counted: &BTreeMap<String, u64>) -> Value {
     let count = |name: &str| counted.get(name).copied().unwrap_or_else(|| panic!("{row:?} has no marks"));
     // Between two readings of the clock, of which the later one counts in the clock's difference and not here. Reading it
     // and keeping what it said, two instructions, is no part of a row.

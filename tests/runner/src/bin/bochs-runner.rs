@@ -11,6 +11,7 @@ use libtest_mimic::{Arguments, Trial};
 use runner::bochs::{Bochs, Model};
 use runner::exit::Exit;
 use runner::suite::{self, wants};
+use runner::watchdog;
 use xtask::Width;
 use xtask::iso::Disc;
 
@@ -68,5 +69,7 @@ fn entry(width: Width, model: Model) -> Trial {
 }
 
 fn run(width: Width, model: Model, disc: Disc) -> Result<(String, Exit), String> {
-    Bochs::start(model, &disc.file(width)).and_then(Bochs::output).map_err(|error| error.to_string())
+    let boot =
+        move || Bochs::start(model, &disc.file(width)).and_then(Bochs::output).map_err(|error| error.to_string());
+    watchdog::run(&prefix(width, model), watchdog::LONG, boot)?
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use libtest_mimic::{Failed, Trial};
 use runner::abi::{Column, Verdict, run};
 use runner::machine::{Direct, Hardware};
+use runner::watchdog;
 use xtask::Width;
 use xtask::abi::{Variant, build};
 
@@ -26,7 +27,9 @@ pub fn trials(width: Width) -> Vec<Trial> {
     let trial = |name: &str, result: Result<(), String>| {
         Trial::test(format!("{}::abi::{name}", width.name()), move || result.map_err(Failed::from))
     };
-    let verdicts = match run(Variant::shipped(width), Column::Entry) {
+    let name = format!("{}::abi", width.name());
+    let rows = move || run(Variant::shipped(width), Column::Entry);
+    let verdicts = match watchdog::run(&name, watchdog::SHORT, rows).flatten() {
         Ok(verdicts) => verdicts,
         Err(why) => return vec![trial("runs_to_its_end", Err(why))],
     };
