@@ -87,6 +87,10 @@ fuzz-entry *arguments:
 check:
     @{{ xtask }} check
 
+# Print how many calls lead from each room of the kernel and of arch to which, and the arrows that run up
+layers:
+    @{{ xtask }} layers
+
 # Say which function and line an address of the log is: just where x86_64 serial 0x401000 (or kernel)
 where width program address:
     @{{ xtask }} where "$@"

@@ -3,6 +3,7 @@
 //! It's a library so that the test runner finds an image by the same code that wrote it.
 
 pub mod abi;
+pub mod arrows;
 pub mod build;
 pub mod check;
 pub mod debian;

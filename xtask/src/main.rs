@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use xtask::build::Need;
-use xtask::{Result, Width, abi, build, check, iso, manifest, pages, place, reference, test};
+use xtask::{Result, Width, abi, arrows, build, check, iso, manifest, pages, place, reference, root, test};
 
 const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask iso [i686|x86_64|all]
@@ -19,6 +19,8 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask where i686|x86_64 PROGRAM ADDRESS
        xtask picture [FILE]
        xtask check
+       xtask layers [CRATE TABLE [FOLDER]]
+       xtask arrows [FOLDER]
        xtask pages
        xtask doc
        xtask reference";
@@ -68,6 +70,11 @@ fn run(arguments: &[String]) -> Result {
         ["picture"] => test::picture("target/picture.png"),
         ["picture", file] => test::picture(file),
         ["check"] => check::check(),
+        ["layers"] => arrows::show(),
+        ["layers", name, table] => arrows::show_crate(&root(), name, Some(table.as_ref())),
+        ["layers", name, table, folder] => arrows::show_crate(folder.as_ref(), name, Some(table.as_ref())),
+        ["arrows"] => arrows::check(&root()),
+        ["arrows", folder] => arrows::check(folder.as_ref()),
         ["pages"] => pages::run::run(),
         ["doc"] => check::doc(),
         ["reference"] => reference::write(),
