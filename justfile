@@ -87,6 +87,10 @@ fuzz-entry *arguments:
 check:
     @{{ xtask }} check
 
+# Check format, line lengths and arrows before each commit of this clone: installs a hook of git, which takes seconds
+hook:
+    @{{ xtask }} hook
+
 # Print how many calls lead from each room of the kernel and of arch to which, and the arrows that run up
 layers:
     @{{ xtask }} layers

@@ -1,9 +1,9 @@
 //! Which way the arrows between the rooms of a crate point.
 //!
-//! A crate's `layers.toml` names its rooms from the top: folders, and files that belong together. What a room holds may use
-//! the rooms below it. The uses are read from the source: imports, paths, calls of functions and of methods. For a call of a
-//! method the type counts on which it is called. Where the type isn't known, each method of that name and with as many
-//! arguments may be meant: then the call is an arrow up only if all of them lie above.
+//! A crate's `layers.toml` names its rooms from the top: folders, and files that belong together. What a room holds may
+//! use the rooms below it. The uses are read from the source: imports, paths, calls of functions and of methods. For a
+//! call of a method the type counts on which it is called. Where the type isn't known, each method of that name and
+//! with as many arguments may be meant: then the call is an arrow up only if all of them lie above.
 //!
 //! What is built for tests alone may use anything.
 

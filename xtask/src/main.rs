@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use xtask::build::Need;
-use xtask::{Result, Width, abi, arrows, build, check, iso, manifest, pages, place, reference, root, test};
+use xtask::{
+    Result, Width, abi, arrows, build, check, editor, hook, iso, lines, manifest, pages, place, reference, root, test,
+};
 
 const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask iso [i686|x86_64|all]
@@ -21,6 +23,10 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask check
        xtask layers [CRATE TABLE [FOLDER]]
        xtask arrows [FOLDER]
+       xtask lines [FOLDER]
+       xtask hook
+       xtask before-commit
+       xtask editor
        xtask pages
        xtask doc
        xtask reference";
@@ -75,6 +81,13 @@ fn run(arguments: &[String]) -> Result {
         ["layers", name, table, folder] => arrows::show_crate(folder.as_ref(), name, Some(table.as_ref())),
         ["arrows"] => arrows::check(&root()),
         ["arrows", folder] => arrows::check(folder.as_ref()),
+        ["lines"] => lines::check(&root()),
+        ["lines", folder] => lines::check(folder.as_ref()),
+        ["hook"] => hook::install(&root()),
+        ["before-commit"] => {
+            hook::before_commit(&std::env::current_dir().map_err(|error| format!("no current folder: {error}"))?)
+        }
+        ["editor"] => editor::check(),
         ["pages"] => pages::run::run(),
         ["doc"] => check::doc(),
         ["reference"] => reference::write(),

@@ -14,7 +14,8 @@ room = [
 shared = [{ type = 'Kernel', why = 'all rooms work on it' }]
 ";
 
-const LIB: &str = "mod top; mod middle; mod bottom; pub struct Kernel { pub lines: bottom::Lines, pub threads: bottom::Arena<bottom::Thread> }";
+const LIB: &str = "mod top; mod middle; mod bottom; \
+     pub struct Kernel { pub lines: bottom::Lines, pub threads: bottom::Arena<bottom::Thread> }";
 
 fn read(files: &[(&str, &str)]) -> Result<Arrows, String> {
     let mut all = HashMap::from([("lib.rs", LIB), ("top.rs", ""), ("middle.rs", ""), ("bottom.rs", BOTTOM)]);
@@ -47,8 +48,8 @@ pub fn finish() {}
 #[test]
 fn arrows_down_are_fine() {
     let top = "use crate::{Kernel, middle::step};\nimpl Kernel { fn go(&mut self) { step(self); self.turn(); } }";
-    let middle = "use crate::Kernel; use crate::bottom::Lines;\npub fn step(kernel: &mut Kernel) { kernel.lines.mask(); }\n\
-                  impl Kernel { pub fn turn(&mut self) { self.lines.mask(); self.turn(); } }";
+    let middle = "use crate::Kernel; use crate::bottom::Lines;\npub fn step(kernel: &mut Kernel) { \
+                  kernel.lines.mask(); }\nimpl Kernel { pub fn turn(&mut self) { self.lines.mask(); self.turn(); } }";
     let arrows = read(&[("top.rs", top), ("middle.rs", middle)]).expect("the crate");
     assert_eq!(arrows.violations, [""; 0]);
     assert_eq!(
@@ -91,15 +92,16 @@ fn the_type_decides_between_methods_of_one_name() {
     assert_eq!(found, ["k/middle.rs:3 (middle) calls Kernel::stop, which is defined above, at k/top.rs:5 (top)"]);
     for down in [
         "use crate::bottom::Thread; fn go(thread: &mut Thread) { thread.stop() }",
-        "use crate::Kernel; impl Kernel { fn go(&mut self) { if let Some(thread) = self.threads.at_mut(1) { thread.stop() } } }",
+        "use crate::Kernel; impl Kernel { fn go(&mut self) { if let Some(t) = self.threads.at_mut(1) { t.stop() } } }",
         "use crate::Kernel; impl Kernel { fn go(&mut self) { self.threads.at_mut(1).map(|thread| thread.stop()); } }",
-        "use crate::Kernel; fn go(kernel: &mut Kernel) { let Some(x) = kernel.threads.at_mut(1) else { return }; x.stop() }",
+        "use crate::Kernel; fn go(k: &mut Kernel) { let Some(x) = k.threads.at_mut(1) else { return }; x.stop() }",
     ] {
         assert_eq!(violations(&[("top.rs", TOP), ("middle.rs", down)]), [""; 0], "{down}");
     }
 }
 
-/// A method's type isn't known here: `end` is defined above alone, `stop` below as well, and `read` is the library's too.
+/// A method's type isn't known here: `end` is defined above alone, `stop` below as well, and `read` is the library's
+/// too.
 #[test]
 fn a_method_of_an_unknown_type_is_looked_for_by_its_name() {
     let found = violations(&[("top.rs", TOP), ("middle.rs", "fn go() { let it = other::it();\n it.end() }")]);
@@ -164,7 +166,8 @@ fn macros_are_read() {
 
 #[test]
 fn modules_are_found_where_the_compiler_finds_them() {
-    let lib = "mod top; mod middle; mod bottom; #[cfg(a)] #[path = \"top/a/mod.rs\"] mod width; #[cfg(b)] #[path = \"top/b/mod.rs\"] mod width;";
+    let lib = "mod top; mod middle; mod bottom; #[cfg(a)] #[path = \"top/a/mod.rs\"] mod width;\n\
+               #[cfg(b)] #[path = \"top/b/mod.rs\"] mod width;";
     let files = [
         ("lib.rs", lib),
         ("top/a/mod.rs", "mod inner;"),

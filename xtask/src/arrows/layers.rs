@@ -22,7 +22,8 @@ pub struct Layers {
 pub struct Room {
     /// The name in messages.
     pub name: String,
-    /// Files and folders, counted from the crate's source folder: `dispatch` is `dispatch.rs` and all below `dispatch/`.
+    /// Files and folders, counted from the crate's source folder: `dispatch` is `dispatch.rs` and all below
+    /// `dispatch/`.
     holds: Vec<String>,
 }
 
