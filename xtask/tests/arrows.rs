@@ -170,6 +170,9 @@ fn modules_are_found_where_the_compiler_finds_them() {
                #[cfg(b)] #[path = \"top/b/mod.rs\"] mod width;";
     let files = [
         ("lib.rs", lib),
+        ("bottom.rs", "#[cfg_attr(a, path = \"bottom/a.rs\")] #[cfg_attr(b, path = \"bottom/b.rs\")] mod width;"),
+        ("bottom/a.rs", ""),
+        ("bottom/b.rs", "fn go() { crate::width::one() }"),
         ("top/a/mod.rs", "mod inner;"),
         ("top/a/inner.rs", ""),
         ("top/b/mod.rs", "pub fn one() {}"),
@@ -178,7 +181,9 @@ fn modules_are_found_where_the_compiler_finds_them() {
         ("middle/deep/deeper.rs", "fn go() {\n super::super::super::width::one() }"),
     ];
     let found = violations(&files);
-    assert_eq!(found.len(), 1);
+    assert_eq!(found.len(), 2);
+    assert!(found[0].starts_with("k/bottom/b.rs:1 (bottom) calls ") && found[0].contains("k/top/b/mod.rs:1"));
+    let found = &found[1..];
     assert!(found[0].starts_with("k/middle/deep/deeper.rs:2 (middle) calls ") && found[0].contains("k/top/b/mod.rs:1"));
 }
 

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::Span;
-use syn::{Attribute, File, Ident, Item, ItemMod, Meta, UseTree};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, File, Ident, Item, ItemMod, Meta, Token, UseTree};
 
 use crate::Result;
 
@@ -95,8 +96,9 @@ impl Tree {
             match item {
                 Item::Mod(module) => {
                     let name = module.ident.to_string();
-                    let inner = self.add_inner(read, id, folder, module)?;
-                    self.name(id, name, Meaning::Module(inner));
+                    for inner in self.add_inner(read, id, folder, module)? {
+                        self.name(id, name.clone(), Meaning::Module(inner));
+                    }
                 }
                 Item::Use(item) => {
                     self.add_imports(id, &mut Vec::new(), &item.tree);
@@ -117,22 +119,23 @@ impl Tree {
         Ok(id)
     }
 
-    fn add_inner(&mut self, read: Reader, parent: usize, folder: &str, module: ItemMod) -> Result<usize> {
+    fn add_inner(&mut self, read: Reader, parent: usize, folder: &str, module: ItemMod) -> Result<Vec<usize>> {
         let name = module.ident.to_string();
         let file = self.modules[parent].file;
         if let Some((_, items)) = module.content {
-            return self.add_module(read, file, parent, &format!("{folder}{name}/"), items);
+            return Ok(vec![self.add_module(read, file, parent, &format!("{folder}{name}/"), items)?]);
         }
-        if let Some(path) = path_attribute(&module.attrs) {
-            let own = self.files[file].rsplit_once('/').map_or("", |(folder, _)| folder);
-            let path = if own.is_empty() { path } else { format!("{own}/{path}") };
-            let folder = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-            return self.read_file(read, &path, &folder, parent);
+        let paths = path_attributes(&module.attrs);
+        if !paths.is_empty() {
+            let own = self.files[file].rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            let paths = paths.into_iter().map(|path| format!("{own}{path}"));
+            return paths.map(|path| self.read_file(read, &path, &folder(&path), parent)).collect();
         }
         let inner = format!("{folder}{name}/");
         let beside = format!("{folder}{name}.rs");
         let path = if read(&beside).is_some() { beside } else { format!("{inner}mod.rs") };
-        self.read_file(read, &path, &inner, parent)
+        Ok(vec![self.read_file(read, &path, &inner, parent)?])
     }
 
     fn name(&mut self, module: usize, name: String, meaning: Meaning) {
@@ -255,14 +258,23 @@ pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-fn path_attribute(attributes: &[Attribute]) -> Option<String> {
-    attributes.iter().find_map(|attribute| match &attribute.meta {
+/// The files that a module may be in by its attributes: `path = "..."`, or several that are chosen by `cfg_attr`.
+fn path_attributes(attributes: &[Attribute]) -> Vec<String> {
+    let path_of = |meta: &Meta| match meta {
         Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
             syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
             _ => None,
         },
         _ => None,
-    })
+    };
+    let chosen = |meta: &Meta| match meta {
+        Meta::List(list) if list.path.is_ident("cfg_attr") => {
+            let parts = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+            parts.ok().into_iter().flatten().skip(1).find_map(|part| path_of(&part))
+        }
+        meta => path_of(meta),
+    };
+    attributes.iter().filter_map(|attribute| chosen(&attribute.meta)).collect()
 }
 
 fn attributes(item: &Item) -> &[Attribute] {
