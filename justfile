@@ -87,6 +87,14 @@ fuzz-entry *arguments:
 check:
     @{{ xtask }} check
 
+# Check format, line lengths and arrows before each commit of this clone: installs a hook of git, which takes seconds
+hook:
+    @{{ xtask }} hook
+
+# Print how many calls lead from each room of the kernel and of arch to which, and the arrows that run up
+layers:
+    @{{ xtask }} layers
+
 # Say which function and line an address of the log is: just where x86_64 serial 0x401000 (or kernel)
 where width program address:
     @{{ xtask }} where "$@"

@@ -5,8 +5,8 @@
 //! (the test suite) has a manifest of its own and a folder inside. Modules are stripped copies; the files with their
 //! symbols stay where cargo put them.
 //!
-//! A command builds what it needs ([`Need`]), by as few runs of cargo as there are kinds of targets: one for the kernels
-//! of all widths, one for the programs of all widths and sets.
+//! A command builds what it needs ([`Need`]), by as few runs of cargo as there are kinds of targets: one for the
+//! kernels of all widths, one for the programs of all widths and sets.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -72,8 +72,8 @@ impl Set {
         files.iter().map(|file| root().join(file)).collect()
     }
 
-    /// The package of the first process and its binary. The suite's conductor, the fuzzer and the bench of large systems
-    /// take `init`'s place, since they do what only the first process may.
+    /// The package of the first process and its binary. The suite's conductor, the fuzzer and the bench of large
+    /// systems take `init`'s place, since they do what only the first process may.
     fn first(self) -> (&'static str, &'static str) {
         match self {
             Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages | Set::Clumsy => (INIT, INIT),
@@ -116,8 +116,8 @@ impl Set {
         }
     }
 
-    /// The names of the set's modules in the order in which the kernel gets them. A set without a manifest has none, one
-    /// without programs has the first process alone, since a module can't be empty.
+    /// The names of the set's modules in the order in which the kernel gets them. A set without a manifest has none,
+    /// one without programs has the first process alone, since a module can't be empty.
     pub fn modules(self) -> Result<Vec<String>> {
         if !self.exists() {
             return Ok(Vec::new());
@@ -188,7 +188,8 @@ pub fn build(widths: &[Width], need: Need) -> Result {
     steps.run()
 }
 
-/// Adds the steps that build what is needed. The manifests are read at once, so their errors come before anything is built.
+/// Adds the steps that build what is needed. The manifests are read at once, so their errors come before anything is
+/// built.
 pub fn add_steps(steps: &mut Steps, widths: &[Width], need: Need) -> Result {
     let sets: Vec<_> = need.sets().into_iter().map(|set| set.programs()).collect::<Result<_>>()?;
     let names = widths.iter().map(|width| width.name()).collect::<Vec<_>>().join(" and ");

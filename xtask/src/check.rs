@@ -11,7 +11,7 @@ use crate::test::bench_runner;
 use crate::{Result, Width, root};
 
 /// What runs in ring 0 or is shared with it.
-const KERNEL_PACKAGES: [&str; 6] = ["abi", "arch", "boot", "conformance", "kernel", "x86-entry"];
+pub const KERNEL_PACKAGES: [&str; 6] = ["abi", "arch", "boot", "conformance", "kernel", "x86-entry"];
 
 /// What is the same on every machine.
 const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
@@ -82,8 +82,8 @@ fn deny_lints(clippy: &mut Command) {
     clippy.args(["--", "--deny", "warnings"]);
 }
 
-/// Builds the reference of all packages with warnings as errors, and an index of them all. What a processor dictates has
-/// docs of its own for each width (`target/WIDTH-kernel/doc`).
+/// Builds the reference of all packages with warnings as errors, and an index of them all. What a processor dictates
+/// has docs of its own for each width (`target/WIDTH-kernel/doc`).
 pub fn doc() -> Result {
     let mut steps = Steps::new();
     add_docs(&mut steps)?;
@@ -124,7 +124,7 @@ fn build_docs(mut doc: Command, packages: &[String]) -> Result {
 }
 
 /// The packages in the folders of user programs.
-fn user_packages() -> Result<Vec<String>> {
+pub fn user_packages() -> Result<Vec<String>> {
     let mut packages = Vec::new();
     for folder in USER_FOLDERS {
         let entries = root().join(folder).read_dir().map_err(|error| format!("can't list {folder}: {error}"))?;

@@ -26,7 +26,8 @@ pub fn write() -> Result {
         }
     }
     let mut page = "<!doctype html>\n<meta charset=\"utf-8\">\n<title>Bellwire: the reference</title>\n\
-                    <style>body { font-family: sans-serif; margin: 2em; max-width: 60em }</style>\n<h1>Bellwire</h1>\n<ul>\n"
+                    <style>body { font-family: sans-serif; margin: 2em; max-width: 60em }</style>\n\
+                    <h1>Bellwire</h1>\n<ul>\n"
         .to_owned();
     for (name, what) in FIRST {
         let found = folders.iter().find(|(_, folder)| folder.join(name).join("index.html").exists());

@@ -16,8 +16,8 @@ use crate::{Result, Width, root};
 /// Where distributions keep GRUB's modules, in a folder for each kind of firmware.
 const GRUB_FOLDERS: [&str; 3] = ["/usr/lib/grub", "/usr/lib/grub2", "/usr/share/grub2"];
 
-/// The begin of every configuration: UEFI has no text screen, so GRUB needs drivers to give the kernel a framebuffer; it
-/// keeps the mode that its menu has. A BIOS has the text screen.
+/// The begin of every configuration: UEFI has no text screen, so GRUB needs drivers to give the kernel a framebuffer;
+/// it keeps the mode that its menu has. A BIOS has the text screen.
 const SCREEN: &str = "\
 if [ \"$grub_platform\" = efi ]; then
     insmod all_video

@@ -3,11 +3,15 @@
 //! It's a library so that the test runner finds an image by the same code that wrote it.
 
 pub mod abi;
+pub mod arrows;
 pub mod build;
 pub mod check;
 pub mod debian;
 pub mod docs_index;
+pub mod editor;
+pub mod hook;
 pub mod iso;
+pub mod lines;
 pub mod manifest;
 pub mod output;
 pub mod pages;

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use xtask::build::Need;
-use xtask::{Result, Width, abi, build, check, iso, manifest, pages, place, reference, test};
+use xtask::{
+    Result, Width, abi, arrows, build, check, editor, hook, iso, lines, manifest, pages, place, reference, root, test,
+};
 
 const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask iso [i686|x86_64|all]
@@ -19,6 +21,12 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask where i686|x86_64 PROGRAM ADDRESS
        xtask picture [FILE]
        xtask check
+       xtask layers [CRATE TABLE [FOLDER]]
+       xtask arrows [FOLDER]
+       xtask lines [FOLDER]
+       xtask hook
+       xtask before-commit
+       xtask editor
        xtask pages
        xtask doc
        xtask reference";
@@ -68,6 +76,18 @@ fn run(arguments: &[String]) -> Result {
         ["picture"] => test::picture("target/picture.png"),
         ["picture", file] => test::picture(file),
         ["check"] => check::check(),
+        ["layers"] => arrows::show(),
+        ["layers", name, table] => arrows::show_crate(&root(), name, Some(table.as_ref())),
+        ["layers", name, table, folder] => arrows::show_crate(folder.as_ref(), name, Some(table.as_ref())),
+        ["arrows"] => arrows::check(&root()),
+        ["arrows", folder] => arrows::check(folder.as_ref()),
+        ["lines"] => lines::check(&root()),
+        ["lines", folder] => lines::check(folder.as_ref()),
+        ["hook"] => hook::install(&root()),
+        ["before-commit"] => {
+            hook::before_commit(&std::env::current_dir().map_err(|error| format!("no current folder: {error}"))?)
+        }
+        ["editor"] => editor::check(),
         ["pages"] => pages::run::run(),
         ["doc"] => check::doc(),
         ["reference"] => reference::write(),

@@ -164,8 +164,8 @@ mod tests {
         );
         assert_eq!(
             package_error("name = \"x\"\npackage = \"counting\""),
-            "program \"x\": no package \"counting\"; a program's package is \"driver-NAME\", in user/drivers/x, unless it \
-             says another"
+            "program \"x\": no package \"counting\"; a program's package is \"driver-NAME\", in user/drivers/x, \
+             unless it says another"
         );
     }
 

@@ -1,7 +1,7 @@
 //! What the pages tell a reader to type, and which files they name.
 //!
-//! A page is any `*.md` of the tree. `xtask/tests/pages.rs` checks that all of it is known and exists; [`run::run`] carries
-//! out what takes seconds, as a step of `just check`; [`commands::COVER`] says what carries out the rest.
+//! A page is any `*.md` of the tree. `xtask/tests/pages.rs` checks that all of it is known and exists; [`run::run`]
+//! carries out what takes seconds, as a step of `just check`; [`commands::COVER`] says what carries out the rest.
 
 pub mod commands;
 pub mod paths;

@@ -35,6 +35,16 @@ pub enum Library {
     Core,
 }
 
+/// The place that a panic names is a path from the root of the tree, or from that of a crate: an image doesn't say
+/// where it was built. Line tables keep whole paths, so that a debugger finds the source; they don't go into images.
+const TRIMMED: [&str; 5] = [
+    "-Ztrim-paths",
+    "--config",
+    "profile.release.trim-paths=\"macro\"",
+    "--config",
+    "profile.dev.trim-paths=\"macro\"",
+];
+
 /// A cargo command for a target whose file lies elsewhere than in `targets/`.
 pub fn cargo_for_target_file(subcommand: &str, file: &str, library: Library) -> Result<Command> {
     let mut flags =
@@ -45,6 +55,7 @@ pub fn cargo_for_target_file(subcommand: &str, file: &str, library: Library) -> 
     let mut cargo = command("cargo");
     cargo.arg(subcommand);
     cargo.args(flags.split_whitespace());
+    cargo.args(TRIMMED);
     cargo.args(["--target", file]);
     Ok(cargo)
 }

@@ -1,5 +1,5 @@
-//! The reference page of the system calls, from the table that the kernel decodes and the SDK encodes; and the tables of
-//! docs/measuring.md, from the figures in the tree.
+//! The reference page of the system calls, from the table that the kernel decodes and the SDK encodes; and the tables
+//! of docs/measuring.md, from the figures in the tree.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -27,8 +27,9 @@ kernel never follows a user pointer. Drivers use the SDK, whose stubs come from 
 | destroyed | | `rax`, `rcx`, `r10`, `r11` | | `ecx`, `edx` |
 
 On x86_64 a call is `syscall`. On i686 it is a call to the page at 0xFFFFE000, which holds `sysenter` where the CPU has
-it and `int 0x80` where not. `int 0x80` works on both, and takes longer: it keeps every register that isn't the message's.
-After `sysenter` DS and ES are flat, FS is as the thread pointer says if another thread ran meanwhile, and GS null.
+it and `int 0x80` where not. `int 0x80` works on both, and takes longer: it keeps every register that isn't the
+message's. After `sysenter` DS and ES are flat, FS is as the thread pointer says if another thread ran meanwhile, and GS
+null.
 
 The tag into the kernel is operation (bits 0-7), label (8-15) and options (16-31); out of the kernel it is kind (0-3), a
 flag for a handle in word 3 (7), label (8-15) and badge (16-31). A failed call returns the kind `Error` with the

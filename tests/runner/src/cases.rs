@@ -11,6 +11,7 @@ mod editing;
 mod entry;
 mod firmware;
 mod fuzz;
+mod images;
 mod input;
 mod interrupting;
 mod interrupts;
@@ -82,6 +83,7 @@ const ALL: &[&[Case]] = &[
     entry::CASES,
     firmware::CASES,
     machines::CASES,
+    images::CASES,
     input::CASES,
     memory::CASES,
     person::CASES,

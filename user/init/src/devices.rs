@@ -18,8 +18,8 @@ use manifest::{Program, Right, Signal};
 /// How many base address registers a function has at most.
 const BARS: u8 = 6;
 
-/// After so long without an answer the bus counts as gone: `init` must not wait for it for good, since it is `init` that
-/// would start it again.
+/// After so long without an answer the bus counts as gone: `init` must not wait for it for good, since it is `init`
+/// that would start it again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A program's functions.
@@ -126,7 +126,8 @@ impl Devices {
             match bar {
                 PciBar::None => {}
                 PciBar::Off => bellwire::println!(
-                    "{} doesn't get register {index} of the PCI function {}: firmware left it, or another, without address",
+                    "{} doesn't get register {index} of the PCI function {}: firmware left it, or another, without \
+                     address",
                     program.name,
                     found.address
                 ),

@@ -134,8 +134,8 @@ impl Program {
         })
     }
 
-    /// Its process has ended: turns its devices off, gives back what it held, and decides what comes next. Frames to which
-    /// a device may still write stay out of use. `killer` is the program that has ended it, if one has.
+    /// Its process has ended: turns its devices off, gives back what it held, and decides what comes next. Frames to
+    /// which a device may still write stay out of use. `killer` is the program that has ended it, if one has.
     pub fn ended(&mut self, exit: Exit, killer: Option<&str>, bus: Option<Bus<'_>>) {
         let life = core::mem::replace(&mut self.life, Life::Ended);
         let Life::Running { process, pages, since, ends } = life else { return };

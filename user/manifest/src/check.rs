@@ -147,15 +147,16 @@ fn no_conflict(what: &str, programs: &[Program], claims: impl Fn(&Program) -> Ve
     Ok(())
 }
 
-/// PCI devices need the program that turns them on. `init` calls it, so the rule for calls holds; and it is there when the
-/// others start, as it stands before them.
+/// PCI devices need the program that turns them on. `init` calls it, so the rule for calls holds; and it is there when
+/// the others start, as it stands before them.
 fn check_pci(programs: &[Program]) -> Result {
     let server = programs.iter().position(|program| program.serves.iter().any(|name| name == PCI_SERVICE));
     if let Some(server) = server.map(|server| &programs[server])
         && server.priority < INIT_PRIORITY
     {
         return Err(format!(
-            "{} (priority {}) serves {PCI_SERVICE:?} for init (priority {INIT_PRIORITY}): a server's priority must be at least its callers'",
+            "{} (priority {}) serves {PCI_SERVICE:?} for init (priority {INIT_PRIORITY}): a \
+                    server's priority must be at least its callers'",
             server.name, server.priority
         ));
     }
@@ -219,7 +220,8 @@ fn check_endpoints(programs: &[Program]) -> Result {
             let server = find(program, "uses", endpoint)?;
             if server.priority < program.priority {
                 return Err(format!(
-                    "{} (priority {}) uses {endpoint:?} of {} (priority {}): a server's priority must be at least its callers'",
+                    "{} (priority {}) uses {endpoint:?} of {} (priority {}): a \
+                    server's priority must be at least its callers'",
                     program.name, program.priority, server.name, server.priority
                 ));
             }

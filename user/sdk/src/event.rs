@@ -221,8 +221,8 @@ mod tests {
             ),
             (
                 HowEnded::Fault { vector: 13, code: 0x12, address: 0, instruction: 0x40_0000 },
-                "died at 0x400000 of general protection (vector 13): a privileged instruction, a port that isn't granted, or \
-                 an address that can't be (error code 0x12)",
+                "died at 0x400000 of general protection (vector 13): a privileged instruction, a port that isn't \
+                 granted, or an address that can't be (error code 0x12)",
             ),
         ] {
             assert_eq!(how.to_string(), text);

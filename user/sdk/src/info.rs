@@ -118,8 +118,8 @@ pub struct ThreadUse {
     pub priority: u8,
     /// The number of the endpoint that it received on last; 0 if it never did.
     pub serves: u32,
-    /// What it waits for: the number of an endpoint ([`ThreadState::Receiving`], [`ThreadState::Calling`]) or, plus 1, the badge of a
-    /// process ([`ThreadState::Awaiting`]).
+    /// What it waits for: the number of an endpoint ([`ThreadState::Receiving`], [`ThreadState::Calling`]) or, plus 1,
+    /// the badge of a process ([`ThreadState::Awaiting`]).
     pub target: u32,
 }
 
@@ -226,8 +226,8 @@ impl Root {
         }))
     }
 
-    /// How a line or message interrupt gets to the CPU, what the controllers' registers have of it, and the index of its
-    /// [`Root::source`], if somebody has claimed it.
+    /// How a line or message interrupt gets to the CPU, what the controllers' registers have of it, and the index of
+    /// its [`Root::source`], if somebody has claimed it.
     pub fn line_state(&self, line: u8) -> Result<(LineState, Option<usize>), Error> {
         let [place, flags, source, _] = self.info(InfoItem::Line, line.into(), 0)?;
         Ok((LineState::from_words([place, flags]), source.checked_sub(1)))

@@ -36,7 +36,8 @@
 //!
 //! What a program may touch stands in `system.toml`; [`Startup`] is where it finds it. Handles are owned: they are
 //! closed when they are dropped. Every failure is an [`Error`], and nothing waits unless its name says so:
-//! [`Server::next`] waits for good, [`Server::next_before`] until a deadline, [`Server::poll`] not at all. [`task`] has the `async` form.
+//! [`Server::next`] waits for good, [`Server::next_before`] until a deadline, [`Server::poll`] not at all. [`task`] has
+//! the `async` form.
 //!
 //! All `unsafe` of a driver is in here: the call stubs ([`raw`]), port access ([`Port`]) and mapped memory
 //! ([`Mapping`]). What a program reaches through them is bounded by its grants, which the kernel enforces.

@@ -41,8 +41,8 @@ impl PciDevice {
         Ok(PortRange::new(first as u16, count as u16))
     }
 
-    /// Lets its interrupts arrive at a server, with a badge. Functions that share a line share an interrupt: bound once,
-    /// it is [`Error::Busy`] for the second.
+    /// Lets its interrupts arrive at a server, with a badge. Functions that share a line share an interrupt: bound
+    /// once, it is [`Error::Busy`] for the second.
     pub fn bind(&self, server: &Server, badge: u16) -> Result<(Interrupt, Pending)> {
         let interrupt = Interrupt::from(self.startup.handle(&format!("pci {} interrupt", self.index))?);
         // The pins of PCI are level-triggered (PCI Local Bus Specification 3.0, 2.2.6), whatever the firmware says of

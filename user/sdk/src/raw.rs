@@ -49,11 +49,15 @@ pub fn repeated(mut call: impl FnMut() -> Message) -> Result<Message, Error> {
 }
 
 macro_rules! stubs {
-    ($($number:literal $variant:ident $name:ident $right:ident [$($input:tt)*] [$($output:tt)*] $documentation:literal;)*) => {
+    ($(
+        $number:literal $variant:ident $name:ident $right:ident [$($input:tt)*] [$($output:tt)*] $documentation:literal;
+    )*) => {
         $(
             #[doc = $documentation]
             ///
-            #[doc = concat!("Words in:", $(" `", stringify!($input), "`",)* "; out:", $(" `", stringify!($output), "`",)* ".")]
+            #[doc = concat!(
+                "Words in:", $(" `", stringify!($input), "`",)* "; out:", $(" `", stringify!($output), "`",)* ".",
+            )]
             #[inline(always)]
             pub fn $name(handle: u32, words: [usize; 4]) -> Result<Message, Error> {
                 checked(invoke(Operation::$variant, handle, 0, Options::empty(), words))

@@ -16,8 +16,8 @@ impl Root {
         Ok(Interrupt::from_raw(message.words[0] as u32))
     }
 
-    /// Claims a message interrupt, and returns the write by which its device raises it. [`crate::Error::Unsupported`] on a
-    /// machine that takes no such writes.
+    /// Claims a message interrupt, and returns the write by which its device raises it. [`crate::Error::Unsupported`]
+    /// on a machine that takes no such writes.
     pub fn message_interrupt(&self) -> Result<(Interrupt, InterruptWrite)> {
         let [interrupt, low, high, data] = raw::message_interrupt_create(self.raw(), [0; 4])?.words;
         let write = InterruptWrite { address: join(low, high), data: data as u32 };

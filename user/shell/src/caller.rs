@@ -1,7 +1,8 @@
 //! Calls that can be given up.
 //!
-//! A thread that calls a service waits until that answers; nothing else ends the wait. So the shell lets a thread of its
-//! own wait: it says when the answer is there, by a notification, and the shell waits for that or for something else.
+//! A thread that calls a service waits until that answers; nothing else ends the wait. So the shell lets a thread of
+//! its own wait: it says when the answer is there, by a notification, and the shell waits for that or for something
+//! else.
 
 use alloc::sync::Arc;
 use bellwire::{Answer, Endpoint, Error, Handle, Result, Rights, Server, Thread};

@@ -42,8 +42,8 @@ pub trait Command: Sized {
     const ARGUMENTS: &str = "";
     /// What it does, in some words for the list that `help` prints: not more than 48 characters.
     const PURPOSE: &str;
-    /// What `help NAME` prints below that: sentences, in lines that `help` breaks where they are too long. An empty line
-    /// begins a new paragraph, and a line that begins with blanks is shown as it is where it fits.
+    /// What `help NAME` prints below that: sentences, in lines that `help` breaks where they are too long. An empty
+    /// line begins a new paragraph, and a line that begins with blanks is shown as it is where it fits.
     const HELP: &str;
     /// What happens to bytes that are typed while it runs.
     const TYPED: Typed = Typed::Ahead;

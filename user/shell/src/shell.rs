@@ -65,8 +65,8 @@ impl Shell {
         })
     }
 
-    /// A service by its name, of those that the manifest lets the shell use. It stays open: a handle of the startup block
-    /// that was closed is gone for good.
+    /// A service by its name, of those that the manifest lets the shell use. It stays open: a handle of the startup
+    /// block that was closed is gone for good.
     pub fn service(&mut self, name: &str) -> Result<&Service> {
         let known = self.named.iter().position(|(known, _)| known == name);
         let at = match known {

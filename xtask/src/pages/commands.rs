@@ -25,6 +25,8 @@ pub const COVER: &[(&str, Cover)] = &[
     ("qemu-i686", Cover::By("the booted case `pages::a_page_boots`, which answers it over a pipe")),
     ("qemu-x86_64", Cover::By("the booted case `pages::a_page_boots`, which answers it over a pipe")),
     ("picture", Cover::By("the booted case `pages::a_picture_is_taken`")),
+    ("hook", Cover::By("the host test `hook` commits in a repository of its own")),
+    ("layers", Cover::Check),
     ("where", Cover::By("the booted case `pages::an_address_is_a_place`")),
     ("test", Cover::By(".ci/run")),
     ("test-long", Cover::By("is `just test` with further cases; takes an hour")),

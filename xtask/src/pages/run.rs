@@ -15,8 +15,9 @@ const IN_PLACE: &str = "arch/entry/README.md";
 
 /// What lines of pages run with, in bash.
 ///
-/// A test downloads nothing, so `core` for the bare target is built along instead of being added by rustup, and Debian's linker
-/// takes the place of rustup's. A page may show that grep finds nothing. QEMU's debug exit ends it with an odd status.
+/// A test downloads nothing, so `core` for the bare target is built along instead of being added by rustup, and
+/// Debian's linker takes the place of rustup's. A page may show that grep finds nothing. QEMU's debug exit ends it with
+/// an odd status.
 const PRELUDE: &str = r#"
 set -euo pipefail
 rustup() { :; }

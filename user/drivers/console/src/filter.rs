@@ -73,7 +73,10 @@ mod tests {
         }
 
         #[test]
-        fn how_the_bytes_are_divided_does_not_matter(bytes in prop::collection::vec(any::<u8>(), 0..60), at in 0_usize..60) {
+        fn how_the_bytes_are_divided_does_not_matter(
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+            at in 0_usize..60,
+        ) {
             let (mut filter, mut out) = (Filter::default(), Vec::new());
             let (first, second) = bytes.split_at(at.min(bytes.len()));
             filter.take_out_colours(first, &mut out);

@@ -57,8 +57,8 @@ impl Pixels {
         Some(pixels)
     }
 
-    /// Sets a pixel. Blue is in the lowest byte, as in what VBE and most UEFI firmware set up; elsewhere red and blue are
-    /// exchanged.
+    /// Sets a pixel. Blue is in the lowest byte, as in what VBE and most UEFI firmware set up; elsewhere red and blue
+    /// are exchanged.
     fn put(&mut self, x: usize, y: usize, colour: u32) {
         let Layout { offset, pitch, bits, .. } = self.layout;
         let at = offset + y * pitch + x * (bits / 8);

@@ -1,8 +1,8 @@
-//! How large the terminal at the serial line is, and whether there is one that understands escape sequences: it is asked,
-//! and may answer.
+//! How large the terminal at the serial line is, and whether there is one that understands escape sequences: it is
+//! asked, and may answer.
 
-/// Saves the cursor, goes as far down and right as it can, asks where that is, and goes back (DECSC, CUP, DSR 6, DECRC).
-/// Everything that calls itself a terminal knows these.
+/// Saves the cursor, goes as far down and right as it can, asks where that is, and goes back (DECSC, CUP, DSR 6,
+/// DECRC). Everything that calls itself a terminal knows these.
 pub const QUESTION: &[u8] = b"\x1b7\x1b[999;999H\x1b[6n\x1b8";
 
 /// Sizes that terminals have. What else an answer may say isn't believed.

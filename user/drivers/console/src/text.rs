@@ -31,8 +31,8 @@ pub struct Text<R> {
 const PROBES: [u8; 2] = [0x55, 0xAA];
 
 impl<R: Registers> Text<R> {
-    /// The screen, if there is an adapter: one keeps its cursor's place. (RAM behind it may keep what is written to the text
-    /// memory.) The cursor is as firmware or boot loader left it until [`Display::move_cursor`].
+    /// The screen, if there is an adapter: one keeps its cursor's place. (RAM behind it may keep what is written to the
+    /// text memory.) The cursor is as firmware or boot loader left it until [`Display::move_cursor`].
     pub fn new(memory: Mapping, mut registers: R) -> Option<Self> {
         let keeps = |probe: u8| {
             registers.write(INDEX, CURSOR_LOW);

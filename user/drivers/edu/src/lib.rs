@@ -21,8 +21,8 @@ const RAISE: usize = 0x60;
 /// Takes from them.
 const ACKNOWLEDGE: usize = 0x64;
 
-/// How often a device is asked for further reasons to interrupt, which are two. One that still has some is stuck, or has
-/// vanished and reads as ones.
+/// How often a device is asked for further reasons to interrupt, which are two. One that still has some is stuck, or
+/// has vanished and reads as ones.
 const ROUNDS: usize = 16;
 
 /// Why a device interrupts.

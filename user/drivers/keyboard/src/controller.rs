@@ -96,7 +96,8 @@ pub struct Controller<P> {
 
 impl<P: Ports> Controller<P> {
     /// Brings the controller and both devices into a known state, whatever firmware or a predecessor was doing with
-    /// them, and lets them interrupt. Keys and mouse go on from where they are. A device that doesn't answer stays silent.
+    /// them, and lets them interrupt. Keys and mouse go on from where they are. A device that doesn't answer stays
+    /// silent.
     pub fn new(ports: P, keys: Keys, mouse: Mouse) -> Result<Self, Missing> {
         let empty_since = ports.now();
         let mut controller = Self {

@@ -93,7 +93,8 @@ fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut R
     Ok(())
 }
 
-/// The layout that the last argument of the form `layout=NAME` names: the kernel's command line comes after the manifest.
+/// The layout that the last argument of the form `layout=NAME` names: the kernel's command line comes after the
+/// manifest.
 fn layout(startup: &Startup) -> KeyLayout {
     let names = startup.arguments().filter_map(|word| word.strip_prefix("layout=").map(String::from));
     let Some(name) = names.last() else { return KeyLayout::default() };

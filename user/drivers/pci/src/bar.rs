@@ -28,8 +28,8 @@ pub fn bar(space: &mut impl ConfigurationSpace, function: PciAddress, index: u8)
     }
 }
 
-/// Which kinds of address a function is to answer to. A function answers to all its registers of a kind or to none, so one
-/// register without an address keeps its kind off: it would answer to address 0.
+/// Which kinds of address a function is to answer to. A function answers to all its registers of a kind or to none, so
+/// one register without an address keeps its kind off: it would answer to address 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kinds {
     /// Those of which all registers have addresses.

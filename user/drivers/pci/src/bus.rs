@@ -40,8 +40,8 @@ impl<S: ConfigurationSpace> Bus<S> {
         &self.loud
     }
 
-    /// The answer to a client's request. Anybody may ask what there is; what changes something is for `init`, which knows
-    /// whose a function is.
+    /// The answer to a client's request. Anybody may ask what there is; what changes something is for `init`, which
+    /// knows whose a function is.
     pub fn answer(&mut self, client: u16, request: PciRequest) -> Result<[usize; 4], Refusal> {
         let space = self.space.as_mut().ok_or(Refusal::NotThere)?;
         match request {

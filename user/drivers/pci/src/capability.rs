@@ -8,7 +8,8 @@ use bellwire::protocol::PciAddress;
 const HAS_CAPABILITIES: u32 = 1 << 20;
 /// Where capabilities can stand at first: behind the header (6.7).
 const FIRST: u8 = 0x40;
-/// How many can stand one behind the other: each has at least 4 of the 192 bytes. A list that is longer goes in a circle.
+/// How many can stand one behind the other: each has at least 4 of the 192 bytes. A list that is longer goes in a
+/// circle.
 const MOST: usize = (256 - FIRST as usize) / 4;
 
 /// A kind of capability by its number (appendix H).
@@ -22,8 +23,8 @@ pub enum Capability {
 }
 
 impl Capability {
-    /// The register at which a function's capability begins, if it has it. The low two bits of each pointer are reserved
-    /// and to be ignored (6.7).
+    /// The register at which a function's capability begins, if it has it. The low two bits of each pointer are
+    /// reserved and to be ignored (6.7).
     pub fn find(self, space: &mut impl ConfigurationSpace, function: PciAddress) -> Option<u8> {
         if space.read(function, COMMAND) & HAS_CAPABILITIES == 0 {
             return None;

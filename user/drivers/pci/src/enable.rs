@@ -15,8 +15,8 @@ pub enum Refused {
     Gone,
     /// It has no capability to send messages, or none that reaches that address.
     NoMessages,
-    /// Messages are writes by the function itself, and it isn't to be trusted with these: what it sends a message to is up
-    /// to the driver from then on.
+    /// Messages are writes by the function itself, and it isn't to be trusted with these: what it sends a message to is
+    /// up to the driver from then on.
     Untrusted,
 }
 

@@ -1,5 +1,5 @@
-//! A configuration space for tests, which behaves as hardware does: registers keep what they can, status bits are cleared
-//! by ones.
+//! A configuration space for tests, which behaves as hardware does: registers keep what they can, status bits are
+//! cleared by ones.
 
 use crate::space::{COMMAND, Command, ConfigurationSpace, FIRST_BAR, ID};
 use bellwire::protocol::PciAddress;

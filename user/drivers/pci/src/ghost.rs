@@ -13,9 +13,9 @@ const LINE: u32 = 0xFF;
 
 /// Whether two addresses select the same function. Call this only for a function that answers at both addresses.
 ///
-/// Functions whose headers differ are two. Where the headers are the same, a change of the line register of one function
-/// shows at both addresses if they are one. Functions without that register are one if they answer to the same memory,
-/// ports or bus, which two functions can't.
+/// Functions whose headers differ are two. Where the headers are the same, a change of the line register of one
+/// function shows at both addresses if they are one. Functions without that register are one if they answer to the same
+/// memory, ports or bus, which two functions can't.
 pub fn is_same(space: &mut impl ConfigurationSpace, one: PciAddress, other: PciAddress) -> bool {
     let is_alike = (0..HEADER_REGISTERS).all(|register| {
         let register = register * 4;

@@ -1,8 +1,8 @@
 //! The PCI bus: finds what is on it, puts to rest what nobody drives, and turns functions on and off for their drivers.
 //!
-//! Serves `pci` as [`bellwire::protocol::PciRequest`]: to anybody what there is, to `init` alone what changes it. No driver touches
-//! configuration space, in which a function could be given the address of another. Beside it the chipset has its reset,
-//! whose port lies among the mechanism's own: [`PowerRequest`].
+//! Serves `pci` as [`bellwire::protocol::PciRequest`]: to anybody what there is, to `init` alone what changes it. No
+//! driver touches configuration space, in which a function could be given the address of another. Beside it the chipset
+//! has its reset, whose port lies among the mechanism's own: [`PowerRequest`].
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;

@@ -1,6 +1,6 @@
-//! Putting functions to rest that nobody drives. Firmware, a boot ROM or a boot loader may have left any of them on: one
-//! that asserts a line interrupts the drivers that share the line for ever, and one that masters the bus writes to memory
-//! that has another owner by now.
+//! Putting functions to rest that nobody drives. Firmware, a boot ROM or a boot loader may have left any of them on:
+//! one that asserts a line interrupts the drivers that share the line for ever, and one that masters the bus writes to
+//! memory that has another owner by now.
 
 use crate::capability::disable_messages;
 use crate::enable::disable;

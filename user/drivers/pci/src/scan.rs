@@ -17,9 +17,9 @@ const LINES: core::ops::Range<u8> = 1..16;
 /// How many functions are listed at most: more than any machine has, and few enough for the program's memory.
 const MOST: usize = 4096;
 
-/// Finds all functions: first those below bus 0, bus by bus, behind bridges as the firmware has numbered the buses; then
-/// those of each bus to which no bridge leads, in the same way. A machine has several such buses where it has several host
-/// bridges, and no register says which they are.
+/// Finds all functions: first those below bus 0, bus by bus, behind bridges as the firmware has numbered the buses;
+/// then those of each bus to which no bridge leads, in the same way. A machine has several such buses where it has
+/// several host bridges, and no register says which they are.
 ///
 /// Each of the 256 buses is searched once at most, so this ends whatever bridges say; an empty bus takes 32 reads.
 pub fn scan(space: &mut impl ConfigurationSpace) -> Vec<PciFunction> {

@@ -14,7 +14,8 @@ pub const CLASS: u8 = 0x08;
 pub const HEADER: u8 = 0x0C;
 /// The first base address register (6.2.5).
 pub const FIRST_BAR: u8 = 0x10;
-/// A bridge's bus numbers: primary, secondary and subordinate (PCI-to-PCI Bridge Architecture Specification 1.2, 3.2.5).
+/// A bridge's bus numbers: primary, secondary and subordinate (PCI-to-PCI Bridge Architecture Specification 1.2,
+/// 3.2.5).
 pub const BUSES: u8 = 0x18;
 /// Where the first capability stands (6.7).
 pub const CAPABILITIES: u8 = 0x34;
@@ -53,7 +54,8 @@ pub trait ConfigurationSpace {
         Command::from_bits_retain(self.read(function, COMMAND) as u16)
     }
 
-    /// Changes the command register. The status bits beside it are cleared by writing ones, so they are written as zeros.
+    /// Changes the command register. The status bits beside it are cleared by writing ones, so they are written as
+    /// zeros.
     fn set_command(&mut self, function: PciAddress, command: Command) {
         self.write(function, COMMAND, command.bits().into());
     }

@@ -69,8 +69,8 @@ pub enum Power {
 }
 
 impl<R: Registers> Chip<R> {
-    /// Takes the clock over with its interrupts off, whatever a predecessor or the firmware had asked for; nothing if no chip
-    /// keeps what is written. `century` is the register that holds the century, if the firmware names one.
+    /// Takes the clock over with its interrupts off, whatever a predecessor or the firmware had asked for; nothing if
+    /// no chip keeps what is written. `century` is the register that holds the century, if the firmware names one.
     pub fn new(registers: R, century: Option<u8>) -> Option<Self> {
         let century = century.filter(|register| CENTURY_REGISTERS.contains(register));
         let mut chip = Self { registers, rate: Rate::OFF, century, power: Power::Kept };
@@ -179,8 +179,8 @@ fn number(mode: Mode, raw: u8) -> Option<u8> {
     }
 }
 
-/// The century, if it can be one. Some firmware writes it in decimal digits whatever the mode; the numbers of the centuries
-/// in one notation aren't any in the other.
+/// The century, if it can be one. Some firmware writes it in decimal digits whatever the mode; the numbers of the
+/// centuries in one notation aren't any in the other.
 fn century(mode: Mode, raw: u8) -> Option<u16> {
     let readings = [number(mode, raw), number(mode - Mode::BINARY, raw)];
     readings.into_iter().flatten().map(u16::from).find(|century| CENTURIES.contains(century))

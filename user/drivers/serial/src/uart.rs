@@ -75,8 +75,8 @@ impl fmt::Display for Fault {
 
 /// Whether there is a UART. Call this before anything else is done to it; the UART may be in use for sending.
 ///
-/// The interrupt enable register keeps its low four bits in every chip of the kind, while the first ones lack the scratch
-/// register (8250A data sheet). The interrupts stay off.
+/// The interrupt enable register keeps its low four bits in every chip of the kind, while the first ones lack the
+/// scratch register (8250A data sheet). The interrupts stay off.
 pub fn answers(registers: &mut impl Registers) -> bool {
     let mut keeps = |value: u8| {
         registers.write(offsets::IER as u16, value);
@@ -100,7 +100,8 @@ pub struct Uart<R> {
     proven: bool,
     /// How many looks since the last interrupt found the transmitter empty though its interrupt was wanted.
     misses: u8,
-    /// The last byte received, and how many times in a row it has come while the line status always said that more is there.
+    /// The last byte received, and how many times in a row it has come while the line status always said that more is
+    /// there.
     repeated: (u8, usize),
     fault: Option<Fault>,
 }
@@ -132,8 +133,8 @@ impl<R: Registers> Uart<R> {
         uart
     }
 
-    /// Turns the FIFO on where there is one that works. An 8250 and a 16450 have none; that of the first 16550 loses bytes,
-    /// and so the chip shows one of the two bits only (National Semiconductor application note AN-493).
+    /// Turns the FIFO on where there is one that works. An 8250 and a 16450 have none; that of the first 16550 loses
+    /// bytes, and so the chip shows one of the two bits only (National Semiconductor application note AN-493).
     fn enable_fifo(&mut self) {
         // Eight of sixteen: the interrupt comes often enough that 700 microseconds remain to answer it, at full speed.
         let fifo = FCR::FIFO_ENABLE.set_fifo_trigger_level(FifoTriggerLevel::Eight);
@@ -186,7 +187,8 @@ impl<R: Registers> Uart<R> {
         self.misses == MISSES
     }
 
-    /// Why the chip can't be used any more, if it can't. Nothing is received or sent then, and the chip doesn't interrupt.
+    /// Why the chip can't be used any more, if it can't. Nothing is received or sent then, and the chip doesn't
+    /// interrupt.
     pub fn fault(&self) -> Option<Fault> {
         self.fault
     }
@@ -231,8 +233,8 @@ impl<R: Registers> Uart<R> {
         received
     }
 
-    /// Sends what the chip takes, and says how many bytes that was. An empty transmit register means an empty FIFO, if there
-    /// is one, that is, room for all of its size.
+    /// Sends what the chip takes, and says how many bytes that was. An empty transmit register means an empty FIFO, if
+    /// there is one, that is, room for all of its size.
     fn transmit(&mut self) -> usize {
         let mut sent = 0;
         if self.line_status().contains(LSR::THR_EMPTY) && self.fault.is_none() {

@@ -125,8 +125,8 @@ pub enum ProgramsRequest {
         /// The badge.
         badge: u16,
     },
-    /// End a program, which is then started again if it is one that is. The answer is a [`Control`], as those of `Start` and
-    /// `Stop` are.
+    /// End a program, which is then started again if it is one that is. The answer is a [`Control`], as those of
+    /// `Start` and `Stop` are.
     Kill(ProgramName),
     /// Start a program that doesn't run, or that waits to be started again.
     Start(ProgramName),
@@ -137,8 +137,8 @@ pub enum ProgramsRequest {
         /// The badge.
         badge: u16,
     },
-    /// The [`ProgramStatus`] of the program that a line, or a message interrupt by its number among the lines, is granted to;
-    /// refused if there is none.
+    /// The [`ProgramStatus`] of the program that a line, or a message interrupt by its number among the lines, is
+    /// granted to; refused if there is none.
     OfLine {
         /// The line.
         line: u8,

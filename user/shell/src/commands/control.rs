@@ -30,8 +30,8 @@ impl Command for Start {
     const ARGUMENTS: &str = "NAME";
     const PURPOSE: &str = "start a program that doesn't run";
     const HELP: &str = "\
-Starts the program NAME: one that was stopped, one that found no device, or one that waits to be started again. ps lists \
-the names.";
+Starts the program NAME: one that was stopped, one that found no device, or one that waits to be started again. ps \
+lists the names.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         one(words).map(Self)
@@ -57,9 +57,9 @@ impl Command for Stop {
     const ARGUMENTS: &str = "NAME [anyway]";
     const PURPOSE: &str = "end a program until it is started";
     const HELP: &str = "\
-Ends the program NAME, which stays stopped until somebody starts it. Those who call its services meanwhile get an error \
-at once. What is typed comes by serial or by keyboard, so these are stopped only if anyway is added: who types there \
-can't start them again.";
+Ends the program NAME, which stays stopped until somebody starts it. Those who call its services meanwhile get an \
+error at once. What is typed comes by serial or by keyboard, so these are stopped only if anyway is added: who types \
+there can't start them again.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         match words {
@@ -103,8 +103,8 @@ impl Command for Kill {
     const ARGUMENTS: &str = "NAME";
     const PURPOSE: &str = "end a program; init starts it again";
     const HELP: &str = "\
-Ends the program NAME as a fault would. init starts it again, and those who use its service go on: try it with a driver \
-while you type. ps lists the names.";
+Ends the program NAME as a fault would. init starts it again, and those who use its service go on: try it with a \
+driver while you type. ps lists the names.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         one(words).map(Self)

@@ -18,8 +18,8 @@ Prints its arguments with one blank between two of them. Quotation marks keep bl
 
   echo 'two  blanks' \"it's\" a\\ b
 
-Between '...' every character stands for itself. Between \"...\" a backslash takes the next \" or \\ as it is. Elsewhere a \
-backslash takes any character as it is.";
+Between '...' every character stands for itself. Between \"...\" a backslash takes the next \" or \\ as it is. \
+Elsewhere a backslash takes any character as it is.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         Some(Self { words: words.join(" ") })

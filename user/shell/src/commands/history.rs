@@ -12,9 +12,9 @@ impl Command for History {
     const NAME: &str = "history";
     const PURPOSE: &str = "the lines typed before; Ctrl-R searches them";
     const HELP: &str = "\
-Prints the last 100 lines that were typed, the oldest first. Up and Down bring them back one by one. Ctrl-R searches them \
-for what you type next: Ctrl-R again goes to an older one, Return carries it out, Ctrl-G leaves it, and any other key \
-edits it.";
+Prints the last 100 lines that were typed, the oldest first. Up and Down bring them back one by one. Ctrl-R searches \
+them for what you type next: Ctrl-R again goes to an older one, Return carries it out, Ctrl-G leaves it, and any \
+other key edits it.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         words.is_empty().then_some(Self)

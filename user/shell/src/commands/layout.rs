@@ -17,8 +17,8 @@ impl Command for Layout {
     const PURPOSE: &str = "the keyboard's layout: us, uk, de, fr, ...";
     const HELP: &str = "\
 Says which layout the keyboard has, or changes it to NAME: us, uk, de, fr, fi (Swedish too), no, jp, dvorak, dvp \
-(Dvorak for programmers) or colemak. It stays when the driver is started again. The word keyboard.layout=NAME on the kernel's command \
-line chooses the one that the system starts with.";
+(Dvorak for programmers) or colemak. It stays when the driver is started again. The word keyboard.layout=NAME on the \
+kernel's command line chooses the one that the system starts with.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         match words {

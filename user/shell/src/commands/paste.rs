@@ -15,8 +15,8 @@ impl Command for Paste {
     const ARGUMENTS: &str = "BYTES";
     const PURPOSE: &str = "read BYTES bytes and write them back unchanged";
     const HELP: &str = "\
-Reads BYTES bytes, whatever they are, and writes them back: shows that none is lost. Only their number ends it; Ctrl-C is \
-one of them.";
+Reads BYTES bytes, whatever they are, and writes them back: shows that none is lost. Only their number ends it; \
+Ctrl-C is one of them.";
     const TYPED: Typed = Typed::ByTheCommand;
 
     fn parse(words: &[&str]) -> Option<Self> {

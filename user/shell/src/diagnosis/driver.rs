@@ -42,7 +42,8 @@ pub enum Doing {
     Stopped,
 }
 
-/// Finds out what the driver of an endpoint does. Of several threads the one counts that could receive the next message.
+/// Finds out what the driver of an endpoint does. Of several threads the one counts that could receive the next
+/// message.
 pub fn doing(endpoint: u32, holder: u16, threads: &[Thread], name: impl Fn(u16) -> String) -> Doing {
     let serving = threads.iter().filter(|thread| thread.used.serves == endpoint);
     let own = threads.iter().filter(|thread| thread.used.badge == holder);

@@ -75,8 +75,8 @@ impl Facts {
         (count * 1000).checked_div(milliseconds).unwrap_or(0)
     }
 
-    /// Whether a level-triggered line fires again as soon as it is completed: it was in service before and is again, though many
-    /// messages were completed in between.
+    /// Whether a level-triggered line fires again as soon as it is completed: it was in service before and is again,
+    /// though many messages were completed in between.
     pub fn is_restless(&self) -> bool {
         /// More than a device in order has to say while a person waits.
         const MANY: u32 = 50;

@@ -53,8 +53,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The first thing on the way from the device to the driver that isn't as it should be; beginning with the driver, since what is
-    /// wrong there shows at all that comes before.
+    /// The first thing on the way from the device to the driver that isn't as it should be; beginning with the driver,
+    /// since what is wrong there shows at all that comes before.
     pub fn of(facts: &Facts) -> Self {
         match facts.state.route {
             RouteKind::Missing => return Self::NoSuchLine,
@@ -186,7 +186,8 @@ impl Verdict {
                 format!("{holder} has received message {} and hasn't completed it; {doing}.", source.outstanding)
             }
             Self::Shared => format!(
-                "It fires again as soon as it is completed ({} a second): another of the functions on it may hold it ({}).",
+                "It fires again as soon as it is completed ({} a second): another of the functions on it may hold it \
+                 ({}).",
                 facts.rate(),
                 facts.functions.join(", ")
             ),
@@ -199,14 +200,15 @@ impl Verdict {
             }
             Self::NotEnded => {
                 format!(
-                    "The CPU has taken {line}, and nobody has ended it at its controller: that is a fault of the kernel."
+                    "The CPU has taken {line}, and nobody has ended it at its controller: that is a fault of the \
+                     kernel."
                 )
             }
             Self::OnItsWay => format!("The controller has a request of {line} that the CPU hasn't taken yet."),
             Self::NoReceiver => format!("{holder} has bound {line}, and {doing}."),
             Self::NeverCame => format!(
-                "{holder} is ready, nothing masks {line}, and its device has never interrupted: see whether the device's \
-                 interrupt is on, and comes this way."
+                "{holder} is ready, nothing masks {line}, and its device has never interrupted: see whether the \
+                 device's interrupt is on, and comes this way."
             ),
             Self::Well => {
                 let last = if source.outstanding != 0 { "at work" } else { "completed" };

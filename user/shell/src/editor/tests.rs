@@ -331,7 +331,8 @@ proptest! {
         editor.begin(PROMPT, width, &mut echo);
         for byte in bytes.into_iter().filter(|byte| ![b'\t', 0x0c].contains(byte)) {
             person.types([byte]);
-            if matches!(editor.feed(byte, &mut echo), Some(Outcome::Line(_) | Outcome::TooLong | Outcome::Interrupted)) {
+            let outcome = editor.feed(byte, &mut echo);
+            if matches!(outcome, Some(Outcome::Line(_) | Outcome::TooLong | Outcome::Interrupted)) {
                 editor.begin(PROMPT, width, &mut echo);
             }
         }

@@ -1,5 +1,5 @@
-//! `irq`: a row for each interrupt source, then what belongs to none; the same again and again, sorted by rate; and why those
-//! of one line don't come.
+//! `irq`: a row for each interrupt source, then what belongs to none; the same again and again, sorted by rate; and why
+//! those of one line don't come.
 
 use super::{each, line, watch};
 use crate::commands::counted;
@@ -26,8 +26,8 @@ impl Command for Interrupts {
     const PURPOSE: &str = "interrupts: counts, rates, why one doesn't come";
     const HELP: &str = "\
 Lists the interrupt sources and what has become of their interrupts. COALESCED ones were counted in a message that \
-nobody had read yet, SPURIOUS ones were none after all, and of DROPPED ones nobody could be told. P50, P99 and MAX are the \
-time from the trap to the driver: of half of them, of 99 %, and of the slowest.
+nobody had read yet, SPURIOUS ones were none after all, and of DROPPED ones nobody could be told. P50, P99 and MAX \
+are the time from the trap to the driver: of half of them, of 99 %, and of the slowest.
 
   irq        the table
   irq -w     what comes now, the most frequent first, until Ctrl-C

@@ -37,7 +37,8 @@ fn gather(shell: &Shell, number: u8, earlier: Earlier) -> Result<Facts, Failure>
         Err(failure) => return Err(failure),
     };
     let functions = functions(shell, &programs, number)?;
-    // What moves is asked last, and the source behind its controllers: a message that came meanwhile is no contradiction.
+    // What moves is asked last, and the source behind its controllers: a message that came meanwhile is no
+    // contradiction.
     let threads = threads(shell)?;
     let (state, _) = shell.counters.line_state(number)?;
     let source = source(shell, number)?;

@@ -12,9 +12,9 @@ impl Command for Memory {
     const NAME: &str = "mem";
     const PURPOSE: &str = "memory in use and free";
     const HELP: &str = "\
-Says how much memory the kernel hands out, how much of it is free, and who holds the rest: init and the programs, their page \
-tables included, as ps lists them one by one, and the kernel itself. The kernel's image, the modules that the boot loader \
-brought and what firmware keeps aren't part of it.";
+Says how much memory the kernel hands out, how much of it is free, and who holds the rest: init and the programs, \
+their page tables included, as ps lists them one by one, and the kernel itself. The kernel's image, the modules that \
+the boot loader brought and what firmware keeps aren't part of it.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         words.is_empty().then_some(Self)

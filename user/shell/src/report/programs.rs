@@ -17,8 +17,8 @@ impl Command for Programs {
     const HELP: &str = "\
 Lists init and the programs: how they are doing, how often they were started again, and what of the machine they use. \
 A program is absent if its device isn't there, and stopped until somebody starts it. PRIORITY is that of its highest \
-thread; 63 runs first. MEMORY is what it holds, page tables included. CALLS counts system calls. (idle) is the time in which \
-nobody ran.";
+thread; 63 runs first. MEMORY is what it holds, page tables included. CALLS counts system calls. (idle) is the time \
+in which nobody ran.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         words.is_empty().then_some(Self)

@@ -11,7 +11,8 @@ pub struct Time;
 impl Command for Time {
     const NAME: &str = "time";
     const PURPOSE: &str = "date, time of day and uptime";
-    const HELP: &str = "Says the date and time of day, as the real-time clock has it, and how long the system has run since it was started.";
+    const HELP: &str = "Says the date and time of day, as the real-time clock has it, and how long the system has run \
+                        since it was started.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         words.is_empty().then_some(Self)

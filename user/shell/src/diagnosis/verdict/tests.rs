@@ -162,8 +162,8 @@ fn a_storm() {
     says(
         &unread,
         Verdict::Storm,
-        "More than 4096 interrupts came unread, so line 11 is masked until edu receives and completes message 13; it waits \
-         for the answer of pci.",
+        "More than 4096 interrupts came unread, so line 11 is masked until edu receives and completes message 13; it \
+         waits for the answer of pci.",
     );
     let received = with(|facts, source| {
         (source.level, source.masked, source.outstanding) = (false, true, 13);
@@ -236,7 +236,8 @@ fn messages_that_the_driver_does_not_complete() {
         (LineFlags::REQUEST_KNOWN | LineFlags::REQUESTED, " The device asserts the line."),
     ] {
         let sentence = format!(
-            "edu has received message 12 and hasn't completed it, so line 11 is masked; it waits for messages.{asserted}"
+            "edu has received message 12 and hasn't completed it, so line 11 is masked; it waits for \
+             messages.{asserted}"
         );
         says(&held(flags), Verdict::InService, &sentence);
     }
@@ -264,8 +265,8 @@ fn lines_that_fire_at_full_speed() {
     says(
         &fast(2),
         Verdict::Shared,
-        "It fires again as soon as it is completed (50000 a second): another of the functions on it may hold it (00:00.0, \
-         00:01.0).",
+        "It fires again as soon as it is completed (50000 a second): another of the functions on it may hold it \
+         (00:00.0, 00:01.0).",
     );
     let edge = with(|facts, source| {
         (source.level, source.taken, facts.earlier.taken) = (false, 6_000, 1_000);
@@ -324,8 +325,8 @@ fn a_device_that_has_never_interrupted() {
     says(
         &facts,
         Verdict::NeverCame,
-        "edu is ready, nothing masks line 11, and its device has never interrupted: see whether the device's interrupt is \
-         on, and comes this way.",
+        "edu is ready, nothing masks line 11, and its device has never interrupted: see whether the device's \
+         interrupt is on, and comes this way.",
     );
 }
 
