@@ -8,7 +8,7 @@ use crate::pages;
 use crate::process::{ENTRY, cargo_for_target, command, run, run_quietly, stable_cargo};
 use crate::steps::Steps;
 use crate::test::bench_runner;
-use crate::{Result, Width, root};
+use crate::{Result, Width, arrows, lines, root};
 
 /// What runs in ring 0 or is shared with it.
 pub const KERNEL_PACKAGES: [&str; 6] = ["abi", "arch", "boot", "conformance", "kernel", "x86-entry"];
@@ -30,6 +30,8 @@ pub fn check() -> Result {
         format.args(["fmt", "--all", "--check"]);
         run(format)
     });
+    steps.add("checking that calls lead down", || arrows::check(&root()));
+    steps.add("checking the length of lines", || lines::check(&root()));
     steps.add("checking the tables of docs/measuring.md", || run(bench_runner(&["--check-page"])));
     steps.add("linting for the host", || {
         let mut clippy = command("cargo");

@@ -7,7 +7,9 @@
 use core::cell::UnsafeCell;
 
 /// A value that only its own CPU touches, with interrupts off.
-#[repr(transparent)]
+///
+/// It begins a cache line, so that what a trap touches of it doesn't depend on where the linker puts it.
+#[repr(C, align(64))]
 pub struct CpuCell<T>(UnsafeCell<T>);
 
 // SAFETY: `borrow` is the only way to the value besides its address, and its callers vouch for exclusion.
