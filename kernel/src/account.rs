@@ -10,8 +10,8 @@ pub const BUCKETS: usize = 32;
 
 /// What is counted of one interrupt source, in whose entry it stands: so its place need not be worked out once more.
 ///
-/// At any time `taken = delivered + coalesced + spurious + dropped + (1 if a message that counts is pending)`, which says how many
-/// were delivered without a counter of its own: every interrupt would pay for it.
+/// At any time `taken = delivered + coalesced + spurious + dropped + (1 if a message that counts is pending)`, which
+/// says how many were delivered without a counter of its own: every interrupt would pay for it.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceCounters {
     /// Interrupts that the CPU took.
@@ -113,7 +113,8 @@ pub const TRACE_ENTRIES: usize = 16;
 #[repr(C)]
 struct What {
     detail: u32,
-    /// The kind and, in the low half, the thread. A call's kind is 0, so that for what is most frequent this is the thread.
+    /// The kind and, in the low half, the thread. A call's kind is 0, so that for what is most frequent this is the
+    /// thread.
     who: u32,
 }
 

@@ -5,8 +5,8 @@
 //! set, nobody's slice is being measured, and the thread that would run next is plain to see. If so it does all of it,
 //! with no queue touched; if not it returns nothing *and has changed nothing*, and the caller goes the general way,
 //! which has the same outcome (`tests/fast.rs` compares the two). What both do alike is written once:
-//! `Kernel::charge`, `Kernel::choose`, `Kernel::switch_to`, `Kernel::note_call`, `Interrupt::complete`, and the messages
-//! themselves.
+//! `Kernel::charge`, `Kernel::choose`, `Kernel::switch_to`, `Kernel::note_call`, `Interrupt::complete`, and the
+//! messages themselves.
 //!
 //! Everything here is inlined into the entry that calls it, so that a message can stay in the CPU's registers from
 //! the sender to the receiver; and every index is either checked by a lookup that may fail or can't be out of bounds,
@@ -82,8 +82,8 @@ pub enum Origin {
 const MESSAGE_WORDS: usize = 4;
 
 impl<M: Machine> Kernel<M> {
-    /// The running thread made a system call whose tag is that of `way`; `origin` says where the message's words are. Nothing is
-    /// returned, and nothing was done, if the call has to go the general way.
+    /// The running thread made a system call whose tag is that of `way`; `origin` says where the message's words are.
+    /// Nothing is returned, and nothing was done, if the call has to go the general way.
     #[inline(always)]
     pub fn fast_call(
         &mut self,

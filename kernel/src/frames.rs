@@ -252,7 +252,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn runs_never_overlap_and_all_come_back(steps in proptest::collection::vec((any::<bool>(), 1u32..40, any::<prop::sample::Index>()), 1..200)) {
+        fn runs_never_overlap_and_all_come_back(
+            steps in proptest::collection::vec((any::<bool>(), 1u32..40, any::<prop::sample::Index>()), 1..200)
+        ) {
             let mut frames = frames(512, 256);
             let total = frames.free();
             let mut held: Vec<FrameRun> = Vec::new();

@@ -2,8 +2,8 @@
 //!
 //! A trap goes in ([`Kernel::interrupt`], [`Kernel::call`], [`Kernel::fault`], [`Kernel::timer`]), a decision comes
 //! out: which thread's registers the CPU resumes, and what stands in its message registers. The core is a state
-//! machine in safe Rust without globals. What it needs of the hardware it asks of a [`machine::Machine`], so the same code
-//! runs in ring 0 and in host tests.
+//! machine in safe Rust without globals. What it needs of the hardware it asks of a [`machine::Machine`], so the same
+//! code runs in ring 0 and in host tests.
 //!
 //! # The rooms
 //!
@@ -33,8 +33,11 @@
 //! # The route of an interrupt
 //!
 //! ```text
-//! line --> stub (x86-entry) --> trap handler (arch) --> fast/trap.rs --> driver     the driver waits and may run at once
-//!                                                  `--> traps.rs --> ipc/post.rs --> traps/tail.rs --> driver     else
+//!                                              the driver waits and may run at once
+//!                                           .----------> fast/trap.rs ----------.
+//! line -> stub (x86-entry) -> trap (arch) -|                                      >-> driver
+//!                                           '-> traps.rs -> ipc/post.rs -> tail -'
+//!                                              else
 //! ```
 //!
 //! 1. `fast/trap.rs`: [`Kernel::fast_interrupt`] does all of it if a driver of higher priority waits alone.

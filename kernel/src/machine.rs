@@ -13,8 +13,8 @@ use core::ops::Range;
 #[repr(transparent)]
 pub struct Time(pub u64);
 
-/// An interrupt line as user programs number it: 0 to 15 are the ISA lines, higher ones the IOAPICs' further inputs, and
-/// those of [`Machine::MESSAGE_LINES`] are no lines at all but stand for the messages that devices write.
+/// An interrupt line as user programs number it: 0 to 15 are the ISA lines, higher ones the IOAPICs' further inputs,
+/// and those of [`Machine::MESSAGE_LINES`] are no lines at all but stand for the messages that devices write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Line(pub u8);
@@ -249,12 +249,12 @@ pub trait Machine {
     fn unmask(&mut self, line: Line);
     /// Tells the controller that the interrupt was taken.
     fn end_of_interrupt(&mut self, line: Line);
-    /// How a line, or one of [`Self::MESSAGE_LINES`], gets to the CPU, and what the registers of the controllers say of it. For
-    /// diagnosis: it may take long, and changes nothing.
+    /// How a line, or one of [`Self::MESSAGE_LINES`], gets to the CPU, and what the registers of the controllers say of
+    /// it. For diagnosis: it may take long, and changes nothing.
     fn line_state(&mut self, line: Line) -> LineState;
 
-    /// [`Self::mask`], for a line that comes by [`crate::Kernel::fast_interrupt`] and so has [`Masked::Directly`] for an
-    /// answer. What an 8259A raised has to be asked about, and never comes that way.
+    /// [`Self::mask`], for a line that comes by [`crate::Kernel::fast_interrupt`] and so has [`Masked::Directly`] for
+    /// an answer. What an 8259A raised has to be asked about, and never comes that way.
     fn mask_directly(&mut self, line: Line);
     /// [`Self::unmask`], for a line that is [`Masked::Directly`].
     fn unmask_directly(&mut self, line: Line);
@@ -264,8 +264,8 @@ pub trait Machine {
     /// Tells registers of which process they are: before anything is switched to them, and when that process has got
     /// ports, or they themselves a thread pointer or a floating-point area.
     fn settle(&self, context: &mut Self::Context, home: &Home<Self::Space>);
-    /// Makes `to` the registers that the next exit from the kernel resumes. `home` is their process's, for a machine that
-    /// loads all of it at once; one that leaves that for the exit finds it by [`crate::Kernel::running_home`].
+    /// Makes `to` the registers that the next exit from the kernel resumes. `home` is their process's, for a machine
+    /// that loads all of it at once; one that leaves that for the exit finds it by [`crate::Kernel::running_home`].
     fn switch<'a>(&mut self, to: &mut Self::Context, home: impl FnOnce() -> Option<&'a Home<Self::Space>>)
     where
         Self::Space: 'a;

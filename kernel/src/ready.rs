@@ -9,7 +9,8 @@ use crate::tables::Link;
 /// How long a thread runs before a peer of its priority gets its turn, in parts of a second.
 pub(crate) const SLICES_PER_SECOND: u64 = 100;
 
-/// How long the timer pauses before it raises a trap for what is due already, in parts of such a slice: 2.4 microseconds.
+/// How long the timer pauses before it raises a trap for what is due already, in parts of such a slice: 2.4
+/// microseconds.
 const PAUSES_PER_SLICE: u64 = 4096;
 
 impl<M: Machine> Kernel<M> {
@@ -57,8 +58,9 @@ impl<M: Machine> Kernel<M> {
         self.now.0.saturating_add(self.slice_cycles / PAUSES_PER_SLICE)
     }
 
-    /// Sets the deadline that a program asks for. One that has passed becomes due now, behind those that are due already:
-    /// a trap serves the earliest alone, so a program that sets one in the past for ever would keep all others waiting.
+    /// Sets the deadline that a program asks for. One that has passed becomes due now, behind those that are due
+    /// already: a trap serves the earliest alone, so a program that sets one in the past for ever would keep all others
+    /// waiting.
     pub(crate) fn set_deadline(&mut self, owner: Owner, deadline: Time) {
         self.deadlines.set(owner, deadline.max(self.now));
         if let Owner::Thread(link) = owner

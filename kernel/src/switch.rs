@@ -56,8 +56,8 @@ impl<M: Machine> Kernel<M> {
         Some(thread)
     }
 
-    /// What a switch loads (ports, the thread pointer) changed for a process, of which each thread is told: no more than
-    /// [`crate::tables::sizes::THREADS_PER_PROCESS`].
+    /// What a switch loads (ports, the thread pointer) changed for a process, of which each thread is told: no more
+    /// than [`crate::tables::sizes::THREADS_PER_PROCESS`].
     pub(crate) fn reload_home(&mut self, machine: &mut M, process: Link) {
         let Some(home) = self.processes.at(process).map(|process| &process.home) else { return };
         let mut link = self.processes.at(process).map_or(Link::NONE, |process| process.threads.head());

@@ -1,4 +1,5 @@
-//! Tables of a fixed size, and what is threaded through them: lists and trees. Nothing here knows what the entries mean.
+//! Tables of a fixed size, and what is threaded through them: lists and trees. Nothing here knows what the entries
+//! mean.
 
 mod arena;
 mod list;

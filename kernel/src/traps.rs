@@ -156,7 +156,8 @@ impl<M: Machine> Kernel<M> {
         self.leave(machine, next);
     }
 
-    /// Serves the earliest deadline if it has passed. If more have passed, the timer raises the next trap after a pause.
+    /// Serves the earliest deadline if it has passed. If more have passed, the timer raises the next trap after a
+    /// pause.
     fn expire(&mut self, machine: &mut M) -> Next {
         let Some((time, owner)) = self.deadlines.first().filter(|(time, _)| *time <= self.now) else {
             return Next::Scheduled;

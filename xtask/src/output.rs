@@ -1,8 +1,8 @@
 //! Writing what the host tools make, so that others may read it meanwhile.
 //!
-//! A test boots an image while another one runs a command that builds it anew. So no file is ever missing, empty or half
-//! written: each one is made under another name in its folder, and then takes the place of the old one in a single step. A
-//! file that would be written as it is already stays untouched.
+//! A test boots an image while another one runs a command that builds it anew. So no file is ever missing, empty or
+//! half written: each one is made under another name in its folder, and then takes the place of the old one in a single
+//! step. A file that would be written as it is already stays untouched.
 
 use std::ffi::OsString;
 use std::fs;
@@ -48,8 +48,8 @@ pub fn replace(file: &Path, make: impl FnOnce(&Path) -> Result) -> Result {
 struct Part(PathBuf);
 
 impl Part {
-    /// A name in the same folder, since only there a rename is a single step. Processes and threads that write the same file
-    /// at the same time have a name each.
+    /// A name in the same folder, since only there a rename is a single step. Processes and threads that write the same
+    /// file at the same time have a name each.
     fn of(file: &Path) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let mut name = OsString::from(".");

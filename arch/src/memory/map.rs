@@ -152,7 +152,8 @@ mod tests {
                     let range = region.range(limit);
                     region.kind == kind && !range.is_empty() && range.start < bytes.end && bytes.start < range.end
                 };
-                let denied = regions.iter().any(|region| has(region, RegionKind::Reserved) || has(region, RegionKind::Firmware));
+                let reserved = regions.iter().any(|region| has(region, RegionKind::Reserved));
+                let denied = reserved || regions.iter().any(|region| has(region, RegionKind::Firmware));
                 let offered = regions.iter().any(|region| {
                     let range = region.range(limit);
                     region.kind == RegionKind::Available && range.start <= bytes.start && bytes.end <= range.end

@@ -131,7 +131,8 @@ mod tests {
                         model.retain(|frame| !run.contains(frame));
                     }
                     Step::Carve(count, limit) => {
-                        let fits = |first: &u32| (*first..first + count).all(|frame| frame < limit && model.contains(&frame));
+                        let usable = |frame: u32| frame < limit && model.contains(&frame);
+                        let fits = |first: &u32| (*first..first + count).all(usable);
                         let expected = (0..FRAMES).rev().find(fits);
                         let carved = set.carve(count, limit);
                         prop_assert_eq!(carved, expected);

@@ -33,12 +33,24 @@ pub unsafe fn fill(start: *mut u8, bytes: usize, word: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller vouches for the memory; the direction flag is clear in the kernel.
     unsafe {
-        asm!("rep stosq", inout("rdi") start => _, inout("rcx") words => _, in("rax") word, options(nostack, preserves_flags));
+        asm!(
+            "rep stosq",
+            inout("rdi") start => _,
+            inout("rcx") words => _,
+            in("rax") word,
+            options(nostack, preserves_flags)
+        );
     }
     #[cfg(target_arch = "x86")]
     // SAFETY: as above.
     unsafe {
-        asm!("rep stosd", inout("edi") start => _, inout("ecx") words => _, in("eax") word, options(nostack, preserves_flags));
+        asm!(
+            "rep stosd",
+            inout("edi") start => _,
+            inout("ecx") words => _,
+            in("eax") word,
+            options(nostack, preserves_flags)
+        );
     }
 }
 
@@ -69,7 +81,13 @@ unsafe fn copy_words(from: *const u8, to: *mut u8, words: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller vouches for the memory; the direction flag is clear in the kernel.
     unsafe {
-        asm!("rep movsq", inout("rsi") from => _, inout("rdi") to => _, inout("rcx") words => _, options(nostack, preserves_flags));
+        asm!(
+            "rep movsq",
+            inout("rsi") from => _,
+            inout("rdi") to => _,
+            inout("rcx") words => _,
+            options(nostack, preserves_flags)
+        );
     }
     #[cfg(target_arch = "x86")]
     // SAFETY: as above. LLVM keeps esi for itself, so that it is swapped in.

@@ -21,8 +21,8 @@ numbered! {
     InfoItem {
         /// Clock: frequency in hertz (low, high), 1 if the counter is invariant, the width in bits.
         Clock = 0,
-        /// The present time in clock cycles (low, high), and the time at which the kernel began (low, high): the counter
-        /// may have run before, as it does over a reset.
+        /// The present time in clock cycles (low, high), and the time at which the kernel began (low, high): the
+        /// counter may have run before, as it does over a reset.
         Now = 1,
         /// Memory: frames in the machine's pool, free frames, frames held by processes, 0. The asking process's
         /// own quota with index 1: quota in frames, used frames, quota in objects, used objects.
@@ -32,12 +32,13 @@ numbered! {
         /// A process; index from 0 to the number of slots. Parts: [`ProcessPart`].
         Process = 4,
         /// The kernel as a whole. Part 0: system calls (low, high), context switches (low, high); they are counted in a
-        /// machine word, so that they wrap on i686 after 2^32. Part 1: processes, threads, endpoints, handles in use. Part 2: table sizes of the same. Part 3: spurious vectors of the PIC,
-        /// of the APIC, unowned interrupts, NMIs. Part 4: faults, exits, timer expiries, replies to callers that
-        /// had gone.
+        /// machine word, so that they wrap on i686 after 2^32. Part 1: processes, threads, endpoints, handles in use.
+        /// Part 2: table sizes of the same. Part 3: spurious vectors of the PIC, of the APIC, unowned interrupts, NMIs.
+        /// Part 4: faults, exits, timer expiries, replies to callers that had gone.
         Kernel = 5,
-        /// An interrupt line, or a message interrupt, by its number from 0 to 255: two words of a [`crate::LineState`], and the index
-        /// of its [`InfoItem::Interrupt`] plus 1, or 0 if nobody has claimed it. This asks the controllers, which takes long.
+        /// An interrupt line, or a message interrupt, by its number from 0 to 255: two words of a [`crate::LineState`],
+        /// and the index of its [`InfoItem::Interrupt`] plus 1, or 0 if nobody has claimed it. This asks the
+        /// controllers, which takes long.
         Line = 6,
         /// A thread; index from 0 to the number of slots. Parts: [`ThreadPart`].
         Thread = 7,
@@ -47,7 +48,8 @@ numbered! {
 numbered! {
     /// Parts of [`InfoItem::Interrupt`].
     InterruptPart {
-        /// 1 if the slot is in use; the line; flags: bit 0 level, bit 1 masked, bit 2 bound, bit 3 message (MSI); the owner's process badge.
+        /// 1 if the slot is in use; the line; flags: bit 0 level, bit 1 masked, bit 2 bound, bit 3 message (MSI); the
+        /// owner's process badge.
         Source = 0,
         /// Taken, delivered, coalesced, spurious; 32 bits each, wrapping.
         Counts = 1,
@@ -70,12 +72,12 @@ numbered! {
         Histogram6 = 9,
         /// Buckets 28 to 31.
         Histogram7 = 10,
-        /// The pending message: bit 0 if there is one, bit 1 if more of its interrupts came than are allowed unread; how many
-        /// interrupts it stands for. The sequence of the message that was received and isn't completed, or 0. Messages that
-        /// said "poll your device" without an interrupt.
+        /// The pending message: bit 0 if there is one, bit 1 if more of its interrupts came than are allowed unread;
+        /// how many interrupts it stands for. The sequence of the message that was received and isn't completed, or 0.
+        /// Messages that said "poll your device" without an interrupt.
         Message = 11,
-        /// The number of the endpoint that it is bound to plus 1, or 0 if it is bound to none; the holder's process badge; when the
-        /// first interrupt of the pending message came, in clock cycles (low, high).
+        /// The number of the endpoint that it is bound to plus 1, or 0 if it is bound to none; the holder's process
+        /// badge; when the first interrupt of the pending message came, in clock cycles (low, high).
         Binding = 12,
     }
 }
@@ -89,8 +91,8 @@ numbered! {
         Quota = 1,
         /// System calls (low, high; wrapping as the kernel's do), processor time in cycles (low, high).
         Usage = 2,
-        /// The index of the process that its quota came from plus 1, or 0 if that has gone: that one's used frames and objects
-        /// contain this one's quota.
+        /// The index of the process that its quota came from plus 1, or 0 if that has gone: that one's used frames and
+        /// objects contain this one's quota.
         Parent = 3,
     }
 }
@@ -98,8 +100,8 @@ numbered! {
 numbered! {
     /// Parts of [`InfoItem::Thread`].
     ThreadPart {
-        /// A [`ThreadState`]; its process's badge in bits 0 to 15 and its priority from bit 16 on; the number of the endpoint
-        /// that it received on last plus 1, or 0; what it waits for, as its state says.
+        /// A [`ThreadState`]; its process's badge in bits 0 to 15 and its priority from bit 16 on; the number of the
+        /// endpoint that it received on last plus 1, or 0; what it waits for, as its state says.
         State = 0,
         /// Of a thread that has faulted: vector, error code, address, instruction pointer.
         Fault = 1,

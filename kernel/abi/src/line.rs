@@ -1,10 +1,10 @@
-//! How an interrupt line gets to the CPU, and what the controllers on its way have to say of it: the answer of `info` about a
-//! line, for whoever looks for an interrupt that doesn't come.
+//! How an interrupt line gets to the CPU, and what the controllers on its way have to say of it: the answer of `info`
+//! about a line, for whoever looks for an interrupt that doesn't come.
 
 use bitflags::bitflags;
 
-/// The vector of line 0: line n has vector `FIRST_VECTOR` + n. A message interrupt's data is its vector, so its number among the
-/// lines is that less this.
+/// The vector of line 0: line n has vector `FIRST_VECTOR` + n. A message interrupt's data is its vector, so its number
+/// among the lines is that less this.
 pub const FIRST_VECTOR: u8 = 0x20;
 
 /// By which way a line's interrupts come.
@@ -50,8 +50,8 @@ bitflags! {
         const ACTIVE_LOW = 1 << 1;
         /// The controller masks the line (8259A: IMR; IOAPIC: the entry's mask bit).
         const MASKED = 1 << 2;
-        /// An 8259A has a request of the line (IRR), even one that it masks. Also of a line that comes by an IOAPIC, if an 8259A
-        /// has the same line, level-triggered.
+        /// An 8259A has a request of the line (IRR), even one that it masks. Also of a line that comes by an IOAPIC, if
+        /// an 8259A has the same line, level-triggered.
         const REQUESTED = 1 << 3;
         /// [`LineFlags::REQUESTED`] means something: an 8259A was there to be asked.
         const REQUEST_KNOWN = 1 << 4;

@@ -32,7 +32,8 @@ impl<M: Machine> Kernel<M> {
             thread.fault_badge = request.message.tag.label() as u16;
         }
         let rights = Rights::all_of(ObjectKind::Thread);
-        word(self.install(request.process, Grant { object: name, kind: ObjectKind::Thread, rights, badge: 0 })? as usize)
+        let grant = Grant { object: name, kind: ObjectKind::Thread, rights, badge: 0 };
+        word(self.install(request.process, grant)? as usize)
     }
 
     pub(super) fn thread_start(&mut self, request: Request) -> CallResult {

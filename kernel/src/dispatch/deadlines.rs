@@ -1,7 +1,7 @@
 //! The deadlines that are set, earliest first.
 //!
-//! A heap in a table of fixed size, with each owner's place in it, so that setting, moving and clearing a deadline take a
-//! step for each of its levels at the most. Four items stand below each one: seven levels hold them all. Not a timing
+//! A heap in a table of fixed size, with each owner's place in it, so that setting, moving and clearing a deadline take
+//! a step for each of its levels at the most. Four items stand below each one: seven levels hold them all. Not a timing
 //! wheel: a wheel needs cascades or rounds, whose worst case is longer, and the heap's order is exact.
 
 use crate::machine::Time;

@@ -2,8 +2,8 @@
 //!
 //! Ready threads stand in one FIFO a priority; a bitmap finds the highest. A thread that was preempted keeps its turn:
 //! it joins a chain of strictly falling priority instead of a queue, so that the way from an interrupt to its driver
-//! and back touches no queue. Two things are kept ready for the short ways through the core: a number that tells whether
-//! a thread may run at once, and who runs next if that is plain to see.
+//! and back touches no queue. Two things are kept ready for the short ways through the core: a number that tells
+//! whether a thread may run at once, and who runs next if that is plain to see.
 
 use crate::tables::{Arena, Link, Linked, List};
 
@@ -55,9 +55,9 @@ pub struct Schedule {
     /// The highest in queues and chain, while the bar doesn't tell.
     behind_the_bar: Priority,
     slice: Slice,
-    /// Who runs when the running thread waits, where nothing but the chain changes by that: the only preempted thread, if
-    /// it outranks all that are queued and isn't in a slice, or the idle thread if nobody is ready. Otherwise a link that no
-    /// thread has.
+    /// Who runs when the running thread waits, where nothing but the chain changes by that: the only preempted thread,
+    /// if it outranks all that are queued and isn't in a slice, or the idle thread if nobody is ready. Otherwise a link
+    /// that no thread has.
     successor: Link,
     /// The successor that the successor has.
     second: Link,

@@ -1,10 +1,10 @@
 //! The end of a process, in slices that nobody has to ask for.
 //!
-//! In this order: its threads stop and callers whose call they had taken get `Gone`, the sources that it bound are masked
-//! and taken off their endpoints, and its supervisor gets a message. For a process of a few threads and sources all of that
-//! is done before anybody else runs. Else it takes several traps, which the timer raises within microseconds: other
-//! interrupts come in between, and the rest of its threads may run until their turn. The supervisor's `process_reap` tears
-//! down what the process held.
+//! In this order: its threads stop and callers whose call they had taken get `Gone`, the sources that it bound are
+//! masked and taken off their endpoints, and its supervisor gets a message. For a process of a few threads and sources
+//! all of that is done before anybody else runs. Else it takes several traps, which the timer raises within
+//! microseconds: other interrupts come in between, and the rest of its threads may run until their turn. The
+//! supervisor's `process_reap` tears down what the process held.
 
 use crate::account::TraceKind;
 use crate::dispatch::{Next, Owner};

@@ -114,8 +114,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Does a slice of a memory object's end: takes some pages out of where it is mapped, or gives a block of its frames
-    /// back, or ends it. Returns whether work is left.
+    /// Does a slice of a memory object's end: takes some pages out of where it is mapped, or gives a block of its
+    /// frames back, or ends it. Returns whether work is left.
     pub(crate) fn destroy_memory(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(memory) = self.memories.at_mut(link) else { return 0 };
         memory.dying = true;

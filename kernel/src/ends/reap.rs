@@ -1,8 +1,9 @@
 //! Reaping: what an ended process held is torn down in slices, in its supervisor's calls and at its priority.
 //!
 //! A slice does a bounded amount of work wherever it stands: it unmaps a few pages, removes an object, gives a block of
-//! frames or a page table back, or looks at a few slots of a table for objects that the process owns. Tables are walked instead of kept as lists an owner,
-//! because a list costs every object's birth and death what only the end of a process needs.
+//! frames or a page table back, or looks at a few slots of a table for objects that the process owns. Tables are walked
+//! instead of kept as lists an owner, because a list costs every object's birth and death what only the end of a
+//! process needs.
 
 use crate::dispatch::Owner;
 use crate::ends::exit::STEPS_PER_SLICE;
@@ -231,7 +232,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Ends the object of a slot if the process owns it, else looks for the next that it owns, at a few slots. `end` returns 0 once it is gone.
+    /// Ends the object of a slot if the process owns it, else looks for the next that it owns, at a few slots. `end`
+    /// returns 0 once it is gone.
     fn walk(
         &mut self,
         position: usize,

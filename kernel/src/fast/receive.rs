@@ -8,8 +8,8 @@ use crate::tables::{Link, Name};
 use abi::{Kind, Rights, Tag};
 
 impl<M: Machine> Kernel<M> {
-    /// A server or driver is done and waits again, with nothing there to receive. Whatever it owes is looked at before the
-    /// endpoint is, so that there is no more than one of the two to remember.
+    /// A server or driver is done and waits again, with nothing there to receive. Whatever it owes is looked at before
+    /// the endpoint is, so that there is no more than one of the two to remember.
     #[inline(always)]
     pub(super) fn fast_reply_receive(
         &mut self,

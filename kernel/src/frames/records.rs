@@ -45,8 +45,8 @@ impl Records {
         self.records.len()
     }
 
-    /// If a free block of that order begins at a frame, it does no more. Returns its neighbours in the list, the next one
-    /// first.
+    /// If a free block of that order begins at a frame, it does no more. Returns its neighbours in the list, the next
+    /// one first.
     #[inline(always)]
     pub(super) fn clear(&mut self, frame: u32, order: u32) -> Option<(u32, u32)> {
         let (word, bit) = Self::place(frame);

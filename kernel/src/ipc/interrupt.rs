@@ -1,8 +1,8 @@
 //! Interrupts' messages: binding a source, its message, and completing it.
 //!
-//! A level line is masked until its message is completed; an edge or MSI isn't, and only a storm masks it. Where hardware
-//! may have dropped an edge (masked before the bind, or in a storm), the unmask posts one message that says "replayed: poll
-//! your device".
+//! A level line is masked until its message is completed; an edge or MSI isn't, and only a storm masks it. Where
+//! hardware may have dropped an edge (masked before the bind, or in a storm), the unmask posts one message that says
+//! "replayed: poll your device".
 
 use crate::kernel::Kernel;
 use crate::machine::{Line, Machine, Trigger};

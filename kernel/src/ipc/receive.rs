@@ -63,7 +63,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The message of the first sender that can be received, with the handle that it carries installed. Senders whose
-    /// handle finds no room are refused, few a call: if it comes to that, the receiver gets the error and may try again.
+    /// handle finds no room are refused, few a call: if it comes to that, the receiver gets the error and may try
+    /// again.
     pub(crate) fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Result<Option<Message>, Error> {
         for _ in 0..REFUSALS_PER_CALL {
             let Some(target) = self.endpoints.at_mut(endpoint) else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Where memory objects are mapped.
 //!
-//! A step maps or unmaps a bounded number of pages and says how many; user mode loops. What an address space maps is known
-//! in both directions: a process lists its stretches, and so does a memory object.
+//! A step maps or unmaps a bounded number of pages and says how many; user mode loops. What an address space maps is
+//! known in both directions: a process lists its stretches, and so does a memory object.
 
 use crate::frames::Frame;
 use crate::kernel::Kernel;

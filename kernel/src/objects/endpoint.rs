@@ -1,8 +1,8 @@
 //! Endpoints: where messages arrive.
 //!
 //! An endpoint has three queues, all threaded through the objects themselves, so that posting needs no memory and can't
-//! fail: threads that wait to receive, threads that wait to send, and events (interrupts, timers, exits) with a message to
-//! give. Events go before senders. At most one of the first queue and the other two is non-empty.
+//! fail: threads that wait to receive, threads that wait to send, and events (interrupts, timers, exits) with a message
+//! to give. Events go before senders. At most one of the first queue and the other two is non-empty.
 
 use crate::tables::{Entry, Link, List};
 use bitflags::bitflags;
@@ -30,8 +30,8 @@ bitflags! {
     pub struct Notice: u32 {
         /// Senders, events or bits wait to be received.
         const MESSAGE = 1 << 0;
-        /// It is being destroyed: nobody begins to wait here any more, or a thread that calls again and again could keep
-        /// the end from ever being reached.
+        /// It is being destroyed: nobody begins to wait here any more, or a thread that calls again and again could
+        /// keep the end from ever being reached.
         const DYING = 1 << 1;
     }
 }

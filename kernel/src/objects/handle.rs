@@ -124,8 +124,8 @@ impl Handles {
         self.used as usize
     }
 
-    /// Sets a run aside. Returns its first entry and its mask. One of the common size is found by two looks, a large one
-    /// by a search, which only booting needs.
+    /// Sets a run aside. Returns its first entry and its mask. One of the common size is found by two looks, a large
+    /// one by a search, which only booting needs.
     pub fn take_run(&mut self, size: TableSize) -> Option<(u32, u32)> {
         let length = size.handles();
         let blocks = length / TABLE_HANDLES;

@@ -1,7 +1,7 @@
 //! Interrupt sources: what a line, or a message that devices write, has to say to its driver.
 //!
-//! At most one message of a source is pending; what fires meanwhile is counted in it, so that taking an interrupt needs no
-//! memory and can't fail.
+//! At most one message of a source is pending; what fires meanwhile is counted in it, so that taking an interrupt needs
+//! no memory and can't fail.
 
 use crate::account::SourceCounters;
 use crate::machine::Machine;
@@ -154,8 +154,8 @@ impl Source {
         Taken { count, sequence: self.sequence, first: self.first, flags, badge: self.badge }
     }
 
-    /// The line fired, and a receiver that waits gets the message before it is ever pending. Returns the message, and its
-    /// number.
+    /// The line fired, and a receiver that waits gets the message before it is ever pending. Returns the message, and
+    /// its number.
     #[inline(always)]
     pub fn note_and_take(&mut self, now: Time) -> (Message, u32) {
         self.sequence = Self::after(self.sequence);

@@ -161,8 +161,9 @@ pub struct Thread<C> {
     pub cycles: u64,
     /// Its priority.
     priority: Priority,
-    /// The same while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`], which outranks nobody:
-    /// so one comparison tells the short ways that they may let it run, and whoever needs more is the general way's.
+    /// The same while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`], which outranks
+    /// nobody: so one comparison tells the short ways that they may let it run, and whoever needs more is the general
+    /// way's.
     rank: Priority,
     /// What it sent, while it waits for a reply.
     pub sent: Sent,
@@ -275,8 +276,8 @@ impl<C: Context> Thread<C> {
     }
 }
 
-/// What a thread does or waits for changes by these transitions alone. Whoever calls one has taken the thread out of the
-/// queue that it was in, and puts it into the one that the new state names.
+/// What a thread does or waits for changes by these transitions alone. Whoever calls one has taken the thread out of
+/// the queue that it was in, and puts it into the one that the new state names.
 impl<C> Thread<C> {
     /// What it does or waits for.
     #[inline(always)]

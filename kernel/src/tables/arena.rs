@@ -1,7 +1,7 @@
 //! Tables of a fixed size whose entries never move.
 //!
-//! A lookup is a bounds check that never panics. Everything starts as zeros, so that megabytes of tables take no room in
-//! the image and no time at boot.
+//! A lookup is a bounds check that never panics. Everything starts as zeros, so that megabytes of tables take no room
+//! in the image and no time at boot.
 
 #[cfg(test)]
 mod checks;
@@ -22,7 +22,8 @@ pub trait Entry: Sized {
     /// The state of a free slot.
     const EMPTY: Self;
 
-    /// Makes it what a free slot's is. What nobody looks at there may stay: a slot that is taken anew is written as a whole.
+    /// Makes it what a free slot's is. What nobody looks at there may stay: a slot that is taken anew is written as a
+    /// whole.
     fn clear(&mut self) {
         *self = Self::EMPTY;
     }

@@ -1,5 +1,5 @@
-//! Lists through the entries of a table: an entry has its neighbours' links, so that a list needs no memory of its own and
-//! can't be full.
+//! Lists through the entries of a table: an entry has its neighbours' links, so that a list needs no memory of its own
+//! and can't be full.
 
 #[cfg(test)]
 mod checks;
@@ -28,7 +28,8 @@ pub trait Linked<const KIND: usize> {
 
 /// A list through a table's entries.
 ///
-/// Lists of one entry are what most of them are: one word says all of such a one, and to make it or to end it is one store.
+/// Lists of one entry are what most of them are: one word says all of such a one, and to make it or to end it is one
+/// store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct List {
     /// The first entry, marked if it isn't the only one; none if there is none.

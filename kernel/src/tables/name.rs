@@ -1,8 +1,9 @@
 //! How entries of tables are named.
 //!
 //! What comes from outside names an entry by [`Name`], index and generation in one word, so that a name outlives its
-//! entry harmlessly. What the core keeps inside names the entry by [`Link`], a plain index that is cleared when its target
-//! dies. A link stores the index plus one, so that "none" is out of any table's bounds, and one check finds both.
+//! entry harmlessly. What the core keeps inside names the entry by [`Link`], a plain index that is cleared when its
+//! target dies. A link stores the index plus one, so that "none" is out of any table's bounds, and one check finds
+//! both.
 
 /// An entry's index plus one; 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

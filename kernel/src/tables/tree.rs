@@ -1,4 +1,5 @@
-//! Ordered sets threaded through a table's entries: AVL trees, whose height is at most 1.44 times the logarithm of their size.
+//! Ordered sets threaded through a table's entries: AVL trees, whose height is at most 1.44 times the logarithm of
+//! their size.
 //!
 //! Whatever is asked of a set takes a number of steps bounded by its height; a set of a thousand has at most fourteen
 //! levels. Nothing is recursive, and nothing is allocated.

@@ -8,8 +8,8 @@ use crate::objects::thread::State;
 use crate::tables::Link;
 
 impl<M: Machine> Kernel<M> {
-    /// The tail of every trap, and the only place that switches on the slow path: carries out what the trap decided. The
-    /// highest-priority thread that can run runs, and the timer is set.
+    /// The tail of every trap, and the only place that switches on the slow path: carries out what the trap decided.
+    /// The highest-priority thread that can run runs, and the timer is set.
     #[inline(never)]
     pub(crate) fn leave(&mut self, machine: &mut M, next: Next) {
         match next {

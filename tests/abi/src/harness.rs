@@ -1,7 +1,7 @@
 //! Runs a program with known registers until it traps, and says what its registers are then.
 //!
-//! [`Program::run`] loads every register and goes to ring 3 or ring 0; a trap that no column handles, or the program's own
-//! `int` [`DONE`], comes to stubs that note all registers and return from it as if it had been a call, whatever
+//! [`Program::run`] loads every register and goes to ring 3 or ring 0; a trap that no column handles, or the program's
+//! own `int` [`DONE`], comes to stubs that note all registers and return from it as if it had been a call, whatever
 //! was interrupted: a broken handler costs its row and no more. Nothing here is code under test.
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;

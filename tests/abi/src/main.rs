@@ -5,7 +5,8 @@
 //! handler and program see. What goes wrong ends in a trap stub that belongs to neither column ([`harness`]), so that a
 //! fault is a result like others.
 //!
-//! The command line says which column: `column=compiler` or `column=entry`, and `from=ROW` where to begin. Each row prints
+//! The command line says which column: `column=compiler` or `column=entry`, and `from=ROW` where to begin. Each row
+//! prints
 //!
 //! ```text
 //! begin 3

@@ -1,6 +1,6 @@
 //! The threads that measure and are measured, on i686. Each is a thread's first code: its argument is the first word of
-//! the message that it is started with (ebx), and it uses general registers alone. A message takes all of them but ecx, so
-//! what a thread keeps is on its stack.
+//! the message that it is started with (ebx), and it uses general registers alone. A message takes all of them but ecx,
+//! so what a thread keeps is on its stack.
 
 use abi::{CALL_PAGE_I686, Kind, Operation, Options, Register, Tag};
 use core::arch::naked_asm;
@@ -34,8 +34,8 @@ struct Kept {
 /// Puts the plan's address (ebx) and what it says of samples on the stack.
 macro_rules! keep {
     () => {
-        "sub esp, {kept}\n mov [esp + {kept_plan}], ebx\n mov eax, [ebx + {samples}]\n mov [esp + {kept_samples}], eax\n \
-         mov eax, [ebx + {rounds}]\n mov [esp + {kept_rounds}], eax"
+        "sub esp, {kept}\n mov [esp + {kept_plan}], ebx\n mov eax, [ebx + {samples}]\n mov [esp + {kept_samples}], \
+         eax\n mov eax, [ebx + {rounds}]\n mov [esp + {kept_rounds}], eax"
     };
 }
 
@@ -151,8 +151,8 @@ struct Serving {
     notified: usize,
 }
 
-/// The partner's server: echoes as fast as it can, and looks at the clock first once it was asked for times. The argument
-/// is its endpoint.
+/// The partner's server: echoes as fast as it can, and looks at the clock first once it was asked for times. The
+/// argument is its endpoint.
 ///
 /// # Safety
 /// Only a thread that the bench started for it runs it, with the registers that it says.
@@ -271,7 +271,8 @@ pub unsafe extern "C" fn fault() {
     )
 }
 
-/// Handles the faults of [`fault`]: a sample is from the time in the address to the message. The argument is the [`Plan`].
+/// Handles the faults of [`fault`]: a sample is from the time in the address to the message. The argument is the
+/// [`Plan`].
 ///
 /// # Safety
 /// Only a thread that the bench started for it runs it, with the registers that it says.
@@ -322,9 +323,9 @@ pub unsafe extern "C" fn handle_faults() {
 }
 
 /// Binds an interrupt, if it gets one, then waits for messages for good, with a deadline that never comes: one of many
-/// that are there for the scheduler's, the endpoints' and the timer's sake. The words are the interrupt, the endpoint that
-/// it is bound to, the trigger and the endpoint to wait at. Needs no memory but its code, so it calls by the gate, which
-/// leaves the stack pointer alone: that is where it keeps the endpoint.
+/// that are there for the scheduler's, the endpoints' and the timer's sake. The words are the interrupt, the endpoint
+/// that it is bound to, the trigger and the endpoint to wait at. Needs no memory but its code, so it calls by the gate,
+/// which leaves the stack pointer alone: that is where it keeps the endpoint.
 ///
 /// # Safety
 /// Only a thread that the bench started for it runs it, with the registers that it says.

@@ -1,4 +1,5 @@
-//! What the two bench programs share: the partner's requests, what a measuring thread is told, and how samples are judged.
+//! What the two bench programs share: the partner's requests, what a measuring thread is told, and how samples are
+//! judged.
 //!
 //! What is measured is in assembly ([`threads`]), so that a row means the same whatever the compiler thinks of, and so
 //! that these threads have no floating-point state, which compiled code on x86_64 soon has.
@@ -38,8 +39,8 @@ pub const FAULTS: u8 = 5;
 /// Asks the partner for its faulting thread, in the same way; then it becomes the server of all other requests.
 pub const FAULTING: u8 = 6;
 
-/// Asks the device's driver for the device's registers, and how they interrupt: word 0 of the answer is one of [`BY_LINE`] and
-/// [`BY_MESSAGE`], word 3 a handle to their memory.
+/// Asks the device's driver for the device's registers, and how they interrupt: word 0 of the answer is one of
+/// [`BY_LINE`] and [`BY_MESSAGE`], word 3 a handle to their memory.
 pub const REGISTERS: u8 = 5;
 /// By a level-triggered line.
 pub const BY_LINE: usize = 0;

@@ -2,8 +2,8 @@
 //!
 //! The clock counts instructions, and the plugin what these leave out. Both must mean the same stretch, so the
 //! instructions that read the clock are also the marks: a segment prefix before `rdtsc`, which changes nothing (SDM 2A,
-//! 2.1.1), says what is read there. No instruction is there for a mark's sake, and the code that is measured is the same
-//! whether somebody counts or not.
+//! 2.1.1), says what is read there. No instruction is there for a mark's sake, and the code that is measured is the
+//! same whether somebody counts or not.
 //!
 //! | mark | where |
 //! |---|---|

@@ -31,8 +31,8 @@ impl Meter {
         let mut samples = vec![0_u32; rounds];
         let plan = Plan { rounds, samples: samples.as_mut_ptr(), done: self.done.raw() as usize, ..*plan };
         let top = self.stack.address() + self.stack.len();
-        // SAFETY: the code is written to be a thread's first; the stack is its alone until it is done, and so are plan and
-        // samples.
+        // SAFETY: the code is written to be a thread's first; the stack is its alone until it is done, and so are plan
+        // and samples.
         let thread = unsafe { Thread::new(None, first as usize, top, self.priority, None) }?;
         thread.start([&raw const plan as usize, 0, 0, 0])?;
         raw::receive(self.done.raw(), [0; 4])?;

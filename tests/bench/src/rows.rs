@@ -75,8 +75,8 @@ pub fn run(startup: Startup) -> Result<()> {
 }
 
 impl Bench {
-    /// Waits until the other programs have started: nobody else made a call for [`QUIET`]. A driver that waits for its chip
-    /// by a timer would be counted in the first row.
+    /// Waits until the other programs have started: nobody else made a call for [`QUIET`]. A driver that waits for its
+    /// chip by a timer would be counted in the first row.
     fn settle(&self) -> Result<()> {
         let endpoint = Endpoint::new()?;
         let mut nobody = Server::new(endpoint.copy(Rights::RECEIVE)?);
@@ -94,8 +94,8 @@ impl Bench {
         Err(Error::Busy)
     }
 
-    /// Measures the ways of an interrupt from the store that makes the device raise it: to its driver, and back to here,
-    /// once the driver has acknowledged it and waits again. Of that the driver makes one call.
+    /// Measures the ways of an interrupt from the store that makes the device raise it: to its driver, and back to
+    /// here, once the driver has acknowledged it and waits again. Of that the driver makes one call.
     fn interrupts(&self, driver: &Endpoint, overhead: u32) -> Result<()> {
         let answer = driver.call(REGISTERS, [0; 4])?;
         let (latency, cycle) = match answer.words {

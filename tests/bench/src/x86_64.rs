@@ -1,5 +1,5 @@
-//! The threads that measure and are measured, on x86_64. Each is a thread's first code: its argument is the first word of
-//! the message that it is started with (rsi), and it uses general registers alone.
+//! The threads that measure and are measured, on x86_64. Each is a thread's first code: its argument is the first word
+//! of the message that it is started with (rsi), and it uses general registers alone.
 
 use abi::{Kind, Operation, Options, Register, Tag};
 use core::arch::naked_asm;
@@ -112,8 +112,8 @@ pub unsafe extern "C" fn measure<const KIND: usize>() {
     )
 }
 
-/// The partner's server: echoes as fast as it can, and looks at the clock first once it was asked for times. The argument
-/// is its endpoint.
+/// The partner's server: echoes as fast as it can, and looks at the clock first once it was asked for times. The
+/// argument is its endpoint.
 ///
 /// # Safety
 /// Only a thread that the bench started for it runs it, with the registers that it says.
@@ -212,7 +212,8 @@ pub unsafe extern "C" fn fault() {
     )
 }
 
-/// Handles the faults of [`fault`]: a sample is from the time in the address to the message. The argument is the [`Plan`].
+/// Handles the faults of [`fault`]: a sample is from the time in the address to the message. The argument is the
+/// [`Plan`].
 ///
 /// # Safety
 /// Only a thread that the bench started for it runs it, with the registers that it says.
@@ -268,8 +269,8 @@ pub unsafe extern "C" fn handle_faults() {
 }
 
 /// Binds an interrupt, if it gets one, then waits for messages for good, with a deadline that never comes: one of many
-/// that are there for the scheduler's, the endpoints' and the timer's sake. The words are the interrupt, the endpoint that
-/// it is bound to, the trigger and the endpoint to wait at. Needs no memory but its code.
+/// that are there for the scheduler's, the endpoints' and the timer's sake. The words are the interrupt, the endpoint
+/// that it is bound to, the trigger and the endpoint to wait at. Needs no memory but its code.
 ///
 /// # Safety
 /// Only a thread that the bench started for it runs it, with the registers that it says.

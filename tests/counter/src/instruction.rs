@@ -18,8 +18,8 @@ pub enum Class {
     Kernel(Kind),
 }
 
-/// What a bench says by instructions that do nothing else (`bench::marks`): a segment prefix of an `rdtsc` that it needs
-/// anyway, and a `nop` outside of all rounds.
+/// What a bench says by instructions that do nothing else (`bench::marks`): a segment prefix of an `rdtsc` that it
+/// needs anyway, and a `nop` outside of all rounds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mark {
     /// `nop dword ptr [eax + 0x42454C00]`: the rounds that follow belong to the next row.

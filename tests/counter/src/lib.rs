@@ -44,8 +44,8 @@ pub(crate) enum Width {
 }
 
 impl Width {
-    /// Whether an address is one of the kernel's image, which begins at the linker scripts' `KERNEL_BASE`. The firmware's
-    /// code lies above it on i686, and so does the page of call sequences, which is user code.
+    /// Whether an address is one of the kernel's image, which begins at the linker scripts' `KERNEL_BASE`. The
+    /// firmware's code lies above it on i686, and so does the page of call sequences, which is user code.
     pub(crate) fn is_kernel(self, address: u64) -> bool {
         const MOST_BYTES: u64 = 64 << 20;
         let base = match self {

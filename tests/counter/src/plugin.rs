@@ -9,14 +9,15 @@ use crate::qemu::{self, Block, HardwareAddress, Id, Info, MOST_BYTES, MemoryInfo
 use crate::row::Touch;
 use crate::{Counter, Width};
 
-/// The version of QEMU's plugin interface that this asks for: QEMU reads it when it has loaded the plugin, and refuses one
-/// that is too new or too old. It is an `int`.
+/// The version of QEMU's plugin interface that this asks for: QEMU reads it when it has loaded the plugin, and refuses
+/// one that is too new or too old. It is an `int`.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "QEMU looks for this name")]
 pub static qemu_plugin_version: AtomicI32 = AtomicI32::new(1);
 
 /// Loading the plugin calls this first.
-// SAFETY: the section holds pointers to functions of this type (System V ABI, "Initialization and Termination Functions").
+// SAFETY: the section holds pointers to functions of this type (System V ABI, "Initialization and Termination
+// Functions").
 #[used]
 #[unsafe(link_section = ".init_array")]
 static LOADED: extern "C" fn() = loaded;

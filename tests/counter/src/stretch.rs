@@ -4,8 +4,8 @@
 //! instruction that returns to user mode, even if an interrupt waits there and no instruction of user mode comes first,
 //! and with the idle context's `hlt`. (The `iret` of a non-maskable interrupt that came in the kernel ends it too: that
 //! makes two of a stretch, which other runs of the same way have whole.) What runs before the first program has begun
-//! isn't counted: nothing waits yet. The longest ones are kept, one for each length and place where they began, with samples of where they were: one reason of
-//! long stretches shall not hide the next.
+//! isn't counted: nothing waits yet. The longest ones are kept, one for each length and place where they began, with
+//! samples of where they were: one reason of long stretches shall not hide the next.
 
 use std::fmt::{self, Write};
 

@@ -38,7 +38,8 @@ pub fn check_sources(root: &Root) -> Result<(), String> {
         if source.taken.wrapping_sub(accounted) > u32::from(source.bound) {
             return Err(format!("line {}: an interrupt is lost: {source:?}", source.line));
         }
-        // The kernel works out what was delivered from the others. A receiver that hasn't run yet isn't in the histogram.
+        // The kernel works out what was delivered from the others. A receiver that hasn't run yet isn't in the
+        // histogram.
         let seen = source.histogram.iter().fold(0, |sum: u32, count| sum.wrapping_add(*count));
         if source.delivered.wrapping_sub(seen) > u32::from(source.bound) {
             return Err(format!("line {}: a delivery isn't in the histogram: {source:?}", source.line));

@@ -1,8 +1,8 @@
 //! The fuzzer: the first process of a machine that is there for it alone.
 //!
 //! Words of the kernel's command line say what to run: `seed=`, `first=` (a step's number) and `steps=`. On QEMU
-//! `qemu=` says its version's first number, and no step has what that gets wrong. The last line on the kernel's log says
-//! `fuzz: passed` or `fuzz: FAILED`; then it ends the machine.
+//! `qemu=` says its version's first number, and no step has what that gets wrong. The last line on the kernel's log
+//! says `fuzz: passed` or `fuzz: FAILED`; then it ends the machine.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -98,7 +98,8 @@ extern "C" fn begin(work: *mut Work, _: usize) -> ! {
             line(
                 root,
                 format_args!(
-                    "fuzz: {} steps stopped, {} victims, {looks:?} looks of witnesses, {watchdog} NMIs asked for, {} taken",
+                    "fuzz: {} steps stopped, {} victims, {looks:?} looks of witnesses, \
+                     {watchdog} NMIs asked for, {} taken",
                     tally.stopped,
                     tally.victims,
                     root.kernel().map_or(0, |kernel| kernel.nmis)

@@ -103,8 +103,8 @@ impl Victim {
 
         let all = Rights::all();
         let plain = Rights::CALL | Rights::NOTIFY;
-        // The physical address is worth nothing to it, and would keep the memory in quarantine. Nor shall it run what it
-        // wrote itself.
+        // The physical address is worth nothing to it, and would keep the memory in quarantine. Nor shall it run what
+        // it wrote itself.
         let memory_rights = Rights::all_of(ObjectKind::Memory).difference(Rights::DMA | Rights::EXECUTE);
         let sealed_rights = memory_rights | Rights::EXECUTE;
         let mut handles = [0; SLOTS];

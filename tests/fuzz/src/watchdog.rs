@@ -1,6 +1,6 @@
 //! Non-maskable interrupts at chosen times, from a device of the machine: a watchdog that the emulator has raise them
-//! (`-device i6300esb -action watchdog=inject-nmi`). It counts in the machine's time, so a run with a seed has them at the
-//! same instructions again.
+//! (`-device i6300esb -action watchdog=inject-nmi`). It counts in the machine's time, so a run with a seed has them at
+//! the same instructions again.
 
 use abi::Access;
 use bellwire::{Mapping, PortRange, PortValue, Result, Root};

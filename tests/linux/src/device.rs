@@ -1,8 +1,8 @@
 //! QEMU's teaching device (1234:11e8) with Linux's driver for drivers in user mode, `uio_pci_generic`.
 //!
-//! That driver's part in the kernel sets the function's "interrupt disable" bit when it interrupts, and the part in user
-//! mode clears it again when it has acknowledged the interrupt at the device, by a write to configuration space (Linux,
-//! `Documentation/driver-api/uio-howto.rst`, "Generic PCI UIO driver").
+//! That driver's part in the kernel sets the function's "interrupt disable" bit when it interrupts, and the part in
+//! user mode clears it again when it has acknowledged the interrupt at the device, by a write to configuration space
+//! (Linux, `Documentation/driver-api/uio-howto.rst`, "Generic PCI UIO driver").
 
 use core::ffi::CStr;
 

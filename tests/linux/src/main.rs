@@ -1,5 +1,5 @@
-//! Measures what operations of Linux cost, as the first process of a machine with nothing else on it, in the way in which
-//! `tests/bench` measures Bellwire's: as many rounds, the same clock, the same lines on the serial line.
+//! Measures what operations of Linux cost, as the first process of a machine with nothing else on it, in the way in
+//! which `tests/bench` measures Bellwire's: as many rounds, the same clock, the same lines on the serial line.
 //!
 //! It is built like a program of Bellwire, for a target without a system, and has no library: an executable is the same
 //! on both, and what it asks of Linux are system calls ([`call`]). It runs as `/init` and switches the machine off when

@@ -27,8 +27,9 @@ impl<T> Failed<T> for call::Result<T> {
 /// The real-time priority of the device's driver, and of the side of a round trip that asks.
 const PRIORITY: u32 = 50;
 
-/// The priority of the side that answers. Above the other's a round trip costs 18 to 29 % less: what wakes it also hands
-/// over, and the answer is there before anybody waits for it. Bellwire's servers aren't below their callers either.
+/// The priority of the side that answers. Above the other's a round trip costs 18 to 29 % less: what wakes it also
+/// hands over, and the answer is there before anybody waits for it. Bellwire's servers aren't below their callers
+/// either.
 const ANSWERING_PRIORITY: u32 = PRIORITY + 1;
 
 const PAGE_BYTES: usize = 4096;

@@ -1,5 +1,5 @@
-//! The table of the interrupt entry's conformance suite: on the terminal, as a page, and as the record of the compiler's
-//! column.
+//! The table of the interrupt entry's conformance suite: on the terminal, as a page, and as the record of the
+//! compiler's column.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -80,10 +80,10 @@ pub fn print(results: &Results) -> String {
 pub fn page(results: &Results, compiler: &str) -> String {
     let mut text = format!(
         "<!-- Written by `just abi`: don't edit. -->\n\n# Conformance of the interrupt entry\n\n\
-         Each known issue of interrupt entry is a row, run in QEMU (`-cpu max`) on both widths, in debug and release, on \
-         targets\nthat keep floating point nowhere (soft), on the x87 stack, in SSE and in AVX registers; `sse-gnu` is \
-         i686's linux-gnu\ntarget. `just abi` runs all of it and writes this page, `just abi --only PART` runs the variants \
-         with that in their\nnames. How a row works stands in `tests/abi`.\n\n\
+         Each known issue of interrupt entry is a row, run in QEMU (`-cpu max`) on both widths, in debug and release, \
+         on targets\nthat keep floating point nowhere (soft), on the x87 stack, in SSE and in AVX registers; \
+         `sse-gnu` is i686's linux-gnu\ntarget. `just abi` runs all of it and writes this page, `just abi --only \
+         PART` runs the variants with that in their\nnames. How a row works stands in `tests/abi`.\n\n\
          ✓ is as it should be, ✗ is not, an empty field means nothing there.\n\n\
          ## `extern \"x86-interrupt\"` of {compiler}\n\n"
     );

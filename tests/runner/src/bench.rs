@@ -65,8 +65,8 @@ fn version(mut program: Command) -> String {
 
 /// A width's figures by their names, as they stand in the file.
 ///
-/// A row `NAME` has its cheapest round as `NAME` and its middle one as `NAME_median`; what the clock leaves out stands in
-/// `counts`, by row.
+/// A row `NAME` has its cheapest round as `NAME` and its middle one as `NAME_median`; what the clock leaves out stands
+/// in `counts`, by row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures(pub Map<String, Value>);
 

@@ -20,8 +20,8 @@ use crate::watchdog;
 /// byte, so a faster CPU waits for it longer.
 const INSTRUCTIONS_PER_SECOND: u32 = 200_000_000;
 
-/// How long a machine may be silent. A case of the suite gives up by itself after 20 seconds of the machine's time, which
-/// are a minute of a core, and more of one that others use too.
+/// How long a machine may be silent. A case of the suite gives up by itself after 20 seconds of the machine's time,
+/// which are a minute of a core, and more of one that others use too.
 const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What Bochs calls a processor.

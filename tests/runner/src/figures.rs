@@ -27,8 +27,8 @@ enum Line<'a> {
     Other,
 }
 
-/// Reads all rows in the order in which the machine prints them. Panics if a bench says anything else, or if the machine
-/// ends before `bench: done`.
+/// Reads all rows in the order in which the machine prints them. Panics if a bench says anything else, or if the
+/// machine ends before `bench: done`.
 #[track_caller]
 pub fn rows(machine: &mut Machine) -> Vec<Row> {
     let mut rows = Vec::new();

@@ -1,10 +1,11 @@
-//! A client of QEMU's debugger stub: GDB's remote protocol, as much of it as stopping a CPU at chosen instructions takes.
+//! A client of QEMU's debugger stub: GDB's remote protocol, as much of it as stopping a CPU at chosen instructions
+//! takes.
 //!
-//! The machine runs only between [`Gdb::resume`] or [`Gdb::step`] and the stop that these wait for. Whatever else happens at a stop (QEMU's monitor raises an interrupt, say) happens between two
-//! instructions that are known.
+//! The machine runs only between [`Gdb::resume`] or [`Gdb::step`] and the stop that these wait for. Whatever else
+//! happens at a stop (QEMU's monitor raises an interrupt, say) happens between two instructions that are known.
 //!
-//! QEMU looks for interrupts before it looks for breakpoints: one that is pending at a breakpoint is taken first, and the
-//! breakpoint is met when the interrupted code goes on there.
+//! QEMU looks for interrupts before it looks for breakpoints: one that is pending at a breakpoint is taken first, and
+//! the breakpoint is met when the interrupted code goes on there.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};

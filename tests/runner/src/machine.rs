@@ -162,8 +162,8 @@ impl Hardware {
         self
     }
 
-    /// Has the machine only speak on its serial line, so that nothing of the host makes it wait there: a kernel that waits
-    /// executes instructions.
+    /// Has the machine only speak on its serial line, so that nothing of the host makes it wait there: a kernel that
+    /// waits executes instructions.
     pub fn speaking(self) -> Hardware {
         Hardware { serial: Serial::Pipe, ..self }
     }
@@ -232,9 +232,9 @@ impl Hardware {
 
 /// The CPU of a machine whose time is instructions: the one that was asked for, without x2APIC.
 ///
-/// QEMU knows how many instructions have run only where a translated block ends, and lets an instruction that may ask for
-/// the time end its block: port access, `rdtsc`, memory of devices, but neither `rdmsr` nor `wrmsr`. Since 9.0 these reach
-/// the local APIC's timer, by x2APIC; then QEMU says "Bad icount read" and ends.
+/// QEMU knows how many instructions have run only where a translated block ends, and lets an instruction that may ask
+/// for the time end its block: port access, `rdtsc`, memory of devices, but neither `rdmsr` nor `wrmsr`. Since 9.0
+/// these reach the local APIC's timer, by x2APIC; then QEMU says "Bad icount read" and ends.
 fn counting_cpu(arguments: &[String]) -> Option<String> {
     arguments.iter().find(|argument| *argument == "-icount")?;
     let cpu = arguments.iter().rposition(|argument| argument == "-cpu").and_then(|place| arguments.get(place + 1))?;
@@ -402,8 +402,8 @@ impl Machine {
         }
     }
 
-    /// Waits until the machine has ended by itself, and returns all that it printed. It may take any time, as long as it
-    /// prints something now and then.
+    /// Waits until the machine has ended by itself, and returns all that it printed. It may take any time, as long as
+    /// it prints something now and then.
     #[track_caller]
     pub fn output(&mut self) -> (String, Exit) {
         match self.qemu.console.read_to_end(DEADLINE) {
@@ -425,8 +425,8 @@ impl Machine {
         }
     }
 
-    /// The same of a machine that [can be timed](Hardware::timed) and may hang: one that prints nothing for so long of its
-    /// own time, however long that takes here, has no exit.
+    /// The same of a machine that [can be timed](Hardware::timed) and may hang: one that prints nothing for so long of
+    /// its own time, however long that takes here, has no exit.
     #[track_caller]
     pub fn output_unless_silent(&mut self, silence: Duration) -> (String, Option<Exit>) {
         let mut heard = None;

@@ -1,8 +1,8 @@
 //! Boots Bellwire in QEMU and reports like libtest: `runner i686|x86_64 [FILTER] [LIBTEST OPTIONS]`.
 //!
-//! A case is a function that boots machines and talks to them as a person or a device would (`cases/`, `runner::machine`).
-//! The suite of user-mode test programs is booted once, and each of its tests becomes a case of its own. At most two
-//! machines run at a time, since an emulated machine keeps a core busy.
+//! A case is a function that boots machines and talks to them as a person or a device would (`cases/`,
+//! `runner::machine`). The suite of user-mode test programs is booted once, and each of its tests becomes a case of its
+//! own. At most two machines run at a time, since an emulated machine keeps a core busy.
 
 mod cases;
 

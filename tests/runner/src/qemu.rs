@@ -57,8 +57,8 @@ pub enum Serial {
     /// A socket, in both directions.
     #[default]
     Socket,
-    /// A pipe on which the machine only speaks. It holds 64 KiB, a socket some hundred bytes if each is sent for itself; so a
-    /// machine that is counted need not wait for a runner that the host keeps waiting.
+    /// A pipe on which the machine only speaks. It holds 64 KiB, a socket some hundred bytes if each is sent for
+    /// itself; so a machine that is counted need not wait for a runner that the host keeps waiting.
     Pipe,
     /// Nothing: the machine has no serial line. The console still connects, and stays silent.
     Absent,

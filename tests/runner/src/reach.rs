@@ -1,9 +1,9 @@
 //! What a linked program's functions lead to: calls, jumps, addresses that are taken, and tables of jumps.
 //!
-//! A function leads to whatever any of its instructions names, whether or not that one runs: so what isn't reached can't
-//! be, and what is may still be unreachable. A jump or call by a register or memory is followed only if it is a switch:
-//! a table in the file whose entries all lie within the function itself. Any other is reported, since it could lead
-//! anywhere.
+//! A function leads to whatever any of its instructions names, whether or not that one runs: so what isn't reached
+//! can't be, and what is may still be unreachable. A jump or call by a register or memory is followed only if it is a
+//! switch: a table in the file whose entries all lie within the function itself. Any other is reported, since it could
+//! lead anywhere.
 
 use std::collections::HashMap;
 
@@ -81,8 +81,8 @@ impl<'a> Walk<'a> {
         found.into_iter().filter_map(start).filter(|target| *target != function.address()).collect()
     }
 
-    /// The function behind one whose last instruction doesn't end it. Behind a call the compiler leaves that out only if
-    /// the call doesn't come back.
+    /// The function behind one whose last instruction doesn't end it. Behind a call the compiler leaves that out only
+    /// if the call doesn't come back.
     fn falls_through(&self, function: &Function) -> Option<u64> {
         let is_padding = |instruction: &&Instruction| {
             ["nop", "int3", "data16", "xchg"].iter().any(|padding| instruction.mnemonic().starts_with(padding))
@@ -107,8 +107,8 @@ fn is_indirect(instruction: &Instruction) -> bool {
         && operand.starts_with('*')
 }
 
-/// Whether it is a jump by a table (`jmp *TABLE(,%register,SIZE)`) all of whose entries lie within the function. The table
-/// ends where an entry doesn't; it has at least one.
+/// Whether it is a jump by a table (`jmp *TABLE(,%register,SIZE)`) all of whose entries lie within the function. The
+/// table ends where an entry doesn't; it has at least one.
 fn is_switch(instruction: &Instruction, function: &Function, memory: &impl Memory) -> bool {
     let Some(operand) = instruction.text.strip_prefix("jmp *") else { return false };
     let Some((table, index)) = operand.split_once("(,%") else { return false };

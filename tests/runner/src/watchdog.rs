@@ -50,8 +50,8 @@ enum Limit {
     Passed,
 }
 
-/// Runs a case on a thread of its own and returns its result. A case that panics panics here, too. A case that doesn't end
-/// within the limit is an error that names the case and has the end of what its machines printed.
+/// Runs a case on a thread of its own and returns its result. A case that panics panics here, too. A case that doesn't
+/// end within the limit is an error that names the case and has the end of what its machines printed.
 pub fn run<T: Send + 'static>(
     name: &str,
     limit: Duration,

@@ -1,7 +1,7 @@
 //! What the emulator beneath gets wrong.
 //!
-//! A case expects what the manuals say. Where an emulator is known to do something else, the case asks [`Faults`] which of
-//! the two this one does. All are tried once, before the first case, since an emulator's next version may be right.
+//! A case expects what the manuals say. Where an emulator is known to do something else, the case asks [`Faults`] which
+//! of the two this one does. All are tried once, before the first case, since an emulator's next version may be right.
 //! `docs/testing.md` says which emulator has which of them, and which cases ask.
 
 use crate::case::Failure;
@@ -34,8 +34,8 @@ pub enum Fault {
     SilentSimd,
     /// Alignment isn't checked.
     AnyAlignment,
-    /// `iret`, far `ret` and far `call` use a program's stack with the kernel's rights. With SMAP these are refused at it;
-    /// without, the program reaches the kernel's memory. Such an `iret` also sets VM.
+    /// `iret`, far `ret` and far `call` use a program's stack with the kernel's rights. With SMAP these are refused at
+    /// it; without, the program reaches the kernel's memory. Such an `iret` also sets VM.
     KernelsReturns,
 }
 

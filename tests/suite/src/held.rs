@@ -1,7 +1,7 @@
 //! All registers at once: loaded with a pattern, held through an event, and looked at right after it.
 //!
-//! What is loaded and what is found lies in one static, since at both moments no register is left that could point to it:
-//! one thread of a process uses it at a time.
+//! What is loaded and what is found lies in one static, since at both moments no register is left that could point to
+//! it: one thread of a process uses it at a time.
 
 use crate::entry::Registers;
 use crate::float::{Area, Level};

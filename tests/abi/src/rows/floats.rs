@@ -237,7 +237,8 @@ pub fn mxcsr(column: Column) -> Verdict {
     check().into()
 }
 
-/// Row 5. Without SSE in the kernel, a handler must run where SSE isn't even switched on; with it, all of it must be kept.
+/// Row 5. Without SSE in the kernel, a handler must run where SSE isn't even switched on; with it, all of it must be
+/// kept.
 pub fn sse(column: Column) -> Verdict {
     if cfg!(target_feature = "sse") {
         column.interrupt(theirs_sse, ours_sse);

@@ -1,8 +1,8 @@
 //! Compares fresh figures with those of the tree, so that what became dearer shows.
 //!
-//! With the compiler and the emulator of the file, figures repeat exactly, and a percent is what a change of the code may
-//! cost without being one of the figures. Another compiler makes other code: then only what nobody would call noise is an
-//! error.
+//! With the compiler and the emulator of the file, figures repeat exactly, and a percent is what a change of the code
+//! may cost without being one of the figures. Another compiler makes other code: then only what nobody would call noise
+//! is an error.
 
 use std::fmt;
 

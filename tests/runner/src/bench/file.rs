@@ -1,5 +1,5 @@
-//! The figures as a file: `target/bench.json` of the last run, and in the tree `docs/bench.json` and one beside it for the
-//! other emulator.
+//! The figures as a file: `target/bench.json` of the last run, and in the tree `docs/bench.json` and one beside it for
+//! the other emulator.
 
 use serde_json::{Map, Value};
 use xtask::{Result, root};

@@ -1,5 +1,5 @@
-//! The longest stretches with interrupts off: how many instructions of the kernel run between two of user mode, while the
-//! whole suite runs and while the fuzzer of the entries does.
+//! The longest stretches with interrupts off: how many instructions of the kernel run between two of user mode, while
+//! the whole suite runs and while the fuzzer of the entries does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -28,8 +28,8 @@ pub const KINDS: &str = "irqs_off";
 
 /// Sets the figure, and says where the kernel was: [`KINDS`] lists the longest stretch of each kind.
 pub fn measure(width: Width, figures: &mut Figures) {
-    // The real-time clock, by which cases have a line interrupt, has to go by the machine's own time: a machine that has
-    // nothing to do passes a deadline of seconds at once.
+    // The real-time clock, by which cases have a line interrupt, has to go by the machine's own time: a machine that
+    // has nothing to do passes a deadline of seconds at once.
     let hardware = Hardware::counting(width).with(&["-rtc", "base=2000-01-01,clock=vm"]);
     let mut suite = hardware.speaking().counted().boot(Direct::suite());
     // Line by line: a busy host may take long for all of them.

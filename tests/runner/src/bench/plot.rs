@@ -29,8 +29,9 @@ const COLOURS: [&str; 9] =
 pub fn svg(panels: &[(Width, Vec<Step>)]) -> String {
     let (width, height) = (PANEL * panels.len() as f64, TOP + HEIGHT + BELOW);
     let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
-         font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} \
+         {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
     );
     for (index, (width, steps)) in panels.iter().enumerate() {
         // Writing to a string can't fail.

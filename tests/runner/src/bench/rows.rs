@@ -7,8 +7,8 @@ pub struct Row {
     pub key: &'static str,
     /// The operation.
     pub work: &'static str,
-    /// seL4's figures, where it has such an operation (commit 1326364, pc99, unmodified, fast path on, measured in the same
-    /// emulator with the same flags).
+    /// seL4's figures, where it has such an operation (commit 1326364, pc99, unmodified, fast path on, measured in the
+    /// same emulator with the same flags).
     pub sel4: Option<[u64; 2]>,
     /// What it is to cost at most.
     pub target: Option<[u64; 2]>,

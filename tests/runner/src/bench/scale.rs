@@ -11,8 +11,8 @@ pub const MARGIN: u64 = 2;
 /// What there is at a step, in the order in which the machine says it.
 pub const KINDS: [&str; 5] = ["processes", "threads", "sources", "handles", "timers"];
 
-/// What there is to be at the last step. Sources are all that the machine has: 110 messages, the IOAPIC's 24 lines without
-/// that of the 8259As' cascade, the non-maskable interrupt.
+/// What there is to be at the last step. Sources are all that the machine has: 110 messages, the IOAPIC's 24 lines
+/// without that of the 8259As' cascade, the non-maskable interrupt.
 pub const WHOLE: [u64; KINDS.len()] = [1000, 2000, 134, 10_000, 1024];
 
 /// The figures of one population.

@@ -1,9 +1,9 @@
-//! Measures what operations cost on both widths: `bench-runner [--check|--write]` prints the figures next to the targets and
-//! seL4's, and writes `target/bench.json`.
+//! Measures what operations cost on both widths: `bench-runner [--check|--write]` prints the figures next to the
+//! targets and seL4's, and writes `target/bench.json`.
 //!
-//! With `--check` it compares them with the tree's for this emulator (`docs/bench.json`, `docs/bench-qemu10.json`) and fails
-//! if any became worse; with `--write` they become the tree's, and the tables of `docs/measuring.md` follow. `--page` and
-//! `--check-page` measure nothing: they write and check those tables.
+//! With `--check` it compares them with the tree's for this emulator (`docs/bench.json`, `docs/bench-qemu10.json`) and
+//! fails if any became worse; with `--write` they become the tree's, and the tables of `docs/measuring.md` follow.
+//! `--page` and `--check-page` measure nothing: they write and check those tables.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
 //! Boots the suite's disc, and that of `x86-entry`'s self-test, in Bochs, and reports like libtest:
 //! `bochs-runner i686|x86_64 [FILTER] [LIBTEST OPTIONS]`.
 //!
-//! Each width has a modern processor and an old one; the suite runs on both, and each of its tests becomes a case of its
-//! own, `WIDTH::MODEL::suite::NAME`.
+//! Each width has a modern processor and an old one; the suite runs on both, and each of its tests becomes a case of
+//! its own, `WIDTH::MODEL::suite::NAME`.
 
 use std::process::ExitCode;
 use std::thread;

@@ -1,6 +1,6 @@
-//! Measures what operations cost on systems of different size, on both widths: `scale-runner [--write]` prints the figures,
-//! writes `target/bench-scale.json` and a plot beside it, and fails if a large system's differ from a small one's. With
-//! `--write` the plot becomes that of the docs.
+//! Measures what operations cost on systems of different size, on both widths: `scale-runner [--write]` prints the
+//! figures, writes `target/bench-scale.json` and a plot beside it, and fails if a large system's differ from a small
+//! one's. With `--write` the plot becomes that of the docs.
 
 use std::process::ExitCode;
 use std::thread;

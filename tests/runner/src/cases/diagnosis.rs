@@ -33,7 +33,8 @@ const WAYS: &[(u32, &str)] = &[
     (9, "edu can't receive: it has raised invalid opcode (vector 6) at 0x"),
     (
         10,
-        "More than 4096 interrupts came unread, so line 3 is masked until edu receives and completes message N; it could run",
+        "More than 4096 interrupts came unread, so line 3 is masked until edu receives and completes message N; \
+         it could run",
     ),
     (11, "More than 4096 interrupts came unread, so line 3 is masked until edu completes message N; it could run"),
     (12, "It fires again as soon as it is completed ("),

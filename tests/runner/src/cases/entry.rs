@@ -43,7 +43,8 @@ fn entry_example_after_the_port_runs(width: Width) {
     assert!(text.contains(" ticks, loaded 0x51515151"), "{text}");
 }
 
-/// Boots an example, which must end with 0 (and counts a few ticks, or one more where the host is slow), and returns what it printed.
+/// Boots an example, which must end with 0 (and counts a few ticks, or one more where the host is slow), and returns
+/// what it printed.
 fn run(width: Width, name: &str) -> String {
     let (text, exit) = Machine::boot(width, Direct::kernel(entry_kernel(width, name))).output();
     assert_eq!(exit, Exit::Debug(0), "{text}");

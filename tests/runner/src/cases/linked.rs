@@ -14,9 +14,9 @@ pub const CASES: &[Case] = cases![Short: no_panic_is_reachable_from_a_trap, tabl
 /// Where the kernel's half begins on i686; on x86_64 it lies above, too.
 const KERNEL_HALF: u64 = 0xC000_0000;
 
-/// Whatever comes in by a gate or a fast call, no way of the kernel's code leads to a panic, and every place that control
-/// goes to is known. The one end is the crash record of an exception in the kernel. The start code, below the kernel's half,
-/// is no address any more: numbers like 0x100000 are none of it.
+/// Whatever comes in by a gate or a fast call, no way of the kernel's code leads to a panic, and every place that
+/// control goes to is known. The one end is the crash record of an exception in the kernel. The start code, below the
+/// kernel's half, is no address any more: numbers like 0x100000 are none of it.
 fn no_panic_is_reachable_from_a_trap(width: Width) {
     let file = kernel_with_symbols(width);
     let listing = Listing::of(&file).expect("the kernel was built");

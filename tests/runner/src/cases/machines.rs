@@ -1,5 +1,5 @@
-//! Machines with less than the usual one: other interrupt controllers, another timer, older CPUs. On each, lines of both
-//! halves of the controller interrupt, the timer fires, and an NMI is counted.
+//! Machines with less than the usual one: other interrupt controllers, another timer, older CPUs. On each, lines of
+//! both halves of the controller interrupt, the timer fires, and an NMI is counted.
 
 use xtask::Width;
 

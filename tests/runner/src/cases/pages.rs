@@ -1,5 +1,5 @@
-//! What docs/driver.md and README.md have a reader do: the page's driver is made, tested, built and booted as the page says,
-//! the commands for debugging find what they should, and the README's lines answer.
+//! What docs/driver.md and README.md have a reader do: the page's driver is made, tested, built and booted as the page
+//! says, the commands for debugging find what they should, and the README's lines answer.
 
 use std::fs;
 use std::io::Write;
@@ -55,7 +55,8 @@ fn file_of_the_page(page: &Page, fence: &str, comment: &str, name: &str) -> Stri
     found.unwrap_or_else(|| panic!("the page has no block that begins with {first:?}"))
 }
 
-/// Makes the package and the manifest as the page says, tests the one, builds both, boots them, and types what the page types.
+/// Makes the package and the manifest as the page says, tests the one, builds both, boots them, and types what the page
+/// types.
 fn the_pages_driver_works(width: Width) {
     let page = page("docs/driver.md");
     let tree = root().join("target/pages/tree");
@@ -153,7 +154,8 @@ fn just() -> Command {
     just
 }
 
-/// By the README's own recipe, over pipes instead of a terminal; each of its lines for the shell comes back to a prompt.
+/// By the README's own recipe, over pipes instead of a terminal; each of its lines for the shell comes back to a
+/// prompt.
 fn a_page_boots(width: Width) {
     let snippets = page("README.md").snippets();
     let lines: Vec<_> = snippets.into_iter().filter(|snippet| snippet.kind == Kind::TypedInBellwire).collect();
@@ -196,8 +198,8 @@ fn address_of(file: &PathBuf, function: &str) -> String {
     format!("0x{}", found.split(' ').next().unwrap_or_default())
 }
 
-/// The page's command for gdb, at a machine that waits for it; the page has it for one width, and the names of the other's
-/// files differ in that alone.
+/// The page's command for gdb, at a machine that waits for it; the page has it for one width, and the names of the
+/// other's files differ in that alone.
 fn a_debugger_finds_its_way(width: Width) {
     let snippets = page("docs/driver.md").snippets();
     let typed = snippets.into_iter().filter(|snippet| snippet.kind == Kind::Typed).map(|snippet| snippet.text);

@@ -1,5 +1,5 @@
-//! PCI: what is found, and QEMU's teaching device (`edu`) by its line and by messages. It interrupts when it is told to, so
-//! how often it did is known, and every time has to arrive once.
+//! PCI: what is found, and QEMU's teaching device (`edu`) by its line and by messages. It interrupts when it is told
+//! to, so how often it did is known, and every time has to arrive once.
 
 use xtask::Width;
 
@@ -173,8 +173,8 @@ fn by_messages(machine: &mut Machine) {
     calculates(machine, FIRST_MESSAGE);
 }
 
-/// A device interrupts many times; the device, the kernel and the driver count alike, and each time costs the driver one
-/// call.
+/// A device interrupts many times; the device, the kernel and the driver count alike, and each time costs the driver
+/// one call.
 fn each_arrives_once(machine: &mut Machine, line: u32) {
     let (before, taken, done) = (raise(machine, 0), counted(machine, line), calls(machine));
     let after = raise(machine, TIMES);

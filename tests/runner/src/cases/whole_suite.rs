@@ -1,4 +1,5 @@
-//! The suite of user-mode test programs on machines with less than the usual one: each of its tests must pass there too.
+//! The suite of user-mode test programs on machines with less than the usual one: each of its tests must pass there
+//! too.
 
 use xtask::Width;
 

@@ -14,7 +14,8 @@ use suite::code;
 
 pub const CASES: &[Case] = cases!["faults":
     divide_error_0, debug_by_icebp_1, debug_by_trap_flag_1, breakpoint_3, overflow_4, bound_5, undefined_6,
-    protection_13, protection_by_selectors_13, #[cfg(target_arch = "x86_64")] stack_12, page_14, floating_point_16, alignment_17,
+    protection_13, protection_by_selectors_13, #[cfg(target_arch = "x86_64")] stack_12, page_14, floating_point_16,
+    alignment_17,
     alignment_faults_without_end, simd_19,
     other_fast_entries,
 ];

@@ -12,7 +12,8 @@ use suite::code;
 use suite::role::Role;
 
 pub const CASES: &[Case] = cases!["handlers":
-    a_handler_may_map_memory, a_handler_may_step, without_a_handler_the_process_ends, a_dead_handler_leaves_the_fault_to_the_next, a_fault_is_no_call_to_answer_twice,
+    a_handler_may_map_memory, a_handler_may_step, without_a_handler_the_process_ends,
+    a_dead_handler_leaves_the_fault_to_the_next, a_fault_is_no_call_to_answer_twice,
 ];
 
 fn a_handler_may_map_memory(_: &System) -> Outcome {

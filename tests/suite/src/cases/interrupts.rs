@@ -183,7 +183,8 @@ fn one_interrupt_costs_one_system_call(system: &System) -> Outcome {
     Ok(())
 }
 
-/// What the device itself has counted is compared where device and processor share a clock: in a scenario of the runner.
+/// What the device itself has counted is compared where device and processor share a clock: in a scenario of the
+/// runner.
 fn what_is_not_read_adds_up(system: &System) -> Outcome {
     let bound = Bound::new(system, 1)?;
     let before = source(system)?;

@@ -12,7 +12,8 @@ use suite::role::{self, Role};
 pub const CASES: &[Case] = cases!["memory":
     fresh_memory_is_zero, unprepared_memory_cannot_be_mapped, both_mappings_see_one_memory,
     writable_and_executable_is_refused, sealed_memory_is_read_only, sealed_code_runs, addresses_are_checked,
-    occupied_addresses_are_refused, large_memory_goes_in_slices, page_tables_are_made_in_slices, processes_share_memory, quota_is_an_error_and_comes_back,
+    occupied_addresses_are_refused, large_memory_goes_in_slices, page_tables_are_made_in_slices,
+    processes_share_memory, quota_is_an_error_and_comes_back,
     memory_comes_back, destroyed_memory_is_unmapped, device_memory_is_claimed_once, a_mapping_is_charged,
 ];
 

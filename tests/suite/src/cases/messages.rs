@@ -1,5 +1,5 @@
-//! Message interrupts, as far as they go without a device: the authority over the machine can claim them, on a machine that
-//! takes them.
+//! Message interrupts, as far as they go without a device: the authority over the machine can claim them, on a machine
+//! that takes them.
 
 use crate::case::{Case, Outcome};
 use crate::system::{System, poll};

@@ -11,7 +11,8 @@ use core::time::Duration;
 use suite::role::{self, Role};
 
 pub const CASES: &[Case] = cases!["processes":
-    every_object_gives_back_what_it_took, a_killed_process_says_so, an_exit_arrives_once, a_process_is_dead_at_once, everything_comes_back_a_hundred_times,
+    every_object_gives_back_what_it_took, a_killed_process_says_so, an_exit_arrives_once,
+    a_process_is_dead_at_once, everything_comes_back_a_hundred_times,
     a_process_dies_with_a_pending_interrupt, children_of_children_end_with_it, the_process_table_fills_up,
     the_handle_table_fills_up, threads_of_a_process_are_limited, quota_is_inherited, a_process_dies_while_it_waits,
     a_living_process_cannot_be_reaped, physical_addresses_quarantine_memory, a_spinning_process_can_be_killed,

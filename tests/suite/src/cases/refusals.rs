@@ -11,7 +11,8 @@ use bellwire::{Endpoint, Error, Handle, Memory, Timer, raw};
 use core::sync::atomic::Ordering;
 
 pub const CASES: &[Case] = cases!["refusals":
-    a_handle_is_stale_once_closed, a_handle_is_of_one_type, a_handle_needs_the_right, made_up_handles_are_refused, unknown_numbers_are_refused, garbage_words_are_refused,
+    a_handle_is_stale_once_closed, a_handle_is_of_one_type, a_handle_needs_the_right, made_up_handles_are_refused,
+    unknown_numbers_are_refused, garbage_words_are_refused,
 ];
 
 fn a_handle_is_stale_once_closed(_: &System) -> Outcome {

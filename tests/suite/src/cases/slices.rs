@@ -125,7 +125,8 @@ fn one_of_a_thousand_mappings_is_found(_: &System) -> Outcome {
     let memory = Memory::new(PAGE_BYTES)?;
     map_scattered(&memory, MANY, 0)?;
     for number in 0..MANY {
-        // In an order that has nothing to do with the one in which they were made: 617 has no divisor in common with it.
+        // In an order that has nothing to do with the one in which they were made: 617 has no divisor in common with
+        // it.
         let address = PLACE + 2 * (number * 617 % MANY) * PAGE_BYTES;
         let unmap = |address, bytes| raw::memory_unmap(0, [address, bytes, 0, 0]).map(|message| message.words[0]);
         check_eq!(unmap(address + PAGE_BYTES, PAGE_BYTES), Ok(0), "the page behind it");

@@ -1,5 +1,5 @@
-//! What a large system has besides what is measured: processes whose threads wait with deadlines, interrupts bound to their
-//! endpoints, handles, and timers.
+//! What a large system has besides what is measured: processes whose threads wait with deadlines, interrupts bound to
+//! their endpoints, handles, and timers.
 
 use abi::{InfoItem, InterruptPart, Rights};
 use bellwire::{Endpoint, Error, Instant, Interrupt, Limits, Process, Result, Root, Thread, Timer, Trust};
@@ -107,8 +107,8 @@ impl Population {
         interrupt
     }
 
-    /// How many processes, threads, bound sources and handles the machine has, as the kernel says, and how many timers were
-    /// set here. [`Error::Gone`] if any process has ended.
+    /// How many processes, threads, bound sources and handles the machine has, as the kernel says, and how many timers
+    /// were set here. [`Error::Gone`] if any process has ended.
     pub fn count(&self, root: &Root) -> Result<[usize; 5]> {
         if root.kernel()?.exits != 0 {
             return Err(Error::Gone);

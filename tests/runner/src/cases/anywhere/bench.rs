@@ -132,8 +132,8 @@ impl Bench {
         Some(stop)
     }
 
-    /// Lets the machine run to an instruction of the paths, or puts the CPU there if it is known that the program doesn't
-    /// come by. Returns whether it is there; or the machine has ended.
+    /// Lets the machine run to an instruction of the paths, or puts the CPU there if it is known that the program
+    /// doesn't come by. Returns whether it is there; or the machine has ended.
     pub fn go_to(&mut self, place: u64) -> bool {
         let function = self.listing.function(place).expect("a function");
         if self.paths.unused.contains_key(&place) || is_stub(function) || is_own_of(function, &RARE) {
@@ -252,7 +252,8 @@ impl Bench {
         }
     }
 
-    /// No interrupt comes between `sti` and `sysexit`, unless an NMI's return ends the shadow: `sti` must be done again.
+    /// No interrupt comes between `sti` and `sysexit`, unless an NMI's return ends the shadow: `sti` must be done
+    /// again.
     fn is_sysexit(&self, registers: &Registers) -> bool {
         self.listing.mnemonic(registers.instruction()) == "sysexit"
     }

@@ -22,7 +22,8 @@ pub enum Extent {
     All,
 }
 
-/// Lets a machine check come at instructions of the ways in and out, and at one of ring 3, each on a machine of its own.
+/// Lets a machine check come at instructions of the ways in and out, and at one of ring 3, each on a machine of its
+/// own.
 pub fn run(width: Width, extent: Extent) {
     let listing = Bench::listing(width);
     let boot = || Bench::boot(Hardware::new(width).with(&["-icount", "shift=0"]), width, &listing);

@@ -104,7 +104,8 @@ pub fn number(bytes: &[u8]) -> u64 {
 }
 
 impl Paths {
-    /// Follows the paths of a kernel from its gates, its fast calls and the other places that the CPU or a frame leads to.
+    /// Follows the paths of a kernel from its gates, its fast calls and the other places that the CPU or a frame leads
+    /// to.
     pub fn of(width: Width, listing: &Listing, tables: &Tables) -> Paths {
         let starts = ["_entry::<", "::leave_with::<", "::continue_as_trap::<", "::idle"];
         let others = listing.functions().iter().filter(|function| {
@@ -190,8 +191,8 @@ fn why_it_stays(width: Width, name: &str) -> Option<&'static str> {
     leaves.then_some("the kernel leaves by the way out itself").or(dies.then_some("ring 0 was idle, or is dead"))
 }
 
-/// Whether an instruction of the general way out is for kernels without message calls: on i686 this one's calls go back by
-/// theirs, which has a `sysexit` of its own. `x86-entry`'s self-test takes it.
+/// Whether an instruction of the general way out is for kernels without message calls: on i686 this one's calls go back
+/// by theirs, which has a `sysexit` of its own. `x86-entry`'s self-test takes it.
 fn is_other_kernels(width: Width, function: &Function, address: u64) -> bool {
     let Some(index) = function.index(address) else { return false };
     let is_way_out = width == Width::I686 && function.name.contains("::exit::resume::<");

@@ -1,5 +1,5 @@
-//! Threads that fault for ever: whoever handles their faults lets them try again at once (CVE-2015-5307, CVE-2015-8104).
-//! Whoever ranks above them isn't kept waiting, their peers get their turns, and they can be ended.
+//! Threads that fault for ever: whoever handles their faults lets them try again at once (CVE-2015-5307,
+//! CVE-2015-8104). Whoever ranks above them isn't kept waiting, their peers get their turns, and they can be ended.
 
 use super::assembly::{Code, SPIN};
 use crate::case::{Case, Outcome};
