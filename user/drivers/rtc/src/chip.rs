@@ -35,8 +35,19 @@ const TIME_BASE: u8 = 0x20;
 const TIME_IS_VALID: u8 = 0x80;
 /// Hours in 12-hour mode: after noon.
 const AFTERNOON: u8 = 0x80;
-/// How often a time that is being updated is tried again: 2 milliseconds of port reads, with room to spare.
-const PATIENCE: usize = 10_000;
+/// How many pauses an update may take before the chip counts as stuck. With pauses of a millisecond that is longer
+/// than the second between two updates. A count of port reads is no bound: a busy host takes as long as it likes to
+/// end an update, and reads go on meanwhile.
+const MOST_PAUSES: usize = 2_000;
+/// How often the registers are read until two readings agree. An update comes once a second, so the third agrees with
+/// the second, but for a driver that is preempted for a second each time.
+const MOST_READINGS: usize = 16;
+
+/// The chip's two ports, and a way to wait for it.
+pub trait Ports: Registers {
+    /// Lets others run for a millisecond or more.
+    fn pause(&mut self);
+}
 
 bitflags! {
     /// Register B.
@@ -57,6 +68,28 @@ pub struct Chip<R> {
     rate: Rate,
     century: Option<u8>,
     power: Power,
+    updates: Updates,
+}
+
+/// Whether updates of the time come to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Updates {
+    End,
+    /// The last one didn't within [`MOST_PAUSES`]: no reader waits for it again.
+    Stuck,
+}
+
+/// What the registers of the time held, all but [`UPDATE_IN_PROGRESS`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Reading {
+    mode: u8,
+    century: Option<u8>,
+    year: u8,
+    month: u8,
+    day: u8,
+    hour: u8,
+    minute: u8,
+    second: u8,
 }
 
 /// Whether the chip had power all the time.
@@ -68,12 +101,12 @@ pub enum Power {
     Lost,
 }
 
-impl<R: Registers> Chip<R> {
+impl<R: Ports> Chip<R> {
     /// Takes the clock over with its interrupts off, whatever a predecessor or the firmware had asked for; nothing if
     /// no chip keeps what is written. `century` is the register that holds the century, if the firmware names one.
     pub fn new(registers: R, century: Option<u8>) -> Option<Self> {
         let century = century.filter(|register| CENTURY_REGISTERS.contains(register));
-        let mut chip = Self { registers, rate: Rate::OFF, century, power: Power::Kept };
+        let mut chip = Self { registers, rate: Rate::OFF, century, power: Power::Kept, updates: Updates::End };
         chip.set_rate(Rate::OFF);
         if chip.load(REGISTER_A) & !UPDATE_IN_PROGRESS != TIME_BASE {
             return None;
@@ -110,49 +143,53 @@ impl<R: Registers> Chip<R> {
         self.load(REGISTER_C);
     }
 
-    /// The date and time of day; nothing if the chip never stops updating, or holds what is no date. It is read twice
-    /// alike, so that no update came in between.
+    /// The date and time of day; nothing if the chip never stops updating, or holds what is no date. The registers are
+    /// read until two readings agree, since an update may begin while they are read: half of each second's registers
+    /// are no date, or a wrong one.
     pub fn time(&mut self) -> Option<DateTime> {
         let mut last = None;
-        for _ in 0..PATIENCE {
-            if self.load(REGISTER_A) & UPDATE_IN_PROGRESS != 0 {
-                continue;
+        for _ in 0..MOST_READINGS {
+            self.await_end_of_update()?;
+            let reading = self.reading();
+            if last == Some(reading) {
+                return reading.time();
             }
-            let time = self.time_now();
-            if last == Some(time) {
-                return time;
-            }
-            last = Some(time);
+            last = Some(reading);
         }
         None
     }
 
-    fn time_now(&mut self) -> Option<DateTime> {
-        let mode = self.mode();
-        let raw_hour = self.load(HOUR);
-        let hour = match (mode.contains(Mode::HOURS_24), raw_hour & AFTERNOON != 0) {
-            (true, _) => number(mode, raw_hour)?,
-            (false, false) => number(mode, raw_hour)? % 12,
-            (false, true) => number(mode, raw_hour & !AFTERNOON)? % 12 + 12,
+    /// Waits until the time isn't being updated; nothing if that doesn't end.
+    fn await_end_of_update(&mut self) -> Option<()> {
+        let pauses = match self.updates {
+            Updates::End => MOST_PAUSES,
+            Updates::Stuck => 0,
         };
-        let time = DateTime {
-            year: self.year(mode)?,
-            month: number(mode, self.load(MONTH))?,
-            day: number(mode, self.load(DAY))?,
-            hour,
-            minute: number(mode, self.load(MINUTE))?,
-            second: number(mode, self.load(SECOND))?,
-        };
-        let is_date = (1..=12).contains(&time.month) && (1..=31).contains(&time.day);
-        (is_date && time.hour < 24 && time.minute < 60 && time.second < 60).then_some(time)
+        self.updates = Updates::End;
+        for _ in 0..pauses {
+            if self.load(REGISTER_A) & UPDATE_IN_PROGRESS == 0 {
+                return Some(());
+            }
+            self.registers.pause();
+        }
+        if self.load(REGISTER_A) & UPDATE_IN_PROGRESS == 0 {
+            return Some(());
+        }
+        self.updates = Updates::Stuck;
+        None
     }
 
-    /// The year in full. Two digits are all that every chip has.
-    fn year(&mut self, mode: Mode) -> Option<u16> {
-        let year = number(mode, self.load(YEAR)).filter(|year| *year < 100)?;
-        let century = self.century.and_then(|register| century(mode, self.load(register)));
-        let guess = if year < FIRST_YEAR { 20 } else { 19 };
-        Some(century.unwrap_or(guess) * 100 + u16::from(year))
+    fn reading(&mut self) -> Reading {
+        Reading {
+            mode: self.load(REGISTER_B),
+            century: self.century.map(|register| self.load(register)),
+            year: self.load(YEAR),
+            month: self.load(MONTH),
+            day: self.load(DAY),
+            hour: self.load(HOUR),
+            minute: self.load(MINUTE),
+            second: self.load(SECOND),
+        }
     }
 
     fn mode(&mut self) -> Mode {
@@ -167,6 +204,35 @@ impl<R: Registers> Chip<R> {
     fn store(&mut self, index: u8, value: u8) {
         self.registers.write(INDEX, index);
         self.registers.write(VALUE, value);
+    }
+}
+
+impl Reading {
+    fn time(self) -> Option<DateTime> {
+        let mode = Mode::from_bits_retain(self.mode);
+        let hour = match (mode.contains(Mode::HOURS_24), self.hour & AFTERNOON != 0) {
+            (true, _) => number(mode, self.hour)?,
+            (false, false) => number(mode, self.hour)? % 12,
+            (false, true) => number(mode, self.hour & !AFTERNOON)? % 12 + 12,
+        };
+        let time = DateTime {
+            year: self.full_year(mode)?,
+            month: number(mode, self.month)?,
+            day: number(mode, self.day)?,
+            hour,
+            minute: number(mode, self.minute)?,
+            second: number(mode, self.second)?,
+        };
+        let is_date = (1..=12).contains(&time.month) && (1..=31).contains(&time.day);
+        (is_date && time.hour < 24 && time.minute < 60 && time.second < 60).then_some(time)
+    }
+
+    /// The year with its century. Two digits are all that every chip has.
+    fn full_year(self, mode: Mode) -> Option<u16> {
+        let year = number(mode, self.year).filter(|year| *year < 100)?;
+        let century = self.century.and_then(|raw| century(mode, raw));
+        let guess = if year < FIRST_YEAR { 20 } else { 19 };
+        Some(century.unwrap_or(guess) * 100 + u16::from(year))
     }
 }
 
@@ -193,8 +259,14 @@ mod tests {
     struct Fake {
         index: u8,
         memory: [u8; 128],
+        /// How many reads of register A find an update in progress.
         updating: usize,
+        /// How many pauses the update in progress still takes.
+        pauses: usize,
+        paused: usize,
         ticks_on_read: bool,
+        /// How many times the second's register reads as no number, as it can in an update.
+        scrambled: usize,
         /// What every register reads as where there is no chip.
         absent: Option<u8>,
     }
@@ -203,7 +275,16 @@ mod tests {
         fn default() -> Self {
             let mut memory = [0; 128];
             memory[REGISTER_D as usize] = TIME_IS_VALID;
-            Self { index: 0, memory, updating: 0, ticks_on_read: false, absent: None }
+            Self {
+                index: 0,
+                memory,
+                updating: 0,
+                pauses: 0,
+                paused: 0,
+                ticks_on_read: false,
+                scrambled: 0,
+                absent: None,
+            }
         }
     }
 
@@ -219,7 +300,12 @@ mod tests {
                     self.updating -= 1;
                     value | UPDATE_IN_PROGRESS
                 }
+                REGISTER_A if self.pauses > 0 => value | UPDATE_IN_PROGRESS,
                 REGISTER_C => core::mem::take(&mut self.memory[REGISTER_C as usize]),
+                SECOND if self.scrambled > 0 => {
+                    self.scrambled -= 1;
+                    0xF0 | self.scrambled as u8
+                }
                 // The second passes between the hour's being read and its own.
                 SECOND if core::mem::take(&mut self.ticks_on_read) => {
                     self.memory[HOUR as usize] += 1;
@@ -234,6 +320,13 @@ mod tests {
                 INDEX => self.index = value,
                 _ => self.memory[self.index as usize] = value,
             }
+        }
+    }
+
+    impl Ports for &mut Fake {
+        fn pause(&mut self) {
+            self.pauses = self.pauses.saturating_sub(1);
+            self.paused += 1;
         }
     }
 
@@ -339,11 +432,36 @@ mod tests {
         }
     }
 
+    /// As on a busy host, which ends the update late: reads alone would use any bound up.
+    #[test]
+    fn an_update_that_takes_long_is_waited_for() {
+        let mut fake = at(0x08, Mode::HOURS_24);
+        fake.pauses = 1_500;
+        assert_eq!(time(&mut fake, None).unwrap().hour, 8);
+        assert_eq!(fake.paused, 1_500, "one pause a look, and none without an update");
+    }
+
+    /// A driver may be preempted between its look at register A and its reads, more than once.
+    #[test]
+    fn what_is_no_date_once_is_read_again() {
+        for times in 1..4 {
+            let mut fake = at(0x08, Mode::HOURS_24);
+            fake.scrambled = times;
+            assert_eq!(time(&mut fake, None).unwrap().second, 0, "{times}");
+        }
+    }
+
     #[test]
     fn a_chip_that_never_stops_updating_has_no_time() {
         let mut fake = at(0x08, Mode::HOURS_24);
-        fake.updating = usize::MAX;
-        assert_eq!(time(&mut fake, None), None);
+        fake.pauses = usize::MAX;
+        let mut chip = Chip::new(&mut fake, None).expect("a chip");
+        assert_eq!(chip.time(), None);
+        assert_eq!(chip.registers.paused, MOST_PAUSES);
+        assert_eq!(chip.time(), None);
+        assert_eq!(chip.registers.paused, MOST_PAUSES, "only the first reader waits");
+        chip.registers.pauses = 0;
+        assert_eq!(chip.time().unwrap().hour, 8);
     }
 
     #[test]

@@ -5,5 +5,5 @@
 mod chip;
 mod rate;
 
-pub use chip::{Chip, Power};
+pub use chip::{Chip, Ports, Power};
 pub use rate::Rate;
