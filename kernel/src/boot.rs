@@ -7,11 +7,9 @@ use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Context, FramePart, Machine};
 use crate::objects::handle::Run;
 use crate::objects::handle::{Grant, TableSize};
-use crate::objects::memory::Memory;
-use crate::objects::memory::Stretch;
+use crate::objects::memory::{Memory, MemoryKind, Stretch};
 use crate::objects::process::{Process, Quota};
 use crate::objects::thread::Thread;
-use crate::tables::Entry;
 use crate::tables::{Link, Name};
 use abi::{Access, Error, ObjectKind, PAGE_BYTES, Rights};
 
@@ -31,7 +29,8 @@ impl<M: Machine> Kernel<M> {
         self.frames.initialise(setup.records, setup.low_end, setup.runs);
         let root = self.boot_root(machine)?;
         // The kernel's own process is named as no supervisor names one: 0 is the first process's badge.
-        let quota = Quota { frames: 1, frames_used: 1, objects: 0, objects_used: 0 };
+        let mut quota = Quota::new(1, 0);
+        quota.charge(1, 0).ok_or(Error::NoMemory)?;
         let mut process = Process::empty(machine.create_space(root));
         (process.badge, process.quota) = (u16::MAX, quota);
         let process = self.processes.insert(process).ok_or(Error::TableFull)?;
@@ -55,7 +54,8 @@ impl<M: Machine> Kernel<M> {
     /// Makes the first process, with all memory as its quota, a handle to itself and one to the root.
     pub fn boot_process(&mut self, machine: &mut M) -> Result<FirstProcess, Error> {
         let frames = self.frames.free() as u32;
-        let quota = Quota { frames, frames_used: 1, objects: u32::MAX / 2, objects_used: 0 };
+        let mut quota = Quota::new(frames, u32::MAX / 2);
+        quota.charge(1, 0).ok_or(Error::NoMemory)?;
         let root = self.boot_root(machine)?;
         let name = self.make_process(machine, root, quota, TableSize::Large)?;
         let process = name.link();
@@ -83,18 +83,16 @@ impl<M: Machine> Kernel<M> {
         if let Some(process) = self.processes.at_mut(process) {
             process.quota.charge(count, 1).ok_or(Error::NoMemory)?;
         }
-        let first = self.frames.take(count, Zone::Low).ok_or(Error::NoMemory)?;
-        let unprepared = count * FramePart::COUNT as u32;
-        let memory = Memory { first, count, unprepared, owner: process, ..Entry::EMPTY };
+        let run = FrameRun { first: self.frames.take(count, Zone::Low).ok_or(Error::NoMemory)?, count };
+        let memory = Memory::new(MemoryKind::Pool, run, process);
         let name = self.memories.insert(memory).ok_or(Error::TableFull)?;
         while self.prepare(machine, name.link()) > 0 {}
-        Ok(BootMemory { name, run: FrameRun { first, count } })
+        Ok(BootMemory { name, run })
     }
 
     /// Makes a memory object of the frames in which the boot loader left a module.
     pub fn boot_module(&mut self, process: Link, run: FrameRun) -> Result<BootMemory, Error> {
-        let FrameRun { first, count } = run;
-        let memory = Memory { first, count, owner: process, module: true, ..Entry::EMPTY };
+        let memory = Memory::new(MemoryKind::Module, run, process);
         let name = self.memories.insert(memory).ok_or(Error::TableFull)?;
         if let Some(process) = self.processes.at_mut(process) {
             process.quota.charge(0, 1).ok_or(Error::NoMemory)?;
@@ -115,7 +113,7 @@ impl<M: Machine> Kernel<M> {
         if access.contains(Access::EXECUTE)
             && let Some(memory) = self.memories.at_mut(link)
         {
-            memory.sealed = true;
+            memory.seal()?;
         }
         let bytes = memory.run.count as usize * PAGE_BYTES;
         let mut done = 0;
@@ -150,12 +148,12 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    /// The first decision: whoever is ready runs. After this the machine resumes the registers it was switched to.
+    /// The first decision: the highest ready thread runs. After this the machine resumes the registers it was switched to.
     pub fn start(&mut self, machine: &mut M) {
         self.now = machine.now();
         if let Some(idle) = self.threads.at_mut(self.idle) {
             idle.become_ready();
-            idle.cycles = idle.cycles.wrapping_sub(self.now.0);
+            idle.begin_time(self.now);
         }
         self.leave(machine, Next::Scheduled);
     }

@@ -1,32 +1,30 @@
-//! The short ways through the core, for what happens most: a call to a server that waits, its reply, a notification or
-//! an interrupt for a driver that waits, a fault whose handler waits, and its answer.
+//! The fast path through the core: a call to a server that waits, its reply, a notification or an interrupt for a
+//! driver that waits, a fault whose handler waits, and its answer.
 //!
-//! Each looks first whether its case is the simple one: the receiver waits alone, no handle travels, no deadline is
-//! set, nobody's slice is being measured, and the thread that would run next is plain to see. If so it does all of it,
-//! with no queue touched; if not it returns nothing *and has changed nothing*, and the caller goes the general way,
-//! which has the same outcome (`tests/fast.rs` compares the two). What both do alike is written once:
-//! `Kernel::charge`, `Kernel::choose`, `Kernel::switch_to`, `Kernel::note_call`, `Interrupt::complete`, and the
-//! messages themselves.
+//! Each function first checks that its case is simple: the receiver waits alone, no handle travels, no deadline is set,
+//! no slice is being measured, and the thread that would run next is known without a search. If so, it does everything
+//! without touching a queue. If not, it returns `None` *and has changed nothing*, and the caller takes the slow path,
+//! which has the same outcome (`tests/fast.rs` compares the two). Both paths share the steps of `switch.rs`, the
+//! transitions of the objects, and the messages.
 //!
 //! Everything here is inlined into the entry that calls it, so that a message can stay in the CPU's registers from
-//! the sender to the receiver; and every index is either checked by a lookup that may fail or can't be out of bounds,
-//! so that no panic is reachable.
+//! the sender to the receiver. Every index is checked by a lookup that may fail, or can't be out of bounds, so that no
+//! panic is reachable.
 
 mod receive;
 mod trap;
 
 use crate::Kernel;
-use crate::dispatch::Schedule;
-use crate::dispatch::Slice;
+use crate::dispatch::{Schedule, Slice};
 use crate::machine::{Context, Machine, Resume, Time};
-use crate::objects::thread::Thread;
-use crate::tables::sizes::THREADS;
-use crate::tables::{Arena, Link};
+use crate::objects::endpoint::notification;
+use crate::objects::thread::Threads;
+use crate::tables::Link;
 use abi::{Kind, Message, Operation, Options, Rights, Tag};
 
-/// A call with a short way. With any option a call goes the general way.
+/// A call that the fast path can take. With any option, a call takes the slow path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShortWay {
+pub enum FastCall {
     /// [`Operation::ReplyReceive`].
     ReplyReceive,
     /// [`Operation::Call`].
@@ -37,14 +35,14 @@ pub enum ShortWay {
     Notify,
 }
 
-impl ShortWay {
-    /// All of them, in the order of [`ShortWay`]'s numbers.
+impl FastCall {
+    /// All of them, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::ReplyReceive, Self::Call, Self::Null, Self::Notify];
 
-    /// All of a tag but its label, which makes no difference.
+    /// All bits of a tag but those of its label, which makes no difference.
     pub const TAG_MASK: u32 = 0xFFFF_00FF;
 
-    /// What the rest of the tag is, for this way to be taken.
+    /// The bits of the tag under [`FastCall::TAG_MASK`].
     pub const fn tag(self) -> u32 {
         let operation = match self {
             Self::ReplyReceive => Operation::ReplyReceive,
@@ -55,18 +53,18 @@ impl ShortWay {
         Tag::incoming(operation, 0, Options::empty()).0
     }
 
-    /// The short way of a call with this tag, if there is one.
+    /// The call that has this tag; none if the fast path doesn't take it.
     pub fn of(tag: Tag) -> Option<Self> {
-        Self::ALL.into_iter().find(|way| way.tag() == tag.0 & Self::TAG_MASK)
+        Self::ALL.into_iter().find(|call| call.tag() == tag.0 & Self::TAG_MASK)
     }
 }
 
 const _: () = assert!(
-    ShortWay::ReplyReceive.tag() == 0
-        && ShortWay::Call.tag() == 1
-        && ShortWay::Null.tag() == 2
-        && ShortWay::Notify.tag() > 2,
-    "the entry tells the three most frequent ways apart by one mask and one comparison"
+    FastCall::ReplyReceive.tag() == 0
+        && FastCall::Call.tag() == 1
+        && FastCall::Null.tag() == 2
+        && FastCall::Notify.tag() > 2,
+    "the entry tells the three most frequent calls apart by one mask and one comparison"
 );
 
 /// Where the words of a call's message are.
@@ -82,22 +80,22 @@ pub enum Origin {
 const MESSAGE_WORDS: usize = 4;
 
 impl<M: Machine> Kernel<M> {
-    /// The running thread made a system call whose tag is that of `way`; `origin` says where the message's words are.
-    /// Nothing is returned, and nothing was done, if the call has to go the general way.
+    /// Carries out a system call of the running thread, whose tag is that of `call`; `origin` says where the message's
+    /// words are. Returns `None`, and has done nothing, if the call has to take the slow path.
     #[inline(always)]
     pub fn fast_call(
         &mut self,
         machine: &mut M,
-        way: ShortWay,
+        call: FastCall,
         tag: Tag,
         handle: u32,
         origin: Origin,
     ) -> Option<Resume> {
-        match way {
-            ShortWay::ReplyReceive => self.fast_reply_receive(machine, tag, handle, origin),
-            ShortWay::Call => self.fast_send(machine, tag, handle, origin),
-            ShortWay::Notify => self.fast_notify(machine, tag, handle, origin),
-            ShortWay::Null => self.fast_null(tag, origin),
+        match call {
+            FastCall::ReplyReceive => self.fast_reply_receive(machine, tag, handle, origin),
+            FastCall::Call => self.fast_send(machine, tag, handle, origin),
+            FastCall::Notify => self.fast_notify(machine, tag, handle, origin),
+            FastCall::Null => self.fast_null(tag, origin),
         }
     }
 
@@ -108,7 +106,7 @@ impl<M: Machine> Kernel<M> {
         self.return_nothing(caller, origin)
     }
 
-    /// The running thread goes on with the words that it came with.
+    /// Lets the running thread go on with the words that it passed.
     #[inline(always)]
     fn return_nothing(&mut self, caller: Link, origin: Origin) -> Option<Resume> {
         let context = &mut self.threads.at_mut(caller)?.context;
@@ -121,7 +119,7 @@ impl<M: Machine> Kernel<M> {
         })
     }
 
-    /// A call to a server that waits.
+    /// Sends a call to a server that waits.
     #[inline(always)]
     fn fast_send(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let caller = self.current;
@@ -131,11 +129,11 @@ impl<M: Machine> Kernel<M> {
         }
         let grant = self.handles.look_up(thread.run, handle, Rights::CALL)?;
         let target = self.endpoints.get_mut(grant.object)?;
-        let server = target.receivers.only();
+        let server = target.only_receiver();
         if self.threads.at(server)?.rank() <= self.schedule.bar() {
             return None;
         }
-        target.receivers.clear_only();
+        target.clear_only_receiver();
         let thread = self.threads.at_mut(caller)?;
         thread.begin_awaiting(server);
         self.charge_call(machine, tag, caller, server)?;
@@ -151,7 +149,7 @@ impl<M: Machine> Kernel<M> {
         let words = match origin {
             Origin::Registers(words) => words,
             Origin::Saved => {
-                // One after the other, so that they need one register and not four; a loop would stay one.
+                // One after the other, so that they need one register instead of four. A loop would stay a loop.
                 self.pass_word::<0>(from, to)?;
                 self.pass_word::<1>(from, to)?;
                 self.pass_word::<2>(from, to)?;
@@ -170,7 +168,7 @@ impl<M: Machine> Kernel<M> {
         Some(())
     }
 
-    /// A thread's call is noted, and its time ends with it; another thread's begins.
+    /// Notes a thread's call, ends the thread's time and begins another's.
     #[inline(always)]
     fn charge_call(&mut self, machine: &mut M, tag: Tag, from: Link, to: Link) -> Option<()> {
         let now = machine.now();
@@ -179,7 +177,7 @@ impl<M: Machine> Kernel<M> {
         Some(())
     }
 
-    /// A notification: its bits are noted, or wake a thread that waits and outranks the running one.
+    /// Notes the bits of a notification, or wakes a thread with them that waits and outranks the running one.
     #[inline(always)]
     fn fast_notify(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let caller = self.current;
@@ -193,16 +191,16 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let target = self.endpoints.get_mut(grant.object)?;
-        if target.receivers.is_empty() {
+        if target.has_no_receiver() {
             target.note(bits as u32);
             self.note_call(caller, tag, Time(0));
             return self.return_nothing(caller, origin);
         }
-        let receiver = target.receivers.only();
+        let receiver = target.only_receiver();
         if !Self::may_preempt(&self.threads, &self.schedule, caller, receiver) {
             return None;
         }
-        target.receivers.clear_only();
+        target.clear_only_receiver();
         let context = &mut self.threads.at_mut(caller)?.context;
         match origin {
             Origin::Registers(words) => context.set_message(Message::new(Tag::DONE, words)),
@@ -212,33 +210,27 @@ impl<M: Machine> Kernel<M> {
         self.note_call(caller, tag, now);
         self.preempt_alone(caller, now);
         let thread = self.threads.at_mut(receiver)?;
-        thread.cycles = thread.cycles.wrapping_sub(now.0);
-        let message = Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as u32 as usize, 0, 0, 0]);
-        let resume = thread.context.deliver(message);
+        thread.begin_time(now);
+        let resume = thread.context.deliver(notification(bits as u32));
         self.resume_next(machine, receiver);
         Some(resume)
     }
 
-    /// Whether a thread that waits may run at once in the place of the running one, which nobody else has a share in:
-    /// its slice isn't measured, and no other thread is preempted.
+    /// Whether a waiting thread may preempt the running one at once: it outranks all others, the running thread's slice
+    /// isn't measured, and no other thread is preempted.
     #[inline(always)]
-    fn may_preempt(
-        threads: &Arena<Thread<M::Context>, THREADS>,
-        schedule: &Schedule,
-        running: Link,
-        receiver: Link,
-    ) -> bool {
+    fn may_preempt(threads: &Threads<M::Context>, schedule: &Schedule, running: Link, receiver: Link) -> bool {
         let Some(priority) = threads.at(receiver).map(|waiting| waiting.rank()) else { return false };
         priority > schedule.bar()
             && schedule.has_no_chain()
             && threads.at(running).is_some_and(|thread| priority > thread.priority())
     }
 
-    /// The running thread makes room for a higher one: [`Kernel::may_preempt`] has said so.
+    /// Preempts the running thread, after [`Kernel::may_preempt`] has allowed it.
     #[inline(always)]
     fn preempt_alone(&mut self, running: Link, now: Time) {
         let Some(thread) = self.threads.at_mut(running) else { return };
-        thread.cycles = thread.cycles.wrapping_add(now.0);
+        thread.end_time(now);
         if running == self.idle {
             thread.become_ready();
         } else {

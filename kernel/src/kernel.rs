@@ -1,23 +1,20 @@
-//! The state of one CPU's kernel, and what everything above asks of it.
+//! The state of one CPU's kernel, and the questions and small steps that all rooms above share.
 
 use crate::account::{Account, TraceKind};
 use crate::dispatch::{Deadlines, Schedule};
 use crate::frames::Frames;
-use crate::machine::{Context, Machine, Time};
-use crate::machine::{Home, Resume};
+use crate::machine::{Context, Home, Machine, Resume, Time};
 use crate::objects::endpoint::Endpoint;
-use crate::objects::event::{EVENTS, EventSlot};
+use crate::objects::event::Events;
 use crate::objects::handle::Handles;
-use crate::objects::memory::{MappedRange, Memory};
+use crate::objects::memory::{MappedRanges, Memory};
 use crate::objects::ports::Ports;
 use crate::objects::process::Process;
 use crate::objects::reply::Reply;
 use crate::objects::source::Source;
-use crate::objects::thread::Thread;
+use crate::objects::thread::Threads;
 use crate::objects::timer::Timer;
-use crate::tables::sizes::{
-    ENDPOINTS, INTERRUPTS, LINES, MAPPINGS, MEMORIES, PORTS, PROCESSES, REPLIES, THREADS, TIMERS,
-};
+use crate::tables::sizes::{ENDPOINTS, INTERRUPTS, LINES, MEMORIES, PORTS, PROCESSES, REPLIES, TIMERS};
 use crate::tables::{Arena, Link, Tree};
 use abi::Tag;
 
@@ -26,17 +23,17 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// The state of one CPU's kernel.
 pub struct Kernel<M: Machine> {
-    pub(crate) threads: Arena<Thread<M::Context>, THREADS>,
+    pub(crate) threads: Threads<M::Context>,
     pub(crate) processes: Arena<Process<M>, PROCESSES>,
     pub(crate) endpoints: Arena<Endpoint, ENDPOINTS>,
     pub(crate) interrupts: Arena<Source, INTERRUPTS>,
     pub(crate) timers: Arena<Timer, TIMERS>,
     pub(crate) memories: Arena<Memory, MEMORIES>,
-    pub(crate) mappings: Arena<MappedRange, MAPPINGS>,
+    pub(crate) mappings: MappedRanges,
     pub(crate) ports: Arena<Ports, PORTS>,
     pub(crate) replies: Arena<Reply, REPLIES>,
     /// Never inserted into: every object that can post has its slot from the start.
-    pub(crate) events: Arena<EventSlot, EVENTS>,
+    pub(crate) events: Events,
     pub(crate) handles: Handles,
     /// The claimed ranges of ports.
     pub(crate) claimed_ports: Tree,
@@ -153,7 +150,7 @@ impl<M: Machine> Kernel<M> {
         self.account.calls = self.account.calls.wrapping_add(1);
         self.account.trace(TraceKind::Call, now, caller, tag.0);
         if let Some(thread) = self.threads.at_mut(caller) {
-            thread.calls = thread.calls.wrapping_add(1);
+            thread.count_call();
         }
     }
 

@@ -17,7 +17,7 @@ impl<M: Machine> Kernel<M> {
     /// What a process's handle names, if it has that right.
     pub(crate) fn find_in(&self, process: Link, handle: u32, needs: Rights) -> Result<Grant, Refusal> {
         match self.processes.at(process) {
-            Some(process) => Ok(self.handles.find(process, handle, needs)?),
+            Some(process) => Ok(self.handles.find(process.table.run(), handle, needs)?),
             None => Err(Error::BadHandle.into()),
         }
     }
@@ -81,7 +81,7 @@ impl<M: Machine> Kernel<M> {
         insert: impl FnOnce(&mut Self) -> Option<Name>,
     ) -> Result<u32, Refusal> {
         let process = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
-        if !self.handles.has_room(process) {
+        if !process.table.has_room() {
             return Err(Error::NoHandleSlot.into());
         }
         process.quota.charge(0, 1).ok_or(Error::NoMemory)?;
@@ -97,7 +97,7 @@ impl<M: Machine> Kernel<M> {
     /// Installs a handle in a process.
     pub(crate) fn install(&mut self, process: Link, grant: Grant) -> Result<u32, Error> {
         match self.processes.at_mut(process) {
-            Some(process) => self.handles.install(process, grant),
+            Some(process) => self.handles.install(&mut process.table, grant),
             None => Err(Error::Gone),
         }
     }

@@ -13,14 +13,9 @@ mod map;
 impl<M: Machine> Kernel<M> {
     /// Zeroes the next part of a memory object. Returns how many are left.
     pub(crate) fn prepare(&mut self, machine: &mut M, memory: Link) -> u32 {
-        let Some(memory) = self.memories.at_mut(memory) else { return 0 };
-        let Some(left) = memory.unprepared.checked_sub(1) else { return 0 };
-        memory.unprepared = left;
-        // From the last part down, so that what is left tells which is next.
-        let parts = FramePart::COUNT as u32;
-        if let Some(part) = FramePart::new((left % parts) as u8) {
-            machine.zero(Frame(memory.first.0 + left / parts), part);
-        }
+        let part = self.memories.at_mut(memory).and_then(|memory| memory.take_unprepared());
+        let Some((frame, part, left)) = part else { return 0 };
+        machine.zero(frame, part);
         left
     }
 

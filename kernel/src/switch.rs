@@ -23,10 +23,10 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     pub(crate) fn charge(&mut self, from: Link, to: Link, now: Time) {
         if let Some(from) = self.threads.at_mut(from) {
-            from.cycles = from.cycles.wrapping_add(now.0);
+            from.end_time(now);
         }
         if let Some(to) = self.threads.at_mut(to) {
-            to.cycles = to.cycles.wrapping_sub(now.0);
+            to.begin_time(now);
         }
     }
 
@@ -60,7 +60,7 @@ impl<M: Machine> Kernel<M> {
     /// than [`crate::tables::sizes::THREADS_PER_PROCESS`].
     pub(crate) fn reload_home(&mut self, machine: &mut M, process: Link) {
         let Some(home) = self.processes.at(process).map(|process| &process.home) else { return };
-        let mut link = self.processes.at(process).map_or(Link::NONE, |process| process.threads.head());
+        let mut link = self.processes.at(process).map_or(Link::NONE, |process| process.first_thread());
         while let Some(thread) = self.threads.at_mut(link) {
             machine.settle(&mut thread.context, home);
             if link == self.current {

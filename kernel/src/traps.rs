@@ -4,7 +4,7 @@ use crate::account::TraceKind;
 use crate::dispatch::{Next, Owner};
 use crate::ends::STEPS_PER_SLICE;
 use crate::kernel::{Kernel, NEVER};
-use crate::machine::{Context, Line, Machine, Trigger};
+use crate::machine::{Context, Line, Machine};
 use crate::objects::event::Event;
 use crate::objects::process::Exit;
 use crate::objects::source::Noted;
@@ -21,25 +21,15 @@ impl<M: Machine> Kernel<M> {
         self.interrupt_times(machine, line, 1);
     }
 
-    /// A line fired so many times since anybody looked, once at least: all are told of by one message.
+    /// A line fired `times` times, once at least, since the kernel looked last: one message tells of all.
     #[inline(always)]
     fn interrupt_times(&mut self, machine: &mut M, line: Line, times: u32) {
         self.now = machine.now();
         self.trace(TraceKind::Interrupt, line.0 as u32);
         let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
         let Some(source) = self.interrupts.at_mut(link) else { return self.unowned(machine, line) };
-        let Some(endpoint) = self.endpoints.resolve(source.endpoint) else { return self.unowned(machine, line) };
-        let coalesced = if source.count != 0 { times } else { times - 1 };
-        source.counters.taken = source.counters.taken.wrapping_add(times);
-        source.counters.coalesced = source.counters.coalesced.wrapping_add(coalesced);
-        if source.trigger == Trigger::Level {
-            source.mask(machine);
-        }
-        let noted = source.note(self.now);
-        source.count = source.count.saturating_add(times - 1);
-        if noted == Noted::Storm {
-            source.hold_back(machine);
-        }
+        let Some(endpoint) = self.endpoints.resolve(source.endpoint()) else { return self.unowned(machine, line) };
+        let noted = source.fire(machine, self.now, times);
         if line != Line::NMI {
             machine.end_of_interrupt(line);
         }
@@ -64,9 +54,8 @@ impl<M: Machine> Kernel<M> {
             Some(line) => {
                 self.account.spurious_pic = self.account.spurious_pic.wrapping_add(1);
                 let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
-                if let Some(source) = self.interrupts.at_mut(link).filter(|source| !source.endpoint.is_none()) {
-                    source.counters.taken = source.counters.taken.wrapping_add(1);
-                    source.counters.spurious = source.counters.spurious.wrapping_add(1);
+                if let Some(source) = self.interrupts.at_mut(link).filter(|source| !source.endpoint().is_none()) {
+                    source.note_spurious();
                 }
             }
             None => self.account.spurious_apic = self.account.spurious_apic.wrapping_add(1),

@@ -21,7 +21,7 @@ use crate::{Result, Width, root, say};
 /// The cargo profile of the kernel.
 const KERNEL_PROFILE: &str = "kernel";
 
-/// The compiler inlines its own intermediate code only where it optimises for speed throughout; the short ways need it.
+/// The compiler inlines its own intermediate code only where it optimises for speed throughout; the fast paths need it.
 /// Nothing that the kernel says is formatted by `Debug`.
 const KERNEL_FLAGS: &str = r#"build.rustflags=["-Zinline-mir=yes", "-Zfmt-debug=none"]"#;
 

@@ -9,7 +9,7 @@ use crate::paging::call_page;
 use crate::state::state;
 use abi::{Message, Tag};
 use core::ptr::NonNull;
-use kernel::fast::{Origin, ShortWay};
+use kernel::fast::{FastCall, Origin};
 use kernel::machine::Resume;
 use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume_with_message};
 
@@ -44,11 +44,11 @@ unsafe impl DirectInterrupts for Bell {
 
 /// Handles a fast call. Its message stays in the caller's frame: i686 has too few registers to carry it.
 #[optimize(speed)]
-extern "fastcall" fn call_from_frame<const WAY: u8>(tag: u32, handle: u32) -> ! {
+extern "fastcall" fn call_from_frame<const CALL: u8>(tag: u32, handle: u32) -> ! {
     // SAFETY: this is a trap's first function.
     let (kernel, cpu) = unsafe { state() };
-    let way = ShortWay::ALL[WAY as usize];
-    match kernel.fast_call(cpu, way, Tag(tag), handle, Origin::Saved) {
+    let call = FastCall::ALL[CALL as usize];
+    match kernel.fast_call(cpu, call, Tag(tag), handle, Origin::Saved) {
         Some(resume) => leave_fast(kernel, cpu, resume),
         // SAFETY: the borrows above end here.
         None => unsafe { slow_call() },

@@ -8,7 +8,7 @@ use crate::state::state;
 use abi::{Message, Tag};
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use kernel::fast::{Origin, ShortWay};
+use kernel::fast::{FastCall, Origin};
 use kernel::machine::Resume;
 use x86_entry::{DirectInterrupts, EntryData, MessageCalls, TrapFrame, resume, resume_with_message};
 
@@ -72,7 +72,7 @@ extern "rust-preserve-none" fn interrupt_in_register(
 /// Handles a fast call, whose message is in C's argument registers. In this calling convention these are the fifth
 /// argument and those behind it.
 #[optimize(speed)]
-extern "rust-preserve-none" fn call_in_registers<const WAY: u8>(
+extern "rust-preserve-none" fn call_in_registers<const CALL: u8>(
     _: MaybeUninit<usize>,
     _: MaybeUninit<usize>,
     _: MaybeUninit<usize>,
@@ -86,8 +86,8 @@ extern "rust-preserve-none" fn call_in_registers<const WAY: u8>(
 ) -> ! {
     // SAFETY: this is a trap's first function.
     let (kernel, cpu) = unsafe { state() };
-    let way = ShortWay::ALL[WAY as usize];
-    match kernel.fast_call(cpu, way, Tag(tag as u32), handle as u32, Origin::Registers([word0, word1, word2, word3])) {
+    let call = FastCall::ALL[CALL as usize];
+    match kernel.fast_call(cpu, call, Tag(tag as u32), handle as u32, Origin::Registers([word0, word1, word2, word3])) {
         Some(resume) => leave_fast(kernel, cpu, resume),
         None => save_and_call(tag, word0, word1, handle, word2, word3),
     }

@@ -24,17 +24,18 @@ impl<M: Machine> Kernel<M> {
     #[cold]
     #[inline(never)]
     pub(crate) fn message_info(&self, source: &Source) -> [usize; 4] {
-        let storm = source.flags.contains(InterruptFlags::STORM) as usize;
-        let pending = source.pending as usize | storm << 1;
-        [pending, source.count as usize, source.outstanding as usize, source.counters.replayed as usize]
+        let (pending, count, _, flags) = source.pending();
+        let pending = pending as usize | (flags.contains(InterruptFlags::STORM) as usize) << 1;
+        [pending, count as usize, source.outstanding() as usize, source.counters.replayed as usize]
     }
 
     /// Where a source's messages go. An endpoint that was destroyed is none, though the source may not know it yet.
     #[cold]
     #[inline(never)]
     pub(crate) fn binding_info(&self, source: &Source) -> [usize; 4] {
-        let [low, high] = split(source.first.0);
-        [self.endpoint_number(source.endpoint), self.badge_of(source.holder), low, high]
+        let (_, _, first, _) = source.pending();
+        let [low, high] = split(first.0);
+        [self.endpoint_number(source.endpoint()), self.badge_of(source.holder()), low, high]
     }
 
     /// What a thread does or waits for.
@@ -46,14 +47,11 @@ impl<M: Machine> Kernel<M> {
         }
         let part = ThreadPart::from_number(part).ok_or(Error::BadArgument)?;
         let link = Link::new(index);
-        if !self.threads.is_live(link) {
-            return Ok([ThreadState::Free as usize, 0, 0, 0]);
-        }
-        let thread = self.threads.at(link).ok_or(Error::BadArgument)?;
+        let Some(thread) = self.threads.live(link) else { return Ok([ThreadState::Free as usize, 0, 0, 0]) };
         Ok(match part {
             ThreadPart::State => {
                 let target = thread.state().target();
-                let waiting = |state| if thread.sent == Sent::Fault { ThreadState::Faulted } else { state };
+                let waiting = |state| if thread.sent() == Sent::Fault { ThreadState::Faulted } else { state };
                 let (state, target) = match thread.state().kind() {
                     StateKind::Stopped => (ThreadState::Stopped, 0),
                     StateKind::Ready | StateKind::Preempted => (ThreadState::Ready, 0),
@@ -65,7 +63,7 @@ impl<M: Machine> Kernel<M> {
                         (waiting(ThreadState::Awaiting), self.badge_of(server) + 1)
                     }
                     StateKind::AwaitingReply => {
-                        let owner = self.replies.at(target).map_or(Link::NONE, |reply| reply.owner);
+                        let owner = self.replies.at(target).map_or(Link::NONE, |reply| reply.owner());
                         (waiting(ThreadState::Awaiting), self.badge_of(owner) + 1)
                     }
                 };
@@ -73,7 +71,7 @@ impl<M: Machine> Kernel<M> {
                 [state as usize, who, self.endpoint_number(thread.serves), target]
             }
             ThreadPart::Fault => {
-                let fault = thread.fault;
+                let fault = thread.fault();
                 [fault.vector as usize, fault.error, fault.address, fault.instruction]
             }
         })

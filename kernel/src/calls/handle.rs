@@ -17,7 +17,7 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn handle_close(&mut self, request: Request) -> CallResult {
         let grant = self.find(&request, Rights::empty())?;
         if let Some(process) = self.processes.at_mut(request.process) {
-            self.handles.close(process, request.handle);
+            self.handles.close(&mut process.table, request.handle);
         }
         if grant.kind == ObjectKind::Reply {
             self.drop_reply(grant.object);
@@ -37,7 +37,7 @@ impl<M: Machine> Kernel<M> {
                 DONE
             }
             ObjectKind::Timer if self.timers.get(grant.object).is_some() => {
-                let owner = self.timers.at(link).map_or(Link::NONE, |timer| timer.owner);
+                let owner = self.timers.at(link).map_or(Link::NONE, |timer| timer.owner());
                 self.remove_timer(link);
                 self.refund(owner, 0, 1);
                 DONE

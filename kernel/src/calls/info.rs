@@ -33,7 +33,8 @@ impl<M: Machine> Kernel<M> {
             }
             InfoItem::Memory => {
                 let quota = self.processes.at(request.process).ok_or(Error::Gone)?.quota;
-                [quota.frames, quota.frames_used, quota.objects, quota.objects_used].map(|number| number as usize)
+                [quota.frames(), quota.frames_used(), quota.objects(), quota.objects_used()]
+                    .map(|number| number as usize)
             }
             InfoItem::Interrupt => self.interrupt_info(index, part)?,
             InfoItem::Process => self.process_info(machine, index, part)?,
@@ -50,26 +51,23 @@ impl<M: Machine> Kernel<M> {
         }
         let part = InterruptPart::from_number(part).ok_or(Error::BadArgument)?;
         let link = Link::new(index);
-        if !self.interrupts.is_live(link) {
-            return Ok([0; 4]);
-        }
-        let source = self.interrupts.at(link).ok_or(Error::BadArgument)?;
+        let Some(source) = self.interrupts.live(link) else { return Ok([0; 4]) };
         let counters = &source.counters;
         Ok(match part {
             InterruptPart::Source => {
-                let level = (source.trigger == crate::machine::Trigger::Level) as usize;
-                let bound = (!source.endpoint.is_none()) as usize;
-                let message = M::MESSAGE_LINES.contains(&source.line.0) as usize;
-                let holder = if source.holder.is_some() { source.holder } else { source.owner };
+                let level = (source.trigger() == crate::machine::Trigger::Level) as usize;
+                let bound = (!source.endpoint().is_none()) as usize;
+                let message = M::MESSAGE_LINES.contains(&source.line().0) as usize;
+                let holder = if source.holder().is_some() { source.holder() } else { source.owner() };
                 let badge = self.processes.at(holder).map_or(0, |process| process.badge);
                 let flags = level | (source.is_masked() as usize) << 1 | bound << 2 | message << 3;
-                [1, source.line.0 as usize, flags, badge as usize]
+                [1, source.line().0 as usize, flags, badge as usize]
             }
             InterruptPart::Counts => {
                 let delivered = source.delivered();
                 [counters.taken, delivered, counters.coalesced, counters.spurious].map(|count| count as usize)
             }
-            InterruptPart::More => [counters.dropped, counters.latency_maximum, source.sequence, counters.completed]
+            InterruptPart::More => [counters.dropped, counters.latency_maximum, source.sequence(), counters.completed]
                 .map(|count| count as usize),
             InterruptPart::Message => self.message_info(source),
             InterruptPart::Binding => self.binding_info(source),
@@ -90,24 +88,22 @@ impl<M: Machine> Kernel<M> {
         }
         let part = ProcessPart::from_number(part).ok_or(Error::BadArgument)?;
         let link = Link::new(index);
-        if !self.processes.is_live(link) {
-            return Ok([0; 4]);
-        }
-        let process = self.processes.at(link).ok_or(Error::BadArgument)?;
+        let Some(process) = self.processes.live(link) else { return Ok([0; 4]) };
         Ok(match part {
             ProcessPart::State => {
                 let mut highest = 0;
-                let mut thread = process.threads.head();
+                let mut thread = process.first_thread();
                 while let Some(entry) = self.threads.at(thread) {
                     highest = entry.priority().number().max(highest);
                     thread = self.threads.next::<SIBLINGS>(thread);
                 }
                 let state = if process.life() == Life::Alive { 1 } else { 2 };
-                [state, process.badge as usize, process.thread_count as usize, highest]
+                [state, process.badge as usize, process.thread_count(), highest]
             }
             ProcessPart::Quota => {
                 let quota = process.quota;
-                [quota.frames_used, quota.frames, quota.objects_used, quota.objects].map(|number| number as usize)
+                [quota.frames_used(), quota.frames(), quota.objects_used(), quota.objects()]
+                    .map(|number| number as usize)
             }
             ProcessPart::Usage => {
                 let (calls, cycles) = self.usage(machine, link);
@@ -123,14 +119,14 @@ impl<M: Machine> Kernel<M> {
     /// The calls and the processor time of a process, of threads that it has and of those that it had.
     pub(crate) fn usage(&self, machine: &mut M, link: Link) -> (usize, u64) {
         let Some(process) = self.processes.at(link) else { return (0, 0) };
-        let (mut calls, mut cycles) = (process.calls, process.cycles);
+        let (mut calls, mut cycles) = process.former_usage();
         // The idle thread is in no process's list: it never ends.
         if link == self.root {
             cycles = cycles.wrapping_add(self.used_cycles(machine, self.idle));
         }
-        let mut thread = process.threads.head();
+        let mut thread = process.first_thread();
         while let Some(entry) = self.threads.at(thread) {
-            calls = calls.wrapping_add(entry.calls);
+            calls = calls.wrapping_add(entry.calls());
             cycles = cycles.wrapping_add(self.used_cycles(machine, thread));
             thread = self.threads.next::<SIBLINGS>(thread);
         }

@@ -2,8 +2,7 @@
 
 use crate::kernel::Kernel;
 use crate::machine::{InterruptWrite, Line, Machine, Trigger};
-use crate::objects::source::Binding;
-use crate::objects::source::Source;
+use crate::objects::source::{Binding, Source};
 use crate::objects::thread::Token;
 use crate::request::{CallResult, DONE, Outcome, Refusal, Request, word};
 use crate::tables::Link;
@@ -18,7 +17,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::BadArgument.into());
         }
         if let Some(source) = self.claim_of(line) {
-            return Err(self.conflict(source.owner));
+            return Err(self.conflict(source.owner()));
         }
         word(self.claim(machine, request, line)? as usize)
     }

@@ -2,10 +2,9 @@
 
 use crate::frames::{Frame, FrameRun, Zone};
 use crate::kernel::Kernel;
-use crate::machine::{FramePart, Machine};
-use crate::objects::memory::{Memory, Stretch};
+use crate::machine::Machine;
+use crate::objects::memory::{Memory, MemoryKind, Stretch};
 use crate::request::{CallResult, DONE, Outcome, Refusal, Request, word};
-use crate::tables::Entry;
 use crate::tables::Link;
 use abi::{Access, BYTES_ZEROED_PER_CALL, Error, ObjectKind, PAGE_BYTES, Rights, join, split};
 
@@ -22,13 +21,12 @@ impl<M: Machine> Kernel<M> {
             self.refund(request.process, count, 0);
             return Err(Error::NoMemory.into());
         };
-        let owner = request.process;
+        let run = FrameRun { first, count };
         let result = self.create(request, ObjectKind::Memory, |kernel| {
-            let unprepared = count * FramePart::COUNT as u32;
-            kernel.memories.insert(Memory { first, count, unprepared, owner, ..Memory::EMPTY })
+            kernel.memories.insert(Memory::new(MemoryKind::Pool, run, request.process))
         });
         if result.is_err() {
-            self.frames.give_back(FrameRun { first, count });
+            self.frames.give_back(run);
             self.refund(request.process, count, 0);
         }
         word(result? as usize)
@@ -47,13 +45,12 @@ impl<M: Machine> Kernel<M> {
         }
         // Of those that begin before its end, only the last one can reach beyond its start: they don't overlap.
         let before = self.memories.at(self.memories.last_below(&self.claimed_memory, end as usize));
-        if let Some(memory) = before.filter(|memory| first < memory.first.0 + memory.count) {
-            return Err(self.conflict(memory.owner));
+        if let Some(memory) = before.filter(|memory| first < memory.run().first.0 + memory.run().count) {
+            return Err(self.conflict(memory.owner()));
         }
-        let owner = request.process;
+        let run = FrameRun { first: Frame(first), count };
         let handle = self.create(request, ObjectKind::Memory, |kernel| {
-            let first = Frame(first);
-            let name = kernel.memories.insert(Memory { first, count, owner, device: true, ..Memory::EMPTY })?;
+            let name = kernel.memories.insert(Memory::new(MemoryKind::Device, run, request.process))?;
             kernel.memories.add(&mut kernel.claimed_memory, name.link());
             Some(name)
         })?;
@@ -90,17 +87,7 @@ impl<M: Machine> Kernel<M> {
 
     pub(super) fn memory_seal(&mut self, request: Request) -> CallResult {
         let memory = self.find_memory(&request, Rights::SEAL)?;
-        let memory = self.memories.at_mut(memory).ok_or(Error::BadHandle)?;
-        if memory.device {
-            return Err(Error::BadArgument.into());
-        }
-        if memory.writable != 0 {
-            return Err(Error::Sealed.into());
-        }
-        if memory.unprepared != 0 {
-            return Err(Error::NotPrepared.into());
-        }
-        memory.sealed = true;
+        self.memories.at_mut(memory).ok_or(Error::BadHandle)?.seal()?;
         DONE
     }
 
@@ -110,15 +97,11 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::WrongType.into());
         }
         let memory = self.memories.get_mut(grant.object).ok_or(Error::BadHandle)?;
-        let flags = memory.sealed as usize | (memory.device as usize) << 1 | ((memory.unprepared == 0) as usize) << 2;
-        let mut address = [0; 2];
-        if grant.rights.contains(Rights::DMA) {
-            address = split(memory.first.0 as u64 * PAGE_BYTES as u64);
-            memory.dma = true;
-        }
-        let [low, high] = address;
+        let is_device = memory.kind() == MemoryKind::Device;
+        let flags = memory.is_sealed() as usize | (is_device as usize) << 1 | (memory.is_prepared() as usize) << 2;
+        let [low, high] = split(if grant.rights.contains(Rights::DMA) { memory.read_address() } else { 0 });
         // Four gigabytes of device registers are one byte too many for a word of 32 bits.
-        Ok(Outcome::Return([(memory.count as usize).saturating_mul(PAGE_BYTES), flags, low, high]))
+        Ok(Outcome::Return([(memory.run().count as usize).saturating_mul(PAGE_BYTES), flags, low, high]))
     }
 
     /// Unmaps pages at the end of the stretch that ends where the asked range ends, or all of those within it.
@@ -126,7 +109,7 @@ impl<M: Machine> Kernel<M> {
     fn unmap(&mut self, machine: &mut M, target: Link, address: usize, bytes: usize) -> Result<usize, Refusal> {
         let end = address.checked_add(bytes).ok_or(Error::BadArgument)?;
         let process = self.processes.at(target).ok_or(Error::Gone)?;
-        let link = self.mappings.last_below(&process.mappings, end);
+        let link = process.mappings.last_below(&self.mappings, end);
         let Some(range) = self.mappings.at(link) else { return Ok(0) };
         let range_end = range.address + range.pages as usize * PAGE_BYTES;
         if range_end <= address {

@@ -1,15 +1,14 @@
 //! The calls of a driver's and a client's loop: sending, receiving, answering, notifying.
 
-use crate::dispatch::{Next, Owner, QUEUE};
+use crate::dispatch::{Next, Owner};
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine, Time};
-use crate::objects::endpoint::Endpoint;
+use crate::objects::endpoint::{Endpoint, notification};
 use crate::objects::reply::Reply;
-use crate::objects::thread::{Sent, State, StateKind, Token};
+use crate::objects::thread::{Sent, State, StateKind};
 use crate::request::{CallResult, Outcome, Request, word};
-use crate::tables::Entry;
 use crate::tables::Link;
-use abi::{Error, Kind, Message, ObjectKind, Options, Rights, Tag, join};
+use abi::{Error, Message, ObjectKind, Options, Rights, join};
 
 impl<M: Machine> Kernel<M> {
     /// Answers, completes, and waits for the next message.
@@ -47,7 +46,7 @@ impl<M: Machine> Kernel<M> {
             let [_, _, _, handle] = request.message.words;
             carries = handle as u32;
             if let Some(process) = self.processes.at(request.process) {
-                self.handles.find(process, carries, Rights::COPY)?;
+                self.handles.find(process.table.run(), carries, Rights::COPY)?;
             }
         }
         let Some(thread) = self.threads.at_mut(request.caller) else { return Err(Error::Gone.into()) };
@@ -72,7 +71,7 @@ impl<M: Machine> Kernel<M> {
         // was taken and not answered stays where it is, until its process is ended.
         let owes = self.threads.at_mut(request.caller).map(|thread| thread.take_debt());
         if let Some(client) =
-            owes.filter(|client| self.threads.at(*client).is_some_and(|client| client.sent == Sent::Call))
+            owes.filter(|client| self.threads.at(*client).is_some_and(|client| client.sent() == Sent::Call))
         {
             self.abandon(client, State::awaiting(request.caller));
         }
@@ -106,15 +105,19 @@ impl<M: Machine> Kernel<M> {
         } else {
             let grant = self.find(&request, Rights::REPLY)?;
             let Some(reply) = self.replies.get(grant.object).copied() else { return Err(Error::BadHandle.into()) };
-            let answered =
-                self.answer_caller(request.process, reply.caller, request.message, State::awaiting_reply(grant.link()));
+            let answered = self.answer_caller(
+                request.process,
+                reply.caller(),
+                request.message,
+                State::awaiting_reply(grant.link()),
+            );
             if matches!(answered, Err(error) if error != Error::Stale) {
                 return Err(answered.err().unwrap_or(Error::Stale).into());
             }
             // Its one handle goes with it.
             self.replies.recycle(grant.link());
             if let Some(process) = self.processes.at_mut(request.process) {
-                self.handles.close(process, request.handle);
+                self.handles.close(&mut process.table, request.handle);
                 process.quota.refund(0, 1);
             }
             answered?
@@ -132,11 +135,9 @@ impl<M: Machine> Kernel<M> {
             return Ok(Outcome::Next(Next::Scheduled));
         }
         let Some(target) = self.endpoints.at_mut(endpoint) else { return Err(Error::BadHandle.into()) };
-        let receiver = target.receivers.head();
+        let receiver = target.take_receiver(&mut self.threads);
         if receiver.is_some() {
-            self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
-            let message = Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as u32 as usize, 0, 0, 0]);
-            return Ok(Outcome::Next(self.give(receiver, message)));
+            return Ok(Outcome::Next(self.give(receiver, notification(bits as u32))));
         }
         target.note(bits as u32);
         Ok(Outcome::Next(Next::Scheduled))
@@ -148,9 +149,8 @@ impl<M: Machine> Kernel<M> {
         if self.threads.at(caller).is_none_or(|waiting| waiting.state() != State::awaiting(request.caller)) {
             return Err(Error::Stale.into());
         }
-        let handle = self.create(request, ObjectKind::Reply, |kernel| {
-            kernel.replies.insert(Reply { caller, owner: request.process })
-        })?;
+        let handle = self
+            .create(request, ObjectKind::Reply, |kernel| kernel.replies.insert(Reply::new(caller, request.process)))?;
         let grant = self.find_in(request.process, handle, Rights::REPLY)?;
         if let Some(waiting) = self.threads.at_mut(caller) {
             waiting.begin_awaiting_reply(grant.link());
@@ -162,9 +162,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     pub(super) fn endpoint_create(&mut self, request: Request) -> CallResult {
-        let handle = self.create(request, ObjectKind::Endpoint, |kernel| {
-            kernel.endpoints.insert(Endpoint { owner: request.process, ..Endpoint::EMPTY })
-        })?;
+        let handle = self
+            .create(request, ObjectKind::Endpoint, |kernel| kernel.endpoints.insert(Endpoint::new(request.process)))?;
         word(handle as usize)
     }
 
@@ -186,7 +185,7 @@ impl<M: Machine> Kernel<M> {
 
     fn forget_token(&mut self, link: Link) {
         if let Some(thread) = self.threads.at_mut(link) {
-            thread.completes = Token::NONE;
+            thread.forget_token();
         }
     }
 }

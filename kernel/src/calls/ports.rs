@@ -4,7 +4,6 @@ use crate::kernel::Kernel;
 use crate::machine::{Machine, PORT_RANGES, PortRange};
 use crate::objects::ports::Ports;
 use crate::request::{CallResult, DONE, Request, word};
-use crate::tables::Entry;
 use crate::tables::Link;
 use abi::{Error, ObjectKind, Rights};
 
@@ -19,12 +18,12 @@ impl<M: Machine> Kernel<M> {
         }
         // Of those that begin before its end, only the last one can reach beyond its start: they don't overlap.
         let before = self.ports.at(self.ports.last_below(&self.claimed_ports, end));
-        if let Some(ports) = before.filter(|ports| first < ports.range.first as usize + ports.range.count as usize) {
-            return Err(self.conflict(ports.owner));
+        if let Some(ports) = before.filter(|ports| first < ports.range().first as usize + ports.range().count as usize)
+        {
+            return Err(self.conflict(ports.owner()));
         }
         let handle = self.create(request, ObjectKind::Ports, |kernel| {
-            let owner = request.process;
-            let name = kernel.ports.insert(Ports { range, owner, ..Entry::EMPTY })?;
+            let name = kernel.ports.insert(Ports::new(range, request.process))?;
             kernel.ports.add(&mut kernel.claimed_ports, name.link());
             Some(name)
         })?;
@@ -34,10 +33,10 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn ports_attach(&mut self, machine: &mut M, request: Request) -> CallResult {
         let grant = self.find(&request, Rights::PORTS)?;
         let ports = self.ports.get(grant.object).ok_or(Error::BadHandle)?;
-        if ports.dying {
+        if ports.is_dying() {
             return Err(Error::Busy.into());
         }
-        let range = ports.range;
+        let range = ports.range();
         // What a switch between processes opens and closes is bounded.
         if range.count as usize > abi::PORTS_PER_RANGE {
             return Err(Error::BadArgument.into());

@@ -25,17 +25,17 @@ impl<M: Machine> Kernel<M> {
         }
         let dma = if request.message.tag.options().contains(Options::DMA) { Rights::DMA } else { Rights::empty() };
         let makes = parent.makes.difference(Rights::DMA) | (parent.makes & dma);
-        if !self.handles.has_room(parent) {
+        if !parent.table.has_room() {
             return Err(Error::NoHandleSlot.into());
         }
-        if self.processes.is_full() || !self.handles.has_run() {
+        if self.processes.is_full() || !self.handles.has_table() {
             return Err(Error::TableFull.into());
         }
         // The root is zeroed as the caller's own; once it is ready, it is charged to the child instead.
         let mut rest = parent.quota;
         rest.refund((parent.spare.frame != Frame(0)) as u32, 0);
         rest.charge(frames, objects.saturating_add(1)).ok_or(Error::NoMemory)?;
-        let mut quota = Quota { frames, frames_used: 0, objects, objects_used: 0 };
+        let mut quota = Quota::new(frames, objects);
         quota.charge(1, 0).ok_or(Error::NoMemory)?;
         let Some(root) = self.prepare_spare(machine, request.process)? else { return word(abi::NO_HANDLE as usize) };
         let made = self.make_process(machine, root, quota, TableSize::Common);
@@ -105,10 +105,10 @@ impl<M: Machine> Kernel<M> {
         if self.processes.is_full() {
             return Err(Error::TableFull);
         }
-        let (table, table_mask) = self.handles.take_run(size).ok_or(Error::TableFull)?;
+        let table = self.handles.take_table(size).ok_or(Error::TableFull)?;
         let space = machine.create_space(root);
         let mut process = Process::empty(space);
-        (process.table, process.table_mask, process.quota, process.root) = (table, table_mask, quota, root);
+        (process.table, process.quota, process.root) = (table, quota, root);
         let name = self.processes.insert(process).ok_or(Error::TableFull)?;
         self.port_versions = self.port_versions.wrapping_add(1);
         if let Some(process) = self.processes.at_mut(name.link()) {

@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
 use crate::objects::handle::Grant;
 use crate::objects::process::{Exit, Life};
-use crate::objects::thread::{SIBLINGS, StateKind, Thread};
+use crate::objects::thread::{StateKind, Thread};
 use crate::request::{CallResult, DONE, Outcome, Refusal, Request, word};
 use crate::tables::sizes::THREADS_PER_PROCESS;
 use crate::tables::{Link, Name};
@@ -23,7 +23,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::BadArgument.into());
         }
         let owner = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
-        if !self.handles.has_room(owner) {
+        if !owner.table.has_room() {
             return Err(Error::NoHandleSlot.into());
         }
         let name = self.make_thread(machine, target, entry, stack, priority)?;
@@ -71,7 +71,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Ends the caller; its process too, if it has no other thread.
     pub(super) fn thread_exit(&mut self, machine: &mut M, request: Request) -> CallResult {
-        let count = self.processes.at(request.process).map_or(0, |process| process.thread_count);
+        let count = self.processes.at(request.process).map_or(0, |process| process.thread_count());
         let next = if count <= 1 {
             self.end_process(machine, request.process, Exit { how: ExitKind::Exited, words: [0; 4] })
         } else {
@@ -128,17 +128,16 @@ impl<M: Machine> Kernel<M> {
         if owner.life() != Life::Alive {
             return Err(Error::Gone);
         }
-        if owner.thread_count as usize >= THREADS_PER_PROCESS {
+        if owner.thread_count() >= THREADS_PER_PROCESS {
             return Err(Error::TableFull);
         }
         owner.quota.charge(0, 1).ok_or(Error::NoMemory)?;
-        let run = owner.run();
+        let run = owner.table.run();
         let Some(name) = self.threads.insert(Thread::new(process, run, priority)) else {
             owner.quota.refund(0, 1);
             return Err(Error::TableFull);
         };
-        owner.thread_count += 1;
-        self.threads.push_back::<SIBLINGS>(&mut owner.threads, name.link());
+        owner.add_thread(&mut self.threads, name.link());
         if let Some(thread) = self.threads.at_mut(name.link()) {
             thread.context.start(entry, stack);
             machine.settle(&mut thread.context, &owner.home);

@@ -15,8 +15,7 @@ impl<M: Machine> Kernel<M> {
         let [endpoint, badge, ..] = request.message.words;
         let endpoint = self.bindable_endpoint(request.process, endpoint)?;
         let handle = self.create(request, ObjectKind::Timer, |kernel| {
-            let owner = request.process;
-            kernel.timers.insert(Timer { endpoint, badge: badge as u16, period: 0, expiries: 0, owner })
+            kernel.timers.insert(Timer::new(endpoint, badge as u16, request.process))
         })?;
         word(handle as usize)
     }

@@ -2,7 +2,7 @@
 //!
 //! Ready threads stand in one FIFO a priority; a bitmap finds the highest. A thread that was preempted keeps its turn:
 //! it joins a chain of strictly falling priority instead of a queue, so that the way from an interrupt to its driver
-//! and back touches no queue. Two things are kept ready for the short ways through the core: a number that tells
+//! and back touches no queue. Two things are kept ready for the fast path: a number that tells
 //! whether a thread may run at once, and who runs next if that is plain to see.
 
 use crate::tables::{Arena, Link, Linked, List};

@@ -12,7 +12,7 @@ use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
 use crate::objects::event::Event;
 use crate::objects::process::{Exit, Life};
-use crate::objects::thread::{SIBLINGS, State, Thread};
+use crate::objects::thread::{State, Thread};
 use crate::tables::Link;
 
 /// How much of a process's end one slice does, in steps that take about as long as stopping a thread that nobody waits
@@ -55,7 +55,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn go_on_ending(&mut self, machine: &mut M, link: Link, mut left: u32) -> Next {
         let mut decided = Next::Scheduled;
         while let Some(process) = self.processes.at(link).filter(|process| process.life() == Life::Ending) {
-            let (thread, source) = (process.stopping, process.sources.head());
+            let (thread, source) = (process.next_to_stop(), process.sources.first());
             let steps = if thread.is_some() {
                 self.steps_to_stop(thread)
             } else if source.is_some() {
@@ -68,13 +68,12 @@ impl<M: Machine> Kernel<M> {
             }
             left -= steps;
             if thread.is_some() {
-                let next = self.threads.next::<SIBLINGS>(thread);
                 // Whoever ended the process itself was stopped before.
                 if self.threads.at(thread).is_some_and(|thread| thread.state() != State::STOPPED) {
                     self.stop_thread(thread);
                 }
                 if let Some(process) = self.processes.at_mut(link) {
-                    process.stopping = next;
+                    process.note_stopped(&self.threads);
                 }
             } else if source.is_some() {
                 self.unbind(machine, source);

@@ -1,9 +1,9 @@
 //! The ends of objects: destroying an object is its revocation for all.
 
-use crate::frames::{Frame, FrameRun};
 use crate::kernel::Kernel;
 use crate::machine::{Machine, PortRange};
 use crate::objects::event::Event;
+use crate::objects::memory::MemoryKind;
 use crate::objects::thread::State;
 use crate::tables::{Link, Name};
 use abi::Error;
@@ -17,58 +17,56 @@ impl<M: Machine> Kernel<M> {
         let Some(reply) = self.replies.get(name).copied() else { return };
         // Its one handle is closed, or its process dead.
         self.replies.recycle(name.link());
-        self.refund(reply.owner, 0, 1);
-        self.abandon(reply.caller, State::awaiting_reply(name.link()));
+        self.refund(reply.owner(), 0, 1);
+        self.abandon(reply.caller(), State::awaiting_reply(name.link()));
     }
 
     pub(crate) fn destroy_endpoint_slice(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(endpoint) = self.endpoints.at_mut(link) else { return 0 };
         endpoint.begin_end();
         let endpoint = *endpoint;
-        for waiting in [endpoint.senders.head(), endpoint.receivers.head()] {
+        for waiting in [endpoint.first_sender(), endpoint.first_receiver()] {
             if waiting.is_some() {
                 self.fail(waiting, Error::Gone);
                 return 1;
             }
         }
-        let event = endpoint.events.head();
-        if event.is_some() {
-            // Whoever posts anew before the endpoint is gone has to find its event in the state that it left it in.
-            match Event::from_link(event) {
+        if let Some(event) = endpoint.first_event() {
+            // An object that posts anew before the endpoint is gone has to find its event in the state it left it in.
+            match event {
                 Event::Interrupt(source) => self.unbind(machine, source),
                 Event::Timer(timer) => {
-                    self.withdraw(Event::Timer(timer));
+                    self.withdraw(event);
                     if let Some(timer) = self.timers.at_mut(timer) {
-                        timer.expiries = 0;
+                        timer.forget_expiries();
                     }
                 }
-                Event::Exit(process) => self.withdraw_exit(process),
+                Event::Exit(_) => self.withdraw(event),
             }
             return 1;
         }
         // Sources that are still bound to it notice its end when they fire next.
         self.endpoints.remove(link);
-        self.refund(endpoint.owner, 0, 1);
+        self.refund(endpoint.owner(), 0, 1);
         0
     }
 
     pub(crate) fn destroy_interrupt(&mut self, machine: &mut M, link: Link) {
         self.unbind(machine, link);
         let Some(source) = self.interrupts.at(link).copied() else { return };
-        if let Some(slot) = self.lines.get_mut(source.line.0 as usize) {
+        if let Some(slot) = self.lines.get_mut(source.line().0 as usize) {
             *slot = Link::NONE;
         }
         self.interrupts.remove(link);
-        self.refund(source.owner, 0, 1);
+        self.refund(source.owner(), 0, 1);
     }
 
     /// Takes a range of ports from a few of those who use it, or ends it once nobody does. Returns the work left.
     pub(crate) fn destroy_ports(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(ports) = self.ports.at_mut(link) else { return 0 };
-        ports.dying = true;
-        let (range, owner) = (ports.range, ports.owner);
-        // Whoever has the range attached loses it: the death of an object is its revocation.
-        let mut position = ports.searched as usize;
+        let (range, owner) = (ports.range(), ports.owner());
+        // The processes that have the range attached lose it: the death of an object is its revocation.
+        let mut position = ports.begin_end();
         let mut left = PROCESSES_PER_SLICE;
         while position < self.processes.extent() {
             let process = Link::new(position);
@@ -85,7 +83,7 @@ impl<M: Machine> Kernel<M> {
         }
         if position < self.processes.extent() {
             if let Some(ports) = self.ports.at_mut(link) {
-                ports.searched = position as u16;
+                ports.note_searched(position);
             }
             return 1;
         }
@@ -118,45 +116,41 @@ impl<M: Machine> Kernel<M> {
     /// frames back, or ends it. Returns whether work is left.
     pub(crate) fn destroy_memory(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(memory) = self.memories.at_mut(link) else { return 0 };
-        memory.dying = true;
-        let mapping = memory.mappings.head();
+        memory.begin_end();
+        let mapping = memory.any_mapping();
         if mapping.is_some() {
             self.unmap_slice(machine, mapping);
             return 1;
         }
-        let (owner, run) = (memory.owner, FrameRun { first: memory.first, count: memory.count });
-        if run.count != 0 && !memory.device {
-            let count = if memory.module {
-                let (count, usable) = self.frames.adopt_block(run);
-                // All memory is the first process's quota, this from now on too.
-                if let Some(owner) = self.processes.at_mut(owner).filter(|owner| owner.parent.is_none()) {
-                    owner.quota.frames = owner.quota.frames.saturating_add(usable);
-                }
-                count
-            } else {
+        let (owner, run, kind) = (memory.owner(), memory.run(), memory.kind());
+        let count = match kind {
+            _ if run.count == 0 => 0,
+            MemoryKind::Pool => {
                 let count = self.frames.give_back_block(run);
                 self.refund(owner, count, 0);
                 count
-            };
-            // What is left is a smaller object.
+            }
+            MemoryKind::Module => {
+                let (count, usable) = self.frames.adopt_block(run);
+                // All memory is the first process's quota, this from now on too.
+                if let Some(owner) = self.processes.at_mut(owner).filter(|owner| owner.parent.is_none()) {
+                    owner.quota.grow(usable);
+                }
+                count
+            }
+            MemoryKind::Device => {
+                self.memories.take_out(&mut self.claimed_memory, link);
+                run.count
+            }
+        };
+        if count < run.count {
             if let Some(memory) = self.memories.at_mut(link) {
-                memory.first = Frame(run.first.0 + count);
-                memory.count = run.count - count;
+                memory.shrink(count);
             }
-            if count < run.count {
-                return 1;
-            }
-        }
-        if self.memories.at(link).is_some_and(|memory| memory.device) {
-            self.memories.take_out(&mut self.claimed_memory, link);
+            return 1;
         }
         self.refund(owner, 0, 1);
         self.memories.remove(link);
         0
-    }
-
-    /// The exit message of a process, taken out of its supervisor's queue.
-    pub(crate) fn withdraw_exit(&mut self, process: Link) {
-        self.withdraw(Event::Exit(process));
     }
 }

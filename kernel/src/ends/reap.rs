@@ -10,7 +10,9 @@ use crate::ends::exit::STEPS_PER_SLICE;
 use crate::frames::{Frame, FrameRun};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::objects::event::Event;
 use crate::objects::handle::Grant;
+use crate::objects::memory::MemoryKind;
 use crate::objects::process::{Exit, Life};
 use crate::request::{CallResult, Outcome, Request, word};
 use crate::tables::{Link, Name};
@@ -54,6 +56,21 @@ const STAGES: [Stage; 12] = [
     Stage::Spare,
     Stage::Tables,
 ];
+
+/// A table whose objects have owners.
+struct Table<M: Machine> {
+    extent: fn(&Kernel<M>) -> usize,
+    /// The owner of the live object in a slot.
+    owner: fn(&Kernel<M>, Link) -> Option<Link>,
+}
+
+/// What a search for a process's objects came upon.
+enum Found {
+    /// One where it began.
+    Here(Link),
+    /// None there: what the slice found out.
+    Later(Slice),
+}
 
 /// What a slice found out.
 enum Slice {
@@ -124,156 +141,160 @@ impl<M: Machine> Kernel<M> {
 
     fn slice(&mut self, machine: &mut M, target: Link, stage: Stage, position: usize, supervisor: Link) -> Slice {
         match stage {
-            Stage::Children => {
-                let parent = self.processes.name(target);
-                let end = self.processes.extent().min(position + SLOTS_PER_SLICE);
-                let child = (position..end).map(Link::new).find(|link| {
-                    self.processes.is_live(*link)
-                        && self.processes.at(*link).is_some_and(|process| process.parent == parent)
-                });
-                match child {
-                    Some(child) => {
-                        let next = self.end_process(machine, child, Exit { how: ExitKind::Killed, words: [0; 4] });
-                        self.defer(next);
-                        Slice::Child { position, child }
-                    }
-                    None if end < self.processes.extent() => Slice::More(end),
-                    None => Slice::Done,
-                }
-            }
-            Stage::Mappings => match self.processes.at(target).map(|process| process.mappings.any()) {
-                Some(mapping) if mapping.is_some() => {
-                    self.unmap_slice(machine, mapping);
-                    Slice::More(0)
-                }
-                _ => Slice::Done,
-            },
-            Stage::Threads => match self.processes.at(target).map(|process| process.threads.head()) {
-                Some(thread) if thread.is_some() => {
-                    self.remove_thread(machine, thread);
-                    Slice::More(0)
-                }
-                _ => Slice::Done,
-            },
-            Stage::Timers => {
-                let owned = |kernel: &Self, link| {
-                    kernel.timers.is_live(link) && kernel.timers.at(link).is_some_and(|timer| timer.owner == target)
-                };
-                self.walk(position, self.timers.extent(), owned, |kernel, link| {
-                    kernel.remove_timer(link);
-                    kernel.refund(target, 0, 1);
-                    0
-                })
-            }
-            Stage::Interrupts => {
-                let owned = |kernel: &Self, link| {
-                    kernel.interrupts.is_live(link)
-                        && kernel.interrupts.at(link).is_some_and(|source| source.owner == target)
-                };
-                self.walk(position, self.interrupts.extent(), owned, |kernel, link| {
-                    kernel.destroy_interrupt(machine, link);
-                    0
-                })
-            }
-            Stage::Replies => {
-                let owned = |kernel: &Self, link| {
-                    kernel.replies.is_live(link) && kernel.replies.at(link).is_some_and(|reply| reply.owner == target)
-                };
-                self.walk(position, self.replies.extent(), owned, |kernel, link| {
-                    kernel.drop_reply(kernel.replies.name(link));
-                    0
-                })
-            }
+            Stage::Children => self.reap_child(machine, target, position),
+            Stage::Mappings => self.reap_mapping(machine, target),
+            Stage::Threads => self.reap_thread(machine, target),
+            Stage::Timers => self.walk(position, Self::TIMERS, target, |kernel, link| {
+                kernel.remove_timer(link);
+                kernel.refund(target, 0, 1);
+                0
+            }),
+            Stage::Interrupts => self.walk(position, Self::INTERRUPTS, target, |kernel, link| {
+                kernel.destroy_interrupt(machine, link);
+                0
+            }),
+            Stage::Replies => self.walk(position, Self::REPLIES, target, |kernel, link| {
+                kernel.drop_reply(kernel.replies.name(link));
+                0
+            }),
             Stage::Ports => {
-                let owned = |kernel: &Self, link| {
-                    kernel.ports.is_live(link) && kernel.ports.at(link).is_some_and(|ports| ports.owner == target)
-                };
-                self.walk(position, self.ports.extent(), owned, |kernel, link| kernel.destroy_ports(machine, link))
+                self.walk(position, Self::PORTS, target, |kernel, link| kernel.destroy_ports(machine, link))
             }
-            Stage::Endpoints => {
-                let owned = |kernel: &Self, link| {
-                    kernel.endpoints.is_live(link)
-                        && kernel.endpoints.at(link).is_some_and(|endpoint| endpoint.owner == target)
-                };
-                self.walk(position, self.endpoints.extent(), owned, |kernel, link| {
-                    kernel.destroy_endpoint_slice(machine, link)
-                })
-            }
+            Stage::Endpoints => self
+                .walk(position, Self::ENDPOINTS, target, |kernel, link| kernel.destroy_endpoint_slice(machine, link)),
             Stage::Memories => self.reap_memory(machine, target, position, supervisor),
-            Stage::Handles => {
-                let Some(process) = self.processes.at(target) else { return Slice::Done };
-                let end = (position + HANDLES_PER_SLICE).min(process.table_mask as usize + 1);
-                for position in position..end {
-                    self.handles.clear(process, position as u32);
-                }
-                if end > process.table_mask as usize { Slice::Done } else { Slice::More(end) }
-            }
-            Stage::Spare => {
-                let Some(process) = self.processes.at_mut(target) else { return Slice::Done };
-                let frame = core::mem::take(&mut process.spare).frame;
-                if frame != Frame(0) {
-                    self.frames.give_back(FrameRun { first: frame, count: 1 });
-                    process.quota.refund(1, 0);
-                }
-                Slice::Done
-            }
-            Stage::Tables => {
-                let Some(process) = self.processes.at_mut(target) else { return Slice::Done };
-                let (space, frames, quota) = (process.home.space, &mut self.frames, &mut process.quota);
-                let mut give_back = |frame| {
-                    frames.give_back(FrameRun { first: frame, count: 1 });
-                    quota.refund(1, 0);
-                };
-                match machine.release_tables(space, position, &mut give_back) {
-                    Some(next) => Slice::More(next),
-                    None => Slice::Done,
-                }
-            }
+            Stage::Handles => self.reap_handles(target, position),
+            Stage::Spare => self.reap_spare(target),
+            Stage::Tables => self.reap_tables(machine, target, position),
         }
     }
+
+    fn reap_child(&mut self, machine: &mut M, target: Link, position: usize) -> Slice {
+        let parent = self.processes.name(target);
+        let end = self.processes.extent().min(position + SLOTS_PER_SLICE);
+        let is_child = |link: &Link| self.processes.live(*link).is_some_and(|process| process.parent == parent);
+        match (position..end).map(Link::new).find(is_child) {
+            Some(child) => {
+                let next = self.end_process(machine, child, Exit { how: ExitKind::Killed, words: [0; 4] });
+                self.defer(next);
+                Slice::Child { position, child }
+            }
+            None if end < self.processes.extent() => Slice::More(end),
+            None => Slice::Done,
+        }
+    }
+
+    fn reap_mapping(&mut self, machine: &mut M, target: Link) -> Slice {
+        let mapping = self.processes.at(target).map_or(Link::NONE, |process| process.mappings.any());
+        if !mapping.is_some() {
+            return Slice::Done;
+        }
+        self.unmap_slice(machine, mapping);
+        Slice::More(0)
+    }
+
+    fn reap_thread(&mut self, machine: &mut M, target: Link) -> Slice {
+        let thread = self.processes.at(target).map_or(Link::NONE, |process| process.first_thread());
+        if !thread.is_some() {
+            return Slice::Done;
+        }
+        self.remove_thread(machine, thread);
+        Slice::More(0)
+    }
+
+    fn reap_handles(&mut self, target: Link, position: usize) -> Slice {
+        let Some(process) = self.processes.at(target) else { return Slice::Done };
+        let end = (position + HANDLES_PER_SLICE).min(process.table.entries());
+        for position in position..end {
+            self.handles.clear(&process.table, position);
+        }
+        if end == process.table.entries() { Slice::Done } else { Slice::More(end) }
+    }
+
+    fn reap_spare(&mut self, target: Link) -> Slice {
+        let Some(process) = self.processes.at_mut(target) else { return Slice::Done };
+        let frame = core::mem::take(&mut process.spare).frame;
+        if frame != Frame(0) {
+            self.frames.give_back(FrameRun { first: frame, count: 1 });
+            process.quota.refund(1, 0);
+        }
+        Slice::Done
+    }
+
+    fn reap_tables(&mut self, machine: &mut M, target: Link, position: usize) -> Slice {
+        let Some(process) = self.processes.at_mut(target) else { return Slice::Done };
+        let (space, frames, quota) = (process.home.space, &mut self.frames, &mut process.quota);
+        let mut give_back = |frame| {
+            frames.give_back(FrameRun { first: frame, count: 1 });
+            quota.refund(1, 0);
+        };
+        machine.release_tables(space, position, &mut give_back).map_or(Slice::Done, Slice::More)
+    }
+
+    const TIMERS: Table<M> = Table {
+        extent: |kernel| kernel.timers.extent(),
+        owner: |kernel, link| Some(kernel.timers.live(link)?.owner()),
+    };
+    const INTERRUPTS: Table<M> = Table {
+        extent: |kernel| kernel.interrupts.extent(),
+        owner: |kernel, link| Some(kernel.interrupts.live(link)?.owner()),
+    };
+    const REPLIES: Table<M> = Table {
+        extent: |kernel| kernel.replies.extent(),
+        owner: |kernel, link| Some(kernel.replies.live(link)?.owner()),
+    };
+    const PORTS: Table<M> =
+        Table { extent: |kernel| kernel.ports.extent(), owner: |kernel, link| Some(kernel.ports.live(link)?.owner()) };
+    const ENDPOINTS: Table<M> = Table {
+        extent: |kernel| kernel.endpoints.extent(),
+        owner: |kernel, link| Some(kernel.endpoints.live(link)?.owner()),
+    };
+    const MEMORIES: Table<M> = Table {
+        extent: |kernel| kernel.memories.extent(),
+        owner: |kernel, link| Some(kernel.memories.live(link)?.owner()),
+    };
 
     /// Ends the object of a slot if the process owns it, else looks for the next that it owns, at a few slots. `end`
     /// returns 0 once it is gone.
     fn walk(
         &mut self,
         position: usize,
-        extent: usize,
-        owned: impl Fn(&Self, Link) -> bool,
-        mut end: impl FnMut(&mut Self, Link) -> usize,
+        table: Table<M>,
+        owner: Link,
+        end: impl FnOnce(&mut Self, Link) -> usize,
     ) -> Slice {
-        let stop = (position + SLOTS_PER_SLICE).min(extent);
-        for index in position..stop {
-            let link = Link::new(index);
-            if owned(self, link) {
-                if index != position {
-                    // The search was work enough.
-                    return Slice::More(index);
-                }
+        match self.search(position, &table, owner) {
+            Found::Here(link) => {
                 let left = end(self, link);
-                return Slice::More(if left == 0 { index + 1 } else { index });
+                Slice::More(if left == 0 { position + 1 } else { position })
             }
+            Found::Later(slice) => slice,
         }
-        if stop >= extent { Slice::Done } else { Slice::More(stop) }
+    }
+
+    /// Looks at a few slots of a table for an object that the process owns.
+    fn search(&self, position: usize, table: &Table<M>, owner: Link) -> Found {
+        let extent = (table.extent)(self);
+        let stop = (position + SLOTS_PER_SLICE).min(extent);
+        match (position..stop).find(|index| (table.owner)(self, Link::new(*index)) == Some(owner)) {
+            Some(index) if index == position => Found::Here(Link::new(index)),
+            // The search was work enough.
+            Some(index) => Found::Later(Slice::More(index)),
+            None if stop >= extent => Found::Later(Slice::Done),
+            None => Found::Later(Slice::More(stop)),
+        }
     }
 
     fn reap_memory(&mut self, machine: &mut M, target: Link, position: usize, supervisor: Link) -> Slice {
-        let stop = (position + SLOTS_PER_SLICE).min(self.memories.extent());
-        for index in position..stop {
-            let link = Link::new(index);
-            let Some(memory) = self.memories.at(link).copied() else { break };
-            if !self.memories.is_live(link) || memory.owner != target {
-                continue;
-            }
-            if index != position {
-                return Slice::More(index);
-            }
-            if memory.dma && !memory.device {
-                return self.quarantine(link, target, supervisor);
-            }
-            let left = self.destroy_memory(machine, link);
-            return Slice::More(if left == 0 { index + 1 } else { index });
+        let link = match self.search(position, &Self::MEMORIES, target) {
+            Found::Here(link) => link,
+            Found::Later(slice) => return slice,
+        };
+        if self.memories.at(link).is_some_and(|memory| memory.may_be_known_to_device()) {
+            return self.quarantine(link, target, supervisor);
         }
-        if stop >= self.memories.extent() { Slice::Done } else { Slice::More(stop) }
+        let left = self.destroy_memory(machine, link);
+        Slice::More(if left == 0 { position + 1 } else { position })
     }
 
     /// A device may still write to these frames: they go to the supervisor, who destroys the object once it is quiet.
@@ -282,33 +303,28 @@ impl<M: Machine> Kernel<M> {
         let rights = Rights::DESTROY | Rights::DMA;
         let Some(owner) = self.processes.at_mut(supervisor) else { return Slice::Stuck(Error::Gone) };
         // A module's frames were in no quota.
-        let count = self.memories.at(link).filter(|memory| !memory.module).map_or(0, |memory| memory.count);
-        if !self.handles.has_room(owner) {
-            return Slice::Stuck(Error::NoHandleSlot);
-        }
-        let Ok(handle) = self.handles.install(owner, Grant { object, kind: ObjectKind::Memory, rights, badge: 0 })
-        else {
-            return Slice::Stuck(Error::NoHandleSlot);
+        let Some(memory) = self.memories.at_mut(link) else { return Slice::Done };
+        let count = if memory.kind() == MemoryKind::Module { 0 } else { memory.run().count };
+        let grant = Grant { object, kind: ObjectKind::Memory, rights, badge: 0 };
+        let handle = match self.handles.install(&mut owner.table, grant) {
+            Ok(handle) => handle,
+            Err(error) => return Slice::Stuck(error),
         };
         // The frames were the supervisor's before it gave them away as quota, so that taking them back always fits.
-        owner.quota.frames_used = owner.quota.frames_used.saturating_add(count);
-        owner.quota.objects_used = owner.quota.objects_used.saturating_add(1);
-        if let Some(memory) = self.memories.at_mut(link) {
-            memory.owner = supervisor;
-        }
+        owner.quota.take_over(count, 1);
+        memory.set_owner(supervisor);
         self.refund(target, count, 1);
         Slice::Quarantined(handle)
     }
 
     /// The last of a process: its name is stale from now on, and its quota is its parent's again.
     fn bury(&mut self, link: Link) {
-        self.withdraw_exit(link);
+        self.withdraw(Event::Exit(link));
         let Some(process) = self.processes.at(link) else { return };
-        let (table, mask) = (process.table, process.table_mask);
         let (parent, quota) = (process.parent, process.quota);
-        self.handles.give_back_run(table, mask);
+        self.handles.give_back_table(process.table);
         if let Some(parent) = self.processes.get_mut(parent) {
-            parent.quota.refund(quota.frames, quota.objects.saturating_add(1));
+            parent.quota.refund(quota.frames(), quota.objects().saturating_add(1));
         }
         self.processes.remove(link);
     }

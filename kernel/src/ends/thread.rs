@@ -2,7 +2,7 @@
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
-use crate::objects::thread::{SIBLINGS, State, Token};
+use crate::objects::thread::State;
 use crate::tables::Link;
 
 impl<M: Machine> Kernel<M> {
@@ -13,7 +13,7 @@ impl<M: Machine> Kernel<M> {
         self.note_delivery(link, self.now);
         let Some(thread) = self.threads.at_mut(link) else { return };
         thread.stop();
-        thread.completes = Token::NONE;
+        thread.forget_token();
         let caller = thread.take_debt();
         self.abandon(caller, State::awaiting(link));
     }
@@ -25,16 +25,9 @@ impl<M: Machine> Kernel<M> {
         let used = self.used_cycles(machine, link);
         let Some(thread) = self.threads.at_mut(link) else { return };
         machine.forget(&mut thread.context);
-        let (owner, calls) = (thread.process, thread.calls);
-        let next = self.threads.next::<SIBLINGS>(link);
+        let (owner, calls) = (thread.process, thread.calls());
         if let Some(process) = self.processes.at_mut(owner) {
-            if process.stopping == link {
-                process.stopping = next;
-            }
-            process.calls = process.calls.wrapping_add(calls);
-            process.cycles = process.cycles.wrapping_add(used);
-            self.threads.unlink::<SIBLINGS>(&mut process.threads, link);
-            process.thread_count = process.thread_count.saturating_sub(1);
+            process.remove_thread(&mut self.threads, link, calls, used);
             process.quota.refund(0, 1);
         }
         self.threads.remove(link);
@@ -42,7 +35,7 @@ impl<M: Machine> Kernel<M> {
 
     /// The processor time that a thread has used up to now.
     pub(crate) fn used_cycles(&self, machine: &mut M, link: Link) -> u64 {
-        let began = if link == self.current { machine.now().0 } else { 0 };
-        self.threads.at(link).map_or(0, |thread| thread.cycles.wrapping_add(began))
+        let now = (link == self.current).then(|| machine.now());
+        self.threads.at(link).map_or(0, |thread| thread.used_cycles(now))
     }
 }

@@ -33,7 +33,7 @@ pub enum Controller {
 }
 
 impl Controller {
-    /// Whether the short way of an interrupt may be taken: a PIC has to be asked what it meant.
+    /// Whether an interrupt may take the fast path: a PIC has to be asked first whether the interrupt was spurious.
     pub fn is_direct(self) -> bool {
         self == Self::Dropping
     }

@@ -1,15 +1,15 @@
-//! The short way of whoever is done and waits again: the loop of every server and driver.
+//! The fast path of a thread that is done and receives again: the loop of every server and driver.
 
 use super::Origin;
 use crate::Kernel;
 use crate::machine::{Machine, Resume};
-use crate::objects::thread::{Sent, State, Token};
+use crate::objects::thread::{Sent, State};
 use crate::tables::{Link, Name};
 use abi::{Kind, Rights, Tag};
 
 impl<M: Machine> Kernel<M> {
-    /// A server or driver is done and waits again, with nothing there to receive. Whatever it owes is looked at before
-    /// the endpoint is, so that there is no more than one of the two to remember.
+    /// Completes or answers what a server or driver has done, and lets it wait where nothing is to be received. What it
+    /// owes is looked at before the endpoint is, so that only one of the two has to be kept in registers.
     #[inline(always)]
     pub(super) fn fast_reply_receive(
         &mut self,
@@ -20,7 +20,7 @@ impl<M: Machine> Kernel<M> {
     ) -> Option<Resume> {
         let server = self.current;
         let thread = self.threads.at(server)?;
-        if thread.completes.sequence != 0 {
+        if thread.completes().sequence != 0 {
             self.fast_complete(machine, tag, handle, server)
         } else if self.threads.at(thread.owes()).is_some() {
             self.fast_answer(machine, tag, handle, origin)
@@ -33,33 +33,33 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The line that a driver is done with may fire again.
+    /// Completes an interrupt: its line may fire again.
     #[inline(always)]
     fn fast_complete(&mut self, machine: &mut M, tag: Tag, handle: u32, driver: Link) -> Option<Resume> {
         let next = self.schedule.successor();
         self.threads.at(next)?;
         let thread = self.threads.at(driver)?;
-        let token = thread.completes;
+        let token = thread.completes();
         if thread.owes().is_some() {
             return None;
         }
         let source = self.interrupts.get(token.source)?;
-        if source.outstanding != token.sequence || !source.can_unmask_directly() {
+        if !source.is_outstanding(token.sequence) || !source.can_unmask_directly() {
             return None;
         }
         let endpoint = self.quiet_endpoint(driver, handle)?;
         let source = self.interrupts.at_mut(token.source.link())?;
-        if source.endpoint != endpoint {
+        if source.endpoint() != endpoint {
             return None;
         }
         source.complete();
         source.unmask_directly(machine);
-        self.threads.at_mut(driver)?.completes = Token::NONE;
+        self.threads.at_mut(driver)?.forget_token();
         self.fast_wait(driver, endpoint)?;
         self.give_way(machine, tag, driver, next)
     }
 
-    /// The caller that a server answers runs next.
+    /// Answers a caller, which runs next.
     #[inline(always)]
     fn fast_answer(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let server = self.current;
@@ -80,11 +80,11 @@ impl<M: Machine> Kernel<M> {
         Some(resume)
     }
 
-    /// The handler of a fault is done: the thread that raised it tries again, with the registers that it has.
+    /// Answers a fault: the thread that raised it tries again, with the registers that it has.
     #[inline(always)]
     fn fast_retry(&mut self, machine: &mut M, tag: Tag, handle: u32, handler: Link, faulty: Link) -> Option<Resume> {
         let thread = self.threads.at(faulty)?;
-        if thread.sent != Sent::Fault || thread.priority() <= self.schedule.bar() {
+        if thread.sent() != Sent::Fault || thread.priority() <= self.schedule.bar() {
             return None;
         }
         let endpoint = self.quiet_endpoint(handler, handle)?;
@@ -96,7 +96,7 @@ impl<M: Machine> Kernel<M> {
         Some(Resume::Saved)
     }
 
-    /// The endpoint of a handle to receive by, if whoever receives there waits, and alone.
+    /// The endpoint that a handle allows to receive on, if its receiver has to wait there, and alone.
     #[inline(always)]
     fn quiet_endpoint(&self, receiver: Link, handle: u32) -> Option<Name> {
         let run = self.threads.at(receiver)?.run;
@@ -104,7 +104,7 @@ impl<M: Machine> Kernel<M> {
         self.endpoints.get(grant.object)?.is_quiet().then_some(grant.object)
     }
 
-    /// The running thread waits, and the thread that is plain to be the next runs.
+    /// Runs the thread that the schedule has ready as the next, since the running one waits.
     #[inline(always)]
     fn give_way(&mut self, machine: &mut M, tag: Tag, from: Link, next: Link) -> Option<Resume> {
         self.schedule.take_successor();
@@ -113,10 +113,10 @@ impl<M: Machine> Kernel<M> {
         Some(Resume::Saved)
     }
 
-    /// The running thread is the one that waits at an endpoint.
+    /// Lets the running thread wait, alone, at an endpoint.
     #[inline(always)]
     fn fast_wait(&mut self, server: Link, endpoint: Name) -> Option<()> {
-        self.endpoints.at_mut(endpoint.link())?.receivers.set_only(server);
+        self.endpoints.at_mut(endpoint.link())?.set_only_receiver(server);
         let thread = self.threads.at_mut(server)?;
         thread.begin_receiving(endpoint.link());
         thread.serves = endpoint;

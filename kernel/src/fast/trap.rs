@@ -1,4 +1,4 @@
-//! The short ways of what nobody calls for: an interrupt for a driver that waits, a fault whose handler waits.
+//! The fast path of traps that aren't calls: an interrupt for a driver that waits, a fault whose handler waits.
 
 use crate::Kernel;
 use crate::account::TraceKind;
@@ -6,20 +6,21 @@ use crate::machine::{Context, Line, Machine, Resume, Trigger};
 use crate::objects::thread::{Fault, Token};
 
 impl<M: Machine> Kernel<M> {
-    /// A line fired whose driver waits. Nothing is returned, and nothing was done, if it has to go the general way.
+    /// Gives the message of a line that fired to its driver, which waits. Returns `None`, and has done nothing, if the
+    /// interrupt has to take the slow path.
     #[inline(always)]
     pub fn fast_interrupt(&mut self, machine: &mut M, line: Line) -> Option<Resume> {
         let interrupted = self.current;
         let link = *self.lines.get(line.0 as usize)?;
-        // If a message were pending, nobody would wait at the endpoint.
-        let target = self.endpoints.get_mut(self.interrupts.at(link)?.endpoint)?;
-        let receiver = target.receivers.only();
+        // No message is pending: if one were, no thread would wait at the endpoint.
+        let target = self.endpoints.get_mut(self.interrupts.at(link)?.endpoint())?;
+        let receiver = target.only_receiver();
         if !Self::may_preempt(&self.threads, &self.schedule, interrupted, receiver) {
             return None;
         }
-        target.receivers.clear_only();
+        target.clear_only_receiver();
         self.choose(receiver);
-        // In an order that is done with one thing before it takes up the next: registers are few.
+        // Each thing is finished before the next begins, since registers are few.
         let came = machine.now();
         self.account.trace(TraceKind::Interrupt, came, interrupted, line.0 as u32);
         self.preempt_alone(interrupted, came);
@@ -27,22 +28,21 @@ impl<M: Machine> Kernel<M> {
         let source = self.interrupts.at_mut(link)?;
         let (message, sequence) = source.note_and_take(came);
         let thread = self.threads.at_mut(receiver)?;
-        thread.completes = Token { source: source_name, sequence };
+        thread.hold(Token { source: source_name, sequence });
         let resume = thread.context.deliver(message);
-        thread.cycles = thread.cycles.wrapping_sub(came.0);
-        if source.trigger == Trigger::Level {
+        thread.begin_time(came);
+        if source.trigger() == Trigger::Level {
             source.mask_directly(machine);
         }
         machine.end_directly(line);
-        source.counters.taken = source.counters.taken.wrapping_add(1);
         // The low halves will do: this entry into the kernel began at the former time.
-        source.counters.note_latency((machine.now().0 as u32).wrapping_sub(came.0 as u32));
+        source.count_delivered((machine.now().0 as u32).wrapping_sub(came.0 as u32));
         self.switch_to(machine, receiver);
         Some(resume)
     }
 
-    /// The running thread raised an exception whose handler waits. Nothing is returned, and nothing was done, if it has
-    /// to go the general way.
+    /// Sends the running thread's exception to its handler, which waits. Returns `None`, and has done nothing, if the
+    /// fault has to take the slow path.
     #[inline(always)]
     pub fn fast_fault(&mut self, machine: &mut M, fault: Fault) -> Option<Resume> {
         let faulty = self.current;
@@ -52,11 +52,11 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let target = self.endpoints.get_mut(object)?;
-        let handler = target.receivers.only();
+        let handler = target.only_receiver();
         if target.is_dying() || self.threads.at(handler)?.rank() <= self.schedule.bar() {
             return None;
         }
-        target.receivers.clear_only();
+        target.clear_only_receiver();
         let thread = self.threads.at_mut(faulty)?;
         thread.begin_awaiting(handler);
         thread.begin_fault(fault);

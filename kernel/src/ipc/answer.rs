@@ -32,7 +32,7 @@ impl<M: Machine> Kernel<M> {
         }
         let mut tag = Tag::outgoing(Kind::Reply, message.tag.label(), 0);
         let mut words = message.words;
-        if waiting.sent == Sent::Call {
+        if waiting.sent() == Sent::Call {
             let to = waiting.process;
             if message.tag.options().contains(abi::Options::HANDLE) {
                 let [one, two, three, handle] = words;

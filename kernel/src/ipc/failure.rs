@@ -1,6 +1,5 @@
 //! Waiting that ends without a message: by a deadline, or because the other side is gone.
 
-use crate::dispatch::QUEUE;
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
 use crate::objects::thread::{Sent, State, StateKind};
@@ -12,7 +11,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn fail(&mut self, link: Link, error: Error) {
         self.detach(link);
         if let Some(thread) = self.threads.at_mut(link) {
-            match thread.sent {
+            match thread.sent() {
                 Sent::Call => thread.context.set_message(Message::error(error, [0; 2])),
                 Sent::Fault => thread.end_fault(),
             }
@@ -20,7 +19,7 @@ impl<M: Machine> Kernel<M> {
         self.enqueue(link);
     }
 
-    /// Takes a waiting thread out of whatever it waits in; it is in no queue afterwards.
+    /// Takes a thread out of the queue that it waits in; it is in none afterwards.
     pub(crate) fn detach(&mut self, link: Link) {
         self.clear_deadline(link);
         let Some(state) = self.threads.at(link).map(|thread| thread.state()) else { return };
@@ -29,32 +28,31 @@ impl<M: Machine> Kernel<M> {
             StateKind::Preempted => self.schedule.remove_preempted(&mut self.threads, link),
             StateKind::Receiving => {
                 if let Some(endpoint) = self.endpoints.at_mut(state.target()) {
-                    self.threads.unlink::<QUEUE>(&mut endpoint.receivers, link);
+                    endpoint.remove_receiver(&mut self.threads, link);
                 }
             }
             StateKind::Sending => {
                 if let Some(endpoint) = self.endpoints.at_mut(state.target()) {
-                    self.threads.unlink::<QUEUE>(&mut endpoint.senders, link);
-                    endpoint.refresh();
+                    endpoint.remove_sender(&mut self.threads, link);
                 }
             }
             StateKind::Stopped | StateKind::Running | StateKind::Awaiting | StateKind::AwaitingReply => {}
         }
     }
 
-    /// Whoever owed a caller the reply is gone. A call fails; a fault waits for the next handler on its endpoint.
+    /// The thread that owed a caller the reply is gone. A call fails; a fault waits for the next handler on its endpoint.
     pub(crate) fn abandon(&mut self, caller: Link, expected: State) {
         let Some(waiting) = self.threads.at_mut(caller) else { return };
         if waiting.state() != expected {
             return;
         }
-        match waiting.sent {
+        match waiting.sent() {
             Sent::Call => self.fail(caller, Error::Gone),
             Sent::Fault => match self.endpoints.resolve(waiting.fault_endpoint) {
                 Some(endpoint) => self.pass_fault_on(caller, endpoint),
                 None => {
                     waiting.stop();
-                    // Whoever starts it anew starts it without the fault.
+                    // It can be started anew, without the fault.
                     waiting.end_fault();
                 }
             },
@@ -65,16 +63,11 @@ impl<M: Machine> Kernel<M> {
     /// all others.
     fn pass_fault_on(&mut self, faulty: Link, endpoint: Link) {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return };
-        self.threads.push_front::<QUEUE>(&mut target.senders, faulty);
-        target.refresh();
-        if let Some(thread) = self.threads.at_mut(faulty) {
-            thread.begin_sending(endpoint);
-        }
-        let receiver = target.receivers.head();
+        target.return_sender(&mut self.threads, endpoint, faulty);
+        let receiver = target.take_receiver(&mut self.threads);
         if !receiver.is_some() {
             return;
         }
-        self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
         // That is the fault, which carries no handle.
         if let Ok(Some(message)) = self.take_sender(receiver, endpoint) {
             let next = self.give(receiver, message);

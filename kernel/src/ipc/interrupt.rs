@@ -9,8 +9,9 @@ use crate::machine::{Line, Machine, Trigger};
 use crate::objects::event::Event;
 use crate::objects::source::{Binding, Noted, SOURCES};
 use crate::objects::thread::Token;
+use crate::tables::sizes::SOURCES_PER_PROCESS;
 use crate::tables::{Link, Name};
-use abi::{Error, InterruptFlags, Kind, Message, Tag};
+use abi::{Error, Message};
 
 impl<M: Machine> Kernel<M> {
     /// The message of an interrupt source, which the receiver thereby holds.
@@ -18,12 +19,9 @@ impl<M: Machine> Kernel<M> {
         let name = self.interrupts.name(source);
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Message::default() };
         let taken = interrupt.take();
-        if taken.count == 0 {
-            interrupt.counters.replayed = interrupt.counters.replayed.wrapping_add(1);
-        }
         if let Some(thread) = self.threads.at_mut(receiver) {
-            thread.completes = Token { source: name, sequence: taken.sequence };
-            thread.raised = if taken.count != 0 { taken.first.0.max(1) } else { 0 };
+            let token = Token { source: name, sequence: taken.sequence };
+            thread.hold_since(token, (taken.count != 0).then_some(taken.first));
         }
         taken.message()
     }
@@ -31,14 +29,14 @@ impl<M: Machine> Kernel<M> {
     /// Completes the interrupt message that a thread has taken, as it receives on the endpoint the source is bound to.
     pub(crate) fn complete_implicitly(&mut self, machine: &mut M, thread: Link, endpoint: Link) {
         let Some(receiver) = self.threads.at_mut(thread) else { return };
-        let token = receiver.completes;
+        let token = receiver.completes();
         if token == Token::NONE {
             return;
         }
-        if self.interrupts.get(token.source).is_none_or(|source| source.endpoint.link() != endpoint) {
+        if self.interrupts.get(token.source).is_none_or(|source| source.endpoint().link() != endpoint) {
             return;
         }
-        receiver.completes = Token::NONE;
+        receiver.forget_token();
         // A source that was unbound or completed by name in the meantime needs nothing more.
         let _ = self.complete(machine, token);
     }
@@ -47,7 +45,7 @@ impl<M: Machine> Kernel<M> {
     #[inline(never)]
     pub(crate) fn complete(&mut self, machine: &mut M, token: Token) -> Result<(), Error> {
         let Some(source) = self.interrupts.get_mut(token.source) else { return Err(Error::BadHandle) };
-        if source.outstanding != token.sequence || token.sequence == 0 {
+        if !source.is_outstanding(token.sequence) {
             return Err(Error::Stale);
         }
         let may_have_lost = source.may_have_lost();
@@ -67,53 +65,36 @@ impl<M: Machine> Kernel<M> {
         binding: Binding,
     ) -> Result<(u32, u32), Error> {
         let Some(interrupt) = self.interrupts.at(source) else { return Err(Error::BadHandle) };
-        if self.endpoints.get(interrupt.endpoint).is_some() {
+        if self.endpoints.get(interrupt.endpoint()).is_some() {
             return Err(Error::Busy);
         }
         // It may still be bound to an endpoint that was destroyed.
         self.unbind(machine, source);
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Err(Error::BadHandle) };
         let Some(process) = self.processes.at_mut(binding.holder) else { return Err(Error::Gone) };
-        if process.source_count as usize >= crate::tables::sizes::SOURCES_PER_PROCESS {
+        if process.sources.count() >= SOURCES_PER_PROCESS {
             return Err(Error::TableFull);
         }
-        process.source_count += 1;
-        interrupt.endpoint = endpoint;
-        interrupt.holder = binding.holder;
-        interrupt.badge = binding.badge;
-        interrupt.trigger = machine.configure(interrupt.line, binding.trigger);
-        interrupt.plain_tag = Tag::outgoing(Kind::Interrupt, interrupt.level().bits(), interrupt.badge);
-        interrupt.outstanding = 0;
-        let (line, trigger) = (interrupt.line, interrupt.trigger);
-        self.interrupts.push_back::<SOURCES>(&mut process.sources, source);
-        if let Some(interrupt) = self.interrupts.at_mut(source) {
-            interrupt.unmask(machine);
-        }
-        if trigger == Trigger::Edge && line != Line::NMI {
+        interrupt.bind(machine, endpoint, binding);
+        let edge = interrupt.trigger() == Trigger::Edge && interrupt.line() != Line::NMI;
+        process.sources.add::<SOURCES, _, _>(&mut self.interrupts, source);
+        if edge {
             self.replay(source)?;
         }
         let Some(interrupt) = self.interrupts.at(source) else { return Err(Error::BadHandle) };
-        Ok((interrupt.count, interrupt.sequence))
+        let (_, count, ..) = interrupt.pending();
+        Ok((count, interrupt.sequence()))
     }
 
     /// Masks a source and takes it off its endpoint; a message that nobody read is dropped, and counted as such.
     pub(crate) fn unbind(&mut self, machine: &mut M, source: Link) {
         let Some(interrupt) = self.interrupts.at_mut(source) else { return };
-        if interrupt.endpoint.is_none() {
+        if interrupt.endpoint().is_none() {
             return;
         }
-        interrupt.hold_back(machine);
-        interrupt.endpoint = Name::NONE;
-        interrupt.outstanding = 0;
-        interrupt.flags = InterruptFlags::empty();
-        interrupt.pending = false;
-        if core::mem::replace(&mut interrupt.count, 0) != 0 {
-            interrupt.counters.dropped = interrupt.counters.dropped.wrapping_add(1);
-        }
-        let holder = core::mem::replace(&mut interrupt.holder, Link::NONE);
+        let holder = interrupt.unbind(machine);
         if let Some(process) = self.processes.at_mut(holder) {
-            process.source_count = process.source_count.saturating_sub(1);
-            self.interrupts.unlink::<SOURCES>(&mut process.sources, source);
+            process.sources.remove::<SOURCES, _, _>(&mut self.interrupts, source);
         }
         self.withdraw(Event::Interrupt(source));
     }
@@ -121,7 +102,7 @@ impl<M: Machine> Kernel<M> {
     fn replay(&mut self, source: Link) -> Result<(), Error> {
         let now = self.now;
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Err(Error::BadHandle) };
-        let Some(endpoint) = self.endpoints.resolve(interrupt.endpoint) else { return Ok(()) };
+        let Some(endpoint) = self.endpoints.resolve(interrupt.endpoint()) else { return Ok(()) };
         if interrupt.replay(now) == Noted::Post {
             let next = self.post(endpoint, Event::Interrupt(source));
             self.defer(next);

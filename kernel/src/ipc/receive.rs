@@ -1,12 +1,11 @@
 //! Receiving: taking what waits at an endpoint, or waiting there.
 
-use crate::dispatch::{Next, QUEUE};
+use crate::dispatch::Next;
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
-use crate::objects::event::Event;
 use crate::request::{CallResult, Outcome};
 use crate::tables::Link;
-use abi::{Error, Kind, Message, Tag};
+use abi::{Error, Message};
 
 /// How many senders one receive refuses whose handles have no room at the receiver.
 const REFUSALS_PER_CALL: usize = 2;
@@ -42,19 +41,11 @@ impl<M: Machine> Kernel<M> {
         endpoint: Link,
     ) -> Result<Option<Message>, Error> {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return Ok(None) };
-        if target.bits != 0 {
-            let bits = core::mem::replace(&mut target.bits, 0);
-            target.refresh();
-            return Ok(Some(Message::new(Tag::outgoing(Kind::Notify, 0, 0), [bits as usize, 0, 0, 0])));
+        if let Some(message) = target.take_bits() {
+            return Ok(Some(message));
         }
-        let event = target.events.head();
-        if event.is_some() {
-            self.events.unlink::<QUEUE>(&mut target.events, event);
-            target.refresh();
-            if let Some(slot) = self.events.at_mut(event) {
-                slot.queued_at = Link::NONE;
-            }
-            let message = self.event_message(Event::from_link(event), receiver);
+        if let Some(event) = target.take_event(&mut self.events) {
+            let message = self.event_message(event, receiver);
             self.now = machine.now();
             self.note_delivery(receiver, self.now);
             return Ok(Some(message));
@@ -68,12 +59,10 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Result<Option<Message>, Error> {
         for _ in 0..REFUSALS_PER_CALL {
             let Some(target) = self.endpoints.at_mut(endpoint) else { return Ok(None) };
-            let sender = target.senders.head();
+            let sender = target.take_sender(&mut self.threads);
             if !sender.is_some() {
                 return Ok(None);
             }
-            self.threads.unlink::<QUEUE>(&mut target.senders, sender);
-            target.refresh();
             match self.sender_message(sender, receiver) {
                 Ok(message) => {
                     if let Some(thread) = self.threads.at_mut(sender) {
@@ -105,10 +94,7 @@ impl<M: Machine> Kernel<M> {
         let Some(target) = self.endpoints.at_mut(endpoint).filter(|target| !target.is_dying()) else {
             return Err(Error::Gone);
         };
-        self.threads.push_back::<QUEUE>(&mut target.receivers, thread);
-        if let Some(receiver) = self.threads.at_mut(thread) {
-            receiver.begin_receiving(endpoint);
-        }
+        target.queue_receiver(&mut self.threads, endpoint, thread);
         Ok(())
     }
 }

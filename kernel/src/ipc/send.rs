@@ -1,6 +1,6 @@
 //! Sending: a call or a fault reaches a thread that receives, or waits for one.
 
-use crate::dispatch::{Next, QUEUE};
+use crate::dispatch::Next;
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
 use crate::objects::thread::Sent;
@@ -12,23 +12,19 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn send(&mut self, endpoint: Link) -> Next {
         let current = self.current;
         let Some(target) = self.endpoints.at_mut(endpoint) else { return Next::Scheduled };
-        let receiver = target.receivers.head();
+        let receiver = target.first_receiver();
         if !receiver.is_some() {
             if target.is_dying() {
                 self.set_message(current, Message::error(Error::Gone, [0; 2]));
                 return Next::Scheduled;
             }
-            self.threads.push_back::<QUEUE>(&mut target.senders, current);
-            target.refresh();
-            if let Some(thread) = self.threads.at_mut(current) {
-                thread.begin_sending(endpoint);
-            }
+            target.queue_sender(&mut self.threads, endpoint, current);
             return Next::Scheduled;
         }
         match self.sender_message(current, receiver) {
             Ok(message) => {
                 if let Some(target) = self.endpoints.at_mut(endpoint) {
-                    self.threads.unlink::<QUEUE>(&mut target.receivers, receiver);
+                    target.remove_receiver(&mut self.threads, receiver);
                 }
                 self.clear_deadline(receiver);
                 let Some(sender) = self.threads.at_mut(current) else { return Next::Scheduled };
@@ -49,7 +45,7 @@ impl<M: Machine> Kernel<M> {
     /// What a sender's message is at the receiver. A handle that it carries is installed there.
     pub(crate) fn sender_message(&mut self, sender: Link, receiver: Link) -> Result<Message, Error> {
         let Some(thread) = self.threads.at(sender) else { return Err(Error::Gone) };
-        match thread.sent {
+        match thread.sent() {
             Sent::Call => {
                 let message = thread.context.message();
                 let tag = Tag::outgoing(Kind::Call, message.tag.label(), thread.badge);
@@ -64,14 +60,14 @@ impl<M: Machine> Kernel<M> {
                 }
                 Ok(Message::new(tag, message.words))
             }
-            Sent::Fault => Ok(thread.fault.message(thread.fault_badge)),
+            Sent::Fault => Ok(thread.fault().message(thread.fault_badge)),
         }
     }
 
     /// Copies a handle from one process to another, as one that travels in a message.
     pub(crate) fn carry(&mut self, from: Link, handle: u32, to: Link) -> Result<u32, Error> {
         let Some(source) = self.processes.at(from) else { return Err(Error::BadHandle) };
-        let grant = self.handles.find(source, handle, Rights::COPY)?;
+        let grant = self.handles.find(source.table.run(), handle, Rights::COPY)?;
         self.install(to, grant).map_err(|_| Error::ReceiverFull)
     }
 }

@@ -11,13 +11,9 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn expire_timer(&mut self, link: Link, time: Time) -> Next {
         let now = self.now;
         let Some(timer) = self.timers.at_mut(link) else { return Next::Scheduled };
-        timer.expiries = timer.expiries.saturating_add(1);
-        let (name, period) = (timer.endpoint, timer.period);
-        if period != 0 {
-            // A period that was missed is counted once: the timer goes on from now instead of catching up in a storm.
-            let next = time.0.saturating_add(period);
-            let next = if next > now.0 { next } else { now.0.saturating_add(period) };
-            self.deadlines.set(Owner::Timer(link), Time(next));
+        let name = timer.endpoint();
+        if let Some(next) = timer.expire(time, now) {
+            self.deadlines.set(Owner::Timer(link), next);
         }
         match self.endpoints.resolve(name) {
             Some(endpoint) => self.post(endpoint, Event::Timer(link)),
@@ -28,7 +24,7 @@ impl<M: Machine> Kernel<M> {
     /// Sets a timer to a deadline, then to further ones every period.
     pub(crate) fn set_timer(&mut self, link: Link, deadline: Time, period: u64) {
         if let Some(timer) = self.timers.at_mut(link) {
-            timer.period = period;
+            timer.set_period(period);
             self.set_deadline(Owner::Timer(link), deadline);
         }
     }

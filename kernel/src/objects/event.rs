@@ -2,7 +2,7 @@
 
 use crate::dispatch::QUEUE;
 use crate::tables::sizes::{INTERRUPTS, PROCESSES, TIMERS};
-use crate::tables::{Entry, Link, Linked, Links};
+use crate::tables::{Arena, Entry, Link, Linked, Links};
 
 /// What can post to an endpoint without being a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +41,36 @@ impl Event {
     }
 }
 
+/// The slots of all events.
+pub type Events = Arena<EventSlot, EVENTS>;
+
 /// An event's place in an endpoint's queue.
 #[derive(Clone, Copy, Debug)]
 pub struct EventSlot {
     /// The endpoint in whose queue it is, or none.
-    pub queued_at: Link,
+    queued_at: Link,
     links: Links,
+}
+
+impl EventSlot {
+    /// The endpoint in whose queue it is, or none.
+    pub const fn queued_at(&self) -> Link {
+        self.queued_at
+    }
+
+    /// The event joins an endpoint's queue. Returns false if it is in one already.
+    pub(super) const fn begin_waiting(&mut self, endpoint: Link) -> bool {
+        let begins = !self.queued_at.is_some();
+        if begins {
+            self.queued_at = endpoint;
+        }
+        begins
+    }
+
+    /// The event has left its queue.
+    pub(super) const fn end_waiting(&mut self) {
+        self.queued_at = Link::NONE;
+    }
 }
 
 impl Entry for EventSlot {

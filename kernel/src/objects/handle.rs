@@ -4,8 +4,6 @@
 //! two. A lookup is two compares: the value (index and generation in one) and the right (type and right in one bit).
 //! Which entry that is needs no check: 16 bits of an index can't leave the array.
 
-use crate::machine::Machine;
-use crate::objects::process::Process;
 use crate::tables::sizes::{HANDLES, LARGE_TABLE_HANDLES, TABLE_HANDLES};
 use crate::tables::{Link, Name};
 use abi::{Error, ObjectKind, Rights};
@@ -33,7 +31,7 @@ pub struct Handle {
 
 const _: () = assert!(size_of::<Handle>() == 16, "an entry's place is found by a shift");
 
-/// A process's part of the table.
+/// Which entries are a process's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Run {
     /// Its first entry.
@@ -43,7 +41,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Of nobody.
+    /// No process's.
     pub const NONE: Self = Self { first: 0, mask: 0 };
 
     /// The entry where a value's handle stands, if it is one.
@@ -53,10 +51,36 @@ impl Run {
     }
 }
 
-impl<M: Machine> Process<M> {
-    /// Its part of the table.
+/// A process's part of the table, and which of its entries are free.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// The first entry.
+    first: u32,
+    /// The number of entries less one.
+    mask: u32,
+    /// The first free entry that was used before, plus one.
+    free: u32,
+    /// How many entries were ever used.
+    fresh: u32,
+}
+
+impl Table {
+    /// Of a process that has none yet.
+    pub const NONE: Self = Self { first: 0, mask: 0, free: 0, fresh: 0 };
+
+    /// Which entries these are.
     pub const fn run(&self) -> Run {
-        Run { first: self.table as u16, mask: self.table_mask as u16 }
+        Run { first: self.first as u16, mask: self.mask as u16 }
+    }
+
+    /// How many entries these are.
+    pub const fn entries(&self) -> usize {
+        self.mask as usize + 1
+    }
+
+    /// Whether there is room for one more handle.
+    pub const fn has_room(&self) -> bool {
+        self.free != 0 || self.fresh <= self.mask
     }
 }
 
@@ -74,7 +98,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// The same with fewer rights and perhaps another badge: what a copy is.
+    /// What a copy of the handle says: these rights at most, and the badge if the handle has the right to choose one.
     pub fn restricted(self, rights: Rights, badge: Option<u16>) -> Self {
         let badge = match badge {
             Some(badge) if self.rights.contains(Rights::BIND) => badge,
@@ -94,7 +118,7 @@ const WORDS: usize = BLOCKS.div_ceil(BLOCKS_A_WORD);
 
 const _: () = assert!(WORDS <= u32::BITS as usize, "one word tells which words are full");
 
-/// The bits of so many blocks in a row, no more than a word has.
+/// The bits of `blocks` consecutive blocks, which is less than a word has.
 fn run_of(blocks: usize, shift: usize) -> u32 {
     const {
         assert!(
@@ -124,9 +148,9 @@ impl Handles {
         self.used as usize
     }
 
-    /// Sets a run aside. Returns its first entry and its mask. One of the common size is found by two looks, a large
-    /// one by a search, which only booting needs.
-    pub fn take_run(&mut self, size: TableSize) -> Option<(u32, u32)> {
+    /// Sets a table aside. One of the common size is found by two looks, a large one by a search, which only booting
+    /// needs.
+    pub fn take_table(&mut self, size: TableSize) -> Option<Table> {
         let length = size.handles();
         let blocks = length / TABLE_HANDLES;
         let (number, shift) = if blocks == 1 {
@@ -144,11 +168,11 @@ impl Handles {
         if *word == u32::MAX {
             self.full |= 1 << number;
         }
-        Some(((first * TABLE_HANDLES) as u32, length as u32 - 1))
+        Some(Table { first: (first * TABLE_HANDLES) as u32, mask: length as u32 - 1, ..Table::NONE })
     }
 
-    /// Whether a run of the common size is free.
-    pub fn has_run(&self) -> bool {
+    /// Whether a table of the common size is free.
+    pub fn has_table(&self) -> bool {
         self.free_block().is_some()
     }
 
@@ -159,10 +183,10 @@ impl Handles {
         (number * BLOCKS_A_WORD + shift < BLOCKS).then_some((number, shift))
     }
 
-    /// Gives a run back; its entries keep their generations, so that old values stay stale.
-    pub fn give_back_run(&mut self, table: u32, mask: u32) {
-        let first = table as usize / TABLE_HANDLES;
-        let blocks = (mask as usize + 1) / TABLE_HANDLES;
+    /// Gives a table back; its entries keep their generations, so that old values stay stale.
+    pub fn give_back_table(&mut self, table: Table) {
+        let first = table.first as usize / TABLE_HANDLES;
+        let blocks = table.entries() / TABLE_HANDLES;
         let number = first / BLOCKS_A_WORD;
         if let Some(word) = self.taken.get_mut(number) {
             *word &= !run_of(blocks, first % BLOCKS_A_WORD);
@@ -181,16 +205,16 @@ impl Handles {
 
     /// What a handle says, with the rights checked; `needs` may be empty.
     #[inline(always)]
-    pub fn find<M: Machine>(&self, process: &Process<M>, value: u32, needs: Rights) -> Result<Grant, Error> {
-        match self.look_up(process.run(), value, needs) {
+    pub fn find(&self, run: Run, value: u32, needs: Rights) -> Result<Grant, Error> {
+        match self.look_up(run, value, needs) {
             Some(grant) if grant.kind != ObjectKind::None => Ok(grant),
-            _ => Err(self.why_not(process, value, needs)),
+            _ => Err(self.why_not(run, value, needs)),
         }
     }
 
     #[cold]
-    fn why_not<M: Machine>(&self, process: &Process<M>, value: u32, needs: Rights) -> Error {
-        match self.entries.get(process.run().place(value)) {
+    fn why_not(&self, run: Run, value: u32, needs: Rights) -> Error {
+        match self.entries.get(run.place(value)) {
             Some(entry) if entry.value == value && entry.kind != ObjectKind::None => {
                 if Rights::all_of(entry.kind).contains(needs) { Error::MissingRight } else { Error::WrongType }
             }
@@ -198,26 +222,21 @@ impl Handles {
         }
     }
 
-    /// Whether a process has room for one more.
-    pub fn has_room<M: Machine>(&self, process: &Process<M>) -> bool {
-        process.table_free != 0 || process.table_fresh <= process.table_mask
-    }
-
     /// Installs a handle and returns its value.
-    pub fn install<M: Machine>(&mut self, process: &mut Process<M>, grant: Grant) -> Result<u32, Error> {
-        let index = match process.table_free {
-            0 if process.table_fresh > process.table_mask => return Err(Error::NoHandleSlot),
+    pub fn install(&mut self, table: &mut Table, grant: Grant) -> Result<u32, Error> {
+        let index = match table.free {
+            0 if table.fresh > table.mask => return Err(Error::NoHandleSlot),
             0 => {
-                process.table_fresh += 1;
-                process.table_fresh - 1
+                table.fresh += 1;
+                table.fresh - 1
             }
             link => {
-                let next = self.entries.get((process.table + link - 1) as usize).map_or(0, |entry| entry.badge);
-                process.table_free = next as u32;
+                let next = self.entries.get((table.first + link - 1) as usize).map_or(0, |entry| entry.badge);
+                table.free = next as u32;
                 link - 1
             }
         };
-        let Some(entry) = self.entries.get_mut((process.table + index) as usize) else {
+        let Some(entry) = self.entries.get_mut((table.first + index) as usize) else {
             return Err(Error::NoHandleSlot);
         };
         let generation = ((entry.value >> 16) as u16).checked_add(1).unwrap_or(1);
@@ -233,20 +252,20 @@ impl Handles {
     }
 
     /// Forgets a handle.
-    pub fn close<M: Machine>(&mut self, process: &mut Process<M>, value: u32) {
-        let index = value & process.table_mask;
-        let Some(entry) = self.entries.get_mut((index | process.table) as usize) else { return };
+    pub fn close(&mut self, table: &mut Table, value: u32) {
+        let index = value & table.mask;
+        let Some(entry) = self.entries.get_mut((index | table.first) as usize) else { return };
         if entry.value != value || entry.kind == ObjectKind::None {
             return;
         }
         self.used -= 1;
-        *entry = Handle { value, badge: process.table_free as u16, ..FREE };
-        process.table_free = index + 1;
+        *entry = Handle { value, badge: table.free as u16, ..FREE };
+        table.free = index + 1;
     }
 
-    /// Closes what is left at a position of a process's run, of whatever kind.
-    pub fn clear<M: Machine>(&mut self, process: &Process<M>, position: u32) {
-        let Some(entry) = self.entries.get_mut((process.table + position) as usize) else { return };
+    /// Closes the handle at a position of a table that is to be given back, if there is one.
+    pub fn clear(&mut self, table: &Table, position: usize) {
+        let Some(entry) = self.entries.get_mut(table.first as usize + position) else { return };
         if entry.kind != ObjectKind::None {
             self.used -= 1;
         }

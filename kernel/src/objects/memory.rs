@@ -1,42 +1,170 @@
 //! Memory objects and the stretches of them that are mapped.
 
-use crate::frames::Frame;
-use crate::machine::Page;
-use crate::tables::{Branches, Entry, Link, Linked, Links, List, Ordered};
-use abi::{Error, PAGE_BYTES};
+use crate::frames::{Frame, FrameRun};
+use crate::machine::{FramePart, Page};
+use crate::tables::sizes::MAPPINGS;
+use crate::tables::{Arena, Branches, Entry, Link, Linked, Links, List, Ordered, Tree};
+use abi::{Access, Error, PAGE_BYTES};
+
+#[cfg(test)]
+mod checks;
 
 /// A run of frames that can be mapped once it is zeroed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Memory {
-    /// The first frame.
-    pub first: Frame,
-    /// How many.
-    pub count: u32,
-    /// How many parts of them are still to be zeroed, before any of them can be mapped.
-    pub unprepared: u32,
-    /// Whose quota it is charged to.
-    pub owner: Link,
+    run: FrameRun,
+    kind: MemoryKind,
+    /// How many parts of the frames are still to be zeroed, before any of them can be mapped.
+    unprepared: u32,
+    owner: Link,
     /// Where it is mapped.
-    pub mappings: List,
+    mappings: List,
     /// How many of those mappings can be written through.
-    pub writable: u32,
-    /// RAM that nobody can write any more.
-    pub sealed: bool,
-    /// A device's registers.
-    pub device: bool,
-    /// RAM that the boot loader filled: it isn't zeroed, and its frames aren't the pool's before it is destroyed.
-    pub module: bool,
-    /// Being destroyed: nothing new is mapped.
-    pub dying: bool,
-    /// Its physical address was read.
-    pub dma: bool,
+    writable: u32,
+    sealed: bool,
+    dying: bool,
+    address_was_read: bool,
     /// Its place among all claimed device memory, if it is a device's.
-    pub claimed: Branches,
+    claimed: Branches,
+}
+
+/// What a memory object's frames are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryKind {
+    /// RAM of the kernel's pool.
+    Pool,
+    /// RAM that the boot loader filled: it isn't zeroed, and its frames aren't the pool's before it is destroyed.
+    Module,
+    /// A device's registers.
+    Device,
+}
+
+impl Memory {
+    /// A memory object of those frames, charged to a process and mapped nowhere.
+    pub const fn new(kind: MemoryKind, run: FrameRun, owner: Link) -> Self {
+        let unprepared = match kind {
+            MemoryKind::Pool => run.count * FramePart::COUNT as u32,
+            MemoryKind::Module | MemoryKind::Device => 0,
+        };
+        Self { run, kind, unprepared, owner, ..Self::EMPTY }
+    }
+
+    /// Its frames; while it is destroyed, those that are left.
+    pub const fn run(&self) -> FrameRun {
+        self.run
+    }
+
+    /// What they are.
+    pub const fn kind(&self) -> MemoryKind {
+        self.kind
+    }
+
+    /// The process whose quota pays for it.
+    pub const fn owner(&self) -> Link {
+        self.owner
+    }
+
+    /// Another process pays for it from now on.
+    pub const fn set_owner(&mut self, owner: Link) {
+        self.owner = owner;
+    }
+
+    /// The next part of a frame that has to be zeroed, and how many are left after it: from the last part down, so that
+    /// what is left tells which is next.
+    pub fn take_unprepared(&mut self) -> Option<(Frame, FramePart, u32)> {
+        let left = self.unprepared.checked_sub(1)?;
+        self.unprepared = left;
+        let parts = FramePart::COUNT as u32;
+        Some((Frame(self.run.first.0 + left / parts), FramePart::new((left % parts) as u8)?, left))
+    }
+
+    /// Whether it is zeroed.
+    pub const fn is_prepared(&self) -> bool {
+        self.unprepared == 0
+    }
+
+    /// From now on nobody can write it.
+    ///
+    /// # Errors
+    ///
+    /// Device memory can't be sealed; memory that is mapped writable, or isn't zeroed, can't be yet.
+    pub fn seal(&mut self) -> Result<(), Error> {
+        if self.kind == MemoryKind::Device {
+            return Err(Error::BadArgument);
+        }
+        if self.writable != 0 {
+            return Err(Error::Sealed);
+        }
+        if !self.is_prepared() {
+            return Err(Error::NotPrepared);
+        }
+        self.sealed = true;
+        Ok(())
+    }
+
+    /// Whether it is sealed.
+    pub const fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
+    /// Whether it can be mapped with that access: it is zeroed, and no stretch can ever be both written and executed.
+    pub fn check_access(&self, access: Access) -> Result<(), Error> {
+        let (writes, executes) = (access.contains(Access::WRITE), access.contains(Access::EXECUTE));
+        if self.dying {
+            Err(Error::Busy)
+        } else if !self.is_prepared() {
+            Err(Error::NotPrepared)
+        } else if writes && self.sealed || executes && !self.sealed {
+            Err(Error::Sealed)
+        } else if writes && executes {
+            Err(Error::BadArgument)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A program that can tell a device about the memory gets to know its address.
+    pub const fn read_address(&mut self) -> u64 {
+        self.address_was_read = true;
+        self.run.first.0 as u64 * PAGE_BYTES as u64
+    }
+
+    /// Whether a device may know it.
+    pub fn may_be_known_to_device(&self) -> bool {
+        self.address_was_read && self.kind != MemoryKind::Device
+    }
+
+    /// Its end begins: nothing more of it is mapped.
+    pub const fn begin_end(&mut self) {
+        self.dying = true;
+    }
+
+    /// The first frames have gone: a smaller object is left.
+    pub const fn shrink(&mut self, count: u32) {
+        self.run = FrameRun { first: Frame(self.run.first.0 + count), count: self.run.count - count };
+    }
+
+    /// Any stretch of it that is mapped.
+    pub const fn any_mapping(&self) -> Link {
+        self.mappings.head()
+    }
+
+    /// A stretch of it is mapped.
+    pub fn add_mapping(&mut self, ranges: &mut MappedRanges, link: Link, access: Access) {
+        ranges.push_front::<IN_MEMORY>(&mut self.mappings, link);
+        self.writable += access.contains(Access::WRITE) as u32;
+    }
+
+    /// A stretch of it isn't mapped any more.
+    pub fn remove_mapping(&mut self, ranges: &mut MappedRanges, link: Link, access: Access) {
+        ranges.unlink::<IN_MEMORY>(&mut self.mappings, link);
+        self.writable -= access.contains(Access::WRITE) as u32;
+    }
 }
 
 impl Ordered for Memory {
     fn key(&self) -> usize {
-        self.first.0 as usize
+        self.run.first.0 as usize
     }
     fn branches(&mut self) -> &mut Branches {
         &mut self.claimed
@@ -48,19 +176,76 @@ impl Ordered for Memory {
 
 impl Entry for Memory {
     const EMPTY: Self = Self {
-        first: Frame(0),
-        count: 0,
+        run: FrameRun { first: Frame(0), count: 0 },
+        kind: MemoryKind::Pool,
         unprepared: 0,
         owner: Link::NONE,
         mappings: List::EMPTY,
         writable: 0,
         sealed: false,
-        device: false,
-        module: false,
         dying: false,
-        dma: false,
+        address_was_read: false,
         claimed: Branches::NONE,
     };
+}
+
+/// All mapped stretches of all processes.
+pub type MappedRanges = Arena<MappedRange, MAPPINGS>;
+
+/// The stretches that are mapped in a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Mappings {
+    by_address: Tree,
+    count: u16,
+    /// The stretch that was mapped last, as long as it is there.
+    last: Link,
+}
+
+impl Mappings {
+    /// Nothing is mapped.
+    pub const EMPTY: Self = Self { by_address: Tree::EMPTY, count: 0, last: Link::NONE };
+
+    /// How many there are.
+    pub const fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Any of them.
+    pub const fn any(&self) -> Link {
+        self.by_address.any()
+    }
+
+    /// The one with the highest address below this one.
+    pub fn last_below(&self, ranges: &MappedRanges, address: usize) -> Link {
+        ranges.last_below(&self.by_address, address)
+    }
+
+    /// The stretch that was mapped last, if it ends where this one would begin, in the process and in the object.
+    pub fn continued(&self, ranges: &MappedRanges, memory: Link, address: usize, page: u32, access: Access) -> Link {
+        let continues = |range: &&MappedRange| {
+            range.memory == memory
+                && range.access == access
+                && range.address + range.pages as usize * PAGE_BYTES == address
+                && range.offset + range.pages == page
+        };
+        ranges.at(self.last).filter(continues).map_or(Link::NONE, |_| self.last)
+    }
+
+    /// A stretch is mapped.
+    pub fn add(&mut self, ranges: &mut MappedRanges, link: Link) {
+        ranges.add(&mut self.by_address, link);
+        self.count += 1;
+        self.last = link;
+    }
+
+    /// A stretch isn't mapped any more.
+    pub fn remove(&mut self, ranges: &mut MappedRanges, link: Link) {
+        ranges.take_out(&mut self.by_address, link);
+        self.count = self.count.saturating_sub(1);
+        if self.last == link {
+            self.last = Link::NONE;
+        }
+    }
 }
 
 /// One contiguous stretch of a memory object in one process.
@@ -77,20 +262,20 @@ pub struct MappedRange {
     /// How many pages.
     pub pages: u32,
     /// What it allows.
-    pub access: abi::Access,
+    pub access: Access,
     in_process: Branches,
     in_memory: Links,
 }
 
 impl MappedRange {
     /// A stretch that is in no list yet.
-    pub const fn new(memory: Link, process: Link, address: usize, offset: u32, access: abi::Access) -> Self {
+    pub const fn new(memory: Link, process: Link, address: usize, offset: u32, access: Access) -> Self {
         Self { memory, process, address, offset, pages: 0, access, in_process: Branches::NONE, in_memory: Links::NONE }
     }
 }
 
 impl Entry for MappedRange {
-    const EMPTY: Self = Self::new(Link::NONE, Link::NONE, 0, 0, abi::Access::empty());
+    const EMPTY: Self = Self::new(Link::NONE, Link::NONE, 0, 0, Access::empty());
 }
 
 /// The kind of list that a memory object's mappings stand in.
@@ -134,7 +319,7 @@ impl Stretch {
             return Err(Error::BadArgument);
         }
         let end = (self.offset / PAGE_BYTES).checked_add(pages).ok_or(Error::BadArgument)?;
-        if end > memory.count as usize || first.offset(pages - 1).is_none() {
+        if end > memory.run.count as usize || first.offset(pages - 1).is_none() {
             return Err(Error::BadArgument);
         }
         Ok((first, pages))

@@ -3,29 +3,53 @@
 use crate::machine::PortRange;
 use crate::tables::{Branches, Entry, Link, Ordered};
 
-/// A range of I/O ports that somebody has claimed.
-#[derive(Clone, Copy, Debug, Default)]
+/// A range of I/O ports that a process has claimed.
+#[derive(Clone, Copy, Debug)]
 pub struct Ports {
-    /// The range.
-    pub range: PortRange,
-    /// Who claimed it.
-    pub owner: Link,
-    /// Being destroyed: nobody gets it any more.
-    pub dying: bool,
-    /// The processes below that slot were looked at, whether they use it: none of them does.
-    pub searched: u16,
+    range: PortRange,
+    owner: Link,
+    dying: bool,
+    /// While its end goes on, the first slot whose process may still use it.
+    searched: u16,
     /// Its place among all claimed ranges.
-    pub claimed: Branches,
+    claimed: Branches,
+}
+
+impl Ports {
+    /// A range that a process has claimed.
+    pub const fn new(range: PortRange, owner: Link) -> Self {
+        Self { range, owner, dying: false, searched: 0, claimed: Branches::NONE }
+    }
+
+    /// The range.
+    pub const fn range(&self) -> PortRange {
+        self.range
+    }
+
+    /// The process that claimed it.
+    pub const fn owner(&self) -> Link {
+        self.owner
+    }
+
+    /// Whether its end has begun: no process gets it any more.
+    pub const fn is_dying(&self) -> bool {
+        self.dying
+    }
+
+    /// Its end begins or goes on: the processes from this slot on may still use it.
+    pub const fn begin_end(&mut self) -> usize {
+        self.dying = true;
+        self.searched as usize
+    }
+
+    /// The processes below that slot don't use it.
+    pub const fn note_searched(&mut self, slot: usize) {
+        self.searched = slot as u16;
+    }
 }
 
 impl Entry for Ports {
-    const EMPTY: Self = Self {
-        range: PortRange { first: 0, count: 0 },
-        owner: Link::NONE,
-        dying: false,
-        searched: 0,
-        claimed: Branches::NONE,
-    };
+    const EMPTY: Self = Self::new(PortRange { first: 0, count: 0 }, Link::NONE);
 }
 
 impl Ordered for Ports {

@@ -3,7 +3,10 @@
 use crate::dispatch::Priority;
 use crate::frames::Frame;
 use crate::machine::{FramePart, Home, Machine, PORT_RANGES, PortRange};
-use crate::tables::{Entry, Link, List, Name, Tree};
+use crate::objects::handle::Table;
+use crate::objects::memory::Mappings;
+use crate::objects::thread::{SIBLINGS, Threads};
+use crate::tables::{Arena, Entry, Link, Linked, List, Name};
 use abi::{ExitKind, Rights};
 
 /// How far a process is.
@@ -41,17 +44,49 @@ impl Exit {
 /// What a process may use and uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// Frames that it may use.
-    pub frames: u32,
-    /// Frames that it uses, given-away quota included.
-    pub frames_used: u32,
-    /// Objects that it may use.
-    pub objects: u32,
-    /// Objects that it uses, given-away quota included.
-    pub objects_used: u32,
+    frames: u32,
+    frames_used: u32,
+    objects: u32,
+    objects_used: u32,
 }
 
 impl Quota {
+    /// That many frames and objects, of which none is used.
+    pub const fn new(frames: u32, objects: u32) -> Self {
+        Self { frames, frames_used: 0, objects, objects_used: 0 }
+    }
+
+    /// Frames that the process may use.
+    pub const fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// Frames that it uses, given-away quota included.
+    pub const fn frames_used(&self) -> u32 {
+        self.frames_used
+    }
+
+    /// Objects that it may use.
+    pub const fn objects(&self) -> u32 {
+        self.objects
+    }
+
+    /// Objects that it uses, given-away quota included.
+    pub const fn objects_used(&self) -> u32 {
+        self.objects_used
+    }
+
+    /// Lets the process use more frames.
+    pub const fn grow(&mut self, frames: u32) {
+        self.frames = self.frames.saturating_add(frames);
+    }
+
+    /// Charges what was this process's before it gave it away as quota, so that it fits.
+    pub const fn take_over(&mut self, frames: u32, objects: u32) {
+        self.frames_used = self.frames_used.saturating_add(frames);
+        self.objects_used = self.objects_used.saturating_add(objects);
+    }
+
     /// Charges frames and objects, or leaves everything as it was.
     pub fn charge(&mut self, frames: u32, objects: u32) -> Option<()> {
         let frames_used = self.frames_used.checked_add(frames).filter(|used| *used <= self.frames)?;
@@ -80,48 +115,72 @@ pub struct Process<M: Machine> {
     pub supervisor: Name,
     /// The process that its quota came from.
     pub parent: Name,
-    /// The first entry of its run in the handle table.
-    pub table: u32,
-    /// The run's size less one.
-    pub table_mask: u32,
-    /// The first free entry of the run that was used before, plus one.
-    pub table_free: u32,
-    /// How many entries of the run were ever used.
-    pub table_fresh: u32,
+    /// Its part of the handle table.
+    pub table: Table,
     /// What it may use and uses.
     pub quota: Quota,
     /// The highest priority that it may give to a thread, and that its own threads may have.
     pub ceiling: Priority,
     /// The rights that objects of its making may carry.
     pub makes: Rights,
-    /// Its threads.
-    pub threads: List,
-    /// How many they are.
-    pub thread_count: u8,
+    threads: Members,
     /// While it is ending, the next thread that is to stop.
-    pub stopping: Link,
+    stopping: Link,
     /// The sources that it has bound.
-    pub sources: List,
-    /// How many they are.
-    pub source_count: u8,
-    /// What is mapped in it, by address.
-    pub mappings: Tree,
-    /// How many stretches they are.
-    pub mapping_count: u16,
-    /// The stretch that was mapped last, as long as it is there.
-    pub last_mapped: Link,
+    pub sources: Members,
+    /// What is mapped in it.
+    pub mappings: Mappings,
     /// The root of its address space.
     pub root: Frame,
     /// A frame on its way to become a page table, or the root of a child.
     pub spare: SpareFrame,
-    /// How it ended.
-    pub exit: Exit,
+    exit: Exit,
     /// Where `reap` goes on.
     pub reap: Reap,
-    /// System calls that threads made which it has no more.
-    pub calls: usize,
-    /// Processor time of those threads, in cycles.
-    pub cycles: u64,
+    /// System calls that its former threads made.
+    calls: usize,
+    /// Processor time of its former threads, in cycles.
+    cycles: u64,
+}
+
+/// Objects that belong to a process: a list of them, and its length.
+#[derive(Clone, Copy, Debug)]
+pub struct Members {
+    list: List,
+    count: u8,
+}
+
+impl Members {
+    /// There are none.
+    pub const EMPTY: Self = Self { list: List::EMPTY, count: 0 };
+
+    /// The first of them.
+    pub const fn first(&self) -> Link {
+        self.list.head()
+    }
+
+    /// How many there are.
+    pub const fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Adds an object. The caller has compared [`Members::count`] with its limit, which is below 256.
+    pub fn add<const KIND: usize, T: Linked<KIND>, const N: usize>(&mut self, table: &mut Arena<T, N>, link: Link) {
+        table.push_back::<KIND>(&mut self.list, link);
+        self.count += 1;
+    }
+
+    /// Takes out an object that is one of them.
+    pub fn remove<const KIND: usize, T: Linked<KIND>, const N: usize>(&mut self, table: &mut Arena<T, N>, link: Link) {
+        table.unlink::<KIND>(&mut self.list, link);
+        self.count = self.count.saturating_sub(1);
+    }
+
+    /// The list, for the tests.
+    #[cfg(test)]
+    pub fn list(&self) -> &List {
+        &self.list
+    }
 }
 
 /// A frame of low memory that is zeroed a part a call, until it is needed as a page table. It is charged to its process
@@ -176,21 +235,14 @@ impl<M: Machine> Process<M> {
             badge: 0,
             supervisor: Name::NONE,
             parent: Name::NONE,
-            table: 0,
-            table_mask: 0,
-            table_free: 0,
-            table_fresh: 0,
-            quota: Quota { frames: 0, frames_used: 0, objects: 0, objects_used: 0 },
+            table: Table::NONE,
+            quota: Quota::new(0, 0),
             ceiling: Priority::IDLE,
             makes: Rights::empty(),
-            threads: List::EMPTY,
-            thread_count: 0,
+            threads: Members::EMPTY,
             stopping: Link::NONE,
-            sources: List::EMPTY,
-            source_count: 0,
-            mappings: Tree::EMPTY,
-            mapping_count: 0,
-            last_mapped: Link::NONE,
+            sources: Members::EMPTY,
+            mappings: Mappings::EMPTY,
             root: Frame(0),
             spare: SpareFrame::NONE,
             exit: Exit { how: ExitKind::Exited, words: [0; 4] },
@@ -199,24 +251,73 @@ impl<M: Machine> Process<M> {
             cycles: 0,
         }
     }
-}
 
-impl<M: Machine> Process<M> {
     /// How far it is.
     pub const fn life(&self) -> Life {
         self.life
+    }
+
+    /// How it ended, or is ending.
+    pub const fn exit(&self) -> Exit {
+        self.exit
     }
 
     /// Its end begins: its threads are to stop, the first of them first.
     pub const fn begin_end(&mut self, exit: Exit) {
         self.life = Life::Ending;
         self.exit.record(exit);
-        self.stopping = self.threads.head();
+        self.stopping = self.threads.first();
+    }
+
+    /// While it is ending, the next thread that is to stop.
+    pub const fn next_to_stop(&self) -> Link {
+        self.stopping
+    }
+
+    /// The thread that was to stop has stopped.
+    pub fn note_stopped(&mut self, threads: &Threads<M::Context>) {
+        self.stopping = threads.next::<SIBLINGS>(self.stopping);
     }
 
     /// Nothing of it goes on any more.
     pub const fn finish_end(&mut self) {
         self.life = Life::Dead;
+    }
+
+    /// The first of its threads; the others follow it in the list of [`SIBLINGS`].
+    pub const fn first_thread(&self) -> Link {
+        self.threads.first()
+    }
+
+    /// How many threads it has.
+    pub const fn thread_count(&self) -> usize {
+        self.threads.count()
+    }
+
+    /// A thread is its own from now on.
+    pub fn add_thread(&mut self, threads: &mut Threads<M::Context>, link: Link) {
+        self.threads.add::<SIBLINGS, _, _>(threads, link);
+    }
+
+    /// A thread is no longer its own; the thread's calls and its processor time stay in the account.
+    pub fn remove_thread(&mut self, threads: &mut Threads<M::Context>, link: Link, calls: usize, cycles: u64) {
+        if self.stopping == link {
+            self.note_stopped(threads);
+        }
+        self.threads.remove::<SIBLINGS, _, _>(threads, link);
+        self.calls = self.calls.wrapping_add(calls);
+        self.cycles = self.cycles.wrapping_add(cycles);
+    }
+
+    /// The calls and the processor time, in cycles, of the threads that it has no more.
+    pub const fn former_usage(&self) -> (usize, u64) {
+        (self.calls, self.cycles)
+    }
+
+    /// The list of its threads, for the tests.
+    #[cfg(test)]
+    pub fn threads(&self) -> &List {
+        self.threads.list()
     }
 }
 

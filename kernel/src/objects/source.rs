@@ -4,10 +4,12 @@
 //! no memory and can't fail.
 
 use crate::account::SourceCounters;
-use crate::machine::Machine;
-use crate::machine::{Line, Masked, Time, Trigger};
+use crate::machine::{Line, Machine, Masked, Time, Trigger};
 use crate::tables::{Entry, Link, Linked, Links, Name};
 use abi::{InterruptFlags, Kind, Message, Tag, split};
+
+#[cfg(test)]
+mod checks;
 
 /// How many interrupts may pile up in one unread message before their source is masked.
 pub const STORM_BUDGET: u32 = 4096;
@@ -15,35 +17,32 @@ pub const STORM_BUDGET: u32 = 4096;
 /// One source of interrupts.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// Its line.
-    pub line: Line,
-    /// How it signals.
-    pub trigger: Trigger,
-    /// Whether the controller lets it through.
+    line: Line,
+    trigger: Trigger,
     masked: Masked,
-    /// Who claimed it.
-    pub owner: Link,
+    owner: Link,
     /// Where its messages go; none while it isn't bound.
-    pub endpoint: Name,
+    endpoint: Name,
     /// The process that bound it.
-    pub holder: Link,
+    holder: Link,
     /// The badge of its messages.
-    pub badge: u16,
-    /// The tag of a message of which there is no more to say than how the line signals.
-    pub plain_tag: Tag,
+    badge: u16,
+    /// The tag of a message that says only how the line signals.
+    plain_tag: Tag,
     /// The number of its last message that was received and isn't completed; 0 for none.
-    pub outstanding: u32,
+    outstanding: u32,
     /// The number of its last message.
-    pub sequence: u32,
+    sequence: u32,
     /// What the pending message says of how it came about.
-    pub flags: InterruptFlags,
+    flags: InterruptFlags,
     /// Whether a message is pending.
-    pub pending: bool,
+    pending: bool,
     /// How many interrupts the pending message stands for; a replayed one may stand for none.
-    pub count: u32,
+    count: u32,
     /// When the first of them came.
-    pub first: Time,
-    pub(crate) siblings: Links,
+    first: Time,
+    /// Its neighbours among the sources that its holder has bound.
+    siblings: Links,
     /// What is counted of it.
     pub counters: SourceCounters,
 }
@@ -98,12 +97,15 @@ pub struct Taken {
 
 impl Taken {
     /// The message.
-    #[inline(always)]
     pub const fn message(&self) -> Message {
-        let [low, high] = split(self.first.0);
-        let tag = Tag::outgoing(Kind::Interrupt, self.flags.bits(), self.badge);
-        Message::new(tag, [self.count as usize, self.sequence as usize, low, high])
+        message(Tag::outgoing(Kind::Interrupt, self.flags.bits(), self.badge), self.count, self.sequence, self.first)
     }
+}
+
+#[inline(always)]
+const fn message(tag: Tag, count: u32, sequence: u32, first: Time) -> Message {
+    let [low, high] = split(first.0);
+    Message::new(tag, [count as usize, sequence as usize, low, high])
 }
 
 /// What to do after an interrupt was noted at its source.
@@ -113,14 +115,31 @@ pub enum Noted {
     Post,
     /// It was counted in the message that is pending already.
     Coalesced,
-    /// The same, and there are too many: mask the line.
+    /// It was counted in the message that is pending already, which stands for too many: the line was masked.
     Storm,
 }
 
 impl Source {
-    /// Notes that the line fired.
+    /// Notes that the line fired `times` times, once at least, since the kernel looked last. A level line is masked
+    /// until the message is completed, another one in a storm.
     #[inline(always)]
-    pub fn note(&mut self, now: Time) -> Noted {
+    pub fn fire<M: Machine>(&mut self, machine: &mut M, now: Time, times: u32) -> Noted {
+        let counted = if self.count != 0 { times } else { times - 1 };
+        self.counters.taken = self.counters.taken.wrapping_add(times);
+        self.counters.coalesced = self.counters.coalesced.wrapping_add(counted);
+        if self.trigger == Trigger::Level {
+            self.mask(machine);
+        }
+        let noted = self.note(now);
+        self.count = self.count.saturating_add(times - 1);
+        if noted == Noted::Storm {
+            self.hold_back(machine);
+        }
+        noted
+    }
+
+    #[inline(always)]
+    fn note(&mut self, now: Time) -> Noted {
         if self.count != 0 {
             self.count = self.count.saturating_add(1);
             if self.count < STORM_BUDGET || self.is_masked() {
@@ -134,6 +153,12 @@ impl Source {
         self.pend()
     }
 
+    /// The controller took an interrupt back: it is counted, and nobody is told.
+    pub const fn note_spurious(&mut self) {
+        self.counters.taken = self.counters.taken.wrapping_add(1);
+        self.counters.spurious = self.counters.spurious.wrapping_add(1);
+    }
+
     /// Makes a message that says "poll your device" pending, unless one is pending anyway.
     pub fn replay(&mut self, now: Time) -> Noted {
         self.flags |= InterruptFlags::REPLAYED;
@@ -145,12 +170,12 @@ impl Source {
     }
 
     /// Hands out the pending message.
-    #[inline(always)]
     pub fn take(&mut self) -> Taken {
         let flags = core::mem::replace(&mut self.flags, InterruptFlags::empty()) | self.level();
         let count = core::mem::replace(&mut self.count, 0);
         self.pending = false;
         self.outstanding = self.sequence;
+        self.counters.replayed = self.counters.replayed.wrapping_add((count == 0) as u32);
         Taken { count, sequence: self.sequence, first: self.first, flags, badge: self.badge }
     }
 
@@ -160,8 +185,14 @@ impl Source {
     pub fn note_and_take(&mut self, now: Time) -> (Message, u32) {
         self.sequence = Self::after(self.sequence);
         self.outstanding = self.sequence;
-        let [low, high] = split(now.0);
-        (Message::new(self.plain_tag, [1, self.sequence as usize, low, high]), self.sequence)
+        (message(self.plain_tag, 1, self.sequence, now), self.sequence)
+    }
+
+    /// Counts an interrupt that [`Source::note_and_take`] noted, and what it took to let its driver run.
+    #[inline(always)]
+    pub fn count_delivered(&mut self, latency_cycles: u32) {
+        self.counters.taken = self.counters.taken.wrapping_add(1);
+        self.counters.note_latency(latency_cycles);
     }
 
     /// Messages of it that a driver received.
@@ -169,6 +200,12 @@ impl Source {
         let SourceCounters { taken, coalesced, spurious, dropped, .. } = self.counters;
         let pending = (self.count != 0) as u32;
         taken.wrapping_sub(coalesced.wrapping_add(spurious).wrapping_add(dropped).wrapping_add(pending))
+    }
+
+    /// Whether that message was received and isn't completed. No message has the number 0.
+    #[inline(always)]
+    pub const fn is_outstanding(&self, sequence: u32) -> bool {
+        self.outstanding == sequence && sequence != 0
     }
 
     /// Its message is over; its line may fire again once it isn't masked.
@@ -183,8 +220,76 @@ impl Source {
         Self { line, trigger, owner, masked: Masked::Otherwise, ..Self::EMPTY }
     }
 
+    /// Its line.
+    #[inline(always)]
+    pub const fn line(&self) -> Line {
+        self.line
+    }
+
+    /// How its line signals.
+    #[inline(always)]
+    pub const fn trigger(&self) -> Trigger {
+        self.trigger
+    }
+
+    /// The process that claimed it.
+    pub const fn owner(&self) -> Link {
+        self.owner
+    }
+
+    /// Where its messages go; none while it isn't bound.
+    #[inline(always)]
+    pub const fn endpoint(&self) -> Name {
+        self.endpoint
+    }
+
+    /// The process that bound it; none while it isn't bound.
+    pub const fn holder(&self) -> Link {
+        self.holder
+    }
+
+    /// Whether a message is pending, how many interrupts it stands for, when the first came, and how it came about.
+    pub const fn pending(&self) -> (bool, u32, Time, InterruptFlags) {
+        (self.pending, self.count, self.first, self.flags)
+    }
+
+    /// The number of its last message that was received and isn't completed; 0 for none.
+    pub const fn outstanding(&self) -> u32 {
+        self.outstanding
+    }
+
+    /// The number of its last message.
+    pub const fn sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// Its messages go to an endpoint from now on; its line is let through.
+    pub fn bind<M: Machine>(&mut self, machine: &mut M, endpoint: Name, binding: Binding) {
+        self.endpoint = endpoint;
+        self.holder = binding.holder;
+        self.badge = binding.badge;
+        self.trigger = machine.configure(self.line, binding.trigger);
+        self.plain_tag = Tag::outgoing(Kind::Interrupt, self.level().bits(), self.badge);
+        self.outstanding = 0;
+        self.unmask(machine);
+    }
+
+    /// Nobody gets its messages any more; a message that nobody read is dropped, and counted as such. Returns the
+    /// process that had bound it.
+    pub fn unbind<M: Machine>(&mut self, machine: &mut M) -> Link {
+        self.hold_back(machine);
+        self.endpoint = Name::NONE;
+        self.outstanding = 0;
+        self.flags = InterruptFlags::empty();
+        self.pending = false;
+        if core::mem::replace(&mut self.count, 0) != 0 {
+            self.counters.dropped = self.counters.dropped.wrapping_add(1);
+        }
+        core::mem::replace(&mut self.holder, Link::NONE)
+    }
+
     /// Masks its line until the message of its level is completed.
-    pub fn mask<M: Machine>(&mut self, machine: &mut M) {
+    fn mask<M: Machine>(&mut self, machine: &mut M) {
         self.masked = machine.mask(self.line);
     }
 
@@ -195,8 +300,8 @@ impl Source {
         machine.mask_directly(self.line);
     }
 
-    /// Masks its line for another reason: a storm, or that nobody listens.
-    pub fn hold_back<M: Machine>(&mut self, machine: &mut M) {
+    /// Masks its line for another reason: a storm, or since no process listens.
+    fn hold_back<M: Machine>(&mut self, machine: &mut M) {
         machine.mask(self.line);
         self.masked = Masked::Otherwise;
     }
@@ -242,7 +347,7 @@ impl Source {
         Noted::Post
     }
 
-    /// 0 means "none outstanding", so the numbers go from their maximum to 1.
+    /// 0 stands for no message, so the numbers go from their maximum to 1.
     #[inline(always)]
     const fn after(sequence: u32) -> u32 {
         let (next, wrapped) = sequence.overflowing_add(1);
@@ -251,7 +356,7 @@ impl Source {
 
     /// The flag of a line that signals by level.
     #[inline(always)]
-    pub const fn level(&self) -> InterruptFlags {
+    const fn level(&self) -> InterruptFlags {
         match self.trigger {
             Trigger::Level => InterruptFlags::LEVEL,
             Trigger::Edge => InterruptFlags::empty(),

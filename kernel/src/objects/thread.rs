@@ -1,11 +1,11 @@
 //! A thread: saved registers, a priority, and what it waits for.
 
-use crate::dispatch::Slice;
-use crate::dispatch::{Priority, QUEUE, Schedulable};
+use crate::dispatch::{Priority, QUEUE, Schedulable, Slice};
 use crate::frames::Frame;
-use crate::machine::Context;
+use crate::machine::{Context, Time};
 use crate::objects::handle::Run;
-use crate::tables::{Entry, Link, Linked, Links, Name};
+use crate::tables::sizes::THREADS;
+use crate::tables::{Arena, Entry, Link, Linked, Links, Name};
 use abi::{Kind, Message, Tag};
 
 /// What a thread does or waits for, in one word: a kind and the link of what it waits for.
@@ -46,7 +46,7 @@ impl State {
     pub const RUNNING: Self = Self((StateKind::Running as u32) << KIND_SHIFT);
     /// In the chain of preempted threads.
     pub const PREEMPTED: Self = Self((StateKind::Preempted as u32) << KIND_SHIFT);
-    /// The same, in the middle of a slice.
+    /// In the chain of preempted threads, in the middle of a slice.
     pub const PREEMPTED_IN_SLICE: Self = Self((StateKind::Preempted as u32) << KIND_SHIFT | 1);
 
     /// In that endpoint's queue of receivers.
@@ -135,6 +135,9 @@ impl Token {
     pub const NONE: Self = Self { source: Name::NONE, sequence: 0 };
 }
 
+/// All threads.
+pub type Threads<C> = Arena<Thread<C>, THREADS>;
+
 /// A thread. Its registers come first, so that the address of the slot is the address that the CPU's stack pointer for
 /// traps is derived from.
 #[repr(C)]
@@ -146,29 +149,28 @@ pub struct Thread<C> {
     /// The thread that it owes a reply, as long as that one's state agrees.
     reply_to: Link,
     /// The interrupt message that it completes by receiving again.
-    pub completes: Token,
+    completes: Token,
     /// When the interrupt came whose message it got and hasn't run with yet; 0 for none.
-    pub raised: u64,
+    raised: u64,
     /// The endpoint that it received on last.
     pub serves: Name,
     /// Its process.
     pub process: Link,
-    /// That one's part of the handle table.
+    /// The process's part of the handle table.
     pub run: Run,
-    /// System calls that it made.
-    pub calls: usize,
+    calls: usize,
     /// Processor time that it used, in cycles; while it runs, less the time when it began to.
-    pub cycles: u64,
+    cycles: u64,
     /// Its priority.
     priority: Priority,
-    /// The same while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`], which outranks
-    /// nobody: so one comparison tells the short ways that they may let it run, and whoever needs more is the general
-    /// way's.
+    /// Its priority while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`], which
+    /// outranks no thread: so one comparison tells the fast path whether it may let the thread run; a thread that needs
+    /// more is left to the slow path.
     rank: Priority,
     /// What it sent, while it waits for a reply.
-    pub sent: Sent,
+    sent: Sent,
     /// The fault that it sent, while it waits for the handler's reply.
-    pub fault: Fault,
+    fault: Fault,
     /// The badge that its queued message carries.
     pub badge: u16,
     /// The handle that goes along with its queued message; 0 for none.
@@ -184,9 +186,9 @@ pub struct Thread<C> {
     /// Its floating-point state's frame; 0 before first use.
     pub floating_point: Frame,
     /// Its neighbours in the queue it waits in.
-    pub queue: Links,
+    queue: Links,
     /// Its neighbours among its process's threads.
-    pub siblings: Links,
+    siblings: Links,
 }
 
 impl<C: Context> Entry for Thread<C> {
@@ -276,8 +278,8 @@ impl<C: Context> Thread<C> {
     }
 }
 
-/// What a thread does or waits for changes by these transitions alone. Whoever calls one has taken the thread out of
-/// the queue that it was in, and puts it into the one that the new state names.
+/// What a thread does or waits for changes by these transitions alone. Their callers have taken the thread out of the
+/// queue that it was in, and put it into the one that the new state names.
 impl<C> Thread<C> {
     /// What it does or waits for.
     #[inline(always)]
@@ -362,7 +364,7 @@ impl<C> Thread<C> {
         self.priority
     }
 
-    /// Its priority while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`].
+    /// Its priority, but [`Priority::IDLE`] while it has a deadline or waits for the answer to a fault.
     #[inline(always)]
     pub const fn rank(&self) -> Priority {
         self.rank
@@ -397,6 +399,84 @@ impl<C> Thread<C> {
     pub fn end_fault(&mut self) {
         self.sent = Sent::Call;
         self.rank = self.priority;
+    }
+
+    /// What it sent, while it waits for a reply.
+    #[inline(always)]
+    pub const fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// The fault that it sent last.
+    pub const fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    /// The interrupt message that it completes by receiving again.
+    #[inline(always)]
+    pub const fn completes(&self) -> Token {
+        self.completes
+    }
+
+    /// It has taken an interrupt message.
+    #[inline(always)]
+    pub const fn hold(&mut self, token: Token) {
+        self.completes = token;
+    }
+
+    /// It has been given the message of an interrupt that came at this time, and will run with it later.
+    pub fn hold_since(&mut self, token: Token, raised: Option<Time>) {
+        self.completes = token;
+        self.raised = raised.map_or(0, |raised| raised.0.max(1));
+    }
+
+    /// It has no interrupt message to complete any more.
+    #[inline(always)]
+    pub const fn forget_token(&mut self) {
+        self.completes = Token::NONE;
+    }
+
+    /// When the interrupt came whose message it hasn't run with yet; 0 for none.
+    #[cfg(test)]
+    pub fn raised(&self) -> u64 {
+        self.raised
+    }
+
+    /// It runs, or is told, for the first time since it got an interrupt's message: the source, and when it fired.
+    pub fn take_delivery(&mut self) -> Option<(Name, Time)> {
+        let raised = core::mem::replace(&mut self.raised, 0);
+        (raised != 0).then_some((self.completes.source, Time(raised)))
+    }
+
+    /// The processor is its own from now on.
+    #[inline(always)]
+    pub const fn begin_time(&mut self, now: Time) {
+        self.cycles = self.cycles.wrapping_sub(now.0);
+    }
+
+    /// The processor isn't its own any more.
+    #[inline(always)]
+    pub const fn end_time(&mut self, now: Time) {
+        self.cycles = self.cycles.wrapping_add(now.0);
+    }
+
+    /// The processor time that it has used, in cycles; `now` if it runs.
+    pub const fn used_cycles(&self, now: Option<Time>) -> u64 {
+        match now {
+            Some(now) => self.cycles.wrapping_add(now.0),
+            None => self.cycles,
+        }
+    }
+
+    /// It made a system call.
+    #[inline(always)]
+    pub const fn count_call(&mut self) {
+        self.calls = self.calls.wrapping_add(1);
+    }
+
+    /// System calls that it made.
+    pub const fn calls(&self) -> usize {
+        self.calls
     }
 }
 

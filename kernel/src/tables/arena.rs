@@ -142,9 +142,9 @@ impl<T, const N: usize> Arena<T, N> {
         self.get(name).map(|_| name.link())
     }
 
-    /// Whether a slot is in use.
-    pub fn is_live(&self, link: Link) -> bool {
-        self.name(link) != Name::NONE
+    /// The entry of a link whose slot is in use.
+    pub fn live(&self, link: Link) -> Option<&T> {
+        self.get(self.name(link)).filter(|_| self.name(link) != Name::NONE)
     }
 
     /// How many slots are in use.

@@ -267,7 +267,7 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
         if !link.is_some() {
             return 0;
         }
-        assert!(self.is_live(link), "a tree goes through a free slot");
+        assert!(self.live(link).is_some(), "a tree goes through a free slot");
         let branches = *self.at(link).unwrap().branches_ref();
         assert_eq!(branches.above, above, "a tree's way up differs from its way down");
         let lower = self.check_branch(branches.below[0], link, found);

@@ -1,10 +1,9 @@
-//! The short ways through the core do what the general one does, and are taken.
+//! The fast path does what the slow path does, and is taken.
 
 use super::random::step::{Step, step};
 use super::random::{config, crowd};
 use super::world::{Ways, World};
 use crate::dispatch::{Priority, QUEUE};
-use crate::machine::Time;
 use crate::objects::thread::{Sent, StateKind};
 use crate::tables::Link;
 use crate::tables::sizes::LINES;
@@ -43,34 +42,30 @@ fn description(world: &World) -> Vec<String> {
     let mut lines = Vec::new();
     for (link, thread) in kernel.threads.iter() {
         let kind = thread.state().kind();
-        let fault = if thread.sent == Sent::Fault { Some(thread.fault) } else { None };
+        let fault = if thread.sent() == Sent::Fault { Some(thread.fault()) } else { None };
         let goes_on = matches!(kind, StateKind::Ready | StateKind::Running | StateKind::Preempted);
         let message = (goes_on || kind == StateKind::Sending).then_some(thread.context.message);
         let calls = kind == StateKind::Sending && fault.is_none();
         let queued = calls.then_some((thread.badge, thread.carries));
         let slice =
             if thread.state() == crate::objects::thread::State::PREEMPTED_IN_SLICE { thread.slice_left } else { 0 };
-        let waits = (thread.state(), thread.owes(), thread.completes, thread.raised, thread.serves);
-        let counts = (thread.calls, thread.cycles, thread.priority(), thread.call_deadline, slice);
+        let waits = (thread.state(), thread.owes(), thread.completes(), thread.raised(), thread.serves);
+        let counts = (thread.calls(), thread.used_cycles(None), thread.priority(), thread.call_deadline, slice);
         let registers = (thread.context.general, thread.context.mark, thread.context.floating_point);
         lines.push(format!("{link:?} {waits:?} {counts:?} {fault:?} {message:?} {queued:?} {registers:?}"));
     }
     for (link, endpoint) in kernel.endpoints.iter() {
-        let queues = [endpoint.receivers, endpoint.senders].map(|list| kernel.threads.walk::<QUEUE>(&list));
-        let first = Some(endpoint.events.head()).filter(|event| event.is_some());
+        let queues = [endpoint.receivers(), endpoint.senders()].map(|list| kernel.threads.walk::<QUEUE>(list));
+        let first = Some(endpoint.events().head()).filter(|event| event.is_some());
         let after = |event: &Link| Some(kernel.events.next::<QUEUE>(*event)).filter(|event| event.is_some());
         let events: Vec<Link> = std::iter::successors(first, after).collect();
-        lines.push(format!("{link:?} {queues:?} {events:?} {} {}", endpoint.bits, endpoint.is_dying()));
+        lines.push(format!("{link:?} {queues:?} {events:?} {} {}", endpoint.bits(), endpoint.is_dying()));
     }
     for (link, source) in kernel.interrupts.iter() {
-        let mut source = *source;
-        if !source.pending {
-            source.first = Time(0);
-        }
-        lines.push(format!("{link:?} {source:?}"));
+        lines.push(format!("{link:?} {:?}", source.at_rest()));
     }
     for (link, process) in kernel.processes.iter() {
-        lines.push(format!("{link:?} {:?} {} {}", process.exit, process.calls, process.cycles));
+        lines.push(format!("{link:?} {:?} {} {}", process.exit(), process.former_usage().0, process.former_usage().1));
     }
     let queue = |number| kernel.threads.walk::<QUEUE>(kernel.schedule.queue(Priority::new(number).unwrap()).unwrap());
     let queues: Vec<Vec<Link>> = (0..abi::PRIORITIES as usize).map(queue).collect();
@@ -100,7 +95,7 @@ fn handled_crowd() -> World {
     world
 }
 
-/// The same steps on two machines, one of which has the general way alone.
+/// The same steps on two machines, one of which has the slow path alone.
 fn compare(steps: &[Step]) -> World {
     let (mut all, mut general) = (handled_crowd(), handled_crowd());
     general.ways = Ways::General;

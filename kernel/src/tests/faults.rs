@@ -45,7 +45,7 @@ fn a_handler_hears_of_a_fault_and_its_reply_means_retry() {
         assert!(world.is_running(faulty.thread));
         assert_eq!(world.message(faulty.thread), before, "the reply changes no register");
     }
-    // Both there and back by the short ways.
+    // There and back by the fast path.
     assert_eq!(["fault", "reply_receive"].map(|what| world.short_ways.get(what).copied()), [Some(2); 2]);
 }
 

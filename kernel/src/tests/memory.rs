@@ -183,18 +183,18 @@ fn a_mapping_is_charged_to_the_process_that_it_is_in() {
     let link = world.object(child);
     let quota = |world: &World| world.kernel.processes.at(link).unwrap().quota;
     world.map(map(READ), memory, [AT, 0, PAGE_BYTES, child]);
-    assert_eq!((quota(&world).frames_used, quota(&world).objects_used), (2, 1), "the root and a table; a stretch");
+    assert_eq!((quota(&world).frames_used(), quota(&world).objects_used()), (2, 1), "the root and a table; a stretch");
     // It goes on the same stretch; another one is too many.
     world.map(map(READ), memory, [AT + PAGE_BYTES, PAGE_BYTES, PAGE_BYTES, child]);
     assert_eq!(world.refused_with(map(READ), memory, [2 * AT, 0, PAGE_BYTES, child]), Error::NoMemory);
     world.done(Operation::MemoryUnmap, 0, [AT, 2 * PAGE_BYTES, 0, child]);
-    assert_eq!(quota(&world).objects_used, 0);
+    assert_eq!(quota(&world).objects_used(), 0);
     world.map(map(READ), memory, [2 * AT, 0, PAGE_BYTES, child]);
-    assert_eq!(quota(&world).frames_used, 3);
+    assert_eq!(quota(&world).frames_used(), 3);
     world.done(Operation::MemoryUnmap, 0, [2 * AT, PAGE_BYTES, 0, child]);
     let beyond = [4 * AT, 0, PAGE_BYTES, child];
     assert_eq!(world.refused_with(map(READ), memory, beyond), Error::NoMemory, "no frame for a third table");
-    assert_eq!(quota(&world).objects_used, 0);
+    assert_eq!(quota(&world).objects_used(), 0);
 }
 
 #[test]
@@ -253,5 +253,5 @@ fn a_boot_module_becomes_ordinary_memory_when_it_is_destroyed() {
     while world.done(Operation::Destroy, handle, [0; 4])[0] != 0 {}
     assert_eq!(world.done(Operation::Info, 0, memory), [total + 4, free + 4, held, 0]);
     let quota = world.kernel.processes.at(world.init.process).unwrap().quota;
-    assert_eq!(quota.frames as usize, 50 - 1 + 4, "init may use it");
+    assert_eq!(quota.frames() as usize, 50 - 1 + 4, "init may use it");
 }

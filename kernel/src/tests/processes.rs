@@ -23,7 +23,7 @@ fn holdings(world: &World) -> (usize, u32, u32, [usize; 11]) {
         kernel.handles.used(),
         kernel.deadlines.count(),
     ];
-    (kernel.frames.free(), quota.frames_used, quota.objects_used, slots)
+    (kernel.frames.free(), quota.frames_used(), quota.objects_used(), slots)
 }
 
 /// The running process takes a bit of everything.
@@ -169,7 +169,7 @@ fn a_new_process_in_a_reaped_childs_slot_is_left_alone() {
     let child = world.make_with(create, 0, [8, 8, 0, 1]);
     let child = world.object(child);
     world.call(Operation::Exit, 0, [0; 4]);
-    while world.kernel.processes.is_live(child) {
+    while world.kernel.processes.live(child).is_some() {
         assert_ne!(world.done(Operation::ProcessReap, actor.process_handle, [0; 4])[0], 0);
     }
     let innocent = world.spawn(10);

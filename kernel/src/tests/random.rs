@@ -62,7 +62,7 @@ fn take_back(world: &mut World) {
             kernel.leave(machine, next);
         });
         let mut calls = 0;
-        while world.kernel.processes.is_live(process) {
+        while world.kernel.processes.live(process).is_some() {
             // What goes into quarantine needs a handle in init's table, which may be full.
             make_room(world);
             world.trap(|kernel, machine| {
@@ -78,7 +78,7 @@ fn take_back(world: &mut World) {
     // Threads of init's may still wait for each other, in a row as long as they like, and for answers to their faults.
     for (_, thread) in world.kernel.threads.iter().filter(|(_, thread)| thread.state().kind() == StateKind::Awaiting) {
         assert_eq!(thread.process, init, "only init can still wait");
-        if thread.sent == Sent::Call {
+        if thread.sent() == Sent::Call {
             let server = world.kernel.threads.at(thread.state().target()).unwrap();
             assert_eq!(server.process, init, "only init can still owe init an answer");
         }
@@ -87,12 +87,12 @@ fn take_back(world: &mut World) {
 
 fn make_room(world: &mut World) {
     let init = world.kernel.processes.at_mut(world.init.process).unwrap();
-    if world.kernel.handles.has_room(init) {
+    if init.table.has_room() {
         return;
     }
-    let handles = world.kernel.handles.of(init);
+    let handles = world.kernel.handles.of(&init.table);
     let (spare, _) = handles.iter().find(|(_, grant)| grant.kind != ObjectKind::Reply).unwrap();
-    world.kernel.handles.close(init, *spare);
+    world.kernel.handles.close(&mut init.table, *spare);
 }
 
 proptest! {

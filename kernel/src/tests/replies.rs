@@ -194,8 +194,8 @@ fn a_full_receiver_refuses_a_few_callers_a_call() {
     world.ring();
     fill_table(&mut world, endpoint);
     let refused = |world: &World| {
-        let senders = world.kernel.endpoints.at(world.object(endpoint)).unwrap().senders;
-        CALLERS - world.kernel.threads.walk::<{ crate::dispatch::QUEUE }>(&senders).len()
+        let senders = world.kernel.endpoints.at(world.object(endpoint)).unwrap().senders();
+        CALLERS - world.kernel.threads.walk::<{ crate::dispatch::QUEUE }>(senders).len()
     };
     let mut before = 0;
     while before < CALLERS - 1 {

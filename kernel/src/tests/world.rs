@@ -7,7 +7,7 @@ use super::invariants;
 use crate::Kernel;
 use crate::boot::FirstProcess;
 use crate::fake::Fake;
-use crate::fast::{Origin, ShortWay};
+use crate::fast::{FastCall, Origin};
 use crate::frames::Frame;
 use crate::machine::{Line, Page, Resume};
 use crate::objects::thread::{Fault, State};
@@ -127,8 +127,8 @@ impl World {
         self.enter(
             what,
             |kernel, machine| {
-                let way = ShortWay::of(message.tag)?;
-                kernel.fast_call(machine, way, message.tag, handle, origin)
+                let call = FastCall::of(message.tag)?;
+                kernel.fast_call(machine, call, message.tag, handle, origin)
             },
             |kernel, machine| {
                 kernel.set_message(caller, message);
@@ -160,7 +160,7 @@ impl World {
         );
     }
 
-    /// A trap goes its short way if there is one, else the general one.
+    /// A trap takes the fast path if that takes it, else the slow one.
     fn enter(
         &mut self,
         what: &'static str,
@@ -291,7 +291,7 @@ impl World {
     pub fn object(&self, handle: usize) -> Link {
         let process = self.kernel.threads.at(self.kernel.current).unwrap().process;
         let process = self.kernel.processes.at(process).unwrap();
-        self.kernel.handles.find(process, handle as u32, Rights::empty()).unwrap().link()
+        self.kernel.handles.find(process.table.run(), handle as u32, Rights::empty()).unwrap().link()
     }
 
     /// The source that claimed a line.
@@ -303,7 +303,7 @@ impl World {
     #[track_caller]
     pub fn handle_to(&self, kind: ObjectKind, object: Link) -> usize {
         let process = self.kernel.threads.at(self.kernel.current).unwrap().process;
-        let handles = self.kernel.handles.of(self.kernel.processes.at(process).unwrap());
+        let handles = self.kernel.handles.of(&self.kernel.processes.at(process).unwrap().table);
         handles.iter().find(|(_, grant)| grant.kind == kind && grant.link() == object).unwrap().0 as usize
     }
 

@@ -13,7 +13,7 @@ impl<T, const N: usize> Arena<T, N> {
         let mut previous = Link::NONE;
         let mut link = list.head();
         while link.is_some() {
-            assert!(self.is_live(link), "a list goes through a free slot");
+            assert!(self.live(link).is_some(), "a list goes through a free slot");
             assert!(found.len() < N, "a list has a loop");
             let links = self.at(link).expect("in bounds").links_ref();
             assert_eq!(links.previous, previous, "a list's way back differs from its way forth");

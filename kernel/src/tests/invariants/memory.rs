@@ -2,7 +2,7 @@
 
 use crate::frames::Frame;
 use crate::machine::{FramePart, Mapping, MemoryType, Page};
-use crate::objects::memory::IN_MEMORY;
+use crate::objects::memory::{IN_MEMORY, MemoryKind};
 use crate::tests::world::World;
 use abi::{Access, PAGE_BYTES};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,9 +32,9 @@ fn check_frames(world: &World) {
         note(space.0, "a root");
         entries.tables.values().for_each(|frame| note(*frame, "a table"));
     }
-    for (_, memory) in kernel.memories.iter().filter(|(_, memory)| !memory.device) {
-        let first = memory.first.0;
-        (first..first + memory.count).for_each(|frame| note(Frame(frame), "a memory object's"));
+    for (_, memory) in kernel.memories.iter().filter(|(_, memory)| memory.kind() != MemoryKind::Device) {
+        let first = memory.run().first.0;
+        (first..first + memory.run().count).for_each(|frame| note(Frame(frame), "a memory object's"));
     }
     for (_, process) in kernel.processes.iter().filter(|(_, process)| process.spare.frame.0 != 0) {
         note(process.spare.frame, "a spare one");
@@ -43,14 +43,19 @@ fn check_frames(world: &World) {
         note(thread.floating_point, "a thread's");
         assert_eq!(thread.context.floating_point, Some(thread.floating_point));
     }
-    let modules: u32 = kernel.memories.iter().filter(|(_, memory)| memory.module).map(|(_, memory)| memory.count).sum();
+    let modules: u32 = kernel
+        .memories
+        .iter()
+        .filter(|(_, memory)| memory.kind() == MemoryKind::Module)
+        .map(|(_, memory)| memory.run().count)
+        .sum();
     assert_eq!(uses.len(), kernel.frames.total() + modules as usize, "a frame is lost");
     // What a process has used contains what it has given to its children as quota.
     let processes = || kernel.processes.iter().map(|(link, process)| (kernel.processes.name(link), process));
-    let used: u32 = processes().map(|(_, process)| process.quota.frames_used).sum();
+    let used: u32 = processes().map(|(_, process)| process.quota.frames_used()).sum();
     let given: u32 = processes()
         .filter(|(_, process)| kernel.processes.resolve(process.parent).is_some())
-        .map(|(_, process)| process.quota.frames)
+        .map(|(_, process)| process.quota.frames())
         .sum();
     assert_eq!(
         (used - given) as usize,
@@ -65,22 +70,23 @@ fn check_mappings(world: &World) {
     let mut listed = 0;
     for (link, process) in kernel.processes.iter() {
         let mut expected: BTreeMap<Page, Mapping> = BTreeMap::new();
-        let ranges = kernel.mappings.in_order(&process.mappings);
-        assert_eq!(ranges.len(), process.mapping_count as usize);
-        let last = process.last_mapped;
+        let ranges = kernel.mappings.in_order(process.mappings.by_address());
+        assert_eq!(ranges.len(), process.mappings.count());
+        let last = process.mappings.last();
         assert!(!last.is_some() || ranges.contains(&last), "the last stretch is gone");
         listed += ranges.len();
         for range in ranges {
             let range = kernel.mappings.at(range).unwrap();
             assert_eq!(range.process, link);
             assert!(range.pages > 0, "an empty stretch is kept");
-            assert!(kernel.memories.is_live(range.memory), "a stretch of memory that is gone");
+            assert!(kernel.memories.live(range.memory).is_some(), "a stretch of memory that is gone");
             let memory = kernel.memories.at(range.memory).unwrap();
-            assert!(range.offset + range.pages <= memory.count, "a stretch goes beyond its memory");
+            assert!(range.offset + range.pages <= memory.run().count, "a stretch goes beyond its memory");
             for number in 0..range.pages {
                 let page = Page::new(range.address + number as usize * PAGE_BYTES).unwrap();
-                let frame = Frame(memory.first.0 + range.offset + number);
-                let memory_type = if memory.device { MemoryType::Device } else { MemoryType::Ram };
+                let frame = Frame(memory.run().first.0 + range.offset + number);
+                let memory_type =
+                    if memory.kind() == MemoryKind::Device { MemoryType::Device } else { MemoryType::Ram };
                 expected.insert(page, Mapping { page, frame, access: range.access, memory_type });
             }
         }
@@ -91,17 +97,17 @@ fn check_mappings(world: &World) {
         }
     }
     assert_eq!(listed, kernel.mappings.used(), "a stretch belongs to no process");
-    let devices = kernel.memories.iter().filter(|(_, memory)| memory.device).count();
+    let devices = kernel.memories.iter().filter(|(_, memory)| memory.kind() == MemoryKind::Device).count();
     assert_eq!(kernel.memories.in_order(&kernel.claimed_memory).len(), devices, "claimed device memory is lost");
     let mut by_memory: Vec<_> = Vec::new();
     for (link, memory) in kernel.memories.iter() {
-        let ranges = kernel.mappings.walk::<IN_MEMORY>(&memory.mappings);
+        let ranges = kernel.mappings.walk::<IN_MEMORY>(memory.mappings());
         let writable = ranges.iter().filter(|range| {
             let range = kernel.mappings.at(**range).unwrap();
             assert_eq!(range.memory, link);
             range.access.contains(Access::WRITE)
         });
-        assert_eq!(writable.count(), memory.writable as usize, "writable mappings are counted wrongly");
+        assert_eq!(writable.count(), memory.writable() as usize, "writable mappings are counted wrongly");
         by_memory.extend(ranges);
     }
     let distinct: BTreeSet<_> = by_memory.iter().collect();
@@ -112,12 +118,15 @@ fn check_mappings(world: &World) {
 fn check_protection(world: &World) {
     let kernel = &world.kernel;
     for (_, memory) in kernel.memories.iter() {
-        assert!(memory.unprepared as usize <= memory.count as usize * FramePart::COUNT as usize || memory.dying);
-        assert!(memory.unprepared == 0 || memory.mappings.is_empty());
-        assert!(!memory.sealed || memory.writable == 0, "sealed memory is mapped writable");
+        assert!(
+            memory.unprepared() as usize <= memory.run().count as usize * FramePart::COUNT as usize
+                || memory.is_dying()
+        );
+        assert!(memory.unprepared() == 0 || memory.mappings().is_empty());
+        assert!(!memory.is_sealed() || memory.writable() == 0, "sealed memory is mapped writable");
     }
     for (_, range) in kernel.mappings.iter() {
         let memory = kernel.memories.at(range.memory).unwrap();
-        assert!(!range.access.contains(Access::EXECUTE) || memory.sealed, "unsealed memory is mapped executable");
+        assert!(!range.access.contains(Access::EXECUTE) || memory.is_sealed(), "unsealed memory is mapped executable");
     }
 }

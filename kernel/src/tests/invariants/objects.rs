@@ -1,6 +1,7 @@
 //! Objects: each has an owner that pays for it, and handles name what they say.
 
-use crate::objects::process::{Life, Quota};
+use crate::objects::memory::MemoryKind;
+use crate::objects::process::Life;
 use crate::tables::Link;
 use crate::tests::world::World;
 use abi::{ObjectKind, Rights};
@@ -16,47 +17,47 @@ pub fn check(world: &World) {
 fn check_quotas(world: &World) {
     let kernel = &world.kernel;
     for (link, process) in kernel.processes.iter() {
-        let mut used = Quota::default();
+        let (mut frames_used, mut objects_used) = (0, 0);
         let owned = |owner: &Link| *owner == link;
-        let mut objects = kernel.endpoints.iter().filter(|(_, endpoint)| owned(&endpoint.owner)).count();
-        objects += kernel.interrupts.iter().filter(|(_, source)| owned(&source.owner)).count();
-        objects += kernel.timers.iter().filter(|(_, timer)| owned(&timer.owner)).count();
-        objects += kernel.ports.iter().filter(|(_, ports)| owned(&ports.owner)).count();
-        objects += kernel.replies.iter().filter(|(_, reply)| owned(&reply.owner)).count();
+        let mut objects = kernel.endpoints.iter().filter(|(_, endpoint)| owned(&endpoint.owner())).count();
+        objects += kernel.interrupts.iter().filter(|(_, source)| owned(&source.owner())).count();
+        objects += kernel.timers.iter().filter(|(_, timer)| owned(&timer.owner())).count();
+        objects += kernel.ports.iter().filter(|(_, ports)| owned(&ports.owner())).count();
+        objects += kernel.replies.iter().filter(|(_, reply)| owned(&reply.owner())).count();
         objects += kernel.mappings.iter().filter(|(_, range)| owned(&range.process)).count();
-        objects += kernel.memories.iter().filter(|(_, memory)| owned(&memory.owner)).count();
+        objects += kernel.memories.iter().filter(|(_, memory)| owned(&memory.owner())).count();
         if link != kernel.root {
-            objects += process.thread_count as usize;
+            objects += process.thread_count();
         }
-        used.objects_used = objects as u32;
-        for (_, memory) in kernel.memories.iter().filter(|(_, memory)| owned(&memory.owner)) {
-            if !memory.device && !memory.module {
-                used.frames_used += memory.count;
+        objects_used += objects as u32;
+        for (_, memory) in kernel.memories.iter().filter(|(_, memory)| owned(&memory.owner())) {
+            if memory.kind() == MemoryKind::Pool {
+                frames_used += memory.run().count;
             }
         }
-        used.frames_used += (process.spare.frame.0 != 0) as u32;
+        frames_used += (process.spare.frame.0 != 0) as u32;
         for (_, thread) in kernel.threads.iter().filter(|(_, thread)| owned(&thread.process)) {
-            used.frames_used += (thread.floating_point.0 != 0) as u32;
+            frames_used += (thread.floating_point.0 != 0) as u32;
         }
         if let Some(space) = world.machine.spaces.get(&process.home.space) {
-            used.frames_used += 1 + space.tables.len() as u32;
+            frames_used += 1 + space.tables.len() as u32;
         }
         let name = kernel.processes.name(link);
         for (_, child) in kernel.processes.iter().filter(|(_, child)| child.parent == name) {
-            used.frames_used += child.quota.frames;
-            used.objects_used += child.quota.objects + 1;
+            frames_used += child.quota.frames();
+            objects_used += child.quota.objects() + 1;
         }
         let quota = process.quota;
-        assert_eq!(quota.frames_used, used.frames_used, "the frames of process {}", process.badge);
-        assert_eq!(quota.objects_used, used.objects_used, "the objects of process {}", process.badge);
+        assert_eq!(quota.frames_used(), frames_used, "the frames of process {}", process.badge);
+        assert_eq!(quota.objects_used(), objects_used, "the objects of process {}", process.badge);
     }
-    let live = |owner: Link| kernel.processes.is_live(owner);
-    assert!(kernel.endpoints.iter().all(|(_, endpoint)| live(endpoint.owner)));
-    assert!(kernel.interrupts.iter().all(|(_, source)| live(source.owner)));
-    assert!(kernel.timers.iter().all(|(_, timer)| live(timer.owner)));
-    assert!(kernel.ports.iter().all(|(_, ports)| live(ports.owner)));
-    assert!(kernel.replies.iter().all(|(_, reply)| live(reply.owner)));
-    assert!(kernel.memories.iter().all(|(_, memory)| live(memory.owner)));
+    let live = |owner: Link| kernel.processes.live(owner).is_some();
+    assert!(kernel.endpoints.iter().all(|(_, endpoint)| live(endpoint.owner())));
+    assert!(kernel.interrupts.iter().all(|(_, source)| live(source.owner())));
+    assert!(kernel.timers.iter().all(|(_, timer)| live(timer.owner())));
+    assert!(kernel.ports.iter().all(|(_, ports)| live(ports.owner())));
+    assert!(kernel.replies.iter().all(|(_, reply)| live(reply.owner())));
+    assert!(kernel.memories.iter().all(|(_, memory)| live(memory.owner())));
 }
 
 /// A handle allows no more than its kind can, and all handles are in the table of a process that lives.
@@ -66,17 +67,17 @@ fn check_handles(world: &World) {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     let mut replies: Vec<Link> = Vec::new();
     for (link, process) in kernel.processes.iter().filter(|(link, _)| *link != kernel.root) {
-        let (first, last) = (process.table, process.table + process.table_mask);
+        let (first, last) = process.table.bounds();
         assert!(runs.iter().all(|(one, other)| last < *one || *other < first), "two processes share a table");
         runs.push((first, last));
-        for (_, grant) in kernel.handles.of(process) {
+        for (_, grant) in kernel.handles.of(&process.table) {
             assert!(Rights::all_of(grant.kind).contains(grant.rights));
             count += 1;
             let alive = process.life() == Life::Alive;
             // What the dead hold is out of everybody's reach, and may have been given back.
-            let held = alive || kernel.replies.at(grant.link()).is_some_and(|reply| reply.owner == link);
+            let held = alive || kernel.replies.at(grant.link()).is_some_and(|reply| reply.owner() == link);
             if grant.kind == ObjectKind::Reply && kernel.replies.get(grant.object).is_some() && held {
-                assert_eq!(kernel.replies.get(grant.object).unwrap().owner, link, "a Reply is another's");
+                assert_eq!(kernel.replies.get(grant.object).unwrap().owner(), link, "a Reply is another's");
                 replies.push(grant.link());
             }
         }
@@ -91,7 +92,7 @@ fn check_ports(world: &World) {
     let kernel = &world.kernel;
     let in_order = kernel.ports.in_order(&kernel.claimed_ports);
     assert_eq!(in_order.len(), kernel.ports.used(), "a claimed range of ports is lost");
-    let claimed: Vec<_> = kernel.ports.iter().map(|(_, ports)| ports.range).collect();
+    let claimed: Vec<_> = kernel.ports.iter().map(|(_, ports)| ports.range()).collect();
     for (position, one) in claimed.iter().enumerate() {
         for other in &claimed[position + 1..] {
             let apart = one.first as u32 + one.count as u32 <= other.first as u32

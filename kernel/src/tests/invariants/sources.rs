@@ -22,12 +22,12 @@ fn check_conservation(world: &World) {
     let kernel = &world.kernel;
     for (link, source) in kernel.interrupts.iter() {
         let counters = &source.counters;
-        assert!(source.count == 0 || source.pending, "interrupts are counted in no message");
+        assert!(source.pending().1 == 0 || source.is_pending(), "interrupts are counted in no message");
         let histogram: u32 = counters.histogram.iter().sum();
         let name = kernel.interrupts.name(link);
-        let holds = |thread: &Thread<_>| thread.raised != 0 && thread.completes.source == name;
+        let holds = |thread: &Thread<_>| thread.raised() != 0 && thread.completes().source == name;
         let waiting = kernel.threads.iter().filter(|(_, thread)| holds(thread)).count() as u32;
-        assert_eq!(histogram + waiting, source.delivered(), "{:?}: {counters:?}", source.line);
+        assert_eq!(histogram + waiting, source.delivered(), "{:?}: {counters:?}", source.line());
     }
 }
 
@@ -41,18 +41,18 @@ fn check_masks(world: &World) {
             assert!(!exists || world.machine.line(line).masked, "{line:?} is nobody's and not masked");
             continue;
         }
-        assert!(kernel.interrupts.is_live(*claimed), "a line belongs to a source that is gone");
+        assert!(kernel.interrupts.live(*claimed).is_some(), "a line belongs to a source that is gone");
         let source = kernel.interrupts.at(*claimed).unwrap();
-        assert_eq!(source.line, line);
+        assert_eq!(source.line(), line);
         assert_eq!(source.is_masked(), world.machine.line(line).masked, "{line:?}: core and controller disagree");
-        let unread = source.pending || source.outstanding != 0;
-        if source.endpoint.is_none() {
+        let unread = source.is_pending() || source.outstanding() != 0;
+        if source.endpoint().is_none() {
             assert!(source.is_masked() && !unread, "an unbound source isn't at rest");
-        } else if source.trigger == Trigger::Level {
+        } else if source.trigger() == Trigger::Level {
             assert_eq!(source.is_masked(), unread, "{line:?}: {source:?}");
         } else if source.is_masked() {
-            let storm = source.flags.contains(InterruptFlags::STORM) && source.pending;
-            assert!(storm || source.outstanding != 0, "an edge is masked without a storm");
+            let storm = source.pending().3.contains(InterruptFlags::STORM) && source.is_pending();
+            assert!(storm || source.outstanding() != 0, "an edge is masked without a storm");
         }
     }
     let claimed = kernel.lines.iter().filter(|link| link.is_some()).count();
@@ -64,14 +64,14 @@ fn check_bindings(world: &World) {
     let kernel = &world.kernel;
     let mut listed: Vec<Link> = Vec::new();
     for (link, process) in kernel.processes.iter() {
-        let sources = kernel.interrupts.walk::<SOURCES>(&process.sources);
-        assert_eq!(sources.len(), process.source_count as usize);
-        assert!(sources.iter().all(|source| kernel.interrupts.at(*source).unwrap().holder == link));
+        let sources = kernel.interrupts.walk::<SOURCES>(process.sources.list());
+        assert_eq!(sources.len(), process.sources.count());
+        assert!(sources.iter().all(|source| kernel.interrupts.at(*source).unwrap().holder() == link));
         listed.extend(sources);
     }
     for (link, source) in kernel.interrupts.iter() {
-        assert_eq!(listed.contains(&link), !source.endpoint.is_none());
-        assert_eq!(source.holder.is_some(), !source.endpoint.is_none());
+        assert_eq!(listed.contains(&link), !source.endpoint().is_none());
+        assert_eq!(source.holder().is_some(), !source.endpoint().is_none());
     }
 }
 
@@ -82,31 +82,31 @@ fn check_events(world: &World) {
     let mut queued: Vec<Link> = Vec::new();
     for (endpoint, entry) in kernel.endpoints.iter() {
         // Event slots are never inserted, so their own table doesn't know which are in use.
-        let mut link = entry.events.head();
+        let mut link = entry.events().head();
         let mut previous = Link::NONE;
         while link.is_some() {
             let slot = kernel.events.at(link).unwrap();
-            assert_eq!(slot.queued_at, endpoint, "an event is in another queue than it says");
+            assert_eq!(slot.queued_at(), endpoint, "an event is in another queue than it says");
             assert!(!queued.contains(&link), "an event is queued twice");
             queued.push(link);
             previous = link;
             link = kernel.events.next::<QUEUE>(link);
         }
-        assert_eq!(entry.events.last(), previous);
+        assert_eq!(entry.events().last(), previous);
     }
     for index in 0..crate::objects::event::EVENTS {
         let link = Link::new(index);
         let slot = kernel.events.at(link).unwrap();
-        assert_eq!(slot.queued_at.is_some(), queued.contains(&link), "an event isn't where it says");
+        assert_eq!(slot.queued_at().is_some(), queued.contains(&link), "an event isn't where it says");
     }
     for (link, source) in kernel.interrupts.iter() {
-        if kernel.endpoints.get(source.endpoint).is_some() {
-            assert_eq!(queued.contains(&Event::Interrupt(link).link()), source.pending);
+        if kernel.endpoints.get(source.endpoint()).is_some() {
+            assert_eq!(queued.contains(&Event::Interrupt(link).link()), source.is_pending());
         }
     }
     for (link, timer) in kernel.timers.iter() {
-        if kernel.endpoints.get(timer.endpoint).is_some() {
-            assert_eq!(queued.contains(&Event::Timer(link).link()), timer.expiries != 0);
+        if kernel.endpoints.get(timer.endpoint()).is_some() {
+            assert_eq!(queued.contains(&Event::Timer(link).link()), timer.expiries() != 0);
         }
     }
     let live = |link: &Link| {

@@ -46,7 +46,7 @@ fn check_queues(world: &World) {
     }
     placed.extend(chain);
     for (endpoint, entry) in kernel.endpoints.iter() {
-        for (list, kind) in [(&entry.receivers, StateKind::Receiving), (&entry.senders, StateKind::Sending)] {
+        for (list, kind) in [(&entry.receivers(), StateKind::Receiving), (&entry.senders(), StateKind::Sending)] {
             for link in kernel.threads.walk::<QUEUE>(list) {
                 let state = kernel.threads.at(link).unwrap().state();
                 assert_eq!((state.kind(), state.target()), (kind, endpoint));
@@ -76,23 +76,23 @@ fn check_waiting(world: &World) {
         match thread.state().kind() {
             StateKind::Awaiting => {
                 // A fault that its handler took and never answered leaves its thread there, as documented.
-                if matches!(thread.sent, Sent::Call) {
-                    assert!(kernel.threads.is_live(target), "a call waits for a thread that is gone");
+                if matches!(thread.sent(), Sent::Call) {
+                    assert!(kernel.threads.live(target).is_some(), "a call waits for a thread that is gone");
                     assert_eq!(kernel.threads.at(target).unwrap().owes(), link, "nobody owes a waiting call");
                 }
             }
             StateKind::AwaitingReply => {
-                assert!(kernel.replies.is_live(target), "a call waits for a Reply that is gone");
-                assert_eq!(kernel.replies.at(target).unwrap().caller, link);
+                assert!(kernel.replies.live(target).is_some(), "a call waits for a Reply that is gone");
+                assert_eq!(kernel.replies.at(target).unwrap().caller(), link);
             }
             StateKind::Receiving => assert_eq!(thread.owes(), Link::NONE, "a receiver owes a reply"),
             _ => {}
         }
     }
     for (_, endpoint) in kernel.endpoints.iter() {
-        let something = !endpoint.senders.is_empty() || !endpoint.events.is_empty() || endpoint.bits != 0;
-        assert!(endpoint.receivers.is_empty() || !something, "a receiver waits although there is something");
-        let quiet = endpoint.receivers.is_empty() && !something && !endpoint.is_dying();
+        let something = !endpoint.senders().is_empty() || !endpoint.events().is_empty() || endpoint.bits() != 0;
+        assert!(endpoint.receivers().is_empty() || !something, "a receiver waits although there is something");
+        let quiet = endpoint.receivers().is_empty() && !something && !endpoint.is_dying();
         assert_eq!(endpoint.is_quiet(), quiet, "whether something is to be had is wrong");
     }
 }
@@ -109,7 +109,7 @@ fn check_running(world: &World) {
         let waits = matches!(ready.state().kind(), StateKind::Ready | StateKind::Preempted);
         assert!(!waits || ready.priority() <= thread.priority(), "{other:?} outranks the running {link:?}");
     }
-    assert!(kernel.threads.is_live(kernel.idle));
+    assert!(kernel.threads.live(kernel.idle).is_some());
     let idle = kernel.threads.at(kernel.idle).unwrap().state().kind();
     assert!(matches!(idle, StateKind::Ready | StateKind::Running));
     let (mark, home) = world.machine.resumes.expect("the machine resumes somebody");
@@ -122,8 +122,8 @@ fn check_owners(world: &World) {
     let kernel = &world.kernel;
     let mut count = 1;
     for (link, process) in kernel.processes.iter() {
-        let threads = kernel.threads.walk::<SIBLINGS>(&process.threads);
-        assert_eq!(threads.len(), process.thread_count as usize);
+        let threads = kernel.threads.walk::<SIBLINGS>(process.threads());
+        assert_eq!(threads.len(), process.thread_count());
         count += threads.len();
         for thread in threads {
             let thread = kernel.threads.at(thread).unwrap();
@@ -134,8 +134,8 @@ fn check_owners(world: &World) {
         }
         let ending = kernel.deadlines.is_set(Owner::Process(link));
         assert_eq!(ending, process.life() == Life::Ending, "a process's end doesn't go on");
-        assert!(process.life() != Life::Dead || process.source_count == 0, "a dead process has sources");
-        assert!(!process.stopping.is_some() || process.life() == Life::Ending);
+        assert!(process.life() != Life::Dead || process.sources.count() == 0, "a dead process has sources");
+        assert!(!process.next_to_stop().is_some() || process.life() == Life::Ending);
     }
     assert_eq!(kernel.threads.used(), count, "a thread belongs to no process");
 }
@@ -144,14 +144,14 @@ fn check_owners(world: &World) {
 fn check_time(world: &World) {
     let kernel = &world.kernel;
     for (link, thread) in kernel.threads.iter() {
-        let last = kernel.deadlines.is_set(Owner::Thread(link)) || thread.sent == Sent::Fault;
+        let last = kernel.deadlines.is_set(Owner::Thread(link)) || thread.sent() == Sent::Fault;
         let expected = if last { Priority::IDLE } else { thread.priority() };
         assert_eq!(thread.rank(), expected, "a thread's rank isn't its priority, or ignores its deadline or fault");
     }
     for owner in kernel.deadlines.owners() {
         match owner {
             Owner::Thread(link) => {
-                assert!(kernel.threads.is_live(link), "a thread that is gone has a deadline");
+                assert!(kernel.threads.live(link).is_some(), "a thread that is gone has a deadline");
                 let kind = kernel.threads.at(link).unwrap().state().kind();
                 let waits = matches!(
                     kind,
@@ -159,9 +159,9 @@ fn check_time(world: &World) {
                 );
                 assert!(waits, "a thread has a deadline although it is {kind:?}");
             }
-            Owner::Timer(link) => assert!(kernel.timers.is_live(link), "a timer that is gone has a deadline"),
+            Owner::Timer(link) => assert!(kernel.timers.live(link).is_some(), "a timer that is gone has a deadline"),
             Owner::Process(link) => {
-                assert!(kernel.processes.is_live(link), "a process that is gone has a deadline");
+                assert!(kernel.processes.live(link).is_some(), "a process that is gone has a deadline");
                 assert_eq!(kernel.processes.at(link).unwrap().life(), Life::Ending);
             }
         }

@@ -2,7 +2,6 @@
 
 use super::words::{pick_handle, shape};
 use crate::machine::Line;
-use crate::objects::source::STORM_BUDGET;
 use crate::objects::thread::Fault;
 use crate::tests::world::{BELL, World};
 use abi::{DESCRIPTIONS, Message, Operation, Options, Tag};
@@ -182,7 +181,7 @@ impl Step {
         let caller = world.kernel.current;
         let answer = world.call_with(Tag::incoming(operation, label, flags), handle as usize, words);
         // A caller that waits has no answer yet.
-        let goes_on = world.is_running(caller) || !world.kernel.threads.is_live(caller);
+        let goes_on = world.is_running(caller) || world.kernel.threads.live(caller).is_none();
         let said = answer.tag.kind() != abi::Kind::Done || !goes_on || answer.tag != Tag(0);
         (said || goes_on).then_some((operation, answer))
     }
@@ -200,7 +199,7 @@ fn ends_init(world: &World, operation: Option<Operation>) -> bool {
 /// Mostly a line that somebody has claimed.
 fn pick_line(world: &World, choice: u8) -> Line {
     let claimed: Vec<Line> =
-        world.kernel.interrupts.iter().map(|(_, source)| source.line).filter(|line| *line != Line::NMI).collect();
+        world.kernel.interrupts.iter().map(|(_, source)| source.line()).filter(|line| *line != Line::NMI).collect();
     match claimed.get(choice as usize / 4 % claimed.len().max(1)) {
         Some(line) if !choice.is_multiple_of(4) => *line,
         _ => Line(choice % 24),
@@ -212,12 +211,5 @@ fn age(world: &mut World, choice: u8) {
     let line = pick_line(world, choice);
     let link = world.kernel.lines[line.0 as usize];
     let Some(source) = world.kernel.interrupts.at_mut(link) else { return };
-    if source.count != 0 && source.count < STORM_BUDGET - 2 {
-        let missing = STORM_BUDGET - 2 - source.count;
-        source.count += missing;
-        source.counters.taken += missing;
-        source.counters.coalesced += missing;
-    } else if !source.pending && source.outstanding == 0 {
-        source.sequence = u32::MAX - 1;
-    }
+    source.come_to_the_edge();
 }

@@ -65,7 +65,7 @@ pub fn shape(world: &World, name: &str, raw: u32) -> usize {
 /// One of the running process's handles that has these rights, if there is one.
 pub fn pick_handle(world: &World, needs: Rights, raw: u32) -> u32 {
     let process = world.kernel.threads.at(world.kernel.current).unwrap().process;
-    let handles = world.kernel.handles.of(world.kernel.processes.at(process).unwrap());
+    let handles = world.kernel.handles.of(&world.kernel.processes.at(process).unwrap().table);
     let fitting: Vec<u32> =
         handles.iter().filter(|(_, grant)| grant.rights.contains(needs)).map(|(value, _)| *value).collect();
     let (choice, any) = (raw / 16, raw.is_multiple_of(16));
@@ -79,6 +79,6 @@ pub fn pick_handle(world: &World, needs: Rights, raw: u32) -> u32 {
 /// The number of some source's outstanding message.
 fn sequence(world: &World, number: usize) -> usize {
     let outstanding: Vec<u32> =
-        world.kernel.interrupts.iter().map(|(_, source)| source.outstanding).filter(|number| *number != 0).collect();
+        world.kernel.interrupts.iter().map(|(_, source)| source.outstanding()).filter(|number| *number != 0).collect();
     outstanding.get(number % outstanding.len().max(1)).map_or(number, |sequence| *sequence as usize)
 }
