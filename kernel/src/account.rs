@@ -1,6 +1,6 @@
-//! What is counted and never decided upon: counters of each source with its latency histogram, the last trace entries.
+//! Counters, latency histograms and the trace: what is recorded and never decided by.
 //!
-//! No decision reads anything of this module, so that the core's state without it is what a model checker explores.
+//! No decision of the core reads this module, so that a model checker can explore the core's state without it.
 
 use crate::machine::Time;
 use crate::tables::Link;
@@ -8,10 +8,10 @@ use crate::tables::Link;
 /// Buckets of a latency histogram; bucket n counts latencies from 2^n to 2^(n+1)-1 cycles.
 pub const BUCKETS: usize = 32;
 
-/// What is counted of one interrupt source, in whose entry it stands: so its place need not be worked out once more.
+/// The counters of one interrupt source. They are part of the source's entry, so that no second lookup is needed.
 ///
-/// At any time `taken = delivered + coalesced + spurious + dropped + (1 if a message that counts is pending)`, which
-/// says how many were delivered without a counter of its own: every interrupt would pay for it.
+/// At any time `taken = delivered + coalesced + spurious + dropped + (1 if a message that counts is pending)`. The
+/// number of delivered messages is computed from that: a counter of its own would cost every interrupt an instruction.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceCounters {
     /// Interrupts that the CPU took.
@@ -20,7 +20,7 @@ pub struct SourceCounters {
     pub coalesced: u32,
     /// Interrupts that the controller took back.
     pub spurious: u32,
-    /// Interrupts whose message died unread with its binding.
+    /// Interrupts whose message was still unread when the source was unbound.
     pub dropped: u32,
     /// Messages that said "poll your device" without an interrupt.
     pub replayed: u32,
@@ -45,7 +45,7 @@ impl SourceCounters {
         histogram: [0; BUCKETS],
     };
 
-    /// Notes one delivery, so many cycles after the trap.
+    /// Records one delivery that happened `cycles` cycles after the trap.
     #[inline(always)]
     pub fn note_latency(&mut self, cycles: u32) {
         if cycles > self.latency_maximum {
@@ -63,7 +63,7 @@ impl SourceCounters {
     }
 }
 
-/// What a trace entry is about. Switches have none of their own: the next entry names the thread that ran.
+/// What a trace entry is about. Switches aren't traced: the next entry names the thread that ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TraceKind {
@@ -95,25 +95,25 @@ impl TraceKind {
 /// One thing that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceEntry {
-    /// When, in cycles, if the way there had to read the clock anyway; else 0.
+    /// When it happened, in cycles; 0 if the path there doesn't read the clock.
     pub time: u64,
-    /// What.
+    /// What happened.
     pub kind: TraceKind,
     /// The thread that was running.
     pub thread: u32,
-    /// See the kind.
+    /// What the kind says about it.
     pub detail: u32,
 }
 
 /// How many trace entries are kept.
 pub const TRACE_ENTRIES: usize = 16;
 
-/// An entry but for its time: eight bytes, as that has.
+/// An entry without its time: eight bytes, like the time.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct What {
     detail: u32,
-    /// The kind and, in the low half, the thread. A call's kind is 0, so that for what is most frequent this is the
+    /// The kind and, in the low half, the thread. A call's kind is 0, so that the most frequent entry is the bare
     /// thread.
     who: u32,
 }
@@ -122,7 +122,7 @@ struct What {
 struct Trace {
     times: [u64; TRACE_ENTRIES],
     what: [What; TRACE_ENTRIES],
-    /// How many were noted.
+    /// How many entries were made.
     count: u32,
 }
 
@@ -135,7 +135,7 @@ impl Trace {
 
     #[inline(always)]
     fn note(&mut self, kind: TraceKind, time: Time, thread: Link, detail: u32) {
-        // The next place, so that one register holds the count, old and new.
+        // The place is derived from the new count, so that one register holds both the old and the new one.
         self.count = self.count.wrapping_add(1);
         let place = self.count as usize % TRACE_ENTRIES;
         self.times[place] = time.0;
@@ -155,13 +155,13 @@ impl Trace {
     }
 }
 
-/// Everything that is counted.
+/// All counters of the kernel.
 pub struct Account {
-    /// System calls. What grows with every trap is counted in a machine word, which wraps.
+    /// System calls. Counters that grow with every trap are machine words, which wrap.
     pub calls: usize,
     /// Switches from one thread to another.
     pub switches: usize,
-    /// Interrupts of lines that nobody had bound.
+    /// Interrupts of lines that no process had bound.
     pub unowned: u32,
     /// Spurious vectors of the PIC.
     pub spurious_pic: u32,
@@ -196,7 +196,7 @@ impl Account {
         trace: Trace::EMPTY,
     };
 
-    /// Notes what happens.
+    /// Adds an entry to the trace.
     #[inline(always)]
     pub fn trace(&mut self, kind: TraceKind, time: Time, thread: Link, detail: u32) {
         self.trace.note(kind, time, thread, detail);
@@ -205,7 +205,7 @@ impl Account {
     /// The last entries, oldest first.
     pub fn trace_entries(&self) -> impl Iterator<Item = TraceEntry> {
         let next = self.trace.count as usize + 1;
-        // A thread is always named: the idle one when nobody else ran.
+        // Every entry names a thread, if need be the idle thread.
         (0..TRACE_ENTRIES)
             .map(move |number| self.trace.entry(next.wrapping_add(number) % TRACE_ENTRIES))
             .filter(|entry| entry.thread != Link::NONE.word())

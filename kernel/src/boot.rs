@@ -1,12 +1,10 @@
 //! What the boot code builds the first process with: the only part of the core that is used before there are threads.
 
-use crate::dispatch::Next;
-use crate::dispatch::Priority;
+use crate::dispatch::{Next, Priority};
 use crate::frames::{Frame, FrameRun, Records, Zone};
 use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Context, FramePart, Machine};
-use crate::objects::handle::Run;
-use crate::objects::handle::{Grant, TableSize};
+use crate::objects::handle::{Grant, Run, TableSize};
 use crate::objects::memory::{Memory, MemoryKind, Stretch};
 use crate::objects::process::{Process, Quota};
 use crate::objects::thread::Thread;
@@ -28,7 +26,7 @@ impl<M: Machine> Kernel<M> {
     pub fn initialise<R: Iterator<Item = FrameRun>>(&mut self, machine: &mut M, setup: Setup<R>) -> Result<(), Error> {
         self.frames.initialise(setup.records, setup.low_end, setup.runs);
         let root = self.boot_root(machine)?;
-        // The kernel's own process is named as no supervisor names one: 0 is the first process's badge.
+        // The kernel's own process has a badge that no supervisor gives. (0 is the first process's.)
         let mut quota = Quota::new(1, 0);
         quota.charge(1, 0).ok_or(Error::NoMemory)?;
         let mut process = Process::empty(machine.create_space(root));
@@ -148,7 +146,8 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    /// The first decision: the highest ready thread runs. After this the machine resumes the registers it was switched to.
+    /// Decides for the first time which thread runs: the highest that is ready. Afterwards the machine resumes the
+    /// registers that it was switched to.
     pub fn start(&mut self, machine: &mut M) {
         self.now = machine.now();
         if let Some(idle) = self.threads.at_mut(self.idle) {

@@ -1,5 +1,5 @@
-//! Who runs next, and when something is due: priorities, the ready threads, and deadlines. Nothing here knows what a
-//! thread is beyond [`Schedulable`].
+//! Which thread runs next, and when something is due: priorities, the ready threads, and deadlines. Nothing here knows
+//! what a thread is beyond [`Schedulable`].
 
 mod deadlines;
 mod schedule;
@@ -9,12 +9,12 @@ pub use schedule::{Priority, QUEUE, Schedulable, Schedule, Slice};
 
 use crate::tables::Link;
 
-/// What a trap decided about who runs when the kernel is left. Steps decide and return it; the tail of the trap alone
+/// A trap's decision about which thread runs when the kernel is left. Steps return it; only the tail of the trap
 /// carries it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the thread that it names is in no queue"]
 pub enum Next {
-    /// The running thread if it still can run and nobody outranks it, else the highest that is ready.
+    /// The running thread if it can still run and no ready thread outranks it, else the highest ready thread.
     Scheduled,
     /// This thread can run now and is in no queue: it runs at once if it outranks the running thread and all that are
     /// ready, else in its turn. With no thread's link this is [`Self::Scheduled`].

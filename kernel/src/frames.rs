@@ -1,13 +1,13 @@
-//! Frames of physical memory: who has them.
+//! The allocator of frames of physical memory.
 //!
-//! A buddy allocator over one record a frame, in a region that `arch` sets aside at boot: runs of any length come
-//! and go in a number of steps that depends on neither the machine's size nor its history. Two zones keep the frames
+//! A buddy allocator over one record a frame, in a region that `arch` sets aside at boot. Taking and giving back a run
+//! takes a number of steps that depends on neither the machine's size nor its history. Two zones keep the frames
 //! that the kernel itself can reach (page tables, register areas) apart from the rest on i686; on x86_64 all memory
 //! is one zone.
 //!
-//! The records aren't cleared at boot, which would take time by the machine's size. Sixteen of them share a mask that
-//! tells which of their frames begin free blocks, and a bit for each mask tells whether it was ever written: until then
-//! none does. So the first use of a record costs no more than any other.
+//! The records aren't cleared at boot, since that would take time in proportion to the machine's memory. Sixteen records
+//! share a mask of the frames at which free blocks begin. A bit for each mask says whether the mask was ever written; a
+//! mask that wasn't counts as empty. So the first use of a record costs no more than any other.
 //!
 //! | operation | bound |
 //! |---|---|
@@ -31,7 +31,7 @@ pub struct Frame(pub u32);
 pub struct FrameRun {
     /// The first frame.
     pub first: Frame,
-    /// How many.
+    /// The number of frames.
     pub count: u32,
 }
 
@@ -130,7 +130,8 @@ impl Frames {
         }
     }
 
-    /// Takes the first frames of a run back, as many as make a block; how many those are. None if there are none.
+    /// Takes back the first frames of a run, as many as make one block. Returns their number, which is 0 for an empty
+    /// run.
     pub fn give_back_block(&mut self, run: FrameRun) -> u32 {
         let FrameRun { first: Frame(first), count } = run;
         if count == 0 {
@@ -142,8 +143,8 @@ impl Frames {
         1 << order
     }
 
-    /// Takes over the first frames of a run that wasn't handed over at first, as many as make a block; how many of them
-    /// there are, and how many of these can be used: frames beyond the records are left alone, as there.
+    /// Takes over the first frames of a run that wasn't handed over at boot, as many as make one block. Returns their
+    /// number, and how many of them can be used: frames beyond the records are left alone.
     pub fn adopt_block(&mut self, run: FrameRun) -> (u32, u32) {
         let known = self.records.as_ref().map_or(0, Records::len) as u32;
         let usable = run.count.min(known.saturating_sub(run.first.0));
@@ -155,7 +156,7 @@ impl Frames {
         (count, count)
     }
 
-    /// Makes a block free, as one with its neighbours where these are free.
+    /// Makes a block free, merged with its neighbours where these are free.
     fn merge(&mut self, mut first: u32, mut order: u32) {
         let Some(records) = self.records.as_mut() else { return };
         let [low, high] = &mut self.zones;
@@ -177,7 +178,7 @@ impl Frames {
 struct Blocks {
     /// The first of each order, as frame number plus one.
     heads: [u32; ORDERS],
-    /// The orders of which there are any, one bit each.
+    /// The orders of which there are blocks, one bit each.
     orders: u32,
 }
 

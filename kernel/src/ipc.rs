@@ -1,7 +1,7 @@
-//! How messages get from those who send to those who receive: calls and answers, and what happens to a driver without a
-//! call (interrupts, timers, faults, exits).
+//! How messages get from senders to receivers: calls, answers, and the messages that no program sends (interrupts,
+//! timers, faults, exits).
 //!
-//! A step here takes threads out of queues and puts them in, sets message registers, and returns who is to run next.
+//! A step here moves threads in and out of queues, sets message registers, and returns which thread is to run next.
 
 mod answer;
 mod failure;

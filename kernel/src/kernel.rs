@@ -32,7 +32,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) mappings: MappedRanges,
     pub(crate) ports: Arena<Ports, PORTS>,
     pub(crate) replies: Arena<Reply, REPLIES>,
-    /// Never inserted into: every object that can post has its slot from the start.
+    /// Every object that can post has its slot from the start; nothing is ever inserted.
     pub(crate) events: Events,
     pub(crate) handles: Handles,
     /// The claimed ranges of ports.
@@ -46,16 +46,16 @@ pub struct Kernel<M: Machine> {
     pub(crate) frames: Frames,
     /// The running thread.
     pub(crate) current: Link,
-    /// What runs when nobody else does.
+    /// The thread that runs when no other can.
     pub(crate) idle: Link,
     /// The object that root handles name.
     pub(crate) root: Link,
-    /// When the running thread has to make room for its peers; `NEVER` if it has none.
+    /// When the running thread has to let its peers run; `NEVER` if it has none.
     pub(crate) slice_end: u64,
     pub(crate) slice_cycles: u64,
-    /// What the one-shot timer is set to.
+    /// The time that the one-shot timer is set to.
     pub(crate) armed: u64,
-    /// The timer isn't set to an earlier time.
+    /// The earliest time that the timer may be set to.
     pub(crate) not_before: u64,
     /// The time of the trap, or of the last switch.
     pub(crate) now: Time,
@@ -64,7 +64,7 @@ pub struct Kernel<M: Machine> {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// A kernel without anything, all zeros: a place for [`Kernel::initialise`].
+    /// A kernel whose tables are empty, all zeros, for [`Kernel::initialise`].
     pub const EMPTY: Self = Self {
         threads: Arena::EMPTY,
         processes: Arena::EMPTY,
@@ -95,18 +95,18 @@ impl<M: Machine> Kernel<M> {
         account: Account::ZERO,
     };
 
-    /// What was counted and traced.
+    /// The counters and the trace.
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// The registers that run, the idle thread's too.
+    /// The running thread's registers; the idle thread's if that runs.
     #[inline(always)]
     pub fn running(&self) -> Option<&M::Context> {
         self.threads.at(self.current).map(|thread| &thread.context)
     }
 
-    /// The home of the process that they belong to.
+    /// The home of the running thread's process.
     pub fn running_home(&self) -> Option<&Home<M::Space>> {
         let thread = self.threads.at(self.current)?;
         self.processes.at(thread.process).map(|process| &process.home)
@@ -120,7 +120,7 @@ impl<M: Machine> Kernel<M> {
         self.threads.at_mut(self.current).map(|thread| &mut thread.context)
     }
 
-    /// Puts what the running thread is to go on with into its saved registers.
+    /// Writes the message that the running thread resumes with to its saved registers.
     #[inline(always)]
     pub fn save(&mut self, resume: Resume) {
         if let Resume::With(message) = resume
@@ -137,7 +137,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// A call that returns nothing is over.
+    /// Marks a call that returns nothing as done.
     pub(crate) fn set_done(&mut self, caller: Link) {
         if let Some(thread) = self.threads.at_mut(caller) {
             thread.context.set_tag(Tag::DONE);
@@ -154,7 +154,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Notes a trap in the trace.
+    /// Adds an entry about the running thread to the trace.
     pub(crate) fn trace(&mut self, kind: TraceKind, detail: u32) {
         self.account.trace(kind, self.now, self.current, detail);
     }

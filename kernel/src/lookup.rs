@@ -1,4 +1,4 @@
-//! Looking up what a handle names, and making what a handle is to name: the checks that every call begins with.
+//! Looking up the object that a handle names, and making objects with a handle: the checks that every call begins with.
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -108,7 +108,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The refusal that names who holds what was asked for.
+    /// The refusal that names the process that has what was asked for.
     pub(crate) fn conflict(&self, owner: Link) -> Refusal {
         let badge = self.processes.at(owner).map_or(0, |process| process.badge);
         Refusal { error: Error::Conflict, badge }

@@ -13,8 +13,8 @@ use core::ops::Range;
 #[repr(transparent)]
 pub struct Time(pub u64);
 
-/// An interrupt line as user programs number it: 0 to 15 are the ISA lines, higher ones the IOAPICs' further inputs,
-/// and those of [`Machine::MESSAGE_LINES`] are no lines at all but stand for the messages that devices write.
+/// An interrupt line as user programs number it. 0 to 15 are the ISA lines, higher numbers the IOAPICs' further inputs.
+/// The numbers in [`Machine::MESSAGE_LINES`] aren't lines: they stand for the messages that devices write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Line(pub u8);
@@ -34,7 +34,7 @@ pub enum Trigger {
     Level,
 }
 
-/// What a device writes where to raise an interrupt without a line.
+/// The write by which a device raises an interrupt without a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterruptWrite {
     /// The physical address.
@@ -63,7 +63,7 @@ impl Page {
         self.0
     }
 
-    /// The page so many pages further on, if that still is user space.
+    /// The page that is `pages` pages further on, if it is in user space.
     pub const fn offset(self, pages: usize) -> Option<Self> {
         match pages.checked_mul(abi::PAGE_BYTES) {
             Some(bytes) => match self.0.checked_add(bytes) {
@@ -80,7 +80,7 @@ impl Page {
 pub struct PortRange {
     /// The first port.
     pub first: u16,
-    /// How many; 0 for an unused entry.
+    /// The number of ports; 0 for an unused entry.
     pub count: u16,
 }
 
@@ -94,25 +94,25 @@ pub enum Masked {
     /// The controller lets it through.
     #[default]
     No = 0,
-    /// Until the message of its level is completed, and [`Machine::unmask_directly`] will do.
+    /// Masked until the message of its level is completed; [`Machine::unmask_directly`] unmasks it.
     Directly = 1,
-    /// For another reason, or by a controller that takes longer: [`Machine::unmask`].
+    /// Masked for another reason, or by a controller that takes longer; [`Machine::unmask`] unmasks it.
     Otherwise = 2,
 }
 
-/// What of a process the machine needs when it switches to one of its threads.
+/// The part of a process that the machine needs when it switches to one of the process's threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Home<S> {
     /// The address space.
     pub space: S,
     /// The ports that its threads may use.
     pub ports: [PortRange; PORT_RANGES],
-    /// Which process this is: its slot, unique among the living. The kernel's own (idle) is 0.
+    /// The process's slot, which no other living process has. The kernel's own process, the idle thread's, has 0.
     pub process: u16,
     /// How many entries of `ports` are in use.
     pub port_ranges: u8,
-    /// Changes whenever `ports` does, or the slot is used anew, so that the machine knows when what it loaded is
-    /// out of date.
+    /// Changes whenever `ports` does or another process gets the slot, so that the machine knows whether the ports
+    /// that it has loaded are out of date.
     pub ports_version: u32,
 }
 
@@ -126,7 +126,7 @@ pub enum MemoryType {
     Device,
 }
 
-/// What one mapped page is to be.
+/// How one page is to be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mapping {
     /// Where it appears.
@@ -139,16 +139,16 @@ pub struct Mapping {
     pub memory_type: MemoryType,
 }
 
-/// A part of a frame: as much as one trap zeroes at most.
+/// A part of a frame. One trap zeroes one part at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct FramePart(u8);
 
 impl FramePart {
-    /// How many a frame has.
+    /// The number of parts in a frame.
     pub const COUNT: u8 = (abi::PAGE_BYTES / abi::BYTES_ZEROED_PER_CALL) as u8;
 
-    /// The part of that number, if a frame has so many.
+    /// The part with that number, if a frame has one.
     pub const fn new(number: u8) -> Option<Self> {
         if number < Self::COUNT { Some(Self(number)) } else { None }
     }
@@ -180,7 +180,7 @@ pub enum MapError {
 pub enum Resume {
     /// With its saved registers.
     Saved,
-    /// With its saved registers, but for the message registers: those are to hold this.
+    /// With its saved registers, but with this message in the message registers.
     With(Message),
 }
 
@@ -243,41 +243,42 @@ pub trait Machine {
     fn configure(&mut self, line: Line, trigger: Option<Trigger>) -> Trigger;
     /// What raises the interrupt of one of [`Self::MESSAGE_LINES`]; nothing if the machine takes no such writes.
     fn message(&self, line: Line) -> Option<InterruptWrite>;
-    /// Stops a line from interrupting. Returns how it can be let interrupt again.
+    /// Stops a line from interrupting. Returns how the line has to be unmasked.
     fn mask(&mut self, line: Line) -> Masked;
-    /// Lets it interrupt again.
+    /// Lets a line interrupt again.
     fn unmask(&mut self, line: Line);
     /// Tells the controller that the interrupt was taken.
     fn end_of_interrupt(&mut self, line: Line);
-    /// How a line, or one of [`Self::MESSAGE_LINES`], gets to the CPU, and what the registers of the controllers say of
-    /// it. For diagnosis: it may take long, and changes nothing.
+    /// Returns how a line, or one of [`Self::MESSAGE_LINES`], gets to the CPU, and what the controllers' registers say
+    /// about it. This is for diagnosis: it may take long, and changes nothing.
     fn line_state(&mut self, line: Line) -> LineState;
 
-    /// [`Self::mask`], for a line that comes by [`crate::Kernel::fast_interrupt`] and so has [`Masked::Directly`] for
-    /// an answer. What an 8259A raised has to be asked about, and never comes that way.
+    /// [`Self::mask`], for a line that comes by [`crate::Kernel::fast_interrupt`], which is masked
+    /// [`Masked::Directly`]. Lines of an 8259A never come by that path, since the controller has to be asked whether
+    /// the interrupt was spurious.
     fn mask_directly(&mut self, line: Line);
     /// [`Self::unmask`], for a line that is [`Masked::Directly`].
     fn unmask_directly(&mut self, line: Line);
     /// [`Self::end_of_interrupt`], for a line that comes by [`crate::Kernel::fast_interrupt`].
     fn end_directly(&mut self, line: Line);
 
-    /// Tells registers of which process they are: before anything is switched to them, and when that process has got
-    /// ports, or they themselves a thread pointer or a floating-point area.
+    /// Caches the process's address space and ports in `context`. Called before the first switch to the context, and
+    /// whenever the process's ports, the thread pointer or the floating-point area have changed.
     fn settle(&self, context: &mut Self::Context, home: &Home<Self::Space>);
-    /// Makes `to` the registers that the next exit from the kernel resumes. `home` is their process's, for a machine
-    /// that loads all of it at once; one that leaves that for the exit finds it by [`crate::Kernel::running_home`].
+    /// Makes `to` the registers that the next exit from the kernel resumes. `home` returns the process's home, for a
+    /// machine that loads it now; a machine that loads it at the exit uses [`crate::Kernel::running_home`].
     fn switch<'a>(&mut self, to: &mut Self::Context, home: impl FnOnce() -> Option<&'a Home<Self::Space>>)
     where
         Self::Space: 'a;
-    /// The registers are about to be thrown away: forget whatever refers to them.
+    /// Drops every reference to registers that are about to be thrown away.
     fn forget(&mut self, context: &mut Self::Context);
 
     /// Fills one of a frame's parts with zeros.
     fn zero(&mut self, frame: Frame, part: FramePart);
-    /// An address space with an empty user half, with its root in a zeroed frame (from low memory).
+    /// Makes an address space with an empty user half, whose root is this zeroed frame of low memory.
     fn create_space(&mut self, root: Frame) -> Self::Space;
-    /// Maps pages in a row to frames in a row, up to so many, from that page and frame on; `tables` gives zeroed frames
-    /// for page tables. Returns how many: one at least, and no more than one page table holds.
+    /// Maps up to `pages` consecutive pages to consecutive frames, from the mapping's page and frame on. `tables` returns
+    /// zeroed frames for page tables. Returns the number of pages mapped: one at least, one page table's at most.
     fn map(
         &mut self,
         space: Self::Space,
@@ -285,20 +286,20 @@ pub trait Machine {
         pages: usize,
         tables: &mut impl FnMut() -> Option<Frame>,
     ) -> Result<usize, MapError>;
-    /// Unmaps so many pages in a row; nothing happens where nothing is.
+    /// Unmaps `pages` consecutive pages; those that aren't mapped stay so.
     fn unmap(&mut self, space: Self::Space, first: Page, pages: usize);
-    /// Gives back page tables of a space without mappings, a bounded number a call; returns the address from which
-    /// to go on, or nothing when all are given back, the root too.
+    /// Gives back page tables of a space without mappings, a bounded number a call. Returns the address to go on from,
+    /// or nothing when all of them and the root are given back.
     fn release_tables(&mut self, space: Self::Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize>;
 
     /// Writes to the kernel's log.
     fn log(&mut self, bytes: &[u8]);
-    /// Reads the log from a position; returns the position after what was read, and how many bytes were.
+    /// Reads the log from a position on. Returns the position after the last byte read, and the number of bytes.
     fn read_log(&mut self, position: u32, to: &mut [u8]) -> (u32, usize);
-    /// The log leaves the serial port.
+    /// Leaves the serial port to the driver that claims it: from now on the log doesn't write to it.
     fn release_log(&mut self);
-    /// Whether a physical range is free for device mappings: not RAM and not a controller the kernel drives.
+    /// Whether a program may map a physical range as device memory: no RAM, and no controller that the kernel drives.
     fn is_device_memory(&self, first: Frame, frames: usize) -> bool;
-    /// Whether user programs may have these ports: not those of the controllers the kernel drives.
+    /// Whether a program may claim these ports: none of a controller that the kernel drives.
     fn are_free_ports(&self, range: PortRange) -> bool;
 }

@@ -23,7 +23,7 @@ impl<M: Machine> Kernel<M> {
         self.begin_slice_if_shared();
     }
 
-    /// Makes the thread ready that a step decided to run next, for a trap that has more to do before its tail.
+    /// Makes ready the thread that a step has decided to run next, for a trap that has more to do before its tail.
     pub(crate) fn defer(&mut self, next: Next) {
         match next {
             Next::Scheduled => {}
@@ -53,14 +53,14 @@ impl<M: Machine> Kernel<M> {
         self.schedule.set_slice(&self.threads, if end == NEVER { Slice::Open } else { Slice::Measured });
     }
 
-    /// When work goes on that is cut into traps of the timer: some microseconds from now.
+    /// When the timer raises the next trap for work that is cut into slices: some microseconds from now.
     pub(crate) fn after_pause(&self) -> u64 {
         self.now.0.saturating_add(self.slice_cycles / PAUSES_PER_SLICE)
     }
 
-    /// Sets the deadline that a program asks for. One that has passed becomes due now, behind those that are due
-    /// already: a trap serves the earliest alone, so a program that sets one in the past for ever would keep all others
-    /// waiting.
+    /// Sets the deadline that a program asks for. A deadline that has passed becomes due now, behind those that are due
+    /// already: a trap serves only the earliest, so that a program that sets deadlines in the past again and again would
+    /// keep all others waiting.
     pub(crate) fn set_deadline(&mut self, owner: Owner, deadline: Time) {
         self.deadlines.set(owner, deadline.max(self.now));
         if let Owner::Thread(link) = owner

@@ -7,7 +7,7 @@ use abi::{Error, Message};
 /// A call's arguments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
-    /// Who calls.
+    /// The thread that calls.
     pub caller: Link,
     /// Its process.
     pub process: Link,
@@ -17,11 +17,11 @@ pub(crate) struct Request {
     pub message: Message,
 }
 
-/// Why a call failed. Small, since every call can fail in a dozen places.
+/// Why a call failed. The type is small, since every call can fail in a dozen places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub error: Error,
-    /// Who is in the way, by the badge of its exits; 0 for nobody. The first word of the answer.
+    /// The badge of the process that is in the way, or 0. It is the first word of the answer.
     pub badge: u16,
 }
 
@@ -33,7 +33,7 @@ impl From<Error> for Refusal {
 
 /// How a call ends for its caller.
 pub(crate) enum Outcome {
-    /// It returns nothing: the words stay what they were.
+    /// It returns nothing: the message's words stay what they were.
     Done,
     /// It returns with this word, and zeros.
     Word(usize),
@@ -41,7 +41,7 @@ pub(crate) enum Outcome {
     Return([usize; 4]),
     /// It returns with these words and a label.
     Labelled(u8, [usize; 4]),
-    /// Its message registers are set already, or will be when what it waits for happens. This says who runs next.
+    /// The caller's message registers are set already, or will be when its wait ends. This says which thread runs next.
     Next(Next),
 }
 

@@ -6,7 +6,7 @@ use crate::objects::thread::{SIBLINGS, Thread};
 use crate::tables::Link;
 
 impl<M: Machine> Kernel<M> {
-    /// The CPU goes from the running thread to another, which begins to be charged for it.
+    /// Switches from the running thread to another, and charges the time to each.
     #[inline(always)]
     pub(crate) fn hand_over(
         &mut self,
@@ -19,7 +19,7 @@ impl<M: Machine> Kernel<M> {
         self.resume_next(machine, to)
     }
 
-    /// One thread's time ends, another's begins.
+    /// Ends one thread's time and begins another's.
     #[inline(always)]
     pub(crate) fn charge(&mut self, from: Link, to: Link, now: Time) {
         if let Some(from) = self.threads.at_mut(from) {
@@ -30,14 +30,14 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// A thread runs when the kernel is left.
+    /// Makes a thread the running one, and its registers those that the kernel's exit resumes.
     #[inline(always)]
     pub(crate) fn resume_next(&mut self, machine: &mut M, to: Link) -> Option<&mut Thread<M::Context>> {
         self.choose(to);
         self.switch_to(machine, to)
     }
 
-    /// The first half of it: from now on it is the running thread.
+    /// Makes a thread the running one; [`Kernel::switch_to`] has to follow.
     #[inline(always)]
     pub(crate) fn choose(&mut self, to: Link) {
         self.account.switches = self.account.switches.wrapping_add(1);
@@ -47,7 +47,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The second half: its registers are those that the way out resumes.
+    /// Makes a thread's registers those that the kernel's exit resumes.
     #[inline(always)]
     pub(crate) fn switch_to(&mut self, machine: &mut M, to: Link) -> Option<&mut Thread<M::Context>> {
         let thread = self.threads.at_mut(to)?;
@@ -56,8 +56,8 @@ impl<M: Machine> Kernel<M> {
         Some(thread)
     }
 
-    /// What a switch loads (ports, the thread pointer) changed for a process, of which each thread is told: no more
-    /// than [`crate::tables::sizes::THREADS_PER_PROCESS`].
+    /// Updates what the machine caches of a process (its ports, a thread pointer) for each of its threads, of which there
+    /// are at most [`crate::tables::sizes::THREADS_PER_PROCESS`].
     pub(crate) fn reload_home(&mut self, machine: &mut M, process: Link) {
         let Some(home) = self.processes.at(process).map(|process| &process.home) else { return };
         let mut link = self.processes.at(process).map_or(Link::NONE, |process| process.first_thread());

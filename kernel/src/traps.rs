@@ -16,7 +16,7 @@ use abi::{Error, ExitKind, Kind, Message, Operation, Tag};
 mod tail;
 
 impl<M: Machine> Kernel<M> {
-    /// A line fired: the way of an interrupt through the core.
+    /// A line fired: the slow path of an interrupt.
     pub fn interrupt(&mut self, machine: &mut M, line: Line) {
         self.interrupt_times(machine, line, 1);
     }
@@ -48,7 +48,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The controller took an interrupt of that line back.
+    /// An interrupt was spurious: the controller took it back. `line` is its line, if that is known.
     pub fn spurious(&mut self, line: Option<Line>) {
         match line {
             Some(line) => {
@@ -62,8 +62,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Nobody listens. A source whose endpoint was destroyed notices it here: the end of an endpoint doesn't go
-    /// through all sources.
+    /// Masks a line that no process listens to. A source notices here that its endpoint was destroyed: the end of an
+    /// endpoint doesn't search all sources.
     #[cold]
     pub(crate) fn unowned(&mut self, machine: &mut M, line: Line) {
         let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
@@ -145,8 +145,7 @@ impl<M: Machine> Kernel<M> {
         self.leave(machine, next);
     }
 
-    /// Serves the earliest deadline if it has passed. If more have passed, the timer raises the next trap after a
-    /// pause.
+    /// Serves the earliest deadline if it has passed. If more have passed, the timer raises the next trap soon.
     fn expire(&mut self, machine: &mut M) -> Next {
         let Some((time, owner)) = self.deadlines.first().filter(|(time, _)| *time <= self.now) else {
             return Next::Scheduled;

@@ -1,5 +1,5 @@
-//! What `info` answers about a line on its way to its driver, and about a thread: for whoever looks for the reason why
-//! something doesn't go on. Each answer is about one slot, so that it takes bounded time.
+//! What `info` answers about a line's path to its driver and about a thread, for finding out why something doesn't go on.
+//! Each answer is about one slot, so that it takes bounded time.
 
 use crate::kernel::Kernel;
 use crate::machine::{Line, Machine};
@@ -29,7 +29,7 @@ impl<M: Machine> Kernel<M> {
         [pending, count as usize, source.outstanding() as usize, source.counters.replayed as usize]
     }
 
-    /// Where a source's messages go. An endpoint that was destroyed is none, though the source may not know it yet.
+    /// Where a source's messages go. An endpoint that was destroyed counts as none, even before the source notices.
     #[cold]
     #[inline(never)]
     pub(crate) fn binding_info(&self, source: &Source) -> [usize; 4] {
@@ -81,7 +81,7 @@ impl<M: Machine> Kernel<M> {
         self.processes.at(process).map_or(0, |process| process.badge as usize)
     }
 
-    /// The number by which an endpoint is told apart from others, plus 1; 0 for one that has gone.
+    /// The number of an endpoint, plus 1; 0 if it has gone.
     fn endpoint_number(&self, endpoint: Name) -> usize {
         self.endpoints.resolve(endpoint).map_or(0, |link| link.index() + 1)
     }

@@ -1,4 +1,4 @@
-//! The calls about handles: closing a handle forgets a name, destroying an object is its revocation for all.
+//! The calls about handles: closing a handle forgets a name, destroying an object revokes it for everyone.
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;

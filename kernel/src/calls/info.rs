@@ -1,5 +1,4 @@
-//! What `info` answers. Where it goes through the threads of a process, that is bounded by
-//! [`crate::tables::sizes::THREADS_PER_PROCESS`].
+//! What `info` answers. Loops over a process's threads are bounded by [`crate::tables::sizes::THREADS_PER_PROCESS`].
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -116,7 +115,7 @@ impl<M: Machine> Kernel<M> {
         })
     }
 
-    /// The calls and the processor time of a process, of threads that it has and of those that it had.
+    /// The calls and the processor time of a process, including those of its former threads.
     pub(crate) fn usage(&self, machine: &mut M, link: Link) -> (usize, u64) {
         let Some(process) = self.processes.at(link) else { return (0, 0) };
         let (mut calls, mut cycles) = process.former_usage();

@@ -22,7 +22,7 @@ impl<M: Machine> Kernel<M> {
         word(self.claim(machine, request, line)? as usize)
     }
 
-    /// Claims the first free message. There are a hundred of them on any machine, whatever the tables' sizes.
+    /// Claims the first free message. The search is short: a machine has about a hundred messages.
     pub(super) fn message_interrupt_create(&mut self, machine: &mut M, request: Request) -> CallResult {
         self.find(&request, Rights::ROOT_LINES)?;
         let first = M::MESSAGE_LINES.start;
@@ -69,7 +69,7 @@ impl<M: Machine> Kernel<M> {
         self.interrupts.at(self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE))
     }
 
-    /// Makes the source of a line that nobody has.
+    /// Makes the source of a line that no process has claimed.
     fn claim(&mut self, machine: &mut M, request: Request, line: Line) -> Result<u32, Refusal> {
         let trigger = machine.configure(line, None);
         let owner = request.process;

@@ -19,7 +19,7 @@ impl<M: Machine> Kernel<M> {
         let answered = if owes.is_some() {
             match self.answer(caller, request.message, State::awaiting(caller)) {
                 Ok(client) => client,
-                // The caller has gone or timed out: there is nobody to tell, so the loop goes on.
+                // The caller has gone or timed out: no thread waits for the answer, so the loop goes on.
                 Err(Error::Stale) => Link::NONE,
                 Err(error) => {
                     self.restore_debt(caller, owes);
@@ -67,8 +67,8 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn receive(&mut self, machine: &mut M, request: Request) -> CallResult {
         let endpoint = self.find_endpoint(&request, Rights::RECEIVE)?.0;
         let options = request.message.tag.options();
-        // A call that was taken and not answered would never be: its caller gets the error now. A thread whose fault
-        // was taken and not answered stays where it is, until its process is ended.
+        // A call that was taken and not answered can't be answered any more: its caller gets the error now. A thread
+        // whose fault was taken and not answered stays where it is, until its process is ended.
         let owes = self.threads.at_mut(request.caller).map(|thread| thread.take_debt());
         if let Some(client) =
             owes.filter(|client| self.threads.at(*client).is_some_and(|client| client.sent() == Sent::Call))
@@ -114,7 +114,7 @@ impl<M: Machine> Kernel<M> {
             if matches!(answered, Err(error) if error != Error::Stale) {
                 return Err(answered.err().unwrap_or(Error::Stale).into());
             }
-            // Its one handle goes with it.
+            // The Reply's only handle goes with it.
             self.replies.recycle(grant.link());
             if let Some(process) = self.processes.at_mut(request.process) {
                 self.handles.close(&mut process.table, request.handle);
@@ -167,7 +167,7 @@ impl<M: Machine> Kernel<M> {
         word(handle as usize)
     }
 
-    /// A thread that just began to wait doesn't: it goes on with an error.
+    /// Lets a thread that has just begun to wait go on with an error.
     fn fail_running(&mut self, link: Link, error: Error) {
         self.detach(link);
         if let Some(thread) = self.threads.at_mut(link) {
@@ -176,7 +176,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// An answer couldn't be delivered for the server's own fault: it still owes it.
+    /// Restores the debt of a server whose answer couldn't be delivered by its own mistake.
     fn restore_debt(&mut self, server: Link, client: Link) {
         if let Some(thread) = self.threads.at_mut(server) {
             thread.owe(client);

@@ -31,7 +31,7 @@ impl<M: Machine> Kernel<M> {
         if self.processes.is_full() || !self.handles.has_table() {
             return Err(Error::TableFull.into());
         }
-        // The root is zeroed as the caller's own; once it is ready, it is charged to the child instead.
+        // The root is zeroed as the caller's spare frame. Once it is ready, it is charged to the child instead.
         let mut rest = parent.quota;
         rest.refund((parent.spare.frame != Frame(0)) as u32, 0);
         rest.charge(frames, objects.saturating_add(1)).ok_or(Error::NoMemory)?;
@@ -64,7 +64,7 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn process_grant(&mut self, request: Request) -> CallResult {
         let [handle, rights, badge, _] = request.message.words;
         let process = self.find_process(&request)?;
-        // A handle that is given to a process whose handles are torn down already would outlive it in its table.
+        // A process whose handles are torn down already must not get new ones.
         if self.processes.at(process).is_none_or(|process| process.life() != Life::Alive) {
             return Err(Error::Gone.into());
         }
@@ -77,7 +77,7 @@ impl<M: Machine> Kernel<M> {
         let [reason, ..] = request.message.words;
         let process = self.find_process(&request)?;
         let next = self.end_process(machine, process, Exit { how: ExitKind::Killed, words: [reason, 0, 0, 0] });
-        // Who ends the own process goes on with nothing.
+        // A caller that ends its own process doesn't return; any other call returns nothing.
         self.set_done(request.caller);
         Ok(Outcome::Next(next))
     }
@@ -94,7 +94,7 @@ impl<M: Machine> Kernel<M> {
         Ok(Outcome::Next(self.end_process(machine, request.process, exit)))
     }
 
-    /// Makes an empty process with that quota, to which its root, a zeroed frame, is charged already.
+    /// Makes an empty process. `root` is a zeroed frame, which is charged to `quota` already.
     pub(crate) fn make_process(
         &mut self,
         machine: &mut M,

@@ -99,7 +99,7 @@ impl<M: Machine> Kernel<M> {
         let kind = self.threads.at(link).map_or(StateKind::Stopped, |thread| thread.state().kind());
         let ready = matches!(kind, StateKind::Ready | StateKind::Preempted);
         if ready {
-            // A ready thread has no deadline, so that leaving its queue is all there is to it.
+            // A ready thread has no deadline: it only has to leave its queue.
             self.detach(link);
         }
         if let Some(thread) = self.threads.at_mut(link) {
@@ -108,8 +108,8 @@ impl<M: Machine> Kernel<M> {
         if ready {
             self.enqueue(link);
         } else if link == self.current {
-            // It may no longer be the highest, nor without peers. It can't join the chain, which holds only what
-            // ranked above the chain before it.
+            // The thread may no longer be the highest, or may have peers now. It can't join the chain, which holds only
+            // threads that outranked the chain when they were preempted.
             self.yield_turn();
         }
         DONE
@@ -145,7 +145,7 @@ impl<M: Machine> Kernel<M> {
         Ok(name)
     }
 
-    /// A thread's priority is bounded by its own process's ceiling and by that of whoever sets it.
+    /// Checks a thread's priority against the ceiling of its own process and that of the process that sets it.
     pub(crate) fn check_ceiling(&self, setter: Link, owner: Link, priority: Priority) -> Result<(), Error> {
         let within = |link| self.processes.at(link).is_some_and(|process| priority <= process.ceiling);
         if within(setter) && within(owner) { Ok(()) } else { Err(Error::Priority) }

@@ -1,8 +1,8 @@
 //! The deadlines that are set, earliest first.
 //!
-//! A heap in a table of fixed size, with each owner's place in it, so that setting, moving and clearing a deadline take
-//! a step for each of its levels at the most. Four items stand below each one: seven levels hold them all. Not a timing
-//! wheel: a wheel needs cascades or rounds, whose worst case is longer, and the heap's order is exact.
+//! A heap in a table of fixed size, with each owner's place in it. Setting, moving and clearing a deadline take at most
+//! one step for each of its seven levels, since four items stand below each item. A timing wheel was rejected: its
+//! cascades have a longer worst case, and the heap's order is exact.
 
 use crate::machine::Time;
 use crate::tables::Link;
@@ -23,7 +23,7 @@ pub enum Owner {
     Thread(Link),
     /// A timer's.
     Timer(Link),
-    /// A process's whose end goes on, at once.
+    /// A process's whose end goes on in slices.
     Process(Link),
 }
 
@@ -107,7 +107,7 @@ impl Deadlines {
         }
     }
 
-    /// Puts the last item where one is gone, and from there to where it belongs.
+    /// Fills the hole that a removed item left with the last item, and moves that to where it belongs.
     fn close(&mut self, hole: usize) {
         self.count = self.count.saturating_sub(1);
         let last = self.count as usize;
@@ -119,7 +119,7 @@ impl Deadlines {
         if above.is_some_and(|above| item.time < above.time) { self.rise(hole, item) } else { self.sink(hole, item) }
     }
 
-    /// Puts an item into a hole, or above it: what is later goes down.
+    /// Puts an item into a hole or above it, and moves later items down.
     fn rise(&mut self, mut hole: usize, item: Item) {
         while let Some(below) = hole.checked_sub(1) {
             let place = below / BRANCHES;
@@ -132,7 +132,7 @@ impl Deadlines {
         self.put(hole, item);
     }
 
-    /// Puts an item into a hole, or below it: what is earlier goes up.
+    /// Puts an item into a hole or below it, and moves earlier items up.
     fn sink(&mut self, mut hole: usize, item: Item) {
         loop {
             let first = BRANCHES * hole + 1;

@@ -1,9 +1,9 @@
-//! Who runs next: 64 priorities, round robin within one.
+//! Which thread runs next: 64 priorities, round robin within one.
 //!
-//! Ready threads stand in one FIFO a priority; a bitmap finds the highest. A thread that was preempted keeps its turn:
-//! it joins a chain of strictly falling priority instead of a queue, so that the way from an interrupt to its driver
-//! and back touches no queue. Two things are kept ready for the fast path: a number that tells
-//! whether a thread may run at once, and who runs next if that is plain to see.
+//! Ready threads stand in one FIFO a priority; a bitmap finds the highest. A preempted thread keeps its turn: it joins a
+//! chain of strictly falling priority instead of a queue, so that an interrupt's way to its driver and back touches no
+//! queue. Two results are kept up to date for the fast path: the priority that a thread must exceed to run at once, and
+//! the thread that runs next, where that is known without a search.
 
 use crate::tables::{Arena, Link, Linked, List};
 
@@ -13,7 +13,7 @@ use crate::tables::{Arena, Link, Linked, List};
 pub struct Priority(u8);
 
 impl Priority {
-    /// Below every thread of a program.
+    /// The idle thread's, below every program's.
     pub const IDLE: Self = Self(0);
     /// The highest.
     pub const HIGHEST: Self = Self(abi::PRIORITIES);
@@ -31,14 +31,14 @@ impl Priority {
     }
 }
 
-/// The kind of list that run queues, the chain and an endpoint's queues are; a thread is in one at most.
+/// The kind of list that run queues, the chain and an endpoint's queues are. A thread is in one of them at most.
 pub const QUEUE: usize = 0;
 
 /// What the schedule needs to know of a thread.
 pub trait Schedulable: Linked<QUEUE> {
     /// Its priority.
     fn priority(&self) -> Priority;
-    /// Whether a slice of its own goes on when it runs again.
+    /// Whether it was preempted in the middle of a slice, which goes on when it runs again.
     fn is_in_slice(&self) -> bool;
 }
 
@@ -47,35 +47,35 @@ pub struct Schedule {
     ready: [List; abi::PRIORITIES as usize + 1],
     bitmap: u64,
     chain: List,
-    /// What a thread's priority must exceed to run at once, with nobody's slice to be begun or kept: the highest that
-    /// waits in queues and chain, or more than there is while the running thread's slice is measured.
+    /// The priority that a thread must exceed to run at once without beginning or keeping a slice: the highest in queues
+    /// and chain, or more than any thread has while the running thread's slice is measured.
     bar: Priority,
     /// The highest priority in the queues; `IDLE` if all are empty.
     queued: Priority,
-    /// The highest in queues and chain, while the bar doesn't tell.
+    /// The highest in queues and chain, which the bar doesn't say while a slice is measured.
     behind_the_bar: Priority,
     slice: Slice,
-    /// Who runs when the running thread waits, where nothing but the chain changes by that: the only preempted thread,
-    /// if it outranks all that are queued and isn't in a slice, or the idle thread if nobody is ready. Otherwise a link
+    /// The thread that runs when the running one waits, if only the chain changes by that: the only preempted thread, if
+    /// it outranks all queued threads and isn't in a slice, or the idle thread if no thread is ready. Otherwise a link
     /// that no thread has.
     successor: Link,
     /// The successor that the successor has.
     second: Link,
-    /// What runs when nobody is ready.
+    /// What runs when no thread is ready.
     idle: Link,
 }
 
-/// Whether the running thread has to make room for a peer at some time.
+/// Whether the running thread's slice is measured, since a peer is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slice {
-    /// It may run on.
+    /// No peer is ready: the slice has no end.
     Open,
-    /// It has an end.
+    /// A peer is ready: the slice ends.
     Measured,
 }
 
 impl Schedule {
-    /// Nobody is ready, not even the idle thread.
+    /// No thread is ready, not even the idle thread.
     pub const EMPTY: Self = Self {
         ready: [List::EMPTY; abi::PRIORITIES as usize + 1],
         bitmap: 0,
@@ -89,7 +89,7 @@ impl Schedule {
         idle: Link::NONE,
     };
 
-    /// Tells what runs when nobody is ready.
+    /// Sets the thread that runs when no other is ready.
     pub fn set_idle<T: Schedulable, const N: usize>(&mut self, threads: &Arena<T, N>, idle: Link) {
         self.idle = idle;
         self.refresh(threads);
@@ -104,13 +104,13 @@ impl Schedule {
         }
     }
 
-    /// What a thread's priority must exceed for it to run at once, with nobody's slice to be begun or kept.
+    /// The priority that a thread must exceed to run at once without beginning or keeping a slice.
     #[inline(always)]
     pub const fn bar(&self) -> Priority {
         self.bar
     }
 
-    /// The running thread's slice began or ended.
+    /// Sets whether the running thread's slice is measured.
     pub fn set_slice<T: Schedulable, const N: usize>(&mut self, threads: &Arena<T, N>, slice: Slice) {
         if self.slice != slice {
             self.slice = slice;
@@ -124,7 +124,7 @@ impl Schedule {
         self.chain.is_empty()
     }
 
-    /// The running thread, whose slice isn't measured, is preempted, and nobody else is: its place touches nobody's.
+    /// Preempts the running thread, whose slice isn't measured, while no other thread is preempted.
     #[inline(always)]
     pub const fn preempt_first(&mut self, link: Link, priority: Priority) {
         self.chain.set_only(link);
@@ -132,7 +132,7 @@ impl Schedule {
         self.successor = link;
     }
 
-    /// Who runs when the running thread waits; no thread's link if that isn't plain to see.
+    /// The thread that runs when the running one waits; a link that no thread has if a search has to find it.
     #[inline(always)]
     pub const fn successor(&self) -> Link {
         self.successor
@@ -152,7 +152,7 @@ impl Schedule {
         priority.0 != 0 && self.bitmap & (1 << (priority.0 - 1)) != 0
     }
 
-    /// A thread becomes ready: it goes behind its peers.
+    /// Queues a ready thread behind its peers.
     pub fn enqueue<T: Schedulable, const N: usize>(&mut self, threads: &mut Arena<T, N>, link: Link) {
         let Some(priority) = threads.at(link).map(T::priority) else { return };
         let Some(queue) = self.ready.get_mut(priority.0 as usize) else { return };
@@ -161,13 +161,13 @@ impl Schedule {
         self.refresh(threads);
     }
 
-    /// A running thread is preempted by a higher one: it keeps its turn.
+    /// Puts the running thread, which a higher one preempts, at the head of the chain.
     pub fn preempt<T: Schedulable, const N: usize>(&mut self, threads: &mut Arena<T, N>, link: Link) {
         threads.push_front::<QUEUE>(&mut self.chain, link);
         self.refresh(threads);
     }
 
-    /// Takes the next thread to run; none if nobody is ready. A preempted thread goes before its peers.
+    /// Takes the next thread to run; none if no thread is ready. A preempted thread goes before its peers.
     pub fn pick<T: Schedulable, const N: usize>(&mut self, threads: &mut Arena<T, N>) -> Link {
         let chained = threads.at(self.chain.head()).map_or(Priority::IDLE, T::priority);
         let queued = self.queued;
@@ -189,7 +189,7 @@ impl Schedule {
         link
     }
 
-    /// A ready thread is no longer to run.
+    /// Takes a ready thread out of its queue.
     pub fn remove_ready<T: Schedulable, const N: usize>(&mut self, threads: &mut Arena<T, N>, link: Link) {
         let Some(priority) = threads.at(link).map(T::priority) else { return };
         if let Some(queue) = self.ready.get_mut(priority.0 as usize) {
@@ -201,7 +201,7 @@ impl Schedule {
         self.refresh(threads);
     }
 
-    /// A preempted thread is no longer to run.
+    /// Takes a preempted thread out of the chain.
     pub fn remove_preempted<T: Schedulable, const N: usize>(&mut self, threads: &mut Arena<T, N>, link: Link) {
         threads.unlink::<QUEUE>(&mut self.chain, link);
         self.refresh(threads);
@@ -217,7 +217,7 @@ impl Schedule {
         self.ready.get(priority.0 as usize)
     }
 
-    /// Works out anew what is kept ready, after any change of queues, chain or slice.
+    /// Recomputes the bar and the successor, after each change of queues, chain or slice.
     fn refresh<T: Schedulable, const N: usize>(&mut self, threads: &Arena<T, N>) {
         self.queued = Priority(64 - self.bitmap.leading_zeros() as u8);
         let first = threads.at(self.chain.head());
@@ -235,7 +235,7 @@ impl Schedule {
     }
 }
 
-/// The bitmap's bit of a priority; none for the idle thread, which is never queued.
+/// A priority's bit in the bitmap; 0 for the idle thread, which is never queued.
 const fn bit(priority: Priority) -> u64 {
     match priority.0 {
         0 => 0,

@@ -1,10 +1,10 @@
-//! The end of a process, in slices that nobody has to ask for.
+//! The end of a process, in slices that the timer drives.
 //!
-//! In this order: its threads stop and callers whose call they had taken get `Gone`, the sources that it bound are
-//! masked and taken off their endpoints, and its supervisor gets a message. For a process of a few threads and sources
-//! all of that is done before anybody else runs. Else it takes several traps, which the timer raises within
-//! microseconds: other interrupts come in between, and the rest of its threads may run until their turn. The
-//! supervisor's `process_reap` tears down what the process held.
+//! First its threads stop, and callers whose calls they had taken get `Gone`. Then the sources that it bound are masked
+//! and taken off their endpoints. Then its supervisor gets a message. For a process of a few threads and sources all of
+//! this is done in one trap. Otherwise it takes several, which the timer raises within microseconds: other interrupts
+//! come in between, and threads of the process may run until they are stopped. The supervisor's `process_reap` tears
+//! down what the process held.
 
 use crate::account::TraceKind;
 use crate::dispatch::{Next, Owner};
@@ -15,8 +15,8 @@ use crate::objects::process::{Exit, Life};
 use crate::objects::thread::{State, Thread};
 use crate::tables::Link;
 
-/// How much of a process's end one slice does, in steps that take about as long as stopping a thread that nobody waits
-/// for. No single thing takes more.
+/// How much of a process's end one slice does. A step takes about as long as stopping a thread for which no caller
+/// waits. No single part of the end takes more steps than a slice has.
 pub(crate) const STEPS_PER_SLICE: u32 = 7;
 
 /// Clearing a deadline.
@@ -32,10 +32,10 @@ const STEPS_TO_UNBIND: u32 = 2;
 const STEPS_TO_TELL: u32 = 2;
 
 impl<M: Machine> Kernel<M> {
-    /// Ends a process. One that has ended already, or is about to, ends as it would have.
+    /// Ends a process. A process that has ended or is ending keeps its reason.
     pub(crate) fn end_process(&mut self, machine: &mut M, link: Link, exit: Exit) -> Next {
         let mut left = STEPS_PER_SLICE;
-        // Whoever made the trap that this is about doesn't return from it.
+        // A thread that ends its own process doesn't return from the trap.
         let is_its = |thread: &Thread<M::Context>| thread.process == link && thread.state() == State::RUNNING;
         if self.threads.at(self.current).is_some_and(is_its) {
             left = left.saturating_sub(self.steps_to_stop(self.current));
@@ -51,7 +51,7 @@ impl<M: Machine> Kernel<M> {
         self.go_on_ending(machine, link, left)
     }
 
-    /// Does a slice of a process's end, of so many steps; the next comes by itself.
+    /// Does a slice of a process's end, of `left` steps at most. The timer raises the trap of the next slice.
     pub(crate) fn go_on_ending(&mut self, machine: &mut M, link: Link, mut left: u32) -> Next {
         let mut decided = Next::Scheduled;
         while let Some(process) = self.processes.at(link).filter(|process| process.life() == Life::Ending) {
@@ -68,7 +68,7 @@ impl<M: Machine> Kernel<M> {
             }
             left -= steps;
             if thread.is_some() {
-                // Whoever ended the process itself was stopped before.
+                // The thread that ended its own process was stopped before.
                 if self.threads.at(thread).is_some_and(|thread| thread.state() != State::STOPPED) {
                     self.stop_thread(thread);
                 }
@@ -88,7 +88,7 @@ impl<M: Machine> Kernel<M> {
         decided
     }
 
-    /// The last step of a process's end: its supervisor gets the message.
+    /// Does the last step of a process's end: tells its supervisor.
     fn finish_ending(&mut self, link: Link) -> Next {
         self.deadlines.clear(Owner::Process(link));
         let Some(process) = self.processes.at_mut(link) else { return Next::Scheduled };
@@ -99,7 +99,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// What it takes to stop a thread, in steps of [`STEPS_PER_SLICE`].
+    /// The number of steps that stopping a thread takes.
     fn steps_to_stop(&self, link: Link) -> u32 {
         let has_deadline = |link| self.deadlines.is_set(Owner::Thread(link)) as u32 * STEPS_TO_CLEAR;
         let caller = self.threads.at(link).map_or(Link::NONE, |thread| thread.owes());

@@ -1,4 +1,4 @@
-//! The ends of objects: destroying an object is its revocation for all.
+//! The ends of objects: destroying an object revokes it for everyone.
 
 use crate::kernel::Kernel;
 use crate::machine::{Machine, PortRange};
@@ -8,14 +8,14 @@ use crate::objects::thread::State;
 use crate::tables::{Link, Name};
 use abi::Error;
 
-/// How many processes one slice of the end of a range of ports looks at.
+/// How many processes a slice of the end of a range of ports looks at.
 const PROCESSES_PER_SLICE: usize = 32;
 
 impl<M: Machine> Kernel<M> {
-    /// A Reply that nobody will use any more: its caller gets an error.
+    /// Ends a Reply that can't be used any more: its caller gets an error.
     pub(crate) fn drop_reply(&mut self, name: Name) {
         let Some(reply) = self.replies.get(name).copied() else { return };
-        // Its one handle is closed, or its process dead.
+        // Its only handle is closed, or its process is dead.
         self.replies.recycle(name.link());
         self.refund(reply.owner(), 0, 1);
         self.abandon(reply.caller(), State::awaiting_reply(name.link()));
@@ -61,7 +61,8 @@ impl<M: Machine> Kernel<M> {
         self.refund(source.owner(), 0, 1);
     }
 
-    /// Takes a range of ports from a few of those who use it, or ends it once nobody does. Returns the work left.
+    /// Takes a range of ports from a few of the processes that use it, and ends it once none does. Returns 0 when it has
+    /// ended.
     pub(crate) fn destroy_ports(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(ports) = self.ports.at_mut(link) else { return 0 };
         let (range, owner) = (ports.range(), ports.owner());
@@ -93,13 +94,13 @@ impl<M: Machine> Kernel<M> {
         0
     }
 
-    /// Takes a range of ports from a process, the one that runs too.
+    /// Takes a range of ports from a process, even from the running one.
     pub(crate) fn detach_ports(&mut self, machine: &mut M, process: Link, range: PortRange) {
         self.port_versions = self.port_versions.wrapping_add(1);
         let version = self.port_versions;
         let Some(entry) = self.processes.at_mut(process) else { return };
         let home = &mut entry.home;
-        // The last of its ranges takes the place.
+        // The last range of the process takes the place of the one that goes.
         let last = (home.port_ranges as usize).wrapping_sub(1);
         let Some(moved) = home.ports.get_mut(last).map(core::mem::take) else { return };
         if let Some(place) = home.ports.iter_mut().find(|other| **other == range) {
@@ -112,8 +113,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Does a slice of a memory object's end: takes some pages out of where it is mapped, or gives a block of its
-    /// frames back, or ends it. Returns whether work is left.
+    /// Does a slice of a memory object's end: unmaps some pages, or gives a block of its frames back, or ends it. Returns
+    /// 0 when it has ended.
     pub(crate) fn destroy_memory(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(memory) = self.memories.at_mut(link) else { return 0 };
         memory.begin_end();

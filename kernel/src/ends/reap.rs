@@ -1,9 +1,9 @@
-//! Reaping: what an ended process held is torn down in slices, in its supervisor's calls and at its priority.
+//! Reaping: tearing down what an ended process held, in slices, in its supervisor's calls and at the supervisor's
+//! priority.
 //!
-//! A slice does a bounded amount of work wherever it stands: it unmaps a few pages, removes an object, gives a block of
-//! frames or a page table back, or looks at a few slots of a table for objects that the process owns. Tables are walked
-//! instead of kept as lists an owner, because a list costs every object's birth and death what only the end of a
-//! process needs.
+//! A slice does a bounded amount of work: it unmaps a few pages, removes an object, gives a block of frames or a page
+//! table back, or looks at a few slots of a table for objects that the process owns. The alternative, a list of each
+//! owner's objects, was rejected: every making and ending of an object would pay for what only reaping needs.
 
 use crate::dispatch::Owner;
 use crate::ends::exit::STEPS_PER_SLICE;
@@ -24,7 +24,7 @@ const SLOTS_PER_SLICE: usize = 16;
 /// Entries of the process's part of the handle table that one slice clears.
 const HANDLES_PER_SLICE: usize = 16;
 
-/// The order of the work. What refers to others goes before what it refers to.
+/// The stages, in order: objects that refer to others go before those that they refer to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Stage {
@@ -80,18 +80,18 @@ enum Slice {
     Child { position: usize, child: Link },
     /// The stage is done.
     Done,
-    /// Frames that the process could have given to a device are now this handle of the supervisor's.
+    /// The supervisor got this handle to frames whose address a device may know.
     Quarantined(u32),
     /// It can't go on before the supervisor has room for a handle.
     Stuck(Error),
 }
 
 impl<M: Machine> Kernel<M> {
-    /// Does a slice of an ended process's tear-down. Word 0 is 0 when nothing is left; word 1 is a handle to frames
-    /// in quarantine, if this slice came upon some.
+    /// Does a slice of an ended process's tear-down. Word 0 is 0 when nothing is left. Word 1 is a handle to frames in
+    /// quarantine, if this slice found some.
     pub(crate) fn reap(&mut self, machine: &mut M, process: Link, request: Request) -> CallResult {
         let target = self.processes.at(process).map_or(Name::NONE, |process| process.reap.target);
-        // A descendant that has gone since leaves the process itself, which has perhaps more of them.
+        // If the descendant has gone since, the process itself goes on; it may have more descendants.
         let target = self.processes.resolve(target).unwrap_or(process);
         let Some(ended) = self.processes.at(target) else { return Err(Error::BadHandle.into()) };
         match ended.life() {
@@ -111,7 +111,7 @@ impl<M: Machine> Kernel<M> {
             if target == process {
                 return word(0);
             }
-            // Its parent is next, up to the process that this is about.
+            // Its parent is next, until the process itself is reached.
             self.set_target(process, parent);
             return word(1);
         };
@@ -132,7 +132,7 @@ impl<M: Machine> Kernel<M> {
         word(1)
     }
 
-    /// The next slice of a process's tear-down is about this descendant.
+    /// Lets the next slice tear down this descendant.
     fn set_target(&mut self, process: Link, target: Name) {
         if let Some(process) = self.processes.at_mut(process) {
             process.reap.target = target;
@@ -297,7 +297,7 @@ impl<M: Machine> Kernel<M> {
         Slice::More(if left == 0 { position + 1 } else { position })
     }
 
-    /// A device may still write to these frames: they go to the supervisor, who destroys the object once it is quiet.
+    /// Gives frames that a device may still write to the supervisor, which destroys the object once the device is quiet.
     fn quarantine(&mut self, link: Link, target: Link, supervisor: Link) -> Slice {
         let object = self.memories.name(link);
         let rights = Rights::DESTROY | Rights::DMA;
@@ -317,7 +317,7 @@ impl<M: Machine> Kernel<M> {
         Slice::Quarantined(handle)
     }
 
-    /// The last of a process: its name is stale from now on, and its quota is its parent's again.
+    /// Removes a process: its name is stale from now on, and its quota goes back to its parent.
     fn bury(&mut self, link: Link) {
         self.withdraw(Event::Exit(link));
         let Some(process) = self.processes.at(link) else { return };

@@ -1,4 +1,4 @@
-//! The end of a thread, at once.
+//! The end of a thread, which takes one slice.
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -6,10 +6,10 @@ use crate::objects::thread::State;
 use crate::tables::Link;
 
 impl<M: Machine> Kernel<M> {
-    /// A thread stops for good: it leaves its queue, and its caller gets an error. The slot stays its process's.
+    /// Stops a thread for good: it leaves its queue, and its caller gets an error. The thread keeps its slot.
     pub(crate) fn stop_thread(&mut self, link: Link) {
         self.detach(link);
-        // A message that it didn't live to see was delivered all the same.
+        // A message that the thread got but never ran with counts as delivered.
         self.note_delivery(link, self.now);
         let Some(thread) = self.threads.at_mut(link) else { return };
         thread.stop();
@@ -18,7 +18,7 @@ impl<M: Machine> Kernel<M> {
         self.abandon(caller, State::awaiting(link));
     }
 
-    /// Takes a thread's slot away. A process goes on without threads: its maker may give it new ones.
+    /// Ends a thread and frees its slot. Its process lives on even without threads: its maker may give it new ones.
     pub(crate) fn remove_thread(&mut self, machine: &mut M, link: Link) {
         self.stop_thread(link);
         self.detach_floating_point(link);

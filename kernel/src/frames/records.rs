@@ -1,8 +1,8 @@
 //! What the frame allocator keeps of each frame: links of lists, and which frames begin free blocks.
 
-/// What the allocator keeps of a frame, if a free block begins there; `heads` is the exception.
+/// What the allocator keeps of a frame at which a free block begins. `heads` is valid for other frames too.
 ///
-/// It is plain numbers: whatever memory holds is a value.
+/// All fields are plain numbers, so that any content of memory is a valid record.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct FrameRecord {
@@ -36,7 +36,7 @@ impl Records {
         Self { records: records.get_mut(..known).unwrap_or(&mut []), written: zeros }
     }
 
-    /// How many words of zeros so many records need.
+    /// The number of words of zeros that this number of records needs.
     pub const fn words(records: usize) -> usize {
         records.div_ceil(GROUPS_A_WORD * GROUP)
     }
@@ -45,8 +45,8 @@ impl Records {
         self.records.len()
     }
 
-    /// If a free block of that order begins at a frame, it does no more. Returns its neighbours in the list, the next
-    /// one first.
+    /// Forgets the free block of that order that begins at a frame, if there is one. Returns its neighbours in the list,
+    /// the next one first.
     #[inline(always)]
     pub(super) fn clear(&mut self, frame: u32, order: u32) -> Option<(u32, u32)> {
         let (word, bit) = Self::place(frame);
@@ -63,7 +63,7 @@ impl Records {
         Some((next, previous))
     }
 
-    /// A free block begins at a frame: the links of its list are those.
+    /// Records that a free block of that order begins at a frame, in front of the block `next`.
     #[inline(always)]
     pub(super) fn set(&mut self, frame: u32, order: u32, next: u32) {
         let (word, bit) = Self::place(frame);

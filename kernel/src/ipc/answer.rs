@@ -7,8 +7,7 @@ use crate::tables::Link;
 use abi::{Error, Kind, Message, Tag};
 
 impl<M: Machine> Kernel<M> {
-    /// Answers the caller that a thread owes a reply. Returns the caller, which now belongs to nobody's queue and
-    /// waits for the decision who runs; none if there is none to answer.
+    /// Answers the caller that a thread owes a reply. Returns the caller, which can run now and is in no queue.
     pub(crate) fn answer(&mut self, server: Link, message: Message, expected: State) -> Result<Link, Error> {
         let Some(thread) = self.threads.at_mut(server) else { return Err(Error::Stale) };
         let caller = thread.take_debt();

@@ -1,4 +1,4 @@
-//! Waiting that ends without a message: by a deadline, or because the other side is gone.
+//! The end of a wait without a message: by a deadline, or since the other side has gone.
 
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
@@ -7,7 +7,7 @@ use crate::tables::Link;
 use abi::{Error, Message};
 
 impl<M: Machine> Kernel<M> {
-    /// A waiting thread's call or receive fails: it is ready again with an error.
+    /// Fails a waiting thread's call or receive: the thread is ready again, with an error.
     pub(crate) fn fail(&mut self, link: Link, error: Error) {
         self.detach(link);
         if let Some(thread) = self.threads.at_mut(link) {
@@ -59,8 +59,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// A fault whose handler is gone goes to one that waits on the same endpoint, or waits there for the next, ahead of
-    /// all others.
+    /// Gives a fault whose handler has gone to another handler that waits at the endpoint, or lets it wait there for the
+    /// next one, ahead of all others.
     fn pass_fault_on(&mut self, faulty: Link, endpoint: Link) {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return };
         target.return_sender(&mut self.threads, endpoint, faulty);
@@ -68,7 +68,7 @@ impl<M: Machine> Kernel<M> {
         if !receiver.is_some() {
             return;
         }
-        // That is the fault, which carries no handle.
+        // The first sender is the fault, which carries no handle.
         if let Ok(Some(message)) = self.take_sender(receiver, endpoint) {
             let next = self.give(receiver, message);
             self.defer(next);

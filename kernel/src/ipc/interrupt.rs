@@ -14,7 +14,7 @@ use crate::tables::{Link, Name};
 use abi::{Error, Message};
 
 impl<M: Machine> Kernel<M> {
-    /// The message of an interrupt source, which the receiver thereby holds.
+    /// Takes the message of an interrupt source for a receiver, which has to complete it.
     pub(crate) fn interrupt_message(&mut self, source: Link, receiver: Link) -> Message {
         let name = self.interrupts.name(source);
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Message::default() };
@@ -26,7 +26,8 @@ impl<M: Machine> Kernel<M> {
         taken.message()
     }
 
-    /// Completes the interrupt message that a thread has taken, as it receives on the endpoint the source is bound to.
+    /// Completes the interrupt message that a thread has taken, if the source is bound to the endpoint that the thread
+    /// receives on.
     pub(crate) fn complete_implicitly(&mut self, machine: &mut M, thread: Link, endpoint: Link) {
         let Some(receiver) = self.threads.at_mut(thread) else { return };
         let token = receiver.completes();
@@ -56,7 +57,7 @@ impl<M: Machine> Kernel<M> {
         if may_have_lost { self.replay(token.source.link()) } else { Ok(()) }
     }
 
-    /// Binds a source, unmasks it and returns how many interrupts it has seen before, and its last number.
+    /// Binds a source and unmasks it. Returns how many interrupts its pending message stands for, and its last number.
     pub(crate) fn bind(
         &mut self,
         machine: &mut M,
@@ -68,7 +69,7 @@ impl<M: Machine> Kernel<M> {
         if self.endpoints.get(interrupt.endpoint()).is_some() {
             return Err(Error::Busy);
         }
-        // It may still be bound to an endpoint that was destroyed.
+        // The source may still be bound to an endpoint that was destroyed.
         self.unbind(machine, source);
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Err(Error::BadHandle) };
         let Some(process) = self.processes.at_mut(binding.holder) else { return Err(Error::Gone) };
@@ -86,7 +87,7 @@ impl<M: Machine> Kernel<M> {
         Ok((count, interrupt.sequence()))
     }
 
-    /// Masks a source and takes it off its endpoint; a message that nobody read is dropped, and counted as such.
+    /// Masks a source and takes it off its endpoint. A message that wasn't received is dropped, and counted as such.
     pub(crate) fn unbind(&mut self, machine: &mut M, source: Link) {
         let Some(interrupt) = self.interrupts.at_mut(source) else { return };
         if interrupt.endpoint().is_none() {

@@ -1,4 +1,4 @@
-//! Posting: what an event has to say becomes a message, at once if a thread waits for it.
+//! Posting: an event becomes a message, at once if a thread waits for it.
 
 use crate::dispatch::Next;
 use crate::kernel::Kernel;
@@ -49,7 +49,7 @@ impl<M: Machine> Kernel<M> {
         Next::Woken(receiver)
     }
 
-    /// A thread that holds an interrupt's message runs now: that is the latency from trap to driver.
+    /// Records the latency from trap to driver, if the thread that runs now holds an interrupt's message.
     pub(crate) fn note_delivery(&mut self, receiver: Link, now: Time) {
         let delivery = self.threads.at_mut(receiver).and_then(|thread| thread.take_delivery());
         let Some((source, raised)) = delivery else { return };

@@ -31,7 +31,7 @@ impl<M: Machine> Kernel<M> {
         Ok(Outcome::Next(Next::Woken(answered)))
     }
 
-    /// The next message for a thread that receives on an endpoint, if one waits there. An error says that more may be
+    /// Takes the next message for a thread that receives on an endpoint, if there is one. An error says that more may be
     /// there: see [`Self::take_sender`].
     #[inline(never)]
     pub(crate) fn take_message(
@@ -53,9 +53,9 @@ impl<M: Machine> Kernel<M> {
         self.take_sender(receiver, endpoint)
     }
 
-    /// The message of the first sender that can be received, with the handle that it carries installed. Senders whose
-    /// handle finds no room are refused, few a call: if it comes to that, the receiver gets the error and may try
-    /// again.
+    /// Takes the message of the first sender that can be received, and installs the handle that it carries. Senders whose
+    /// handle finds no room are refused, at most [`REFUSALS_PER_CALL`] a call: then the receiver gets the error, and may
+    /// try again.
     pub(crate) fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Result<Option<Message>, Error> {
         for _ in 0..REFUSALS_PER_CALL {
             let Some(target) = self.endpoints.at_mut(endpoint) else { return Ok(None) };
@@ -79,7 +79,7 @@ impl<M: Machine> Kernel<M> {
         Err(Error::NoHandleSlot)
     }
 
-    /// A queued sender's handle can't be delivered: its call fails, and it is ready again.
+    /// Fails the call of a queued sender whose handle can't be delivered: the sender is ready again.
     fn refuse_sender(&mut self, sender: Link, error: Error) {
         self.clear_deadline(sender);
         if let Some(thread) = self.threads.at_mut(sender) {
@@ -88,7 +88,7 @@ impl<M: Machine> Kernel<M> {
         self.enqueue(sender);
     }
 
-    /// A thread begins to wait on an endpoint where nothing is to be had.
+    /// Lets a thread wait at an endpoint where nothing is to be received.
     #[inline(never)]
     pub(crate) fn wait(&mut self, thread: Link, endpoint: Link) -> Result<(), Error> {
         let Some(target) = self.endpoints.at_mut(endpoint).filter(|target| !target.is_dying()) else {

@@ -8,7 +8,7 @@ use crate::tables::Link;
 use abi::{Error, Kind, Message, Rights, Tag};
 
 impl<M: Machine> Kernel<M> {
-    /// The running thread waits at an endpoint with what it has to send, or hands over to whoever waits there.
+    /// Gives the running thread's call or fault to a thread that receives at an endpoint, or lets it wait there.
     pub(crate) fn send(&mut self, endpoint: Link) -> Next {
         let current = self.current;
         let Some(target) = self.endpoints.at_mut(endpoint) else { return Next::Scheduled };
@@ -42,7 +42,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// What a sender's message is at the receiver. A handle that it carries is installed there.
+    /// The message of a sender, as the receiver gets it. Installs the handle that it carries in the receiver's process.
     pub(crate) fn sender_message(&mut self, sender: Link, receiver: Link) -> Result<Message, Error> {
         let Some(thread) = self.threads.at(sender) else { return Err(Error::Gone) };
         match thread.sent() {

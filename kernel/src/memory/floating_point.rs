@@ -5,9 +5,9 @@ use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
 
 impl<M: Machine> Kernel<M> {
-    /// The running thread uses floating point for the first time: it gets a state area, charged to its process.
-    /// Returns whether it may go on; if there is no frame for it, the exception is a fault like any other. What the
-    /// frame held is still in it: the machine makes of it what it needs.
+    /// Gives the running thread, which uses floating point for the first time, a state area that is charged to its
+    /// process. Returns false if there is no frame: then the exception is a fault like any other. The frame isn't
+    /// zeroed: the machine initialises it.
     pub fn attach_floating_point(&mut self) -> bool {
         let current = self.current;
         let Some(thread) = self.threads.at_mut(current) else { return false };

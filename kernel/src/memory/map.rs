@@ -1,7 +1,7 @@
 //! Where memory objects are mapped.
 //!
-//! A step maps or unmaps a bounded number of pages and says how many; user mode loops. What an address space maps is
-//! known in both directions: a process lists its stretches, and so does a memory object.
+//! A step maps or unmaps a bounded number of pages and returns how many; user mode loops. Stretches are listed twice: by
+//! the process, and by the memory object.
 
 use crate::frames::Frame;
 use crate::kernel::Kernel;
@@ -13,8 +13,7 @@ use crate::tables::sizes::MAPPINGS_PER_PROCESS;
 use abi::{Access, Error, PAGE_BYTES, PAGES_PER_CALL};
 
 impl<M: Machine> Kernel<M> {
-    /// Maps the first pages of a stretch. Returns how many: none if this call had enough to do with a page table, which
-    /// a later one finds ready.
+    /// Maps the first pages of a stretch. Returns how many: 0 if this call prepared a page table, for a later one to use.
     pub(crate) fn map(
         &mut self,
         machine: &mut M,
@@ -65,7 +64,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Adds the record of a stretch, which the process has paid for already.
+    /// Adds the record of a stretch, which is charged to the process already.
     fn add_range(&mut self, range: MappedRange) -> Link {
         let Some(link) = self.mappings.insert(range).map(|name| name.link()) else { return Link::NONE };
         if let Some(process) = self.processes.at_mut(range.process) {

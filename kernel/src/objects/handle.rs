@@ -1,8 +1,8 @@
-//! Handles: what a process may name, and what it may do with it.
+//! Handles: which objects a process may name, and what it may do with them.
 //!
-//! All handles of all processes stand in one array; a process owns an aligned run of it whose length is a power of
-//! two. A lookup is two compares: the value (index and generation in one) and the right (type and right in one bit).
-//! Which entry that is needs no check: 16 bits of an index can't leave the array.
+//! All handles of all processes stand in one array; a process owns an aligned run of it whose length is a power of two.
+//! A lookup compares the value (index and generation in one) and the rights (a bit stands for a type and a right). The
+//! index needs no check of its own, since its 16 bits can't leave the array.
 
 use crate::tables::sizes::{HANDLES, LARGE_TABLE_HANDLES, TABLE_HANDLES};
 use crate::tables::{Link, Name};
@@ -15,9 +15,9 @@ mod checks;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Handle {
-    /// Generation and index within the run. A free entry keeps those that it had last; it allows nothing. Generations
-    /// wrap, from their maximum to 1: a value guards a process against its own mistakes alone, since nobody else can
-    /// present it, so that wearing out tables that are used for years would be the greater harm.
+    /// Generation and index within the run. A free entry keeps its last value and allows nothing. Generations wrap from
+    /// their maximum to 1: a stale value can only be presented by the process that held it, so that a mistake stays its
+    /// own, while entries that wear out would end a process that runs for years.
     value: u32,
     /// What it allows; empty while free.
     can: u32,
@@ -134,7 +134,7 @@ pub struct Handles {
     entries: [Handle; HANDLES],
     /// A bit a block.
     taken: [u32; WORDS],
-    /// A bit a word of these: no block of it is free.
+    /// A bit for each word of `taken` in which no block is free.
     full: u32,
     used: u32,
 }

@@ -1,4 +1,4 @@
-//! A process: an address space, a handle table, a quota, and who hears of its end.
+//! A process: an address space, a handle table, a quota, and a supervisor that is told of its end.
 
 use crate::dispatch::Priority;
 use crate::frames::Frame;
@@ -18,11 +18,11 @@ pub enum Life {
     Alive = 0,
     /// Ended; its supervisor reaps it.
     Dead = 1,
-    /// It is ending: its threads stop, then its sources are unbound, then its supervisor hears of it.
+    /// Ending: its threads stop, then its sources are unbound, then its supervisor is told.
     Ending = 2,
 }
 
-/// How a process ended, as its supervisor hears it.
+/// How a process ended, as its supervisor is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exit {
     /// The message's label.
@@ -32,7 +32,8 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// Becomes what another is, word by word: as a whole it would be copied by bytes, where code is to be small.
+    /// Takes over another's values word by word. (An assignment becomes a copy by bytes where code is optimised for
+    /// size.)
     #[inline(always)]
     pub const fn record(&mut self, Self { how, words: [one, two, three, four] }: Self) {
         self.how = how;
@@ -183,8 +184,8 @@ impl Members {
     }
 }
 
-/// A frame of low memory that is zeroed a part a call, until it is needed as a page table. It is charged to its process
-/// from the start, and stays that one's whatever becomes of the call that asked for it.
+/// A frame of low memory that becomes a page table once all its parts are zeroed, one a call. It is charged to its
+/// process from the start, and stays with the process even if the call that asked for it fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SpareFrame {
     /// The frame; 0 for none.
@@ -194,7 +195,7 @@ pub struct SpareFrame {
 }
 
 impl SpareFrame {
-    /// There is none.
+    /// No frame.
     pub const NONE: Self = Self { frame: Frame(0), zeroed: 0 };
 
     /// A frame that is zeroed.

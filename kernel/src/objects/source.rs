@@ -1,7 +1,7 @@
-//! Interrupt sources: what a line, or a message that devices write, has to say to its driver.
+//! Interrupt sources: a line, or a message that devices write, on its way to its driver.
 //!
-//! At most one message of a source is pending; what fires meanwhile is counted in it, so that taking an interrupt needs
-//! no memory and can't fail.
+//! At most one message of a source is pending. Interrupts that come meanwhile are counted in it, so that taking an
+//! interrupt needs no memory and can't fail.
 
 use crate::account::SourceCounters;
 use crate::machine::{Line, Machine, Masked, Time, Trigger};
@@ -169,7 +169,7 @@ impl Source {
         self.pend()
     }
 
-    /// Hands out the pending message.
+    /// Takes the pending message.
     pub fn take(&mut self) -> Taken {
         let flags = core::mem::replace(&mut self.flags, InterruptFlags::empty()) | self.level();
         let count = core::mem::replace(&mut self.count, 0);
@@ -179,8 +179,8 @@ impl Source {
         Taken { count, sequence: self.sequence, first: self.first, flags, badge: self.badge }
     }
 
-    /// The line fired, and a receiver that waits gets the message before it is ever pending. Returns the message, and
-    /// its number.
+    /// Notes that the line fired, for a receiver that waits: the message is never pending. Returns the message and its
+    /// number.
     #[inline(always)]
     pub fn note_and_take(&mut self, now: Time) -> (Message, u32) {
         self.sequence = Self::after(self.sequence);
@@ -195,7 +195,7 @@ impl Source {
         self.counters.note_latency(latency_cycles);
     }
 
-    /// Messages of it that a driver received.
+    /// How many of its messages were received.
     pub const fn delivered(&self) -> u32 {
         let SourceCounters { taken, coalesced, spurious, dropped, .. } = self.counters;
         let pending = (self.count != 0) as u32;

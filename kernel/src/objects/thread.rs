@@ -8,7 +8,7 @@ use crate::tables::sizes::THREADS;
 use crate::tables::{Arena, Entry, Link, Linked, Links, Name};
 use abi::{Kind, Message, Tag};
 
-/// What a thread does or waits for, in one word: a kind and the link of what it waits for.
+/// What a thread does or waits for, in one word: a kind, and the link of the object that it waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct State(u32);
@@ -111,7 +111,7 @@ impl Fault {
     }
 }
 
-/// What a thread that waits in [`StateKind::Sending`] or is being answered has sent.
+/// What a thread in [`StateKind::Sending`] or [`StateKind::Awaiting`] has sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sent {
     /// A call: the message is in its registers.
@@ -121,10 +121,10 @@ pub enum Sent {
     Fault,
 }
 
-/// A token for the interrupt message that a thread has taken and not yet completed.
+/// Names the interrupt message that a thread has taken and not yet completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Token {
-    /// The source; none if the thread owes nothing.
+    /// The source; none if the thread has nothing to complete.
     pub source: Name,
     /// The message's number.
     pub sequence: u32,
@@ -218,7 +218,8 @@ impl<C: Context> Entry for Thread<C> {
         siblings: Links::NONE,
     };
 
-    /// All but the registers, which are most of it: clearing them would double what the end of a thread takes.
+    /// Clears all fields but the registers, which are most of the entry: clearing them would double the cost of a
+    /// thread's end.
     fn clear(&mut self) {
         let Self {
             context: _,
@@ -271,7 +272,7 @@ impl<C: Context> Entry for Thread<C> {
 }
 
 impl<C: Context> Thread<C> {
-    /// A thread of a process that was never started.
+    /// A thread that was never started.
     #[inline(always)]
     pub fn new(process: Link, run: Run, priority: Priority) -> Self {
         Self { process, run, priority, rank: priority, ..Self::EMPTY }
@@ -391,7 +392,7 @@ impl<C> Thread<C> {
     pub fn begin_fault(&mut self, fault: Fault) {
         self.sent = Sent::Fault;
         self.rank = Priority::IDLE;
-        // Should the handler die, the next one wants to know it too.
+        // If the handler dies, the next one has to be told too.
         self.fault = fault;
     }
 

@@ -22,8 +22,8 @@ pub trait Entry: Sized {
     /// The state of a free slot.
     const EMPTY: Self;
 
-    /// Makes it what a free slot's is. What nobody looks at there may stay: a slot that is taken anew is written as a
-    /// whole.
+    /// Makes the entry what a free slot holds. Fields that nothing reads in a free slot may keep their values, since a
+    /// slot that is taken anew is written as a whole.
     fn clear(&mut self) {
         *self = Self::EMPTY;
     }
@@ -48,7 +48,7 @@ impl<T: Entry, const N: usize> Arena<T, N> {
         used: 0,
     };
 
-    /// Takes a slot for `value`; nothing if the table is full. Inlined, so that the value is made in its slot.
+    /// Takes a slot for `value`; nothing if the table is full. Inlined, so that the value is built in its slot.
     #[inline(always)]
     pub fn insert(&mut self, value: T) -> Option<Name> {
         let index = match self.free {
@@ -74,7 +74,7 @@ impl<T: Entry, const N: usize> Arena<T, N> {
         Some(slot.name)
     }
 
-    /// Frees a slot whose name is known to nobody any more. The name serves again, so that slots of what comes and goes
+    /// Frees a slot of whose name no copy is left. The name is used again, so that the slots of objects that come and go
     /// with every message don't wear out.
     pub fn recycle(&mut self, link: Link) {
         if let Some(slot) = self.slots.get_mut(link.index()).filter(|slot| slot.name != Name::NONE) {
@@ -100,7 +100,7 @@ impl<T: Entry, const N: usize> Arena<T, N> {
 }
 
 impl<T, const N: usize> Arena<T, N> {
-    /// The entry of a link. (The slice's `get` would do, but isn't inlined where code is to be small.)
+    /// The entry of a link. (The slice's `get` isn't inlined where code is optimised for size.)
     #[inline(always)]
     pub fn at(&self, link: Link) -> Option<&T> {
         let index = link.index();
@@ -162,7 +162,7 @@ impl<T, const N: usize> Arena<T, N> {
         N
     }
 
-    /// The slots that were ever in use, live or not: an upper bound for walks.
+    /// The number of slots that were ever in use: an upper bound for walks.
     pub fn extent(&self) -> usize {
         self.fresh as usize
     }

@@ -1,4 +1,4 @@
-//! Lists through the entries of a table: an entry has its neighbours' links, so that a list needs no memory of its own
+//! Lists through the entries of a table: each entry has its neighbours' links, so that a list needs no memory of its own
 //! and can't be full.
 
 #[cfg(test)]
@@ -28,8 +28,7 @@ pub trait Linked<const KIND: usize> {
 
 /// A list through a table's entries.
 ///
-/// Lists of one entry are what most of them are: one word says all of such a one, and to make it or to end it is one
-/// store.
+/// Most lists have one entry. One word describes such a list, and one store makes or ends it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct List {
     /// The first entry, marked if it isn't the only one; none if there is none.
@@ -53,7 +52,7 @@ impl List {
         if self.first.0 & Link::SEVERAL != 0 { self.last } else { self.first }
     }
 
-    /// The list's one entry. Without one, or with several, it is a link that no table has an entry for.
+    /// The only entry. If there are none or several, this is a link that no table has an entry for.
     #[inline(always)]
     pub const fn only(&self) -> Link {
         self.first
@@ -71,7 +70,7 @@ impl List {
         self.first = Link::NONE;
     }
 
-    /// Whether there is none.
+    /// Whether it has no entry.
     #[inline(always)]
     pub const fn is_empty(&self) -> bool {
         !self.first.is_some()

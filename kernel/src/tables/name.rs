@@ -1,9 +1,8 @@
 //! How entries of tables are named.
 //!
-//! What comes from outside names an entry by [`Name`], index and generation in one word, so that a name outlives its
-//! entry harmlessly. What the core keeps inside names the entry by [`Link`], a plain index that is cleared when its
-//! target dies. A link stores the index plus one, so that "none" is out of any table's bounds, and one check finds
-//! both.
+//! Handles name an entry by [`Name`], index and generation in one word: a name that outlives its entry is noticed. What
+//! the core keeps inside refers to an entry by [`Link`], a plain index that is cleared when its target dies. A link
+//! stores the index plus one, so that "none" is out of every table's bounds and one check finds both.
 
 /// An entry's index plus one; 0 is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,7 +56,7 @@ impl Name {
         Self((generation as u32) << 16 | Link::new(index).0)
     }
 
-    /// The link of the entry that the name was given to; whoever uses it must know that the name still holds.
+    /// The link of the entry that the name was given to. The caller must know that the name isn't stale.
     #[inline(always)]
     pub const fn link(self) -> Link {
         Link(self.0 & 0xFFFF)

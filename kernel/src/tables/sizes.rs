@@ -59,7 +59,7 @@ pub const TABLE_HANDLES: usize = 64;
 pub const LARGE_TABLE_HANDLES: usize = 1024;
 /// The lines that can be bound; the last stands for the NMI.
 pub const LINES: usize = 256;
-/// Threads of one process at most, so that what is done to each of them at once is bounded work.
+/// Threads of one process at most, so that a loop over all of them is bounded.
 pub const THREADS_PER_PROCESS: usize = 16;
 /// Stretches mapped in one process at most, so that finding one among them is bounded work.
 pub const MAPPINGS_PER_PROCESS: usize = if MAPPINGS < 2048 { MAPPINGS } else { 2048 };

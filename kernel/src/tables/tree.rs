@@ -1,7 +1,7 @@
 //! Ordered sets threaded through a table's entries: AVL trees, whose height is at most 1.44 times the logarithm of
 //! their size.
 //!
-//! Whatever is asked of a set takes a number of steps bounded by its height; a set of a thousand has at most fourteen
+//! Every operation takes a number of steps that is bounded by the height; a set of a thousand has at most fourteen
 //! levels. Nothing is recursive, and nothing is allocated.
 
 use super::{Arena, Link};
@@ -22,7 +22,7 @@ impl Branches {
 
 /// An entry that can stand in a tree, ordered by its key.
 pub trait Ordered {
-    /// What the order is by. It doesn't change while the entry is in a tree.
+    /// The key that entries are ordered by. It doesn't change while the entry is in a tree.
     fn key(&self) -> usize;
     /// Its place.
     fn branches(&mut self) -> &mut Branches;
@@ -36,7 +36,7 @@ pub struct Tree {
     root: Link,
 }
 
-/// One of the two branches of an entry. From 1 on, so that no side at all is zeros like the rest of a table.
+/// One of the two branches of an entry. Numbered from 1, so that `None` is zero like the rest of an unused table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     /// The keys below its own.
@@ -69,7 +69,7 @@ impl Tree {
 }
 
 impl<T: Ordered, const N: usize> Arena<T, N> {
-    /// The last entry of a set whose key is below that.
+    /// The last entry of a set whose key is below `key`.
     pub fn last_below(&self, tree: &Tree, key: usize) -> Link {
         let (mut at, mut found) = (tree.root, Link::NONE);
         while let Some(entry) = self.at(at) {

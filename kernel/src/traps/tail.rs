@@ -1,7 +1,6 @@
-//! The tail of every trap: who runs when the kernel is left, and what the timer is set to.
+//! The tail of every trap: which thread runs when the kernel is left, and what the timer is set to.
 
-use crate::dispatch::Next;
-use crate::dispatch::Slice;
+use crate::dispatch::{Next, Slice};
 use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Machine, Time};
 use crate::objects::thread::State;
@@ -50,7 +49,7 @@ impl<M: Machine> Kernel<M> {
         self.run(machine, if next.is_some() { next } else { self.idle });
     }
 
-    /// The running thread stops running for a higher one; it keeps its turn.
+    /// Preempts the running thread for a higher one: it keeps its turn.
     pub(crate) fn preempt_current(&mut self) {
         let current = self.current;
         let Some(thread) = self.threads.at_mut(current) else { return };
@@ -67,8 +66,8 @@ impl<M: Machine> Kernel<M> {
     fn run(&mut self, machine: &mut M, link: Link) {
         let now = machine.now();
         self.now = now;
-        // A slice goes on where it stopped: otherwise interrupts that come more often than slices end would keep a
-        // thread's peers from running.
+        // A preempted slice goes on where it stopped. If it began anew, interrupts that come more often than slices end
+        // would keep a thread's peers from ever running.
         if let Some(thread) = self.threads.at_mut(self.current)
             && thread.state() == State::PREEMPTED_IN_SLICE
         {
