@@ -68,8 +68,27 @@ pub struct Fake {
     pub log: Vec<u8>,
     /// Whether the log has left the serial port.
     pub log_released: bool,
+    /// What each frame was used for before the present trap, as far as the test tells.
+    uses: BTreeMap<Frame, Use>,
+    /// The frames that the present trap has written zeros to.
+    touched: BTreeSet<Frame>,
     /// What real hardware would have punished.
     pub violations: Vec<String>,
+}
+
+/// What a frame is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Nothing.
+    Free,
+    /// A page table, or the root of an address space.
+    Table,
+    /// A thread's registers.
+    Registers,
+    /// A memory object that is zeroed.
+    Memory,
+    /// A memory object, or a page table to be, that isn't zeroed yet.
+    Unprepared,
 }
 
 impl Default for Fake {
@@ -90,6 +109,8 @@ impl Default for Fake {
             switches: 0,
             log: Vec::new(),
             log_released: false,
+            uses: BTreeMap::new(),
+            touched: BTreeSet::new(),
             violations: Vec::new(),
         }
     }
@@ -117,6 +138,16 @@ impl Fake {
         let records = Records::new(records, zeros);
         let run = FrameRun { first: Frame(1), count: frames - 1 };
         crate::boot::Setup { records, low_end, runs: core::iter::once(run) }
+    }
+
+    /// Tells what each frame is used for now that a trap is over.
+    pub fn note_uses(&mut self, uses: BTreeMap<Frame, Use>) {
+        for frame in core::mem::take(&mut self.touched) {
+            if uses.get(&frame) == Some(&Use::Free) {
+                self.violation(std::format!("{frame:?} was zeroed, and is nobody's"));
+            }
+        }
+        self.uses = uses;
     }
 
     fn violation(&mut self, what: impl Into<String>) {
@@ -225,6 +256,10 @@ impl Machine for Fake {
     }
 
     fn zero(&mut self, frame: Frame, part: FramePart) {
+        if let Some(purpose @ (Use::Table | Use::Registers | Use::Memory)) = self.uses.get(&frame) {
+            self.violations.push(std::format!("{frame:?} is zeroed although it is in use: {purpose:?}"));
+        }
+        self.touched.insert(frame);
         let parts = self.partly.entry(frame).or_default();
         parts.insert(part);
         if parts.len() == FramePart::COUNT as usize {

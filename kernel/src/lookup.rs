@@ -1,7 +1,10 @@
 //! Looking up the object that a handle names, and making objects with a handle: the checks that every call begins with.
+//!
+//! An object whose end has begun isn't found, so that no call works with what its end has given back already. Only the
+//! calls that go on with the end look it up by themselves.
 
 use crate::kernel::Kernel;
-use crate::machine::Machine;
+use crate::machine::{Machine, PortRange};
 use crate::objects::handle::Grant;
 use crate::objects::process::Life;
 use crate::request::{Refusal, Request};
@@ -35,6 +38,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn bindable_endpoint(&self, process: Link, handle: usize) -> Result<Name, Refusal> {
         let grant = self.find_in(process, handle as u32, Rights::BIND)?;
         match self.endpoints.get(grant.object) {
+            Some(endpoint) if endpoint.is_dying() => Err(Error::Gone.into()),
             Some(_) => Ok(grant.object),
             None => Err(Error::BadHandle.into()),
         }
@@ -50,9 +54,27 @@ impl<M: Machine> Kernel<M> {
         Ok(self.timers.resolve(grant.object).ok_or(Error::BadHandle)?)
     }
 
-    pub(crate) fn find_memory(&self, request: &Request, needs: Rights) -> Result<Link, Refusal> {
+    /// A memory object, and what the handle to it allows.
+    pub(crate) fn find_memory(&self, request: &Request, needs: Rights) -> Result<(Link, Grant), Refusal> {
         let grant = self.find(request, needs)?;
-        Ok(self.memories.resolve(grant.object).ok_or(Error::BadHandle)?)
+        if grant.kind != ObjectKind::Memory {
+            return Err(Error::WrongType.into());
+        }
+        match self.memories.get(grant.object) {
+            Some(memory) if memory.is_dying() => Err(Error::Busy.into()),
+            Some(_) => Ok((grant.link(), grant)),
+            None => Err(Error::BadHandle.into()),
+        }
+    }
+
+    /// A range of ports.
+    pub(crate) fn find_ports(&self, request: &Request) -> Result<PortRange, Refusal> {
+        let grant = self.find(request, Rights::PORTS)?;
+        match self.ports.get(grant.object) {
+            Some(ports) if ports.is_dying() => Err(Error::Busy.into()),
+            Some(ports) => Ok(ports.range()),
+            None => Err(Error::BadHandle.into()),
+        }
     }
 
     pub(crate) fn find_process(&self, request: &Request) -> Result<Link, Refusal> {

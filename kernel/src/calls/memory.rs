@@ -69,13 +69,13 @@ impl<M: Machine> Kernel<M> {
         if access.contains(Access::EXECUTE) {
             needs |= Rights::EXECUTE;
         }
-        let memory = self.find_memory(&request, needs)?;
+        let (memory, _) = self.find_memory(&request, needs)?;
         word(self.map(machine, memory, target, stretch, access)? * PAGE_BYTES)
     }
 
     /// Zeroes the next part of a memory object. The answer is the number of bytes that are left.
     pub(super) fn memory_prepare(&mut self, machine: &mut M, request: Request) -> CallResult {
-        let memory = self.find_memory(&request, Rights::WRITE)?;
+        let (memory, _) = self.find_memory(&request, Rights::WRITE)?;
         word((self.prepare(machine, memory) as usize).saturating_mul(BYTES_ZEROED_PER_CALL))
     }
 
@@ -86,17 +86,14 @@ impl<M: Machine> Kernel<M> {
     }
 
     pub(super) fn memory_seal(&mut self, request: Request) -> CallResult {
-        let memory = self.find_memory(&request, Rights::SEAL)?;
+        let (memory, _) = self.find_memory(&request, Rights::SEAL)?;
         self.memories.at_mut(memory).ok_or(Error::BadHandle)?.seal()?;
         DONE
     }
 
     pub(super) fn memory_info(&mut self, request: Request) -> CallResult {
-        let grant = self.find(&request, Rights::empty())?;
-        if grant.kind != ObjectKind::Memory {
-            return Err(Error::WrongType.into());
-        }
-        let memory = self.memories.get_mut(grant.object).ok_or(Error::BadHandle)?;
+        let (memory, grant) = self.find_memory(&request, Rights::empty())?;
+        let memory = self.memories.at_mut(memory).ok_or(Error::BadHandle)?;
         let is_device = memory.kind() == MemoryKind::Device;
         let flags = memory.is_sealed() as usize | (is_device as usize) << 1 | (memory.is_prepared() as usize) << 2;
         let [low, high] = split(if grant.rights.contains(Rights::DMA) { memory.read_address() } else { 0 });

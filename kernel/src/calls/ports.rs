@@ -31,12 +31,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     pub(super) fn ports_attach(&mut self, machine: &mut M, request: Request) -> CallResult {
-        let grant = self.find(&request, Rights::PORTS)?;
-        let ports = self.ports.get(grant.object).ok_or(Error::BadHandle)?;
-        if ports.is_dying() {
-            return Err(Error::Busy.into());
-        }
-        let range = ports.range();
+        let range = self.find_ports(&request)?;
         // What a switch between processes opens and closes is bounded.
         if range.count as usize > abi::PORTS_PER_RANGE {
             return Err(Error::BadArgument.into());

@@ -110,9 +110,7 @@ impl Memory {
     /// Whether it can be mapped with that access: it is zeroed, and no stretch can ever be both written and executed.
     pub fn check_access(&self, access: Access) -> Result<(), Error> {
         let (writes, executes) = (access.contains(Access::WRITE), access.contains(Access::EXECUTE));
-        if self.dying {
-            Err(Error::Busy)
-        } else if !self.is_prepared() {
+        if !self.is_prepared() {
             Err(Error::NotPrepared)
         } else if writes && self.sealed || executes && !self.sealed {
             Err(Error::Sealed)
@@ -134,9 +132,14 @@ impl Memory {
         self.address_was_read && self.kind != MemoryKind::Device
     }
 
-    /// Its end begins: nothing more of it is mapped.
+    /// Its end begins.
     pub const fn begin_end(&mut self) {
         self.dying = true;
+    }
+
+    /// Whether its end has begun.
+    pub const fn is_dying(&self) -> bool {
+        self.dying
     }
 
     /// The first frames have gone: a smaller object is left.

@@ -1,7 +1,7 @@
 //! What holds after every trap, whatever programs and devices do: checked from the outside, against the fake machine
 //! and against each other, in the plainest way rather than the core's.
 
-mod memory;
+pub mod memory;
 mod objects;
 mod sources;
 mod threads;

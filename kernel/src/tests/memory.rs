@@ -59,6 +59,22 @@ fn frames_that_come_back_are_zeroed_again() {
     assert_eq!(world.machine.zeroed[&frame], before + 1);
 }
 
+/// Frames that a slice of its end has given back may be anybody's.
+#[test]
+fn memory_whose_end_has_begun_is_of_no_use() {
+    let mut world = World::new();
+    let memory = create(&mut world, 33);
+    world.done(Operation::MemoryPrepare, memory, [0; 4]);
+    assert_ne!(world.done(Operation::Destroy, memory, [0; 4])[0], 0, "the test needs an end of several slices");
+    let other = prepared(&mut world, 32);
+    for operation in [Operation::MemoryPrepare, Operation::MemorySeal, Operation::MemoryInfo] {
+        assert_eq!(world.refused(operation, memory, [0; 4]), Error::Busy, "{operation:?}");
+    }
+    assert_eq!(world.refused_with(map(READ), memory, [AT, 0, PAGE_BYTES, 0]), Error::Busy);
+    while world.done(Operation::Destroy, memory, [0; 4])[0] != 0 {}
+    world.map(map(WRITE), other, [AT, 0, PAGE_BYTES, 0]);
+}
+
 #[test]
 fn a_long_mapping_is_made_and_taken_back_in_slices() {
     let mut world = World::new();

@@ -108,6 +108,8 @@ impl World {
     pub fn trap<R>(&mut self, trap: impl FnOnce(&mut Kernel<Fake>, &mut Fake) -> R) -> R {
         let result = trap(&mut self.kernel, &mut self.machine);
         invariants::check(self);
+        self.machine.note_uses(invariants::memory::uses(self));
+        assert_eq!(self.machine.violations, [""; 0], "the machine was misused");
         result
     }
 

@@ -18,11 +18,6 @@ impl Memory {
     pub fn unprepared(&self) -> u32 {
         self.unprepared
     }
-
-    /// Whether its end has begun.
-    pub fn is_dying(&self) -> bool {
-        self.dying
-    }
 }
 
 impl Mappings {

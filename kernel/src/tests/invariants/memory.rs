@@ -1,5 +1,6 @@
 //! Memory: every frame has one use, and address spaces map what the core thinks they map.
 
+use crate::fake::Use;
 use crate::frames::Frame;
 use crate::machine::{FramePart, Mapping, MemoryType, Page};
 use crate::objects::memory::{IN_MEMORY, MemoryKind};
@@ -14,35 +15,43 @@ pub fn check(world: &World) {
     check_protection(world);
 }
 
-/// Free and held frames together are all frames, and none has two uses.
-fn check_frames(world: &World) {
+/// What each frame is used for.
+pub fn uses(world: &World) -> BTreeMap<Frame, Use> {
     let kernel = &world.kernel;
-    let mut uses: BTreeMap<Frame, &str> = BTreeMap::new();
+    let mut uses: BTreeMap<Frame, Use> = BTreeMap::new();
     let mut note = |frame: Frame, purpose| {
         let other = uses.insert(frame, purpose);
-        assert_eq!(other, None, "{frame:?} is {purpose} as well");
+        assert_eq!(other, None, "{frame:?} is {purpose:?} as well");
     };
     let mut free = 0;
     for run in kernel.frames.free_blocks() {
         free += run.count as usize;
-        (run.first.0..run.first.0 + run.count).for_each(|frame| note(Frame(frame), "free"));
+        (run.first.0..run.first.0 + run.count).for_each(|frame| note(Frame(frame), Use::Free));
     }
     assert_eq!(free, kernel.frames.free(), "the number of free frames is wrong");
     for (space, entries) in &world.machine.spaces {
-        note(space.0, "a root");
-        entries.tables.values().for_each(|frame| note(*frame, "a table"));
+        note(space.0, Use::Table);
+        entries.tables.values().for_each(|frame| note(*frame, Use::Table));
     }
     for (_, memory) in kernel.memories.iter().filter(|(_, memory)| memory.kind() != MemoryKind::Device) {
         let first = memory.run().first.0;
-        (first..first + memory.run().count).for_each(|frame| note(Frame(frame), "a memory object's"));
+        let purpose = if memory.is_prepared() { Use::Memory } else { Use::Unprepared };
+        (first..first + memory.run().count).for_each(|frame| note(Frame(frame), purpose));
     }
     for (_, process) in kernel.processes.iter().filter(|(_, process)| process.spare.frame.0 != 0) {
-        note(process.spare.frame, "a spare one");
+        note(process.spare.frame, Use::Unprepared);
     }
     for (_, thread) in kernel.threads.iter().filter(|(_, thread)| thread.floating_point.0 != 0) {
-        note(thread.floating_point, "a thread's");
+        note(thread.floating_point, Use::Registers);
         assert_eq!(thread.context.floating_point, Some(thread.floating_point));
     }
+    uses
+}
+
+/// Free and held frames together are all frames, and none has two uses.
+fn check_frames(world: &World) {
+    let kernel = &world.kernel;
+    let uses = uses(world);
     let modules: u32 = kernel
         .memories
         .iter()

@@ -36,7 +36,7 @@ pub enum Step {
 }
 
 /// The calls of which a walk is mostly made.
-const COMMON: [Operation; 18] = [
+const COMMON: [Operation; 20] = [
     Operation::Call,
     Operation::ReplyReceive,
     Operation::Receive,
@@ -53,6 +53,8 @@ const COMMON: [Operation; 18] = [
     Operation::MemoryPrepare,
     Operation::MemoryPrepare,
     Operation::MemoryMap,
+    Operation::Destroy,
+    Operation::Destroy,
     Operation::ThreadCreate,
     Operation::ThreadStart,
 ];
