@@ -60,7 +60,17 @@ pub struct Kernel<M: Machine> {
     /// The time of the trap, or of the last switch.
     pub(crate) now: Time,
     pub(crate) port_versions: u32,
+    pub(crate) sweep: Sweep,
     pub(crate) account: Account,
+}
+
+/// How far the sweep for stale names is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sweep {
+    /// Creations since the last step.
+    pub creations: u32,
+    /// The place that the next step begins at.
+    pub place: u32,
 }
 
 impl<M: Machine> Kernel<M> {
@@ -92,6 +102,7 @@ impl<M: Machine> Kernel<M> {
         not_before: 0,
         now: Time(0),
         port_versions: 0,
+        sweep: Sweep { creations: 0, place: 0 },
         account: Account::ZERO,
     };
 

@@ -20,6 +20,7 @@
 //! | `ipc` | send, receive, answer, post; interrupts, timers and faults as messages |
 //! | `memory` | mapping memory objects |
 //! | `lookup` | what a handle names |
+//! | `names` | stale names, and the sweep that forgets them |
 //! | `ready` | run queues, slices, deadlines of threads |
 //! | [`kernel`] | the state of one CPU's kernel |
 //! | [`objects`] | threads, processes, endpoints, sources, timers, memory, ports, replies, handles |
@@ -65,6 +66,7 @@ pub mod kernel;
 mod lookup;
 pub mod machine;
 mod memory;
+mod names;
 pub mod objects;
 mod ready;
 mod request;

@@ -108,6 +108,7 @@ impl<M: Machine> Kernel<M> {
         }
         process.quota.charge(0, 1).ok_or(Error::NoMemory)?;
         let rights = Rights::all_of(kind) & process.makes;
+        self.note_creation();
         let Some(object) = insert(self) else {
             self.refund(request.process, 0, 1);
             return Err(Error::TableFull.into());

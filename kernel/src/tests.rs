@@ -12,6 +12,7 @@ mod interrupts;
 mod invariants;
 mod memory;
 mod messages;
+mod names;
 mod ports;
 mod processes;
 mod random;

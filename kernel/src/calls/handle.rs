@@ -9,7 +9,7 @@ use abi::{Error, ObjectKind, Rights};
 impl<M: Machine> Kernel<M> {
     pub(super) fn handle_copy(&mut self, request: Request) -> CallResult {
         let [rights, badge, ..] = request.message.words;
-        let grant = self.find(&request, Rights::COPY)?;
+        let grant = self.check_copy(self.find(&request, Rights::COPY)?)?;
         let grant = grant.restricted(Rights::from_bits_truncate(rights as u32), Some(badge as u16));
         word(self.install(request.process, grant)? as usize)
     }

@@ -68,7 +68,7 @@ impl<M: Machine> Kernel<M> {
         if self.processes.at(process).is_none_or(|process| process.life() != Life::Alive) {
             return Err(Error::Gone.into());
         }
-        let grant = self.find_in(request.process, handle as u32, Rights::COPY)?;
+        let grant = self.check_copy(self.find_in(request.process, handle as u32, Rights::COPY)?)?;
         let grant = grant.restricted(Rights::from_bits_truncate(rights as u32), Some(badge as u16));
         word(self.install(process, grant)? as usize)
     }
@@ -105,6 +105,7 @@ impl<M: Machine> Kernel<M> {
         if self.processes.is_full() {
             return Err(Error::TableFull);
         }
+        self.note_creation();
         let table = self.handles.take_table(size).ok_or(Error::TableFull)?;
         let space = machine.create_space(root);
         let mut process = Process::empty(space);

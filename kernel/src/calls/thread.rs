@@ -132,6 +132,8 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::TableFull);
         }
         owner.quota.charge(0, 1).ok_or(Error::NoMemory)?;
+        self.note_creation();
+        let Some(owner) = self.processes.at_mut(process) else { return Err(Error::Gone) };
         let run = owner.table.run();
         let Some(name) = self.threads.insert(Thread::new(process, run, priority)) else {
             owner.quota.refund(0, 1);

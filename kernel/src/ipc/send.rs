@@ -68,6 +68,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn carry(&mut self, from: Link, handle: u32, to: Link) -> Result<u32, Error> {
         let Some(source) = self.processes.at(from) else { return Err(Error::BadHandle) };
         let grant = self.handles.find(source.table.run(), handle, Rights::COPY)?;
+        let grant = self.check_copy(grant).map_err(|refusal| refusal.error)?;
         self.install(to, grant).map_err(|_| Error::ReceiverFull)
     }
 }

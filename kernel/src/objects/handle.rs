@@ -263,6 +263,18 @@ impl Handles {
         table.free = index + 1;
     }
 
+    /// What the handle in an entry of the whole array names; of no kind if there is none.
+    pub fn names(&self, place: usize) -> (ObjectKind, Name) {
+        self.entries.get(place).map_or((ObjectKind::None, Name::NONE), |entry| (entry.kind, entry.object))
+    }
+
+    /// Forgets what the handle in an entry of the whole array names, which has gone.
+    pub fn forget_object(&mut self, place: usize) {
+        if let Some(entry) = self.entries.get_mut(place) {
+            entry.object = Name::GONE;
+        }
+    }
+
     /// Closes the handle at a position of a table that is to be given back, if there is one.
     pub fn clear(&mut self, table: &Table, position: usize) {
         let Some(entry) = self.entries.get_mut(table.first as usize + position) else { return };

@@ -243,6 +243,13 @@ impl Source {
         self.endpoint
     }
 
+    /// Forgets the name of the endpoint, which has gone: the source is still bound, to nothing.
+    pub const fn forget_endpoint(&mut self) {
+        if !self.endpoint.is_none() {
+            self.endpoint = Name::GONE;
+        }
+    }
+
     /// The process that bound it; none while it isn't bound.
     pub const fn holder(&self) -> Link {
         self.holder

@@ -27,6 +27,11 @@ impl Timer {
         self.endpoint
     }
 
+    /// Forgets the name of the endpoint, which has gone.
+    pub const fn forget_endpoint(&mut self) {
+        self.endpoint = Name::GONE;
+    }
+
     /// The process whose quota pays for it.
     pub const fn owner(&self) -> Link {
         self.owner

@@ -6,13 +6,13 @@
 #[cfg(test)]
 mod checks;
 
-use super::{Link, Name};
+use super::{Link, Name, sizes::GENERATIONS};
 
 pub(super) struct Slot<T> {
     pub(super) value: T,
     /// The entry's present name; none while the slot is free.
     name: Name,
-    /// The generation that the slot had last. A slot whose generation would wrap is retired.
+    /// The generation that the slot had last. It wraps from [`GENERATIONS`] to 1: see `names.rs`.
     generation: u16,
     next_free: u16,
 }
@@ -67,7 +67,7 @@ impl<T: Entry, const N: usize> Arena<T, N> {
             }
         };
         let slot = self.slots.get_mut(index)?;
-        slot.generation += 1;
+        slot.generation = if slot.generation < GENERATIONS { slot.generation + 1 } else { 1 };
         slot.name = Name::new(index, slot.generation);
         slot.value = value;
         self.used += 1;
@@ -92,10 +92,8 @@ impl<T: Entry, const N: usize> Arena<T, N> {
         slot.name = Name::NONE;
         slot.value.clear();
         self.used -= 1;
-        if slot.generation < u16::MAX {
-            slot.next_free = self.free;
-            self.free = link.word() as u16;
-        }
+        slot.next_free = self.free;
+        self.free = link.word() as u16;
     }
 }
 

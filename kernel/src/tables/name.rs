@@ -52,6 +52,9 @@ impl Name {
     /// No entry.
     pub const NONE: Self = Self(0);
 
+    /// An entry that has gone, of whatever table: no table has a slot of that number.
+    pub const GONE: Self = Self(u32::MAX);
+
     pub(super) const fn new(index: usize, generation: u16) -> Self {
         Self((generation as u32) << 16 | Link::new(index).0)
     }

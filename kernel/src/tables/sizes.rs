@@ -25,6 +25,12 @@ mod values {
     pub const REPLIES: usize = 1024;
     /// Handles of all processes.
     pub const HANDLES: usize = 65536;
+    /// The lives of a slot that can be told apart.
+    pub const GENERATIONS: u16 = u16::MAX;
+    /// How many creations come between two steps of the sweep for stale names.
+    pub const CREATIONS_PER_SWEEP: usize = 2;
+    /// How many names such a step looks at.
+    pub const NAMES_PER_SWEEP: usize = 8;
 }
 
 #[cfg(any(test, feature = "small-tables"))]
@@ -49,6 +55,12 @@ mod values {
     pub const REPLIES: usize = 6;
     /// Handles of all processes.
     pub const HANDLES: usize = 512;
+    /// The lives of a slot that can be told apart.
+    pub const GENERATIONS: u16 = 7;
+    /// How many creations come between two steps of the sweep for stale names.
+    pub const CREATIONS_PER_SWEEP: usize = 1;
+    /// How many names such a step looks at.
+    pub const NAMES_PER_SWEEP: usize = 200;
 }
 
 pub use values::*;
