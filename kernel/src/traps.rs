@@ -6,12 +6,11 @@ use crate::ends::STEPS_PER_SLICE;
 use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Context, Line, Machine};
 use crate::objects::event::Event;
-use crate::objects::process::Exit;
 use crate::objects::source::Noted;
 use crate::objects::thread::Fault;
 use crate::request::{Outcome, Request};
 use crate::tables::Link;
-use abi::{Error, ExitKind, Kind, Message, Operation, Tag};
+use abi::{Error, Kind, Message, Operation, Tag};
 
 mod tail;
 
@@ -93,10 +92,7 @@ impl<M: Machine> Kernel<M> {
                 thread.begin_fault(fault);
                 self.send(endpoint)
             }
-            _ => {
-                let words = [fault.vector as usize, fault.error, fault.address, fault.instruction];
-                self.end_process(machine, process, Exit { how: ExitKind::Faulted, words })
-            }
+            _ => self.end_process(machine, process, fault.into()),
         };
         self.leave(machine, next);
     }

@@ -67,13 +67,14 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn receive(&mut self, machine: &mut M, request: Request) -> CallResult {
         let endpoint = self.find_endpoint(&request, Rights::RECEIVE)?.0;
         let options = request.message.tag.options();
-        // A call that was taken and not answered can't be answered any more: its caller gets the error now. A thread
-        // whose fault was taken and not answered stays where it is, until its process is ended.
-        let owes = self.threads.at_mut(request.caller).map(|thread| thread.take_debt());
-        if let Some(client) =
-            owes.filter(|client| self.threads.at(*client).is_some_and(|client| client.sent() == Sent::Call))
-        {
-            self.abandon(client, State::awaiting(request.caller));
+        // What was taken and not answered can't be answered any more: a caller gets the error now, and a fault ends its
+        // process.
+        let client = self.threads.at_mut(request.caller).map_or(Link::NONE, |thread| thread.take_debt());
+        let expected = State::awaiting(request.caller);
+        match self.threads.at(client).filter(|client| client.state() == expected).map(|client| client.sent()) {
+            Some(Sent::Call) => self.abandon(client, expected),
+            Some(Sent::Fault) => self.end_unanswered(client),
+            None => {}
         }
         if options.contains(Options::KEEP) {
             self.forget_token(request.caller);

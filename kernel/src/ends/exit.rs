@@ -6,7 +6,6 @@
 //! come in between, and threads of the process may run until they are stopped. The supervisor's `process_reap` tears
 //! down what the process held.
 
-use crate::account::TraceKind;
 use crate::dispatch::{Next, Owner};
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
@@ -41,13 +40,9 @@ impl<M: Machine> Kernel<M> {
             left = left.saturating_sub(self.steps_to_stop(self.current));
             self.stop_thread(self.current);
         }
-        let Some(process) = self.processes.at_mut(link).filter(|process| process.life() == Life::Alive) else {
+        if !self.begin_ending(link, exit) {
             return Next::Scheduled;
-        };
-        process.begin_end(exit);
-        let badge = process.badge;
-        self.account.exits = self.account.exits.wrapping_add(1);
-        self.trace(TraceKind::Exit, badge as u32);
+        }
         self.go_on_ending(machine, link, left)
     }
 

@@ -1,7 +1,10 @@
 //! The end of a wait without a message: by a deadline, or since the other side has gone.
 
+use crate::account::TraceKind;
+use crate::dispatch::Owner;
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
+use crate::objects::process::{Exit, Life};
 use crate::objects::thread::{Sent, State, StateKind};
 use crate::tables::Link;
 use abi::{Error, Message};
@@ -40,7 +43,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The thread that owed a caller the reply is gone. A call fails; a fault waits for the next handler on its endpoint.
+    /// The thread that owed a caller the reply is gone. A call fails; a fault waits for the next handler on its endpoint,
+    /// or ends its process if that endpoint is gone too.
     pub(crate) fn abandon(&mut self, caller: Link, expected: State) {
         let Some(waiting) = self.threads.at_mut(caller) else { return };
         if waiting.state() != expected {
@@ -50,13 +54,34 @@ impl<M: Machine> Kernel<M> {
             Sent::Call => self.fail(caller, Error::Gone),
             Sent::Fault => match self.endpoints.resolve(waiting.fault_endpoint) {
                 Some(endpoint) => self.pass_fault_on(caller, endpoint),
-                None => {
-                    waiting.stop();
-                    // It can be started anew, without the fault.
-                    waiting.end_fault();
-                }
+                None => self.end_unanswered(caller),
             },
         }
+    }
+
+    /// A fault can't be answered any more: the end of its process begins, as that of a fault without a handler.
+    pub(crate) fn end_unanswered(&mut self, faulty: Link) {
+        let Some(thread) = self.threads.at_mut(faulty) else { return };
+        let (process, fault) = (thread.process, thread.fault());
+        thread.stop();
+        thread.end_fault();
+        if self.begin_ending(process, fault.into()) {
+            // In slices of its own: this may be one of another process's end.
+            self.deadlines.set(Owner::Process(process), self.now);
+        }
+    }
+
+    /// Begins the end of a process that lives; slices have to follow. Returns false for one that has ended or is ending:
+    /// it keeps its reason.
+    pub(crate) fn begin_ending(&mut self, link: Link, exit: Exit) -> bool {
+        let Some(process) = self.processes.at_mut(link).filter(|process| process.life() == Life::Alive) else {
+            return false;
+        };
+        process.begin_end(exit);
+        let badge = process.badge;
+        self.account.exits = self.account.exits.wrapping_add(1);
+        self.trace(TraceKind::Exit, badge as u32);
+        true
     }
 
     /// Gives a fault whose handler has gone to another handler that waits at the endpoint, or lets it wait there for the

@@ -5,7 +5,7 @@ use crate::frames::Frame;
 use crate::machine::{FramePart, Home, Machine, PORT_RANGES, PortRange};
 use crate::objects::handle::Table;
 use crate::objects::memory::Mappings;
-use crate::objects::thread::{SIBLINGS, Threads};
+use crate::objects::thread::{Fault, SIBLINGS, Threads};
 use crate::tables::{Arena, Entry, Link, Linked, List, Name};
 use abi::{ExitKind, Rights};
 
@@ -29,6 +29,13 @@ pub struct Exit {
     pub how: ExitKind,
     /// Exit code or vector, error code, address, instruction pointer.
     pub words: [usize; 4],
+}
+
+impl From<Fault> for Exit {
+    fn from(fault: Fault) -> Self {
+        let words = [fault.vector as usize, fault.error, fault.address, fault.instruction];
+        Self { how: ExitKind::Faulted, words }
+    }
 }
 
 impl Exit {

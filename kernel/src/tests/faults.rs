@@ -1,7 +1,7 @@
 //! Faults: to a handler and back, or to the end.
 
 use super::world::{Actor, ENTRY, World};
-use abi::{Error, Kind, Message, Operation, Options, Register, Rights, Tag};
+use abi::{Error, ExitKind, Kind, Message, Operation, Options, Register, Rights, Tag};
 
 /// A handler that waits on an endpoint of its own, and a thread of another process whose faults go there.
 fn handler_and_thread(world: &mut World) -> (Actor, usize, Actor) {
@@ -152,8 +152,26 @@ fn a_fault_whose_handler_dies_goes_to_one_that_waits_already() {
     world.call(Operation::ThreadExit, 0, [0; 4]);
     assert!(world.is_running(second_thread));
     assert_fault(world.message(second_thread));
+    // It was taken and is not answered: that ends its process.
+    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
     world.receive(endpoint);
-    assert!(!world.is_running(faulty.thread), "it was taken and not answered");
+    world.advance(100_000);
+    assert_ended_by_fault(&mut world, faulty);
+}
+
+/// Init is told of the end by the fault.
+#[track_caller]
+fn assert_ended_by_fault(world: &mut World, faulty: Actor) {
+    if !world.is_running(world.init_thread) {
+        world.ring();
+    }
+    let mut told = std::vec::Vec::from([world.message(world.init_thread).tag]);
+    while let Ok(message) = world.poll(world.supervisor) {
+        told.push(message.tag);
+    }
+    let end = Tag::outgoing(Kind::Exit, ExitKind::Faulted as u8, faulty.badge as u16);
+    assert!(told.contains(&end), "{told:?}");
+    world.reap(faulty.process_handle);
 }
 
 #[test]
@@ -185,7 +203,7 @@ fn a_fault_can_be_answered_later_by_a_reply_handle() {
 }
 
 #[test]
-fn a_thread_that_lost_its_fault_and_is_started_anew_hears_of_errors_again() {
+fn a_fault_whose_handler_and_endpoint_are_gone_ends_its_process() {
     let mut world = World::new();
     let (handler, _, faulty) = handler_and_thread(&mut world);
     world.fault(14);
@@ -194,19 +212,24 @@ fn a_thread_that_lost_its_fault_and_is_started_anew_hears_of_errors_again() {
     let endpoint = world.last_endpoint();
     while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
     world.done(Operation::ProcessKill, handler.process_handle, [0; 4]);
-    let other = world.endpoint();
-    let theirs = world.grant(faulty, other, Rights::RECEIVE, 0);
-    world.done(Operation::ThreadStart, faulty.thread_handle, [0; 4]);
+    world.advance(100_000);
+    assert_ended_by_fault(&mut world, faulty);
+}
+
+#[test]
+fn a_fault_whose_reply_handle_is_closed_ends_its_process() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let faulty = faulty(&mut world, endpoint);
     world.park();
-    // The bell's and the exit's messages come first.
-    while world.is_running(world.init_thread) {
-        world.park();
-    }
-    assert!(world.is_running(faulty.thread));
-    let timed = Tag::incoming(Operation::Receive, 0, Options::DEADLINE);
-    world.call_with(timed, theirs, [world.machine.time as usize + 100, 0, 0, 0]);
-    world.advance(100);
-    assert_eq!(world.message(faulty.thread).result(), Err(Error::TimedOut));
+    world.fault(14);
+    world.ring();
+    assert_fault(world.poll(endpoint).unwrap());
+    let reply = world.make(Operation::ReplyTake, 0, [0; 4]);
+    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.done(Operation::HandleClose, reply, [0; 4]);
+    world.advance(100_000);
+    assert_ended_by_fault(&mut world, faulty);
 }
 
 #[test]
