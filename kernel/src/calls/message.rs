@@ -4,7 +4,7 @@ use crate::dispatch::{Next, Owner};
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine, Time};
 use crate::objects::endpoint::{Endpoint, notification};
-use crate::objects::reply::Reply;
+use crate::objects::reply::{HELD, Reply};
 use crate::objects::thread::{Sent, State, StateKind};
 use crate::request::{CallResult, Outcome, Request, word};
 use crate::tables::Link;
@@ -116,11 +116,12 @@ impl<M: Machine> Kernel<M> {
                 return Err(answered.err().unwrap_or(Error::Stale).into());
             }
             // The Reply's only handle goes with it.
-            self.replies.recycle(grant.link());
             if let Some(process) = self.processes.at_mut(request.process) {
+                process.replies.remove::<HELD, _, _>(&mut self.replies, grant.link());
                 self.handles.close(&mut process.table, request.handle);
                 process.quota.refund(0, 1);
             }
+            self.replies.recycle(grant.link());
             answered?
         };
         self.set_done(request.caller);
@@ -150,8 +151,12 @@ impl<M: Machine> Kernel<M> {
         if self.threads.at(caller).is_none_or(|waiting| waiting.state() != State::awaiting(request.caller)) {
             return Err(Error::Stale.into());
         }
-        let handle = self
-            .create(request, ObjectKind::Reply, |kernel| kernel.replies.insert(Reply::new(caller, request.process)))?;
+        let handle = self.create(request, ObjectKind::Reply, |kernel| {
+            let name = kernel.replies.insert(Reply::new(caller, request.process))?;
+            let process = kernel.processes.at_mut(request.process)?;
+            process.replies.add::<HELD, _, _>(&mut kernel.replies, name.link());
+            Some(name)
+        })?;
         let grant = self.find_in(request.process, handle, Rights::REPLY)?;
         if let Some(waiting) = self.threads.at_mut(caller) {
             waiting.begin_awaiting_reply(grant.link());

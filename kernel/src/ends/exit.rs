@@ -1,8 +1,8 @@
 //! The end of a process, in slices that the timer drives.
 //!
 //! First its threads stop, and callers whose calls they had taken get `Gone`. Then the sources that it bound are masked
-//! and taken off their endpoints. Then its supervisor gets a message. For a process of a few threads and sources all of
-//! this is done in one trap. Otherwise it takes several, which the timer raises within microseconds: other interrupts
+//! and taken off their endpoints. Then callers whose calls it had put off get `Gone`. Then its supervisor gets a
+//! message. For a process of a few threads and sources all of this is done in one trap. Otherwise it takes several, which the timer raises within microseconds: other interrupts
 //! come in between, and threads of the process may run until they are stopped. The supervisor's `process_reap` tears
 //! down what the process held.
 
@@ -26,6 +26,9 @@ const STEPS_TO_FAIL: u32 = 2;
 
 /// Masking a source and taking it off its endpoint.
 const STEPS_TO_UNBIND: u32 = 2;
+
+/// Ending a Reply, whose caller may have a deadline.
+const STEPS_TO_DROP: u32 = STEPS_TO_FAIL + STEPS_TO_CLEAR;
 
 /// The supervisor's message.
 const STEPS_TO_TELL: u32 = 2;
@@ -51,10 +54,13 @@ impl<M: Machine> Kernel<M> {
         let mut decided = Next::Scheduled;
         while let Some(process) = self.processes.at(link).filter(|process| process.life() == Life::Ending) {
             let (thread, source) = (process.next_to_stop(), process.sources.first());
+            let reply = process.replies.first();
             let steps = if thread.is_some() {
                 self.steps_to_stop(thread)
             } else if source.is_some() {
                 STEPS_TO_UNBIND
+            } else if reply.is_some() {
+                STEPS_TO_DROP
             } else {
                 STEPS_TO_TELL
             };
@@ -72,6 +78,8 @@ impl<M: Machine> Kernel<M> {
                 }
             } else if source.is_some() {
                 self.unbind(machine, source);
+            } else if reply.is_some() {
+                self.drop_reply(self.replies.name(reply));
             } else {
                 decided = self.finish_ending(link);
             }

@@ -4,6 +4,7 @@ use crate::kernel::Kernel;
 use crate::machine::{Machine, PortRange};
 use crate::objects::event::Event;
 use crate::objects::memory::MemoryKind;
+use crate::objects::reply::HELD;
 use crate::objects::thread::State;
 use crate::tables::{Link, Name};
 use abi::Error;
@@ -16,8 +17,11 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn drop_reply(&mut self, name: Name) {
         let Some(reply) = self.replies.get(name).copied() else { return };
         // Its only handle is closed, or its process is dead.
+        if let Some(process) = self.processes.at_mut(reply.owner()) {
+            process.replies.remove::<HELD, _, _>(&mut self.replies, name.link());
+            process.quota.refund(0, 1);
+        }
         self.replies.recycle(name.link());
-        self.refund(reply.owner(), 0, 1);
         self.abandon(reply.caller(), State::awaiting_reply(name.link()));
     }
 

@@ -33,7 +33,6 @@ enum Stage {
     Threads,
     Timers,
     Interrupts,
-    Replies,
     Ports,
     Endpoints,
     Memories,
@@ -42,13 +41,12 @@ enum Stage {
     Tables,
 }
 
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 11] = [
     Stage::Children,
     Stage::Mappings,
     Stage::Threads,
     Stage::Timers,
     Stage::Interrupts,
-    Stage::Replies,
     Stage::Ports,
     Stage::Endpoints,
     Stage::Memories,
@@ -153,10 +151,6 @@ impl<M: Machine> Kernel<M> {
                 kernel.destroy_interrupt(machine, link);
                 0
             }),
-            Stage::Replies => self.walk(position, Self::REPLIES, target, |kernel, link| {
-                kernel.drop_reply(kernel.replies.name(link));
-                0
-            }),
             Stage::Ports => {
                 self.walk(position, Self::PORTS, target, |kernel, link| kernel.destroy_ports(machine, link))
             }
@@ -238,10 +232,6 @@ impl<M: Machine> Kernel<M> {
     const INTERRUPTS: Table<M> = Table {
         extent: |kernel| kernel.interrupts.extent(),
         owner: |kernel, link| Some(kernel.interrupts.live(link)?.owner()),
-    };
-    const REPLIES: Table<M> = Table {
-        extent: |kernel| kernel.replies.extent(),
-        owner: |kernel, link| Some(kernel.replies.live(link)?.owner()),
     };
     const PORTS: Table<M> =
         Table { extent: |kernel| kernel.ports.extent(), owner: |kernel, link| Some(kernel.ports.live(link)?.owner()) };

@@ -18,7 +18,8 @@ pub enum Life {
     Alive = 0,
     /// Ended; its supervisor reaps it.
     Dead = 1,
-    /// Ending: its threads stop, then its sources are unbound, then its supervisor is told.
+    /// Ending: its threads stop, its sources are unbound, callers that it hasn't answered get an error, and then its
+    /// supervisor is told.
     Ending = 2,
 }
 
@@ -136,6 +137,8 @@ pub struct Process<M: Machine> {
     stopping: Link,
     /// The sources that it has bound.
     pub sources: Members,
+    /// The Replies that it has taken and not used.
+    pub replies: Members,
     /// What is mapped in it.
     pub mappings: Mappings,
     /// The root of its address space.
@@ -155,7 +158,7 @@ pub struct Process<M: Machine> {
 #[derive(Clone, Copy, Debug)]
 pub struct Members {
     list: List,
-    count: u8,
+    count: u16,
 }
 
 impl Members {
@@ -172,7 +175,7 @@ impl Members {
         self.count as usize
     }
 
-    /// Adds an object. The caller has compared [`Members::count`] with its limit, which is below 256.
+    /// Adds an object. The caller has compared [`Members::count`] with its limit, which is at most 65,535.
     pub fn add<const KIND: usize, T: Linked<KIND>, const N: usize>(&mut self, table: &mut Arena<T, N>, link: Link) {
         table.push_back::<KIND>(&mut self.list, link);
         self.count += 1;
@@ -250,6 +253,7 @@ impl<M: Machine> Process<M> {
             threads: Members::EMPTY,
             stopping: Link::NONE,
             sources: Members::EMPTY,
+            replies: Members::EMPTY,
             mappings: Mappings::EMPTY,
             root: Frame(0),
             spare: SpareFrame::NONE,

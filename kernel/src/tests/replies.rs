@@ -82,16 +82,36 @@ fn a_reply_handle_that_is_closed_unanswered_gives_its_caller_an_error() {
     assert_eq!(world.kernel.replies.used(), 0);
 }
 
+/// As many as need several slices: each caller gets its error before the supervisor is told, without anybody's reaping.
 #[test]
-fn a_reply_handle_whose_process_is_reaped_gives_its_caller_an_error() {
-    let Pair { mut world, server, client, calls, .. } = served(20, 10);
+fn callers_that_were_put_off_get_an_error_at_the_end_of_their_server() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    let mut callers = std::vec::Vec::from([client.thread]);
     world.call(Operation::Call, calls, [0; 4]);
     world.make(Operation::ReplyTake, 0, [0; 4]);
+    for number in 0..3 {
+        world.ring();
+        let handle = world.make(Operation::ThreadCreate, client.process_handle, [0x1000, 0x2000, 9 - number, 0]);
+        callers.push(world.object(handle));
+        world.done(Operation::ThreadStart, handle, [0; 4]);
+        world.park();
+        if world.is_running(server.thread) {
+            world.receive(serves);
+        }
+        world.call(Operation::Call, calls, [0; 4]);
+        assert!(world.is_running(server.thread));
+        world.make(Operation::ReplyTake, 0, [0; 4]);
+    }
     world.call(Operation::Exit, 0, [0; 4]);
+    for _ in 0..8 {
+        world.advance(10_000);
+    }
+    assert_eq!(world.kernel.replies.used(), 0);
+    for caller in callers {
+        assert_eq!(world.message(caller).result(), Err(Error::Gone));
+    }
+    assert!(world.is_running(world.init_thread), "the supervisor was told");
     world.reap(server.process_handle);
-    world.park();
-    assert!(world.is_running(client.thread));
-    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::dispatch::{Priority, QUEUE};
 use crate::kernel::NEVER;
 use crate::machine::Time;
 use crate::objects::process::Life;
+use crate::objects::reply::HELD;
 use crate::objects::thread::{SIBLINGS, Sent, StateKind};
 use crate::tables::Link;
 use crate::tests::world::World;
@@ -135,6 +136,10 @@ fn check_owners(world: &World) {
         let ending = kernel.deadlines.is_set(Owner::Process(link));
         assert_eq!(ending, process.life() == Life::Ending, "a process's end doesn't go on");
         assert!(process.life() != Life::Dead || process.sources.count() == 0, "a dead process has sources");
+        assert!(process.life() != Life::Dead || process.replies.count() == 0, "a dead process owes answers");
+        let held = kernel.replies.iter().filter(|(_, reply)| reply.owner() == link).count();
+        assert_eq!(process.replies.count(), held);
+        assert_eq!(kernel.replies.walk::<HELD>(process.replies.list()).len(), held);
         assert!(!process.next_to_stop().is_some() || process.life() == Life::Ending);
     }
     assert_eq!(kernel.threads.used(), count, "a thread belongs to no process");
