@@ -23,7 +23,8 @@ use crate::information::Information;
 use crate::start::stack::BOOT_STACK;
 use crate::{first_process, heap, prepare, provoke};
 
-/// Begins in Rust where the start code ends, with the loader's magic number and the address of its information.
+/// Runs as the kernel's first Rust function. The start code calls this with the loader's magic number and the address
+/// of the loader's information.
 pub extern "C" fn begin(magic: u32, information: u32) -> ! {
     let began = arch::clock::time::now();
     journal::begin(began);
@@ -89,7 +90,7 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     }
 }
 
-/// Room for the core's records of all frames.
+/// Takes memory for the core's records of all frames. Returns `None` if there is too little.
 fn records(memory: &mut BootMemory) -> Option<Records> {
     let count = memory.frame_limit() as usize;
     // SAFETY: records are plain numbers, of which any are values.

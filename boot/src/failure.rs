@@ -16,11 +16,11 @@ pub enum Failure {
     Information(information::Error),
     /// The loader loaded nothing but the kernel.
     NoModules,
-    /// A module, by its number, isn't where a module can be.
+    /// A module, by its number, lies where no module can lie, and why not.
     MisplacedModule(usize, &'static str),
-    /// Less memory than the kernel needs, in KiB.
+    /// Less memory is free than the kernel needs: this many KiB.
     TooLittleMemory(u64),
-    /// Less memory than the kernel needs that it can always see, in KiB.
+    /// Less memory is free than the kernel needs in the part that the direct map always shows: this many KiB.
     TooLittleLowMemory(u64),
     /// The first module isn't a program of this width: its name, and why.
     Unloadable(String, Unloadable),

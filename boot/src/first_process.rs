@@ -22,9 +22,9 @@ use crate::view;
 /// The machine for which `init` must be built.
 const OWN_WIDTH: Width = if cfg!(target_pointer_width = "64") { Width::X86_64 } else { Width::I686 };
 
-/// The address of the startup block, at which `init` puts those of other programs too.
+/// The address of the startup block. `init` puts the startup blocks of other programs at the same address.
 const STARTUP: usize = 0x1000_0000;
-/// The end of its first thread's stack, and its size. Nothing is mapped below it.
+/// The end and the size of the first thread's stack. Nothing is mapped below the stack.
 const STACK_END: usize = 0xB000_0000;
 const STACK_BYTES: usize = 64 << 10;
 

@@ -1,4 +1,4 @@
-//! The heap of the kernel while it boots. Afterwards it gives no memory.
+//! The kernel's heap, which gives memory only while the kernel boots.
 //!
 //! Only boot code and the parsers it calls (boot information, ACPI tables) allocate. After [`seal`] each allocation
 //! fails, so that a mistake shows: at run time all memory comes from tables and charged frames.

@@ -1,7 +1,7 @@
 //! What the boot loader says about the machine and what it loaded: one form for both multiboot protocols.
 //!
 //! All of it is copied into this form before the kernel writes to other memory, since a loader puts its information
-//! into any gap. Each part is checked: what doesn't fit is an [`Error`], and so a line on the screen.
+//! into any gap. Each part is checked. A part that doesn't fit is an [`Error`], which becomes a line on the screen.
 
 mod error;
 mod multiboot1;
@@ -40,9 +40,9 @@ pub struct Information {
 /// A file that the loader put into memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
-    /// Its bytes' physical addresses.
+    /// The physical addresses of the module's bytes.
     pub physical: Range<u64>,
-    /// Its name and arguments.
+    /// The module's name and arguments.
     pub command_line: String,
 }
 
@@ -68,7 +68,7 @@ const MULTIBOOT1: u32 = 0x2BAD_B002;
 const MULTIBOOT2: u32 = 0x36D7_6289;
 
 impl Information {
-    /// Reads what a loader left.
+    /// Reads the information that a loader left at `address`. `magic` names the protocol.
     pub fn read(magic: u32, address: u32, memory: &impl Loaded) -> Result<Self, Error> {
         let information = match magic {
             MULTIBOOT1 => multiboot1::read(memory, address.into())?,
@@ -81,7 +81,7 @@ impl Information {
         Ok(information)
     }
 
-    /// The value of an option `name=value` on the command line.
+    /// Returns the value of the option `name=value` on the command line.
     pub fn option(&self, name: &str) -> Option<&str> {
         self.command_line.split_ascii_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     }
@@ -95,20 +95,21 @@ impl Module {
         Ok(Self { physical: start..end, command_line })
     }
 
-    /// The first word of its command line, without folders: `init` for `/boot/init quiet`.
+    /// Returns the first word of the module's command line, without folders: `init` for `/boot/init quiet`.
     pub fn name(&self) -> &str {
         let path = self.command_line.split_ascii_whitespace().next().unwrap_or("");
         path.rsplit('/').next().unwrap_or("")
     }
 
-    /// What follows the name.
+    /// Returns the words behind the name.
     pub fn arguments(&self) -> impl Iterator<Item = &str> {
         self.command_line.split_ascii_whitespace().skip(1)
     }
 }
 
 impl Framebuffer {
-    /// Pixels of up to 8 bytes in rows that fit their pitch, in a size that a screen may have.
+    /// Returns the framebuffer if it is plausible: a screen's size, pixels of up to 4 bytes, and rows that fit the
+    /// pitch.
     fn checked(self) -> Option<Self> {
         let row = u64::from(self.width) * u64::from(self.bits).div_ceil(8);
         let plausible = (1..=16384).contains(&self.width)
@@ -123,13 +124,13 @@ impl Framebuffer {
         plausible.then_some(self)
     }
 
-    /// Gives the bytes that the pixels take.
+    /// Returns how many bytes the pixels take.
     pub fn bytes(&self) -> usize {
         self.pitch as usize * self.height as usize
     }
 }
 
-/// A command line as the loader gives it: bytes up to a zero, of which what isn't text is replaced.
+/// Turns a loader's command line, which ends at a zero, into text. Bytes that aren't UTF-8 are replaced.
 fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()

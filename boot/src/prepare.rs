@@ -41,8 +41,8 @@ impl Loaded for EarlyMemory {
     }
 }
 
-/// Finds the free memory: what the map offers without the first MiB, the image and the modules. Moves modules if
-/// necessary.
+/// Finds the free memory: what the map offers, less the first MiB, the image and the modules. Moves modules if they
+/// leave too little low memory.
 pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
     let limit = 1 << features::features().physical_bits.min(layout::PHYSICAL_BITS);
     let map = MemoryMap::new(&information.regions, limit);
@@ -57,7 +57,7 @@ pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
         taken = make_room(information, &memory, need);
         taken.extend([FIRST_MIB, physical_image()]);
         taken.extend(information.modules.iter().map(|module| module.physical.clone()));
-        // SAFETY: as above; the modules are where they are now.
+        // SAFETY: the map is the loader's, and the taken ranges have the modules where they are after the moves.
         memory = unsafe { BootMemory::new(map, &taken) };
     }
     match memory.free_frames() {
@@ -66,7 +66,8 @@ pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
     }
 }
 
-/// Gives the low memory that the kernel needs: for its records of all frames, for the core's objects, for page tables.
+/// Returns how many frames of low memory the kernel needs: for its records of all frames, for the core's objects, for
+/// page tables.
 fn low_frames(memory: &BootMemory) -> u64 {
     let frames = memory.frame_limit() as usize;
     let records = frames * size_of::<FrameRecord>() + Records::words(frames) * size_of::<usize>();
@@ -95,7 +96,7 @@ fn make_room(information: &mut Information, memory: &BootMemory, need: u64) -> V
     no_ram
 }
 
-/// Gives the frames of the image and the modules, if each module is in RAM, on pages of its own.
+/// Returns the addresses of the image and the modules. Fails unless each module is in RAM, on pages of its own.
 fn check_modules(information: &Information, map: &MemoryMap) -> Result<Vec<Range<u64>>, Failure> {
     if information.modules.is_empty() {
         return Err(Failure::NoModules);
@@ -139,7 +140,7 @@ pub fn no_low_memory(memory: &BootMemory) -> Failure {
     Failure::TooLittleLowMemory(memory.low_free_frames() * 4)
 }
 
-/// The image's physical addresses.
+/// Returns the image's physical addresses.
 fn physical_image() -> Range<u64> {
     let [start, end] = [&raw const image_start, &raw const image_end].map(<*const u8>::addr);
     start as u64..(end - layout::KERNEL_BASE) as u64
@@ -157,8 +158,8 @@ pub fn can_be_there(framebuffer: &Framebuffer, memory: &BootMemory) -> bool {
 
 /// Moves the log from the text screen to a framebuffer, if there is room for its window.
 pub fn screen(framebuffer: Framebuffer) {
-    // SAFETY: the loader says that a framebuffer is there, and nothing else is; the window is the kernel's only
-    // mapping.
+    // SAFETY: the loader says that the framebuffer, and nothing else, is there. The window is the kernel's only mapping
+    // of the framebuffer.
     let window = unsafe { window::map(framebuffer.address, framebuffer.bytes(), window::Caching::Uncached) };
     let format = PixelFormat {
         pitch: framebuffer.pitch as usize,

@@ -1,5 +1,5 @@
-//! Crashes on request: `crash=NAME` on the kernel's command line, for the tests that a crash ends in a record and never
-//! in a reset. Who writes that line chooses the kernel too, so the option gives no further power.
+//! Crashes on request: `crash=NAME` on the kernel's command line. Tests show by it that a crash ends in a record and
+//! never in a reset. The person who writes that line chooses the kernel too, so the option gives no further power.
 
 use core::hint::black_box;
 
@@ -39,18 +39,18 @@ fn invalid_opcode() {
 }
 
 fn divide() {
-    // SAFETY: as above; the registers that the division would change are named.
+    // SAFETY: the exception ends in a crash record, and the registers that the division would change are named.
     unsafe { core::arch::asm!("div {0:e}", in(reg) 0, inout("eax") 1 => _, inout("edx") 0 => _) };
 }
 
 /// Loads a segment beyond the table's end.
 fn bad_selector() {
-    // SAFETY: as above.
+    // SAFETY: the exception ends in a crash record; nothing after it runs.
     unsafe { core::arch::asm!("mov fs, {0:x}", in(reg) 0xFFF8_u32) };
 }
 
 fn breakpoint() {
-    // SAFETY: as above.
+    // SAFETY: the exception ends in a crash record; nothing after it runs.
     unsafe { core::arch::asm!("int3") };
 }
 

@@ -1,7 +1,8 @@
-//! Low memory for the kernel itself, which uses only memory that the direct map always shows.
+//! Makes room in low memory: the memory that the direct map always shows, and the only memory that the kernel itself
+//! uses.
 //!
 //! A boot loader puts modules behind the kernel's image, into that memory. Large modules can fill it, even if there is
-//! much more further up. The largest are moved there then, before the kernel takes memory.
+//! much more further up. Then the largest modules are moved there, before the kernel takes memory.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -12,7 +13,7 @@ use arch::memory::RunSet;
 /// A module to be moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// Its number.
+    /// The module's number.
     pub module: usize,
     /// The frame to which its first byte goes.
     pub to: u32,
@@ -74,7 +75,8 @@ mod tests {
     }
 
     proptest! {
-        /// What moves goes to free memory above, no two to the same, and only while there is too little below.
+        /// Modules move to free memory above `low_end`, no two to the same place, and only while too little is free
+        /// below.
         #[test]
         fn modules_move_to_free_memory(
             ends in proptest::collection::vec(1..20u32, 1..6),

@@ -1,4 +1,4 @@
-//! Looking at RAM by its physical address while the kernel boots: in the direct map, or through a window beyond it.
+//! Views of RAM by its physical address while the kernel boots: in the direct map, or through a window beyond it.
 
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -6,13 +6,13 @@ use core::ptr::NonNull;
 use arch::layout;
 use arch::paging::window::{self, Caching};
 
-/// Shows RAM that isn't written.
+/// Returns a view of RAM that nothing writes, or `None` if the RAM can't be mapped.
 pub fn bytes(physical: Range<u64>) -> Option<&'static [u8]> {
     // SAFETY: a shared view of a module, which nothing writes until it is handed over.
     unsafe { bytes_mut(physical) }.map(|bytes| &*bytes)
 }
 
-/// Shows RAM to be filled.
+/// Returns a view of RAM that the caller fills, or `None` if the RAM can't be mapped.
 ///
 /// # Safety
 /// The range is RAM, and nothing else refers to it while the result lives.

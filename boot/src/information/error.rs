@@ -9,9 +9,9 @@ pub enum Error {
     Loader(u32),
     /// The information isn't where it is said to be, or ends beyond memory.
     Unreadable(&'static str, u64),
-    /// A part of it contradicts the protocol.
+    /// A part of the information contradicts the protocol.
     Malformed(&'static str),
-    /// A part that the kernel needs isn't there.
+    /// A part that the kernel needs is missing.
     Missing(&'static str),
 }
 

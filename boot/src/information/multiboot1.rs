@@ -57,7 +57,7 @@ fn modules(memory: &impl Loaded, count: u32, address: u32) -> Result<Vec<Module>
     table.chunks_exact(ENTRY).map(module).collect()
 }
 
-/// Entries say how long they are, without the field that says so.
+/// Reads the memory map. Each entry begins with its length, which doesn't count the length field itself.
 fn regions(memory: &impl Loaded, length: u32, address: u32) -> Result<Vec<Region>, Error> {
     const SMALLEST: usize = 20;
     if length > MAP_BYTES {
@@ -76,7 +76,8 @@ fn regions(memory: &impl Loaded, length: u32, address: u32) -> Result<Vec<Region
     Ok(regions)
 }
 
-/// The BIOS's numbers, which multiboot2 shares: 3 and 4 are ACPI's tables and what it keeps over sleep.
+/// Translates the BIOS's number of a kind of memory, which multiboot2 uses too. 3 is ACPI's tables; 4 is what ACPI
+/// keeps over sleep.
 pub fn kind(number: u32) -> RegionKind {
     match number {
         1 => RegionKind::Available,

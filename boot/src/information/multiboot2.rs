@@ -1,7 +1,7 @@
 //! Multiboot2 (specification 2.0, section 3.6), as GRUB speaks it, by the crate `multiboot2`.
 //!
-//! The crate panics on tags that contradict the specification, so their sizes are checked before it sees them. It reads
-//! a copy, since it wants one aligned block and the loader may have put the original anywhere.
+//! The crate panics on tags that contradict the specification, so their sizes are checked before it sees them. The
+//! crate reads a copy: it needs an aligned block, and the loader may have put the original anywhere.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -66,7 +66,7 @@ fn framebuffer(tag: &multiboot2::FramebufferTag) -> Option<Framebuffer> {
     Framebuffer { address, pitch, width: tag.width(), height: tag.height(), bits, colours }.checked()
 }
 
-/// The whole information, aligned.
+/// Copies the whole information to an aligned block.
 fn copy(memory: &impl Loaded, address: u64) -> Result<Vec<u64>, Error> {
     let unreadable = Error::Unreadable("information", address);
     let header = memory.bytes(address, HEADER_BYTES).ok_or(unreadable)?;
@@ -84,8 +84,8 @@ fn bytes_of(block: &[u64]) -> &[u8] {
     unsafe { core::slice::from_raw_parts(block.as_ptr().cast::<u8>(), size_of_val(block)) }
 }
 
-/// Walks the tags: each within the whole, long enough for its type, the last one the end. Returns the ACPI root
-/// pointer.
+/// Checks the tags: each lies within the information and is long enough for its type, and the last one is the end tag.
+/// Returns the ACPI root pointer.
 fn check(bytes: &[u8]) -> Result<Option<RootPointer>, Error> {
     let [mut old, mut new] = [None; 2];
     let mut at = HEADER_BYTES;
@@ -108,7 +108,7 @@ fn check(bytes: &[u8]) -> Result<Option<RootPointer>, Error> {
     }
 }
 
-/// What is wrong with a tag that the kernel reads.
+/// Returns what is wrong with a tag that the kernel reads.
 fn mistake(kind: u32, tag: &[u8]) -> Option<&'static str> {
     let ends = tag.last() == Some(&0);
     let (fine, mistake) = match kind {
@@ -126,7 +126,8 @@ fn mistake(kind: u32, tag: &[u8]) -> Option<&'static str> {
     (!fine).then_some(mistake)
 }
 
-/// The colour information behind the fixed 32 bytes: a palette that says its length, six bytes of fields, or nothing.
+/// Tells whether the colour information fits, which stands behind the fixed 32 bytes: a palette with its length, six
+/// bytes of fields, or nothing.
 fn framebuffer_fits(tag: &[u8]) -> bool {
     match tag.get(29) {
         Some(0) => {

@@ -25,7 +25,7 @@ fn put(bytes: &mut Vec<u8>, at: usize, value: u32) {
     bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
 }
 
-/// As QEMU makes it: the structure, a map of two regions, two modules, three strings.
+/// Makes information as QEMU does: the structure, a map of two regions, two modules, three strings.
 fn multiboot1() -> Vec<u8> {
     let mut bytes = vec![0; 0x400];
     let address = |at: usize| BASE as u32 + at as u32;

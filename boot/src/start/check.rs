@@ -1,10 +1,14 @@
-//! The first instructions, the same on both widths: are memory and CPU good enough for the code that follows?
+//! The first instructions, the same on both widths: they check that memory and CPU suffice for the code that follows.
 //!
 //! They run in 32-bit protected mode without paging, on a CPU that may be a 486 with less memory than the image takes.
 //! So they are assembly of the 386's instruction set that ends in one line on COM1 and the text screen, or goes on at
 //! `prepare_paging` with the loader's magic number in `edi` and the address of its information in `ebp`.
 
 use core::arch::global_asm;
+use core::mem::offset_of;
+
+use arch::io::pc::COM1;
+use arch::log::screen::TextMode;
 
 use super::TO_PHYSICAL;
 use super::stack::{BOOT_STACK, Stack};
@@ -21,7 +25,37 @@ const CMOV: u32 = 1 << 15;
 /// Programs for x86_64 use SSE2, whose state takes FXSAVE; those for i686 run without. 0 ends the table.
 const FXSR: u32 = if cfg!(target_arch = "x86_64") { 1 << 24 } else { 0 };
 
-/// Memory that every PC has, for the few words that a last line pushes.
+/// A row of `required_features`: bits of CPUID leaf 1, `edx`, and the physical address of the line to end with if the
+/// CPU lacks one. A row without bits ends the table.
+#[repr(C)]
+struct RequiredFeature {
+    bits: u32,
+    line: u32,
+}
+
+/// A row of `serial_settings`: a value to write to a port. Port 0 ends the table.
+#[repr(C, packed)]
+struct SerialSetting {
+    port: u16,
+    value: u8,
+}
+
+/// COM1's registers (National Semiconductor PC16550D data sheet). While `LINE_CONTROL` has `DIVISOR_LATCH`, the first
+/// two ports hold the divisor.
+const DATA: u16 = COM1;
+const INTERRUPT_ENABLE: u16 = COM1 + 1;
+const FIFO_CONTROL: u16 = COM1 + 2;
+const LINE_CONTROL: u16 = COM1 + 3;
+const MODEM_CONTROL: u16 = COM1 + 4;
+const LINE_STATUS: u16 = COM1 + 5;
+const DIVISOR_LATCH: u8 = 0x80;
+const TRANSMITTER_EMPTY: u8 = 0x20;
+
+/// A text cell is a character, then its colours: here white on black.
+const CELL_BYTES: usize = 2;
+const WHITE_ON_BLACK: u8 = 0x0F;
+
+/// The end of a stack in memory that every PC has. Printing the last line pushes a few words there.
 const SPARE_STACK: u32 = 0x7000;
 
 /// EFLAGS.ID can be changed only where there is a `cpuid` instruction.
@@ -68,25 +102,25 @@ global_asm!(
     "cpuid",
     "mov ebx, offset required_features",
     "2:",
-    "mov eax, [ebx]",
+    "mov eax, [ebx + {bits}]",
     "test eax, eax",
     "jz prepare_paging",
     "test edx, eax",
-    "mov esi, [ebx + 4]",
+    "mov esi, [ebx + {line}]",
     "jz cannot_start",
-    "add ebx, 8",
+    "add ebx, {required_feature_bytes}",
     "jmp 2b",
     // Ends with the line at esi, on serial and screen.
     "cannot_start:",
-    "mov edi, 0xB8000",
+    "mov edi, {text_screen}",
     "mov ebx, offset serial_settings",
     "2:",
-    "movzx edx, word ptr [ebx]",
+    "movzx edx, word ptr [ebx + {port}]",
     "test edx, edx",
     "jz 3f",
-    "mov al, [ebx + 2]",
+    "mov al, [ebx + {value}]",
     "out dx, al",
-    "add ebx, 3",
+    "add ebx, {serial_setting_bytes}",
     "jmp 2b",
     "3:",
     "push esi",
@@ -106,18 +140,18 @@ global_asm!(
     "cmp al, 32",
     "jb 2f",
     "mov [edi], al",
-    "mov byte ptr [edi + 1], 0x0F",
-    "add edi, 2",
+    "mov byte ptr [edi + 1], {white_on_black}",
+    "add edi, {cell_bytes}",
     "2:",
     "mov ah, al",
     // The wait is bounded, since there may be no chip: an absent one reads 0xFF, a stuck one must not stop the screen.
     "mov ecx, 0x100000",
-    "mov edx, 0x3FD",
+    "mov edx, {line_status}",
     "3:",
     "in al, dx",
-    "test al, 0x20",
+    "test al, {transmitter_empty}",
     "loopz 3b",
-    "mov edx, 0x3F8",
+    "mov edx, {data}",
     "mov al, ah",
     "out dx, al",
     "jmp print",
@@ -135,13 +169,13 @@ global_asm!(
     ".byte \\value",
     ".endm",
     "serial_settings:",
-    "setting 0x3F9, 0",
-    "setting 0x3FB, 0x80",
-    "setting 0x3F8, 1",
-    "setting 0x3F9, 0",
-    "setting 0x3FB, 3",
-    "setting 0x3FA, 7",
-    "setting 0x3FC, 3",
+    "setting {interrupt_enable}, 0",
+    "setting {line_control}, {divisor_latch}",
+    "setting {data}, 1",
+    "setting {interrupt_enable}, 0",
+    "setting {line_control}, 3",
+    "setting {fifo_control}, 7",
+    "setting {modem_control}, 3",
     ".purgem setting",
     ".short 0",
     "cannot_start_prefix: .asciz \"Bellwire can't start: \"",
@@ -163,6 +197,23 @@ global_asm!(
     spare_stack = const SPARE_STACK,
     to_physical = const TO_PHYSICAL,
     flags_id = const FLAGS_ID,
+    bits = const offset_of!(RequiredFeature, bits),
+    line = const offset_of!(RequiredFeature, line),
+    required_feature_bytes = const size_of::<RequiredFeature>(),
+    port = const offset_of!(SerialSetting, port),
+    value = const offset_of!(SerialSetting, value),
+    serial_setting_bytes = const size_of::<SerialSetting>(),
+    data = const DATA,
+    interrupt_enable = const INTERRUPT_ENABLE,
+    fifo_control = const FIFO_CONTROL,
+    line_control = const LINE_CONTROL,
+    divisor_latch = const DIVISOR_LATCH,
+    modem_control = const MODEM_CONTROL,
+    line_status = const LINE_STATUS,
+    transmitter_empty = const TRANSMITTER_EMPTY,
+    text_screen = const TextMode::PHYSICAL_ADDRESS,
+    white_on_black = const WHITE_ON_BLACK,
+    cell_bytes = const CELL_BYTES,
     fpu = const FPU,
     pse = const PSE,
     tsc = const TSC,

@@ -3,7 +3,10 @@
 use core::arch::global_asm;
 
 use super::stack::{BOOT_STACK, Stack};
-use super::{EarlyTable, TO_PHYSICAL};
+use super::{
+    CODE_SELECTOR, CR0_PG_WP, CR4_PAE, DATA_SELECTOR, ENTRIES, ENTRY_BYTES, EarlyTable, LARGE_PAGE, LARGE_PAGE_BYTES,
+    TO_PHYSICAL,
+};
 use crate::begin;
 
 /// One page directory serves both views of the first GiB.
@@ -12,33 +15,27 @@ pub(super) static POINTERS: EarlyTable<1> = EarlyTable::new();
 
 /// Where `copy` shows memory: the second GiB, which the start code leaves out.
 pub(super) const WINDOW: usize = 1 << 30;
-/// That GiB's entry in the directory pointers.
+/// The index of `WINDOW`'s GiB in the directory pointers.
 pub(super) const POINTER_SLOT: usize = 1;
 /// The flags of an entry that names a directory.
 pub(super) const DIRECTORY_FLAGS: u64 = PRESENT as u64;
 
-const ENTRY_BYTES: usize = size_of::<u64>();
-/// Where in the directory pointers the image's GiB is.
+/// The offset of the image's GiB in the directory pointers.
 const IMAGE_SLOT: usize = (arch::layout::KERNEL_BASE >> 30) * ENTRY_BYTES;
-/// Present, writable, 2 MiB (SDM 3A 4.4.2).
-const LARGE_PAGE: u32 = 0x83;
 /// A directory-pointer entry of PAE allows no other bit than "present" here.
 const PRESENT: u32 = 1;
-const CR4_PAE: u32 = 1 << 5;
-/// Paging, and write protection in ring 0 too.
-const CR0_PG_WP: u32 = 1 << 31 | 1 << 16;
 
 global_asm!(
     ".pushsection .boot.text, \"ax\"",
     ".code32",
     "prepare_paging:",
-    // 512 pages of 2 MiB; the tables were zeroed by the loader, so the upper halves stay as they are.
+    // A directory of large pages; the tables were zeroed by the loader, so the upper halves stay as they are.
     "mov ebx, offset {directory} + {to_physical}",
     "mov eax, {large_page}",
-    "mov ecx, 512",
+    "mov ecx, {entries}",
     "2:",
     "mov [ebx], eax",
-    "add eax, 0x200000",
+    "add eax, {large_page_bytes}",
     "add ebx, {entry_bytes}",
     "dec ecx",
     "jnz 2b",
@@ -60,7 +57,7 @@ global_asm!(
     "enter_higher_half:",
     // Segments of our own: the loader's table may already be overwritten.
     "lgdt [early_gdt_pointer]",
-    "mov eax, 0x10",
+    "mov eax, {data_selector}",
     "mov ds, eax",
     "mov es, eax",
     "mov ss, eax",
@@ -68,7 +65,7 @@ global_asm!(
     "mov fs, eax",
     "mov gs, eax",
     "mov esp, offset {stack} + {stack_size}",
-    "mov eax, 0x08",
+    "mov eax, {code_selector}",
     "push eax",
     "mov eax, offset enter_own_segments",
     "push eax",
@@ -95,8 +92,12 @@ global_asm!(
     pointers = sym POINTERS,
     to_physical = const TO_PHYSICAL,
     entry_bytes = const ENTRY_BYTES,
+    entries = const ENTRIES,
     image_slot = const IMAGE_SLOT,
     large_page = const LARGE_PAGE,
+    large_page_bytes = const LARGE_PAGE_BYTES,
+    code_selector = const CODE_SELECTOR,
+    data_selector = const DATA_SELECTOR,
     present = const PRESENT,
     cr4_pae = const CR4_PAE,
     cr0_pg_wp = const CR0_PG_WP,

@@ -1,4 +1,4 @@
-//! The stack on which the kernel boots: with a page below it that the final page tables leave out.
+//! The stack on which the kernel boots. The final page tables leave out the guard page below the stack.
 
 use core::cell::UnsafeCell;
 
@@ -7,7 +7,7 @@ pub const STACK_SIZE: usize = 64 * 1024;
 /// Bytes of the guard page: an overflow becomes a page fault instead of a silent write into other data.
 pub const GUARD_SIZE: usize = 4096;
 
-/// A stack and its guard, in that order of addresses: guard below.
+/// A stack above its guard page.
 #[repr(C, align(4096))]
 pub struct Stack {
     guard: [u8; GUARD_SIZE],

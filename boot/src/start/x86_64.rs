@@ -4,70 +4,75 @@
 use core::arch::global_asm;
 
 use super::stack::{BOOT_STACK, Stack};
-use super::{EarlyTable, TO_PHYSICAL};
+use super::{
+    CODE_SELECTOR, CR0_PG_WP, CR4_PAE, DATA_SELECTOR, ENTRIES, ENTRY_BYTES, EarlyTable, LARGE_PAGE, LARGE_PAGE_BYTES,
+    TO_PHYSICAL,
+};
 use crate::begin;
 
 static ROOT: EarlyTable<1> = EarlyTable::new();
+/// The directory pointers of low memory and of the direct map.
 pub(super) static POINTERS: EarlyTable<1> = EarlyTable::new();
+/// The directory pointers of the image.
+static HIGH_POINTERS: EarlyTable<1> = EarlyTable::new();
 
 /// Where `copy` shows memory: the fifth GiB of the direct map, which the start code leaves out.
 pub(super) const WINDOW: usize = arch::layout::DIRECT_MAP + (4 << 30);
-/// That GiB's entry in the directory pointers.
+/// The index of `WINDOW`'s GiB in the directory pointers.
 pub(super) const POINTER_SLOT: usize = 4;
 /// The flags of an entry that names a directory.
 pub(super) const DIRECTORY_FLAGS: u64 = TABLE as u64;
-static HIGH_POINTERS: EarlyTable<1> = EarlyTable::new();
-/// Four consecutive directories: 4 GiB, all that a multiboot loader can name.
-static DIRECTORIES: EarlyTable<4> = EarlyTable::new();
+/// Consecutive directories of a GiB each: 4 GiB, all that a multiboot loader can name.
+static DIRECTORIES: EarlyTable<DIRECTORY_COUNT> = EarlyTable::new();
+const DIRECTORY_COUNT: usize = 4;
+const TABLE_BYTES: usize = ENTRIES * ENTRY_BYTES;
 
-/// Present, writable, 2 MiB (SDM 3A 4.5).
-const LARGE_PAGE: u32 = 0x83;
-/// Present, writable.
+/// The flags of an entry that names a table: present, writable.
 const TABLE: u32 = 3;
-const ENTRY_BYTES: usize = size_of::<u64>();
-const CR4_PAE: u32 = 1 << 5;
-/// Paging, and write protection in ring 0 too.
-const CR0_PG_WP: u32 = 1 << 31 | 1 << 16;
 const EFER: u32 = 0xC000_0080;
 const EFER_LME: u32 = 1 << 8;
-/// CPUID 0x80000001, `edx`.
+/// The CPUID leaf of extended features, and its bit for long mode in `edx` (Intel SDM volume 2, CPUID).
+const EXTENDED_FEATURES: u32 = 0x8000_0001;
 const LONG_MODE: u32 = 1 << 29;
-/// Where the direct map and the image stand in the root table, in bytes.
-const DIRECT_MAP_SLOT: usize = (arch::layout::DIRECT_MAP >> 39 & 511) * ENTRY_BYTES;
-const IMAGE_SLOT: usize = (arch::layout::KERNEL_BASE >> 39 & 511) * ENTRY_BYTES;
-const IMAGE_POINTER_SLOT: usize = (arch::layout::KERNEL_BASE >> 30 & 511) * ENTRY_BYTES;
+/// The offsets of the direct map's and the image's entries in the root table.
+const DIRECT_MAP_SLOT: usize = (arch::layout::DIRECT_MAP >> 39 & (ENTRIES - 1)) * ENTRY_BYTES;
+const IMAGE_SLOT: usize = (arch::layout::KERNEL_BASE >> 39 & (ENTRIES - 1)) * ENTRY_BYTES;
+/// The offset of the image's entry in `HIGH_POINTERS`.
+const IMAGE_POINTER_SLOT: usize = (arch::layout::KERNEL_BASE >> 30 & (ENTRIES - 1)) * ENTRY_BYTES;
 
 global_asm!(
     ".pushsection .boot.text, \"ax\"",
     ".code32",
     "prepare_paging:",
-    "mov eax, 0x80000000",
+    // Leaf 0x80000000 returns the highest extended leaf.
+    "mov eax, {extended_features} - 1",
     "cpuid",
     "mov esi, offset no_long_mode",
-    "cmp eax, 0x80000001",
+    "cmp eax, {extended_features}",
     "jb cannot_start",
-    "mov eax, 0x80000001",
+    "mov eax, {extended_features}",
     "cpuid",
     "test edx, {long_mode}",
     "jz cannot_start",
-    // 2048 pages of 2 MiB; the tables were zeroed by the loader, so the upper halves stay as they are.
+    // All directories are full of large pages; the tables were zeroed by the loader, so the upper halves stay as they
+    // are.
     "mov ebx, offset {directories} + {to_physical}",
     "mov eax, {large_page}",
-    "mov ecx, 2048",
+    "mov ecx, {directory_count} * {entries}",
     "2:",
     "mov [ebx], eax",
-    "add eax, 0x200000",
+    "add eax, {large_page_bytes}",
     "add ebx, {entry_bytes}",
     "dec ecx",
     "jnz 2b",
     "mov ebx, offset {low_pointers} + {to_physical}",
     "mov eax, offset {directories} + {to_physical} + {table}",
     "mov [ebx], eax",
-    "add eax, 0x1000",
+    "add eax, {table_bytes}",
     "mov [ebx + 1 * {entry_bytes}], eax",
-    "add eax, 0x1000",
+    "add eax, {table_bytes}",
     "mov [ebx + 2 * {entry_bytes}], eax",
-    "add eax, 0x1000",
+    "add eax, {table_bytes}",
     "mov [ebx + 3 * {entry_bytes}], eax",
     "mov ebx, offset {high_pointers} + {to_physical}",
     "mov eax, offset {directories} + {to_physical} + {table}",
@@ -90,7 +95,7 @@ global_asm!(
     "or eax, {cr0_pg_wp}",
     "mov cr0, eax",
     "lgdt [early_gdt_low_pointer]",
-    "mov eax, 0x08",
+    "mov eax, {code_selector}",
     "push eax",
     "mov eax, offset enter_long_mode",
     "push eax",
@@ -104,7 +109,7 @@ global_asm!(
     ".code64",
     "enter_higher_half:",
     "lgdt [early_gdt_pointer]",
-    "mov eax, 0x10",
+    "mov eax, {data_selector}",
     "mov ds, eax",
     "mov es, eax",
     "mov ss, eax",
@@ -139,12 +144,19 @@ global_asm!(
     directories = sym DIRECTORIES,
     to_physical = const TO_PHYSICAL,
     entry_bytes = const ENTRY_BYTES,
+    entries = const ENTRIES,
+    directory_count = const DIRECTORY_COUNT,
+    table_bytes = const TABLE_BYTES,
     large_page = const LARGE_PAGE,
+    large_page_bytes = const LARGE_PAGE_BYTES,
+    code_selector = const CODE_SELECTOR,
+    data_selector = const DATA_SELECTOR,
     table = const TABLE,
     cr4_pae = const CR4_PAE,
     cr0_pg_wp = const CR0_PG_WP,
     efer = const EFER,
     efer_lme = const EFER_LME,
+    extended_features = const EXTENDED_FEATURES,
     long_mode = const LONG_MODE,
     direct_map_slot = const DIRECT_MAP_SLOT,
     image_slot = const IMAGE_SLOT,
