@@ -1,8 +1,8 @@
 //! Calls that can be given up.
 //!
-//! A thread that calls a service waits until that answers; nothing else ends the wait. So the shell lets a thread of
-//! its own wait: it says when the answer is there, by a notification, and the shell waits for that or for something
-//! else.
+//! A thread that calls a service waits until the service answers; nothing else ends the wait. So the shell makes calls
+//! by a second thread, which notifies it when the answer has come. The shell itself waits for that notification or for
+//! something else.
 
 use alloc::sync::Arc;
 use bellwire::{Answer, Endpoint, Error, Handle, Result, Rights, Server, Thread};
@@ -11,14 +11,14 @@ use spin::Mutex;
 
 const STACK_BYTES: usize = 8 << 10;
 
-/// A call to be made. The handles aren't the job's own: they must stay open until the call is answered.
+/// A call to be made. The job doesn't own its handles: they must stay open until the call is answered.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
     /// The service.
     pub service: u32,
-    /// What is asked.
+    /// The label of the request.
     pub label: u8,
-    /// What it is asked with.
+    /// The words of the request.
     pub words: [usize; 4],
     /// A handle to send along in place of the fourth word.
     pub handle: Option<u32>,
@@ -41,9 +41,9 @@ enum State {
 }
 
 impl Caller {
-    /// A caller that sets a bit of an endpoint's notify word when it has an answer.
+    /// Makes a caller that sets a bit of an endpoint's notify word when it has an answer.
     ///
-    /// `priority` must be that of the thread that uses it, since they share a heap.
+    /// `priority` must be that of the thread that uses the caller, since both share a heap.
     pub fn new(priority: u8, tell: Endpoint, bit: u32) -> Result<Self> {
         let begin = Endpoint::new()?;
         let jobs = Server::new(begin.copy(Rights::RECEIVE)?);
@@ -53,18 +53,18 @@ impl Caller {
         Ok(Self { thread, begin, state })
     }
 
-    /// Whether it can take a job. An answer that nobody took is forgotten.
+    /// Returns whether the caller can begin a job. An answer that nobody took is forgotten then.
     pub fn is_free(&self) -> bool {
         matches!(*self.state.lock(), State::Idle | State::Answered(_))
     }
 
-    /// Starts a call.
+    /// Begins a call. Call this only while [`Caller::is_free`].
     pub fn begin(&self, job: Job) -> Result<()> {
         *self.state.lock() = State::Asked(job);
         self.begin.notify(1)
     }
 
-    /// The answer, once it is there.
+    /// Returns the answer, once it has come.
     pub fn take_answer(&self) -> Option<Result<Answer>> {
         let mut state = self.state.lock();
         match core::mem::take(&mut *state) {
@@ -83,7 +83,7 @@ impl Caller {
     }
 }
 
-/// The thread. It allocates nothing and holds the lock for no call: so it may be ended at any time.
+/// Runs the thread. It allocates nothing and holds the lock during no call, so it may be ended at any time.
 fn work(mut jobs: Server, state: &Mutex<State>, tell: &Endpoint, bit: u32) {
     while jobs.next().is_ok() {
         let asked = core::mem::replace(&mut *state.lock(), State::Calling);

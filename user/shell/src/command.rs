@@ -1,4 +1,4 @@
-//! What a command is, and the table of all commands.
+//! The trait of a command, and the table of all commands.
 
 use crate::words::{self, BadQuoting};
 use crate::{Failure, Shell, commands, report};
@@ -36,38 +36,38 @@ use core::fmt;
 /// }
 /// ```
 pub trait Command: Sized {
-    /// The word that it begins with.
+    /// The command's first word.
     const NAME: &str;
-    /// What follows it, for `help`; empty if nothing does.
+    /// The arguments as `help` shows them; empty if there are none.
     const ARGUMENTS: &str = "";
-    /// What it does, in some words for the list that `help` prints: not more than 48 characters.
+    /// The purpose, for the list that `help` prints: 48 characters at most.
     const PURPOSE: &str;
-    /// What `help NAME` prints below that: sentences, in lines that `help` breaks where they are too long. An empty
-    /// line begins a new paragraph, and a line that begins with blanks is shown as it is where it fits.
+    /// The text that `help NAME` prints below the purpose: sentences, in lines that `help` breaks where they are too
+    /// long. An empty line begins a new paragraph. A line that begins with blanks is shown unchanged where it fits.
     const HELP: &str;
-    /// What happens to bytes that are typed while it runs.
+    /// The treatment of bytes that are typed while the command runs.
     const TYPED: Typed = Typed::Ahead;
 
-    /// The command with these arguments; nothing if they aren't as [`Command::ARGUMENTS`] says.
+    /// Returns the command with these arguments, or `None` if they aren't as [`Command::ARGUMENTS`] says.
     fn parse(words: &[&str]) -> Option<Self>;
 
-    /// Carries it out.
+    /// Carries the command out.
     fn run(self, shell: &mut Shell) -> Result<(), Failure>;
 
-    /// What the argument that is being typed may become, for completion; `before` are the arguments before it. Those
-    /// that don't begin as it does are left out afterwards.
+    /// Returns completions of the argument that is being typed; `before` are the arguments before it. The caller leaves
+    /// out completions that don't begin with what is typed.
     fn complete(shell: &Shell, before: &[&str]) -> Vec<String> {
         let _ = (shell, before);
         Vec::new()
     }
 }
 
-/// What happens to bytes that are typed while a command runs.
+/// The treatment of bytes that are typed while a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// They are kept for the next line, but for Ctrl-C, which ends the command.
+    /// The shell keeps them for the next line. Ctrl-C ends the command.
     Ahead,
-    /// The command reads them, whatever they are: Ctrl-C is a byte like others.
+    /// The command reads them all: Ctrl-C is a byte like others.
     ByTheCommand,
 }
 
@@ -106,7 +106,7 @@ impl Entry {
         }
     }
 
-    /// The command with that name.
+    /// Returns the command of a name.
     pub fn find(name: &str) -> Option<&'static Self> {
         COMMANDS.iter().find(|entry| entry.name == name)
     }
@@ -142,7 +142,7 @@ pub const COMMANDS: &[Entry] = &[
     Entry::of::<commands::Shutdown>(),
 ];
 
-/// What a line asks for.
+/// A line that was taken apart.
 #[derive(Debug)]
 pub enum Line {
     /// Nothing was typed.
@@ -151,21 +151,21 @@ pub enum Line {
     Of {
         /// The command.
         command: &'static Entry,
-        /// Its arguments.
+        /// The command's arguments.
         words: Vec<String>,
     },
 }
 
-/// Why a line is no command.
+/// The reason why a line is no command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotACommand {
     /// No command begins with that word.
     Unknown(String),
     /// The arguments aren't those that the command takes.
     Usage {
-        /// Which command.
+        /// The command.
         name: &'static str,
-        /// How its arguments are written.
+        /// The command's arguments as `help` shows them.
         arguments: &'static str,
     },
     /// The line can't be taken apart.
@@ -214,7 +214,7 @@ impl From<NotACommand> for Failure {
     }
 }
 
-/// A name as a sentence shows it: in quotation marks, if it wouldn't be seen to be one word without them.
+/// Returns a name as a sentence shows it: in quotation marks, if without them a reader wouldn't see one word.
 fn quoted(name: &str) -> Cow<'_, str> {
     if name.is_empty() || name.contains(char::is_whitespace) {
         Cow::Owned(alloc::format!("\"{name}\""))

@@ -36,7 +36,7 @@ pub use power::{OLD_PM1A_CONTROL, PM1A_CONTROL, Reboot, Shutdown};
 pub use sleep::Sleep;
 pub use tick::Tick;
 
-/// `count` of a thing, with its plural if there isn't one of it.
+/// Returns a count with the thing's name, which is in the plural unless the count is 1.
 pub fn counted(count: u32, singular: &str, plural: &str) -> alloc::string::String {
     alloc::format!("{count} {}", if count == 1 { singular } else { plural })
 }

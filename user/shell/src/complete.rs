@@ -1,12 +1,12 @@
-//! What the word that is being typed may become.
+//! Completion of the word that is being typed.
 
 use crate::typed::Mode;
 use crate::{COMMANDS, Entry, Failure, Shell};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// What the last word of a text may become, sorted, and how many characters of it are there. Ctrl-C ends the wait for a
-/// service that knows.
+/// Returns how many characters the last word of a text has, and its completions, sorted. Ctrl-C ends the wait for a
+/// service that knows completions.
 pub fn complete(shell: &Shell, before: &str) -> Result<(usize, Vec<String>), Failure> {
     let (words, word) = last_word(before);
     let mut candidates = match words.split_first() {
@@ -26,7 +26,7 @@ pub fn complete(shell: &Shell, before: &str) -> Result<(usize, Vec<String>), Fai
     Ok((word.chars().count(), candidates))
 }
 
-/// The words before the last one, and the last one, which is empty behind a blank.
+/// Returns the words before the last one, and the last one, which is empty behind a blank.
 fn last_word(before: &str) -> (Vec<&str>, &str) {
     let blank = before.char_indices().rfind(|(_, character)| character.is_whitespace());
     let start = blank.map_or(0, |(at, character)| at + character.len_utf8());

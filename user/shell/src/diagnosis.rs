@@ -1,4 +1,4 @@
-//! Why an interrupt doesn't come: what is known of a line, and what follows from it.
+//! Why an interrupt doesn't come: the facts about a line, and the verdict on them.
 
 mod driver;
 mod facts;

@@ -19,35 +19,35 @@ use show::{glyphs, list};
 
 const BELL: u8 = 0x07;
 
-/// What a byte leads to that the editor can't do by itself.
+/// The effect of a byte that the caller has to carry out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The line ended with Return.
     Line(String),
-    /// The line ended with Return, but not all of it that was typed had room: it isn't to be carried out.
+    /// The line ended with Return, but characters of it had no room: don't carry it out.
     TooLong,
     /// The line ended with Ctrl-C.
     Interrupted,
-    /// Tab asks what the text may become: call [`Editor::complete`].
+    /// Tab asks for completions of the text: call [`Editor::complete`].
     Complete {
         /// The text before the cursor.
         before: String,
     },
-    /// Ctrl-L asks for a screen with nothing but this line: clear it, then call [`Editor::redraw`].
+    /// Ctrl-L asks for a screen with this line alone: clear the screen, then call [`Editor::redraw`].
     Clear,
 }
 
-/// A line that is being typed, and those typed before.
+/// The line that is being typed, and the lines that were typed before.
 #[derive(Debug, Default)]
 pub struct Editor {
     decoder: Decoder,
     line: Line,
     history: History,
-    /// What was cut last.
+    /// The text that was cut last.
     cut: Vec<char>,
     loss: Loss,
     search: Option<Search>,
-    /// How often Tab was pressed since another key was.
+    /// How often Tab was pressed since any other key.
     tabs: usize,
     prompt: &'static str,
     width: usize,
@@ -88,7 +88,7 @@ impl Editor {
         self.draw(echo);
     }
 
-    /// Takes a byte that was typed, and writes what the terminal is to show to `echo`.
+    /// Takes a byte that was typed, and writes to `echo` what the terminal has to show.
     pub fn feed(&mut self, byte: u8, echo: &mut Vec<u8>) -> Option<Outcome> {
         let key = self.decoder.feed(byte)?;
         self.tabs = if key == Key::Tab { self.tabs + 1 } else { 0 };
@@ -99,8 +99,8 @@ impl Editor {
         outcome
     }
 
-    /// Takes what the word before the cursor may become. `typed` characters of each are there already. A second Tab
-    /// lists them.
+    /// Completes the word before the cursor from `candidates`, of which `typed` characters are there already. A second
+    /// Tab lists the candidates.
     pub fn complete(&mut self, typed: usize, candidates: &[String], echo: &mut Vec<u8>) {
         let rest: Vec<char> = common_prefix(candidates).chars().skip(typed).collect();
         match candidates {
@@ -124,7 +124,7 @@ impl Editor {
         self.take_line();
     }
 
-    /// The lines that were typed before, the oldest first.
+    /// Returns the lines that were typed before, the oldest first.
     pub fn history(&self) -> impl Iterator<Item = String> {
         self.history.lines()
     }

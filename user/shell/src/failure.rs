@@ -1,22 +1,22 @@
-//! Why a command didn't do what it was asked to.
+//! The failures of commands.
 
 use alloc::string::String;
 use bellwire::Error;
 use core::fmt;
 
-/// Why a command failed. A command passes each failure on at once, by `?`.
+/// The reason why a command failed. A command passes each failure on at once, by `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The person typed Ctrl-C.
     Interrupted,
     /// The kernel or a service refused.
     Refused(Error),
-    /// What else is to be said.
+    /// Another reason, as a sentence.
     Because(String),
 }
 
 impl Failure {
-    /// A failure in words.
+    /// Makes a failure from a sentence.
     pub fn because(reason: impl Into<String>) -> Self {
         Self::Because(reason.into())
     }

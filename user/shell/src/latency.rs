@@ -1,9 +1,9 @@
-//! Short times as people read them.
+//! Short times, for people to read.
 
 use core::fmt;
 use core::time::Duration;
 
-/// A short time as people write it: three digits and a unit.
+/// A short time that is shown with three digits and a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency(pub Duration);
 

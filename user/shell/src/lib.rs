@@ -1,4 +1,4 @@
-//! The shell: all of it but its first instruction, so that a host test can run what needs no kernel.
+//! The shell without its entry point, so that host tests can run the parts that need no kernel.
 #![no_std]
 #![forbid(unsafe_code)]
 

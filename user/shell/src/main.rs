@@ -1,4 +1,4 @@
-//! The shell: what a person types into, at the keyboard or at the other end of the serial line.
+//! The shell: a person types its commands at the keyboard or at the other end of the serial line.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use bellwire::Startup;

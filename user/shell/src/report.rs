@@ -1,4 +1,4 @@
-//! What the kernel and `init` know, as tables.
+//! Tables of what the kernel and `init` know.
 
 mod holders;
 mod interrupts;
@@ -18,7 +18,7 @@ pub use time::Time;
 use alloc::vec::Vec;
 use bellwire::{Error, Result};
 
-/// Everything in a table of slots, of which some are free.
+/// Returns everything in a table of slots, of which some are free.
 fn each<T>(mut slot: impl FnMut(usize) -> Result<Option<T>>) -> Result<Vec<T>> {
     let mut all = Vec::new();
     for index in 0.. {

@@ -18,7 +18,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service behind an endpoint, whose answers are awaited by a waiter.
+    /// Makes a service of its endpoint and of the waiter that waits for answers.
     pub fn new(endpoint: Endpoint, waiter: Rc<Waiter>) -> Self {
         Self { endpoint, waiter }
     }
@@ -29,13 +29,13 @@ impl Service {
         self.call(request, Some(self.waiter.notifier().raw()))
     }
 
-    /// Asks the service whether Ctrl-C was typed or not, but waits a second only: for what is to be undone when a
+    /// Asks the service even if Ctrl-C was typed, and waits a second at most. Call this to undo something when a
     /// command ends.
     pub fn ask_briefly(&self, request: impl Request) -> Result<[usize; 4], Failure> {
         Ok(self.endpoint.request_before(Instant::now() + BRIEFLY, request)?)
     }
 
-    /// Calls the service with words that are no request of a protocol which the shell knows.
+    /// Calls the service with words that belong to no protocol that the shell knows.
     pub fn call_as_it_is(&self, label: u8, words: [usize; 4]) -> Result<Answer, Failure> {
         self.waiter.call(Job { service: self.endpoint.raw(), label, words, handle: None })
     }
@@ -48,8 +48,7 @@ impl Service {
     }
 }
 
-/// Asks a service; once more, if it died before it answered: then its successor does. Ctrl-C ends the wait for an
-/// answer.
+/// Asks a service. If the service dies before it answers, asks its successor, once. Ctrl-C ends the wait for an answer.
 pub fn ask<R: Request + Copy>(service: &Service, request: R) -> Result<[usize; 4], Failure> {
     match service.call(request, None) {
         Err(Failure::Refused(Error::Gone)) => service.call(request, None),

@@ -1,4 +1,4 @@
-//! The loop: a line is typed, a command is carried out.
+//! The loop: reads a line, carries out its command.
 
 use crate::commands::{OLD_PM1A_CONTROL, PM1A_CONTROL};
 use crate::complete::complete;
@@ -18,7 +18,7 @@ const PROMPT: &str = "bellwire> ";
 /// Empties the screen and puts the cursor at its start (ECMA-48: CUP, ED).
 pub const CLEAR: &str = "\x1b[H\x1b[2J";
 
-/// The shell, and all that it was granted. Commands write to it as to the terminal.
+/// The shell, and everything that it was granted. Commands write to it as to the terminal.
 pub struct Shell {
     pub(crate) terminal: Terminal,
     pub(crate) programs: Service,
@@ -34,12 +34,12 @@ pub struct Shell {
     startup: Startup,
     named: Vec<(String, Service)>,
     pub(crate) editor: Editor,
-    /// What the console was told that its stream is.
+    /// The mode that the console was told.
     stream: ConsoleMode,
 }
 
 impl Shell {
-    /// Takes what the shell was granted.
+    /// Makes a shell of what it was granted.
     pub fn new(startup: Startup) -> Result<Self> {
         let counters = startup.info()?;
         let priority = own_priority(&startup, &counters)?;
@@ -60,13 +60,13 @@ impl Shell {
             startup,
             named: Vec::new(),
             editor: Editor::default(),
-            // An earlier shell may have left it otherwise; `run` sets it right.
+            // An earlier shell may have left another mode; `run` sets it.
             stream: ConsoleMode::Bytes,
         })
     }
 
-    /// A service by its name, of those that the manifest lets the shell use. It stays open: a handle of the startup
-    /// block that was closed is gone for good.
+    /// Returns a service by its name, if the manifest lets the shell use it. The handle stays open: a handle of the
+    /// startup block that was closed is gone for good.
     pub fn service(&mut self, name: &str) -> Result<&Service> {
         let known = self.named.iter().position(|(known, _)| known == name);
         let at = match known {
@@ -79,7 +79,7 @@ impl Shell {
         Ok(&self.named[at].1)
     }
 
-    /// Reads lines and carries them out, for good.
+    /// Reads lines and carries them out, for ever.
     pub fn run(&mut self) -> Result<(), Failure> {
         self.set_stream(ConsoleMode::Text)?;
         let (name, help) = (Style::Heading.of("Bellwire."), Style::Name.of("help"));
@@ -91,7 +91,7 @@ impl Shell {
         }
     }
 
-    /// Lets a line be typed; nothing if it is one that isn't to be carried out.
+    /// Reads a line. Returns `None` if the line isn't to be carried out.
     fn type_line(&mut self) -> Result<Option<String>, Failure> {
         let width = self.width();
         let mut echo = Vec::new();
@@ -99,7 +99,7 @@ impl Shell {
         loop {
             self.terminal.write(&echo);
             echo.clear();
-            // What follows the line's end is for the command that the line starts, so bytes are read one by one.
+            // Bytes behind the line's end are for the command that the line starts, so bytes are read one by one.
             let typed = self.terminal.read(1)?;
             let outcome = typed.bytes().first().and_then(|byte| self.editor.feed(*byte, &mut echo));
             match outcome {
@@ -134,14 +134,14 @@ impl Shell {
         }
     }
 
-    /// Carries a line out, and says why it couldn't be. Fails only if there is no console to say that on.
+    /// Carries a line out, and prints why it failed. Fails only if there is no console to print to.
     fn carry_out(&mut self, line: &str) -> Result<(), Failure> {
         let outcome = match Line::parse(line) {
             Ok(Line::Empty) => Ok(()),
             Ok(Line::Of { command, words }) => {
                 self.begin(command.typed)?;
                 let outcome = command.run(self, &words).and_then(|()| self.terminal.flush());
-                // A failure to write may be due to it, and a command may have gone on without what it asked for.
+                // Ctrl-C may be why a write failed, and a command may have gone on without an answer that it asked for.
                 if self.waiter.check() == Err(Failure::Interrupted) { Err(Failure::Interrupted) } else { outcome }
             }
             Err(problem) => Err(problem.into()),
@@ -155,7 +155,7 @@ impl Shell {
         }
     }
 
-    /// Prepares for what a command does with bytes that are typed.
+    /// Prepares for a command's treatment of bytes that are typed.
     fn begin(&mut self, typed: Typed) -> Result<(), Failure> {
         let (mode, stream) = match typed {
             Typed::Ahead => (Mode::Watched, ConsoleMode::Text),
@@ -173,13 +173,13 @@ impl Shell {
         Ok(())
     }
 
-    /// Waits for a time; Ctrl-C ends the wait, which then fails.
+    /// Waits until `end`. Fails if Ctrl-C is typed before.
     pub fn wait_until(&mut self, end: Instant) -> Result<(), Failure> {
         self.terminal.flush()?;
         self.waiter.wait_until(end)
     }
 
-    /// How many columns the terminal has.
+    /// Returns how many columns the terminal has.
     pub fn width(&self) -> usize {
         let size = ask_console(self.waiter.console(), ConsoleRequest::Size).map(ConsoleSize::from_words);
         size.map_or(80, |size| size.columns.into())
@@ -191,7 +191,7 @@ impl Shell {
         Ok(table.write(self, width)?)
     }
 
-    /// All programs, in the manifest's order.
+    /// Returns all programs, in the manifest's order.
     pub fn programs(&self) -> Result<Vec<ProgramStatus>, Failure> {
         let mut programs = Vec::new();
         for index in 0.. {
@@ -204,7 +204,7 @@ impl Shell {
         Ok(programs)
     }
 
-    /// The programs' names, for completion.
+    /// Returns the programs' names, for completion.
     pub fn program_names(&self) -> Vec<String> {
         let programs = self.programs().unwrap_or_default();
         programs.iter().map(|program| program.name.to_string()).collect()
@@ -217,7 +217,7 @@ impl fmt::Write for Shell {
     }
 }
 
-/// The priority of this program, which is that of its only thread.
+/// Returns the priority of this program, which is that of its only thread.
 fn own_priority(startup: &Startup, counters: &Root) -> Result<u8> {
     let mut entries = startup.entries();
     let own = entries.find(|entry| entry.name().starts_with("program ")).ok_or(Error::BadHandle)?;

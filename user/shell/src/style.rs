@@ -1,9 +1,9 @@
-//! Colours, by ECMA-48's "select graphic rendition". Write text through a [`Style`] wherever it means something: the
-//! console leaves the colours out where they are off, and where the terminal isn't known to have any.
+//! Colours, by ECMA-48's "select graphic rendition". Write text through a [`Style`] wherever it has one of the meanings
+//! below. The console leaves colours out where they are off, and where the terminal isn't known to have any.
 
 use core::fmt::{self, Display, Write};
 
-/// What a text means.
+/// The meaning of a text, which decides its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
     /// Ordinary text.
@@ -11,9 +11,9 @@ pub enum Style {
     Plain,
     /// The head of a table or a paragraph.
     Heading,
-    /// What a person would type, or a name.
+    /// Something that a person would type, or a name.
     Name,
-    /// As it should be.
+    /// All is as it should be.
     Good,
     /// Worth a look.
     Warning,
@@ -26,8 +26,8 @@ pub enum Style {
 }
 
 impl Style {
-    /// The parameters of the sequence that turns the style on. Bold, black (bright: grey), red, green, yellow and cyan
-    /// are in ECMA-48 (8.3.117) and its extension by eight bright colours, which all terminals of today know.
+    /// Returns the parameters of the sequence that turns the style on. Bold, black (bright: grey), red, green, yellow
+    /// and cyan are in ECMA-48 (8.3.117) and its extension by eight bright colours, which all terminals of today know.
     const fn parameters(self) -> Option<&'static str> {
         match self {
             Self::Plain => None,
@@ -41,7 +41,7 @@ impl Style {
         }
     }
 
-    /// Turns the style on. Everything is in it until [`Style::end`].
+    /// Turns the style on. Everything that is written until [`Style::end`] has it.
     pub fn begin(self, out: &mut impl Write) -> fmt::Result {
         self.parameters().map_or(Ok(()), |parameters| write!(out, "\x1b[{parameters}m"))
     }
@@ -51,7 +51,8 @@ impl Style {
         self.parameters().map_or(Ok(()), |_| out.write_str("\x1b[m"))
     }
 
-    /// A value in this style. Widths in the format string don't count the sequences: pad the value before.
+    /// Returns a value that is shown in this style. Widths in the format string don't count the sequences: pad the
+    /// value before.
     pub const fn of<T>(self, value: T) -> Styled<T> {
         Styled { style: self, value }
     }

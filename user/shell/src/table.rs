@@ -7,12 +7,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{Result, Write};
 
-/// How many blanks stand between two columns, if there is room.
+/// The blanks between two columns, if there is room.
 const GAP: usize = 2;
-/// How many stand there if there isn't: before a column is left out.
+/// The blanks between two columns if there isn't room for more. Columns are left out only then.
 const NARROW_GAP: usize = 1;
 
-/// On which side of its column a cell stands.
+/// The side of its column on which a cell stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
     /// For words.
@@ -26,23 +26,24 @@ pub enum Align {
 pub struct Column {
     title: &'static str,
     align: Align,
-    /// 0 is never left out; of the others, the highest goes first.
+    /// A column of rank 0 is never left out; of the others, the one of the highest rank goes first.
     rank: u8,
 }
 
 impl Column {
-    /// A column of words. Rank 0 is never left out; of the others, the highest goes first, the rightmost of equals.
+    /// Makes a column of words. A column of rank 0 is never left out; of the others, the one of the highest rank goes
+    /// first, and of equal ranks the rightmost.
     pub const fn words(title: &'static str, rank: u8) -> Self {
         Self { title, align: Align::Left, rank }
     }
 
-    /// A column of numbers, with a rank as that of [`Column::words`].
+    /// Makes a column of numbers, with a rank as that of [`Column::words`].
     pub const fn numbers(title: &'static str, rank: u8) -> Self {
         Self { title, align: Align::Right, rank }
     }
 }
 
-/// What stands in a row and a column.
+/// The content of a row in a column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
     text: String,
@@ -80,7 +81,7 @@ pub struct Table<const N: usize> {
 }
 
 impl<const N: usize> Table<N> {
-    /// A table without rows.
+    /// Makes a table without rows.
     pub fn new(columns: &[Column; N]) -> Self {
         Self { columns: *columns, rows: Vec::new() }
     }
@@ -90,8 +91,8 @@ impl<const N: usize> Table<N> {
         self.rows.push(cells);
     }
 
-    /// Writes the head and the rows, so that none is wider than `width`, as far as columns may be left out. The last
-    /// line then names those that were.
+    /// Writes the head and the rows. Columns are left out as far as needed and allowed, so that no row is wider than
+    /// `width`. The last line names the columns that were left out.
     pub fn write(&self, out: &mut impl Write, width: usize) -> Result {
         let widths = self.widths();
         let (kept, gap) = self.kept(&widths, width);
@@ -108,7 +109,7 @@ impl<const N: usize> Table<N> {
         Style::Faint.end(out)
     }
 
-    /// How wide each column is.
+    /// Returns how wide each column is.
     fn widths(&self) -> [usize; N] {
         core::array::from_fn(|at| {
             let cells = self.rows.iter().map(|row| length(&row[at].text));
@@ -116,7 +117,7 @@ impl<const N: usize> Table<N> {
         })
     }
 
-    /// Which columns are shown, and how many blanks stand between them.
+    /// Returns which columns are shown, and how many blanks stand between them.
     fn kept(&self, widths: &[usize; N], width: usize) -> ([bool; N], usize) {
         let mut kept = [true; N];
         loop {
@@ -159,7 +160,7 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// How many columns of a terminal a text takes.
+/// Returns how many columns of a terminal a text takes.
 fn length(text: &str) -> usize {
     text.chars().count()
 }

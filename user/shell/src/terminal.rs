@@ -1,4 +1,4 @@
-//! What the person sees and types: the console's stream, with lines.
+//! The console's stream, with lines: what the person sees and types.
 
 use crate::Failure;
 use crate::waiter::{Waiter, ask_console};
@@ -7,19 +7,19 @@ use alloc::vec::Vec;
 use bellwire::protocol::{CHUNK_BYTES, Chunk, StreamRequest};
 use core::fmt;
 
-/// The console as the shell uses it. What is written is sent at the end of each line, and before anything is read.
+/// The console as the shell uses it. Written text is sent at the end of each line, and before anything is read.
 pub struct Terminal {
     waiter: Rc<Waiter>,
     written: Vec<u8>,
 }
 
 impl Terminal {
-    /// A terminal on a console.
+    /// Makes a terminal on the waiter's console.
     pub fn new(waiter: Rc<Waiter>) -> Self {
         Self { waiter, written: Vec::new() }
     }
 
-    /// Waits for input, and returns at most so many bytes of it. What was written is sent before it waits.
+    /// Sends what was written, waits for input, and returns `most` bytes of it at most.
     pub fn read(&mut self, most: usize) -> Result<Chunk, Failure> {
         let chunk = self.waiter.take_typed(most);
         if !chunk.is_empty() {
@@ -29,12 +29,12 @@ impl Terminal {
         self.waiter.read(most)
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes unchanged.
     pub fn write(&mut self, bytes: &[u8]) {
         self.written.extend_from_slice(bytes);
     }
 
-    /// Sends bytes as they are, after what was written before.
+    /// Sends bytes unchanged, after what was written before.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.written.extend_from_slice(bytes);
         self.flush()
@@ -59,7 +59,7 @@ impl Terminal {
 }
 
 impl fmt::Write for Terminal {
-    /// Terminals want both characters at a line's end.
+    /// Writes text. A line feed becomes CR and LF, which terminals need at a line's end.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             if byte == b'\n' {

@@ -1,21 +1,21 @@
-//! What was typed and not yet read.
+//! Input that was typed and not read yet.
 
 use alloc::collections::VecDeque;
 use bellwire::protocol::Chunk;
 
-/// How many bytes are taken from the console ahead of the command that will read them. Beyond that they stay at the
-/// sender, and Ctrl-C behind them isn't seen.
+/// How many bytes the shell takes from the console before a command reads them. Further bytes stay at the sender, and
+/// Ctrl-C behind them isn't seen.
 const AHEAD: usize = 4096;
 
 const CONTROL_C: u8 = 0x03;
 
-/// What is done with bytes as they are typed.
+/// The treatment of bytes as they are typed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Somebody reads them one by one. None is fetched before it is wanted.
+    /// The bytes are read one by one. None is fetched before it is wanted.
     #[default]
     Read,
-    /// A command runs that reads none: they are fetched, and Ctrl-C interrupts the command.
+    /// A command runs that reads none. The bytes are fetched, and Ctrl-C interrupts the command.
     Watched,
 }
 
@@ -30,9 +30,9 @@ pub struct TypedAhead {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum More {
-    /// Until the console says that there is some.
+    /// There is none until the console says so.
     No,
-    /// Also at the start: the console may have told an earlier shell.
+    /// There may be some. So it is at the start, too: the console may have told an earlier shell.
     #[default]
     Perhaps,
 }
@@ -45,12 +45,12 @@ enum Interrupt {
 }
 
 impl TypedAhead {
-    /// The console says that there is input.
+    /// Notes that the console has input. Call this when the console says so.
     pub fn announce(&mut self) {
         self.more = More::Perhaps;
     }
 
-    /// Whether the console is to be asked for input now.
+    /// Returns whether to ask the console for input now.
     pub fn wants_more(&self) -> bool {
         let room = match self.mode {
             Mode::Read => self.bytes.is_empty(),
@@ -59,7 +59,7 @@ impl TypedAhead {
         room && self.more == More::Perhaps
     }
 
-    /// Takes what the console had; nothing is what it says when it has no more.
+    /// Adds what the console answered. An empty answer says that it has no more.
     pub fn push(&mut self, chunk: Chunk) {
         if chunk.is_empty() {
             self.more = More::No;
@@ -68,19 +68,19 @@ impl TypedAhead {
         self.look_for_interrupt();
     }
 
-    /// Changes the mode. What interrupted the last command is forgotten.
+    /// Changes the mode, and forgets an interruption of the last command.
     pub fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
         self.interrupt = Interrupt::None;
         self.look_for_interrupt();
     }
 
-    /// Whether Ctrl-C was typed since the mode was set.
+    /// Returns whether Ctrl-C was typed since the mode was set.
     pub fn is_interrupted(&self) -> bool {
         self.interrupt == Interrupt::Typed
     }
 
-    /// The next bytes, at most `most`.
+    /// Takes the next bytes, `most` at most.
     pub fn take(&mut self, most: usize) -> Chunk {
         let count = self.bytes.len().min(most);
         let chunk: Chunk = self.bytes.iter().copied().take(count).collect();
@@ -88,7 +88,7 @@ impl TypedAhead {
         chunk
     }
 
-    /// Ctrl-C takes back what was typed before it, as terminals have always done.
+    /// Looks for Ctrl-C. It takes back what was typed before it, as terminals have always done.
     fn look_for_interrupt(&mut self) {
         if self.mode == Mode::Watched
             && let Some(at) = self.bytes.iter().rposition(|byte| *byte == CONTROL_C)

@@ -1,6 +1,6 @@
 //! The one place where the shell waits, so that Ctrl-C ends every wait of a command: for an answer, for a time, for a
-//! notification. All of that arrives at the endpoint of the service `shell`, and so does the console's word that there
-//! is input.
+//! notification. All of these arrive at the endpoint of the service `shell`, as the console's notification of input
+//! does.
 
 use crate::Failure;
 use crate::caller::{Caller, Job};
@@ -11,22 +11,22 @@ use bellwire::stream::INPUT;
 use bellwire::{Answer, Endpoint, Error, Event, Instant, Result, Rights, Server};
 use core::cell::{Cell, RefCell};
 
-/// A caller has an answer.
+/// The bit of the notify word that says that a caller has an answer.
 const ANSWER: u32 = 1 << 1;
-/// The bit of the notify word that commands may have set by services.
+/// The number of the bit that services may set in the notify word, for a command.
 pub const NOTICE: u8 = 2;
 
-/// How many calls that were given up may wait for their answers. Of more, the oldest is ended.
+/// How many calls that were given up may wait for their answers. When there are more, the oldest is ended.
 const GIVEN_UP: usize = 16;
 
 /// Waits for everything that the shell waits for.
 pub struct Waiter {
     server: RefCell<Server>,
-    /// The same endpoint, for those who tell the shell something.
+    /// A handle to the same endpoint, for services that notify the shell.
     notifier: Endpoint,
     console: Endpoint,
     typed: RefCell<TypedAhead>,
-    /// Bits of the notify word that came and weren't awaited yet.
+    /// Bits of the notify word that came before a command waited for them.
     bits: Cell<u32>,
     callers: RefCell<Vec<Caller>>,
     priority: u8,
@@ -41,7 +41,8 @@ enum Patience {
 }
 
 impl Waiter {
-    /// Waits at an endpoint that it may receive from, which the console notifies. `priority` is the calling thread's.
+    /// Makes a waiter at an endpoint, which the shell may receive from and the console notifies. `priority` is the
+    /// calling thread's.
     pub fn new(endpoint: Endpoint, console: Endpoint, priority: u8) -> Result<Self> {
         Ok(Self {
             notifier: endpoint.copy(Rights::NOTIFY | Rights::COPY)?,
@@ -59,12 +60,12 @@ impl Waiter {
         &self.console
     }
 
-    /// The endpoint, for services that notify it with the bit [`NOTICE`].
+    /// Returns the endpoint, for services that notify it with the bit [`NOTICE`].
     pub fn notifier(&self) -> &Endpoint {
         &self.notifier
     }
 
-    /// Says what to do with bytes as they are typed. What interrupted the last command is forgotten.
+    /// Sets the treatment of bytes as they are typed, and forgets an interruption of the last command.
     pub fn set_mode(&self, mode: Mode) {
         self.typed.borrow_mut().set_mode(mode);
     }
@@ -76,17 +77,17 @@ impl Waiter {
         Ok(())
     }
 
-    /// Fails if Ctrl-C was typed, as does every wait from then on until [`Waiter::set_mode`].
+    /// Fails if Ctrl-C was typed. Every wait from then on fails too, until [`Waiter::set_mode`].
     pub fn check(&self) -> Result<(), Failure> {
         self.turn(Patience::None)
     }
 
-    /// Input that has been fetched, at most so many bytes of it.
+    /// Takes input that has been fetched, `most` bytes at most.
     pub fn take_typed(&self, most: usize) -> Chunk {
         self.typed.borrow_mut().take(most)
     }
 
-    /// Waits for input, and returns at most so many bytes of it.
+    /// Waits for input, and returns `most` bytes of it at most.
     pub fn read(&self, most: usize) -> Result<Chunk, Failure> {
         let mut patience = Patience::None;
         loop {
@@ -99,7 +100,7 @@ impl Waiter {
         }
     }
 
-    /// Waits for a time.
+    /// Waits until `end`.
     pub fn wait_until(&self, end: Instant) -> Result<(), Failure> {
         while Instant::now() < end {
             self.turn(Patience::Until(end))?;
@@ -107,7 +108,7 @@ impl Waiter {
         self.check()
     }
 
-    /// Waits for a notification with the bit [`NOTICE`]. Says at `end` that none came.
+    /// Waits for a notification with the bit [`NOTICE`]. Fails at `end` if none came.
     pub fn wait_for_notice(&self, end: Instant) -> Result<(), Failure> {
         loop {
             let bits = self.bits.get();
@@ -122,8 +123,8 @@ impl Waiter {
         }
     }
 
-    /// Makes a call and waits for its answer. A call that is given up stays with its service, and the answer is
-    /// forgotten: it may or may not be carried out.
+    /// Makes a call and waits for its answer. A call that is given up stays with its service, which may or may not
+    /// carry it out; the answer is forgotten.
     pub fn call(&self, job: Job) -> Result<Answer, Failure> {
         self.check()?;
         let mut callers = self.callers.borrow_mut();
@@ -151,7 +152,7 @@ impl Waiter {
         callers.get(at).ok_or(Error::BadArgument)
     }
 
-    /// Takes one event, if one comes in time, and the input that there is.
+    /// Takes one event, if one comes in time, and fetches the input that there is.
     fn turn(&self, patience: Patience) -> Result<(), Failure> {
         if !self.typed.borrow().is_interrupted() {
             let bits = self.receive(patience)?;
@@ -164,7 +165,7 @@ impl Waiter {
         if self.typed.borrow().is_interrupted() { Err(Failure::Interrupted) } else { Ok(()) }
     }
 
-    /// The notify word's bits that came. Calls are refused: the shell serves nothing.
+    /// Receives, and returns the bits of the notify word that came. Calls are refused: the shell serves nothing.
     fn receive(&self, patience: Patience) -> Result<u32> {
         let mut server = self.server.borrow_mut();
         let event = match patience {
@@ -187,8 +188,8 @@ impl Waiter {
     }
 }
 
-/// Asks the console; again, if it died before it answered: then its successor does. The console answers at once, so
-/// nothing is gained by giving up.
+/// Asks the console. If it dies before it answers, asks its successor. The console answers at once, so Ctrl-C needn't
+/// end the wait.
 pub fn ask_console<R: Request + Copy>(console: &Endpoint, request: R) -> Result<[usize; 4]> {
     match console.request(request) {
         Err(Error::Gone) => console.request(request),

@@ -1,10 +1,10 @@
-//! A line's words: what blanks separate, with quotes and backslashes for words that contain blanks.
+//! The words of a line, which blanks separate. Quotes and backslashes make words that contain blanks.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Why a line can't be taken apart.
+/// The reason why a line can't be taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadQuoting {
     /// A quotation mark has no counterpart.
@@ -22,7 +22,7 @@ impl fmt::Display for BadQuoting {
     }
 }
 
-/// Takes a line apart.
+/// Takes a line apart into its words.
 ///
 /// - `'...'` is taken as it is.
 /// - In `"..."`, a backslash takes the next `"` or `\` as it is; before any other character it stands for itself.

@@ -1,9 +1,8 @@
-//! Text that is broken where the terminal ends.
+//! Breaking of text where the terminal's row ends.
 
 use core::fmt::{Result, Write};
 
-/// Writes a line, in several where it is too long. Blanks between words stay as they are, but for those at which it
-/// breaks.
+/// Writes a line, and breaks it where it is too long. Blanks between words are kept, except where the line breaks.
 pub fn wrap(out: &mut impl Write, line: &str, width: usize) -> Result {
     let indent = line.chars().take_while(|character| *character == ' ').count();
     let mut column = 0;

@@ -1,4 +1,4 @@
-//! What pages show behind the shell's prompt is a command that the shell knows.
+//! Every line that pages show behind the shell's prompt is a command that the shell knows.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `call`: any service that the manifest lets the shell use.
+//! `call`: sends a message to any service that the manifest lets the shell use.
 
 use crate::{Command, Failure, Shell};
 use alloc::format;
@@ -6,7 +6,7 @@ use alloc::string::String;
 use bellwire::protocol::{ABSENT, REFUSED};
 use core::fmt::Write;
 
-/// What to send to whom.
+/// A message and the service that gets it.
 pub struct Call {
     service: String,
     label: u8,
@@ -47,7 +47,7 @@ service that its entry in the manifest lists under \"uses\".
     }
 }
 
-/// An answer in words, with what its label means unless that is plain.
+/// Returns an answer as text, with the meaning of its label unless that is plain.
 fn shown(label: u8, [first, second, third, fourth]: [usize; 4]) -> String {
     let meaning = match label {
         REFUSED => " (not understood, or refused)",
@@ -57,7 +57,7 @@ fn shown(label: u8, [first, second, third, fourth]: [usize; 4]) -> String {
     format!("label {label}, words {first} {second} {third} {fourth}{meaning}")
 }
 
-/// A number as a person types it, of 32 bits as all words have.
+/// Reads a number as a person types it. It has 32 bits at most, as all words have.
 fn number(word: &str) -> Option<u32> {
     match word.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),

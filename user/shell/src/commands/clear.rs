@@ -1,4 +1,4 @@
-//! `clear`: an empty screen.
+//! `clear`: empties the screen.
 
 use crate::shell::CLEAR;
 use crate::{Command, Failure, Shell};

@@ -6,7 +6,7 @@ use bellwire::Error;
 use bellwire::protocol::{ClockRequest, Ticks};
 use core::fmt::Write;
 
-/// The rate to set, if one is.
+/// The command, with the rate to set, if one was given.
 pub struct Clock {
     rate: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! `colour`: whether there are colours.
+//! `colour`: chooses whether there are colours.
 
 use crate::waiter::ask_console;
 use crate::{Command, Failure, Shell};
@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::protocol::{ColourPolicy, ConsoleRequest};
 
-/// What to do with colours.
+/// The command, with the choice.
 pub struct Colour {
     policy: ColourPolicy,
 }

@@ -1,4 +1,4 @@
-//! `start`, `stop` and `kill`: what a person does with programs.
+//! `start`, `stop` and `kill`: a person's control over programs.
 
 use crate::{Command, Failure, Shell, ask};
 use alloc::format;
@@ -7,22 +7,22 @@ use alloc::vec::Vec;
 use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramsRequest};
 use core::fmt::Write;
 
-/// The program by which the person types and reads.
+/// The program through which the person types and reads.
 const CONSOLE: &str = "console";
 
-/// Those by which the console gets what is typed. Which of them the person uses isn't known.
+/// The programs from which the console gets what is typed. The shell doesn't know which of them the person uses.
 const TYPED_BY: [&str; 2] = ["serial", "keyboard"];
 /// The word that stops one of [`TYPED_BY`].
 const ANYWAY: &str = "anyway";
 
-/// Which program to start.
+/// `start`, with the program's name.
 pub struct Start(String);
-/// Which program to stop.
+/// `stop`.
 pub struct Stop {
     name: String,
     anyway: bool,
 }
-/// Which program to end.
+/// `kill`, with the program's name.
 pub struct Kill(String);
 
 impl Command for Start {
@@ -87,7 +87,7 @@ there can't start them again.";
 }
 
 impl Stop {
-    /// Why this could leave the person without a way to type.
+    /// Returns why stopping the program could leave the person without a way to type, if it could.
     fn cuts_off(&self) -> Option<String> {
         let Self { name, anyway } = self;
         if name == CONSOLE {
@@ -134,12 +134,12 @@ fn control(shell: &Shell, name: &str, request: fn(ProgramName) -> ProgramsReques
     }
 }
 
-/// How a program is doing; nothing if there is none of that name.
+/// Returns a program's state, or `None` if there is no program of that name.
 fn state_of(shell: &Shell, name: &str) -> Result<Option<ProgramState>, Failure> {
     Ok(shell.programs()?.iter().find(|program| program.name.as_str() == name).map(|program| program.state))
 }
 
-/// Why `init` didn't do it. The state says what the program does already.
+/// Returns why `init` refused, if it did. The state says what the program does already.
 fn problem(outcome: Control, name: &str, state: Option<ProgramState>) -> Option<String> {
     Some(match outcome {
         Control::Done => return None,

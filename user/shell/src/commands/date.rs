@@ -1,4 +1,4 @@
-//! `date`: the clock on the wall.
+//! `date`: prints the date and the time of day.
 
 use crate::{Command, Failure, Shell, ask};
 use bellwire::protocol::{ClockRequest, DateTime};
@@ -23,7 +23,7 @@ impl Command for Date {
     }
 }
 
-/// The day of the week in the Gregorian calendar, by Zeller's congruence.
+/// Returns the day of the week in the Gregorian calendar, by Zeller's congruence.
 fn weekday(DateTime { year, month, day, .. }: DateTime) -> &'static str {
     // January and February count as the last months of the year before.
     let (year, month) = match month {

@@ -1,10 +1,10 @@
-//! `echo`: says words again.
+//! `echo`: prints its arguments.
 
 use crate::{Command, Failure, Shell};
 use alloc::string::String;
 use core::fmt::Write;
 
-/// What to say.
+/// The command.
 pub struct Echo {
     words: String,
 }

@@ -6,13 +6,13 @@ use alloc::format;
 use bellwire::protocol::{EduCounts, EduRequest, ProgramState};
 use core::fmt::Write;
 
-/// How often one command lets each device interrupt at most. The driver goes on after Ctrl-C, and its priority is above
-/// the shell's.
+/// The most interrupts that one command asks of each device. The bound is there since the driver goes on after Ctrl-C,
+/// at a priority above the shell's.
 const MOST_TIMES: u32 = 100_000;
-/// The device calculates in 32 bits, and the factorial of the next number takes more.
+/// The largest number whose factorial has 32 bits: the device calculates in 32 bits.
 const MOST_FACTORIAL: u32 = 12;
 
-/// What to ask of the devices.
+/// The command, with the request to the devices.
 pub struct Edu {
     request: EduRequest,
 }
@@ -63,8 +63,8 @@ Asks something of QEMU's teaching devices (-device edu), and says how often they
     }
 }
 
-/// Says that there is no device where the driver has found none, or isn't part of the system. The answer to a request
-/// tells of a driver that is stopped.
+/// Fails where the driver has found no device, or isn't part of the system. A driver that is stopped shows by the
+/// answer to the request.
 fn device_may_be_there(driver: Option<ProgramState>) -> Result<(), Failure> {
     match driver {
         None | Some(ProgramState::Absent) => Err(Failure::because("There is no edu device.")),
@@ -72,7 +72,7 @@ fn device_may_be_there(driver: Option<ProgramState>) -> Result<(), Failure> {
     }
 }
 
-/// Refuses what would take too long or give a wrong number.
+/// Refuses a request that would take too long or give a wrong number.
 fn within_limits(request: EduRequest) -> Result<(), Failure> {
     match request {
         EduRequest::Raise(count) if count > MOST_TIMES => {

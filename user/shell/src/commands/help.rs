@@ -1,4 +1,4 @@
-//! `help`: what commands there are, and what one does.
+//! `help`: lists the commands, and explains one.
 
 use crate::wrap::wrap;
 use crate::{COMMANDS, Cell, Column, Command, Entry, Failure, NotACommand, Shell, Style, Table};
@@ -7,10 +7,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-/// From this width on the list is a table.
+/// The least width at which the list is a table.
 const TABLE_WIDTH: usize = 80;
 
-/// The command to explain; all, if none is named.
+/// The command, with the name of the one to explain; without a name it lists all.
 pub struct Help {
     name: Option<String>,
 }

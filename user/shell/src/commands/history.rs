@@ -1,4 +1,4 @@
-//! `history`: the lines that were typed before.
+//! `history`: lists the lines that were typed before.
 
 use crate::{Command, Failure, Shell};
 use alloc::string::String;

@@ -1,4 +1,4 @@
-//! `layout`: what stands on the keyboard's keys.
+//! `layout`: shows or changes the keyboard's layout.
 
 use crate::{Command, Failure, Shell, ask};
 use alloc::string::{String, ToString};
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bellwire::protocol::{KeyLayout, KeyboardRequest};
 use core::fmt::Write;
 
-/// The layout to change to, if it is one that there is.
+/// The command, with the layout to change to, if that exists.
 pub struct Layout {
     name: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `mouse`: what the mouse has said so far.
+//! `mouse`: shows where the mouse is and which buttons are held.
 
 use super::counted;
 use crate::{Command, Failure, Shell, ask};

@@ -1,11 +1,11 @@
-//! `paste`: bytes that come back as they went in.
+//! `paste`: reads bytes and writes them back unchanged.
 
 use super::counted;
 use crate::command::Typed;
 use crate::{Command, Failure, Shell};
 use core::fmt::Write;
 
-/// How many bytes to take.
+/// The command, with the number of bytes.
 pub struct Paste {
     bytes: usize,
 }

@@ -1,4 +1,4 @@
-//! `pci`: what is on the PCI bus.
+//! `pci`: lists the functions of PCI devices.
 
 use crate::{Cell, Column, Command, Failure, Shell, Table, ask};
 use alloc::format;
@@ -43,7 +43,8 @@ interface; and the line that firmware wired its pin to, or msi where it can inte
     }
 }
 
-/// All functions. The bus refuses the index after the last one; any other failure is one.
+/// Returns all functions. The bus refuses the index after the last one, which ends the list; another failure is passed
+/// on.
 fn functions(get: impl Fn(u32) -> Result<[usize; 4], Failure>) -> Result<Vec<PciFunction>, Failure> {
     let mut functions = Vec::new();
     for index in 0.. {

@@ -1,19 +1,18 @@
-//! Turning the machine off and on again, by the means that PCs have had.
+//! `reboot` and `shutdown`, by the means that PCs have had.
 
 use crate::{Command, Failure, Shell, ask};
 use bellwire::Instant;
 use bellwire::protocol::{PowerRequest, TimerRequest};
 use core::time::Duration;
 
-/// ACPI's PM1a control register where QEMU's firmware puts it, and where older versions did. Real machines say in
-/// their FADT where it is.
+/// The port of ACPI's PM1a control register, as QEMU's firmware places it. Real machines name the port in their FADT.
 pub const PM1A_CONTROL: u16 = 0x604;
-/// See [`PM1A_CONTROL`].
+/// The same register's port in older versions of QEMU.
 pub const OLD_PM1A_CONTROL: u16 = 0xB004;
-/// SLP_EN, with the sleep type that QEMU calls off.
+/// SLP_EN, with sleep type 0, which turns QEMU off.
 const SLEEP_ENABLE: u16 = 1 << 13;
 
-/// How long the machine gets to do it.
+/// The time in which the machine must have stopped.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// `reboot`.
@@ -29,7 +28,7 @@ impl Command for Reboot {
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        // The chipset's register lies among the PCI bus's.
+        // The chipset's reset register lies among the ports of `pci`.
         ask(&shell.bus, PowerRequest::Reset).and(ask(&shell.keyboard, PowerRequest::Reset))?;
         Err(still_here(shell))
     }
@@ -55,11 +54,11 @@ impl Command for Shutdown {
     }
 }
 
-/// What there is to say if the machine goes on.
+/// Waits for the machine to stop, and returns why it goes on.
 fn still_here(shell: &Shell) -> Failure {
     let end = Instant::now() + GRACE;
     match ask(&shell.timer, TimerRequest::SleepUntil(end.cycles())) {
-        Ok(_) => Failure::because("This machine does it in a way that isn't known here."),
+        Ok(_) => Failure::because("The machine is still running: it does this in a way that the shell doesn't know."),
         Err(failure) => failure,
     }
 }

@@ -5,10 +5,10 @@ use bellwire::Instant;
 use bellwire::protocol::TimerRequest;
 use core::time::Duration;
 
-/// The longest that one call to the timer service waits. A call that Ctrl-C gave up is over by then.
+/// The longest wait of one call to the timer service. So a call that Ctrl-C gave up is over after that time.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// How long to wait.
+/// The command, with the time to wait.
 pub struct Sleep {
     milliseconds: u32,
 }

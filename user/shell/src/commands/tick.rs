@@ -1,4 +1,4 @@
-//! `tick`: counts aloud.
+//! `tick`: prints numbers at intervals.
 
 use crate::waiter::NOTICE;
 use crate::{Command, Failure, Shell};
@@ -7,10 +7,10 @@ use bellwire::{Instant, time};
 use core::fmt::Write;
 use core::time::Duration;
 
-/// How much later than due a notification may come before the timer service counts as gone.
+/// How late a notification may be before the timer service counts as gone.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How far to count, and how fast.
+/// The command, with the last number and the interval.
 pub struct Tick {
     count: u32,
     period: Duration,

@@ -1,49 +1,49 @@
-//! What the thread does that is to receive a line's messages.
+//! What a line's receiver does: the thread that is to receive the line's messages.
 
 use alloc::string::String;
 use bellwire::{Exception, ThreadFault, ThreadState, ThreadUse};
 use core::fmt;
 
-/// A thread and, if it has faulted, how.
+/// A thread, and its fault, if it has faulted.
 #[derive(Clone, Copy, Debug)]
 pub struct Thread {
-    /// What the kernel says of it.
+    /// The kernel's facts about the thread.
     pub used: ThreadUse,
-    /// How it has faulted.
+    /// The thread's fault.
     pub fault: Option<ThreadFault>,
 }
 
-/// What the thread does that is to receive a line's messages.
+/// What a line's receiver does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Doing {
-    /// There is no such thread.
+    /// No thread has received there.
     #[default]
     Nothing,
-    /// It waits for the next message.
+    /// The thread waits for the next message.
     Waits,
-    /// It runs.
+    /// The thread runs.
     Runs,
-    /// It could run, and others do.
+    /// The thread could run, and other threads do.
     Ready,
-    /// It waits for messages on another endpoint.
+    /// The thread waits for messages on another endpoint.
     Elsewhere,
-    /// It waits until a program takes its call, if there is one that serves what it calls.
+    /// The thread waits until a program takes its call; `None` if no program serves what it calls.
     Calls(Option<String>),
-    /// It waits for a program's answer.
+    /// The thread waits for a program's answer.
     Awaits(String),
-    /// It raised an exception, and waits for its handler.
+    /// The thread raised an exception, and waits for its handler.
     Faulted {
-        /// Which.
+        /// The exception's vector.
         vector: u8,
-        /// Where.
+        /// The address of the faulting instruction.
         instruction: usize,
     },
-    /// It has ended.
+    /// The thread has ended.
     Stopped,
 }
 
-/// Finds out what the driver of an endpoint does. Of several threads the one counts that could receive the next
-/// message.
+/// Returns what the receiver of an endpoint does. Of several threads, the one that could receive the next message
+/// counts.
 pub fn doing(endpoint: u32, holder: u16, threads: &[Thread], name: impl Fn(u16) -> String) -> Doing {
     let serving = threads.iter().filter(|thread| thread.used.serves == endpoint);
     let own = threads.iter().filter(|thread| thread.used.badge == holder);
@@ -76,7 +76,7 @@ pub fn doing(endpoint: u32, holder: u16, threads: &[Thread], name: impl Fn(u16) 
     }
 }
 
-/// What it does, as the end of a sentence about its program.
+/// The words end a sentence about the thread's program.
 impl fmt::Display for Doing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

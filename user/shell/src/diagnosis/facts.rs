@@ -1,4 +1,4 @@
-//! What is known of a line.
+//! The facts about a line.
 
 use super::Doing;
 use alloc::string::String;
@@ -7,55 +7,55 @@ use bellwire::protocol::ProgramState;
 use bellwire::{LineState, Source};
 use core::time::Duration;
 
-/// What is known of a line and of all that is to be done with its interrupts.
+/// The facts about a line, and about everything that its interrupts pass.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// Its number.
+    /// The line's number.
     pub number: u8,
-    /// How it gets to the CPU, and what the controllers have of it.
+    /// The line's route to the CPU, and its bits in the controllers.
     pub state: LineState,
-    /// What the kernel counts of it, if somebody has claimed it.
+    /// The kernel's counters of the line, if a program has claimed it.
     pub source: Option<Source>,
-    /// The program that `init` grants it to, if it does.
+    /// The program to which `init` grants the line, if there is one.
     pub owner: Option<Owner>,
-    /// The name of the process that has bound it, or else of the one that has claimed it.
+    /// The name of the process that has bound the line, or else of the one that has claimed it.
     pub holder: String,
-    /// What the thread does that is to receive its messages.
+    /// What the line's receiver does.
     pub doing: Doing,
-    /// The PCI functions that firmware has wired to it.
+    /// The PCI functions that firmware has wired to the line.
     pub functions: Vec<String>,
-    /// What was counted a while before.
+    /// The counters of a moment before.
     pub earlier: Earlier,
     /// How long ago the first interrupt of the pending message came, if one is pending.
     pub pending_for: Duration,
-    /// How many non-maskable interrupts came.
+    /// The number of non-maskable interrupts.
     pub nmis: u32,
 }
 
-/// A program, and how it is doing.
+/// A program and its state.
 #[derive(Clone, Debug)]
 pub struct Owner {
-    /// Its name.
+    /// The program's name.
     pub name: String,
-    /// How it is doing.
+    /// The program's state.
     pub state: ProgramState,
 }
 
-/// What was counted of a source, and how long before.
+/// A source's counters of a moment before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Earlier {
-    /// How long before.
+    /// The time since then.
     pub ago: Duration,
-    /// How many interrupts were taken by then.
+    /// The interrupts taken by then.
     pub taken: u32,
-    /// Which message was received and not completed; 0 for none.
+    /// The number of the message that was received and not completed; 0 for none.
     pub outstanding: u32,
     /// The number of the message that was pending, if one was.
     pub pending: Option<u32>,
 }
 
 impl Earlier {
-    /// What is to be compared with later.
+    /// Notes a source's counters, to be compared with later ones.
     pub fn of(source: Option<&Source>) -> Self {
         source.map_or(Self::default(), |source| Self {
             ago: Duration::ZERO,
@@ -67,7 +67,7 @@ impl Earlier {
 }
 
 impl Facts {
-    /// How many interrupts a second came since [`Facts::earlier`].
+    /// Returns how many interrupts a second have come since [`Facts::earlier`].
     pub fn rate(&self) -> u64 {
         let Some(source) = &self.source else { return 0 };
         let count = u64::from(source.taken.wrapping_sub(self.earlier.taken));
@@ -75,10 +75,10 @@ impl Facts {
         (count * 1000).checked_div(milliseconds).unwrap_or(0)
     }
 
-    /// Whether a level-triggered line fires again as soon as it is completed: it was in service before and is again,
-    /// though many messages were completed in between.
+    /// Returns whether a level-triggered line fires again as soon as it is completed: it was in service before, many
+    /// messages were completed in between, and it is in service now.
     pub fn is_restless(&self) -> bool {
-        /// More than a device in order has to say while a person waits.
+        /// More interrupts than a device in order raises in that time.
         const MANY: u32 = 50;
         let Some(source) = &self.source else { return false };
         let was = self.earlier.outstanding != 0 || self.earlier.pending.is_some();
@@ -86,12 +86,12 @@ impl Facts {
         source.level && was && is && source.taken.wrapping_sub(self.earlier.taken) >= MANY
     }
 
-    /// Whether it is no line but a device's message.
+    /// Returns whether this is a device's message (MSI) rather than a line.
     pub fn is_message(&self) -> bool {
         self.state.route == bellwire::RouteKind::Message
     }
 
-    /// What to call it in a sentence.
+    /// Returns the line's name in a sentence.
     pub fn name(&self) -> String {
         match self.number {
             number if usize::from(number) == bellwire::LINE_NMI => "the NMI".into(),

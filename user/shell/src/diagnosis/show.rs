@@ -1,4 +1,4 @@
-//! The facts as rows: a word, and what there is to say about it.
+//! The facts as rows: a heading, and the facts under it.
 
 use super::verdict::interrupts;
 use super::{Doing, Facts, Verdict};
@@ -8,7 +8,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::{LineFlags, RouteKind, time};
 
-/// What kind of line it is.
+/// Returns the kind of the line.
 fn title(facts: &Facts) -> String {
     let kind = match facts.state.route {
         RouteKind::Missing => return "there is none".into(),
@@ -25,7 +25,7 @@ fn title(facts: &Facts) -> String {
     format!("{kind}, vector {:#x}", facts.state.vector)
 }
 
-/// All rows but the verdict.
+/// Returns all rows but the verdict.
 pub fn rows(facts: &Facts) -> Vec<(&'static str, String)> {
     let mut rows = Vec::from([("line", format!("{}: {}", number(facts), title(facts)))]);
     if matches!(facts.state.route, RouteKind::Missing | RouteKind::Kernel) {
@@ -82,7 +82,7 @@ fn route(facts: &Facts) -> String {
     }
 }
 
-/// The request and in-service bits, as the controllers have them.
+/// Returns the controllers' mask, request and in-service bits of the line.
 fn bits(facts: &Facts) -> Option<String> {
     let has = |flag| if facts.state.flags.contains(flag) { 1 } else { 0 };
     let pic = || {
@@ -108,7 +108,7 @@ fn bits(facts: &Facts) -> Option<String> {
     }
 }
 
-/// Whether it is masked, and by whom.
+/// Returns whether the line is masked, and why.
 fn masked(facts: &Facts) -> String {
     if matches!(facts.state.route, RouteKind::NonMaskable | RouteKind::Message) {
         return "no: nothing can".into();
@@ -156,9 +156,9 @@ fn message(facts: &Facts) -> String {
     format!("{} is pending since {since}, for {}; {last}", source.sequence, interrupts(source.unread))
 }
 
-/// The whole report, for a terminal of that width.
+/// Writes the whole report for a terminal of `width` columns.
 pub fn write(out: &mut impl core::fmt::Write, facts: &Facts, width: usize) -> core::fmt::Result {
-    /// The width of the words in front.
+    /// The width of the column of headings.
     const WORD: usize = 10;
     let verdict = Verdict::of(facts);
     let mut line = |word: &str, text: &str, style: crate::Style| -> core::fmt::Result {
@@ -175,7 +175,7 @@ pub fn write(out: &mut impl core::fmt::Write, facts: &Facts, width: usize) -> co
     line("verdict", &verdict.sentence(facts), verdict.style())
 }
 
-/// A text in lines of that width at most; a word that is longer stands alone.
+/// Breaks a text into lines of `width` columns at most. A longer word has a line of its own.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();

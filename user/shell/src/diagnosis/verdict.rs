@@ -1,4 +1,4 @@
-//! What follows from the facts, in a sentence.
+//! The verdict on the facts, as a sentence.
 
 use super::{Doing, Facts};
 use crate::Style;
@@ -8,53 +8,53 @@ use bellwire::protocol::ProgramState;
 use bellwire::{LineFlags, RouteKind, Source};
 use core::time::Duration;
 
-/// A driver that is in order has received a message by then, whoever else is busy.
+/// The time in which a driver in order receives a message, however busy other programs are.
 const PROMPT: Duration = Duration::from_millis(50);
 
-/// Why interrupts of a line don't come, or that nothing is wrong.
+/// The reason why interrupts of a line don't come, or that nothing is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The machine has no such line.
     NoSuchLine,
     /// The line is the kernel's.
     KernelsOwn,
-    /// It is the NMI, and nobody has claimed it.
+    /// The line is the NMI, and no program has claimed it.
     NonMaskable,
-    /// Nobody has claimed it.
+    /// No program has claimed the line.
     Unowned,
-    /// Its program doesn't run.
+    /// The line's program doesn't run.
     NotRunning,
-    /// Its program runs, and hasn't bound it.
+    /// The line's program runs, and hasn't bound the line.
     NotBound,
-    /// Too many came unread, so that it is masked.
+    /// Too many interrupts came unread, so the line is masked.
     Storm,
-    /// Its driver has raised an exception.
+    /// The driver has raised an exception.
     Faulted,
     /// A message is pending, and the driver doesn't receive it.
     Pending,
     /// The driver has received a message and doesn't complete it.
     InService,
-    /// It fires again as soon as it is completed, and others are wired to it.
+    /// The line fires again as soon as it is completed, and other functions are wired to it.
     Shared,
-    /// It fires again as soon as it is completed.
+    /// The line fires again as soon as it is completed.
     NotQuiet,
-    /// The controller masks what the kernel doesn't.
+    /// The controller masks the line, and the kernel doesn't.
     MaskedByController,
-    /// It was taken, and never ended at its controller.
+    /// The CPU has taken the interrupt, and its controller has got no end-of-interrupt.
     NotEnded,
-    /// The controller has a request that the CPU hasn't taken.
+    /// The controller has a request that the CPU hasn't taken yet.
     OnItsWay,
-    /// No thread is there to receive where it is bound.
+    /// No thread receives on the endpoint to which the line is bound.
     NoReceiver,
-    /// All is ready for it, and it has never come.
+    /// Everything is ready for the interrupt, and it has never come.
     NeverCame,
-    /// It comes.
+    /// The interrupt comes.
     Well,
 }
 
 impl Verdict {
-    /// The first thing on the way from the device to the driver that isn't as it should be; beginning with the driver,
-    /// since what is wrong there shows at all that comes before.
+    /// Returns the first thing that is wrong on the way between driver and device. The search begins at the driver,
+    /// since a fault there shows everywhere before it on the way.
     pub fn of(facts: &Facts) -> Self {
         match facts.state.route {
             RouteKind::Missing => return Self::NoSuchLine,
@@ -113,7 +113,7 @@ impl Verdict {
         }
     }
 
-    /// How bad it is.
+    /// Returns the style that shows how bad the verdict is.
     pub const fn style(self) -> Style {
         match self {
             Self::Well => Style::Good,
@@ -124,7 +124,7 @@ impl Verdict {
         }
     }
 
-    /// The sentence.
+    /// Returns the verdict as a sentence.
     pub fn sentence(self, facts: &Facts) -> String {
         let (number, holder, line) = (facts.number, &facts.holder, facts.name());
         let empty = Source::default();
@@ -200,7 +200,7 @@ impl Verdict {
             }
             Self::NotEnded => {
                 format!(
-                    "The CPU has taken {line}, and nobody has ended it at its controller: that is a fault of the \
+                    "The CPU has taken {line}, and its controller got no end-of-interrupt: that is a fault of the \
                      kernel."
                 )
             }
@@ -222,7 +222,7 @@ impl Verdict {
     }
 }
 
-/// What a source that isn't bound does.
+/// Returns what happens to interrupts of a source that isn't bound.
 fn silent(facts: &Facts) -> &'static str {
     match facts.state.route {
         RouteKind::Message => "its messages are dropped",
@@ -231,7 +231,7 @@ fn silent(facts: &Facts) -> &'static str {
     }
 }
 
-/// Whether the device wants something now, as far as that can be known.
+/// Returns whether the device asserts the line now, as far as the controllers tell.
 fn asserted(facts: &Facts) -> &'static str {
     let flags = facts.state.flags;
     match (flags.contains(LineFlags::REQUEST_KNOWN), flags.contains(LineFlags::REQUESTED)) {

@@ -7,19 +7,19 @@ use alloc::vec::Vec;
 /// How many lines are remembered.
 const REMEMBERED: usize = 100;
 
-/// Lines, of which some may be shown in place of the one that is being typed.
+/// The lines that were typed before. One of them may be shown in place of the line that is being typed.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// The newest is first.
+    /// The lines, the newest first.
     lines: VecDeque<Vec<char>>,
-    /// How many lines back the line shown is; 0 for the one that is being typed.
+    /// How many lines back the shown line is; 0 for the one that is being typed.
     back: usize,
     /// The line that was being typed when another was recalled.
     typed: Vec<char>,
 }
 
 impl History {
-    /// Adds a line, if there is something new in it, and goes back to the one that is being typed.
+    /// Adds a line unless it is blank or repeats the newest one, and goes back to the line that is being typed.
     pub fn add(&mut self, line: &[char]) {
         self.leave();
         if line.iter().any(|character| !character.is_whitespace()) && self.lines.front().is_none_or(|last| last != line)
@@ -35,7 +35,7 @@ impl History {
         self.typed.clear();
     }
 
-    /// The line before the one that is shown; `shown` is what it has become.
+    /// Goes to the line before the shown one and returns it. `shown` is the shown line as it was edited.
     pub fn older(&mut self, shown: &[char]) -> Option<Vec<char>> {
         let older = self.lines.get(self.back)?.clone();
         if self.back == 0 {
@@ -45,7 +45,7 @@ impl History {
         Some(older)
     }
 
-    /// The line after the one that is shown, at the end the one that was being typed.
+    /// Goes to the line after the shown one and returns it. The last one is the line that was being typed.
     pub fn newer(&mut self) -> Option<Vec<char>> {
         self.back = self.back.checked_sub(1)?;
         match self.back.checked_sub(1) {
@@ -54,14 +54,15 @@ impl History {
         }
     }
 
-    /// The newest line that contains a text, of those older than `beyond` lines; with its index.
+    /// Finds the newest line that contains a text, of the lines older than the `beyond` newest ones. Returns its index
+    /// too.
     pub fn find(&self, text: &[char], beyond: usize) -> Option<(usize, &[char])> {
         let lines = self.lines.iter().enumerate().skip(beyond);
         let mut found = lines.filter(|(_, line)| text.is_empty() || line.windows(text.len()).any(|part| part == text));
         found.next().map(|(index, line)| (index, line.as_slice()))
     }
 
-    /// The lines, the oldest first.
+    /// Returns the lines, the oldest first.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.lines.iter().rev().map(|line| line.iter().collect())
     }

@@ -1,4 +1,4 @@
-//! Bytes as a terminal sends them become keys: UTF-8, controls, and the escape sequences of ECMA-48 and xterm.
+//! Decoding of a terminal's bytes to keys: UTF-8, controls, and the escape sequences of ECMA-48 and xterm.
 
 /// A key that means something to the editor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Key {
     Abort,
 }
 
-/// How far into a sequence the bytes are.
+/// The position in a sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
@@ -52,7 +52,7 @@ enum State {
         last: u16,
         count: u8,
     },
-    /// Some bytes of a character, and how many are missing.
+    /// Within a character of several bytes: what they say so far, and how many are missing.
     Character {
         code: u32,
         missing: u8,
@@ -60,7 +60,7 @@ enum State {
     },
 }
 
-/// Takes bytes and gives keys.
+/// A decoder of bytes to keys.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Decoder {
     state: State,
@@ -68,7 +68,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Takes a byte; the key that it completes, if it does.
+    /// Takes a byte, and returns the key that it completes, if it completes one.
     pub fn feed(&mut self, byte: u8) -> Option<Key> {
         let last = core::mem::replace(&mut self.last, byte);
         match core::mem::take(&mut self.state) {
@@ -76,7 +76,7 @@ impl Decoder {
             State::SingleShift => control_sequence(byte, 0, 0),
             State::Control { first, last, count } => self.in_control(byte, first, last, count),
             State::Character { code, missing, least } => self.in_character(byte, code, missing, least),
-            // A terminal that ends lines with both has ended one line.
+            // A terminal that sends CR and LF at a line's end has ended one line.
             State::Outside if byte == b'\n' && last == b'\r' => None,
             State::Outside => self.outside(byte),
         }
@@ -104,7 +104,7 @@ impl Decoder {
             0x19 => Key::Paste,
             0x1B => return self.wait(State::Escape),
             b' '..=b'~' => Key::Character(char::from(byte)),
-            // The first bytes of UTF-8 (RFC 3629), with the least code that needs so many bytes.
+            // The first byte of UTF-8 (RFC 3629), with the least code that needs that many bytes.
             0xC2..=0xDF => {
                 return self.wait(State::Character { code: u32::from(byte & 0x1F), missing: 1, least: 0x80 });
             }
@@ -133,7 +133,7 @@ impl Decoder {
             b'f' | b'F' => Some(Key::WordRight),
             b'd' | b'D' => Some(Key::CutWordRight),
             0x08 | 0x7F => Some(Key::CutWordLeft),
-            // What else is typed with Alt means nothing, but controls keep their meaning.
+            // Other characters with Alt mean nothing; controls keep their meaning.
             b' '..=b'~' => None,
             _ => self.outside(byte),
         }
@@ -149,14 +149,14 @@ impl Decoder {
             b';' => self.wait(State::Control { first, last: 0, count: count.saturating_add(1) }),
             b' '..=b'?' => self.wait(State::Control { first, last, count }),
             b'@'..=b'~' => control_sequence(byte, first, if count == 0 { 0 } else { last }),
-            // A control in the middle ends the sequence, and is one.
+            // A control within a sequence ends it, and keeps its meaning.
             _ => self.outside(byte),
         }
     }
 
     fn in_character(&mut self, byte: u8, code: u32, missing: u8, least: u32) -> Option<Key> {
         if byte & 0b1100_0000 != 0b1000_0000 {
-            // The character was cut short. What cut it short is more likely what was meant.
+            // The character was cut short. The byte that cut it short is more likely meant.
             return self.outside(byte);
         }
         let code = code << 6 | u32::from(byte & 0x3F);
@@ -168,7 +168,7 @@ impl Decoder {
     }
 }
 
-/// The key of a control sequence; `modifier` is xterm's second parameter, of which 1 less is a set of bits.
+/// Returns the key of a control sequence. `modifier` is xterm's second parameter: 1 more than a set of bits.
 fn control_sequence(last: u8, first: u16, modifier: u16) -> Option<Key> {
     const SHIFT: u16 = 1;
     let is_modified = modifier.saturating_sub(1) & !SHIFT != 0;

@@ -1,4 +1,4 @@
-//! The text that is being edited, and the place in it.
+//! The text that is being edited, and the cursor in it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,25 +13,25 @@ pub struct Line {
     cursor: usize,
 }
 
-/// Part of a line, as a distance from the cursor.
+/// A part of a line: from the cursor to this place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// One character to the left.
     Left,
     /// One character to the right.
     Right,
-    /// To the start of the word, or of the one before.
+    /// The start of the word, or of the word before.
     WordLeft,
-    /// To the end of the word, or of the next.
+    /// The end of the word, or of the next word.
     WordRight,
-    /// To the start.
+    /// The start of the line.
     Start,
-    /// To the end.
+    /// The end of the line.
     End,
 }
 
 impl Line {
-    /// A line with the cursor behind it.
+    /// Makes a line with the cursor behind its text.
     pub fn new(text: Vec<char>) -> Self {
         Self { cursor: text.len(), text }
     }
@@ -41,17 +41,17 @@ impl Line {
         &self.text
     }
 
-    /// How many characters are before the cursor.
+    /// Returns how many characters are before the cursor.
     pub fn cursor(&self) -> usize {
         self.cursor
     }
 
-    /// The text before the cursor.
+    /// Returns the text before the cursor.
     pub fn before(&self) -> String {
         self.text[..self.cursor].iter().collect()
     }
 
-    /// Puts characters before the cursor. Those that don't fit are left out, and `Full` says so.
+    /// Inserts characters before the cursor. Characters that don't fit are left out, and `Full` says so.
     pub fn insert(&mut self, characters: &[char]) -> Result<(), Full> {
         let fit = characters.len().min(LONGEST - self.text.len().min(LONGEST));
         self.text.splice(self.cursor..self.cursor, characters[..fit].iter().copied());
@@ -64,7 +64,7 @@ impl Line {
         self.cursor = self.target(reach);
     }
 
-    /// Takes away what is between the cursor and there, and returns it.
+    /// Removes a part of the line, and returns it.
     pub fn cut(&mut self, reach: Reach) -> Vec<char> {
         let target = self.target(reach);
         let (from, to) = (target.min(self.cursor), target.max(self.cursor));
@@ -91,7 +91,7 @@ impl Line {
     }
 }
 
-/// A line is as long as lines may be.
+/// The line has [`LONGEST`] characters already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 

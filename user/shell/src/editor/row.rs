@@ -1,8 +1,8 @@
 //! The row of the terminal in which a line is edited.
 //!
-//! What is written is text, backspaces and colours alone, so that the row is right on every terminal, and on two of
-//! different widths at the same time: the screen and the serial line get the same bytes. The last column stays free,
-//! since terminals differ in what they do after it.
+//! The editor writes text, backspaces and colours alone. So the row is right on every terminal, and on two of different
+//! widths at the same time: the screen and the serial line get the same bytes. The last column stays free, since
+//! terminals differ in what they do after it.
 
 use crate::Style;
 use alloc::string::String;
@@ -17,7 +17,7 @@ pub struct Glyph {
     pub style: Style,
 }
 
-/// What the terminal shows in the row, and where its cursor is.
+/// The row as the terminal shows it, and the terminal's cursor in it.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     shown: Vec<Glyph>,
@@ -25,13 +25,13 @@ pub struct Row {
 }
 
 impl Row {
-    /// The terminal's cursor is at the start of an empty row.
+    /// Begins a row. Call this when the terminal's cursor is at the start of an empty row.
     pub fn begin(&mut self) {
         self.shown.clear();
         self.cursor = 0;
     }
 
-    /// Writes to `echo` what makes the row show these characters, and the cursor stand before that of index `cursor`.
+    /// Writes to `echo` what makes the row show these characters and puts the cursor before the one of index `cursor`.
     pub fn show(&mut self, wanted: Vec<Glyph>, cursor: usize, echo: &mut Vec<u8>) {
         let common = self.shown.iter().zip(&wanted).take_while(|(shown, wanted)| shown == wanted).count();
         if common < wanted.len().max(self.shown.len()) {
@@ -46,7 +46,7 @@ impl Row {
         self.move_to(cursor.min(self.shown.len()), echo);
     }
 
-    /// Going right is writing what is there.
+    /// Moves the cursor. To go right is to write again what the row shows.
     fn move_to(&mut self, column: usize, echo: &mut Vec<u8>) {
         match self.shown.get(self.cursor..column) {
             Some(between) => write(between, echo),
@@ -65,8 +65,8 @@ pub fn write(glyphs: &[Glyph], echo: &mut Vec<u8>) {
     }
 }
 
-/// A character as the row shows it. One that takes no column or two would put all behind it in a wrong place, and a few
-/// scripts of one column are all that a terminal is sure to have: what else there is shows as a question mark.
+/// Returns a character as the row shows it. A character that takes no column, or two, would shift all behind it, and a
+/// terminal is sure to have only a few scripts of one column. Other characters show as a question mark.
 pub fn shown(character: char) -> char {
     match character {
         ' '..='~' | '\u{A1}'..='\u{AC}' | '\u{AE}'..='\u{2FF}' | '\u{370}'..='\u{482}' | '\u{48A}'..='\u{52F}' => {

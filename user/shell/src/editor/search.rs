@@ -6,7 +6,8 @@ use super::{BELL, Editor, Outcome, Search};
 use alloc::vec::Vec;
 
 impl Editor {
-    /// Keys that have no meaning for a search end it, with what it found, and then mean what they always do.
+    /// Takes a key during a search. A key without a meaning for the search ends it with the line that it found, and
+    /// then has its usual meaning.
     pub(super) fn press_in_search(&mut self, key: Key, echo: &mut Vec<u8>) -> Option<Outcome> {
         let search = self.search.as_mut()?;
         match key {
@@ -36,7 +37,7 @@ impl Editor {
         None
     }
 
-    /// Shows the newest line that fits, of those older than `beyond` lines.
+    /// Shows the newest line that contains the text, of the lines older than the `beyond` newest ones.
     fn find(&mut self, beyond: usize, echo: &mut Vec<u8>) {
         let Some(search) = &mut self.search else { return };
         match self.history.find(&search.text, beyond) {
@@ -52,7 +53,7 @@ impl Editor {
     }
 }
 
-/// A longer text may still be in the line that was found.
+/// Returns from where to search when the text grows: the line that was found may contain the longer text, too.
 fn search_from(search: Option<&Search>) -> usize {
     search.and_then(|search| search.found).unwrap_or(0)
 }

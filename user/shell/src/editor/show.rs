@@ -1,4 +1,4 @@
-//! What the row shows of a line.
+//! The part of a line that the row shows.
 
 use super::row::{self, Glyph};
 use super::{Editor, Search};
@@ -6,7 +6,7 @@ use crate::Style;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The least room for text beside the prompt, however narrow the terminal says that it is.
+/// The least room for text beside the prompt, however narrow the terminal claims to be.
 const LEAST_ROOM: usize = 8;
 
 impl Editor {
@@ -38,7 +38,7 @@ impl Editor {
         }
     }
 
-    /// How many characters of the line there is room for. The last column stays free.
+    /// Returns how many characters of the line have room. The last column stays free.
     pub(super) fn room(&self) -> usize {
         let prompt = match &self.search {
             None => self.prompt.chars().count(),
@@ -47,11 +47,11 @@ impl Editor {
         self.width.saturating_sub(1 + prompt).max(LEAST_ROOM)
     }
 
-    /// Chooses which part of the line is shown: all of it if it has room, else a part with the cursor in it. The
-    /// cursor stands on no mark that says that there is more.
+    /// Chooses which part of the line is shown: all of it if it has room, else a part with the cursor in it. The cursor
+    /// never stands on the mark of a hidden part.
     fn scroll(&mut self, room: usize) {
         let (cursor, length) = (self.line.cursor(), self.line.text().len());
-        // Behind the last character the cursor takes a column, too: the free one, if the line just has room.
+        // Behind the last character the cursor needs a column, too: the free one, if the line just has room.
         if length <= room {
             self.left = 0;
         } else if cursor <= self.left && self.left > 0 {

@@ -231,7 +231,7 @@ fn a_line_just_fits() {
     assert_eq!(person.terminal.column, 2);
 }
 
-/// What a person may type: mostly what means something.
+/// Bytes that a person may type: mostly bytes with a meaning.
 fn input() -> impl Strategy<Value = Vec<u8>> {
     let sequences = [
         "\x1b[A",
@@ -271,8 +271,8 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// After each byte, the row that the terminal shows is the prompt and a part of the line, and the cursor stands on
-    /// the character that is next.
+    /// After each byte, the terminal's row is the prompt and a part of the line, and the cursor stands on the next
+    /// character.
     #[test]
     fn the_terminal_shows_the_line(bytes in input(), width in 14_usize..60) {
         let mut person = Person::new(width);
@@ -302,7 +302,7 @@ proptest! {
         }
     }
 
-    /// Editing is what a list of characters and a place in it do.
+    /// Editing agrees with a model: a list of characters and a place in it.
     #[test]
     fn editing_agrees_with_a_model(steps in prop::collection::vec((0..7, "[a-z ä]"), 0..100)) {
         let mut person = Person::new(40);

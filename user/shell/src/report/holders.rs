@@ -1,16 +1,16 @@
-//! Who holds how much memory.
+//! How much memory each process holds.
 
 use super::each;
 use crate::{Failure, Shell};
 use alloc::vec::Vec;
 use bellwire::ProcessUse;
 
-/// All processes, with their slots.
+/// Returns all processes, with their slots.
 pub fn processes(shell: &Shell) -> Result<Vec<(usize, ProcessUse)>, Failure> {
     Ok(each(|slot| Ok(shell.counters.process(slot)?.map(|process| (slot, process))))?)
 }
 
-/// The frames that a process holds itself: of what it has used up, the quotas of its children are theirs.
+/// Returns how many frames a process holds itself: the ones that it has used, less the quotas of its children.
 pub fn held(slot: usize, process: &ProcessUse, all: &[(usize, ProcessUse)]) -> u32 {
     let children = all.iter().filter(|(_, other)| other.parent == Some(slot));
     let given: u32 = children.map(|(_, child)| child.frames.1).sum();

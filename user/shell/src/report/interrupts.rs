@@ -1,5 +1,5 @@
-//! `irq`: a row for each interrupt source, then what belongs to none; the same again and again, sorted by rate; and why
-//! those of one line don't come.
+//! `irq`: a row for each interrupt source, then the counts that belong to no source; with `-w` the busiest sources,
+//! drawn again and again; with a line, why its interrupts don't come.
 
 use super::{each, line, watch};
 use crate::commands::counted;
@@ -14,9 +14,9 @@ use core::fmt::Write;
 pub enum Interrupts {
     /// The table.
     Table,
-    /// The table of what goes on, refreshed in place.
+    /// The table of what happens now, refreshed in place.
     Watch,
-    /// All about a line.
+    /// The report on a line.
     Line(u8),
 }
 
@@ -60,7 +60,7 @@ are the time from the trap to the driver: of half of them, of 99 %, and of the s
     }
 }
 
-/// `irqtop`: another name of `irq -w`.
+/// `irqtop`: another name for `irq -w`.
 pub struct InterruptsTop;
 
 impl Command for InterruptsTop {
@@ -121,12 +121,12 @@ fn table(shell: &mut Shell) -> Result<(), Failure> {
     )?)
 }
 
-/// A source's number, as `irq` takes it.
+/// Returns a source's number, as `irq` takes it.
 pub fn number(source: &Source) -> String {
     if usize::from(source.line) == LINE_NMI { "NMI".into() } else { source.line.to_string() }
 }
 
-/// How it signals.
+/// Returns how a source signals.
 pub fn kind(source: &Source) -> &'static str {
     match source {
         Source { message: true, .. } => "msi",
@@ -135,7 +135,7 @@ pub fn kind(source: &Source) -> &'static str {
     }
 }
 
-/// The name of the program with a badge.
+/// Returns the name of the program with a badge.
 pub fn name_of(programs: &[ProgramStatus], badge: u16) -> String {
     let program = programs.iter().find(|program| program.badge == badge);
     program.map_or_else(|| alloc::format!("#{badge}"), |program| program.name.to_string())

@@ -1,4 +1,4 @@
-//! `irq LINE`: what is known of a line, asked twice, and what follows from it.
+//! `irq LINE`: looks at a line twice, and says what is wrong with it.
 
 use super::{each, interrupts::name_of};
 use crate::diagnosis::{self, Doing, Earlier, Facts, Owner, Thread};
@@ -10,7 +10,7 @@ use bellwire::protocol::{PciFunction, PciRequest, ProgramState, ProgramStatus, P
 use bellwire::{Instant, Source, ThreadState};
 use core::time::Duration;
 
-/// How long to watch: long enough that a driver at work gets on, and short enough for a person.
+/// The time between the two looks: long enough that a driver at work gets on, and short enough for a person.
 const WATCH: Duration = Duration::from_millis(100);
 
 /// Says where the interrupts of a line are stuck, and why.
@@ -37,7 +37,7 @@ fn gather(shell: &Shell, number: u8, earlier: Earlier) -> Result<Facts, Failure>
         Err(failure) => return Err(failure),
     };
     let functions = functions(shell, &programs, number)?;
-    // What moves is asked last, and the source behind its controllers: a message that came meanwhile is no
+    // Facts that change are asked last, and the source after its controllers. So a message that comes meanwhile is no
     // contradiction.
     let threads = threads(shell)?;
     let (state, _) = shell.counters.line_state(number)?;
@@ -76,10 +76,10 @@ fn threads(shell: &Shell) -> Result<Vec<Thread>, Failure> {
     })?)
 }
 
-/// The PCI functions of a line; none if the bus doesn't answer.
+/// Returns the PCI functions of a line; none if the bus doesn't answer.
 fn functions(shell: &Shell, programs: &[ProgramStatus], number: u8) -> Result<Vec<String>, Failure> {
     let mut functions = Vec::new();
-    // A bus that is about to be started again would have to be waited for.
+    // A call to a bus that is about to be started again would wait.
     let runs = |program: &ProgramStatus| program.name.as_str() == "pci" && program.state == ProgramState::Running;
     if !programs.iter().any(runs) {
         return Ok(functions);

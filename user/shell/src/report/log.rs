@@ -1,18 +1,18 @@
-//! `log`: what is still there of the kernel's log, and what comes.
+//! `log`: prints what the kernel still has of its log, and follows it.
 
 use crate::{Command, Failure, Shell};
 use bellwire::Instant;
 use core::fmt::Write;
 use core::time::Duration;
 
-/// How often is looked whether the log has grown: the kernel tells nobody.
+/// How often `log -f` looks whether the log has grown: the kernel notifies nobody.
 const PERIOD: Duration = Duration::from_millis(200);
 
 /// The command.
 pub enum Log {
-    /// What is there.
+    /// Prints the log.
     All,
-    /// What is there and what comes.
+    /// Prints the log, then what comes.
     Follow,
 }
 

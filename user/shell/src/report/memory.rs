@@ -1,4 +1,4 @@
-//! `mem`: the machine's memory, and what its holders have of it.
+//! `mem`: the machine's memory, and how much each process holds.
 
 use super::holders::{held, processes};
 use crate::{Command, Failure, Shell};

@@ -1,4 +1,4 @@
-//! `ps`: `init`, the programs in the manifest's order, the kernel, and the time that nobody used.
+//! `ps`: `init`, the programs in the manifest's order, the kernel, and the idle time.
 
 use super::holders::{held, processes};
 use crate::{Cell, Column, Command, Failure, Latency, Shell, Style, Table, ask};
@@ -71,14 +71,14 @@ in which nobody ran.";
     }
 }
 
-/// What a program is doing, in words.
+/// Returns a program's state in words.
 fn state(shell: &Shell, program: &ProgramStatus) -> Result<String, Failure> {
     if program.state != ProgramState::Waiting {
         return Ok(program.state.name().into());
     }
     match ask(&shell.programs, ProgramsRequest::Wait { badge: program.badge }) {
         Ok([milliseconds, ..]) => Ok(format!("starts in {}", Latency(Duration::from_millis(milliseconds as u64)))),
-        // By now it is started.
+        // The program has started meanwhile.
         Err(Failure::Refused(_)) => Ok(program.state.name().into()),
         Err(failure) => Err(failure),
     }

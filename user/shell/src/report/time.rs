@@ -1,4 +1,4 @@
-//! `time`: the clock on the wall, and the one that started with the machine.
+//! `time`: the date and time of day, and the time since the machine started.
 
 use crate::{Command, Failure, Shell, ask};
 use bellwire::protocol::{ClockRequest, DateTime};

@@ -1,4 +1,4 @@
-//! `irq -w`: which interrupts come now, drawn over and over in one place.
+//! `irq -w`: the interrupts that come now, drawn again and again in one place.
 
 use super::each;
 use super::interrupts::{kind, name_of, number};
@@ -66,23 +66,23 @@ fn counts(sources: &[Source]) -> BTreeMap<u8, u32> {
     sources.iter().map(|source| (source.line, source.taken)).collect()
 }
 
-/// Which columns there is room for, beside those for the line, its owner, the rate and the bar.
+/// The columns that have room, beside those for the line, its owner, the rate and the bar.
 #[derive(Clone, Copy)]
 struct Columns {
-    /// How wide the column for the kind is; 0 if it is left out.
+    /// The width of the column for the kind; 0 if it is left out.
     kind: usize,
-    /// How wide the column for the count is, likewise.
+    /// The width of the column for the count; 0 if it is left out.
     count: usize,
-    /// How long the longest bar is.
+    /// The length of the longest bar.
     bar: usize,
 }
 
 impl Columns {
-    /// What is always there takes, with the blank before the bar.
+    /// The width of the columns that are always there, with the blank before the bar.
     const LEAST: usize = 29;
     const KIND: usize = 7;
     const COUNT: usize = 11;
-    /// A column is left out rather than that the longest bar is shorter than this.
+    /// The least length of the longest bar: a column is left out before the bar gets shorter.
     const BAR: usize = 10;
 
     fn new(width: usize) -> Self {
@@ -110,7 +110,7 @@ impl Columns {
     }
 }
 
-/// The whole picture, from the screen's upper left corner on.
+/// Draws the whole picture, from the screen's upper left corner on.
 fn draw(out: &mut impl Write, rows: &[Row], width: usize) -> fmt::Result {
     let columns = Columns::new(width);
     let most = rows.iter().map(|row| row.rate).max().unwrap_or(0);
@@ -121,7 +121,7 @@ fn draw(out: &mut impl Write, rows: &[Row], width: usize) -> fmt::Result {
     line(out, &columns.text("LINE", "KIND", "OWNER", "A SECOND", "COUNT"), width, Style::Heading)?;
     for row in rows {
         let Row { number, kind, owner, rate, taken } = row;
-        // The bar of the most frequent fills the room, and none that interrupts at all is without one.
+        // The bar of the most frequent source fills the room, and every source that interrupts has a bar.
         let length = (rate * columns.bar as u64).div_ceil(most.max(1)) as usize;
         let style = if *rate == 0 { Style::Faint } else { Style::Plain };
         let text = columns.text(number, kind, owner, &rate.to_string(), &taken.to_string());
@@ -130,7 +130,7 @@ fn draw(out: &mut impl Write, rows: &[Row], width: usize) -> fmt::Result {
     write!(out, "\x1b[J")
 }
 
-/// A line as far as it fits, and nothing of what stood there before.
+/// Writes a line as far as it fits, and erases the rest of what stood there before.
 fn line(out: &mut impl Write, text: &str, width: usize, style: Style) -> fmt::Result {
     let end = text.char_indices().nth(width).map_or(text.len(), |(end, _)| end);
     writeln!(out, "{}\x1b[K", style.of(text[..end].trim_end()))
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(lines[2], "8     rtc               1024 ###########");
     }
 
-    /// A line without what isn't shown.
+    /// Returns a line without its escape sequences.
     fn plain(line: &str) -> String {
         let mut rest = line;
         let mut plain = String::new();

@@ -1,4 +1,4 @@
-//! A line in each state that it can be in, and what is said of it.
+//! A line in each of its states, and the sentence about it.
 
 use super::*;
 use crate::diagnosis::show::{rows, write};
@@ -289,7 +289,7 @@ fn what_the_controllers_hold_back() {
         says(
             &flags(stuck),
             Verdict::NotEnded,
-            "The CPU has taken line 11, and nobody has ended it at its controller: that is a fault of the kernel.",
+            "The CPU has taken line 11, and its controller got no end-of-interrupt: that is a fault of the kernel.",
         );
     }
     for way in [LineFlags::LOCAL_REQUEST, LineFlags::SENDING, LineFlags::LOCAL_REQUEST | LineFlags::REMOTE_REQUEST] {
@@ -330,7 +330,7 @@ fn a_device_that_has_never_interrupted() {
     );
 }
 
-/// Of every combination there is something to say, in lines that fit.
+/// Every combination of facts has a sentence, in lines that fit.
 #[test]
 fn every_combination_has_a_sentence() {
     let doings = [
@@ -396,7 +396,7 @@ fn every_combination_has_a_sentence() {
     assert_eq!(seen.len(), 18 - 1, "all but the program that doesn't run: {seen:?}");
 }
 
-/// How wide a line is on the screen.
+/// Returns how wide a line is on the screen.
 fn plain(line: &str) -> usize {
     let mut inside = false;
     let shown = line.chars().filter(|character| {
