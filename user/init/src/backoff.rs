@@ -1,27 +1,27 @@
-//! When a program that died is started again: at once the first time, as good as never when it keeps dying.
+//! The wait before a program that died is started again: short the first time, and longer while it keeps dying.
 
 use core::time::Duration;
 
-/// The first wait; each further one is twice as long.
+/// The first wait. Each further wait is twice as long.
 const FIRST: Duration = Duration::from_millis(20);
 
-/// No wait is longer.
+/// The longest wait.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// A program that ran for this long is taken to work: its next end is treated as the first.
 const GOOD: Duration = Duration::from_secs(10);
 
-/// What a program's next wait is.
+/// The next wait of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     next: Duration,
 }
 
 impl Backoff {
-    /// That of a program which never died.
+    /// The state of a program that never died.
     pub const NEW: Self = Self { next: FIRST };
 
-    /// How long to wait with the next start, after a life of so long.
+    /// Returns how long to wait before the next start, when the program has lived for `life`.
     pub fn after(&mut self, life: Duration) -> Duration {
         if life >= GOOD {
             self.next = FIRST;

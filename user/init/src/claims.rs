@@ -1,12 +1,12 @@
-//! What a program owns of the machine: lines, ports, device memory and what it keeps. `init` claims it once, when the
-//! system starts, and grants it to each instance of the program.
+//! A program's claims on the machine: lines, ports, device memory and the memory that it keeps. `init` claims them
+//! once, when the system starts, and grants them to each instance of the program.
 
 use crate::machine::Machine;
 use alloc::vec::Vec;
 use bellwire::{Interrupt, Memory, PAGE_BYTES, Ports, Process, Result, Rights, StartupEntry, StartupKind};
 use manifest::{Program, Quota, Range, Right};
 
-/// The VGA's text mode: 32 KiB of characters.
+/// The address and size of the VGA's text memory.
 const TEXT_SCREEN: (u64, usize) = (0xB_8000, 32 << 10);
 
 /// A program's claims.
@@ -15,12 +15,13 @@ pub struct Claims {
     lines: Vec<(u8, Interrupt)>,
     ports: Vec<(Range, Ports)>,
     memory: Vec<(StartupEntry, Memory)>,
-    /// What the program finds again when it is started again, and how many bytes that is.
+    /// The memory that each instance finds as the one before has left it, and its size in bytes.
     kept: Option<(Memory, u64)>,
 }
 
 impl Claims {
-    /// Claims what the manifest gives a program. What can't be had is logged and left out: the program may do without.
+    /// Claims what the manifest gives a program. A claim that the kernel refuses is logged and left out: the program
+    /// may do without.
     pub fn new(machine: &Machine, program: &Program) -> Self {
         let mut claims = Self::default();
         let root = &machine.root;
@@ -54,7 +55,7 @@ impl Claims {
             let entry = StartupEntry::new("framebuffer", StartupKind::Handle, 0, [address, size]);
             let page = address & !(PAGE_BYTES as u64 - 1);
             let rows = size & u64::from(u32::MAX);
-            // What firmware says of it may be more than there are addresses; that is refused.
+            // Firmware may describe a framebuffer that is larger than the address space; that one is refused.
             let bytes = pitch.checked_mul(rows).and_then(|bytes| bytes.checked_add(address - page));
             let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
             self.claim_memory(machine, program, entry, page, bytes);
@@ -71,12 +72,12 @@ impl Claims {
         self.memory.extend(claimed.map(|memory| (entry, memory)));
     }
 
-    /// Whether a line is among them.
+    /// Returns whether a line is among the claims.
     pub fn have_line(&self, line: u8) -> bool {
         self.lines.iter().any(|(claimed, _)| *claimed == line)
     }
 
-    /// Grants the claims to an instance of the program, and says under which names.
+    /// Grants the claims to an instance of the program, and adds their names to `entries`.
     pub fn grant(&self, process: &Process, entries: &mut Vec<StartupEntry>) -> Result<()> {
         for (line, interrupt) in &self.lines {
             let handle = process.grant(interrupt, Rights::INTERRUPT)?;

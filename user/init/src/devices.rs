@@ -1,8 +1,8 @@
 //! The PCI functions that a program drives: found when it first starts, granted to each of its instances, turned on
 //! before an instance starts and off when it has ended.
 //!
-//! What is where stands in configuration space, which the program behind the service `pci` keeps; the rights to memory,
-//! ports and interrupts are `init`'s to give.
+//! Configuration space says where a function's registers are. The program behind the service `pci` keeps it; `init`
+//! gives the rights to memory, ports and interrupts.
 
 use alloc::vec::Vec;
 use bellwire::pci::entries;
@@ -15,11 +15,11 @@ use core::fmt;
 use core::time::Duration;
 use manifest::{Program, Right, Signal};
 
-/// How many base address registers a function has at most.
+/// The most base address registers of a function.
 const BARS: u8 = 6;
 
-/// After so long without an answer the bus counts as gone: `init` must not wait for it for good, since it is `init`
-/// that would start it again.
+/// After this time without an answer the bus counts as gone. `init` must not wait for ever, since `init` itself starts
+/// the bus again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A program's functions.
@@ -41,17 +41,17 @@ struct Function {
 
 #[derive(Debug)]
 enum ClaimedSignal {
-    /// The line stands in [`Devices::lines`], where others may share it.
+    /// A line of [`Devices::lines`], where other functions may share it.
     Line(u8),
     Message(Interrupt, InterruptWrite),
 }
 
-/// Why a program doesn't get its functions.
+/// The reason why a program doesn't get its functions.
 #[derive(Debug)]
 pub enum Missing {
-    /// There are none.
+    /// The machine has none of them.
     Absent,
-    /// The bus doesn't answer, now.
+    /// The bus doesn't answer now.
     Bus(Error),
     /// A function's registers or interrupt can't be had. The log says why.
     Refused,
@@ -66,7 +66,7 @@ impl Bus<'_> {
         self.0.request_before(Instant::now() + PATIENCE, request)
     }
 
-    /// All functions with one of the program's numbers, and their registers.
+    /// Returns all functions with one of the program's numbers, and their registers.
     fn find(self, program: &Program) -> Result<Vec<(PciFunction, Vec<PciBar>)>> {
         let wanted = |id: PciId| program.pci.iter().any(|want| (want.vendor, want.device) == (id.vendor, id.device));
         let mut functions = Vec::new();
@@ -88,7 +88,7 @@ impl Bus<'_> {
 }
 
 impl Devices {
-    /// Finds a program's functions and claims what they have.
+    /// Finds a program's functions and claims their registers and interrupts.
     pub fn claim(root: &Root, bus: Bus<'_>, program: &Program) -> Result<Self, Missing> {
         let found = bus.find(program).map_err(Missing::Bus)?;
         if found.is_empty() {
@@ -97,13 +97,13 @@ impl Devices {
         let trust = if program.rights.contains(&Right::Dma) { Trust::Dma } else { Trust::Contained };
         let mut devices = Self { functions: Vec::new(), lines: Vec::new(), trust };
         for (function, bars) in found {
-            // The log says why one can't be had. The program drives the others.
+            // The log says why a function can't be had. The program drives the others.
             let _ = devices.claim_function(root, program, function, bars);
         }
         if devices.functions.is_empty() { Err(Missing::Refused) } else { Ok(devices) }
     }
 
-    /// Where its functions are.
+    /// Returns the addresses of the program's functions.
     pub fn addresses(&self) -> impl Iterator<Item = PciAddress> {
         self.functions.iter().map(|function| function.found.address)
     }
@@ -115,7 +115,7 @@ impl Devices {
         found: PciFunction,
         bars: Vec<PciBar>,
     ) -> Result<(), Missing> {
-        // One that answers nowhere couldn't be told to leave its line alone.
+        // A driver can't reach a function that answers nowhere, and so can't make it release its line.
         let answers = |bar: &PciBar| matches!(bar, PciBar::Memory { .. } | PciBar::Ports { .. });
         let can =
             if bars.contains(&PciBar::Off) && !bars.iter().any(answers) { Err("firmware gave none") } else { Ok(()) };
@@ -147,7 +147,7 @@ impl Devices {
         Ok(())
     }
 
-    /// Claims the interrupt of a function, unless another of the program's has brought it already.
+    /// Claims the interrupt of a function, unless another function of the program shares it.
     fn signal(&mut self, root: &Root, program: &Program, found: PciFunction) -> Result<ClaimedSignal, Missing> {
         match program.interrupt {
             Signal::Line => {
@@ -167,7 +167,7 @@ impl Devices {
         }
     }
 
-    /// Turns the functions on, for an instance that is about to start.
+    /// Turns the functions on. Call this before an instance starts.
     pub fn enable(&self, bus: Bus<'_>) -> Result<()> {
         for function in &self.functions {
             let signal = match &function.signal {
@@ -179,7 +179,7 @@ impl Devices {
         Ok(())
     }
 
-    /// Turns the functions off: after this, none of them reaches memory any more.
+    /// Turns the functions off. When this returns, none of them reaches memory any more.
     pub fn disable(&self, bus: Bus<'_>) -> Result<()> {
         self.functions.iter().try_for_each(|function| {
             bus.ask(PciRequest::Disable(function.found.address))?;
@@ -187,7 +187,7 @@ impl Devices {
         })
     }
 
-    /// Grants the functions to an instance, and says under which names.
+    /// Grants the functions to an instance, and adds their names to `entries`.
     pub fn grant(&self, process: &Process, entries: &mut Vec<StartupEntry>) -> Result<()> {
         for (index, function) in self.functions.iter().enumerate() {
             entries.push(entries::function(index, function.found.id, function.found.address));
@@ -210,7 +210,7 @@ impl Devices {
         Ok(())
     }
 
-    /// Whether a line, or a message interrupt by its number among the lines, is one of theirs.
+    /// Returns whether a line, or a message interrupt by its number among the lines, belongs to the functions.
     pub fn have_line(&self, line: u8) -> bool {
         let messages = self.functions.iter().filter_map(|function| match &function.signal {
             ClaimedSignal::Line(_) => None,
@@ -226,7 +226,7 @@ impl Devices {
     }
 }
 
-/// What was claimed, or a line in the log that says why it isn't to be had.
+/// Returns what was claimed, or logs why it can't be had.
 fn had<T>(
     claim: Result<T, impl fmt::Display>,
     program: &Program,
@@ -239,7 +239,7 @@ fn had<T>(
     })
 }
 
-/// Registers that share a page with others go to the first who claims that: to nobody else then.
+/// Claims a function's memory. A page that registers of several functions share goes to the first claim alone.
 fn claim_memory(root: &Root, address: u64, bytes: u64) -> Result<Memory> {
     let page = PAGE_BYTES as u64;
     let bytes = usize::try_from(bytes.next_multiple_of(page)).map_err(|_| Error::BadArgument)?;

@@ -1,4 +1,4 @@
-//! Makes a process of a program's file.
+//! Loading of a program's file into a process.
 
 use crate::image::{Image, ImageError, Segment};
 use crate::machine::Module;
@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use bellwire::{Access, Error, Memory, Process, Result, StartupBlock, StartupEntry, Thread, layout};
 use core::fmt;
 
-/// Why a program couldn't be loaded.
+/// The reason why a program couldn't be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadError {
     /// Its file is no program.
@@ -37,8 +37,8 @@ impl fmt::Display for LoadError {
     }
 }
 
-/// The memory objects of a program's image, stack and startup block. They are `init`'s, and are destroyed when this
-/// is dropped: not before the process has been reaped.
+/// The memory objects of a program's image, stack and startup block. They belong to `init`, and dropping this destroys
+/// them. Drop it only when the process has been reaped.
 #[derive(Debug, Default)]
 pub struct Pages(Vec<Memory>);
 
@@ -70,8 +70,8 @@ impl Pages {
         self.fill(process, segment.address, segment.bytes, segment.access, segment.offset, contents)
     }
 
-    /// Maps new pages with some contents into the process. Here they are mapped only while they are written, so that
-    /// nothing is ever writable and executable at once.
+    /// Maps new pages with contents into the process. `init` maps them only while it writes them, so that no page is
+    /// writable and executable at once.
     fn fill(
         &mut self,
         process: &Process,
@@ -93,7 +93,7 @@ impl Pages {
     }
 }
 
-/// Where a loaded program begins.
+/// The start of a loaded program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     entry: usize,
@@ -101,16 +101,16 @@ pub struct Start {
 }
 
 impl Start {
-    /// Makes the program's first thread and starts it.
+    /// Makes and starts the program's first thread.
     pub fn go(self, process: &Process, priority: u8) -> Result<()> {
-        // SAFETY: the thread is made in another process, whose memory is no concern of this one's.
+        // SAFETY: the thread runs in another process, and so can't touch this one's memory.
         let thread = unsafe { Thread::new(Some(process), self.entry, layout::STACK_TOP, priority, None) }?;
         thread.start([layout::STARTUP, self.block_bytes, 0, 0])
     }
 }
 
 fn block(entries: &[StartupEntry]) -> Vec<u8> {
-    // The header is shorter than an entry.
+    // The block's header is shorter than an entry.
     let mut block = vec![0; (entries.len() + 1) * StartupEntry::BYTES];
     let length = StartupBlock::write(entries, &mut block).unwrap_or(0);
     block.truncate(length);

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use bellwire::{Access, Mapping, Memory, Result, Rights, Root, Startup, StartupEntry, StartupKind};
 use manifest::Manifest;
 
-/// The kernel's gifts.
+/// The contents of `init`'s startup block.
 #[derive(Debug)]
 pub struct Machine {
     /// All rights over the machine.
@@ -14,11 +14,11 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Takes the gifts.
+    /// Takes the root handle out of the startup block.
     pub fn new(startup: Startup) -> Result<Self, String> {
         let root = startup.handle("root").and_then(|root| {
             let copy = root.copy(Rights::all());
-            // The log keeps using the first one, so that it outlives everything.
+            // The log goes on using the first handle, which therefore must never be closed.
             root.into_raw();
             copy
         });
@@ -26,30 +26,31 @@ impl Machine {
         Ok(Self { root: Root::from(root), startup })
     }
 
-    /// The manifest, from the module `system`.
+    /// Reads the manifest from the module `system`.
     pub fn manifest(&self) -> Result<Manifest, String> {
         let module = self.module("system").ok_or("there is no module \"system\"")?;
         let module = module.map_err(|error| format!("can't read the module \"system\": {error}"))?;
         let text = core::str::from_utf8(module.bytes()).map_err(|error| error.to_string())?;
         let manifest = Manifest::decode(text).map_err(|error| error.to_string())?;
-        // The host has checked it, but who knows whether this is what the host checked.
+        // The host has checked the manifest that it built. This one may be another.
         manifest.check()?;
         Ok(manifest)
     }
 
-    /// A module by its name, if there is one.
+    /// Returns the module of a name, if there is one.
     pub fn module(&self, name: &str) -> Option<Result<Module>> {
         let is_it = |entry: &StartupEntry| entry.name() == name && entry.kind == StartupKind::Handle;
         let entry = self.startup.entries().find(is_it)?;
         Some(Module::new(&entry))
     }
 
-    /// A pair of numbers that the kernel tells of the machine.
+    /// Returns the pair of numbers with which the kernel describes something of the machine.
     pub fn fact(&self, name: &str) -> Option<[u64; 2]> {
         self.startup.number(name)
     }
 
-    /// The words of the kernel's command line that are for a program: `NAME.WORD` is `WORD` for the program `NAME`.
+    /// Returns the words of the kernel's command line that are for a program: `NAME.WORD` is `WORD` for the program
+    /// `NAME`.
     pub fn arguments_for(&self, program: &str) -> impl Iterator<Item = String> {
         self.startup
             .arguments()
@@ -57,7 +58,7 @@ impl Machine {
     }
 }
 
-/// A file that the boot loader brought, mapped.
+/// A file that the boot loader has loaded, mapped.
 #[derive(Debug)]
 pub struct Module {
     mapping: Mapping,
@@ -68,14 +69,14 @@ impl Module {
     fn new(entry: &StartupEntry) -> Result<Self> {
         let memory = Memory::from_raw(entry.value);
         let mapping = memory.map(Access::READ);
-        // The startup block is where the handle is kept: a program is loaded again from the same module.
+        // The startup block keeps the handle: a program is loaded again from the same module.
         memory.into_raw();
         let mapping = mapping?;
         let length = (entry.extra[0] as usize).min(mapping.len());
         Ok(Self { mapping, length })
     }
 
-    /// The file.
+    /// Returns the file's bytes.
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: `init` alone has handles to modules, and maps them only for reading.
         let pages = unsafe { self.mapping.as_slice() };

@@ -1,8 +1,8 @@
 //! The first process: starts the other programs, grants them what the manifest says, and starts them again when they
 //! die.
 //!
-//! The kernel starts it with all rights there are; it hands out parts of them and keeps none for use. All it does
-//! besides is one loop around `receive`: ends of programs, its timer, and clients that ask about programs.
+//! The kernel starts `init` with all rights. `init` hands out parts of them, and uses none itself. Otherwise it is one
+//! loop around `receive`: ends of programs, its timer, and clients that ask about programs.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -30,7 +30,8 @@ const PRIORITY: u8 = manifest::INIT_PRIORITY;
 
 const STACK_BYTES: usize = 64 << 10;
 
-/// The kernel starts the first thread at the highest priority; the work is done by one with `init`'s own.
+/// Starts a thread with `init`'s own priority, which does the work: the kernel starts the first thread at the highest
+/// one.
 fn run(startup: Startup) -> Result<(), String> {
     let thread = Thread::spawn(PRIORITY, STACK_BYTES, move || {
         if let Err(error) = supervise(startup) {
@@ -42,7 +43,7 @@ fn run(startup: Startup) -> Result<(), String> {
     bellwire::thread_exit()
 }
 
-/// Starts everything and serves for good.
+/// Starts everything and serves for ever.
 fn supervise(startup: Startup) -> Result<(), String> {
     let machine = Machine::new(startup)?;
     let manifest = machine.manifest()?;

@@ -19,7 +19,7 @@ use bellwire::{
 };
 use manifest::{PCI_SERVICE, Restart, Right};
 
-/// Frames for a process's page tables and thread state, which no manifest should have to count.
+/// Frames for a process's page tables and thread state, so that manifests needn't count them.
 const TABLE_FRAMES: usize = 32;
 
 /// Objects for the mappings that `init` makes in a process, and for its first thread.
@@ -28,21 +28,21 @@ const INIT_OBJECTS: usize = 16;
 /// A program.
 #[derive(Debug)]
 pub struct Program {
-    /// What the manifest says of it.
+    /// The manifest's entry.
     pub facts: manifest::Program,
-    /// By which its messages and the kernel's counters name it.
+    /// The program's badge, in its messages and in the kernel's counters.
     badge: u16,
     claims: Claims,
-    /// Its PCI functions, once they were found.
+    /// The program's PCI functions, once they were found.
     devices: Option<Devices>,
     life: Life,
-    /// Who answers its clients while it is not to run: one for each service, made when first needed.
+    /// One stand-in for each service, which answers clients while the program is not to run. Made when first needed.
     stand_ins: Vec<StandIn>,
     backoff: Backoff,
     restarts: u8,
 }
 
-/// What a program is doing.
+/// The state of a program.
 #[derive(Debug)]
 enum Life {
     Stopped,
@@ -52,23 +52,23 @@ enum Life {
     Absent,
 }
 
-/// What becomes of a running program once it has ended.
+/// The plan for a running program once it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
-    /// What the manifest says.
+    /// Do what the manifest says.
     Restart,
-    /// It was stopped: nothing, until it is started.
+    /// Do nothing until the program is started: it was stopped.
     Stop,
 }
 
-/// What programs are started with.
+/// Everything that starting a program takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'a> {
-    /// What the kernel gave to `init`.
+    /// The contents of `init`'s startup block.
     pub machine: &'a Machine,
     /// The endpoints of all services.
     pub services: &'a Services,
-    /// Where programs' ends are told.
+    /// The endpoint that gets the exit messages of programs.
     pub supervisor: &'a Endpoint,
     /// The PCI bus, if its program runs.
     pub bus: Option<Bus<'a>>,
@@ -77,14 +77,14 @@ pub struct Surroundings<'a> {
 }
 
 impl Program {
-    /// A program that isn't started yet.
+    /// Makes a program that isn't started yet.
     pub fn new(machine: &Machine, facts: manifest::Program, badge: u16) -> Self {
         let claims = Claims::new(machine, &facts);
         let (life, stand_ins, backoff) = (Life::Stopped, Vec::new(), Backoff::NEW);
         Self { facts, badge, claims, devices: None, life, stand_ins, backoff, restarts: 0 }
     }
 
-    /// Starts it; what goes wrong is logged, and is no different from a death.
+    /// Starts the program. A failure is logged, and counts as a death.
     pub fn start(&mut self, surroundings: Surroundings<'_>) {
         if let Err(missing) = self.find_devices(surroundings) {
             match missing {
@@ -117,7 +117,7 @@ impl Program {
         }
     }
 
-    /// Finds and claims its PCI functions, if it has any and they aren't found yet, and turns them on.
+    /// Finds and claims the program's PCI functions, if it has any and they aren't found yet, and turns them on.
     fn find_devices(&mut self, surroundings: Surroundings<'_>) -> Result<(), Missing> {
         if self.facts.pci.is_empty() {
             return Ok(());
@@ -128,14 +128,15 @@ impl Program {
             None => Devices::claim(&surroundings.machine.root, bus, &self.facts)?,
         };
         self.devices.insert(devices).enable(bus).map_err(|error| match error {
-            // It says so in the log, and would say so again.
+            // `pci` says in the log why, and would say it at each further try.
             Error::BadArgument => Missing::Refused,
             error => Missing::Bus(error),
         })
     }
 
-    /// Its process has ended: turns its devices off, gives back what it held, and decides what comes next. Frames to
-    /// which a device may still write stay out of use. `killer` is the program that has ended it, if one has.
+    /// Cleans up after the program's process: turns its devices off, gives back what it held, and decides what comes
+    /// next. Call this when its exit message has come. Frames to which a device may still write stay out of use.
+    /// `killer` is the program that has ended it, if one has.
     pub fn ended(&mut self, exit: Exit, killer: Option<&str>, bus: Option<Bus<'_>>) {
         let life = core::mem::replace(&mut self.life, Life::Ended);
         let Life::Running { process, pages, since, ends } = life else { return };
@@ -148,7 +149,7 @@ impl Program {
         });
         let quarantine = |memory: Memory| {
             if quiet {
-                // What fails stays out of use, too.
+                // Memory that can't be destroyed stays out of use, too.
                 let _ = memory.destroy();
             } else {
                 memory.into_raw();
@@ -159,7 +160,7 @@ impl Program {
         }
         drop(pages);
         if exit.how == (HowEnded::Exited { code: ABSENT }) {
-            // It has said itself what is missing.
+            // The program has logged itself what is missing.
             self.life = Life::Absent;
             return;
         }
@@ -182,7 +183,8 @@ impl Program {
         self.life = Life::Waiting { until: Instant::now() + wait };
     }
 
-    /// Sees to it that its clients get answers: its own if it runs or is about to, else those of stand-ins.
+    /// Makes sure that the program's clients get answers: from the program if it runs or is about to, else from
+    /// stand-ins.
     pub fn settle(&mut self, services: &Services) {
         if !matches!(self.life, Life::Stopped | Life::Ended | Life::Absent) {
             self.relieve_stand_ins();
@@ -207,7 +209,7 @@ impl Program {
         }
     }
 
-    /// Ends it. Its exit message then comes as it always does.
+    /// Ends the program. Its exit message comes later, as always.
     pub fn kill(&self, reason: usize) -> Result<()> {
         match &self.life {
             Life::Running { process, .. } => process.kill(reason),
@@ -215,7 +217,7 @@ impl Program {
         }
     }
 
-    /// Ends it for good. Its exit message then comes as it always does.
+    /// Ends the program until it is started. Its exit message comes later, as always.
     pub fn stop(&mut self, reason: usize) -> Control {
         match &mut self.life {
             Life::Running { process, ends, .. } => {
@@ -234,7 +236,7 @@ impl Program {
         }
     }
 
-    /// Starts it because somebody wants it: at once, and with the first wait of all, should it die.
+    /// Starts the program at once, as a client asked. If it dies then, the first wait is the shortest.
     pub fn start_now(&mut self, surroundings: Surroundings<'_>) -> Control {
         if let Life::Running { .. } = self.life {
             return Control::Already;
@@ -244,12 +246,12 @@ impl Program {
         Control::Done
     }
 
-    /// Whether a line, or a message interrupt by its number among the lines, is granted to it.
+    /// Returns whether a line, or a message interrupt by its number among the lines, is granted to the program.
     pub fn has_line(&self, line: u8) -> bool {
         self.claims.have_line(line) || self.devices.as_ref().is_some_and(|devices| devices.have_line(line))
     }
 
-    /// When it is to be started again, if it is.
+    /// Returns when the program is to be started again, if it is.
     pub fn due(&self) -> Option<Instant> {
         match self.life {
             Life::Waiting { until } => Some(until),
@@ -257,7 +259,7 @@ impl Program {
         }
     }
 
-    /// Starts it again if its time has come.
+    /// Starts the program again if its time has come.
     pub fn start_if_due(&mut self, now: Instant, surroundings: Surroundings<'_>) {
         if self.due().is_some_and(|due| due <= now) {
             self.restarts = self.restarts.saturating_add(1);
@@ -265,18 +267,18 @@ impl Program {
         }
     }
 
-    /// The PCI functions that it drives at this moment.
+    /// Returns the PCI functions that the program drives at this moment.
     pub fn driven(&self) -> impl Iterator<Item = PciAddress> {
         let runs = matches!(self.life, Life::Running { .. });
         self.devices.iter().filter(move |_| runs).flat_map(Devices::addresses)
     }
 
-    /// Whether it runs and serves that.
+    /// Returns whether the program runs and serves a service.
     pub fn serves(&self, service: &str) -> bool {
         matches!(self.life, Life::Running { .. }) && self.facts.serves.iter().any(|name| name == service)
     }
 
-    /// What clients are told of it.
+    /// Returns the program's status for clients.
     pub fn status(&self) -> ProgramStatus {
         let state = match self.life {
             Life::Stopped => ProgramState::Stopped,
@@ -327,7 +329,7 @@ impl Program {
         Limits { frames, objects, priority: self.facts.priority, trust }
     }
 
-    /// Grants the process what the manifest says, and says under which names.
+    /// Grants the process what the manifest says, and returns the entries of its startup block.
     fn grant(&self, surroundings: Surroundings<'_>, process: &Process) -> Result<Vec<StartupEntry>> {
         let Surroundings { machine, services, driven, .. } = surroundings;
         let mut entries = Vec::new();
@@ -356,7 +358,7 @@ impl Program {
     }
 }
 
-/// Why a program couldn't be started.
+/// The reason why a program couldn't be started.
 enum StartError {
     NoModule,
     Load(LoadError),
@@ -368,7 +370,7 @@ impl From<LoadError> for StartError {
     }
 }
 
-/// Ends a process that never ran. Its exit message goes with it, since reaping comes before the next receive.
+/// Ends a process that never ran. Its exit message never arrives, since the process is reaped before the next receive.
 fn discard(process: Process) {
     let ended = process.kill(0).and_then(|()| process.reap(drop));
     if let Err(error) = ended {

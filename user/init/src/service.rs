@@ -1,7 +1,7 @@
 //! The endpoints of all services.
 //!
-//! They belong to `init`, so they outlive their servers: a client's handle stays good when the server is started
-//! again, and what it sends meanwhile waits.
+//! They belong to `init`, so they outlive their servers: a client's handle stays good when the server is started again,
+//! and its calls wait meanwhile.
 
 use alloc::format;
 use alloc::string::String;
@@ -9,20 +9,20 @@ use alloc::vec::Vec;
 use bellwire::{Endpoint, Error, Process, Result, Rights, StartupEntry, StartupKind};
 use manifest::{INIT_SERVICE, Manifest, Program};
 
-/// What a server may do with its endpoint. Copies let it ask others to notify it.
+/// A server's rights to its endpoint. By a copy it lets others notify it.
 const SERVER: Rights = Rights::RECEIVE.union(Rights::BIND).union(Rights::NOTIFY).union(Rights::COPY);
 
-/// What a client may do with it.
+/// A client's rights to an endpoint.
 const CLIENT: Rights = Rights::CALL.union(Rights::NOTIFY);
 
-/// The endpoints by their services' names.
+/// The endpoints, by the names of their services.
 #[derive(Debug)]
 pub struct Services {
     endpoints: Vec<(String, Endpoint)>,
 }
 
 impl Services {
-    /// Makes the endpoints of all services; `own` is that of `init`.
+    /// Makes the endpoints of all services; `own` is `init`'s endpoint.
     pub fn new(manifest: &Manifest, own: Endpoint) -> Result<Self> {
         let mut endpoints = Vec::new();
         endpoints.push((String::from(INIT_SERVICE), own));
@@ -32,7 +32,7 @@ impl Services {
         Ok(Self { endpoints })
     }
 
-    /// Grants a process the endpoints that its program serves, uses and notifies, and says under which names.
+    /// Grants a process the endpoints that its program serves, uses and notifies, and adds their names to `entries`.
     pub fn grant(
         &self,
         program: &Program,
@@ -50,7 +50,7 @@ impl Services {
         Ok(())
     }
 
-    /// The endpoint of a service, with all rights to it.
+    /// Returns the endpoint of a service, with all rights to it.
     pub fn endpoint(&self, service: &str) -> Result<&Endpoint> {
         let endpoint = self.endpoints.iter().find(|(name, _)| name == service);
         endpoint.map(|(_, endpoint)| endpoint).ok_or(Error::BadHandle)

@@ -1,7 +1,7 @@
-//! Who answers for a service whose program is not to run: its device isn't there, or it was stopped.
+//! Stand-ins, which answer for a service whose program is not to run: its device isn't there, or it was stopped.
 //!
-//! A call to an endpoint on which nobody receives waits until somebody does. That is right while a program is started
-//! again, and wrong once it isn't: its clients would wait for good. So a thread of `init`'s receives in its place, and
+//! A call to an endpoint waits until a thread receives there. That is right while a program is about to be started
+//! again. If it isn't, its clients would wait for ever. So a thread of `init`'s receives in the program's place, and
 //! answers every call with [`ABSENT`].
 
 use bellwire::protocol::ABSENT;
@@ -9,13 +9,13 @@ use bellwire::{Endpoint, Event, Result, Rights, Server, Thread, thread_exit};
 
 const STACK_BYTES: usize = 16 << 10;
 
-/// What `init` notifies the thread of: begin to receive. Any bit would do.
+/// The bit by which `init` tells the thread to begin to receive. Any bit would do.
 const BEGIN: u32 = 1;
 
-/// The badge of `init`'s own handles. No client has it: theirs are their programs', which count from 1.
+/// The badge of `init`'s own handles. No client has this badge: programs' badges count from 1.
 const INIT: u16 = 0;
 
-/// A thread that answers for one service, when it is told to.
+/// A thread that answers for one service while it is told to.
 ///
 /// The thread lives as long as `init`, since a thread's stack does.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ enum Place {
 }
 
 impl StandIn {
-    /// Makes the thread, which answers nothing yet.
+    /// Makes the thread. It answers nothing yet.
     pub fn new(service: &Endpoint) -> Result<Self> {
         let control = Endpoint::new()?;
         let mut orders = Server::new(control.copy(Rights::RECEIVE)?);
@@ -44,7 +44,7 @@ impl StandIn {
         Ok(Self { service: service.copy(Rights::CALL)?, control, receives_at: Place::Control })
     }
 
-    /// Answers for the service from now on, those clients included that wait already.
+    /// Begins to answer for the service, for clients that wait already, too.
     pub fn begin(&mut self) -> Result<()> {
         if self.receives_at == Place::Control {
             self.control.notify(BEGIN)?;
@@ -53,7 +53,7 @@ impl StandIn {
         Ok(())
     }
 
-    /// Leaves the service's endpoint to somebody else. When this returns, the thread receives there no more.
+    /// Ends answering. When this returns, the thread doesn't receive at the service's endpoint any more.
     pub fn end(&mut self) -> Result<()> {
         if self.receives_at == Place::Service {
             self.service.call(ABSENT, [0; 4])?;
@@ -68,7 +68,7 @@ fn answer_until_relieved(orders: &mut Server, clients: &mut Server) -> Result<()
     orders.next()?;
     loop {
         match clients.next()? {
-            // The answer has to be on its way before the thread receives elsewhere.
+            // The answer must leave before the thread receives at another endpoint.
             Event::Call(call) if call.badge == INIT => return call.defer()?.answer([0; 4]),
             Event::Call(call) => call.answer_as(ABSENT, [0; 4]),
             _ => {}

@@ -1,4 +1,4 @@
-//! The loop: programs end, their time to start again comes, and clients ask about them.
+//! The loop: programs end, waits before starts pass, and clients ask about programs.
 
 use crate::devices::Bus;
 use crate::machine::Machine;
@@ -10,10 +10,10 @@ use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus, Prog
 use bellwire::{Call, Endpoint, Error, Event, Exit, HowEnded, Instant, Result, Rights, Server, Timer};
 use manifest::{Manifest, PCI_SERVICE, Right};
 
-/// The name of this program, which is none of those it starts.
+/// The name of this program. It isn't among the programs that it starts.
 const INIT: &str = "init";
 
-/// All programs and what `init` needs for them.
+/// All programs, and what `init` needs for them.
 #[derive(Debug)]
 pub struct Supervisor {
     programs: Programs,
@@ -26,12 +26,12 @@ struct Programs {
     machine: Machine,
     services: Services,
     supervisor: Endpoint,
-    /// A program's badge is its place in here plus one; 0 is `init` itself.
+    /// The programs. A program's badge is its index plus one; 0 is `init` itself.
     programs: Vec<Program>,
 }
 
 impl Supervisor {
-    /// Claims everything and starts nothing.
+    /// Claims everything for all programs, and starts none.
     pub fn new(machine: Machine, manifest: Manifest) -> Result<Self> {
         let endpoint = Endpoint::new()?;
         let timer = Timer::new(&endpoint, 0)?;
@@ -49,7 +49,7 @@ impl Supervisor {
         self.set_timer();
     }
 
-    /// Serves until that fails.
+    /// Serves until receiving fails.
     pub fn serve(&mut self) -> Error {
         loop {
             self.programs.settle();
@@ -67,7 +67,7 @@ impl Supervisor {
         }
     }
 
-    /// One timer serves for all programs that wait.
+    /// Sets the one timer to the first start that is due.
     fn set_timer(&self) {
         let next = self.programs.programs.iter().filter_map(Program::due).min();
         if let Some(Err(error)) = next.map(|next| self.timer.set(next)) {
@@ -81,10 +81,10 @@ impl Programs {
         self.programs.get_mut(usize::from(badge).checked_sub(1)?)
     }
 
-    /// Does something with each program, in the manifest's order.
+    /// Calls `action` for each program, in the manifest's order.
     fn each(&mut self, mut action: impl FnMut(&mut Program, Surroundings<'_>)) {
         for index in 0..self.programs.len() {
-            // The one before may have been the bus.
+            // The program before may have been the bus.
             let Self { machine, services, supervisor, programs } = self;
             let bus = bus(programs, services);
             let driven: Vec<_> = programs.iter().flat_map(Program::driven).collect();
@@ -106,7 +106,7 @@ impl Programs {
         }
     }
 
-    /// Sees to it that no client waits for a program that is not to run.
+    /// Makes sure that no client waits for a program that is not to run.
     fn settle(&mut self) {
         self.programs.iter_mut().for_each(|program| program.settle(&self.services));
     }
@@ -134,7 +134,7 @@ impl Programs {
         }
     }
 
-    /// The name of the program with a badge, which is the reason that it gives when it ends another.
+    /// Returns the name of the program with a badge. A program that ends another gives its badge as the reason.
     fn name(&self, badge: usize) -> Option<String> {
         self.programs.get(badge.checked_sub(1)?).map(|program| program.facts.name.clone())
     }
@@ -147,7 +147,7 @@ impl Programs {
         self.by_badge(badge).map(|program| program.status().to_words())
     }
 
-    /// The place of a program that a client wants to start, stop or end, if it may.
+    /// Returns the index of a program that a client wants to start, stop or end, if the client may.
     fn controlled(&mut self, client: u16, name: ProgramName) -> Result<usize, Control> {
         if self.by_badge(client).is_none_or(|client| !client.facts.rights.contains(&Right::Supervise)) {
             return Err(Control::Forbidden);
@@ -197,7 +197,8 @@ impl Programs {
     }
 }
 
-/// The PCI bus, while its program runs: a call to it would wait for one that is dead, and only `init` starts it again.
+/// Returns the PCI bus while its program runs. A call to a dead one would wait for ever, since only `init` starts it
+/// again.
 fn bus<'a>(programs: &[Program], services: &'a Services) -> Option<Bus<'a>> {
     let runs = programs.iter().any(|program| program.serves(PCI_SERVICE));
     services.endpoint(PCI_SERVICE).ok().filter(|_| runs).map(Bus)

@@ -1,18 +1,18 @@
 //! The module `system`: the manifest as `init` reads it.
 //!
-//! A line a fact, its words parted by one space, numbers in decimal. A `program` line opens a program, and everything
-//! up to the next belongs to it. Ranges are a first number and how many. It is text so that a person can look at what
-//! an image was built with.
+//! Each line is a fact: words that one space separates, numbers in decimal. A `program` line opens a program, and the
+//! lines up to the next one belong to it. A range is its first number and its count. The module is text so that a
+//! person can look at what an image was built with.
 
 use crate::{Manifest, Objects, PciId, Program, Quota, Range, Restart, Right, Signal};
 use alloc::string::{String, ToString};
 use alloc::{format, vec};
 use core::fmt;
 
-/// A line that is no fact, counted from 1: the blob was made by another version of the host tool.
+/// A line is no fact: the blob was made by another version of the host tool.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BlobError {
-    /// The line.
+    /// The line's number, from 1.
     pub line: usize,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for BlobError {
 impl core::error::Error for BlobError {}
 
 impl Manifest {
-    /// The blob.
+    /// Returns the manifest as a blob.
     pub fn encode(&self) -> String {
         self.programs.iter().map(Program::encode).collect()
     }

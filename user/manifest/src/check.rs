@@ -1,4 +1,4 @@
-//! What a manifest must fulfil before an image is made of it. Each error names everyone concerned.
+//! The rules that a manifest must fulfil before an image is made of it. Each error names every program concerned.
 
 use crate::{Manifest, Program, Quota, Range, Right, Signal};
 use alloc::string::String;
@@ -16,40 +16,42 @@ pub const PCI_SERVICE: &str = "pci";
 /// The priority of `init` while it serves.
 pub const INIT_PRIORITY: u8 = 40;
 
-/// Names that files of the image have, or entries of the startup block in which `init` finds its modules.
+/// Names that programs can't have: files of the image, and entries of the startup block in which `init` finds its
+/// modules.
 const RESERVED: [&str; 6] = ["init", "kernel", "process", "root", "suite", "system"];
 
-/// Programs' names travel in three words of a message.
+/// The longest name of a program: it travels in three words of a message.
 const LONGEST_PROGRAM: usize = 12;
 
-/// Endpoints' names travel in startup blocks, whose entries hold 24 bytes together with a word for the name's kind.
+/// The longest name of an endpoint: it travels in an entry of the startup block, which holds 24 bytes for it and for a
+/// word that says its kind.
 const LONGEST_ENDPOINT: usize = 16;
 
-/// The kernel lets a process use so many ports of a range.
+/// The most ports of a range that the kernel lets a process use.
 const MOST_PORTS: u64 = 256;
-/// The kernel keeps so many ranges of ports a process.
+/// The most ranges of ports that the kernel keeps for a process.
 const MOST_PORT_RANGES: usize = 4;
 
-/// What programs keep is `init`'s memory, for as long as the system runs.
+/// The most bytes that a program keeps. They are `init`'s memory for as long as the system runs.
 const MOST_KEPT_BYTES: u64 = 1 << 20;
 
-/// The core's priorities are 0 to 63.
+/// The highest of the core's priorities, which begin at 0.
 const HIGHEST_PRIORITY: u8 = 63;
 
-/// The numbers of the ISA lines and of as many IOAPIC inputs as one controller has at most.
+/// The last line: the ISA lines come first, then as many IOAPIC inputs as one controller can have.
 const LAST_LINE: u8 = 239;
 
 /// Ports that the kernel drives itself: the two interrupt controllers and the interval timer.
 const KERNEL_PORTS: [Range; 3] = [Range::new(0x20, 0x21), Range::new(0x40, 0x43), Range::new(0xa0, 0xa1)];
 
-/// What can be claimed once, with its owner.
+/// Something that can be claimed once, and its owner.
 struct Claim<'a> {
     owner: &'a str,
     range: Range,
 }
 
 impl Manifest {
-    /// Checks all of it; the first violation is the error.
+    /// Checks the whole manifest. The first violation is the error.
     pub fn check(&self) -> Result {
         let programs = &self.programs;
         for (index, program) in programs.iter().enumerate() {
@@ -147,8 +149,8 @@ fn no_conflict(what: &str, programs: &[Program], claims: impl Fn(&Program) -> Ve
     Ok(())
 }
 
-/// PCI devices need the program that turns them on. `init` calls it, so the rule for calls holds; and it is there when
-/// the others start, as it stands before them.
+/// Checks that programs with PCI devices come after the program that turns those on, so that it runs when they start.
+/// `init` calls that program, so the rule for calls holds for it.
 fn check_pci(programs: &[Program]) -> Result {
     let server = programs.iter().position(|program| program.serves.iter().any(|name| name == PCI_SERVICE));
     if let Some(server) = server.map(|server| &programs[server])
@@ -186,14 +188,15 @@ fn check_pci(programs: &[Program]) -> Result {
     Ok(())
 }
 
-/// Who receives on an endpoint.
+/// The program that receives on an endpoint.
 struct Server<'a> {
     endpoint: &'a str,
     name: &'a str,
     priority: u8,
 }
 
-/// Every endpoint has one server, and calls go uphill: a server runs at its callers' priority or above.
+/// Checks that every endpoint has one server, and that calls go uphill: a server runs at its callers' priority or
+/// above.
 fn check_endpoints(programs: &[Program]) -> Result {
     let mut servers = vec![Server { endpoint: INIT_SERVICE, name: "init", priority: INIT_PRIORITY }];
     for program in programs {
@@ -239,7 +242,7 @@ mod tests {
         Program { name: name.into(), priority, memory: Quota::default(), ..Program::default() }
     }
 
-    /// The error for two programs that are changed so, or an empty text.
+    /// Returns the error for two programs that are changed in these ways, or an empty text.
     fn error(first: impl FnOnce(&mut Program), second: impl FnOnce(&mut Program)) -> String {
         let mut programs = vec![program("first", 20), program("second", 10)];
         first(&mut programs[0]);
@@ -341,7 +344,7 @@ mod tests {
             device(program);
             (program.serves, program.priority) = (names("pci"), 42);
         };
-        // A program that serves PCI and drives a device comes too late for itself.
+        // A program that both serves PCI and drives a device doesn't come before itself.
         assert!(error(both, nothing).contains("no program before it"));
         let mut programs = vec![program("pci", 42), program("a", 20), program("b", 10)];
         programs[0].serves = names("pci");

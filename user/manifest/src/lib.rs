@@ -25,8 +25,8 @@
 //! ```
 //!
 //! The host checks it when the image is built ([`Manifest::check`]), so that `init` boots only what is consistent.
-//! `init` gets it in a form that needs no parser worth the name ([`Manifest::encode`], [`Manifest::decode`]). Both
-//! sides are in this crate, so that they can't drift apart.
+//! `init` gets it in a form that is simple to read ([`Manifest::encode`], [`Manifest::decode`]). Both sides are in this
+//! crate, so that they can't drift apart.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -61,29 +61,29 @@ pub struct Manifest {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Program {
-    /// The program's name, its module's too.
+    /// The name of the program and of its module.
     pub name: String,
-    /// The cargo package, if it isn't `driver-NAME`. Known to the host only.
+    /// The cargo package, if it isn't `driver-NAME`. Only the host knows it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub package: Option<String>,
-    /// The package's binary, if it hasn't the package's name. Known to the host only.
+    /// The package's binary, if its name isn't the package's. Only the host knows it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub binary: Option<String>,
     /// The priority of its threads.
     pub priority: u8,
-    /// What it may take of RAM.
+    /// The RAM that the program may take.
     #[cfg_attr(feature = "serde", serde(default))]
     pub memory: Quota,
-    /// Memory that outlives it: an instance finds what the one before has left there.
+    /// Memory that outlives the program: an instance finds it as the one before has left it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub keeps: Option<Quota>,
-    /// How many kernel objects it may own.
+    /// How many kernel objects the program may own.
     #[cfg_attr(feature = "serde", serde(default))]
     pub objects: Objects,
-    /// What happens when it has ended.
+    /// What `init` does when the program has ended.
     #[cfg_attr(feature = "serde", serde(default))]
     pub restart: Restart,
-    /// Words for its startup block.
+    /// Words for the program's startup block.
     #[cfg_attr(feature = "serde", serde(default))]
     pub arguments: Vec<String>,
     /// Interrupt lines.
@@ -98,16 +98,16 @@ pub struct Program {
     /// PCI devices, every function that has one of these numbers. Without any of them the program isn't started.
     #[cfg_attr(feature = "serde", serde(default))]
     pub pci: Vec<PciId>,
-    /// How they interrupt.
+    /// How the PCI devices interrupt.
     #[cfg_attr(feature = "serde", serde(default))]
     pub interrupt: Signal,
-    /// Endpoints that it receives on.
+    /// Endpoints that the program receives on.
     #[cfg_attr(feature = "serde", serde(default))]
     pub serves: Vec<String>,
-    /// Endpoints of others that it calls.
+    /// Endpoints of other programs that the program calls.
     #[cfg_attr(feature = "serde", serde(default))]
     pub uses: Vec<String>,
-    /// Endpoints of others that it only notifies, which may be those of programs of lower priority.
+    /// Endpoints of other programs that the program only notifies. Those programs may have a lower priority.
     #[cfg_attr(feature = "serde", serde(default))]
     pub notifies: Vec<String>,
     /// Further rights.
@@ -115,14 +115,14 @@ pub struct Program {
     pub rights: Vec<Right>,
 }
 
-/// What happens when a program has ended.
+/// What `init` does when a program has ended.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Restart {
-    /// `init` starts it again, with back-off.
+    /// Starts the program again, with back-off.
     #[default]
     Always,
-    /// It stays ended.
+    /// Leaves the program ended.
     Never,
 }
 
@@ -143,10 +143,10 @@ pub enum Right {
 }
 
 impl Right {
-    /// All of them.
+    /// All rights.
     pub const ALL: [Self; 5] = [Self::Dma, Self::Supervise, Self::Log, Self::Info, Self::Screen];
 
-    /// Its name, in the manifest and in the blob.
+    /// Returns the right's name in the manifest and in the blob.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Dma => "dma",
@@ -159,12 +159,12 @@ impl Right {
 }
 
 impl Program {
-    /// The cargo package that it's built from.
+    /// Returns the cargo package that the program is built from.
     pub fn package(&self) -> String {
         self.package.clone().unwrap_or_else(|| format!("driver-{}", self.name))
     }
 
-    /// The binary of the package.
+    /// Returns the binary of the package.
     pub fn binary(&self) -> String {
         self.binary.clone().unwrap_or_else(|| self.package())
     }

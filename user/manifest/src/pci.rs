@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-/// Which devices a program drives: all functions with these numbers.
+/// The numbers of a kind of PCI device. A program drives all functions that have them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(try_from = "String"))]
 pub struct PciId {
@@ -21,7 +21,7 @@ pub enum Signal {
     /// By the line to which the firmware has wired their pin.
     #[default]
     Line,
-    /// By messages, which takes the right [`crate::Right::Dma`]: they are writes by the device.
+    /// By messages. These are writes by the device, so they need the right [`crate::Right::Dma`].
     Msi,
 }
 

@@ -1,4 +1,4 @@
-//! How much of the machine a program may take: memory, as people write it (`"256 KiB"`), and objects.
+//! A program's quotas: memory, as people write it (`"256 KiB"`), and objects.
 
 #[cfg(feature = "serde")]
 use alloc::{format, string::String};

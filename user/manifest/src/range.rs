@@ -15,17 +15,17 @@ pub struct Range {
 }
 
 impl Range {
-    /// A range from its ends.
+    /// Makes a range from its ends.
     pub const fn new(first: u64, last: u64) -> Range {
         Range { first, last }
     }
 
-    /// How many numbers it holds.
+    /// Returns how many numbers the range holds.
     pub fn count(self) -> u64 {
         self.last - self.first + 1
     }
 
-    /// Whether some number is in both.
+    /// Returns whether the ranges have a number in common.
     pub fn overlaps(self, other: Range) -> bool {
         self.first <= other.last && other.first <= self.last
     }
