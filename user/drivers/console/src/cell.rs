@@ -1,4 +1,4 @@
-//! What stands in one place of the screen: a character and its colours.
+//! The content of one place of the screen: a character and its colours.
 
 /// A colour, by its number in ECMA-48's order: black, red, green, yellow, blue, magenta, cyan, white, and the same
 /// eight bright.
@@ -13,7 +13,7 @@ impl Colour {
 
     const BRIGHT: u8 = 8;
 
-    /// The colour with that number, from 0 to 15; of larger numbers the last four bits count.
+    /// Returns the colour of a number from 0 to 15. Of larger numbers the last four bits count.
     pub const fn new(number: u8) -> Self {
         Self(number & 15)
     }
@@ -37,7 +37,8 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A character of Latin-1 in colours. Others show as a question mark, but for punctuation that has a plainer form.
+    /// Makes a cell of a character of Latin-1. Punctuation with a plainer form takes that form; other characters become
+    /// a question mark.
     pub fn new(character: char, front: Colour, back: Colour) -> Self {
         let code = match character {
             '\u{AD}' | '\u{2010}'..='\u{2015}' => b'-',
@@ -50,7 +51,7 @@ impl Cell {
         Self { code, colours: back.0 << 4 | front.0 }
     }
 
-    /// A place without a character.
+    /// Makes a cell without a character.
     pub fn blank(back: Colour) -> Self {
         Self::new(' ', Colour::WHITE, back)
     }

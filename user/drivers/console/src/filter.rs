@@ -1,16 +1,16 @@
-//! Colours taken out of what goes to a terminal that may not know them.
+//! A filter that removes colours from output to a terminal that may not know them.
 
 use alloc::vec::Vec;
 
 const ESCAPE: u8 = 0x1B;
 
-/// How long a sequence may be to be one of colours.
+/// The longest sequence that is taken for one of colours.
 const LONGEST: usize = 24;
 
-/// Takes colours (SGR sequences) out of a stream, if it is told to. A sequence may come in parts.
+/// Removes colours (SGR sequences) from a stream. A sequence may come in parts.
 #[derive(Debug, Default)]
 pub struct Filter {
-    /// The beginning of what may become such a sequence.
+    /// The beginning of a possible sequence.
     held: Vec<u8>,
 }
 
@@ -23,7 +23,7 @@ impl Filter {
                 [ESCAPE] | [ESCAPE, b'['] => {}
                 [ESCAPE, b'[', .., b'0'..=b'9' | b';' | b':'] if self.held.len() < LONGEST => {}
                 [ESCAPE, b'[', .., b'm'] => self.held.clear(),
-                // A sequence that is cut short by another begins that one.
+                // The escape cuts the sequence short and begins another.
                 [.., ESCAPE] => {
                     self.held.pop();
                     self.release(out);
@@ -34,7 +34,7 @@ impl Filter {
         }
     }
 
-    /// Adds what was held back to `out`: from now on colours stay in the stream.
+    /// Adds the bytes that were held back to `out`. Call this when colours are to stay in the stream from now on.
     pub fn release(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.held);
     }

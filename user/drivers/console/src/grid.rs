@@ -1,5 +1,5 @@
-//! What a text screen shows: rows of characters and a cursor, apart from any device; and the rows that have scrolled
-//! off it.
+//! The content of a text screen, apart from any device: rows of characters, a cursor, and the rows that have scrolled
+//! off.
 
 use crate::cell::{Cell, Colour};
 use alloc::collections::VecDeque;
@@ -8,26 +8,26 @@ use alloc::vec::Vec;
 
 const TAB: usize = 8;
 
-/// How many rows are kept that have scrolled off the screen, if they aren't too wide.
+/// The most rows that are kept once they have scrolled off the screen.
 const HISTORY_ROWS: usize = 400;
-/// How many cells these rows have at most.
+/// The most cells of these rows. Wide rows reach this limit before the other.
 const HISTORY_CELLS: usize = 96 << 10;
 
 /// A place on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// From 0 at the top.
+    /// The row, from 0 at the top.
     pub row: usize,
-    /// From 0 at the left.
+    /// The column, from 0 at the left.
     pub column: usize,
 }
 
-/// Which part of a row or screen is meant, seen from the cursor.
+/// A part of a row or of the screen, seen from the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The cursor's place and what is behind it.
+    /// The cursor's place and everything behind it.
     After,
-    /// What is before the cursor, and its place.
+    /// Everything before the cursor, and its place.
     Before,
     /// All of it.
     All,
@@ -38,15 +38,15 @@ pub enum Part {
 pub struct Grid {
     rows: usize,
     columns: usize,
-    /// The history, and behind it the `rows` rows of the screen.
+    /// The history, then the `rows` rows of the screen.
     lines: VecDeque<Vec<Cell>>,
     most_lines: usize,
-    /// Its column is one beyond the last where a row has just become full.
+    /// The cursor's column is one beyond the last when a row has just become full.
     cursor: Position,
 }
 
 impl Grid {
-    /// An empty screen; at least one character large.
+    /// Makes an empty screen of one character at least.
     pub fn new(rows: usize, columns: usize) -> Self {
         let (rows, columns) = (rows.max(1), columns.max(1));
         let lines = (0..rows).map(|_| vec![Cell::blank(Colour::BLACK); columns]).collect();
@@ -54,33 +54,33 @@ impl Grid {
         Self { rows, columns, lines, most_lines, cursor: Position::default() }
     }
 
-    /// How many rows there are.
+    /// Returns how many rows the screen has.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many columns there are.
+    /// Returns how many columns the screen has.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// How many rows have scrolled off the screen and are kept.
+    /// Returns how many rows have scrolled off the screen and are kept.
     pub fn history(&self) -> usize {
         self.lines.len() - self.rows
     }
 
-    /// A row of the screen, or of what it showed `back` rows ago; `back` is at most [`Grid::history`].
+    /// Returns a row of the screen as it was `back` rows ago; `back` is at most [`Grid::history`].
     pub fn row(&self, row: usize, back: usize) -> &[Cell] {
         &self.lines[(self.history() + row).saturating_sub(back)]
     }
 
-    /// Where the next character goes; after a row that is full, on its last character.
+    /// Returns the place of the next character. Behind a full row this is the row's last character.
     pub fn cursor(&self) -> Position {
         Position { column: self.cursor.column.min(self.columns - 1), ..self.cursor }
     }
 
-    /// Puts a character where the cursor is. A full row is left when the next character comes, as terminals do: so a
-    /// line that just fits takes one row.
+    /// Puts a character at the cursor. The cursor leaves a full row when the next character comes, as on terminals, so
+    /// a line that just fits takes one row.
     pub fn put(&mut self, cell: Cell) {
         if self.cursor.column == self.columns {
             self.cursor.column = 0;
@@ -91,7 +91,7 @@ impl Grid {
         self.cursor.column += 1;
     }
 
-    /// Goes to the next row, which scrolls the screen below the last one. What appears there has the colour `back`.
+    /// Goes to the next row. Below the last one this scrolls the screen, and the new row has the colour `back`.
     pub fn next_row(&mut self, back: Colour) {
         if self.cursor.row + 1 < self.rows {
             self.cursor.row += 1;
@@ -114,7 +114,7 @@ impl Grid {
         self.cursor.column = ((self.cursor.column / TAB + 1) * TAB).min(self.columns - 1);
     }
 
-    /// Goes to a place; one outside the screen is the next one in it.
+    /// Goes to a place. For a place outside the screen, goes to the nearest one inside.
     pub fn go_to(&mut self, row: usize, column: usize) {
         self.cursor = Position { row: row.min(self.rows - 1), column: column.min(self.columns - 1) };
     }

@@ -1,4 +1,4 @@
-//! Where the console's input comes from.
+//! The sources of the console's input.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -7,36 +7,36 @@ use bellwire::stream::Source;
 use bellwire::{Endpoint, Error};
 use driver_console::{Next, Probe, Scroll, Size};
 
-/// How many bytes of keys are fetched to find those that scroll. The driver has more.
+/// How many bytes of keys are fetched ahead, to find keys that scroll. Further ones stay in the driver.
 const KEYS: usize = 64;
 
-/// What a key does to the screen.
+/// A key's effect on the screen.
 #[derive(Clone, Copy)]
 pub enum Motion {
-    /// It scrolls.
+    /// The screen scrolls.
     Scroll(Scroll),
-    /// It shows what was written last.
+    /// The screen shows what was written last.
     ToEnd,
 }
 
-/// The streams of the serial line and the keyboard, and what was fetched from them and not yet read.
+/// The streams of the serial line and the keyboard, and the input that was fetched from them and not read yet.
 pub struct Inputs {
     serial: Endpoint,
     keyboard: Endpoint,
-    /// What the stream is.
+    /// The mode of the console's stream.
     pub mode: ConsoleMode,
     fetched: Chunk,
     keys: VecDeque<u8>,
-    /// What keys did since this was last taken.
+    /// The effects of keys since these were last taken.
     pub motions: Vec<Motion>,
-    /// Waits for the answer of the terminal at the serial line.
+    /// The question to the terminal at the serial line.
     pub probe: Probe,
-    /// That terminal, if it answered.
+    /// The size of that terminal, if it answered.
     pub terminal: Option<Size>,
 }
 
 impl Inputs {
-    /// Nothing is fetched yet.
+    /// Makes inputs from which nothing is fetched yet.
     pub fn new(serial: Endpoint, keyboard: Endpoint) -> Self {
         Self {
             serial,
@@ -50,7 +50,7 @@ impl Inputs {
         }
     }
 
-    /// Sends to the serial line. If its driver dies meanwhile, its successor gets the rest.
+    /// Sends bytes to the serial line. If the driver dies meanwhile, its successor gets the rest.
     pub fn send(&self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             match self.serial.request(StreamRequest::Write(Chunk::new(bytes))) {
@@ -61,7 +61,7 @@ impl Inputs {
         }
     }
 
-    /// What was typed at the serial line's other end.
+    /// Fetches input from the serial line.
     fn fetch_serial(&mut self) -> Chunk {
         let chunk = fetch(&self.serial);
         if self.mode == ConsoleMode::Text {
@@ -71,7 +71,7 @@ impl Inputs {
         chunk
     }
 
-    /// What was typed at the keyboard, without the keys that scroll.
+    /// Fetches input from the keyboard, without the keys that scroll.
     fn fetch_keys(&mut self) -> Chunk {
         while self.keys.len() < KEYS {
             let chunk = fetch(&self.keyboard);
@@ -99,7 +99,7 @@ impl Inputs {
     }
 }
 
-/// What a driver has. One that is dead just now has no input; its successor will say when it has some.
+/// Fetches input from a driver. A driver that is dead has none; its successor notifies the console when it has some.
 fn fetch(stream: &Endpoint) -> Chunk {
     stream.request(StreamRequest::Poll).map(Chunk::from_words).unwrap_or_default()
 }

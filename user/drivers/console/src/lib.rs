@@ -1,4 +1,4 @@
-//! The logic of the console, apart from its loop: what a host test can run.
+//! The logic of the console, apart from its loop, so that host tests can run it.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -22,4 +22,4 @@ pub use pixels::{Layout, Pixels};
 pub use probe::{Probe, QUESTION, Size};
 pub use screen::{Display, Screen};
 pub use scroll::{Next, Scroll, next};
-pub use text::Text;
+pub use text::{FIRST_PORT, Text};

@@ -1,10 +1,10 @@
-//! The console: what the shell writes appears on the screen and on the serial line, and what a person types at the
-//! keyboard or at the other end of that line reaches the shell as one stream.
+//! The console. It shows the shell's output on the screen and on the serial line. It makes one stream for the shell of
+//! what a person types at the keyboard or at the other end of that line.
 //!
 //! Serves `console` as a [`StreamRequest`] stream, and [`ConsoleRequest`]. Input stays in the drivers' own rings until
-//! somebody reads it, so back-pressure reaches the sender; the drivers outrank the console, so they tell it of input by
-//! `notify`, and it fetches by call. It tells the shell in the same way. The screen follows what is written sixty times
-//! a second at most.
+//! it is read, so back-pressure reaches the sender. The drivers outrank the console, so they tell it of input by
+//! `notify`, and it fetches input by calls. The console tells the shell of input in the same way. The screen is
+//! refreshed sixty times a second at most.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -18,12 +18,12 @@ use bellwire::protocol::{CHUNK_BYTES, Chunk, ColourPolicy, ConsoleMode, ConsoleR
 use bellwire::stream::Readers;
 use bellwire::{Access, Call, Event, Instant, Result, Server, Startup, Timer};
 use core::time::Duration;
-use driver_console::{Colours, Display, Filter, Layout, Pixels, QUESTION, Screen, Size, Text};
+use driver_console::{Colours, Display, FIRST_PORT, Filter, Layout, Pixels, QUESTION, Screen, Size, Text};
 use inputs::{Inputs, Motion};
 
 const FRAME: Duration = Duration::from_micros(16_667);
 
-/// The size of a console that has no screen and whose terminal hasn't said.
+/// The size of a console without a screen, until its terminal has said another.
 const USUAL_SIZE: ConsoleSize = ConsoleSize { columns: 80, rows: 24 };
 
 bellwire::main!(run);
@@ -39,11 +39,11 @@ fn run(startup: Startup) -> Result<()> {
         filter: Filter::default(),
         policy: ColourPolicy::Auto,
     };
-    // What the kernel's command line says comes last.
+    // The words of the kernel's command line come last, so they decide.
     let policies = startup.arguments().filter_map(|word| ColourPolicy::from_name(word.strip_prefix("colour=")?));
     console.set_colours(policies.last().unwrap_or_default());
     let mut readers = Readers::new(Some(startup.notifies("shell")?));
-    // A predecessor may have been told of input that is still there.
+    // The drivers may have told a predecessor of input that is still there.
     readers.offer(&mut console.inputs)?;
     loop {
         match server.next()? {
@@ -61,7 +61,7 @@ fn run(startup: Startup) -> Result<()> {
     }
 }
 
-/// What there is to draw on; nothing, with a line in the log, on a machine without a screen.
+/// Returns the screen. Logs a line and returns `None` on a machine without one.
 fn screen(startup: &Startup) -> Option<Screen<Box<dyn Display>>> {
     let screen = display(startup);
     if screen.is_none() {
@@ -70,12 +70,12 @@ fn screen(startup: &Startup) -> Option<Screen<Box<dyn Display>>> {
     screen.map(Screen::new)
 }
 
-/// The screen's adapter, if it answers.
+/// Returns the screen's adapter, if it answers.
 fn display(startup: &Startup) -> Option<Box<dyn Display>> {
     match startup.screen().ok()? {
         Device::Text { memory } => {
             let memory = memory.map(Access::READ | Access::WRITE).ok()?;
-            Some(Box::new(Text::new(memory, startup.ports(0x3D4).ok()?)?))
+            Some(Box::new(Text::new(memory, startup.ports(FIRST_PORT).ok()?)?))
         }
         Device::Framebuffer { memory, offset, width, height, pitch, bits } => {
             let memory = memory.map(Access::READ | Access::WRITE).ok()?;
@@ -84,18 +84,18 @@ fn display(startup: &Startup) -> Option<Box<dyn Display>> {
     }
 }
 
-/// Where output goes, and where input comes from.
+/// The console's outputs and inputs.
 struct Console {
     screen: Option<Screen<Box<dyn Display>>>,
     inputs: Inputs,
     frame: Timer,
     drawing: Drawing,
-    /// For what goes to the serial line.
+    /// The filter of output to the serial line.
     filter: Filter,
     policy: ColourPolicy,
 }
 
-/// Whether the screen shows all that was written.
+/// Whether the screen shows everything that was written.
 #[derive(PartialEq)]
 enum Drawing {
     UpToDate,
@@ -130,7 +130,7 @@ impl Console {
         }
     }
 
-    /// What the screen and the terminal both have room for.
+    /// Returns the size for which both the screen and the terminal have room.
     fn size(&self) -> ConsoleSize {
         let screen = self.screen.as_ref().map(|screen| {
             let (rows, columns) = screen.size();
@@ -155,7 +155,7 @@ impl Console {
         }
     }
 
-    /// Sends to the serial line, with colours if its terminal is known to have them.
+    /// Sends bytes to the serial line, with colours if its terminal is known to have them.
     fn send(&mut self, bytes: &[u8]) {
         let mut out = Vec::with_capacity(CHUNK_BYTES);
         let has_colours = match self.policy {
@@ -172,7 +172,7 @@ impl Console {
         self.inputs.send(&out);
     }
 
-    /// Scrolls as keys said that were found among what was typed. Other keys show what was written last.
+    /// Carries out the effects of keys. Keys that don't scroll show what was written last.
     fn follow_keys(&mut self) -> Result<()> {
         let Some(screen) = &mut self.screen else { return Ok(()) };
         let motions = core::mem::take(&mut self.inputs.motions);

@@ -1,4 +1,4 @@
-//! What is written to the screen: text in UTF-8, controls, and the escape sequences that the screen knows.
+//! Output to the screen: text in UTF-8, controls, and the escape sequences that the screen knows.
 //!
 //! | sequence | name in ECMA-48 | what it does |
 //! |---|---|---|
@@ -21,24 +21,24 @@ use vte::{Params, Perform};
 /// Whether colours are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colours {
-    /// As they are written.
+    /// Characters have the colours that are written.
     #[default]
     Shown,
-    /// All characters look alike.
+    /// All characters have the usual colours.
     Hidden,
 }
 
 /// Whether there is a cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CursorState {
-    /// There is.
+    /// The screen shows a cursor.
     #[default]
     Shown,
-    /// There isn't.
+    /// The screen shows no cursor.
     Hidden,
 }
 
-/// How characters are to look.
+/// The look of characters to come.
 #[derive(Clone, Copy, Debug)]
 struct Rendition {
     front: Colour,
@@ -62,13 +62,13 @@ enum Order {
 const PLAIN: Rendition =
     Rendition { front: Colour::WHITE, back: Colour::BLACK, weight: Weight::Plain, order: Order::Plain };
 
-/// A grid that is written to.
+/// A grid, and the parser of what is written to it.
 pub struct Output {
     parser: vte::Parser,
     page: Page,
 }
 
-/// What sequences change.
+/// The state that sequences change.
 struct Page {
     grid: Grid,
     rendition: Rendition,
@@ -77,23 +77,23 @@ struct Page {
 }
 
 impl Output {
-    /// Writes to a grid.
+    /// Makes an output that writes to a grid.
     pub fn new(grid: Grid) -> Self {
         let page = Page { grid, rendition: PLAIN, colours: Colours::Shown, cursor: CursorState::Shown };
         Self { parser: vte::Parser::new(), page }
     }
 
-    /// Writes bytes. A character or sequence may go on in the next ones.
+    /// Writes bytes. A character or sequence may go on in the bytes of the next call.
     pub fn write(&mut self, bytes: &[u8]) {
         self.parser.advance(&mut self.page, bytes);
     }
 
-    /// What was written.
+    /// Returns the grid.
     pub fn grid(&self) -> &Grid {
         &self.page.grid
     }
 
-    /// Whether there is a cursor.
+    /// Returns whether the screen shows a cursor.
     pub fn cursor_state(&self) -> CursorState {
         self.page.cursor
     }
@@ -117,7 +117,7 @@ impl Page {
         }
     }
 
-    /// The colour of what is emptied.
+    /// Returns the colour of emptied places.
     fn back(&self) -> Colour {
         self.cell(' ').back()
     }
@@ -165,7 +165,7 @@ impl Perform for Page {
             return numbers.for_each(|number| self.render(number));
         }
         let first = numbers.next().unwrap_or(0);
-        // A number of places to move by, or one to move to, is 1 if it is missing or 0.
+        // A number of places to move by, or of a place to move to, is 1 if it is missing or 0.
         let places = first.max(1) as isize;
         let place = |number: u16| usize::from(number.max(1)) - 1;
         match (intermediates, action) {

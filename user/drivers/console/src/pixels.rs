@@ -9,13 +9,13 @@ const WEIGHT: FontWeight = FontWeight::Regular;
 const HEIGHT: RasterHeight = RasterHeight::Size16;
 const CELL_WIDTH: usize = get_raster_width(WEIGHT, HEIGHT);
 const CELL_HEIGHT: usize = HEIGHT.val();
-/// The cursor underlines, in the last rows of a cell.
+/// The rows of the cursor's line, at the bottom of a cell.
 const CURSOR_HEIGHT: usize = 2;
 
-/// How the framebuffer's memory is laid out.
+/// The layout of a framebuffer in its memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
-    /// Where the first pixel is.
+    /// The offset of the first pixel.
     pub offset: usize,
     /// Pixels in a row.
     pub width: usize,
@@ -28,7 +28,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Whether a screen of this layout can be drawn in memory of that size: nothing of it was checked before.
+    /// Returns whether a screen of this layout can be drawn in memory of that size. The layout comes from firmware, and
+    /// nothing has checked it before.
     pub fn fits(&self, bytes: usize) -> bool {
         let Self { offset, width, height, pitch, bits } = *self;
         let row = width.checked_mul(bits / 8).filter(|row| *row <= pitch);
@@ -45,7 +46,7 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// A black screen; nothing if it doesn't lie in the memory, or couldn't show a character.
+    /// Makes a black screen. Returns `None` if the screen doesn't lie in the memory, or couldn't show a character.
     pub fn new(memory: Mapping, layout: Layout) -> Option<Self> {
         if !layout.fits(memory.len()) {
             return None;
@@ -57,8 +58,8 @@ impl Pixels {
         Some(pixels)
     }
 
-    /// Sets a pixel. Blue is in the lowest byte, as in what VBE and most UEFI firmware set up; elsewhere red and blue
-    /// are exchanged.
+    /// Sets a pixel. Blue is in the lowest byte, as VBE and most UEFI firmware set it up; on other framebuffers red and
+    /// blue are exchanged.
     fn put(&mut self, x: usize, y: usize, colour: u32) {
         let Layout { offset, pitch, bits, .. } = self.layout;
         let at = offset + y * pitch + x * (bits / 8);
@@ -99,7 +100,7 @@ impl Display for Pixels {
 /// The colour of the cursor, as red, green and blue.
 const CURSOR_COLOUR: u32 = 0x00C0_C0C0;
 
-/// A colour as red, green and blue, from the highest byte but one to the lowest. All can be read on black.
+/// Returns a colour as red, green and blue, in bits 16 to 23, 8 to 15 and 0 to 7. Each colour can be read on black.
 fn rgb(colour: Colour) -> u32 {
     const PALETTE: [u32; 16] = [
         0x0000_0000,
@@ -122,7 +123,7 @@ fn rgb(colour: Colour) -> u32 {
     PALETTE.get(usize::from(colour.number())).copied().unwrap_or(CURSOR_COLOUR)
 }
 
-/// A colour between two, nearer to `front` the larger `shade` is.
+/// Mixes two colours. The larger `shade` is, the nearer the result is to `front`.
 fn mix(front: u32, back: u32, shade: u8) -> u32 {
     let shade = u32::from(shade);
     let [front, back] = [front, back].map(|colour| colour.to_le_bytes().map(u32::from));

@@ -1,20 +1,20 @@
-//! How large the terminal at the serial line is, and whether there is one that understands escape sequences: it is
-//! asked, and may answer.
+//! A question to the terminal at the serial line. Its answer says how large it is, and that it understands escape
+//! sequences.
 
-/// Saves the cursor, goes as far down and right as it can, asks where that is, and goes back (DECSC, CUP, DSR 6,
-/// DECRC). Everything that calls itself a terminal knows these.
+/// The sequences that save the cursor, move it as far down and right as possible, ask for its place, and move it back
+/// (DECSC, CUP, DSR 6, DECRC). Every terminal knows them.
 pub const QUESTION: &[u8] = b"\x1b7\x1b[999;999H\x1b[6n\x1b8";
 
-/// Sizes that terminals have. What else an answer may say isn't believed.
+/// The plausible numbers of rows. An answer beyond these limits isn't believed.
 const ROWS: core::ops::RangeInclusive<u16> = 2..=999;
 const COLUMNS: core::ops::RangeInclusive<u16> = 20..=999;
 
 /// A terminal's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Its rows.
+    /// The terminal's rows.
     pub rows: u16,
-    /// Its columns.
+    /// The terminal's columns.
     pub columns: u16,
 }
 
@@ -26,10 +26,10 @@ pub struct Probe {
 
 #[derive(Debug, Default)]
 enum State {
-    /// Nothing was asked, or it was answered.
+    /// Nothing was asked, or the question was answered.
     #[default]
     Idle,
-    /// No answer has begun.
+    /// The question was asked, and no answer has begun.
     Asked,
     Escape,
     Rows(u16),
@@ -37,12 +37,12 @@ enum State {
 }
 
 impl Probe {
-    /// The question is on its way.
+    /// Begins to wait for an answer. Call this when the question is sent.
     pub fn ask(&mut self) {
         self.state = State::Asked;
     }
 
-    /// Looks at a byte from the terminal; the size, once it is there.
+    /// Looks at a byte from the terminal. Returns the size at the answer's last byte.
     pub fn look(&mut self, byte: u8) -> Option<Size> {
         let with = |number: u16| number.saturating_mul(10).saturating_add(u16::from(byte.wrapping_sub(b'0')));
         let state = core::mem::take(&mut self.state);

@@ -1,8 +1,8 @@
 //! A grid and the device that shows it.
 //!
-//! Writing changes the grid only; [`Screen::refresh`] then brings the device up to date, touching the characters
-//! that differ from what it shows. So a hundred lines that scroll by between two refreshes cost what one costs,
-//! whether the device is text memory or a framebuffer in which scrolling would move megabytes.
+//! Writing changes only the grid. [`Screen::refresh`] brings the device up to date, and touches only the characters
+//! that differ from what it shows. So a hundred lines between two refreshes cost as much as one, on text memory and on
+//! a framebuffer in which scrolling would move megabytes.
 
 use crate::cell::Cell;
 use crate::output::{Colours, CursorState, Output};
@@ -14,14 +14,14 @@ use alloc::vec::Vec;
 
 /// A device that shows characters.
 pub trait Display {
-    /// Its rows and columns.
+    /// Returns the device's rows and columns.
     fn size(&self) -> (usize, usize);
 
     /// Shows a character.
     fn show(&mut self, at: Position, cell: Cell);
 
-    /// Draws the cursor, or none. The character at its old place has just been shown again, so a device without a
-    /// cursor of its own needn't remember it.
+    /// Draws the cursor, or none. The caller has just shown the character at the cursor's old place again, so a device
+    /// without a cursor of its own needn't remember that place.
     fn move_cursor(&mut self, to: Option<Position>);
 }
 
@@ -43,15 +43,15 @@ impl<D: Display + ?Sized> Display for Box<D> {
 pub struct Screen<D> {
     output: Output,
     display: D,
-    /// What the device shows; nothing where it must show the character again.
+    /// The cells that the device shows; `None` where it must show the character again.
     shown: Vec<Option<Cell>>,
     shown_cursor: Option<Position>,
-    /// By how many rows the device shows an earlier state.
+    /// How many rows the device is scrolled back.
     back: usize,
 }
 
 impl<D: Display> Screen<D> {
-    /// An empty screen, whatever the device showed before.
+    /// Makes an empty screen, whatever the device showed before.
     pub fn new(display: D) -> Self {
         let (rows, columns) = display.size();
         let output = Output::new(Grid::new(rows, columns));
@@ -61,12 +61,12 @@ impl<D: Display> Screen<D> {
         screen
     }
 
-    /// Its rows and columns.
+    /// Returns the screen's rows and columns.
     pub fn size(&self) -> (usize, usize) {
         self.display.size()
     }
 
-    /// Writes bytes, which show after the next refresh, with all that was written last.
+    /// Writes bytes. The next refresh shows them, and scrolls to what was written last.
     pub fn write(&mut self, bytes: &[u8]) {
         self.output.write(bytes);
         self.back = 0;
@@ -77,7 +77,7 @@ impl<D: Display> Screen<D> {
         self.output.set_colours(colours);
     }
 
-    /// Shows what was shown before, or goes on from there, by all but two rows of the screen.
+    /// Scrolls by all but two rows of the screen.
     pub fn scroll(&mut self, scroll: Scroll) {
         let (rows, _) = self.display.size();
         let page = rows.saturating_sub(2).max(1);
@@ -92,7 +92,7 @@ impl<D: Display> Screen<D> {
         self.back = 0;
     }
 
-    /// Whether it shows what was written last.
+    /// Returns whether the screen shows what was written last.
     pub fn is_at_end(&self) -> bool {
         self.back == 0
     }
@@ -124,7 +124,7 @@ impl<D: Display> Screen<D> {
         }
     }
 
-    /// Where the cursor is to be seen.
+    /// Returns where the cursor shows, if it does.
     fn cursor(&self) -> Option<Position> {
         let Position { row, column } = self.output.grid().cursor();
         let row = row + self.back;

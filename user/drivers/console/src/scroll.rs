@@ -1,17 +1,17 @@
-//! The keys of the keyboard that scroll the screen, taken out of what else is typed.
+//! The keys that scroll the screen, which are taken out of the keyboard's input.
 
 use alloc::collections::VecDeque;
 
-/// Which way to scroll, by most of a screen.
+/// A direction to scroll, by most of a screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scroll {
-    /// To what was shown before.
+    /// To earlier output.
     Back,
-    /// Towards what is shown now.
+    /// Towards the latest output.
     Forward,
 }
 
-/// What the keyboard's driver sends for Page Up and Page Down, with Shift or without.
+/// The sequences that the keyboard's driver sends for Page Up and Page Down, with Shift or without.
 const SEQUENCES: [(&[u8], Scroll); 4] = [
     (b"\x1b[5~", Scroll::Back),
     (b"\x1b[5;2~", Scroll::Back),
@@ -19,18 +19,19 @@ const SEQUENCES: [(&[u8], Scroll); 4] = [
     (b"\x1b[6;2~", Scroll::Forward),
 ];
 
-/// What stands first in what was typed.
+/// The first item of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// A key that scrolls; it has been taken away.
+    /// A key that scrolls. It has been taken out.
     Scroll(Scroll),
-    /// So many bytes of other keys, which are still there.
+    /// This many bytes of other keys, which are still there.
     Bytes(usize),
-    /// Nothing.
+    /// The input is empty.
     Nothing,
 }
 
-/// Looks at what was typed. The driver gives the bytes of a key together, so none is cut in two at the end.
+/// Looks at the first item of the input. The driver gives the bytes of a key together, so no key is cut in two at the
+/// end.
 pub fn next(typed: &mut VecDeque<u8>) -> Next {
     let scrolls = |typed: &VecDeque<u8>, at: usize| {
         SEQUENCES.iter().find(|(sequence, _)| typed.range(at..).take(sequence.len()).eq(sequence.iter()))

@@ -8,8 +8,10 @@ use bellwire::registers::Registers;
 const ROWS: usize = 25;
 const COLUMNS: usize = 80;
 
-/// The CRT controller's ports, counted from 0x3D4, and those of its registers that make the cursor
-/// (IBM VGA technical reference, CRT controller).
+/// The first of the CRT controller's ports for colour modes.
+pub const FIRST_PORT: u16 = 0x3D4;
+/// The CRT controller's ports, counted from the first, and its registers for the cursor (IBM VGA technical reference,
+/// CRT controller).
 const INDEX: u16 = 0;
 const VALUE: u16 = 1;
 const CURSOR_START: u8 = 0x0A;
@@ -27,12 +29,12 @@ pub struct Text<R> {
     registers: R,
 }
 
-/// What is written to see whether the adapter keeps it: both values of each bit.
+/// The values that an adapter must keep: each bit has both values.
 const PROBES: [u8; 2] = [0x55, 0xAA];
 
 impl<R: Registers> Text<R> {
-    /// The screen, if there is an adapter: one keeps its cursor's place. (RAM behind it may keep what is written to the
-    /// text memory.) The cursor is as firmware or boot loader left it until [`Display::move_cursor`].
+    /// Makes a screen, if there is an adapter: an adapter keeps its cursor's place. (Text memory proves nothing, since
+    /// RAM may lie there.) The cursor is as firmware or boot loader left it until [`Display::move_cursor`].
     pub fn new(memory: Mapping, mut registers: R) -> Option<Self> {
         let keeps = |probe: u8| {
             registers.write(INDEX, CURSOR_LOW);
@@ -72,21 +74,22 @@ impl<R: Registers> Display for Text<R> {
     }
 }
 
-/// The colours as the adapter has them. The bit of a bright background makes characters blink unless it is told
-/// otherwise, so it stays off.
+/// Returns a cell's colours as the adapter has them. The bit of a bright background stays off: unless the adapter is
+/// told otherwise, it makes characters blink.
 fn attribute(cell: Cell) -> u16 {
     adapter_colour(cell.front()) | (adapter_colour(cell.back()) & 7) << 4
 }
 
-/// The adapter's bits are blue, green, red and bright from the lowest on; ECMA-48 has red and blue exchanged.
+/// Returns the adapter's number of a colour. Its bits are blue, green, red and bright from the lowest on; ECMA-48 has
+/// red and blue exchanged.
 fn adapter_colour(colour: Colour) -> u16 {
     let number = u16::from(colour.number());
     number & 0b1010 | (number & 1) << 2 | (number & 4) >> 2
 }
 
-/// The character's code in the adapter's font, code page 437. Letters that it lacks lose their accents.
+/// Returns a character's code in the adapter's font, code page 437. Letters that the font lacks lose their accents.
 fn code(character: char) -> u8 {
-    /// For the upper half of Latin-1.
+    /// The codes of the upper half of Latin-1.
     const UPPER: &[u8; 96] = b"\
 \xFF\xAD\x9B\x9C\x0F\x9D|\x15\"c\xA6\xAE\xAA-r-\
 \xF8\xF1\xFD3'\xE6\x14\xFA,1\xA7\xAF\xAC\xAB?\xA8\

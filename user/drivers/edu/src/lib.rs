@@ -1,31 +1,31 @@
-//! QEMU's teaching device (`-device edu`; docs/specs/edu in QEMU's sources), apart from its driver's loop.
+//! The logic of QEMU's teaching device (`-device edu`; docs/specs/edu in QEMU's sources), apart from its driver's loop.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 use core::fmt;
 
-/// Identification: the low byte is that of every such device, the rest its version.
+/// Identification: the low byte is `IDENTITY`, the rest the device's version.
 const IDENTIFICATION: usize = 0x00;
 const IDENTITY: u32 = 0xED;
-/// Reads as the inverse of what was written.
+/// Liveness: reads as the inverse of what was written.
 const LIVENESS: usize = 0x04;
-/// Takes a number, and has its factorial some time later.
+/// Factorial: takes a number, and holds its factorial some time later.
 const FACTORIAL: usize = 0x08;
-/// What the device does, and whether it interrupts when it has a factorial.
+/// Status: what the device does, and whether it interrupts when it has a factorial.
 const STATUS: usize = 0x20;
 const INTERRUPT_WHEN_CALCULATED: u32 = 0x80;
-/// Why it interrupts.
+/// Interrupt status: the causes of the interrupt.
 const INTERRUPT_STATUS: usize = 0x24;
-/// Adds to the reasons to interrupt.
+/// Adds causes of an interrupt.
 const RAISE: usize = 0x60;
-/// Takes from them.
+/// Removes causes of an interrupt.
 const ACKNOWLEDGE: usize = 0x64;
 
-/// How often a device is asked for further reasons to interrupt, which are two. One that still has some is stuck, or
-/// has vanished and reads as ones.
+/// How often a device is asked for further causes, of which there are two. A device that then still has some is stuck,
+/// or has vanished and reads as ones.
 const ROUNDS: usize = 16;
 
-/// Why a device interrupts.
+/// The causes of a device's interrupt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Causes(u32);
 
@@ -33,17 +33,17 @@ impl Causes {
     const CALCULATED: u32 = 1 << 0;
     const RAISED: u32 = 1 << 1;
 
-    /// Nothing: it doesn't.
+    /// Returns whether the device doesn't interrupt.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// It was told to.
+    /// Returns whether the device was told to interrupt.
     pub const fn was_raised(self) -> bool {
         self.0 & Self::RAISED != 0
     }
 
-    /// It has a factorial.
+    /// Returns whether the device has a factorial.
     pub const fn has_calculated(self) -> bool {
         self.0 & Self::CALCULATED != 0
     }
@@ -58,10 +58,10 @@ pub trait Registers {
     fn write(&mut self, offset: usize, value: u32);
 }
 
-/// What stands behind the registers isn't such a device, or doesn't work.
+/// The registers belong to no such device, or it doesn't work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoSuchDevice {
-    /// What it says it is.
+    /// The value of the identification register.
     pub identification: u32,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Display for NoSuchDevice {
     }
 }
 
-/// A device interrupts for ever, whatever is acknowledged.
+/// The device's interrupt doesn't end, whatever is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stuck;
 
@@ -88,10 +88,10 @@ pub struct Edu<R> {
 }
 
 impl<R: Registers> Edu<R> {
-    /// The bytes of its registers.
+    /// The bytes of the device's registers.
     pub const REGISTER_BYTES: usize = 0x100;
 
-    /// Takes a device over, in whatever state it was left: it interrupts no more.
+    /// Takes a device over, in whatever state it was left, and ends its interrupt.
     pub fn new(mut registers: R) -> Result<Self, NoSuchDevice> {
         let identification = registers.read(IDENTIFICATION);
         let answers = [0x1234_5678, 0].into_iter().all(|value| {
@@ -106,23 +106,23 @@ impl<R: Registers> Edu<R> {
         Ok(device)
     }
 
-    /// Has it interrupt.
+    /// Makes the device interrupt.
     pub fn raise(&mut self) {
         self.registers.write(RAISE, Causes::RAISED);
     }
 
-    /// Has it calculate a factorial, and interrupt then.
+    /// Makes the device calculate a factorial, and interrupt then.
     pub fn calculate(&mut self, number: u32) {
         self.registers.write(STATUS, INTERRUPT_WHEN_CALCULATED);
         self.registers.write(FACTORIAL, number);
     }
 
-    /// What it has calculated, modulo 2^32.
+    /// Returns the factorial, modulo 2^32.
     pub fn calculated(&mut self) -> u32 {
         self.registers.read(FACTORIAL)
     }
 
-    /// Acknowledges whatever it interrupts for, until that is nothing, and says what it was.
+    /// Acknowledges the causes of the device's interrupt until there are none, and returns them.
     pub fn serve(&mut self) -> Result<Causes, Stuck> {
         let mut causes = Causes::default();
         for _ in 0..ROUNDS {
@@ -147,7 +147,7 @@ mod tests {
         factorial: u32,
         status: u32,
         causes: u32,
-        /// Reasons to interrupt that nothing takes away.
+        /// Causes that no acknowledgement removes.
         stuck: u32,
     }
 

@@ -1,7 +1,7 @@
-//! The driver of QEMU's teaching devices: what shows and tests that interrupts of PCI devices arrive, each once.
+//! The driver of QEMU's teaching devices. It shows and tests that interrupts of PCI devices arrive, each once.
 //!
-//! Serves `edu` as [`EduRequest`]. Functions that share a line are served together; how they interrupt, by lines or by
-//! messages, is the manifest's choice and makes no difference here.
+//! Serves `edu` as [`EduRequest`]. Functions that share a line are served together. The manifest chooses whether they
+//! interrupt by lines or by messages, which makes no difference here.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -28,7 +28,7 @@ fn run(startup: Startup) -> Result<(), String> {
 struct Driver {
     server: Server,
     devices: Vec<Device>,
-    /// Each interrupt once; its place is its badge.
+    /// Each interrupt once. The index of an interrupt is its badge.
     sources: Vec<(PciInterrupt, Interrupt)>,
     counts: EduCounts,
     work: Work,
@@ -37,9 +37,9 @@ struct Driver {
 struct Device {
     address: PciAddress,
     edu: Edu<Memory>,
-    /// The badge of its interrupt.
+    /// The badge of the device's interrupt.
     source: u16,
-    /// Whether it was served since it was last told to interrupt.
+    /// Whether the device was served since it was last told to interrupt.
     state: State,
 }
 
@@ -49,7 +49,7 @@ enum State {
     Raised,
 }
 
-/// What a client waits for.
+/// The work that a client waits for.
 enum Work {
     Nothing,
     Raising {
@@ -59,7 +59,7 @@ enum Work {
     Calculating {
         client: Reply,
     },
-    /// Nobody is served any more.
+    /// The driver serves no device any more, as [`EduRequest::Hold`] asks.
     Holding,
 }
 
@@ -68,11 +68,12 @@ impl Driver {
         Self { server, devices: Vec::new(), sources: Vec::new(), counts: EduCounts::default(), work: Work::Nothing }
     }
 
-    /// Takes all devices over before the first may interrupt: another may assert the same line.
+    /// Takes all devices over, and binds an interrupt only then: another device may assert the same line.
     fn take_over(&mut self, startup: Startup) -> Result<(), String> {
         let devices: Vec<PciDevice> = startup.pci_devices().collect();
         let found: Result<Vec<_>, String> = devices.iter().map(|device| Ok((device, open(device)?))).collect();
-        // One that doesn't answer may assert the line of the others. When the driver has ended, all are turned off.
+        // A device that doesn't answer may assert the line of the others. When the driver has ended, `init` has all
+        // turned off.
         let found = found.unwrap_or_else(|missing| bellwire::absent(missing));
         for (device, edu) in found {
             let shares = |kind: &PciInterrupt| *kind == device.interrupt && *kind != PciInterrupt::Message;
@@ -94,7 +95,7 @@ impl Driver {
 
     fn serve(&mut self) -> Result<(), String> {
         loop {
-            // What is held stays masked, whoever calls meanwhile.
+            // The interrupt that is held must stay masked, even if a client calls meanwhile.
             let event = match self.work {
                 Work::Holding => self.server.next_keeping(),
                 _ => self.server.next(),
@@ -121,7 +122,7 @@ fn open(device: &PciDevice) -> Result<Edu<Memory>, String> {
     Edu::new(Memory(memory)).map_err(|error| format!("{}: {error}", device.address))
 }
 
-/// Serves the devices behind an interrupt, and goes on with what a client waits for.
+/// Serves the devices behind an interrupt, and goes on with the work that a client waits for.
 fn advance(work: &mut Work, devices: &mut [Device], counts: &mut EduCounts, source: u16) -> Result<(), String> {
     if let Work::Holding = work {
         return Ok(());
@@ -183,12 +184,12 @@ fn raise(devices: &mut [Device]) {
     }
 }
 
-/// A client that has gone meanwhile needs no answer.
+/// Answers a client. A client that has gone meanwhile needs no answer.
 fn answer(client: Reply, words: [usize; 4]) {
     let _ = client.answer(words);
 }
 
-/// Counts a message. One that only says "poll your device" stands for no interrupt.
+/// Counts a message. A message that only says "poll your device" stands for no interrupt.
 fn note(counts: &mut EduCounts, interrupt: InterruptMessage) {
     counts.messages = counts.messages.wrapping_add(u32::from(interrupt.count != 0));
     counts.interrupts = counts.interrupts.wrapping_add(interrupt.count);

@@ -5,21 +5,23 @@ use bellwire::registers::Registers;
 use bitflags::bitflags;
 use core::time::Duration;
 
-/// The data port, counted from the controller's first, 0x60.
+/// The first of the controller's ports.
+pub const FIRST_PORT: u16 = 0x60;
+/// The data port, counted from [`FIRST_PORT`].
 pub const DATA: u16 = 0;
-/// The status port for loads and the command port for stores.
+/// The status port when it is read and the command port when it is written, counted from [`FIRST_PORT`].
 pub const COMMAND: u16 = 4;
 
-/// How long the controller may take to accept a byte, or to answer a command of its own. Real ones need less than a
-/// millisecond; one that hasn't accepted a byte by then never will.
+/// How long the controller may take to accept a byte, or to answer a command of its own. Real controllers need less
+/// than a millisecond. A controller that hasn't accepted a byte after this time never will.
 const CONTROLLER_PATIENCE: Duration = Duration::from_millis(100);
 
-/// The controller's two ports, and the time in which it answers.
+/// The controller's two ports, and the passing of time.
 pub trait Ports: Registers {
-    /// The present.
+    /// Returns the present time.
     fn now(&self) -> Instant;
 
-    /// Lets others run, for far less time than a device takes to answer.
+    /// Lets other programs run, for far less time than a device takes to answer.
     fn pause(&mut self);
 }
 
@@ -29,7 +31,7 @@ bitflags! {
     pub struct Status: u8 {
         /// A byte can be read.
         const OUTPUT_FULL = 1 << 0;
-        /// The last byte written wasn't taken yet.
+        /// The controller hasn't taken the last byte that was written.
         const INPUT_FULL = 1 << 1;
         /// The byte that can be read is the mouse's.
         const FROM_MOUSE = 1 << 5;
@@ -42,15 +44,15 @@ bitflags! {
         const KEYBOARD_INTERRUPT = 1 << 0;
         const MOUSE_INTERRUPT = 1 << 1;
         const KEYBOARD_OFF = 1 << 4;
-        /// On a controller without a port for a mouse this bit means something else, or nothing.
+        /// Turns the mouse's port off. On a controller without that port the bit means something else, or nothing.
         const MOUSE_OFF = 1 << 5;
-        /// Scan code set 2, which keyboards speak, becomes set 1.
+        /// Translates scan code set 2, which keyboards speak, to set 1.
         const TRANSLATE = 1 << 6;
         const _ = !0;
     }
 }
 
-/// A command of the controller's own.
+/// A command to the controller itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Command {
@@ -94,12 +96,12 @@ impl<P: Ports> Chip<P> {
         status.contains(Status::OUTPUT_FULL).then(|| (device, self.ports.read(DATA)))
     }
 
-    /// Takes the next byte, and waits for it.
+    /// Waits for the next byte, and takes it.
     pub fn wait_for_byte(&mut self, patience: Duration) -> Option<(Device, u8)> {
         self.wait(patience, Self::take)
     }
 
-    /// Takes the next byte, which may be the answer to a command, and waits for it.
+    /// Waits for the next byte, which may be the answer to a command, and takes it.
     pub fn wait_for_answer(&mut self) -> Option<(Device, u8)> {
         self.wait_for_byte(CONTROLLER_PATIENCE)
     }
@@ -132,8 +134,8 @@ impl<P: Ports> Chip<P> {
         self.wait(CONTROLLER_PATIENCE, accepted).ok_or(Stuck)
     }
 
-    /// Looks again and again until something is found or the time is over. The last look comes after the deadline, so a
-    /// machine that stood still meanwhile isn't mistaken for a silent device.
+    /// Looks until something is found or `patience` is over. The last look comes after the deadline, so a machine that
+    /// stood still meanwhile isn't mistaken for a silent device.
     fn wait<T>(&mut self, patience: Duration, mut look: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
         let deadline = self.ports.now() + patience;
         loop {

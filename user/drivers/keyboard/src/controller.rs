@@ -1,32 +1,32 @@
 //! The 8042: one controller with two devices behind it, whose bytes arrive at one port.
 //!
-//! Two lines interrupt (1 for the keyboard, 12 for the mouse), but the status register says whose byte is next, so
-//! both are served alike: read until nothing is left.
+//! Two lines interrupt (1 for the keyboard, 12 for the mouse). The status register says which device sent the next
+//! byte, so both lines are served alike: read until nothing is left.
 //!
-//! Nothing that a person typed is thrown away, at the start neither: whatever isn't the answer to an order goes to the
-//! device's own decoder. Answers can be told from it because a device answers only between two codes or packets.
+//! Nothing that a person typed is thrown away, not even at the start: each byte that isn't the answer to an order goes
+//! to its device's decoder. An answer is known by its place, since a device answers only between two codes or packets.
 
-use crate::chip::{Chip, Command, Configuration, Device, Ports, Stuck};
+use crate::chip::{COMMAND, Chip, Command, Configuration, DATA, Device, FIRST_PORT, Ports, Stuck};
 use crate::{Keys, Mouse};
 use bellwire::Instant;
 use core::fmt;
 use core::time::Duration;
 
-/// How many bytes are taken at once at most. Both devices together keep less than a quarter of that, so a controller
-/// that still has more is broken.
+/// The most bytes that are taken at once. Both devices together hold less than a quarter of that, so a controller that
+/// still has more is broken.
 const MOST_BYTES: usize = 256;
 
 /// How long a device may take to answer an order. The interface allows 25 milliseconds.
 const DEVICE_PATIENCE: Duration = Duration::from_millis(50);
 
-/// How often an order is sent to a device that doesn't answer, or wants to hear it again.
+/// How often an order is sent to a device that doesn't answer, or that asks for it again.
 const TRIES: usize = 3;
 
-/// After so long without a byte, a device whose clock runs has none to send: a byte takes it 1.1 milliseconds at the
-/// slowest clock of 10 kHz.
+/// After this time without a byte, a device whose clock runs has none to send: a byte takes 1.1 milliseconds at the
+/// slowest clock, 10 kHz.
 const DEVICE_QUIET: Duration = Duration::from_millis(5);
 
-/// The bytes of a packet follow each other in less time, and two packets of a mouse that rested don't.
+/// The longest time between two bytes of a packet. A mouse that rested is silent for longer before its next packet.
 const PACKET_GAP: Duration = Duration::from_millis(20);
 
 const DEVICE_LEDS: u8 = 0xED;
@@ -35,24 +35,27 @@ const DEVICE_DEFAULTS: u8 = 0xF6;
 const DEVICE_ACKNOWLEDGES: u8 = 0xFA;
 const DEVICE_WANTS_IT_AGAIN: u8 = 0xFE;
 
-/// Why there is no controller to work with.
+/// The reason why there is no usable controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// Nobody decodes its ports.
+    /// Nothing answers at its ports.
     Ports,
-    /// It accepts no commands.
+    /// The controller accepts no commands.
     Input,
-    /// It has more to say than its devices can have said.
+    /// The controller has more bytes than its devices can have sent.
     Output,
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Ports => "no PS/2 controller at ports 0x60 and 0x64",
-            Self::Input => "the PS/2 controller accepts no commands",
-            Self::Output => "the PS/2 controller's output never ends",
-        })
+        match self {
+            Self::Ports => {
+                let [data, command] = [DATA, COMMAND].map(|register| FIRST_PORT + register);
+                write!(formatter, "no PS/2 controller at ports {data:#x} and {command:#x}")
+            }
+            Self::Input => formatter.write_str("the PS/2 controller accepts no commands"),
+            Self::Output => formatter.write_str("the PS/2 controller's output never ends"),
+        }
     }
 }
 
@@ -65,9 +68,9 @@ impl From<Stuck> for Missing {
 /// Whether a device answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// It did what it was told.
+    /// The device acknowledges orders.
     Answers,
-    /// It isn't there, or doesn't understand.
+    /// The device isn't there, or doesn't understand.
     Silent,
 }
 
@@ -76,28 +79,28 @@ pub enum Presence {
 pub enum Flow {
     /// Everything was read.
     Drained,
-    /// More than its devices can have sent was read, and there is still more.
+    /// More bytes were read than the devices can have sent, and there are still more.
     Floods,
 }
 
 /// The controller and its devices.
 pub struct Controller<P> {
     chip: Chip<P>,
-    /// What was typed.
+    /// The keys that were typed.
     pub keys: Keys,
-    /// Where the mouse went.
+    /// The state of the mouse.
     pub mouse: Mouse,
     controller_presence: Presence,
     keyboard_presence: Presence,
     mouse_presence: Presence,
-    /// When the controller was last seen without a byte.
+    /// The last time at which the controller had no byte.
     empty_since: Instant,
 }
 
 impl<P: Ports> Controller<P> {
     /// Brings the controller and both devices into a known state, whatever firmware or a predecessor was doing with
-    /// them, and lets them interrupt. Keys and mouse go on from where they are. A device that doesn't answer stays
-    /// silent.
+    /// them, and lets them interrupt. `keys` and `mouse` go on from their states. A device that doesn't answer isn't an
+    /// error: see [`Controller::missing`].
     pub fn new(ports: P, keys: Keys, mouse: Mouse) -> Result<Self, Missing> {
         let empty_since = ports.now();
         let mut controller = Self {
@@ -109,7 +112,7 @@ impl<P: Ports> Controller<P> {
             mouse_presence: Presence::Silent,
             empty_since,
         };
-        // Ports that nobody decodes read as ones.
+        // Ports without a device read as ones.
         if controller.chip.status().is_all() {
             return Err(Missing::Ports);
         }
@@ -119,16 +122,17 @@ impl<P: Ports> Controller<P> {
     }
 
     fn start(&mut self) -> Result<(), Missing> {
-        // With both devices held back, all that comes after what lies there is the controller's own.
+        // With both devices held back, every byte after those that lie there is the controller's own.
         self.chip.command(Command::DisableKeyboard)?;
         self.chip.command(Command::DisableMouse)?;
         self.drain()?;
         let found = self.read_configuration()?;
         if found.is_none() && self.chip.status().is_empty() {
-            // No controller that has come through its self-test says so.
+            // A controller that has passed its self-test never says so.
             return Err(Missing::Ports);
         }
-        // One with a port for a mouse says that it is off now. On others the bit means something else, and stays.
+        // A controller with a port for a mouse says that it is off now. On others the bit means something else, and
+        // stays.
         let has_mouse_port = found.is_some_and(|found| found.contains(Configuration::MOUSE_OFF));
         let mut configuration = found.unwrap_or(Configuration::empty()) | Configuration::TRANSLATE;
         configuration -= Configuration::KEYBOARD_INTERRUPT | Configuration::MOUSE_INTERRUPT;
@@ -139,7 +143,7 @@ impl<P: Ports> Controller<P> {
             self.chip.configure(configuration)?;
         }
         self.chip.command(Command::EnableKeyboard)?;
-        // Telling a keyboard to report makes it forget what it hasn't sent, so that is fetched first.
+        // A keyboard that is told to report forgets what it hasn't sent, so those bytes are fetched first.
         self.drain()?;
         self.keyboard_presence = self.order(Device::Keyboard, &[DEVICE_REPORT]);
         self.set_leds();
@@ -156,7 +160,7 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    /// What is missing, in words for the log.
+    /// Returns a line for the log about each thing that is missing.
     pub fn missing(&self) -> impl Iterator<Item = &'static str> {
         let parts = [
             (self.controller_presence, "the PS/2 controller answers no commands: it is used as it was left"),
@@ -166,7 +170,7 @@ impl<P: Ports> Controller<P> {
         parts.into_iter().filter(|(presence, _)| *presence == Presence::Silent).map(|(_, words)| words)
     }
 
-    /// Serves an interrupt of either line. Arrival is when the device raised it.
+    /// Serves an interrupt of either line. `arrival` is the time at which the device raised it.
     pub fn serve(&mut self, arrival: Instant) -> Flow {
         if arrival - self.empty_since > PACKET_GAP {
             self.mouse.rest();
@@ -184,7 +188,7 @@ impl<P: Ports> Controller<P> {
 
     /// Pulses the processor's reset line.
     pub fn reset_machine(&mut self) {
-        // There is nobody to tell that it didn't work.
+        // If this fails, there is no caller that could do more.
         let _ = self.chip.command(Command::PulseReset);
     }
 
@@ -194,7 +198,7 @@ impl<P: Ports> Controller<P> {
         let _ = self.chip.configure(Configuration::KEYBOARD_OFF | Configuration::MOUSE_OFF);
     }
 
-    /// Does what the bytes that were read ask for: a device that was plugged in knows nothing, and LEDs follow keys.
+    /// Sends the orders that the bytes read ask for: to a device that was plugged in, and to LEDs that follow keys.
     fn react(&mut self) {
         if self.mouse.take_plugged() {
             self.start_mouse();
@@ -210,7 +214,7 @@ impl<P: Ports> Controller<P> {
     fn start_mouse(&mut self) {
         self.mouse_presence = self.order(Device::Mouse, &[DEVICE_DEFAULTS]);
         if self.mouse_presence == Presence::Answers {
-            // It reports nothing now. What still comes are answers to orders that others gave it before.
+            // The mouse reports nothing now. Bytes that still come are answers to earlier orders of others.
             for _ in 0..MOST_BYTES {
                 match self.chip.wait_for_byte(DEVICE_QUIET) {
                     None => break,
@@ -223,7 +227,7 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    /// Keyboards without LEDs refuse this, which is their business.
+    /// Sets the LEDs. A keyboard without LEDs refuses this, and that's no failure.
     fn set_leds(&mut self) {
         let leds = self.keys.leds();
         if self.keyboard_presence == Presence::Answers {
@@ -231,7 +235,7 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    /// Feeds all that is on the way to the decoders, until both devices are quiet.
+    /// Feeds all bytes that are on the way to the decoders, until both devices are quiet.
     fn drain(&mut self) -> Result<(), Missing> {
         for _ in 0..MOST_BYTES {
             let Some((device, byte)) = self.chip.wait_for_byte(DEVICE_QUIET) else { return Ok(()) };
@@ -240,7 +244,7 @@ impl<P: Ports> Controller<P> {
         Err(Missing::Output)
     }
 
-    /// Nothing if the controller doesn't answer, twice.
+    /// Reads the configuration byte. Returns `None` if the controller doesn't answer, twice.
     fn read_configuration(&mut self) -> Result<Option<Configuration>, Missing> {
         for _ in 0..2 {
             self.chip.command(Command::ReadConfiguration)?;
@@ -274,13 +278,13 @@ impl<P: Ports> Controller<P> {
             }
         }
         if device == Device::Mouse {
-            // Half a packet from before has taken the answer for its rest.
+            // An earlier half of a packet has taken the answer for its rest.
             self.mouse.rest();
         }
         None
     }
 
-    /// Whether the next byte of a device can be an answer: it doesn't interrupt its own codes and packets.
+    /// Returns whether the next byte of a device can be an answer: a device doesn't answer within a code or a packet.
     fn is_between(&self, device: Device) -> bool {
         match device {
             Device::Keyboard => self.keys.is_between_codes(),
@@ -296,7 +300,7 @@ impl<P: Ports> Controller<P> {
     }
 }
 
-/// What a device says to a byte.
+/// A device's answer to a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reply {
     Acknowledged,

@@ -1,5 +1,5 @@
-//! Scan codes become the bytes that a terminal would send, so that whoever reads them needn't care whether a person
-//! sits at the keyboard or at the other end of a serial line.
+//! Translation of scan codes to the bytes that a terminal would send. So a reader needn't care whether a person sits at
+//! the keyboard or at the other end of a serial line.
 
 use crate::record::{Reader, Record};
 use crate::sequences::{Modifiers, sequence};
@@ -12,15 +12,15 @@ use pc_keyboard::layouts::{
 };
 use pc_keyboard::{DecodedKey, EventDecoder, HandleControl, KeyCode, KeyEvent, KeyState, ScancodeSet, ScancodeSet1};
 
-/// How many bytes wait for a reader at most. Keys beyond that are dropped and counted: a person sees them missing,
-/// while leaving them in the controller would hold up the mouse behind them.
+/// The most bytes that wait for a reader. Further keys are dropped and counted: a person sees that they are missing,
+/// while in the controller they would hold up the mouse behind them.
 const RING_BYTES: usize = 1024;
 
-/// What a keyboard says when it was plugged in. It is also how the left shift key is released.
+/// The byte that a keyboard sends when it is plugged in. The release of the left shift key has the same code.
 const SELF_TEST_PASSED: u8 = 0xAA;
 
 bitflags! {
-    /// Keys that change what others mean.
+    /// Keys and locks that change the meaning of other keys.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     struct Held: u32 {
         const LEFT_SHIFT = 1 << 0;
@@ -29,19 +29,19 @@ bitflags! {
         const RIGHT_CONTROL = 1 << 3;
         const LEFT_ALT = 1 << 4;
         const ALT_GRAPH = 1 << 5;
-        /// The key of which Pause pretends that it is held.
+        /// The control key that Pause pretends to hold.
         const PAUSE_CONTROL = 1 << 6;
-        /// The key is down: what comes again meanwhile is the keyboard's own repetition.
+        /// The key is down: further codes of it are the keyboard's repetition.
         const CAPS_LOCK_KEY = 1 << 7;
         const NUMBER_LOCK_KEY = 1 << 8;
         /// The lock is on.
         const CAPS_LOCK = 1 << 9;
-        /// The lock is off; it is on at the start.
+        /// The number lock is off. At the start it is on.
         const NUMBER_LOCK_OFF = 1 << 10;
     }
 }
 
-/// The modifiers that are down as long as they are held.
+/// The keys that modify others while they are held.
 const HELD_KEYS: [(Held, KeyCode); 7] = [
     (Held::LEFT_SHIFT, KeyCode::LShift),
     (Held::RIGHT_SHIFT, KeyCode::RShift),
@@ -52,7 +52,7 @@ const HELD_KEYS: [(Held, KeyCode); 7] = [
     (Held::PAUSE_CONTROL, KeyCode::RControl2),
 ];
 
-/// The locks: the key's own flag, and that of what it switches.
+/// The locks: the flag of the key, the flag of the lock, and the key.
 const LOCKS: [(Held, Held, KeyCode); 2] = [
     (Held::CAPS_LOCK_KEY, Held::CAPS_LOCK, KeyCode::CapsLock),
     (Held::NUMBER_LOCK_KEY, Held::NUMBER_LOCK_OFF, KeyCode::NumpadLock),
@@ -64,14 +64,14 @@ pub struct Keys {
     events: EventDecoder<AnyLayout>,
     layout: KeyLayout,
     held: Held,
-    /// The first byte of a code whose rest is still to come.
+    /// The first byte of a code that isn't complete yet.
     prefix: Option<u8>,
     typed: VecDeque<u8>,
     dropped: u32,
     leds: Leds,
 }
 
-/// Whether the keyboard shows its locks.
+/// Whether the LEDs show the locks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Leds {
     Shown,
@@ -85,7 +85,7 @@ impl Default for Keys {
 }
 
 impl Keys {
-    /// A keyboard of which no key is held.
+    /// Makes a keyboard of which no key is held.
     pub fn new(layout: KeyLayout) -> Self {
         Self {
             codes: ScancodeSet1::new(),
@@ -99,7 +99,7 @@ impl Keys {
         }
     }
 
-    /// A byte from the keyboard. One that belongs to no scan code is ignored, as is the rest of that code.
+    /// Takes a byte from the keyboard. A byte that belongs to no scan code is ignored, as is the rest of its code.
     pub fn feed(&mut self, byte: u8) {
         if byte == SELF_TEST_PASSED && self.is_between_codes() && !self.held.contains(Held::LEFT_SHIFT) {
             self.release_all();
@@ -113,33 +113,33 @@ impl Keys {
         }
     }
 
-    /// Whether the next byte begins a code.
+    /// Returns whether the next byte begins a code.
     pub fn is_between_codes(&self) -> bool {
         self.prefix.is_none()
     }
 
-    /// What stands on the keys.
+    /// Returns the layout.
     pub fn layout(&self) -> KeyLayout {
         self.layout
     }
 
-    /// Changes what stands on the keys, from the next one on.
+    /// Changes the layout from the next key on.
     pub fn set_layout(&mut self, layout: KeyLayout) {
         self.layout = layout;
         self.events.change_layout(of(layout));
     }
 
-    /// How many keys nobody read in time.
+    /// Returns how many keys were dropped because no program read them in time.
     pub fn dropped(&self) -> u32 {
         self.dropped
     }
 
-    /// Whether the LEDs are to be set anew since this was asked last.
+    /// Returns whether the LEDs must be set anew, since the last call of this.
     pub fn take_led_change(&mut self) -> bool {
         core::mem::replace(&mut self.leds, Leds::Shown) == Leds::Changed
     }
 
-    /// The LEDs, as the keyboard wants them: bit 1 for the number lock, bit 2 for the caps lock.
+    /// Returns the LEDs as the keyboard takes them: bit 1 for the number lock, bit 2 for the caps lock.
     pub fn leds(&self) -> u8 {
         let number_lock = u8::from(!self.held.contains(Held::NUMBER_LOCK_OFF));
         number_lock << 1 | u8::from(self.held.contains(Held::CAPS_LOCK)) << 2
@@ -153,7 +153,7 @@ impl Keys {
                 if was_down && event.state == KeyState::Down {
                     return;
                 }
-                // The keyboard says Pause as a number lock with a key held that it hasn't.
+                // The keyboard sends Pause as the number lock, with a control key held that it doesn't have.
                 if event.state == KeyState::Down && !self.held.contains(Held::PAUSE_CONTROL) {
                     self.held.toggle(lock);
                     self.leds = Leds::Changed;
@@ -167,7 +167,7 @@ impl Keys {
         }
         match self.events.process_keyevent(event) {
             Some(DecodedKey::Unicode('\n')) => self.type_bytes(b"\r"),
-            // The layouts have a character for it, which terminals send for another key.
+            // The layouts have a character for Delete, which terminals send for another key.
             Some(DecodedKey::Unicode('\u{7F}')) => self.type_key(KeyCode::Delete),
             Some(DecodedKey::Unicode('\t')) if self.held.intersects(Held::LEFT_SHIFT | Held::RIGHT_SHIFT) => {
                 self.type_bytes(b"\x1b[Z");
@@ -181,8 +181,8 @@ impl Keys {
         }
     }
 
-    /// The layouts do letters; a terminal has control characters for some signs too. Control and Alt together are
-    /// another way to write AltGr.
+    /// Returns what a character becomes with Control. The layouts do letters; terminals have control characters for
+    /// some signs, too. Control and Alt together are another way to type AltGr.
     fn with_control(&self, character: char) -> char {
         let control = self.held.intersects(Held::LEFT_CONTROL | Held::RIGHT_CONTROL);
         if !control || self.held.intersects(Held::LEFT_ALT | Held::ALT_GRAPH) {
@@ -215,13 +215,14 @@ impl Keys {
         }
     }
 
-    /// A new keyboard: what was held on the old one isn't any more. The locks are the person's, and stay.
+    /// Forgets the keys that are held. Call this when a new keyboard was plugged in. The locks stay, since the person
+    /// set them.
     fn release_all(&mut self) {
         self.held &= Held::CAPS_LOCK | Held::NUMBER_LOCK_OFF;
         self.set_events();
     }
 
-    /// Makes the decoder know what is held.
+    /// Tells the decoder which keys are held.
     fn set_events(&mut self) {
         self.events = EventDecoder::new(of(self.layout), HandleControl::MapLettersToUnicode);
         let locks = LOCKS.iter().filter(|(_, lock, _)| self.held.contains(*lock)).map(|(_, _, code)| *code);
@@ -231,7 +232,7 @@ impl Keys {
         }
     }
 
-    /// Writes down all that a successor must know.
+    /// Writes everything that a successor must know to a record.
     pub fn save(&self, record: &mut Record) {
         record.byte(self.layout as u8);
         record.number(self.held.bits());
@@ -241,7 +242,7 @@ impl Keys {
         self.typed.iter().for_each(|byte| record.byte(*byte));
     }
 
-    /// A keyboard as its predecessor's driver knew it.
+    /// Makes a keyboard in the state that a predecessor has recorded.
     pub fn restore(reader: &mut Reader<'_>) -> Option<Self> {
         let mut keys = Self::new(KeyLayout::from_number(reader.byte()?.into())?);
         keys.held = Held::from_bits(reader.number()?)?;
@@ -269,7 +270,7 @@ impl Source for Keys {
     }
 }
 
-/// The crate's layout of that name.
+/// Returns the crate's layout of that name.
 fn of(layout: KeyLayout) -> AnyLayout {
     match layout {
         KeyLayout::Us => AnyLayout::Us104Key(Us104Key),

@@ -1,4 +1,4 @@
-//! The logic of the keyboard and mouse driver, apart from its loop: what a host test can run.
+//! The logic of the keyboard and mouse driver, apart from its loop, so that host tests can run it.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -11,7 +11,7 @@ mod mouse;
 mod record;
 mod sequences;
 
-pub use chip::{COMMAND, DATA, Ports};
+pub use chip::{COMMAND, DATA, FIRST_PORT, Ports};
 pub use controller::{Controller, Flow, Missing};
 pub use keys::Keys;
 pub use mouse::Mouse;

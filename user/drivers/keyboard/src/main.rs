@@ -2,7 +2,7 @@
 //!
 //! Serves `keyboard`: the keys as a [`StreamRequest`] stream, their layout by [`KeyboardRequest`], the mouse by
 //! [`MouseRequest`], and the processor's reset line, which is wired to the same controller, by [`PowerRequest`]. Tells
-//! `console` when a key was typed. What it knows of keys and mouse is kept for its successor.
+//! `console` when a key was typed. The state of keys and mouse is kept for the driver's successor.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -13,12 +13,14 @@ use bellwire::registers::Registers;
 use bellwire::stream::Readers;
 use bellwire::{Access, Call, Endpoint, Event, Instant, Mapping, PortRange, Result, Server, Startup};
 use core::time::Duration;
-use driver_keyboard::{COMMAND, Controller, Flow, Kept, Keys, Missing, Mouse, Ports, Reader, Record, keep, take};
+use driver_keyboard::{
+    COMMAND, Controller, DATA, FIRST_PORT, Flow, Kept, Keys, Missing, Mouse, Ports, Reader, Record, keep, take,
+};
 
-/// How long a wait for the controller lets others run before it looks again.
+/// How long other programs run between two looks at the controller.
 const PAUSE: Duration = Duration::from_micros(100);
 
-/// How long a controller that floods is left alone, and how often, before it counts as broken.
+/// How long a controller that floods is left alone, and how often before it counts as broken.
 const FLOOD_REST: Duration = Duration::from_millis(10);
 const MOST_FLOODS: u32 = 100;
 
@@ -27,13 +29,14 @@ bellwire::main!(run);
 fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("keyboard")?);
     let lines = [startup.line(1)?, startup.line(12)?];
-    // Without it, all works but what is lost at its end.
+    // Without kept memory the driver works, but its state is lost at its end.
     let kept = startup.kept().and_then(|memory| memory.map(Access::READ | Access::WRITE));
     let mut kept = kept.ok().map(KeptMemory);
     let (keys, mouse) =
         kept.as_mut().and_then(restored).unwrap_or_else(|| (Keys::new(layout(&startup)), Mouse::default()));
     let rest = Server::new(Endpoint::new()?);
-    let ports = TwoPorts { data: startup.ports(0x60)?, command: startup.ports(0x64)?, rest };
+    let [data, command] = [DATA, COMMAND].map(|register| startup.ports(FIRST_PORT + register));
+    let ports = TwoPorts { data: data?, command: command?, rest };
     let mut controller = Controller::new(ports, keys, mouse).unwrap_or_else(|missing| bellwire::absent(missing));
     for words in controller.missing() {
         bellwire::println!("{words}");
@@ -93,7 +96,7 @@ fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut R
     Ok(())
 }
 
-/// The layout that the last argument of the form `layout=NAME` names: the kernel's command line comes after the
+/// Returns the layout that the last argument of the form `layout=NAME` names: the kernel's command line comes after the
 /// manifest.
 fn layout(startup: &Startup) -> KeyLayout {
     let names = startup.arguments().filter_map(|word| word.strip_prefix("layout=").map(String::from));
@@ -104,7 +107,7 @@ fn layout(startup: &Startup) -> KeyLayout {
     })
 }
 
-/// What a predecessor has kept.
+/// Returns the state that a predecessor has kept, if it is whole.
 fn restored(kept: &mut KeptMemory) -> Option<(Keys, Mouse)> {
     let bytes = take(kept)?;
     let mut reader = Reader::new(&bytes);
@@ -134,11 +137,11 @@ impl Kept for KeptMemory {
     }
 }
 
-/// The controller's two ports, which don't lie side by side: what is between them belongs to others.
+/// The controller's two ports, which don't lie side by side: the ports between them belong to other devices.
 struct TwoPorts {
     data: PortRange,
     command: PortRange,
-    /// Where nothing ever arrives.
+    /// An endpoint at which nothing ever arrives, for waits.
     rest: Server,
 }
 

@@ -8,8 +8,8 @@ const X_NEGATIVE: u8 = 1 << 4;
 const Y_NEGATIVE: u8 = 1 << 5;
 const OVERFLOW: u8 = 0b1100_0000;
 
-/// What a mouse says when it was plugged in: its self-test has passed, and it is a mouse of the standard kind. As the
-/// head of a packet the first byte would mean that a movement overflowed.
+/// The bytes that a mouse sends when it is plugged in: its self-test has passed, and it is a mouse of the standard
+/// kind. As the head of a packet the first byte would mean that a movement overflowed.
 const PLUGGED: [u8; 2] = [0xAA, 0x00];
 
 /// A PS/2 mouse in its standard mode.
@@ -27,7 +27,7 @@ pub struct Mouse {
 enum Pace {
     #[default]
     Steady,
-    /// Only what a mouse says when it was plugged in may go on after a rest.
+    /// The mouse rested within the bytes. Only those of a mouse that was plugged in may go on after a rest.
     Rested,
 }
 
@@ -35,12 +35,12 @@ enum Pace {
 enum Plugged {
     #[default]
     Served,
-    /// Nobody has told the mouse to report yet.
+    /// The mouse was plugged in, and wasn't told to report yet.
     Anew,
 }
 
 impl Mouse {
-    /// A byte from the mouse. One that can't begin a packet is skipped.
+    /// Takes a byte from the mouse. A byte that can't begin a packet is skipped.
     pub fn feed(&mut self, byte: u8) {
         if self.pace == Pace::Rested {
             self.pace = Pace::Steady;
@@ -64,9 +64,9 @@ impl Mouse {
         }
     }
 
-    /// The mouse was silent for longer than it ever is within a packet: what comes next begins one.
+    /// Notes that the mouse was silent for longer than within a packet, so that the next byte begins one.
     pub fn rest(&mut self) {
-        // A mouse that was just plugged in takes its time.
+        // A mouse that was just plugged in may rest between its two bytes.
         if self.packet[..self.filled] == PLUGGED[..1] {
             self.pace = Pace::Rested;
         } else if self.filled != 0 {
@@ -74,28 +74,28 @@ impl Mouse {
         }
     }
 
-    /// Whether the next byte can be an answer of the mouse's: it doesn't interrupt its packets.
+    /// Returns whether the next byte can be an answer: the mouse doesn't answer within a packet.
     pub fn is_between_packets(&self) -> bool {
         self.filled == 0 || self.pace == Pace::Rested
     }
 
-    /// Whether the mouse was plugged in since this was asked last, and must be told to report.
+    /// Returns whether the mouse was plugged in since the last call of this, and must be told to report.
     pub fn take_plugged(&mut self) -> bool {
         core::mem::take(&mut self.plugged) == Plugged::Anew
     }
 
-    /// Everything it has said so far, added up.
+    /// Returns the sum of everything that the mouse has reported.
     pub fn state(&self) -> MouseState {
         self.state
     }
 
-    /// Half a packet was all that came of it.
+    /// Forgets a packet of which only a part came.
     fn forget(&mut self) {
         self.filled = 0;
         self.state.resyncs = self.state.resyncs.wrapping_add(1);
     }
 
-    /// A movement that overflowed its nine bits is left out: how far it went isn't known.
+    /// Adds a packet. A movement that overflowed its nine bits is left out, since its length isn't known.
     fn apply(&mut self, [head, x, y]: [u8; 3]) {
         self.state.packets = self.state.packets.wrapping_add(1);
         self.state.buttons = Buttons::from_bits_truncate(head);
@@ -105,7 +105,7 @@ impl Mouse {
         }
     }
 
-    /// Writes down all that a successor must know.
+    /// Writes everything that a successor must know to a record.
     pub fn save(&self, record: &mut Record) {
         let MouseState { packets, x, y, buttons, resyncs } = self.state;
         [packets, x as u32, y as u32, resyncs].into_iter().for_each(|number| record.number(number));
@@ -114,7 +114,7 @@ impl Mouse {
         self.packet.into_iter().for_each(|byte| record.byte(byte));
     }
 
-    /// A mouse as its predecessor's driver knew it.
+    /// Makes a mouse in the state that a predecessor has recorded.
     pub fn restore(reader: &mut Reader<'_>) -> Option<Self> {
         let [packets, x, y, resyncs] = [reader.number()?, reader.number()?, reader.number()?, reader.number()?];
         let buttons = Buttons::from_bits_truncate(reader.byte()?);
@@ -125,7 +125,7 @@ impl Mouse {
     }
 }
 
-/// Nine bits in two's complement, of which the sign came separately.
+/// Returns a movement: nine bits in two's complement, of which the sign came separately.
 fn movement(low: u8, sign: u8) -> i32 {
     i32::from(low) - if sign != 0 { 256 } else { 0 }
 }

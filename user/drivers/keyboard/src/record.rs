@@ -1,14 +1,14 @@
-//! What the driver keeps for its successor, as bytes.
+//! Records: the bytes that the driver keeps for its successor.
 //!
-//! A record lies in memory that outlives the program. It is only as good as the program that wrote it, so reading it
-//! never fails in another way than by finding nothing.
+//! A record lies in memory that outlives the program. The program that wrote it may have been at fault, so a reader of
+//! a bad record finds nothing, and never fails otherwise.
 
 use alloc::vec::Vec;
 
 /// The first word of a record: the kind, and the version of its format.
 const MAGIC: u32 = 0x3250_5301;
 
-/// Bytes that are written one after the other.
+/// A record that is being written.
 #[derive(Debug, Default)]
 pub struct Record(Vec<u8>);
 
@@ -23,7 +23,7 @@ impl Record {
         self.0.extend(number.to_le_bytes());
     }
 
-    /// All that was written.
+    /// Returns all that was written.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -34,19 +34,19 @@ impl Record {
 pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Reads from the first byte on.
+    /// Makes a reader at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// The next byte.
+    /// Reads a byte.
     pub fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
     }
 
-    /// The next number of 32 bits.
+    /// Reads a number of 32 bits.
     pub fn number(&mut self) -> Option<u32> {
         let (first, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
 
 /// Memory that outlives the program.
 pub trait Kept {
-    /// How many bytes it has.
+    /// Returns how many bytes the memory has.
     fn size(&self) -> usize;
     /// Reads a byte.
     fn read(&self, offset: usize) -> u8;
@@ -66,8 +66,8 @@ pub trait Kept {
 
 const HEADER_BYTES: usize = 8;
 
-/// Writes a record down. It counts only once its last byte, the header's, is written; one that finds no room doesn't
-/// count at all.
+/// Writes a record to kept memory. The record counts only once its magic number is complete, which is written last. A
+/// record without room isn't written, and leaves none.
 pub fn keep(memory: &mut impl Kept, record: &Record) {
     forget(memory);
     let bytes = record.bytes();
@@ -79,7 +79,8 @@ pub fn keep(memory: &mut impl Kept, record: &Record) {
     put(memory, 0, &MAGIC.to_le_bytes());
 }
 
-/// Takes the record away, if there is one: a successor that dies of it leaves none to the next.
+/// Returns the record, if there is one, and removes it. So a program that dies of the record leaves none to its
+/// successor.
 pub fn take(memory: &mut impl Kept) -> Option<Vec<u8>> {
     let header: Vec<u8> = get(memory, 0, HEADER_BYTES)?;
     forget(memory);

@@ -1,10 +1,10 @@
-//! What a terminal sends for keys that aren't characters: xterm's sequences, modifiers included.
+//! The sequences that a terminal sends for keys that aren't characters: xterm's, with modifiers.
 
 use alloc::format;
 use alloc::vec::Vec;
 use pc_keyboard::KeyCode;
 
-/// The keys that are held together with another, as xterm counts them: a sequence's parameter is one more.
+/// The modifiers that are held with a key, as xterm's set of bits: the parameter of a sequence is one more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Modifiers(pub u8);
 
@@ -14,7 +14,7 @@ impl Modifiers {
     pub const CONTROL: u8 = 4;
 }
 
-/// How the sequence of a key is made.
+/// The form of a key's sequence.
 enum Shape {
     /// `ESC [ LETTER`; with modifiers `ESC [ 1 ; PARAMETER LETTER`.
     Letter(char),
@@ -24,7 +24,7 @@ enum Shape {
     Number(u8),
 }
 
-/// The sequence of a key, if it has one.
+/// Returns the sequence of a key, if it has one.
 pub fn sequence(key: KeyCode, Modifiers(held): Modifiers) -> Option<Vec<u8>> {
     let parameter = held + 1;
     let text = match (shape(key)?, held) {

@@ -1,23 +1,23 @@
-//! Base address registers: where a function's registers are, and how many (6.2.5.1).
+//! Base address registers: the place and size of a function's registers (6.2.5.1).
 
 use crate::space::{Command, ConfigurationSpace, FIRST_BAR, Header};
 use alloc::vec::Vec;
 use bellwire::protocol::{PciAddress, PciBar};
 
-/// A register's bit that says that it is about ports.
+/// The bit of a base address register for ports.
 const IS_PORTS: u32 = 1 << 0;
-/// The bits that say how large a memory address it holds.
+/// The bits that say how many bits a memory address has.
 const MEMORY_TYPE: u32 = 0b110;
-/// The address has 32 bits; in old devices that were to lie below 1 MiB, too.
+/// The address has 32 bits, in old devices that must lie below 1 MiB, too.
 const MEMORY_32: u32 = 0b000;
 const MEMORY_BELOW_1_MIB: u32 = 0b010;
 /// The address has 64 bits, the upper ones in the next register.
 const MEMORY_64: u32 = 0b100;
-/// What of a register is no address.
+/// The bits that aren't part of an address.
 const PORT_FLAGS: u32 = 0b11;
 const MEMORY_FLAGS: u32 = 0b1111;
 
-/// What a base address register says. The function answers to none of its addresses for the time of this.
+/// Returns what a base address register says. Meanwhile the function answers to none of its addresses.
 pub fn bar(space: &mut impl ConfigurationSpace, function: PciAddress, index: u8) -> PciBar {
     let found = measure_all(space, function);
     let kinds = Kinds::of(&found);
@@ -28,18 +28,18 @@ pub fn bar(space: &mut impl ConfigurationSpace, function: PciAddress, index: u8)
     }
 }
 
-/// Which kinds of address a function is to answer to. A function answers to all its registers of a kind or to none, so
-/// one register without an address keeps its kind off: it would answer to address 0.
+/// The kinds of address that a function is to answer to. A function answers to all its registers of a kind or to none.
+/// So one register without an address keeps its kind off: that register would answer to address 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kinds {
-    /// Those of which all registers have addresses.
+    /// The kinds of which all registers have addresses.
     pub on: Command,
-    /// Those of which a register has none. What is neither on nor off has no registers.
+    /// The kinds of which a register has no address. A kind that is neither on nor off has no registers.
     pub off: Command,
 }
 
 impl Kinds {
-    /// Those of a function, which answers to none of its addresses for the time of this.
+    /// Finds the kinds of a function. Meanwhile the function answers to none of its addresses.
     pub fn new(space: &mut impl ConfigurationSpace, function: PciAddress) -> Self {
         Self::of(&measure_all(space, function))
     }
@@ -57,13 +57,13 @@ impl Kinds {
     }
 }
 
-/// What is behind a base address register.
+/// The result of measuring a base address register.
 enum Found {
-    /// No register, or none that can be right.
+    /// There is no register, or none that can be right.
     Absent,
-    /// Registers of a kind to which the firmware gave no address that they can have.
+    /// Registers of this kind, without an address from the firmware that they can have.
     Unassigned(Command),
-    /// Registers.
+    /// Registers at an address.
     At(PciBar),
 }
 
@@ -84,7 +84,7 @@ fn measure_all(space: &mut impl ConfigurationSpace, function: PciAddress) -> Vec
     found
 }
 
-/// The indices and registers that don't hold the upper half of another.
+/// Returns the indices and registers that don't hold the upper half of another.
 fn starts(space: &mut impl ConfigurationSpace, function: PciAddress) -> impl Iterator<Item = (u8, u8)> {
     let count = match space.header(function) {
         Header::Endpoint => 6,
@@ -98,7 +98,7 @@ fn starts(space: &mut impl ConfigurationSpace, function: PciAddress) -> impl Ite
         let register = FIRST_BAR + 4 * at;
         let wide = at < count && is_wide(space.read(function, register));
         index += 1 + u8::from(wide);
-        // One that would take two registers and has one is none.
+        // A register for 64 bits without a register behind it is none.
         (at + u8::from(wide) < count).then_some((at, register))
     })
 }
@@ -107,7 +107,7 @@ fn is_wide(value: u32) -> bool {
     value & IS_PORTS == 0 && value & MEMORY_TYPE == MEMORY_64
 }
 
-/// The bits that stay zero when ones are written say the size.
+/// Measures a register: the bits that stay zero when ones are written say the size.
 fn measure(space: &mut impl ConfigurationSpace, function: PciAddress, register: u8) -> Found {
     let value = space.read(function, register);
     let mut probe = |register| {
@@ -119,7 +119,7 @@ fn measure(space: &mut impl ConfigurationSpace, function: PciAddress, register: 
     };
     if value & IS_PORTS != 0 {
         let (value, mask) = probe(register);
-        // The upper half may be left out where there are but 65,536 ports.
+        // The upper half may be missing, since there are only 65,536 ports.
         let (first, mask) = (value & !PORT_FLAGS, (mask & !PORT_FLAGS) as u16);
         let Some(count) = size(mask.into(), u16::MAX.into()) else { return Found::Absent };
         return match (u16::try_from(first), u16::try_from(count)) {
@@ -146,8 +146,8 @@ fn measure(space: &mut impl ConfigurationSpace, function: PciAddress, register: 
     }
 }
 
-/// The size that a mask of address bits stands for. All bits above the lowest must be there, up to the highest of the
-/// register or of the function: one with a hole stands for no size.
+/// Returns the size that a mask of address bits stands for. All bits above the lowest must be set, up to the highest of
+/// the register or of the function: a mask with a hole stands for no size.
 fn size(mask: u64, all: u64) -> Option<u64> {
     let lowest = mask & mask.wrapping_neg();
     let above = mask.wrapping_add(lowest) & all;
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_firmware_gave_no_address_is_off() {
-        // None at all, and ports beyond the last.
+        // No address, and ports beyond the last.
         for (value, writable) in [(0, 0xFFF0_0000), (4, 0xFFF0_0000), (1, 0xFFE0), (0x0001_0001, 0xFFFF_FF00)] {
             let (mut fake, function) = function(&[(2, value, writable), (3, 0, if value == 4 { u32::MAX } else { 0 })]);
             let kind = if value & IS_PORTS != 0 { Command::PORTS } else { Command::MEMORY };
@@ -244,7 +244,7 @@ mod tests {
         assert!(fake.bars_changed_while_decoding.is_empty(), "{:?}", fake.bars_changed_while_decoding);
     }
 
-    /// A function answers to all its memory or to none; what has no address would answer at 0.
+    /// A function answers to all its memory or to none, and a register without an address would answer at 0.
     #[test]
     fn one_register_without_an_address_keeps_its_kind_off() {
         let (mut fake, function) = function(&[(0, 0xFEB0_0000, 0xFFF0_0000), (1, 0, 0xFFFF_F000), (2, 0xC001, 0xFFE0)]);

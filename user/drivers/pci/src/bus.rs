@@ -10,38 +10,38 @@ const INIT: u16 = 0;
 /// The bus, as its clients see it.
 #[derive(Debug)]
 pub struct Bus<S> {
-    /// Nothing on a machine without PCI.
+    /// `None` on a machine without PCI.
     space: Option<S>,
     functions: Vec<PciFunction>,
     loud: Vec<PciAddress>,
 }
 
-/// Why a request isn't answered.
+/// The reason why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no such function, or no bus.
+    /// There is no such function, or no PCI bus.
     NotThere,
-    /// It is for `init`.
+    /// Only `init` may make the request.
     NotAllowed,
     /// The function can't be turned on.
     CantEnable(PciAddress, Refused),
 }
 
 impl<S: ConfigurationSpace> Bus<S> {
-    /// Finds what is on the bus. What nobody drives is put to rest; the functions in `driven` stay as they are.
+    /// Finds the functions on the bus, and puts to rest all but those in `driven`.
     pub fn new(mut space: Option<S>, driven: &[PciAddress]) -> Self {
         let functions = space.as_mut().map(scan).unwrap_or_default();
         let loud = space.as_mut().map(|space| quiet(space, &functions, driven)).unwrap_or_default();
         Self { space, functions, loud }
     }
 
-    /// The functions that nobody drives and whose pins can't be turned off.
+    /// Returns the functions that no program drives and whose pins can't be turned off.
     pub fn loud(&self) -> &[PciAddress] {
         &self.loud
     }
 
-    /// The answer to a client's request. Anybody may ask what there is; what changes something is for `init`, which
-    /// knows whose a function is.
+    /// Answers a client's request. Every client may ask what there is. Only `init` may change something, since it knows
+    /// which program drives a function.
     pub fn answer(&mut self, client: u16, request: PciRequest) -> Result<[usize; 4], Refusal> {
         let space = self.space.as_mut().ok_or(Refusal::NotThere)?;
         match request {

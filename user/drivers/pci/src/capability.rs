@@ -1,15 +1,15 @@
-//! Capabilities, of which two are known: the two ways of interrupting by messages.
+//! Capabilities. The program knows two: MSI and MSI-X, the ways to interrupt by messages.
 
 use crate::space::{CAPABILITIES, CARDBUS_CAPABILITIES, COMMAND, ConfigurationSpace, Header};
 use bellwire::InterruptWrite;
 use bellwire::protocol::PciAddress;
 
-/// The status register's bit that says that there are capabilities (6.2.3), seen with the command register.
+/// The status register's bit that says that there are capabilities (6.2.3), in the register that holds command and
+/// status.
 const HAS_CAPABILITIES: u32 = 1 << 20;
-/// Where capabilities can stand at first: behind the header (6.7).
+/// The first place of a capability: behind the header (6.7).
 const FIRST: u8 = 0x40;
-/// How many can stand one behind the other: each has at least 4 of the 192 bytes. A list that is longer goes in a
-/// circle.
+/// The longest list of capabilities: each has at least 4 of the 192 bytes. A longer list goes in a circle.
 const MOST: usize = (256 - FIRST as usize) / 4;
 
 /// A kind of capability by its number (appendix H).
@@ -23,8 +23,8 @@ pub enum Capability {
 }
 
 impl Capability {
-    /// The register at which a function's capability begins, if it has it. The low two bits of each pointer are
-    /// reserved and to be ignored (6.7).
+    /// Returns the register at which the capability begins, if the function has it. The low two bits of each pointer
+    /// are reserved and must be ignored (6.7).
     pub fn find(self, space: &mut impl ConfigurationSpace, function: PciAddress) -> Option<u8> {
         if space.read(function, COMMAND) & HAS_CAPABILITIES == 0 {
             return None;
@@ -49,10 +49,11 @@ impl Capability {
     }
 }
 
-/// MSI-X's enable bit, which stands in the upper half of that capability's first register (6.8.2.3).
+/// MSI-X's enable bit, in the upper half of the capability's first register (6.8.2.3).
 const TABLE_ENABLE: u32 = 1 << 31;
 
-/// Has a function send no messages, of either kind. What else the capability says isn't looked at: it may lie.
+/// Makes a function send no messages of either kind. The rest of the capability isn't read: a broken device may say
+/// anything there.
 pub fn disable_messages(space: &mut impl ConfigurationSpace, function: PciAddress) {
     for (kind, enable) in [(Capability::Messages, ENABLE), (Capability::MessageTable, TABLE_ENABLE)] {
         if let Some(register) = kind.find(space, function) {
@@ -62,14 +63,14 @@ pub fn disable_messages(space: &mut impl ConfigurationSpace, function: PciAddres
     }
 }
 
-/// The message control register's bits (6.8.1.3), which stand in the upper half of the capability's first register.
+/// The message control register's bits (6.8.1.3), in the upper half of the capability's first register.
 const ENABLE: u32 = 1 << 16;
 const MULTIPLE_MESSAGES_ENABLED: u32 = 0b111 << 20;
 const ADDRESS_64: u32 = 1 << 23;
 const MASKS: u32 = 1 << 24;
 
-/// A function's capability to interrupt by messages (6.8.1). It comes in four layouts, which its control register tells
-/// apart; offsets of the registers in bytes:
+/// A function's capability to interrupt by messages (6.8.1). Its control register says which of four layouts it has;
+/// offsets of the registers in bytes:
 ///
 /// | | address | upper address | data | mask | pending |
 /// |---|---|---|---|---|---|
@@ -87,14 +88,14 @@ pub struct MessageCapability {
 }
 
 impl MessageCapability {
-    /// The function's, if it has one.
+    /// Returns the function's capability, if it has one.
     pub fn find(space: &mut impl ConfigurationSpace, function: PciAddress) -> Option<Self> {
         let control = Capability::Messages.find(space, function)?;
         let value = space.read(function, control);
         let wide = value & ADDRESS_64 != 0;
         let data = if wide { 0xC } else { 8 };
         let mask = (value & MASKS != 0).then_some(data + 4);
-        // Its last byte must still be in configuration space.
+        // The capability's last byte must still be in configuration space.
         control.checked_add(mask.map_or(data, |mask| mask + 4))?.checked_add(3)?;
         Some(Self {
             function,
@@ -105,8 +106,7 @@ impl MessageCapability {
         })
     }
 
-    /// Lets the function send one message, and none of the further ones that it may have. Nothing if it can't reach the
-    /// address.
+    /// Lets the function send one message, and no further ones. Returns `None` if the function can't reach the address.
     pub fn enable(&self, space: &mut impl ConfigurationSpace, write: InterruptWrite) -> Option<()> {
         let (low, high) = (write.address as u32, (write.address >> 32) as u32);
         if high != 0 && self.upper_address.is_none() {
@@ -117,7 +117,7 @@ impl MessageCapability {
         if let Some(upper) = self.upper_address {
             space.write(self.function, upper, high);
         }
-        // The data has 16 bits; what stands beside it is reserved.
+        // The data has 16 bits; the bits beside them are reserved.
         space.write(self.function, self.data, write.data & 0xFFFF);
         if let Some(mask) = self.mask {
             space.write(self.function, mask, 0);
@@ -136,7 +136,7 @@ mod tests {
 
     const WRITE: InterruptWrite = InterruptWrite { address: 0xFEE0_1000, data: 0x81 };
 
-    /// A function with an unknown capability, and then one for messages at 0x60.
+    /// Makes a function with an unknown capability, and then one for messages at 0x60.
     fn function(control: u32) -> (Fake, PciAddress) {
         let mut fake = Fake::default();
         let function = fake.endpoint(4, 0x11E8_1234);
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn of_several_messages_one_is_used() {
-        // It could send 32, and firmware had enabled 4.
+        // The function could send 32, and firmware had enabled 4.
         assert_eq!(enabled(0b101 << 1 | 0b010 << 4)[0], 0x000B_0005);
     }
 

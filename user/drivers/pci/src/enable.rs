@@ -1,4 +1,4 @@
-//! Turning a function on for its driver, and off when that has ended.
+//! Turning a function on for its driver, and off when the driver has ended.
 
 use crate::bar::Kinds;
 use crate::capability::{MessageCapability, disable_messages};
@@ -8,15 +8,15 @@ use bellwire::Trust;
 use bellwire::protocol::{PciAddress, PciSignal};
 use core::fmt;
 
-/// Why a function can't be turned on as asked.
+/// The reason why a function can't be turned on as asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It has vanished: nothing answers at its address.
+    /// The function has vanished: nothing answers at its address.
     Gone,
-    /// It has no capability to send messages, or none that reaches that address.
+    /// The function has no capability to send messages, or none that reaches the address.
     NoMessages,
-    /// Messages are writes by the function itself, and it isn't to be trusted with these: what it sends a message to is
-    /// up to the driver from then on.
+    /// Messages are writes by the function itself, and the function isn't trusted to write: from then on its driver
+    /// could choose the address.
     Untrusted,
 }
 
@@ -30,8 +30,8 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Lets a function answer to its addresses and interrupt, from a known state: what its last driver or the firmware left
-/// on is off first.
+/// Lets a function answer to its addresses and interrupt. Everything that its last driver or the firmware left on is
+/// turned off first.
 pub fn enable(
     space: &mut impl ConfigurationSpace,
     function: PciAddress,
@@ -57,8 +57,9 @@ pub fn enable(
     Ok(())
 }
 
-/// Has a function neither interrupt nor reach memory any more. Reading the register back makes sure that its earlier
-/// writes have arrived: they go before the answer to a read (PCI Local Bus Specification 3.0, 3.2.5).
+/// Makes a function neither interrupt nor reach memory any more. Reading the register back makes sure that the
+/// function's earlier writes have arrived: they go before the answer to a read (PCI Local Bus Specification 3.0,
+/// 3.2.5).
 pub fn disable(space: &mut impl ConfigurationSpace, function: PciAddress) {
     let command = space.command(function);
     space.set_command(function, (command - Command::BUS_MASTER) | Command::INTERRUPT_DISABLE);
@@ -75,7 +76,7 @@ mod tests {
 
     const MESSAGE: PciSignal = PciSignal::Message(InterruptWrite { address: 0xFEE0_0000, data: 0x90 });
 
-    /// A function as firmware leaves one: everything is on.
+    /// Makes a function as firmware leaves it: everything is on.
     fn function() -> (Fake, PciAddress) {
         let mut fake = Fake::default();
         let function = fake.endpoint(4, 0x11E8_1234);

@@ -1,5 +1,5 @@
-//! A configuration space for tests, which behaves as hardware does: registers keep what they can, status bits are
-//! cleared by ones.
+//! A configuration space for tests, which behaves as hardware does: registers keep the bits that they have, and ones
+//! clear status bits.
 
 use crate::space::{COMMAND, Command, ConfigurationSpace, FIRST_BAR, ID};
 use bellwire::protocol::PciAddress;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub struct Fake {
     registers: BTreeMap<(PciAddress, u8), Register>,
-    /// Addresses at which a function shows a second time, or a bus with all its functions.
+    /// The second addresses at which a function shows, or a bus with all its functions.
     aliases: Vec<(Alias, Alias)>,
     /// Base address registers that were written while their function answered to them.
     pub bars_changed_while_decoding: Vec<(PciAddress, u8)>,
@@ -36,13 +36,13 @@ impl Fake {
         address
     }
 
-    /// Adds a function: device and vendor as its first register has them.
+    /// Adds a function. `id` is device and vendor as its first register has them.
     pub fn add(&mut self, address: PciAddress, id: u32) {
         self.define(address, ID, id, 0);
         self.define(address, COMMAND, 0, 0xFFFF);
     }
 
-    /// Gives a register a value, and says which bits of it software can change.
+    /// Gives a register a value. Software can change the bits of `writable`.
     pub fn define(&mut self, function: PciAddress, register: u8, value: u32, writable: u32) {
         self.registers.insert((function, register), Register { value, writable });
     }
@@ -67,7 +67,7 @@ impl Fake {
         self.registers.retain(|(address, _), _| *address != function);
     }
 
-    /// The function that an address selects.
+    /// Returns the address of the function that an address selects.
     fn selected(&self, function: PciAddress) -> PciAddress {
         self.aliases.iter().fold(function, |function, (from, to)| match (from, to) {
             (Alias::Function(from), Alias::Function(to)) if *from == function => *to,

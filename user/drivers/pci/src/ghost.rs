@@ -8,10 +8,10 @@ use bellwire::protocol::PciAddress;
 const HEADER_REGISTERS: u8 = 16;
 /// The register with command and status: the status bits change by themselves.
 const CHANGES: u8 = 1;
-/// The line register's bits in the interrupt register. Software may keep anything in it (6.2.4).
+/// The line register's bits in the interrupt register. Software may keep anything in them (6.2.4).
 const LINE: u32 = 0xFF;
 
-/// Whether two addresses select the same function. Call this only for a function that answers at both addresses.
+/// Returns whether two addresses select the same function. Call this only if a function answers at both addresses.
 ///
 /// Functions whose headers differ are two. Where the headers are the same, a change of the line register of one
 /// function shows at both addresses if they are one. Functions without that register are one if they answer to the same

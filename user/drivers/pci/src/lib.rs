@@ -1,9 +1,9 @@
-//! The logic of the PCI bus, apart from the program's loop: what a host test can run.
+//! The logic of the PCI bus, apart from the program's loop, so that host tests can run it.
 //!
-//! Configuration space is reached through [`ConfigurationSpace`], by ports on a machine and by a fake in tests. What
-//! stands in it comes from devices, so nothing here trusts it: lists end, sizes that are none are no registers. (The
-//! crate `pci_types` 0.10 follows lists of capabilities for ever and panics at types of registers that are reserved; it
-//! also doesn't know how many ports a register covers, nor switches a function off while it measures it.)
+//! The code reaches configuration space through [`ConfigurationSpace`], by ports on a machine and by a fake in tests.
+//! Its contents come from devices, so nothing here trusts them: each list ends, and an impossible size is no register.
+//! (The crate `pci_types` 0.10 follows lists of capabilities for ever, and panics at reserved types of registers. Nor
+//! does it know how many ports a register covers, or turn a function off while it measures it.)
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 

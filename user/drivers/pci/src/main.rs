@@ -1,8 +1,9 @@
-//! The PCI bus: finds what is on it, puts to rest what nobody drives, and turns functions on and off for their drivers.
+//! The PCI bus. It finds all functions, puts to rest those that no program drives, and turns functions on and off for
+//! their drivers.
 //!
-//! Serves `pci` as [`bellwire::protocol::PciRequest`]: to anybody what there is, to `init` alone what changes it. No
-//! driver touches configuration space, in which a function could be given the address of another. Beside it the chipset
-//! has its reset, whose port lies among the mechanism's own: [`PowerRequest`].
+//! Serves `pci` as [`bellwire::protocol::PciRequest`]: every client may ask what there is, only `init` may change it.
+//! No driver touches configuration space, in which it could give a function the address of another. Serves the
+//! chipset's reset, too, as [`PowerRequest`], since its port lies among the mechanism's own.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -16,7 +17,7 @@ bellwire::main!(run);
 
 /// The chipset's reset control register (Intel PIIX3 and ICH data sheets, RST_CNT), from the mechanism's first port on.
 const RESET_CONTROL: u16 = 0xCF9 - Mechanism::FIRST_PORT;
-/// What it resets: the whole system rather than the processor alone; then the bit that does it.
+/// The bit that resets the whole system rather than the processor alone, and the bit that starts the reset.
 const SYSTEM_RESET: u8 = 1 << 1;
 const RESET_NOW: u8 = 1 << 2;
 

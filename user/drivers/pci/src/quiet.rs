@@ -1,6 +1,6 @@
-//! Putting functions to rest that nobody drives. Firmware, a boot ROM or a boot loader may have left any of them on:
-//! one that asserts a line interrupts the drivers that share the line for ever, and one that masters the bus writes to
-//! memory that has another owner by now.
+//! Putting functions to rest that no program drives. Firmware, a boot ROM or a boot loader may have left any of them
+//! on. A function that asserts a line would interrupt the drivers that share the line for ever. A function that masters
+//! the bus would write to memory that has another owner by now.
 
 use crate::capability::disable_messages;
 use crate::enable::disable;
@@ -15,9 +15,9 @@ const SYSTEM_PERIPHERAL: u8 = 0x08;
 const USB: u16 = 0x0C03;
 
 /// Turns off what a function may do by itself: its pin, its messages and its mastering of the bus. Call this for each
-/// function that nobody drives, before any driver binds a line. The function goes on answering to its addresses.
+/// function that no program drives, before any driver binds a line. The function goes on answering to its addresses.
 ///
-/// Returns whether the pin is silent. It isn't where a function from before PCI 2.3 has no bit for that (6.2.2).
+/// Returns whether the pin is silent. A function from before PCI 2.3 has no bit to turn its pin off (6.2.2).
 pub fn put_to_rest(space: &mut impl ConfigurationSpace, function: &PciFunction) -> Pin {
     let address = function.address;
     if is_needed_as_master(function.class) {
@@ -35,13 +35,13 @@ pub fn put_to_rest(space: &mut impl ConfigurationSpace, function: &PciFunction) 
 /// A function's interrupt pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pin {
-    /// The function doesn't assert it, or has none.
+    /// The function doesn't assert its pin, or has none.
     Silent,
-    /// The function has no bit that turns it off.
+    /// The function has no bit that turns its pin off.
     CantBeTurnedOff,
 }
 
-/// Whether others need a function as a master of the bus though it has no driver:
+/// Returns whether the machine needs a function as a master of the bus though it has no driver:
 ///
 /// - bridges, which master the bus for what lies behind them, and the chipset's own functions of that class;
 /// - the chipset's peripherals, such as an IOAPIC, whose interrupts are writes;
@@ -73,7 +73,7 @@ mod tests {
     const ON: u32 = 0x0107;
     const PIN: u32 = 0x0100;
 
-    /// A function of a class as firmware may leave it: all of it is on.
+    /// Adds a function of a class as firmware may leave it: everything is on.
     fn add(fake: &mut Fake, device: u8, class: u32) -> PciAddress {
         let function = fake.endpoint(device, 0x100E_8086);
         fake.set(function, CLASS, class << 8);

@@ -1,4 +1,4 @@
-//! What is on the buses.
+//! The search for functions on all buses.
 
 use crate::capability::MessageCapability;
 use crate::ghost::is_same;
@@ -7,14 +7,15 @@ use alloc::vec;
 use alloc::vec::Vec;
 use bellwire::protocol::{PciAddress, PciFunction, PciId};
 
-/// The header type's bit that says that a device has more functions than its first, seen with the rest of its register.
+/// The header type's bit that says that a device has more functions than its first, in the whole register.
 const HAS_FUNCTIONS: u32 = 1 << 23;
-/// What is read where there is no function: all ones; some boards give zeros for one half or both.
+/// The numbers of a vendor or device that stand for no function: reads give ones, and on some boards zeros for one half
+/// or both.
 const NOBODY: [u16; 2] = [0xFFFF, 0];
 /// The interrupt lines that firmware of a PC can name: those of the 8259As (6.2.4). Line 0 is the timer's, so it stands
 /// for none.
 const LINES: core::ops::Range<u8> = 1..16;
-/// How many functions are listed at most: more than any machine has, and few enough for the program's memory.
+/// The most functions that are listed: more than any machine has, and few enough for the program's memory.
 const MOST: usize = 4096;
 
 /// Finds all functions: first those below bus 0, bus by bus, behind bridges as the firmware has numbered the buses;
@@ -30,7 +31,7 @@ pub fn scan(space: &mut impl ConfigurationSpace) -> Vec<PciFunction> {
     search.functions
 }
 
-/// What was found so far.
+/// A search, and the functions that it has found so far.
 struct Search {
     functions: Vec<PciFunction>,
     is_searched: [bool; 256],
@@ -61,13 +62,13 @@ impl Search {
                 if matches!(space.header(address), Header::Bridge | Header::CardBus) {
                     buses.push((space.read(address, BUSES) >> 8) as u8);
                 }
-                // Nothing is known of one that has vanished meanwhile.
+                // A function that has vanished meanwhile isn't listed.
                 self.functions.extend(describe(space, address).filter(|_| self.functions.len() < MOST));
             }
         }
     }
 
-    /// Whether the functions of a bus were found before, on another bus.
+    /// Returns whether the functions of a bus were found before, on another bus.
     fn is_ghost(&self, space: &mut impl ConfigurationSpace, found: &[PciAddress]) -> bool {
         found.iter().any(|address| {
             let place = |of: PciAddress| (of.device(), of.function());
@@ -94,7 +95,7 @@ fn functions_of(space: &mut impl ConfigurationSpace, bus: u8) -> Vec<PciAddress>
     found
 }
 
-/// Which function answers at an address, if one does.
+/// Returns the numbers of the function that answers at an address, if one does.
 pub fn id(space: &mut impl ConfigurationSpace, address: PciAddress) -> Option<PciId> {
     let value = space.read(address, ID);
     let id = PciId { vendor: value as u16, device: (value >> 16) as u16 };
@@ -155,7 +156,7 @@ mod tests {
         let found = scan(&mut fake)[0];
         assert_eq!(found.id, PciId { vendor: 0x1234, device: 0x11E8 });
         assert_eq!((found.class, found.line, found.has_messages), (0x00_FF00, Some(11), false));
-        // No pin, no line, lines that are none.
+        // No pin, no line, and numbers that are no line's.
         for value in [0x0B, 0x0100, 0x01FF, 0x0110] {
             fake.set(function, INTERRUPT, value);
             assert_eq!(scan(&mut fake)[0].line, None, "{value:#x}");
@@ -173,7 +174,7 @@ mod tests {
         assert_eq!(fake.reads, 256 * 32, "one read for each device that might be there");
     }
 
-    /// A bridge with that number of a bus behind it.
+    /// Adds a bridge, with the number of the bus behind it.
     fn bridge(fake: &mut Fake, address: PciAddress, secondary: u8) {
         fake.add(address, 0x0001_1B36);
         fake.set(address, HEADER, 1 << 16);
@@ -231,7 +232,7 @@ mod tests {
         assert_eq!(addresses(&mut fake), ["00:00.0"]);
     }
 
-    /// A bus that answers to everything with the same: nothing of it is true, and the search ends all the same.
+    /// A bus gives the same answer to every read. Nothing of it is true, and the search ends all the same.
     #[test]
     fn a_bus_that_says_one_thing_everywhere_has_one_device() {
         struct Stuck(u32);

@@ -17,50 +17,49 @@ pub const FIRST_BAR: u8 = 0x10;
 /// A bridge's bus numbers: primary, secondary and subordinate (PCI-to-PCI Bridge Architecture Specification 1.2,
 /// 3.2.5).
 pub const BUSES: u8 = 0x18;
-/// Where the first capability stands (6.7).
+/// The pointer to the first capability (6.7).
 pub const CAPABILITIES: u8 = 0x34;
-/// Where it stands in the header of a CardBus bridge (PC Card Standard 8.0, volume 7, 5.5.2).
+/// The pointer to the first capability in the header of a CardBus bridge (PC Card Standard 8.0, volume 7, 5.5.2).
 pub const CARDBUS_CAPABILITIES: u8 = 0x14;
 /// Interrupt line and pin (6.2.4).
 pub const INTERRUPT: u8 = 0x3C;
 
 bitflags! {
-    /// What a function may do: the bits of its command register that matter here (6.2.2).
+    /// The bits of a function's command register that matter here (6.2.2).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Command: u16 {
-        /// It answers to its ports.
+        /// The function answers to its ports.
         const PORTS = 1 << 0;
-        /// It answers to its memory.
+        /// The function answers to its memory.
         const MEMORY = 1 << 1;
-        /// It reads and writes memory, and sends messages.
+        /// The function reads and writes memory, and sends messages.
         const BUS_MASTER = 1 << 2;
-        /// Its pin stays silent.
+        /// The function's pin stays silent.
         const INTERRUPT_DISABLE = 1 << 10;
-        // What firmware has set besides stays.
+        // Other bits stay as firmware has set them.
         const _ = !0;
     }
 }
 
 /// The configuration space of all functions. A register's number is that of its first byte, a multiple of 4.
 pub trait ConfigurationSpace {
-    /// Reads a register; all ones if there is no such function.
+    /// Reads a register. Returns all ones if there is no such function.
     fn read(&mut self, function: PciAddress, register: u8) -> u32;
 
     /// Writes a register.
     fn write(&mut self, function: PciAddress, register: u8, value: u32);
 
-    /// The command register.
+    /// Reads the command register.
     fn command(&mut self, function: PciAddress) -> Command {
         Command::from_bits_retain(self.read(function, COMMAND) as u16)
     }
 
-    /// Changes the command register. The status bits beside it are cleared by writing ones, so they are written as
-    /// zeros.
+    /// Writes the command register. Ones would clear the status bits beside it, so those are written as zeros.
     fn set_command(&mut self, function: PciAddress, command: Command) {
         self.write(function, COMMAND, command.bits().into());
     }
 
-    /// Which kind of header the function has, and so which registers.
+    /// Returns the kind of the function's header, which says what registers it has.
     fn header(&mut self, function: PciAddress) -> Header {
         match self.read(function, HEADER) >> 16 & 0x7F {
             0 => Header::Endpoint,
@@ -71,16 +70,16 @@ pub trait ConfigurationSpace {
     }
 }
 
-/// What a header describes.
+/// The kinds of headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
     /// A function of its own.
     Endpoint,
     /// A bridge to another bus.
     Bridge,
-    /// A bridge to a slot for PC Cards. Its bus numbers stand where those of a bridge stand.
+    /// A bridge to a slot for PC Cards. Its bus numbers are in the same register as a bridge's.
     CardBus,
-    /// Registers that aren't known here, but for the first 16 bytes, which every header has (6.1).
+    /// An unknown kind. Only the first 16 bytes are known, which every header has (6.1).
     Other,
 }
 
@@ -97,7 +96,7 @@ impl Mechanism {
     /// The address register's bit that makes the data port a register.
     const ENABLE: u32 = 1 << 31;
 
-    /// The mechanism behind its ports, if the machine has it: its address register holds what is written.
+    /// Returns the mechanism, if the machine has it: its address register holds what is written.
     pub fn new(ports: PortRange) -> Option<Self> {
         let found = Self { address: ports.port(0), data: ports.port(4) };
         found.address.write(Self::ENABLE);
@@ -109,7 +108,7 @@ impl Mechanism {
     }
 }
 
-/// What the address register holds to select a register.
+/// Returns the value of the address register that selects a register.
 fn address(function: PciAddress, register: u8) -> u32 {
     Mechanism::ENABLE | u32::from(function.number()) << 8 | u32::from(register & !3)
 }

@@ -5,7 +5,9 @@ use bellwire::protocol::DateTime;
 use bellwire::registers::Registers;
 use bitflags::bitflags;
 
-/// The index port, counted from 0x70. Its top bit switches NMIs off; it stays clear, so they stay on.
+/// The first of the clock's ports.
+pub const FIRST_PORT: u16 = 0x70;
+/// The index port, counted from [`FIRST_PORT`]. Its top bit switches NMIs off; it stays clear, so they stay on.
 const INDEX: u16 = 0;
 const VALUE: u16 = 1;
 
@@ -20,7 +22,7 @@ const REGISTER_B: u8 = 0x0B;
 const REGISTER_C: u8 = 0x0C;
 const REGISTER_D: u8 = 0x0D;
 
-/// Where a century register can be: behind the clock's own registers, and where the index port reaches.
+/// The registers that can hold the century: those behind the clock's own, as far as the index port reaches.
 const CENTURY_REGISTERS: core::ops::Range<u8> = 0x0E..0x80;
 /// The centuries that a clock can be in.
 const CENTURIES: core::ops::RangeInclusive<u16> = 19..=21;
@@ -35,17 +37,17 @@ const TIME_BASE: u8 = 0x20;
 const TIME_IS_VALID: u8 = 0x80;
 /// Hours in 12-hour mode: after noon.
 const AFTERNOON: u8 = 0x80;
-/// How many pauses an update may take before the chip counts as stuck. With pauses of a millisecond that is longer
-/// than the second between two updates. A count of port reads is no bound: a busy host takes as long as it likes to
-/// end an update, and reads go on meanwhile.
+/// How many pauses an update may take before the chip counts as stuck. With pauses of a millisecond that is longer than
+/// the second between two updates. A count of port reads would be no bound: a busy host may end an update late, and
+/// reads go on meanwhile.
 const MOST_PAUSES: usize = 2_000;
-/// How often the registers are read until two readings agree. An update comes once a second, so the third agrees with
-/// the second, but for a driver that is preempted for a second each time.
+/// How many readings are compared at most. An update comes once a second, so the third reading agrees with the second,
+/// unless the driver is preempted for a second each time.
 const MOST_READINGS: usize = 16;
 
 /// The chip's two ports, and a way to wait for it.
 pub trait Ports: Registers {
-    /// Lets others run for a millisecond or more.
+    /// Lets other programs run for a millisecond or more.
     fn pause(&mut self);
 }
 
@@ -71,15 +73,15 @@ pub struct Chip<R> {
     updates: Updates,
 }
 
-/// Whether updates of the time come to an end.
+/// Whether updates of the time end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Updates {
     End,
-    /// The last one didn't within [`MOST_PAUSES`]: no reader waits for it again.
+    /// The last update didn't end within [`MOST_PAUSES`]: no reader waits for it again.
     Stuck,
 }
 
-/// What the registers of the time held, all but [`UPDATE_IN_PROGRESS`].
+/// The values of the registers of the time, except [`UPDATE_IN_PROGRESS`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Reading {
     mode: u8,
@@ -92,18 +94,19 @@ struct Reading {
     second: u8,
 }
 
-/// Whether the chip had power all the time.
+/// Whether the chip has always had power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
-    /// It has kept the time.
+    /// The chip has kept the time.
     Kept,
-    /// It hasn't, since its battery is empty: the time is anything.
+    /// The battery is empty, so the time may be anything.
     Lost,
 }
 
 impl<R: Ports> Chip<R> {
-    /// Takes the clock over with its interrupts off, whatever a predecessor or the firmware had asked for; nothing if
-    /// no chip keeps what is written. `century` is the register that holds the century, if the firmware names one.
+    /// Takes the clock over and turns its interrupts off, whatever a predecessor or the firmware had asked for. Returns
+    /// `None` if no chip keeps what is written. `century` is the register that holds the century, if the firmware names
+    /// one.
     pub fn new(registers: R, century: Option<u8>) -> Option<Self> {
         let century = century.filter(|register| CENTURY_REGISTERS.contains(register));
         let mut chip = Self { registers, rate: Rate::OFF, century, power: Power::Kept, updates: Updates::End };
@@ -117,12 +120,12 @@ impl<R: Ports> Chip<R> {
         Some(chip)
     }
 
-    /// Whether the time can be right.
+    /// Returns whether the time can be right.
     pub fn power(&self) -> Power {
         self.power
     }
 
-    /// Lets it interrupt so often, from now on.
+    /// Sets the rate of periodic interrupts.
     pub fn set_rate(&mut self, rate: Rate) {
         self.rate = rate;
         self.store(REGISTER_A, TIME_BASE | rate.selector());
@@ -133,19 +136,20 @@ impl<R: Ports> Chip<R> {
         self.acknowledge();
     }
 
-    /// How often it interrupts.
+    /// Returns the rate of periodic interrupts.
     pub fn rate(&self) -> Rate {
         self.rate
     }
 
-    /// Lets the chip interrupt again: it waits until register C, which says what the last one was for, has been read.
+    /// Acknowledges an interrupt. The chip interrupts again only when register C, which holds the interrupt's cause,
+    /// was read.
     pub fn acknowledge(&mut self) {
         self.load(REGISTER_C);
     }
 
-    /// The date and time of day; nothing if the chip never stops updating, or holds what is no date. The registers are
-    /// read until two readings agree, since an update may begin while they are read: half of each second's registers
-    /// are no date, or a wrong one.
+    /// Returns the date and the time of day, or `None` if the chip never stops updating, or holds no valid date. Reads
+    /// the registers until two readings agree, since an update may begin meanwhile: a mixture of two seconds' registers
+    /// is no date, or a wrong one.
     pub fn time(&mut self) -> Option<DateTime> {
         let mut last = None;
         for _ in 0..MOST_READINGS {
@@ -159,7 +163,7 @@ impl<R: Ports> Chip<R> {
         None
     }
 
-    /// Waits until the time isn't being updated; nothing if that doesn't end.
+    /// Waits until no update is in progress. Returns `None` if the update doesn't end.
     fn await_end_of_update(&mut self) -> Option<()> {
         let pauses = match self.updates {
             Updates::End => MOST_PAUSES,
@@ -227,7 +231,7 @@ impl Reading {
         (is_date && time.hour < 24 && time.minute < 60 && time.second < 60).then_some(time)
     }
 
-    /// The year with its century. Two digits are all that every chip has.
+    /// Returns the year with its century. A chip is only sure to have two digits of the year.
     fn full_year(self, mode: Mode) -> Option<u16> {
         let year = number(mode, self.year).filter(|year| *year < 100)?;
         let century = self.century.and_then(|raw| century(mode, raw));
@@ -236,7 +240,7 @@ impl Reading {
     }
 }
 
-/// The number that a register holds; nothing if its digits are none.
+/// Returns the number that a register holds, or `None` if its digits aren't valid.
 fn number(mode: Mode, raw: u8) -> Option<u8> {
     let (tens, ones) = (raw >> 4, raw & 0x0F);
     match mode.contains(Mode::BINARY) {
@@ -245,8 +249,8 @@ fn number(mode: Mode, raw: u8) -> Option<u8> {
     }
 }
 
-/// The century, if it can be one. Some firmware writes it in decimal digits whatever the mode; the numbers of the
-/// centuries in one notation aren't any in the other.
+/// Returns the century, if the register holds a plausible one. Some firmware writes decimal digits in every mode. No
+/// number stands for a century in both notations.
 fn century(mode: Mode, raw: u8) -> Option<u16> {
     let readings = [number(mode, raw), number(mode - Mode::BINARY, raw)];
     readings.into_iter().flatten().map(u16::from).find(|century| CENTURIES.contains(century))
@@ -259,15 +263,15 @@ mod tests {
     struct Fake {
         index: u8,
         memory: [u8; 128],
-        /// How many reads of register A find an update in progress.
+        /// The number of reads of register A that find an update in progress.
         updating: usize,
-        /// How many pauses the update in progress still takes.
+        /// The number of pauses that the update in progress still takes.
         pauses: usize,
         paused: usize,
         ticks_on_read: bool,
-        /// How many times the second's register reads as no number, as it can in an update.
+        /// The number of reads of the second's register that give no number, as in an update.
         scrambled: usize,
-        /// What every register reads as where there is no chip.
+        /// The value that every register reads as where there is no chip.
         absent: Option<u8>,
     }
 
@@ -332,7 +336,7 @@ mod tests {
 
     const CENTURY: u8 = 0x32;
 
-    /// A clock in the mode, with the hour as its register has it.
+    /// Makes a clock in a mode, with the raw value of its hour register.
     fn at(hour: u8, mode: Mode) -> Fake {
         let digits = |value: u8| if mode.contains(Mode::BINARY) { value } else { ((value / 10) << 4) | (value % 10) };
         let mut fake = Fake::default();
@@ -432,7 +436,7 @@ mod tests {
         }
     }
 
-    /// As on a busy host, which ends the update late: reads alone would use any bound up.
+    /// A busy host ends the update late: reads alone would use any bound up.
     #[test]
     fn an_update_that_takes_long_is_waited_for() {
         let mut fake = at(0x08, Mode::HOURS_24);

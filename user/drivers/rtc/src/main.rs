@@ -1,15 +1,15 @@
-//! The driver of the clock that runs while the machine is off.
+//! The driver of the real-time clock, which runs while the machine is off.
 //!
-//! Serves `rtc` as [`ClockRequest`]: the time of day, and interrupts at a chosen rate, which it counts.
+//! Serves `rtc` as [`ClockRequest`]: the date and time, and a count of interrupts that come at a chosen rate.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use bellwire::protocol::{ClockRequest, Ticks};
 use bellwire::registers::Registers;
 use bellwire::{Endpoint, Event, Instant, PortRange, Result, Server, Startup};
 use core::time::Duration;
-use driver_rtc::{Chip, Ports, Power, Rate};
+use driver_rtc::{Chip, FIRST_PORT, Ports, Power, Rate};
 
-/// How long to wait for the end of an update before the next look: it takes 2 milliseconds at most.
+/// The time between two looks whether an update is over. It takes 2 milliseconds at most.
 const PAUSE: Duration = Duration::from_millis(1);
 
 bellwire::main!(run);
@@ -18,9 +18,9 @@ fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("rtc")?);
     let line = startup.line(8)?;
     let century = startup.number("century-register").and_then(|[register, _]| u8::try_from(register).ok());
-    let ports = TwoPorts { ports: startup.ports(0x70)?, nobody: Endpoint::new()? };
+    let ports = TwoPorts { ports: startup.ports(FIRST_PORT)?, nobody: Endpoint::new()? };
     let Some(mut chip) = Chip::new(ports, century) else {
-        bellwire::absent("no real-time clock answers at 0x70");
+        bellwire::absent(format_args!("no real-time clock answers at {FIRST_PORT:#x}"));
     };
     if chip.power() == Power::Lost {
         bellwire::println!("the clock's battery is empty, so its time is wrong");
@@ -56,7 +56,7 @@ fn run(startup: Startup) -> Result<()> {
 /// The index port and the data port.
 struct TwoPorts {
     ports: PortRange,
-    /// From which nobody receives.
+    /// An endpoint at which nothing receives.
     nobody: Endpoint,
 }
 
@@ -72,8 +72,8 @@ impl Registers for TwoPorts {
 
 impl Ports for TwoPorts {
     fn pause(&mut self) {
-        // A call that nobody takes, since a receive would end the right to answer the client that asks for the time.
-        // Its outcome is that time has passed.
+        // No thread takes this call, so it only lets time pass. (A receive would end the right to answer the client
+        // that asks for the time.)
         let _ = self.nobody.call_before(Instant::now() + PAUSE, 0, [0; 4]);
     }
 }

@@ -1,4 +1,4 @@
-//! How often the chip interrupts.
+//! Rates of the chip's periodic interrupts.
 
 /// A rate of periodic interrupts that the chip can give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,19 +8,19 @@ impl Rate {
     /// No interrupts.
     pub const OFF: Self = Self(0);
 
-    /// So many interrupts a second: 0, or a power of two from 2 to 1024. The chip could do 8192; from 1024 on, the
-    /// machine would do little else for a driver that counts.
+    /// Makes a rate from interrupts a second: 0, or a power of two from 2 to 1024. The chip could do 8192, but then the
+    /// machine would do little else, for a driver that counts.
     pub fn new(hertz: u32) -> Option<Self> {
         (hertz == 0 || hertz.is_power_of_two() && (2..=1024).contains(&hertz)).then_some(Self(hertz))
     }
 
-    /// Interrupts a second.
+    /// Returns the interrupts a second.
     pub fn hertz(self) -> u32 {
         self.0
     }
 
-    /// The rate selector in register A: the rate is 32768 >> (selector - 1), and selector 0 is off
-    /// (MC146818A data sheet, table 5).
+    /// Returns the rate selector in register A: the rate is 32768 >> (selector - 1), and selector 0 is off (MC146818A
+    /// data sheet, table 5).
     pub(crate) fn selector(self) -> u8 {
         match self.0 {
             0 => 0,

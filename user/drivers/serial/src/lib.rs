@@ -1,4 +1,4 @@
-//! The logic of the serial driver, apart from its loop: what a host test can run.
+//! The logic of the serial driver, apart from its loop, so that host tests can run it.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -6,4 +6,4 @@ extern crate alloc;
 
 mod uart;
 
-pub use uart::{Fault, RING_BYTES, Uart, answers};
+pub use uart::{COM1, Fault, RING_BYTES, Uart, answers};

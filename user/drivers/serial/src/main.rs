@@ -1,4 +1,4 @@
-//! The driver of the serial line COM1: bytes in, bytes out, by interrupts, or by looking where none come.
+//! The driver of the serial line COM1. It works by interrupts, and polls where none come.
 //!
 //! Serves `serial` as a [`StreamRequest`] stream, and tells `console` when there is input.
 #![cfg_attr(target_os = "none", no_std, no_main)]
@@ -16,12 +16,12 @@ bellwire::main!(run);
 fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("serial")?);
     let line = startup.line(4)?;
-    let mut ports = startup.ports(0x3F8)?;
-    // Until the log has let it go, the UART may be sending; looking for it does no harm to that.
+    let mut ports = startup.ports(driver_serial::COM1)?;
+    // The UART may be sending until the log releases it. Looking for the UART doesn't disturb that.
     if !driver_serial::answers(&mut ports) {
-        bellwire::absent("no UART answers at 0x3f8");
+        bellwire::absent(format_args!("no UART answers at {:#x}", driver_serial::COM1));
     }
-    // Kept, since a handle that goes takes `println` and the reason for an end with it.
+    // The handle is kept: without it, `println` couldn't log why the driver ends.
     let log = startup.log()?;
     log.log_release()?;
     let mut port = Port {
@@ -37,7 +37,7 @@ fn run(startup: Startup) -> Result<()> {
         if let Some(fault) = port.uart.fault() {
             bellwire::absent(fault);
         }
-        // Calls don't put the look off.
+        // A call doesn't postpone the next look.
         look_at = port.uart.patience().map(|patience| look_at.unwrap_or_else(|| Instant::now() + patience));
         let event = match look_at {
             Some(deadline) => server.next_before(deadline),
@@ -89,7 +89,7 @@ impl Port {
         while self.uart.has_room()
             && let Some((writer, chunk)) = self.writers.pop_front()
         {
-            // A writer that has gone meanwhile still gets its bytes sent: it meant to.
+            // The bytes of a writer that has gone meanwhile are sent, too.
             let _ = writer.answer([self.uart.write(chunk.bytes()), 0, 0, 0]);
         }
         self.readers.offer(&mut self.uart)

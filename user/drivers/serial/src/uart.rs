@@ -1,12 +1,11 @@
 //! A UART of the PC's kind (8250, 16450, 16550, 16550A) and its two rings.
 //!
-//! Nothing is lost as long as the sender heeds flow control: when the input ring is full the receive interrupt goes
-//! off and RTS drops, so the bytes wait in the chip's FIFO and beyond it at the sender (another 16550, a USB
-//! adapter, QEMU's character device), until a reader has made room. CTS is not heeded when sending: a cable with
-//! three wires leaves it inactive for good.
+//! Nothing is lost as long as the sender heeds flow control. When the input ring is full, the driver turns the receive
+//! interrupt off and drops RTS. Then bytes wait in the chip's FIFO, and beyond it at the sender (another 16550, a USB
+//! adapter, QEMU's character device), until a reader has made room. The driver doesn't heed CTS when it sends: a cable
+//! with three wires leaves CTS inactive for ever.
 //!
-//! The chip's registers and bits are those of the crate `uart_16550`; what it does to them is here, because its own
-//! driver polls.
+//! The names of registers and bits come from the crate `uart_16550`. Its driver isn't used, since that one polls.
 
 use alloc::collections::VecDeque;
 use bellwire::protocol::Chunk;
@@ -18,10 +17,14 @@ use uart_16550::spec::FIFO_SIZE;
 use uart_16550::spec::registers::offsets::{self, DATA};
 use uart_16550::spec::registers::{FCR, FifoTriggerLevel, IER, ISR, LCR, LSR, MCR, WordLength};
 
-/// How many bytes wait in each direction at most.
+/// The first port of COM1.
+pub const COM1: u16 = 0x3F8;
+
+/// The most bytes that wait in each direction.
 pub const RING_BYTES: usize = 4096;
 
-/// 115200 bits a second: the chip's clock of 1.8432 MHz, divided by 16 for each bit, undivided further.
+/// The divisor for 115200 bits a second: the chip's clock of 1.8432 MHz, divided by 16 for each bit and by nothing
+/// more.
 const DIVISOR: u16 = 1;
 
 /// How often the line status is read before a transmitter counts as stuck. Sixteen bytes at this speed take 1400
@@ -31,35 +34,36 @@ const PATIENCE: usize = 10_000;
 /// How often the chip may ask for service without anything to do before its interrupt counts as stuck.
 const IDLE_ROUNDS: usize = 64;
 
-/// How many equal bytes may arrive in a row without the FIFO's ever running empty before its chip is taken to invent
-/// them. No sender refills sixteen places before the driver's next look four thousand times in a row.
+/// How many consecutive equal bytes may arrive while the FIFO never runs empty, before the chip is taken to invent
+/// them. No sender refills sixteen places before the driver's next look four thousand consecutive times.
 const ENDLESS: usize = 64 * 1024;
 
-/// How long output waits for the transmit interrupt before the line status is looked at, and how often input is looked
-/// for while the UART is polled. Sixteen bytes at this speed leave in 1400 microseconds.
+/// How long output waits for the transmit interrupt before the driver looks at the line status, and the period of looks
+/// for input while the UART is polled. Sixteen bytes at this speed leave in 1400 microseconds.
 const REST: Duration = Duration::from_millis(20);
 
-/// How often a polled UART is looked at while output waits: sixteen bytes each time are as fast as the wire.
+/// The period of looks at a polled UART while output waits: sixteen bytes each time are as fast as the wire.
 const SHORT_REST: Duration = Duration::from_millis(1);
 
-/// How many looks in a row have to find an interrupt missing before the UART is polled. One alone may have come between
-/// the transmitter's running empty and its interrupt.
+/// How many consecutive looks must find an interrupt missing before the UART is polled. A single one may have come
+/// after the transmitter ran empty and before its interrupt.
 const MISSES: u8 = 2;
 
-/// What is read where no chip answers. No line status is like this: a parity error takes parity, which is off.
+/// The value that registers read as where no chip answers. The line status never has it: its bit of a parity error
+/// takes parity, which is off.
 const NOBODY: u8 = 0xFF;
 
 /// The interrupt enable register's bits that every chip has and keeps.
 const INTERRUPTS: u8 = 0x0F;
 
-/// Why a chip is given up.
+/// The reason why a chip is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It no longer answers.
+    /// The chip no longer answers.
     Gone,
-    /// It asks for service without end, whatever is done.
+    /// The chip asks for service without end, whatever is done.
     Stuck,
-    /// It has the same byte ready without end.
+    /// The chip has the same byte ready without end.
     Endless,
 }
 
@@ -73,7 +77,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Whether there is a UART. Call this before anything else is done to it; the UART may be in use for sending.
+/// Returns whether there is a UART. Call this before anything else is done to it; the UART may be in use for sending.
 ///
 /// The interrupt enable register keeps its low four bits in every chip of the kind, while the first ones lack the
 /// scratch register (8250A data sheet). The interrupts stay off.
@@ -94,14 +98,14 @@ pub struct Uart<R> {
     input: VecDeque<u8>,
     output: VecDeque<u8>,
     overruns: u32,
-    /// How many bytes the chip takes when its transmitter is empty.
+    /// The number of bytes that the chip takes when its transmitter is empty.
     room: usize,
-    /// Whether an interrupt has ever come. Until then that of the transmitter is wanted even if no output waits.
+    /// Whether an interrupt has ever come. Until then the transmit interrupt is wanted even if no output waits.
     proven: bool,
-    /// How many looks since the last interrupt found the transmitter empty though its interrupt was wanted.
+    /// The number of looks since the last interrupt that found the transmitter empty though its interrupt was wanted.
     misses: u8,
-    /// The last byte received, and how many times in a row it has come while the line status always said that more is
-    /// there.
+    /// The last byte received, and how many consecutive times it has come while the line status always said that more
+    /// is there.
     repeated: (u8, usize),
     fault: Option<Fault>,
 }
@@ -133,8 +137,8 @@ impl<R: Registers> Uart<R> {
         uart
     }
 
-    /// Turns the FIFO on where there is one that works. An 8250 and a 16450 have none; that of the first 16550 loses
-    /// bytes, and so the chip shows one of the two bits only (National Semiconductor application note AN-493).
+    /// Turns the FIFO on where there is one that works. An 8250 and a 16450 have none. The FIFO of the first 16550
+    /// loses bytes; that chip shows one of the two bits only (National Semiconductor application note AN-493).
     fn enable_fifo(&mut self) {
         // Eight of sixteen: the interrupt comes often enough that 700 microseconds remain to answer it, at full speed.
         let fifo = FCR::FIFO_ENABLE.set_fifo_trigger_level(FifoTriggerLevel::Eight);
@@ -147,8 +151,8 @@ impl<R: Registers> Uart<R> {
         }
     }
 
-    /// Serves an interrupt, until the chip has no more to say: its line must fall before it can rise again. Look for a
-    /// [`Uart::fault`] then.
+    /// Serves an interrupt until the chip has no more to report: its line must fall before it can rise again. Look for
+    /// a [`Uart::fault`] afterwards.
     pub fn serve(&mut self) {
         let mut idle = 0;
         while self.fault.is_none() && ISR::from_bits_retain(self.read_register(offsets::ISR)).has_pending_interrupt() {
@@ -162,7 +166,7 @@ impl<R: Registers> Uart<R> {
         }
     }
 
-    /// How long to wait for an interrupt before a [`Uart::look`]; for good where there is nothing to look for.
+    /// Returns how long to wait for an interrupt before a [`Uart::look`]. `None`: there is nothing to look for.
     pub fn patience(&self) -> Option<Duration> {
         match (self.is_polled(), self.output.is_empty()) {
             (true, false) => Some(SHORT_REST),
@@ -171,7 +175,7 @@ impl<R: Registers> Uart<R> {
         }
     }
 
-    /// Does without an interrupt what is to be done: sends while the chip takes bytes, and takes what has arrived.
+    /// Does an interrupt's work without one: sends while the chip takes bytes, and takes what has arrived.
     pub fn look(&mut self) {
         self.receive();
         let wanted = self.interrupts.contains(IER::THR_EMPTY);
@@ -181,19 +185,18 @@ impl<R: Registers> Uart<R> {
         while self.transmit() != 0 {}
     }
 
-    /// Whether the chip's interrupt doesn't come, so that it has to be looked at. That ends with the first one
+    /// Returns whether the chip is polled because its interrupt doesn't come. Polling ends with the first interrupt
     /// that comes.
     pub fn is_polled(&self) -> bool {
         self.misses == MISSES
     }
 
-    /// Why the chip can't be used any more, if it can't. Nothing is received or sent then, and the chip doesn't
-    /// interrupt.
+    /// Returns why the chip was given up, if it was. Nothing is received or sent then, and the chip doesn't interrupt.
     pub fn fault(&self) -> Option<Fault> {
         self.fault
     }
 
-    /// Takes as many bytes to send as there is room for.
+    /// Takes as many bytes to send as there is room for, and returns how many that is.
     pub fn write(&mut self, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(RING_BYTES - self.output.len());
         self.output.extend(&bytes[..taken]);
@@ -201,17 +204,17 @@ impl<R: Registers> Uart<R> {
         taken
     }
 
-    /// Whether another byte to send would be taken.
+    /// Returns whether another byte to send would be taken.
     pub fn has_room(&self) -> bool {
         self.output.len() < RING_BYTES
     }
 
-    /// How many times the chip's FIFO ran over, because the sender heeded no flow control.
+    /// Returns how many times the chip's FIFO ran over, because the sender heeded no flow control.
     pub fn overruns(&self) -> u32 {
         self.overruns
     }
 
-    /// Takes what has arrived, up to a full ring, and says how many bytes that was.
+    /// Takes what has arrived, up to a full ring, and returns how many bytes that was.
     fn receive(&mut self) -> usize {
         let mut received = 0;
         while self.interrupts.contains(IER::DATA_READY) {
@@ -233,8 +236,8 @@ impl<R: Registers> Uart<R> {
         received
     }
 
-    /// Sends what the chip takes, and says how many bytes that was. An empty transmit register means an empty FIFO, if
-    /// there is one, that is, room for all of its size.
+    /// Sends what the chip takes, and returns how many bytes that was. An empty transmit register means an empty FIFO,
+    /// if there is one, and so room for all of its size.
     fn transmit(&mut self) -> usize {
         let mut sent = 0;
         if self.line_status().contains(LSR::THR_EMPTY) && self.fault.is_none() {
@@ -245,7 +248,7 @@ impl<R: Registers> Uart<R> {
                 sent += 1;
             }
         }
-        // What was sent has to cause an interrupt once, which proves that they come.
+        // Output must cause an interrupt once, which proves that interrupts come.
         let proof = !self.proven && (sent != 0 || self.interrupts.contains(IER::THR_EMPTY));
         let wanted = if self.output.is_empty() && !proof { IER::empty() } else { IER::THR_EMPTY };
         self.enable((self.interrupts - IER::THR_EMPTY) | wanted);
@@ -276,19 +279,20 @@ impl<R: Registers> Uart<R> {
         }
     }
 
-    /// Gives the chip up: it interrupts no more, if it listens at all.
+    /// Gives the chip up, and turns its interrupts off, if it listens at all.
     fn fail(&mut self, fault: Fault) {
         self.enable(IER::empty());
         self.write_register(offsets::MCR, 0);
         self.fault = Some(fault);
     }
 
-    /// A predecessor, or the kernel's log, may still be sending, which a new divisor would garble.
+    /// Waits until the transmitter is empty, or stuck. A predecessor or the kernel's log may still be sending, and a
+    /// new divisor would garble that.
     fn wait_until_sent(&mut self) {
         let _ = (0..PATIENCE).find(|_| self.line_status().contains(LSR::TRANSMITTER_EMPTY));
     }
 
-    /// Reading this register clears the errors that it reports, so they are counted wherever it is read.
+    /// Reads the line status, and counts the errors in it: reading clears them.
     fn line_status(&mut self) -> LSR {
         let status = self.read_register(offsets::LSR);
         if status == NOBODY {

@@ -1,4 +1,4 @@
-//! The logic of the timer service, apart from its loop: what a host test can run.
+//! The logic of the timer service, apart from its loop, so that host tests can run it.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,13 +1,13 @@
 //! The timer service: deadlines and periods for clients that have no timer object of their own, or want many.
 //!
-//! Serves `timer` as [`TimerRequest`], by one timer of the kernel's that is always set to what is due next.
+//! Serves `timer` as [`TimerRequest`], with one timer of the kernel's, which is always set to the next deadline.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use bellwire::protocol::TimerRequest;
 use bellwire::{Call, Endpoint, Event, Instant, Reply, Result, Server, Startup, Timer};
 use driver_timer::Schedule;
 
-/// How many entries one client may have.
+/// The most entries of one client.
 const ENTRIES_PER_CLIENT: usize = 64;
 
 bellwire::main!(run);
@@ -37,7 +37,7 @@ fn admit(mut call: Call<'_>, schedule: &mut Schedule<Entry>) -> Result<()> {
     match call.request() {
         Some(TimerRequest::SleepUntil(due)) if has_room => {
             let sleeper = Wants::Answer(call.defer()?);
-            // Without room the entry is dropped here, and with it the right to answer: the caller gets an error.
+            // Without room the entry is dropped here, and with it the right to answer, so the caller gets an error.
             let _ = schedule.add(due, |_| Entry { client, wants: sleeper });
         }
         Some(TimerRequest::Every { period, bit }) if has_room && period >= TimerRequest::SHORTEST_PERIOD => {
@@ -57,7 +57,7 @@ fn admit(mut call: Call<'_>, schedule: &mut Schedule<Entry>) -> Result<()> {
     Ok(())
 }
 
-/// Something that is due, and whose it is.
+/// Something that is due, and its client.
 struct Entry {
     client: u16,
     wants: Wants,
@@ -71,7 +71,7 @@ enum Wants {
 }
 
 impl Entry {
-    /// Does what is due; if there is a next time, returns it. A client that is gone has none.
+    /// Answers or notifies the client. Returns the next deadline of a period, unless the client is gone.
     fn ring(self, due: u64) -> Option<(u64, Self)> {
         match self.wants {
             Wants::Answer(reply) => {
@@ -80,7 +80,7 @@ impl Entry {
             }
             Wants::Notice { ref endpoint, bits, period } => {
                 endpoint.notify(bits).ok()?;
-                // Periods that were missed are one notification, as they would be in the notify word anyhow.
+                // Missed periods become one notification, as they would in the notify word anyhow.
                 let missed = Instant::now().cycles().saturating_sub(due) / period;
                 Some((due.saturating_add((missed + 1).saturating_mul(period)), self))
             }

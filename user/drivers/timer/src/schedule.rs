@@ -2,14 +2,14 @@
 
 use alloc::collections::BTreeMap;
 
-/// How many entries there are at most, so that no client can use up the service's memory.
+/// The most entries of all clients, so that the service's memory suffices.
 pub const LARGEST: usize = 1024;
 
-/// There are [`LARGEST`] entries already.
+/// The schedule has [`LARGEST`] entries already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// Things that are due at some time, earliest first; among those of one time, in the order in which they came.
+/// Entries that are due at some time, the earliest first. Entries of one time are in the order in which they came.
 #[derive(Debug)]
 pub struct Schedule<T> {
     entries: BTreeMap<(u64, u32), T>,
@@ -23,7 +23,7 @@ impl<T> Default for Schedule<T> {
 }
 
 impl<T> Schedule<T> {
-    /// Adds something, under a number of its own.
+    /// Adds an entry, which gets a number of its own, and returns that number.
     pub fn add(&mut self, due: u64, make: impl FnOnce(u32) -> T) -> Result<u32, Full> {
         if self.entries.len() == LARGEST {
             return Err(Full);
@@ -38,31 +38,31 @@ impl<T> Schedule<T> {
         Ok(self.last_number)
     }
 
-    /// Puts something back that was due, under the number that it had.
+    /// Puts an entry back that was due, under its old number.
     pub fn put_back(&mut self, due: u64, number: u32, what: T) {
         self.entries.insert((due, number), what);
     }
 
-    /// Takes the first thing that is due by now, with the time for which it was meant and its number.
+    /// Takes the first entry that is due by `now`, with its deadline and number.
     pub fn take_due(&mut self, now: u64) -> Option<(u64, u32, T)> {
         let first = self.entries.first_entry()?;
         let (due, number) = *first.key();
         (due <= now).then(|| (due, number, first.remove()))
     }
 
-    /// Takes the thing of that number out, if there is one and it passes the test.
+    /// Takes the entry of a number out, if there is one and it passes the test.
     pub fn take(&mut self, number: u32, test: impl FnOnce(&T) -> bool) -> Option<T> {
         let (key, what) = self.entries.iter().find(|((_, other), _)| *other == number)?;
         let key = *key;
         if test(what) { self.entries.remove(&key) } else { None }
     }
 
-    /// How many entries pass a test.
+    /// Returns how many entries pass a test.
     pub fn count(&self, test: impl Fn(&T) -> bool) -> usize {
         self.entries.values().filter(|what| test(what)).count()
     }
 
-    /// When the next thing is due.
+    /// Returns when the next entry is due.
     pub fn next_due(&self) -> Option<u64> {
         self.entries.keys().next().map(|(due, _)| *due)
     }

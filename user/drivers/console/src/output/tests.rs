@@ -120,7 +120,7 @@ fn what_scrolls_off_is_kept() {
     assert_eq!((output.grid().history(), shown(output.grid())), (0, vec!["999".into(), String::new()]));
 }
 
-/// What may be written.
+/// Makes bytes that may be written.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let sequence =
         ("[0-9;?]{0,6}", "[A-Za-z]").prop_map(|(numbers, last)| format!("\x1b[{numbers}{last}").into_bytes());
@@ -133,7 +133,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(part, 0..60).prop_map(|parts| parts.concat())
 }
 
-/// A terminal as its description says it, written for brevity: places that hold characters.
+/// A terminal after its description, written for brevity: a map of places to characters.
 struct Model {
     places: BTreeMap<(usize, usize), char>,
     rows: usize,

@@ -14,7 +14,7 @@ const KEY_B: u8 = 0x30;
 /// while its clock runs; the controller's answers come at once.
 struct Chip {
     now: Instant,
-    /// What the ports read as, where they are nobody's.
+    /// The value that the ports read as where there is no controller.
     floating: Option<u8>,
     input_stuck: bool,
     output_stuck: bool,
@@ -41,9 +41,9 @@ struct Behind {
     sends: VecDeque<u8>,
     orders: Vec<u8>,
     reporting: bool,
-    /// How often it says that it wants an order again.
+    /// How often the device asks for an order again.
     deaf: usize,
-    /// It answers after what it has to say, and doesn't let answers overtake.
+    /// Whether its answers wait until it has sent all that came before.
     polite: bool,
 }
 
@@ -183,7 +183,7 @@ fn start(chip: &mut Chip) -> Result<Controller<&mut Chip>, Missing> {
     Controller::new(chip, Keys::default(), Mouse::default())
 }
 
-/// How long a start took, which went well.
+/// Starts the driver, which must succeed, and returns how long that took.
 fn time_to_start(chip: &mut Chip) -> Duration {
     let before = chip.now;
     start(chip).map(drop).unwrap();
@@ -208,7 +208,7 @@ impl Controller<&mut Chip> {
 
 #[test]
 fn whatever_was_left_becomes_a_known_state() {
-    // All off; not translating; everything on; interrupts of a predecessor
+    // All off; not translating; everything on; interrupts of a predecessor.
     for left in [0x34, 0x24, 0x04, 0x47, 0x77, 0x00, 0xFF] {
         let mut chip = Chip { configuration: Configuration::from_bits_retain(left), ..Chip::new() };
         assert!(start(&mut chip).unwrap().missing().next().is_none());
@@ -379,7 +379,7 @@ fn a_driver_that_is_late_breaks_no_packet() {
     let mut chip = Chip::new();
     let mut controller = start(&mut chip).unwrap();
     controller.mouse_sends(&[0x08]);
-    // The device raised its interrupt in time, and the driver ran much later.
+    // The device raises its interrupt in time, and the driver runs much later.
     let arrival = controller.chip.ports.now + Duration::from_millis(1);
     controller.rest(Duration::from_secs(1));
     controller.chip.ports.mouse.sends.extend([1, 2]);

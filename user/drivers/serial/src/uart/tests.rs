@@ -4,15 +4,15 @@ use alloc::vec::Vec;
 use bellwire::protocol::CHUNK_BYTES;
 use core::cell::{Ref, RefCell, RefMut};
 
-/// Which chip it is.
+/// The kind of the chip.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Model {
-    /// A working FIFO.
+    /// The chip has a working FIFO.
     #[default]
     With16550A,
-    /// A FIFO that loses bytes. The chip says that it is on, by one bit of two.
+    /// The chip has a FIFO that loses bytes. It shows by one bit of two that the FIFO is on.
     With16550,
-    /// No FIFO.
+    /// The chip has no FIFO.
     With16450,
 }
 
@@ -21,13 +21,13 @@ enum Model {
 struct Chip {
     model: Model,
     fifo_is_on: bool,
-    /// What every register reads as, once the chip has been pulled.
+    /// The value that every register reads as, once the chip has been pulled.
     pulled: Option<u8>,
-    /// It asks for service without end.
+    /// The chip asks for service without end.
     stuck: bool,
-    /// It never says that it asks for service, and its interrupt goes to nobody.
+    /// The chip never says that it asks for service, and its interrupt reaches nobody.
     silent: bool,
-    /// It has this byte to read without end.
+    /// The chip has this byte to read without end.
     endless: Option<u8>,
     interrupts: u8,
     line_control: u8,
@@ -40,12 +40,12 @@ struct Chip {
 }
 
 impl Chip {
-    /// How many bytes it holds in each direction.
+    /// Returns how many bytes the chip holds in each direction.
     fn room(&self) -> usize {
         if self.fifo_is_on { FIFO_SIZE } else { 1 }
     }
 
-    /// A byte arrives; without flow control, whether there is room or not.
+    /// Lets a byte arrive without flow control, whether there is room or not.
     fn arrive(&mut self, byte: u8) {
         if self.fifo.len() < self.room() { self.fifo.push_back(byte) } else { self.overrun = true }
     }
@@ -58,7 +58,7 @@ impl Chip {
         MCR::from_bits_retain(self.modem_control).contains(MCR::RTS) && self.fifo.len() < self.room()
     }
 
-    /// The FIFO's bytes have left on the wire.
+    /// Lets the FIFO's bytes leave on the wire.
     fn transmitted(&mut self) {
         self.sent.append(&mut self.transmitting);
         self.transmit_interrupt = true;
@@ -365,7 +365,7 @@ fn input_without_end_is_given_up() {
     assert_eq!((chip.borrow().interrupts, chip.borrow().modem_control), (0, 0));
 }
 
-/// However fast a sender is, it refills the FIFO after the driver has seen it empty at times.
+/// The driver sees the FIFO empty at times, however fast a sender refills it.
 #[test]
 fn the_same_byte_as_often_as_a_sender_likes_is_input() {
     let (chip, mut uart) = set_up();
@@ -392,7 +392,7 @@ fn a_missing_interrupt_is_found_without_output_that_waits() {
     }
     assert!(uart.is_polled());
     assert_eq!(uart.patience(), Some(REST), "for input");
-    // One interrupt is enough to know that they come.
+    // One interrupt proves that interrupts come.
     let (chip, mut uart) = set_up();
     uart.write(b"hello");
     chip.borrow_mut().transmitted();
