@@ -8,16 +8,16 @@ use crate::build::strip;
 use crate::process::{Library, cargo_for_target_file, command, run};
 use crate::{Result, Width, root, say};
 
-/// In which registers compiled code keeps numbers.
+/// The registers in which compiled code keeps floating point.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Floats {
-    /// In none: the kernel's own target.
+    /// In no registers: the kernel's own target.
     Soft,
     /// On the x87 stack (i686).
     X87,
     /// In xmm registers.
     Sse,
-    /// In xmm registers, by the target that Linux programs have (i686): LLVM keeps the stack otherwise there.
+    /// In xmm registers, by the target of Linux programs (i686), for which LLVM aligns the stack differently.
     SseGnu,
     /// In ymm registers (x86_64).
     Avx,
@@ -44,12 +44,12 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// What `just test` runs: it needs no build of the standard library of its own.
+    /// Returns the variant that `just test` runs. It needs no build of the standard library of its own.
     pub fn shipped(width: Width) -> Variant {
         Variant { width, floats: Floats::Soft, profile: Profile::Release }
     }
 
-    /// All variants of a width.
+    /// Returns all variants of a width.
     pub fn all(width: Width) -> Vec<Variant> {
         let floats: &[Floats] = match width {
             Width::I686 => &[Floats::Soft, Floats::X87, Floats::Sse, Floats::SseGnu],
@@ -60,7 +60,7 @@ impl Variant {
         floats.iter().flat_map(both).collect()
     }
 
-    /// The name that tables and files use.
+    /// Returns the variant's name in tables and files.
     pub fn name(self) -> String {
         let floats = match self.floats {
             Floats::Soft => "soft",
@@ -72,12 +72,12 @@ impl Variant {
         format!("{}-{floats}-{}", self.width.name(), self.profile.folder())
     }
 
-    /// The suite's kernel, once [`build`] has made it.
+    /// Returns the file of the suite's kernel, which [`build`] makes.
     pub fn kernel(self) -> PathBuf {
         root().join("target/abi").join(self.name())
     }
 
-    /// The target's file and its name, which cargo's folder has.
+    /// Returns the target's file, and its name, which is that of cargo's folder.
     fn target(self) -> (String, String) {
         match self.floats {
             Floats::Soft => (format!("targets/{}.json", self.width.kernel_target()), self.width.kernel_target()),
@@ -89,12 +89,12 @@ impl Variant {
         }
     }
 
-    /// The package's features for the variant.
+    /// Returns the package's features for the variant.
     fn features(self) -> &'static str {
         if self.floats == Floats::Soft { "" } else { "hard-float" }
     }
 
-    /// A cargo command for the suite in this variant.
+    /// Returns a cargo command for the suite in this variant.
     fn cargo(self, subcommand: &str) -> Result<Command> {
         // The kernel's own target has the whole library built already.
         let library = if self.floats == Floats::Soft { Library::Whole } else { Library::Core };
@@ -108,7 +108,7 @@ impl Variant {
 }
 
 impl Profile {
-    /// Cargo's name of it.
+    /// Returns the name of the profile's folder.
     fn folder(self) -> &'static str {
         match self {
             Profile::Debug => "debug",
@@ -117,7 +117,7 @@ impl Profile {
     }
 }
 
-/// Builds a variant's kernel. It has a linker script of its own, which a package can't say for a single target.
+/// Builds a variant's kernel. It has a linker script of its own, which a package can't choose for a single target.
 pub fn build(variant: Variant) -> Result {
     let mut cargo = variant.cargo("rustc")?;
     cargo.args([
@@ -138,15 +138,15 @@ pub fn build(variant: Variant) -> Result {
 /// What the compiler says to one of `tests/abi/snippets`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Compiled {
-    /// Nothing.
+    /// The snippet compiles.
     Accepted,
-    /// An error that names a line of the source.
+    /// The compiler reports an error that names a line of the source.
     Refused,
-    /// It ends with an error that names none.
+    /// The compiler ends with an error that names no line.
     Failed,
 }
 
-/// Compiles all snippets, and returns what became of those whose names begin so.
+/// Compiles all snippets, and returns the verdict on each whose name begins with `prefix`.
 pub fn compile_snippets(variant: Variant, prefix: &str) -> Result<Vec<(String, Compiled)>> {
     let mut cargo = variant.cargo("build")?;
     cargo.args(["--examples", "--keep-going", "--message-format", "short", "--features"]);
@@ -159,7 +159,7 @@ pub fn compile_snippets(variant: Variant, prefix: &str) -> Result<Vec<(String, C
         (name, compiled)
     });
     let judged: Vec<_> = judged.collect();
-    // Should cargo itself have failed, it said nothing about any of them.
+    // If cargo itself has failed, there is no verdict on any snippet.
     let control = |name: &str, compiled: Compiled| !name.ends_with(RIGHT) || compiled == Compiled::Accepted;
     if !judged.iter().all(|(name, compiled)| control(name, *compiled)) || !said.contains("could not compile") {
         return Err(format!("the snippets can't be compiled:\n{said}"));
@@ -167,10 +167,10 @@ pub fn compile_snippets(variant: Variant, prefix: &str) -> Result<Vec<(String, C
     Ok(judged.into_iter().filter(|(name, _)| name.starts_with(prefix) && !name.ends_with(RIGHT)).collect())
 }
 
-/// The end of the names of those that must compile.
+/// The end of the names of snippets that must compile.
 const RIGHT: &str = "_right";
 
-/// The names of all snippets.
+/// Returns the names of all snippets.
 fn snippets() -> Result<Vec<String>> {
     let folder = root().join("tests/abi/snippets");
     let entries = folder.read_dir().map_err(|error| format!("can't list {}: {error}", folder.display()))?;
@@ -180,7 +180,7 @@ fn snippets() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Finds a snippet in what cargo said, one line a message.
+/// Finds the verdict on a snippet in cargo's messages, of one line each.
 fn judge(said: &str, name: &str) -> Compiled {
     let place = format!("snippets/{name}.rs:");
     let failed = format!("(example \"{name}\")");
@@ -193,7 +193,7 @@ fn judge(said: &str, name: &str) -> Compiled {
     }
 }
 
-/// Runs the whole matrix, prints and writes its table.
+/// Runs the whole matrix, and prints and writes its table.
 pub fn matrix(arguments: &[&str]) -> Result {
     say("running every row of the interrupt entry's table in every variant");
     let mut cargo = command("cargo");

@@ -1,11 +1,11 @@
-//! Which way the arrows between the rooms of a crate point.
+//! The directions of the arrows between the rooms of a crate.
 //!
-//! A crate's `layers.toml` names its rooms from the top: folders, and files that belong together. What a room holds may
-//! use the rooms below it. The uses are read from the source: imports, paths, calls of functions and of methods. For a
-//! call of a method the type counts on which it is called. Where the type isn't known, each method of that name and
-//! with as many arguments may be meant: then the call is an arrow up only if all of them lie above.
+//! A crate's `layers.toml` names its rooms from the top: folders, and files that belong together. The code of a room
+//! may use the rooms below it. The uses are read from the source: imports, paths, calls of functions and of methods.
+//! For a call of a method, the type on which it is called counts. Where that type isn't known, each method of the same
+//! name and number of arguments may be meant: then the call is an arrow up only if all of them lie above.
 //!
-//! What is built for tests alone may use anything.
+//! Code that is built for tests alone may use anything.
 
 mod calls;
 mod infer;
@@ -27,10 +27,10 @@ use tree::{Reader, Tree};
 /// The crates that have rooms.
 pub const CRATES: [&str; 2] = ["kernel", "arch"];
 
-/// The uses of a crate between its rooms.
+/// The uses between the rooms of a crate.
 pub struct Arrows {
     rooms: Vec<String>,
-    /// How many calls and other uses lead from one room to another.
+    /// The numbers of calls and of other uses that lead from one room to another.
     counts: BTreeMap<(Rank, Rank), (usize, usize)>,
     /// The arrows that run up, as sentences.
     pub violations: Vec<String>,
@@ -53,7 +53,7 @@ pub fn show() -> Result {
     CRATES.iter().try_for_each(|name| show_crate(&root(), name, None))
 }
 
-/// Prints them for one crate, of which another table may be read than its own.
+/// Prints the calls and the arrows that run up for one crate. `table` takes the place of the crate's own table.
 pub fn show_crate(folder: &Path, name: &str, table: Option<&Path>) -> Result {
     let arrows = of_crate(folder, name, table)?;
     println!("{name}: calls of functions and methods from each room (left) to the rooms of the columns\n");
@@ -75,7 +75,7 @@ fn of_crate(folder: &Path, name: &str, table: Option<&Path>) -> Result<Arrows> {
 }
 
 impl Arrows {
-    /// Reads a crate whose files lie in `folder`, which is named in messages alone.
+    /// Reads a crate. `folder` is the place of its files in messages.
     pub fn read(folder: &str, layers: &Layers, read: Reader) -> Result<Arrows> {
         let tree = Tree::read(read).map_err(|error| format!("{folder}: {error}"))?;
         let ranks = tree.files.iter().map(|file| {
@@ -93,7 +93,7 @@ impl Arrows {
                 continue;
             }
             let from = ranks[usage.file];
-            // Of several that may be meant, the highest one that isn't above: nothing worse is known.
+            // Of several targets, the highest one that isn't above counts: nothing worse is known.
             let below = usage.targets.iter().filter(|(file, _)| ranks[*file] >= from);
             let above = usage.targets.iter().max_by_key(|(file, _)| ranks[*file]);
             let Some(&(file, line)) = below.min_by_key(|(file, _)| ranks[*file]).or(above) else { continue };
@@ -118,14 +118,14 @@ impl Arrows {
         Ok(arrows)
     }
 
-    /// How many calls lead from a room to another.
+    /// Returns how many calls lead from one room to another.
     pub fn calls(&self, from: &str, to: &str) -> usize {
         let rank = |name: &str| self.rooms.iter().position(|room| room == name);
         let counts = rank(from).zip(rank(to)).and_then(|rooms| self.counts.get(&rooms));
         counts.map_or(0, |(calls, _)| *calls)
     }
 
-    /// The table of all calls between rooms: what stands below its diagonal runs up.
+    /// Returns the table of all calls between rooms. The calls below its diagonal run up.
     pub fn table(&self) -> String {
         let widths: Vec<_> = self.rooms.iter().map(|room| room.len().max(5)).collect();
         let first = self.rooms.iter().map(String::len).max().unwrap_or(0);

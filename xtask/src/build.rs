@@ -21,11 +21,11 @@ use crate::{Result, Width, root, say};
 /// The cargo profile of the kernel.
 const KERNEL_PROFILE: &str = "kernel";
 
-/// The compiler inlines its own intermediate code only where it optimises for speed throughout; the fast paths need it.
-/// Nothing that the kernel says is formatted by `Debug`.
+/// The flags of the kernel's code. The fast paths need the compiler to inline its intermediate code, which it does by
+/// itself only where it optimises for speed throughout. The kernel formats nothing by `Debug`.
 const KERNEL_FLAGS: &str = r#"build.rustflags=["-Zinline-mir=yes", "-Zfmt-debug=none"]"#;
 
-/// The standard library's smaller algorithms.
+/// The flag for the standard library's smaller algorithms.
 const KERNEL_LIBRARY: &str = "-Zbuild-std-features=compiler-builtins-mem,optimize_for_size";
 
 /// The module of the first process.
@@ -40,9 +40,9 @@ pub enum Set {
     Suite,
     /// The shipped programs and the benches beside them.
     Bench,
-    /// The shipped programs, with a device's interrupts as messages.
+    /// The shipped programs, where a device interrupts by messages.
     Messages,
-    /// The benches of interrupts, with the device's as messages.
+    /// The benches of interrupts, where the device interrupts by messages.
     BenchMessages,
     /// The fuzzer of the kernel's entries.
     Fuzz,
@@ -57,7 +57,7 @@ impl Set {
     pub const ALL: [Set; 8] =
         [Set::Shipped, Set::Suite, Set::Bench, Set::Messages, Set::BenchMessages, Set::Fuzz, Set::Scale, Set::Clumsy];
 
-    /// The manifests of the set, which are read as one.
+    /// Returns the manifests of the set, which are read as one.
     pub fn manifests(self) -> Vec<PathBuf> {
         let files: &[&str] = match self {
             Set::Shipped => &["user/system.toml"],
@@ -72,8 +72,8 @@ impl Set {
         files.iter().map(|file| root().join(file)).collect()
     }
 
-    /// The package of the first process and its binary. The suite's conductor, the fuzzer and the bench of large
-    /// systems take `init`'s place, since they do what only the first process may.
+    /// Returns the package of the first process and its binary. The suite's conductor, the fuzzer and the bench of
+    /// large systems take `init`'s place, since they do what only the first process may.
     fn first(self) -> (&'static str, &'static str) {
         match self {
             Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages | Set::Clumsy => (INIT, INIT),
@@ -83,7 +83,7 @@ impl Set {
         }
     }
 
-    /// Whether the set has all its manifests: the tree is complete enough to build it.
+    /// Returns whether the tree has all manifests of the set, and so can build it.
     pub fn exists(self) -> bool {
         self.manifests().iter().all(|manifest| manifest.exists())
     }
@@ -102,7 +102,7 @@ impl Set {
         Ok(Programs { set: self, programs, encoded: manifest.encode() })
     }
 
-    /// The folder with the set's modules.
+    /// Returns the folder with the set's modules.
     pub fn folder(self, width: Width) -> PathBuf {
         match self {
             Set::Shipped => width.image_folder(),
@@ -116,8 +116,8 @@ impl Set {
         }
     }
 
-    /// The names of the set's modules in the order in which the kernel gets them. A set without a manifest has none,
-    /// one without programs has the first process alone, since a module can't be empty.
+    /// Returns the names of the set's modules in the order in which the kernel gets them. A set without a manifest has
+    /// none. A set without programs has the first process alone, since a module can't be empty.
     pub fn modules(self) -> Result<Vec<String>> {
         if !self.exists() {
             return Ok(Vec::new());
@@ -131,22 +131,22 @@ impl Set {
     }
 }
 
-/// The kernel inside the image's folder.
+/// Returns the kernel inside the image's folder.
 pub fn kernel(width: Width) -> PathBuf {
     width.image_folder().join("kernel")
 }
 
-/// The kernel with its symbols.
+/// Returns the kernel with its symbols.
 pub fn kernel_with_symbols(width: Width) -> PathBuf {
     root().join("target").join(width.kernel_target()).join(KERNEL_PROFILE).join("boot")
 }
 
-/// The plugin of QEMU that counts what the CPU executes, once [`build_counter`] has made it.
+/// Returns the plugin of QEMU that counts what the CPU executes, which [`build_counter`] makes.
 pub fn counter() -> PathBuf {
     root().join("target/release/libcounter.so")
 }
 
-/// Builds the plugin.
+/// Builds the plugin [`counter`].
 pub fn build_counter() -> Result {
     let mut cargo = command("cargo");
     cargo.args(["build", "--quiet", "--release", "-p", "counter"]);
@@ -156,17 +156,17 @@ pub fn build_counter() -> Result {
 /// The kernels among the examples of `x86-entry`.
 pub const ENTRY_KERNELS: [&str; 4] = ["self_test", "bare", "port-before", "port-after"];
 
-/// One of them.
+/// Returns the file of one of [`ENTRY_KERNELS`].
 pub fn entry_kernel(width: Width, name: &str) -> PathBuf {
     width.image_folder().join(format!("entry-{name}"))
 }
 
-/// What a command needs.
+/// The images that a command needs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Need {
-    /// What a person boots: the kernel and the shipped programs.
+    /// The kernel and the shipped programs, which a person boots.
     Shipped,
-    /// The kernel and all sets of programs, which is what benches and the fuzzer boot.
+    /// The kernel and all sets of programs, which benches and the fuzzer boot.
     Sets,
     /// All sets, and the kernels that test `x86-entry` without Bellwire's own.
     Tests,
@@ -181,15 +181,15 @@ impl Need {
     }
 }
 
-/// Builds what is needed on the given widths.
+/// Builds the images that are needed, for the given widths.
 pub fn build(widths: &[Width], need: Need) -> Result {
     let mut steps = Steps::new();
     add_steps(&mut steps, widths, need)?;
     steps.run()
 }
 
-/// Adds the steps that build what is needed. The manifests are read at once, so their errors come before anything is
-/// built.
+/// Adds the steps that build the images that are needed. The manifests are read at once, so their errors come before
+/// anything is built.
 pub fn add_steps(steps: &mut Steps, widths: &[Width], need: Need) -> Result {
     let sets: Vec<_> = need.sets().into_iter().map(|set| set.programs()).collect::<Result<_>>()?;
     let names = widths.iter().map(|width| width.name()).collect::<Vec<_>>().join(" and ");
@@ -223,7 +223,8 @@ fn build_kernels(widths: &[Width]) -> Result {
     widths.iter().try_for_each(|&width| strip(&kernel_with_symbols(width), &kernel(width)))
 }
 
-/// The examples have a linker script of their own, which a package can't say for its examples alone.
+/// Builds [`ENTRY_KERNELS`]. They have a linker script of their own, which a package can't choose for its examples
+/// alone.
 fn build_entry_kernels(width: Width) -> Result {
     for name in ENTRY_KERNELS {
         let mut cargo = cargo_for_target("rustc", &width.kernel_target())?;
@@ -235,12 +236,12 @@ fn build_entry_kernels(width: Width) -> Result {
     Ok(())
 }
 
-/// The program that measures Linux.
+/// Returns the program that measures Linux.
 pub fn linux_program(width: Width) -> PathBuf {
     width.image_folder().join("bench-linux")
 }
 
-/// Builds it. A target without a system suits any system, as long as the program asks for nothing but what it names.
+/// Builds the program that measures Linux. A target without a system suits it, since it makes its system calls itself.
 pub fn build_linux_program(width: Width) -> Result {
     say(&format!("building the program that measures Linux for {}", width.name()));
     let mut cargo = cargo_for_target("build", &width.user_target())?;
@@ -284,7 +285,7 @@ fn build_programs(widths: &[Width], sets: &[Programs]) -> Result {
     Ok(())
 }
 
-/// A program of the shipped image, with its symbols.
+/// Returns a program of the shipped image, with its symbols.
 pub fn program_with_symbols(width: Width, name: &str) -> Result<PathBuf> {
     let set = Set::Shipped.programs()?;
     let found = set.programs.iter().find(|program| program.module == name);
@@ -297,7 +298,7 @@ fn built(target: &str, binary: &str) -> PathBuf {
     root().join("target").join(target).join("release").join(binary)
 }
 
-/// Symbols and line tables are most of a file; the image needs neither.
+/// Copies a program without its symbols and line tables. They are most of a file, and the image needs neither.
 pub fn strip(from: &Path, to: &Path) -> Result {
     replace(to, |part| {
         let mut strip = command("strip");
@@ -306,8 +307,8 @@ pub fn strip(from: &Path, to: &Path) -> Result {
     })
 }
 
-/// How many bytes of text and read-only data the kernel has, all that boot alone needs among them: what is between the
-/// linker script's marks, without the padding to whole pages behind it.
+/// Returns how many bytes of text and read-only data the kernel has, including those that only boot needs. The bytes
+/// between the linker script's marks count, without the padding to whole pages behind them.
 pub fn kernel_bytes(width: Width) -> Result<u64> {
     let mut nm = command("nm");
     nm.arg(kernel_with_symbols(width));

@@ -1,4 +1,4 @@
-//! What must hold besides the tests: format, lints on host and targets, docs without a warning, and a package of
+//! The checks besides the tests: format, lints on host and targets, docs without a warning, and a package of
 //! `x86-entry` that builds by itself.
 
 use std::process::Command;
@@ -13,10 +13,10 @@ use crate::{Result, Width, arrows, lines, root};
 /// What runs in ring 0 or is shared with it.
 pub const KERNEL_PACKAGES: [&str; 6] = ["abi", "arch", "boot", "conformance", "kernel", "x86-entry"];
 
-/// What is the same on every machine.
+/// The packages whose docs are the same for every target.
 const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
 
-/// Where the packages of user programs lie.
+/// The folders of the packages of user programs.
 const USER_FOLDERS: [&str; 3] = ["user", "user/drivers", "tests"];
 
 /// Other packages inside those folders: host tools and a kernel.
@@ -53,9 +53,9 @@ pub fn check() -> Result {
     steps.run()
 }
 
-/// Packages `x86-entry` as for a registry, and builds what is in the package on the stable language.
+/// Packages `x86-entry` as for a registry, and builds the package on the stable language.
 ///
-/// What it depends on was fetched for the lints. Its files may have changes that aren't committed yet.
+/// The lints have fetched its dependencies. Its files may have changes that aren't committed yet.
 fn package() -> Result {
     let mut package = stable_cargo("package");
     package.args(["--quiet", "--offline", "--allow-dirty"]);
@@ -72,7 +72,7 @@ fn lint(target: &str, packages: &[String]) -> Result {
     run(clippy)
 }
 
-/// The kernels among the examples of `x86-entry`.
+/// Lints the kernels among the examples of `x86-entry`.
 fn lint_entry_kernels(width: Width) -> Result {
     let mut clippy = cargo_for_target("clippy", &width.kernel_target())?;
     clippy.args(["--quiet", "--release", "-p", ENTRY, "--features", "kernels", "--examples"]);
@@ -84,8 +84,8 @@ fn deny_lints(clippy: &mut Command) {
     clippy.args(["--", "--deny", "warnings"]);
 }
 
-/// Builds the reference of all packages with warnings as errors, and an index of them all. What a processor dictates
-/// has docs of its own for each width (`target/WIDTH-kernel/doc`).
+/// Builds the reference of all packages with warnings as errors, and an index of them all. Packages that depend on the
+/// processor have docs of their own for each width (`target/WIDTH-kernel/doc`).
 pub fn doc() -> Result {
     let mut steps = Steps::new();
     add_docs(&mut steps)?;
@@ -125,7 +125,7 @@ fn build_docs(mut doc: Command, packages: &[String]) -> Result {
     run(doc)
 }
 
-/// The packages in the folders of user programs.
+/// Returns the packages in the folders of user programs.
 pub fn user_packages() -> Result<Vec<String>> {
     let mut packages = Vec::new();
     for folder in USER_FOLDERS {

@@ -1,8 +1,8 @@
 //! Debian's own kernels, for comparison: fetched as packages, unpacked into `target/linux`, and never installed.
 //!
-//! The packages are found by the ones that always depend on the newest, with the sources of this system, but with lists
-//! and a configuration of their own: to add a foreign architecture to a system changes what its `apt-get update` does.
-//! Whatever is in `target/linux/WIDTH` is complete, since that folder gets its name last, and isn't fetched again.
+//! A package that always depends on the newest kernel leads to it. apt uses the sources of this system, but lists and a
+//! configuration of its own: to add a foreign architecture to a system changes what its `apt-get update` does. The
+//! folder `target/linux/WIDTH` gets its name last, so it is complete if it exists, and isn't fetched again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::{Result, Width, root, say};
 const IMAGE: &str = "vmlinuz";
 const PACKAGE: &str = "package";
 
-/// The folder of these inside the one where everything is fetched.
+/// The folder of the unpacked files, inside the one to which everything is fetched.
 const UNPACKED: &str = "unpacked";
 
 const TOOLS: [&str; 4] = ["apt-get", "apt-cache", "dpkg-deb", "tar"];
@@ -23,24 +23,24 @@ const TOOLS: [&str; 4] = ["apt-get", "apt-cache", "dpkg-deb", "tar"];
 /// The modules by which a program drives a PCI device, in the order in which they are loaded.
 pub const MODULES: [&str; 2] = ["uio.ko", "uio_pci_generic.ko"];
 
-/// What a package held.
+/// The unpacked files of a kernel's package.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Kernel {
     folder: PathBuf,
 }
 
 impl Kernel {
-    /// The kernel as a loader takes it.
+    /// Returns the kernel in the form that loaders take.
     pub fn image(&self) -> PathBuf {
         self.folder.join(IMAGE)
     }
 
-    /// One of [`MODULES`].
+    /// Returns the file of one of [`MODULES`].
     pub fn module(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// The package's name and version.
+    /// Returns the package's name and version.
     pub fn package(&self) -> Result<String> {
         let file = self.folder.join(PACKAGE);
         let text = fs::read_to_string(&file).map_err(|error| format!("can't read {}: {error}", file.display()))?;
@@ -48,7 +48,7 @@ impl Kernel {
     }
 }
 
-/// The kernel of a width. It is fetched if it isn't there.
+/// Returns the kernel of a width. Fetches it if it isn't there.
 pub fn kernel(width: Width) -> Result<Kernel> {
     let folder = root().join("target/linux").join(width.name());
     if !folder.exists() {
@@ -64,7 +64,7 @@ pub fn kernel(width: Width) -> Result<Kernel> {
     Ok(Kernel { folder })
 }
 
-/// What Debian calls a width.
+/// Returns Debian's name of a width.
 fn architecture(width: Width) -> &'static str {
     match width {
         Width::I686 => "i386",
@@ -72,7 +72,7 @@ fn architecture(width: Width) -> &'static str {
     }
 }
 
-/// The package that depends on the width's newest kernel.
+/// Returns the package that depends on the width's newest kernel.
 fn newest(width: Width) -> &'static str {
     match width {
         Width::I686 => "linux-image-686-pae",
@@ -89,7 +89,7 @@ fn fetch(width: Width, folder: &Path) -> Result {
     }
     say(&format!("fetching Debian's kernel for {}", width.name()));
     let apt = Apt::new(folder, architecture(width))?;
-    // One source that is out of order needn't keep the package away.
+    // The package may come from another source than one that is out of order.
     let updated = apt.update();
     let package = apt.download(newest(width), folder).map_err(|error| match updated {
         Ok(()) => error,
@@ -98,7 +98,7 @@ fn fetch(width: Width, folder: &Path) -> Result {
     unpack(&package, &folder.join(UNPACKED))
 }
 
-/// What to do where this doesn't get on by itself.
+/// Returns what a person can do where fetching fails.
 fn way_around(width: Width, folder: &Path) -> String {
     format!(
         "Debian's kernel for {} is fetched by {}, from the sources of a Debian system whose release has the package \
@@ -112,7 +112,7 @@ fn way_around(width: Width, folder: &Path) -> String {
     )
 }
 
-/// apt for another architecture than the system's, with all that it writes in a folder.
+/// apt for an architecture that may not be the system's. It writes only to a folder of its own.
 struct Apt {
     configuration: PathBuf,
 }
@@ -139,7 +139,7 @@ impl Apt {
         run_quietly(update)
     }
 
-    /// Downloads what the package depends on into the folder.
+    /// Downloads the kernel's package, on which `newest` depends, into the folder.
     fn download(&self, newest: &str, folder: &Path) -> Result<PathBuf> {
         let mut depends = self.command("apt-cache");
         let output = depends.args(["depends", "--important", newest]).output();
@@ -159,8 +159,8 @@ impl Apt {
     }
 }
 
-/// apt's configuration: nothing is installed, as far as this apt knows; commands that the system runs after an update
-/// aren't run; and apt doesn't change its user, since that one may not write here.
+/// Returns apt's configuration. As far as this apt knows, nothing is installed. It doesn't run the commands that the
+/// system runs after an update. It doesn't change its user, since apt's own user may not write here.
 fn configure(folder: &str, architecture: &str) -> String {
     format!(
         "APT::Architecture \"{architecture}\";\n\
@@ -176,12 +176,12 @@ fn configure(folder: &str, architecture: &str) -> String {
     )
 }
 
-/// Reads `apt-cache depends`: the kernel's package.
+/// Returns the kernel's package from the output of `apt-cache depends`.
 fn dependency(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.trim().strip_prefix("Depends: ").filter(|name| name.starts_with("linux-image-")))
 }
 
-/// Unpacks the files of interest, under names without a version.
+/// Unpacks the kernel and [`MODULES`], under names without a version.
 fn unpack(package: &Path, folder: &Path) -> Result {
     create(folder)?;
     let mut contents = command("dpkg-deb");

@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 
 use crate::{Result, Width, output, root};
 
-/// Where readers of the reference begin, and why.
+/// The packages at which readers of the reference begin, and why.
 const FIRST: [(&str, &str); 3] = [
     ("bellwire", "the SDK: what a driver imports"),
     ("x86_entry", "interrupt entry for any kernel"),
     ("kernel", "the portable core"),
 ];
 
-/// The index.
+/// Returns the file of the index.
 pub fn file() -> PathBuf {
     root().join("target/doc/index.html")
 }
 
-/// Writes the index of all that was built.
+/// Writes the index of all docs that were built.
 pub fn write() -> Result {
     let mut folders = vec![("host".to_owned(), root().join("target/doc"))];
     for width in Width::ALL {
@@ -42,13 +42,13 @@ pub fn write() -> Result {
     output::write(&file(), page)
 }
 
-/// A link from the index, relative so that the folder can be served or moved.
+/// Returns a link from the index, relative so that the folder can be served or moved.
 fn link(folder: &Path, name: &str) -> String {
     let target = folder.strip_prefix(root().join("target")).unwrap_or(folder);
     format!("<a href=\"../{}/{name}/index.html\">{name}</a>", target.display())
 }
 
-/// The crates that a folder has docs of.
+/// Returns the crates that have docs in a folder.
 fn crates(folder: &Path) -> Result<Vec<String>> {
     let entries = folder.read_dir().map_err(|error| format!("can't list {}: {error}", folder.display()))?;
     let folders = entries.flatten().filter(|entry| entry.path().join("all.html").exists());

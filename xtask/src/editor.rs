@@ -1,4 +1,4 @@
-//! What an editor shows as errors: those of the host and of both widths.
+//! The errors that an editor shows: those of the host and of both widths.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use crate::process::{cargo_for_target, command};
 use crate::{Result, Width};
 
 /// Prints the compiler's messages as JSON, which is what rust-analyzer reads: for the host, then for each width's
-/// kernel and programs. Errors of the sources are messages, and no failure.
+/// kernel and programs. An error of the sources is a message, not a failure.
 pub fn check() -> Result {
     let mut host = command("cargo");
     host.args(["check", "--workspace", "--all-targets"]);

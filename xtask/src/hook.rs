@@ -1,4 +1,4 @@
-//! A check before each commit that takes seconds: format, line lengths and arrows of what is about to be committed.
+//! A check before each commit that takes seconds: format, line lengths and arrows of the staged files.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::process::run_quietly;
 use crate::{Result, arrows, lines};
 
-/// What git runs before a commit, in the root of the tree.
+/// The script that git runs before a commit, in the root of the tree.
 const HOOK: &str = "#!/usr/bin/env bash
 # Installed by `just hook`. `git commit --no-verify` goes round it.
 set -euo pipefail
@@ -15,7 +15,7 @@ set -euo pipefail
 cargo run --quiet -p xtask -- before-commit
 ";
 
-/// Installs the hook in the repository of a tree. A hook of somebody else stays, and is an error.
+/// Installs the hook in the repository of a tree. A hook that isn't ours stays, and is an error.
 pub fn install(tree: &Path) -> Result {
     let mut git = Command::new("git");
     let output = git.current_dir(tree).args(["rev-parse", "--git-path", "hooks/pre-commit"]).output();
@@ -40,8 +40,8 @@ fn make_executable(file: &Path) -> std::io::Result<()> {
     fs::set_permissions(file, fs::Permissions::from_mode(0o755))
 }
 
-/// Checks a tree as git's index has it, in a copy: what isn't staged doesn't count. Every check runs, whatever another
-/// says.
+/// Checks a copy of the tree as git's index has it: changes that aren't staged don't count. Every check runs, even if
+/// another fails.
 pub fn before_commit(tree: &Path) -> Result {
     let copy = tree.join("target/staged");
     if copy.exists() {

@@ -1,7 +1,7 @@
 //! Packs kernels and their modules into ISOs that GRUB boots under a BIOS, and one for tests under UEFI.
 //!
-//! GRUB's own part is kept to the modules that this takes, so that the image is small, and its configuration asks
-//! nothing and waits for nothing.
+//! The image has only the modules of GRUB that booting takes, so that it is small. GRUB's configuration asks nothing
+//! and waits for nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use crate::process::{command, run_quietly};
 use crate::steps::Steps;
 use crate::{Result, Width, root};
 
-/// Where distributions keep GRUB's modules, in a folder for each kind of firmware.
+/// The folders in which distributions keep GRUB's modules, each with a folder for each kind of firmware.
 const GRUB_FOLDERS: [&str; 3] = ["/usr/lib/grub", "/usr/lib/grub2", "/usr/share/grub2"];
 
-/// The begin of every configuration: UEFI has no text screen, so GRUB needs drivers to give the kernel a framebuffer;
-/// it keeps the mode that its menu has. A BIOS has the text screen.
+/// The beginning of every configuration. UEFI has no text screen, so GRUB needs drivers to give the kernel a
+/// framebuffer, in the mode of GRUB's menu. A BIOS has the text screen.
 const SCREEN: &str = "\
 if [ \"$grub_platform\" = efi ]; then
     insmod all_video
@@ -27,7 +27,7 @@ fi
 
 /// GRUB's modules for a BIOS.
 const BIOS_MODULES: &str = "normal test iso9660 biosdisk";
-/// GRUB's modules for UEFI: what is above, and what its first image asks for.
+/// GRUB's modules for UEFI: the common ones, `all_video` for `SCREEN`, and those that GRUB's first image asks for.
 const UEFI_MODULES: &str = "normal test iso9660 all_video part_acorn part_amiga part_bsd part_dfly part_dvh part_plan \
                             part_sun part_sunpc";
 
@@ -45,7 +45,7 @@ pub enum Disc {
 }
 
 impl Disc {
-    /// The file in `target/`.
+    /// Returns the file in `target/`.
     pub fn file(self, width: Width) -> PathBuf {
         match self {
             Disc::Shipped => width.iso(),
@@ -79,18 +79,19 @@ impl Disc {
         }
     }
 
-    /// How GRUB starts the kernel. The self-test has a header of the first version, as QEMU's loader takes.
+    /// Returns the command by which GRUB starts the kernel. The self-test has a header of multiboot1, which QEMU's
+    /// loader takes.
     fn command(self) -> &'static str {
         match self {
             Disc::Shipped | Disc::Uefi => "multiboot2 /boot/kernel",
-            // A kernel that has ended shall end the emulator too.
+            // A kernel that ends must end the emulator too.
             Disc::Suite => "multiboot2 /boot/kernel exit=debug log=plain",
             Disc::SelfTest => "multiboot /boot/kernel",
         }
     }
 }
 
-/// What GRUB calls the firmware that it starts from.
+/// Returns GRUB's name of the firmware from which it starts.
 fn platform(disc: Disc, width: Width) -> &'static str {
     match (disc, width) {
         (Disc::Uefi, Width::I686) => "i386-efi",
@@ -99,7 +100,7 @@ fn platform(disc: Disc, width: Width) -> &'static str {
     }
 }
 
-/// Builds what a person boots and writes the ISO files of the given widths.
+/// Builds the kernel and the shipped programs, and writes the ISO files of the given widths.
 pub fn iso(widths: &[Width]) -> Result {
     let mut steps = Steps::new();
     add_steps(&mut steps, widths, Need::Shipped)?;
@@ -109,13 +110,13 @@ pub fn iso(widths: &[Width]) -> Result {
     steps.run()
 }
 
-/// Adds the step that writes a disc of what was built.
+/// Adds the step that calls [`pack`].
 pub fn add_step(steps: &mut Steps, disc: Disc, width: Width) {
     let file = disc.file(width);
     steps.add(format!("writing target/{}", file.file_name().unwrap_or_default().display()), move || pack(disc, width));
 }
 
-/// Writes a disc of what was built, unless the file has all that already.
+/// Writes a disc of what was built, unless the file is up to date.
 pub fn pack(disc: Disc, width: Width) -> Result {
     let file = disc.file(width);
     let tree = root().join(format!("target/{}-{}", disc.name(), width.name()));
@@ -133,11 +134,11 @@ pub fn pack(disc: Disc, width: Width) -> Result {
     if file.exists() && fs::read(&record_file).is_ok_and(|written| written == record) {
         return Ok(());
     }
-    // From here on until the disc is written, the record isn't right.
+    // The record isn't right until the disc is written.
     if record_file.exists() {
         fs::remove_file(&record_file).map_err(|error| format!("can't remove {}: {error}", record_file.display()))?;
     }
-    // What an earlier image held must not stay in this one.
+    // Files of an earlier image must not stay in this one.
     if tree.exists() {
         fs::remove_dir_all(&tree).map_err(|error| format!("can't empty {}: {error}", tree.display()))?;
     }
@@ -151,7 +152,7 @@ pub fn pack(disc: Disc, width: Width) -> Result {
     write(&record_file, &record)
 }
 
-/// A disc's files by their paths on it.
+/// Returns a disc's files by their paths on it.
 fn content(disc: Disc, width: Width) -> Result<Vec<(String, Vec<u8>)>> {
     let modules = disc.set().map(Set::modules).transpose()?.unwrap_or_default();
     let mut files = vec![("boot/kernel".to_owned(), read(&disc.kernel(width))?)];
@@ -164,7 +165,7 @@ fn content(disc: Disc, width: Width) -> Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
-/// All that a disc depends on: the command that writes it, and its files.
+/// Returns everything that a disc depends on: the command that writes it, and its files.
 fn record(command: &Command, content: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut record = format!("{command:?}\n").into_bytes();
     for (name, bytes) in content {
@@ -174,7 +175,7 @@ fn record(command: &Command, content: &[(String, Vec<u8>)]) -> Vec<u8> {
     record
 }
 
-/// A module's string is its name: the word that the kernel and `init` know it by.
+/// Returns GRUB's configuration. A module's string is its name, by which the kernel and `init` find it.
 fn configuration(disc: Disc, modules: &[String]) -> String {
     let mut lines = format!("{SCREEN}{}\n", disc.command());
     for module in modules {
@@ -183,7 +184,7 @@ fn configuration(disc: Disc, modules: &[String]) -> String {
     lines + "boot\n"
 }
 
-/// Fedora and openSUSE call it by another name.
+/// Returns the name of `grub-mkrescue`, which is another on Fedora and openSUSE.
 fn mkrescue_command() -> &'static str {
     let found = |name: &str| {
         std::env::var_os("PATH")

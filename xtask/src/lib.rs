@@ -1,6 +1,6 @@
-//! What the host tools agree on: the widths, where things lie in `target/`, and how to run other programs.
+//! The common code of the host tools: the widths, the places of files in `target/`, and running other programs.
 //!
-//! It's a library so that the test runner finds an image by the same code that wrote it.
+//! This is a library so that the test runner finds an image by the same code that wrote it.
 
 pub mod abi;
 pub mod arrows;
@@ -26,10 +26,10 @@ use std::path::PathBuf;
 
 pub use width::Width;
 
-/// What a host tool returns: its errors are sentences for a person.
+/// The result of a host tool. Its errors are sentences for a person.
 pub type Result<T = ()> = std::result::Result<T, String>;
 
-/// The root of the source tree.
+/// Returns the root of the source tree.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in a folder of the tree").to_owned()
 }

@@ -1,11 +1,11 @@
-//! No line of the tree is longer than a reader's window.
+//! A check that no line of the tree is longer than a reader's window.
 
 use std::fs;
 use std::path::Path;
 
 use crate::Result;
 
-/// How many columns a line may have.
+/// The most columns of a line.
 const MOST: usize = 120;
 
 /// Folders with files that aren't ours.
@@ -49,14 +49,15 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result {
     Ok(())
 }
 
-/// The lines of a file that are too long and could be shorter.
+/// Returns the lines of a file that are too long and could be shorter.
 fn long_lines(name: &str, text: &str) -> Vec<String> {
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line, line.chars().count()));
     let long = lines.filter(|(_, line, columns)| *columns > MOST && !is_whole(name, line));
     long.map(|(number, _, columns)| format!("{name}:{number}: {columns} columns")).collect()
 }
 
-/// Whether a line can't be divided: a row of a table, of a page or in a comment, or a link that is too long by itself.
+/// Returns whether a line can't be divided: a row of a table, on a page or in a comment, or a link that is too long by
+/// itself.
 fn is_whole(name: &str, line: &str) -> bool {
     let line = line.trim_start();
     let text = if name.ends_with(".md") {

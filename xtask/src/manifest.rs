@@ -1,5 +1,5 @@
-//! Reads manifests as people write them. What they mean and what they must fulfil is in the crate `manifest`, which
-//! `init` has in common with this tool.
+//! Reads manifests as people write them. The crate `manifest`, which `init` uses too, says what they mean and what
+//! rules they must fulfil.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Manifest> {
     Ok(manifest)
 }
 
-/// The names of the tree's packages.
+/// Returns the names of the tree's packages.
 pub fn packages() -> Result<Vec<String>> {
     let mut packages = Vec::new();
     for folder in PACKAGES {
@@ -43,13 +43,13 @@ fn entries(folder: &str) -> Result<Vec<PathBuf>> {
     Ok(entries.flatten().map(|entry| entry.path()).collect())
 }
 
-/// The name in a package's own manifest; none if there is no such file.
+/// Returns the name in a package's `Cargo.toml`, or `None` if there is no such file.
 fn package_name(file: &Path) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| Some(line.strip_prefix("name = \"")?.strip_suffix('"')?.to_owned()))
 }
 
-/// Cargo's own error of a package that doesn't exist doesn't say which program asks for it.
+/// Checks that the programs' packages exist. Cargo's own error wouldn't say which program asks for a package.
 fn check_packages(manifest: &Manifest, packages: &[String]) -> Result {
     for program in &manifest.programs {
         let package = program.package();
@@ -72,7 +72,7 @@ fn check_packages(manifest: &Manifest, packages: &[String]) -> Result {
     Ok(())
 }
 
-/// How many letters must be inserted, removed or changed to make one word of another (Levenshtein).
+/// Returns how many letters must be inserted, removed or changed to turn one word into another (Levenshtein).
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
@@ -87,7 +87,7 @@ fn distance(one: &str, other: &str) -> usize {
     row[other.len()]
 }
 
-/// Reads manifests that are texts already.
+/// Reads manifests from their texts.
 pub fn parse(texts: &[impl AsRef<str>]) -> Result<Manifest> {
     let mut manifest = Manifest::default();
     for text in texts {

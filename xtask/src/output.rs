@@ -1,8 +1,8 @@
-//! Writing what the host tools make, so that others may read it meanwhile.
+//! Writing files so that other processes may read them meanwhile.
 //!
 //! A test boots an image while another one runs a command that builds it anew. So no file is ever missing, empty or
 //! half written: each one is made under another name in its folder, and then takes the place of the old one in a single
-//! step. A file that would be written as it is already stays untouched.
+//! step. A file whose contents wouldn't change stays untouched.
 
 use std::ffi::OsString;
 use std::fs;
@@ -29,7 +29,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>> {
     fs::read(file).map_err(|error| format!("can't read {}: {error}", file.display()))
 }
 
-/// Has `make` write a file under the name that it is given, and puts that file in the place of `file`.
+/// Calls `make` to write a file under the name that it is given, and puts that file in the place of `file`.
 ///
 /// If `make` fails, the old file stays, and nothing is left of the new one.
 pub fn replace(file: &Path, make: impl FnOnce(&Path) -> Result) -> Result {
@@ -44,12 +44,12 @@ pub fn replace(file: &Path, make: impl FnOnce(&Path) -> Result) -> Result {
     fs::rename(&part.0, file).map_err(|error| format!("can't replace {}: {error}", file.display()))
 }
 
-/// The name under which a file is made. What has that name is removed when this goes out of scope.
+/// The name under which a file is made. A file of that name is removed when this goes out of scope.
 struct Part(PathBuf);
 
 impl Part {
-    /// A name in the same folder, since only there a rename is a single step. Processes and threads that write the same
-    /// file at the same time have a name each.
+    /// Makes a name in the same folder, since a rename is a single step only there. Processes and threads that write
+    /// the same file at the same time have a name each.
     fn of(file: &Path) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let mut name = OsString::from(".");
@@ -61,7 +61,7 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // After the rename there is nothing of that name.
+        // After the rename there is no file of that name.
         let _ = fs::remove_file(&self.0);
     }
 }

@@ -1,7 +1,8 @@
-//! What the pages tell a reader to type, and which files they name.
+//! The commands that the pages tell a reader to type, and the files that they name.
 //!
-//! A page is any `*.md` of the tree. `xtask/tests/pages.rs` checks that all of it is known and exists; [`run::run`]
-//! carries out what takes seconds, as a step of `just check`; [`commands::COVER`] says what carries out the rest.
+//! A page is any `*.md` of the tree. `xtask/tests/pages.rs` checks that all these commands are known and all these
+//! files exist. [`run::run`] carries out commands that take seconds, as a step of `just check`; [`commands::COVER`]
+//! says what carries out the others.
 
 pub mod commands;
 pub mod paths;
@@ -17,7 +18,7 @@ const SKIPPED: [&str; 2] = ["target", ".git"];
 
 /// A page.
 pub struct Page {
-    /// Its path from the root of the tree.
+    /// The page's path from the root of the tree.
     pub path: PathBuf,
     text: String,
 }
@@ -27,13 +28,13 @@ pub struct Page {
 pub struct Snippet {
     /// The page and the line, for messages.
     pub place: String,
-    /// What kind of text it is.
+    /// The kind of the text.
     pub kind: Kind,
     /// The text: one line.
     pub text: String,
 }
 
-/// What kind of text a snippet is.
+/// The kind of a snippet's text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// A line for a shell of the host: in a block that is fenced as `sh` or indented, or after `$ ` in any block.
@@ -42,11 +43,11 @@ pub enum Kind {
     TypedInBellwire,
     /// Code within a sentence.
     Inline,
-    /// Where a link leads.
+    /// The target of a link.
     Link,
 }
 
-/// Where a line of a page stands.
+/// The kind of block in which a line of a page stands.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Block {
     Prose,
@@ -58,7 +59,7 @@ enum Block {
     Other,
 }
 
-/// All pages of the tree, in the order of their paths.
+/// Returns all pages of the tree, in the order of their paths.
 pub fn pages() -> Result<Vec<Page>> {
     let mut found = Vec::new();
     collect(&root(), &mut found)?;
@@ -85,12 +86,12 @@ impl Page {
         Ok(Page { path: path.strip_prefix(root()).unwrap_or(path).to_owned(), text })
     }
 
-    /// A page with this text, as if it lay at the root.
+    /// Makes a page of a text, as if it lay at the root.
     pub fn of(text: &str) -> Page {
         Page { path: "page.md".into(), text: text.to_owned() }
     }
 
-    /// The content of the page's fenced blocks whose first line is `fence`.
+    /// Returns the contents of the page's fenced blocks whose first line is `fence`.
     pub fn blocks(&self, fence: &str) -> Vec<String> {
         let mut blocks = Vec::new();
         let mut lines = self.text.lines();
@@ -102,13 +103,13 @@ impl Page {
         blocks
     }
 
-    /// The names by which a link leads to the page's headings, in the form that forges give them.
+    /// Returns the names by which a link leads to the page's headings, in the form that forges give them.
     fn anchors(&self) -> Vec<String> {
         let headings = self.text.lines().filter(|line| line.starts_with('#'));
         headings.map(|line| anchor(line.trim_start_matches('#').trim())).collect()
     }
 
-    /// All that isn't prose, in its order.
+    /// Returns everything that isn't prose, in order.
     pub fn snippets(&self) -> Vec<Snippet> {
         let mut snippets = Vec::new();
         let mut block = Block::Prose;
@@ -142,7 +143,7 @@ impl Page {
                 (Block::Other, None) => continue,
                 (_, None) => line,
             };
-            // A backslash goes on in the next line.
+            // A line that ends with a backslash goes on in the next one.
             typed.push_str(line.strip_suffix('\\').unwrap_or(line));
             if !line.ends_with('\\') && !typed.trim().is_empty() {
                 let text = std::mem::take(&mut typed).split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,10 +1,10 @@
-//! Which function and line of the source an address belongs to.
+//! The function and line of the source to which an address belongs.
 
 use crate::build::{kernel_with_symbols, program_with_symbols};
 use crate::process::{command, run};
 use crate::{Result, Width};
 
-/// The program that stands for the kernel.
+/// The name that stands for the kernel among programs.
 const KERNEL: &str = "kernel";
 
 /// Prints the function and the line of an address in a program or in the kernel, and where that was inlined.

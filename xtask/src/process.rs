@@ -4,19 +4,19 @@ use std::process::{Command, Stdio};
 
 use crate::{Result, root};
 
-/// A command that runs in the root of the tree.
+/// Returns a command that runs in the root of the tree.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
     command
 }
 
-/// A cargo command for one of `targets/*.json`: the standard library is built along with it.
+/// Returns a cargo command for one of `targets/*.json`, which builds the standard library too.
 pub fn cargo_for_target(subcommand: &str, target: &str) -> Result<Command> {
     cargo_for_target_file(subcommand, &format!("targets/{target}.json"), Library::Whole)
 }
 
-/// A cargo command that builds the same for several of `targets/*.json`.
+/// Returns a cargo command that builds the same for several of `targets/*.json`.
 pub fn cargo_for_targets(subcommand: &str, targets: &[String]) -> Result<Command> {
     let (first, others) = targets.split_first().ok_or("no target was named")?;
     let mut cargo = cargo_for_target(subcommand, first)?;
@@ -26,7 +26,7 @@ pub fn cargo_for_targets(subcommand: &str, targets: &[String]) -> Result<Command
     Ok(cargo)
 }
 
-/// How much of the standard library is built along.
+/// The part of the standard library that is built too.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Library {
     /// All that kernels and programs use.
@@ -35,8 +35,8 @@ pub enum Library {
     Core,
 }
 
-/// The place that a panic names is a path from the root of the tree, or from that of a crate: an image doesn't say
-/// where it was built. Line tables keep whole paths, so that a debugger finds the source; they don't go into images.
+/// The flags by which a panic names a path from the root of the tree or of a crate, so that an image doesn't say where
+/// it was built. Line tables keep whole paths, so that a debugger finds the source. They don't go into images.
 const TRIMMED: [&str; 5] = [
     "-Ztrim-paths",
     "--config",
@@ -45,7 +45,7 @@ const TRIMMED: [&str; 5] = [
     "profile.dev.trim-paths=\"macro\"",
 ];
 
-/// A cargo command for a target whose file lies elsewhere than in `targets/`.
+/// Returns a cargo command for a target by its file, which may lie outside `targets/`.
 pub fn cargo_for_target_file(subcommand: &str, file: &str, library: Library) -> Result<Command> {
     let mut flags =
         std::env::var("BUILD_STD").map_err(|_| "BUILD_STD isn't set: use `just`, or source tools/env.sh first")?;
@@ -60,8 +60,8 @@ pub fn cargo_for_target_file(subcommand: &str, file: &str, library: Library) -> 
     Ok(cargo)
 }
 
-/// A cargo command as somebody has it who only uses `x86-entry`: for the host, and without the unstable features that
-/// RUSTC_BOOTSTRAP unlocks.
+/// A cargo command like that of a person who only uses `x86-entry`: for the host, and without the unstable features
+/// that RUSTC_BOOTSTRAP unlocks.
 pub fn stable_cargo(subcommand: &str) -> Command {
     let mut cargo = command("cargo");
     cargo.args([subcommand, "--target-dir", "target/stable", "-p", ENTRY]).env_remove("RUSTC_BOOTSTRAP");
@@ -77,7 +77,7 @@ pub fn run(mut command: Command) -> Result {
     if status.success() { Ok(()) } else { Err(format!("{} failed ({status})", describe(&command))) }
 }
 
-/// Runs a command that talks much; what it said is shown only if it fails.
+/// Runs a command that prints much, and shows its output only if it fails.
 pub fn run_quietly(mut command: Command) -> Result {
     command.stdin(Stdio::null());
     let output = command.output().map_err(|error| format!("can't run {}: {error}", describe(&command)))?;

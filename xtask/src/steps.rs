@@ -2,7 +2,7 @@
 
 use crate::{Result, say};
 
-/// What a command does, in order.
+/// The steps of a command, in order.
 ///
 /// Steps are collected first, so that each can say how many there are: `[2/5] building the kernel`.
 #[derive(Default)]
@@ -11,12 +11,12 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// No steps.
+    /// Makes an empty list of steps.
     pub fn new() -> Steps {
         Steps::default()
     }
 
-    /// Adds a step behind the others. `what` says what it does, in the form "building the kernel".
+    /// Adds a step behind the others. `what` describes it, in the form "building the kernel".
     pub fn add(&mut self, what: impl Into<String>, step: impl FnOnce() -> Result + 'static) {
         self.steps.push((what.into(), Box::new(step)));
     }

@@ -1,7 +1,7 @@
 //! Runs the host tests and the booted tests, and counts them together.
 //!
-//! Both report like libtest, so their `test result:` lines are what is counted. The last line is the sum, and a run
-//! that counted nothing has failed: a test command that finds no tests is broken.
+//! Both report like libtest, so their `test result:` lines are counted. The last line is the sum. A run that counted
+//! nothing has failed: a test command that finds no tests is broken.
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ use crate::process::{ENTRY, command, stable_cargo};
 use crate::steps::Steps;
 use crate::{Result, Width, say};
 
-/// What can be tested by itself.
+/// A part of the tests that can run by itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Part {
     /// Tests that run on this machine.
@@ -29,7 +29,7 @@ impl Part {
     /// All parts, the quick one first.
     pub const ALL: &[Part] = &[Part::Host, Part::Machine(Width::I686), Part::Machine(Width::X86_64)];
 
-    /// The width of the machine that it boots.
+    /// Returns the width of the machine that the part boots.
     fn width(self) -> Option<Width> {
         match self {
             Part::Host => None,
@@ -136,7 +136,7 @@ fn host_tests(what: &str, cargo: impl Fn() -> Command) -> Result<Count> {
     counted(run)
 }
 
-/// Runs a command that only compiles. What doesn't compile is no failed test: nothing was tested.
+/// Runs a command that only compiles. If that fails, nothing was tested, and no test counts as failed.
 fn compile(build: Command, what: &str) -> Result {
     crate::process::run(build)
         .map_err(|why| format!("{what} didn't compile, so nothing was tested; the compiler's errors are above\n{why}"))
@@ -171,7 +171,7 @@ pub fn bench_scale(arguments: &[&str]) -> Result {
     crate::process::run(cargo)
 }
 
-/// The runner of the benches, which also writes and checks the tables of docs/measuring.md.
+/// Returns the command of the benches' runner, which also writes and checks the tables of docs/measuring.md.
 pub(crate) fn bench_runner(arguments: &[&str]) -> Command {
     let mut cargo = command("cargo");
     cargo.args(["run", "--quiet", "-p", "runner", "--bin", "bench-runner", "--"]);
@@ -197,7 +197,7 @@ pub fn fuzz(arguments: &[&str]) -> Result {
     crate::process::run(cargo)
 }
 
-/// Boots what users get, types some commands and writes a picture of the screen.
+/// Boots the shipped image, types some commands and writes a picture of the screen.
 pub fn picture(file: &str) -> Result {
     iso::iso(&[Width::X86_64])?;
     say(&format!("taking {file}"));
@@ -223,7 +223,7 @@ fn counted(mut command: Command) -> Result<Count> {
         }
     }
     let status = child.wait().map_err(|error| format!("can't wait for the tests: {error}"))?;
-    // A crash isn't a failed test: what had not run by then isn't known to fail.
+    // A crash isn't a failed test: tests that hadn't run by then may pass.
     if !status.success() && count.failed == 0 {
         return Err(format!("the tests crashed ({status}) after {} had passed; their output is above", count.passed));
     }
@@ -244,7 +244,7 @@ fn parse(line: &str) -> Option<Count> {
 mod tests {
     use super::*;
 
-    /// A package of its own with the library `source`, and what testing it comes to.
+    /// Makes a package with the library `source`, tests it, and returns the result.
     fn test_package(name: &str, source: &str) -> Result<Count> {
         let folder = crate::root().join("target").join(name);
         std::fs::create_dir_all(folder.join("src")).expect("a folder");

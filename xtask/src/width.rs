@@ -1,4 +1,4 @@
-//! The two processors that Bellwire runs on, and the names that each goes by.
+//! The two processors that Bellwire runs on, and their names.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ impl Width {
     /// Both widths, in the order in which they are built and tested.
     pub const ALL: [Width; 2] = [Width::I686, Width::X86_64];
 
-    /// The name that people, recipes and files use.
+    /// Returns the name that people, recipes and files use.
     pub fn name(self) -> &'static str {
         match self {
             Width::I686 => "i686",
@@ -25,7 +25,7 @@ impl Width {
         }
     }
 
-    /// The widths that an argument names: one of them, or `all`.
+    /// Returns the widths that an argument names: one of them, or `all`.
     pub fn parse(argument: &str) -> Option<Vec<Width>> {
         match argument {
             "i686" => Some(vec![Width::I686]),
@@ -35,7 +35,7 @@ impl Width {
         }
     }
 
-    /// The emulator for this width.
+    /// Returns the emulator for this width.
     pub fn qemu(self) -> &'static str {
         match self {
             Width::I686 => "qemu-system-i386",
@@ -43,22 +43,22 @@ impl Width {
         }
     }
 
-    /// The compiler's target of the kernel, soft float.
+    /// Returns the compiler's target of the kernel, soft float.
     pub fn kernel_target(self) -> String {
         format!("{}-kernel", self.name())
     }
 
-    /// The compiler's target of user programs.
+    /// Returns the compiler's target of user programs.
     pub fn user_target(self) -> String {
         format!("{}-user", self.name())
     }
 
-    /// The folder with the kernel and the modules of the shipped image.
+    /// Returns the folder with the kernel and the modules of the shipped image.
     pub fn image_folder(self) -> PathBuf {
         root().join(format!("target/bellwire-{}", self.name()))
     }
 
-    /// The image that a person boots.
+    /// Returns the image that a person boots.
     pub fn iso(self) -> PathBuf {
         root().join(format!("target/bellwire-{}.iso", self.name()))
     }

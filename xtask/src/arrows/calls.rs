@@ -1,4 +1,4 @@
-//! Who uses what: the imports, paths and calls of all functions of a crate.
+//! The uses in a crate: the imports, paths and calls of all its functions.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::tokens;
 use super::tree::{Place, Tree, line};
 use super::types::{Head, Known, Method, Scope, Types};
 
-/// Methods of the standard library's types that ours have too. A call of one on a value of unknown type says nothing.
+/// Methods that both our types and the standard library's have. A call of one on a value of unknown type says nothing.
 const COMMON: &[&str] = &[
     "add",
     "all",
@@ -102,31 +102,31 @@ const COMMON: &[&str] = &[
     "zip",
 ];
 
-/// What one place of the source does with another.
+/// The kind of a use.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
-    /// Calls a function or a method, or names it.
+    /// A function or a method is called or named.
     Call,
-    /// Imports or names something else.
+    /// Something else is imported or named.
     Use,
 }
 
 /// One use.
 #[derive(Clone, Debug)]
 pub struct Usage {
-    /// The file that uses.
+    /// The file of the use.
     pub file: usize,
-    /// Its line.
+    /// The line of the use.
     pub line: usize,
-    /// What it does.
+    /// The kind of the use.
     pub kind: Kind,
-    /// What is used, as it is written.
+    /// The used item, as it is written.
     pub what: String,
-    /// The file and line that it is defined at; several, where the type isn't known.
+    /// The files and lines of the definitions: several, where the type isn't known.
     pub targets: Vec<(usize, usize)>,
 }
 
-/// All uses in a crate.
+/// Returns all uses in a crate.
 pub fn usages(tree: &Tree, types: &Types) -> Vec<Usage> {
     let mut found = Vec::new();
     for (module, items) in &tree.bodies {
@@ -138,9 +138,9 @@ pub fn usages(tree: &Tree, types: &Types) -> Vec<Usage> {
     found
 }
 
-/// Goes through a module's items, and notes what each place uses.
+/// A walk through a module's items, which notes all uses.
 pub struct Visitor<'a> {
-    /// What is known where it is.
+    /// The types that are known at the present place.
     pub context: Context<'a>,
     found: &'a mut Vec<Usage>,
 }
@@ -169,7 +169,7 @@ impl Visitor<'_> {
         self.context.scope = outer;
     }
 
-    /// A call of a method. Where the type isn't known, each method of that name may be meant.
+    /// Notes a call of a method. Where the type isn't known, each method of that name may be meant.
     pub(super) fn method_call(&mut self, receiver: Option<Known>, name: &str, arguments: Option<usize>, line: usize) {
         let places =
             |methods: Vec<&Method>| methods.iter().map(|method| (method.file, method.line)).collect::<Vec<_>>();
@@ -194,7 +194,7 @@ impl Visitor<'_> {
         self.add(line, Kind::Call, what, targets);
     }
 
-    /// A path that isn't an import: a function, a method, a type, a constant.
+    /// Notes a path that isn't an import: a function, a method, a type, a constant.
     pub(super) fn path(&mut self, names: &[String], line: usize) {
         let what = names.join("::");
         if let [start @ .., last] = names
@@ -247,7 +247,7 @@ impl Visitor<'_> {
         self.add(line(span), Kind::Use, path.join("::"), vec![target]);
     }
 
-    /// The inside of a macro: as expressions or statements if it can be read so, else by its tokens.
+    /// Notes the uses inside a macro: as expressions or statements if they can be parsed, else by their tokens.
     pub(super) fn macro_body(&mut self, body: &TokenStream) {
         if let Ok(list) = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(body.clone()) {
             list.iter().for_each(|expression| self.visit_expr(expression));

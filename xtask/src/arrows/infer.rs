@@ -1,4 +1,4 @@
-//! What is known at a place in a function: the types of names and expressions.
+//! Inference of types at a place in a function: those of names and expressions.
 
 use std::collections::HashMap;
 
@@ -7,25 +7,25 @@ use syn::{Expr, ExprMethodCall, Member, Pat, Path};
 use super::tree::{Place, Tree};
 use super::types::{Head, Known, Method, Scope, Types, fill, names};
 
-/// What a function's text means at a place.
+/// The meaning of names at a place in a function.
 pub struct Context<'a> {
     /// The crate.
     pub tree: &'a Tree,
-    /// Its types.
+    /// The crate's types.
     pub types: &'a Types,
-    /// What the names of types mean.
+    /// The scope in which names of types are read.
     pub scope: Scope,
     /// The types of local names, by block.
     pub locals: Vec<HashMap<String, Option<Known>>>,
 }
 
 impl Context<'_> {
-    /// The type of a local name; `Some(None)` if that isn't known.
+    /// Returns the type of a local name, or `Some(None)` if the type isn't known.
     pub fn local(&self, name: &str) -> Option<&Option<Known>> {
         self.locals.iter().rev().find_map(|names| names.get(name))
     }
 
-    /// Gives the names of a pattern their types.
+    /// Notes the types of the names in a pattern.
     pub fn bind(&mut self, pattern: &Pat, meaning: Option<Known>) {
         let argument = |index: usize| meaning.as_ref().and_then(|known| known.arguments.get(index).cloned().flatten());
         match pattern {
@@ -69,7 +69,7 @@ impl Context<'_> {
         }
     }
 
-    /// The type of an expression.
+    /// Returns the type of an expression.
     pub fn type_of(&self, expression: &Expr) -> Option<Known> {
         match expression {
             Expr::Path(path) if path.qself.is_none() => match names(&path.path).as_slice() {
@@ -128,7 +128,7 @@ impl Context<'_> {
         self.fill_owner(method, &owner)
     }
 
-    /// What a method returns, with the owner's arguments in the place of the parameters of the `impl`.
+    /// Returns what a method returns, with the owner's arguments in the place of the parameters of the `impl`.
     fn fill_owner(&self, method: &Method, owner: &Known) -> Option<Known> {
         let written = method.returns.clone()?;
         let parameters = method.owner.iter().flat_map(|own| &own.arguments);
@@ -154,13 +154,13 @@ impl Context<'_> {
                 Some(returned) => returned.clone(),
                 None => Some(Known { head: Head::Own(id), arguments: Vec::new() }),
             },
-            // A variant.
+            // The path names a variant.
             Place::Definition(id) => Some(Known { head: Head::Own(id), arguments: Vec::new() }),
             Place::Module(_) => None,
         }
     }
 
-    /// The type that a path without its last name is.
+    /// Returns the type that a path without its last name names.
     pub fn owner_of(&self, path: &[String]) -> Option<Known> {
         if let [name] = path {
             if name == "Self" {
@@ -179,8 +179,8 @@ impl Context<'_> {
         }
     }
 
-    /// The methods of a type by a name, with the type that has them: itself, a trait that it is bound to, or what it
-    /// derefs to.
+    /// Returns the methods of a type by a name, with the type that has them: the type itself, a trait that bounds it,
+    /// or the type to which it dereferences.
     pub fn methods_of(&self, of: &Known, name: &str) -> Option<(Known, Vec<&Method>)> {
         match &of.head {
             Head::Own(id) => {
@@ -207,7 +207,7 @@ impl Context<'_> {
         }
     }
 
-    /// The methods by a name whose type or trait fits.
+    /// Returns the methods by a name whose type or trait fits.
     pub fn methods_where(&self, name: &str, is_owner: impl Fn(&Known) -> bool) -> Vec<&Method> {
         let named = self.types.methods.iter().filter(|method| method.name == name);
         named.filter(|method| method.owner.as_ref().is_some_and(&is_owner)).collect()

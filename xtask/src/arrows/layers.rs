@@ -1,4 +1,4 @@
-//! Which rooms a crate has, from the top: `layers.toml` beside its `Cargo.toml`.
+//! The rooms of a crate, from the top: `layers.toml` beside its `Cargo.toml`.
 
 use serde::Deserialize;
 
@@ -8,7 +8,7 @@ use crate::Result;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layers {
-    /// The rooms, from the top. What a room holds may use the rooms below it, and itself.
+    /// The rooms, from the top. The code of a room may use that room and the rooms below it.
     #[serde(rename = "room")]
     rooms: Vec<Room>,
     /// Types that every room may name.
@@ -27,18 +27,17 @@ pub struct Room {
     holds: Vec<String>,
 }
 
-/// A type that every room may name, since it is what the rooms work on. Its methods belong to the rooms where they are
-/// defined.
+/// A type that every room may name, since all rooms work on it. Its methods belong to the rooms where they are defined.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Shared {
     #[serde(rename = "type")]
     name: String,
-    /// Why. Whoever adds a type must say it.
+    /// The reason, which each entry must have.
     why: String,
 }
 
-/// A room's place among the rooms: 0 is the top.
+/// The index of a room: 0 is the top.
 pub type Rank = usize;
 
 impl Layers {
@@ -51,24 +50,24 @@ impl Layers {
         }
     }
 
-    /// The rooms, from the top.
+    /// Returns the rooms, from the top.
     pub fn rooms(&self) -> &[Room] {
         &self.rooms
     }
 
-    /// The room of a file. Of two entries that hold the file, the longer one decides.
+    /// Returns the room of a file. Of two entries that hold the file, the longer one decides.
     pub fn rank(&self, file: &str) -> Option<Rank> {
         let entries =
             self.rooms.iter().enumerate().flat_map(|(rank, room)| room.holds.iter().map(move |at| (rank, at)));
         entries.filter(|(_, at)| holds(at, file)).max_by_key(|(_, at)| at.len()).map(|(rank, _)| rank)
     }
 
-    /// Whether every room may name this type.
+    /// Returns whether every room may name a type.
     pub fn is_shared(&self, name: &str) -> bool {
         self.shared.iter().any(|shared| shared.name == name)
     }
 
-    /// Entries that hold none of these files.
+    /// Returns the entries that hold none of these files.
     pub fn empty_entries(&self, files: &[String]) -> Vec<&str> {
         let entries = self.rooms.iter().flat_map(|room| &room.holds).map(String::as_str);
         entries.filter(|entry| !files.iter().any(|file| holds(entry, file))).collect()

@@ -4,28 +4,28 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::tree::line;
 
-/// Something that was seen.
+/// A use that was found.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Seen {
     /// A call of a method.
     Method {
-        /// Its name.
+        /// The method's name.
         name: String,
-        /// Whether it is called on `self` itself.
+        /// Whether the method is called on `self` itself.
         on_self: bool,
         /// Its line.
         line: usize,
     },
     /// A path, or a lone name that is called.
     Path {
-        /// Its names.
+        /// The path's names.
         names: Vec<String>,
         /// Its line.
         line: usize,
     },
 }
 
-/// Finds all calls and paths, inside of groups too.
+/// Finds all calls and paths, inside groups too.
 pub fn scan(tokens: TokenStream) -> Vec<Seen> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut seen = Vec::new();

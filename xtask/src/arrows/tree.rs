@@ -1,6 +1,6 @@
 //! A crate's modules and what they define, read as the compiler finds them: from `lib.rs`, by `mod`.
 //!
-//! What is built for tests alone is left out: a test may use anything.
+//! Code that is built for tests alone is left out: a test may use anything.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use syn::{Attribute, File, Ident, Item, ItemMod, Meta, Token, UseTree};
 
 use crate::Result;
 
-/// The text of a file of the crate's source folder.
+/// A function that returns the text of a file of the crate's source folder.
 pub type Reader<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A crate.
@@ -20,7 +20,7 @@ pub struct Tree {
     pub files: Vec<String>,
     /// The modules; the first one is the root.
     pub modules: Vec<Module>,
-    /// What has a name.
+    /// The items that have names.
     pub definitions: Vec<Definition>,
     /// The module and the items of each file and of each inline module.
     pub bodies: Vec<(usize, Vec<Item>)>,
@@ -28,36 +28,36 @@ pub struct Tree {
 
 /// A module. Modules of one name that exclude each other, as those for a width, are several.
 pub struct Module {
-    /// The place of its file in [`Tree::files`].
+    /// The index of the module's file in [`Tree::files`].
     pub file: usize,
     /// The module around it.
     pub parent: usize,
-    /// What its names mean.
+    /// The meanings of the module's names.
     pub names: BTreeMap<String, Vec<Meaning>>,
-    /// The paths that it imports all names of.
+    /// The paths of which the module imports all names.
     pub globs: Vec<Vec<String>>,
 }
 
-/// What a name means in a module.
+/// The meaning of a name in a module.
 #[derive(Clone)]
 pub enum Meaning {
     /// A module.
     Module(usize),
-    /// Something that is defined there.
+    /// An item that the module defines.
     Definition(usize),
-    /// Whatever a path leads to.
+    /// The item to which this path leads.
     Import(Vec<String>),
 }
 
-/// Something with a name: a type, function, trait, constant.
+/// An item with a name: a type, function, trait, constant.
 pub struct Definition {
-    /// Its name.
+    /// The item's name.
     pub name: String,
-    /// Its file.
+    /// The index of the item's file.
     pub file: usize,
-    /// Its line.
+    /// The item's line.
     pub line: usize,
-    /// Whether it is a function.
+    /// Whether the item is a function.
     pub is_function: bool,
 }
 
@@ -166,7 +166,7 @@ impl Tree {
         }
     }
 
-    /// What a module itself defines under a name.
+    /// Returns the item that a module itself defines under a name.
     pub fn own(&self, module: usize, name: &str) -> Option<usize> {
         self.modules[module].names.get(name)?.iter().find_map(|meaning| match meaning {
             Meaning::Definition(id) => Some(*id),
@@ -174,7 +174,7 @@ impl Tree {
         })
     }
 
-    /// What a path leads to, seen from a module. `None` if it leads out of the crate.
+    /// Returns the item to which a path leads, seen from a module. `None`: the path leads out of the crate.
     pub fn resolve(&self, module: usize, path: &[String]) -> Option<Found> {
         self.resolve_within(module, path, 16)
     }
@@ -205,7 +205,7 @@ impl Tree {
             let found = match meaning {
                 Meaning::Module(inner) => self.descend(*inner, rest, depth),
                 Meaning::Definition(id) => Some(Found { place: Place::Definition(*id), rest: rest.to_vec() }),
-                // `use x::y` where the module itself has the name `y` for nothing else would go round for ever.
+                // `use x::y`, where `y` has no other meaning in the module itself, would go round for ever.
                 Meaning::Import(target) if target.len() == 1 && target == &path[..1] => None,
                 Meaning::Import(target) => {
                     let whole: Vec<_> = target.iter().chain(rest).cloned().collect();
@@ -223,15 +223,15 @@ impl Tree {
     }
 }
 
-/// Where a path leads.
+/// The item to which a path leads.
 pub struct Found {
-    /// The last part that the modules know.
+    /// The item of the last name that the modules know.
     pub place: Place,
-    /// What comes behind it: a method or a variant.
+    /// The names behind that one: a method or a variant.
     pub rest: Vec<String>,
 }
 
-/// The end of a path.
+/// The item at the end of a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Place {
     /// A module.
@@ -240,12 +240,12 @@ pub enum Place {
     Definition(usize),
 }
 
-/// The line of a span.
+/// Returns the line of a span.
 pub fn line(span: Span) -> usize {
     span.start().line
 }
 
-/// Whether something is built for tests alone.
+/// Returns whether an item is built for tests alone.
 pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::Path(path) => path.is_ident("test"),
@@ -258,7 +258,8 @@ pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// The files that a module may be in by its attributes: `path = "..."`, or several that are chosen by `cfg_attr`.
+/// Returns the files that may hold a module by its attributes: `path = "..."`, or several between which `cfg_attr`
+/// chooses.
 fn path_attributes(attributes: &[Attribute]) -> Vec<String> {
     let path_of = |meta: &Meta| match meta {
         Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
@@ -295,7 +296,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// The name that an item defines, and whether it is a function's.
+/// Returns the name that an item defines, and whether it is a function's.
 fn defined(item: &Item) -> Option<(&Ident, bool)> {
     match item {
         Item::Const(item) => Some((&item.ident, false)),

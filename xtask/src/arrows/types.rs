@@ -1,6 +1,6 @@
-//! What is known about types without a compiler: enough to say which type's method most calls mean.
+//! Knowledge of types without a compiler: enough to tell for most calls which type's method is meant.
 //!
-//! References and boxes are left out of a type. What isn't known is `None`, and is never guessed.
+//! References and boxes are left out of a type. An unknown type is `None`, and is never guessed.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,9 @@ use super::tree::{Place, Tree, is_for_tests, line};
 /// A type.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Known {
-    /// Its name.
+    /// The type's name.
     pub head: Head,
-    /// Its arguments.
+    /// The type's arguments.
     pub arguments: Vec<Option<Known>>,
 }
 
@@ -33,28 +33,28 @@ pub enum Head {
 
 /// A method, or a function of a type.
 pub struct Method {
-    /// The type or trait; `None` for a trait's method of another crate's type.
+    /// The type or trait that has the method; `None` for a trait's method on another crate's type.
     pub owner: Option<Known>,
-    /// Its name.
+    /// The method's name.
     pub name: String,
-    /// How many arguments it takes, without `self`.
+    /// The number of arguments without `self`.
     pub arguments: usize,
-    /// Whether it takes `self`.
+    /// Whether the method takes `self`.
     pub takes_self: bool,
-    /// What it returns.
+    /// The type that the method returns.
     pub returns: Option<Known>,
-    /// Its file.
+    /// The index of the method's file.
     pub file: usize,
-    /// Its line.
+    /// The method's line.
     pub line: usize,
 }
 
-/// Where a type is read: what its names mean.
+/// The scope in which a type is read, which gives its names their meaning.
 #[derive(Clone, Default)]
 pub struct Scope {
     /// The module.
     pub module: usize,
-    /// What `Self` is.
+    /// The type that `Self` stands for.
     pub own: Option<Known>,
     /// The traits of generic parameters.
     pub bounds: HashMap<String, Vec<usize>>,
@@ -69,13 +69,13 @@ pub struct Types {
     parameters: HashMap<usize, Vec<String>>,
     /// The fields, by definition and name.
     fields: HashMap<(usize, String), Option<Known>>,
-    /// What functions return.
+    /// The types that functions return.
     pub functions: HashMap<usize, Option<Known>>,
-    /// What other names of types stand for.
+    /// The types that aliases stand for.
     aliases: HashMap<usize, Option<Known>>,
-    /// What a type is taken for by `Deref`.
+    /// The types to which types dereference.
     targets: HashMap<usize, Option<Known>>,
-    /// The traits of traits' own types, by name: `Machine::Context` is a `Context`.
+    /// The traits of associated types, by name: `Machine::Context` is a `Context`.
     associated: HashMap<String, Vec<usize>>,
     /// The traits that a trait builds on.
     supertraits: HashMap<usize, Vec<usize>>,
@@ -189,7 +189,7 @@ impl Types {
         });
     }
 
-    /// The scope inside an `impl`.
+    /// Returns the scope inside an `impl`.
     pub fn impl_scope(&self, tree: &Tree, scope: &Scope, item: &ItemImpl) -> Scope {
         let mut inner = with_generics(tree, scope, &item.generics);
         inner.own = self.known(tree, &inner, &item.self_ty);
@@ -203,7 +203,7 @@ impl Types {
         }
     }
 
-    /// What a written type is.
+    /// Returns the type that is written.
     pub fn known(&self, tree: &Tree, scope: &Scope, written: &Type) -> Option<Known> {
         let list = |head: &str, arguments| Some(Known { head: Head::Foreign(head.to_owned()), arguments });
         match written {
@@ -222,7 +222,7 @@ impl Types {
         }
     }
 
-    /// What a path of a type is.
+    /// Returns the type to which a path leads.
     pub fn known_path(&self, tree: &Tree, scope: &Scope, path: &Path) -> Option<Known> {
         let names = names(path);
         let last = path.segments.last()?;
@@ -266,7 +266,7 @@ impl Types {
         }
     }
 
-    /// The type of a field.
+    /// Returns the type of a field.
     pub fn field(&self, of: &Known, name: &str) -> Option<Known> {
         match &of.head {
             Head::Own(id) => match self.fields.get(&(*id, name.to_owned())) {
@@ -278,7 +278,7 @@ impl Types {
         }
     }
 
-    /// Puts the arguments of `of` in the place of its parameters.
+    /// Replaces the parameters of `of` in a written type by its arguments.
     pub fn filled(&self, written: Known, of: &Known) -> Option<Known> {
         let Head::Own(id) = of.head else { return Some(written) };
         let Some(parameters) = self.parameters.get(&id) else { return Some(written) };
@@ -286,13 +286,13 @@ impl Types {
         fill(written, &given)
     }
 
-    /// What a type is taken for where it has no such method itself.
+    /// Returns the type to which a type dereferences, where it has no such method itself.
     pub fn target(&self, of: &Known) -> Option<Known> {
         let Head::Own(id) = of.head else { return None };
         self.filled(self.targets.get(&id)?.clone()?, of)
     }
 
-    /// The traits that a trait builds on.
+    /// Returns the traits that a trait builds on.
     pub fn supertraits(&self, id: usize) -> &[usize] {
         self.supertraits.get(&id).map_or(&[], Vec::as_slice)
     }
@@ -309,7 +309,7 @@ pub fn fill(written: Known, given: &HashMap<String, Option<Known>>) -> Option<Kn
     Some(Known { head: written.head, arguments })
 }
 
-/// The scope inside a trait: `Self` is the trait.
+/// Returns the scope inside a trait: `Self` is the trait.
 pub fn trait_scope(tree: &Tree, scope: &Scope, item: &ItemTrait) -> Scope {
     let mut inner = with_generics(tree, scope, &item.generics);
     let id = tree.own(scope.module, &item.ident.to_string());
@@ -317,7 +317,7 @@ pub fn trait_scope(tree: &Tree, scope: &Scope, item: &ItemTrait) -> Scope {
     inner
 }
 
-/// The scope with further generic parameters.
+/// Returns the scope with further generic parameters.
 pub fn with_generics(tree: &Tree, scope: &Scope, generics: &Generics) -> Scope {
     let mut inner = scope.clone();
     for parameter in &generics.params {
@@ -359,7 +359,7 @@ fn traits<'a>(tree: &Tree, module: usize, bounds: impl Iterator<Item = &'a TypeP
         .collect()
 }
 
-/// The names of a path.
+/// Returns the names of a path.
 pub fn names(path: &Path) -> Vec<String> {
     path.segments.iter().map(|segment| segment.ident.to_string()).collect()
 }

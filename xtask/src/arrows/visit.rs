@@ -1,4 +1,4 @@
-//! The way through the source: which scope and which local names hold at each place.
+//! The walk through the source, which keeps the scope and the local names of each place.
 
 use syn::visit::{self, Visit};
 use syn::{
@@ -13,7 +13,7 @@ use super::types::{Head, names, trait_scope, with_generics};
 impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_item(&mut self, item: &'ast Item) {
         match item {
-            // Modules have been taken out of the items; one inside a function may have any names.
+            // The modules of the crate aren't among the items any more. A module inside a function may have any names.
             Item::Mod(_) => {}
             item => visit::visit_item(self, item),
         }
@@ -120,7 +120,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_expr_closure(&mut self, item: &'ast ExprClosure) {
         self.within(|visitor| {
             for input in &item.inputs {
-                // What a method gives its closure is bound outside, in `visit_expr_method_call`.
+                // `visit_expr_method_call` has bound the argument that a method gives its closure.
                 if !matches!(input, Pat::Ident(inner) if visitor.context.local(&inner.ident.to_string()).is_some()) {
                     visitor.context.bind(input, None);
                 }
@@ -133,7 +133,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         let receiver = self.context.type_of(&call.receiver);
         self.method_call(receiver.clone(), &call.method.to_string(), Some(call.args.len()), line(call.method.span()));
         self.within(|visitor| {
-            // An option's methods give their closure what is inside.
+            // An option's methods give their closure the value inside.
             let inside = receiver.filter(|of| of.head == Head::Foreign("Option".to_owned()));
             let inside = inside.and_then(|of| of.arguments.into_iter().next().flatten());
             for closure in &call.args {

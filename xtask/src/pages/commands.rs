@@ -1,4 +1,4 @@
-//! Which commands pages may name, and what runs each of them.
+//! The commands that pages may name, and what runs each of them.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::{Result, Width, root};
 pub enum Cover {
     /// `just check` runs each line that a page has, as it is written.
     Check,
-    /// Something else does, or it is named here why nothing can.
+    /// This runs the recipe, or is the reason why nothing can.
     By(&'static str),
 }
 
@@ -57,7 +57,7 @@ pub const PAGES_DRIVER: &str = "driver-counter";
 /// Words that stand for others on pages.
 const PLACEHOLDERS: [&str; 4] = ["RECIPE", "NAME", "PART", "PACKAGE"];
 
-/// What is wrong with a snippet, if it is a command.
+/// Returns what is wrong with a snippet, if it is a command and something is.
 pub fn problem(snippet: &Snippet) -> Option<String> {
     let words: Vec<&str> = words(&snippet.text);
     let is_command = match snippet.kind {
@@ -71,7 +71,7 @@ pub fn problem(snippet: &Snippet) -> Option<String> {
     check(snippet.kind, &words).err()
 }
 
-/// The words of a line, without a comment behind it and what is set before the command.
+/// Returns the words of a line, without a comment behind the command and variables before it.
 pub fn words(line: &str) -> Vec<&str> {
     let line = line.split_once(" # ").map_or(line, |(command, _)| command);
     line.split_whitespace().skip_while(|word| is_setting(word)).collect()
@@ -115,7 +115,7 @@ fn check_recipe(recipe: &str, arguments: &[&str]) -> Result {
     })
 }
 
-/// The recipes that a justfile shows, and whether each takes arguments.
+/// Returns the recipes that a justfile shows, and whether each takes arguments.
 pub fn recipes(justfile: &str) -> Vec<(String, bool)> {
     let heads = justfile.lines().filter(|line| line.starts_with(|letter: char| letter.is_ascii_lowercase()));
     heads
@@ -128,7 +128,7 @@ pub fn recipes(justfile: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// Whether a recipe knows an argument.
+/// Returns whether a recipe knows an argument.
 fn accepts(recipe: &str, argument: &str) -> Result<bool> {
     let is_width = Width::parse(argument).is_some();
     let has_key = |keys: &[&str]| argument.split_once('=').is_some_and(|(key, _)| keys.contains(&key));
@@ -154,7 +154,7 @@ fn is_libtest_option(argument: &str) -> bool {
     ["--list", "--exact", "--nocapture", "--include-ignored"].contains(&argument)
 }
 
-/// Whether each part of a name occurs in the name of a file of cases, or in one of these files.
+/// Returns whether each part of a name occurs in the name of a file of cases, or in one of these files.
 fn is_case(filter: &str) -> Result<bool> {
     let mut sources = "suite entry abi ".to_owned();
     for folder in ["tests/runner/src/cases", "tests/suite/src/cases"] {

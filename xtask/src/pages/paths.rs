@@ -7,14 +7,14 @@ use crate::build::kernel_with_symbols;
 use crate::iso::Disc;
 use crate::{Width, root};
 
-/// Where else than from the root or from the page's own folder pages count paths from.
+/// The folders from which pages count paths, besides the root and the page's own folder.
 const BASES: [&str; 4] = ["tests/runner/src", "tests/suite/src", "arch/entry", "user/sdk"];
 
-/// What has a slash, and is no file of the tree.
+/// Texts with a slash that name no file of the tree.
 const OTHERS: [&str; 6] =
     ["/dev/uio0", "/init", "user/drivers/NAME", "user/drivers/counter", "src/lib.rs", "src/main.rs"];
 
-/// Files and folders that commands write beside those that the tools themselves name.
+/// Files and folders that commands write, besides those that the tools themselves name.
 const WRITTEN: [&str; 9] = [
     "target/bench.json",
     "target/bench-linux.json",
@@ -27,7 +27,7 @@ const WRITTEN: [&str; 9] = [
     "target/doc",
 ];
 
-/// What is wrong with a path or a link of a page.
+/// Returns what is wrong with a path or a link of a page.
 pub fn problem(page: &Page, snippet: &Snippet) -> Option<String> {
     let missing = match snippet.kind {
         Kind::Link => !link_leads_somewhere(page, &snippet.text),
@@ -55,7 +55,7 @@ fn exists(page: &Page, path: &str) -> bool {
     bases.map(|base| root().join(base).join(path)).any(|path| leads_to_a_file(&path))
 }
 
-/// A star in the last part of a path stands for any name.
+/// Returns whether a path leads to a file. A star in its last part stands for any name.
 fn leads_to_a_file(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some((before, after)) = name.split_once('*') else { return path.exists() };
@@ -66,7 +66,8 @@ fn leads_to_a_file(path: &Path) -> bool {
     })
 }
 
-/// Whether the tools write such a file. Paths of the tools themselves are compared, since nothing may be built yet.
+/// Returns whether the tools write such a file. The path is compared with those that the tools name, since nothing may
+/// be built yet.
 fn is_written(path: &str, width: Width) -> bool {
     let discs = [Disc::Shipped, Disc::Suite, Disc::SelfTest].map(|disc| disc.file(width));
     let folders = [width.image_folder(), root().join("target").join(width.user_target()).join("release")];

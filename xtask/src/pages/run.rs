@@ -13,11 +13,11 @@ use crate::{Result, root, say};
 /// The page whose lines are run where it lies, since they are about the package in its folder.
 const IN_PLACE: &str = "arch/entry/README.md";
 
-/// What lines of pages run with, in bash.
+/// The lines of bash that run before the lines of a page.
 ///
-/// A test downloads nothing, so `core` for the bare target is built along instead of being added by rustup, and
-/// Debian's linker takes the place of rustup's. A page may show that grep finds nothing. QEMU's debug exit ends it with
-/// an odd status.
+/// A test downloads nothing, so `core` for the bare target is built instead of being added by rustup, and Debian's
+/// linker takes the place of rustup's. A page may show that grep finds nothing. QEMU's debug exit ends QEMU with an odd
+/// status.
 const PRELUDE: &str = r#"
 set -euo pipefail
 rustup() { :; }
@@ -44,7 +44,7 @@ pub fn run() -> Result {
     pages.iter().try_for_each(run_script)
 }
 
-/// The arguments of `just` in a line, if the line is one to run.
+/// Returns the arguments of `just` in a line, if the line is one to run.
 fn recipe_to_run(line: &str) -> Option<Vec<String>> {
     let words = words(line);
     let ["just" | "./justw", recipe, ..] = words.as_slice() else { return None };
@@ -54,7 +54,7 @@ fn recipe_to_run(line: &str) -> Option<Vec<String>> {
     (exists && (covered || *recipe == "--list")).then(|| words[1..].iter().map(|&word| word.to_owned()).collect())
 }
 
-/// Runs what a page's blocks have beside recipes, as one script.
+/// Runs the commands of a page's blocks that aren't recipes, as one script.
 fn run_script(page: &Page) -> Result {
     let snippets = page.snippets().into_iter().filter(|snippet| snippet.kind == Kind::Typed);
     let lines: Vec<_> = snippets.map(|snippet| snippet.text).filter(|line| !runs_elsewhere(line)).collect();
@@ -71,7 +71,7 @@ fn runs_elsewhere(line: &str) -> bool {
     words(line).first().is_none_or(|first| ["just", "./justw"].contains(first) || OF_CASES.contains(first))
 }
 
-/// The folder to run a page's lines in: a copy of the page's own, where they may leave files behind.
+/// Returns the folder in which a page's lines run: a copy of the page's own, where they may leave files behind.
 fn folder(page: &Page) -> Result<PathBuf> {
     let original = root().join(page.path.parent().unwrap_or(Path::new("")));
     if page.path == Path::new(IN_PLACE) {
