@@ -34,7 +34,7 @@ const INIT: &str = "init";
 /// A set of programs that boots together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Set {
-    /// What users get.
+    /// The image that users get.
     Shipped,
     /// The user-mode test programs.
     Suite,

@@ -34,13 +34,13 @@ const UEFI_MODULES: &str = "normal test iso9660 all_video part_acorn part_amiga 
 /// A kind of ISO.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Disc {
-    /// What users get.
+    /// The disc that users get.
     Shipped,
     /// The user-mode test programs, for emulators without a loader of their own.
     Suite,
     /// The kernel that checks `x86-entry` by itself.
     SelfTest,
-    /// What users get, with GRUB for UEFI: for tests of the configuration.
+    /// The users' disc with GRUB for UEFI, to test the configuration.
     Uefi,
 }
 

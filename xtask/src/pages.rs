@@ -91,7 +91,7 @@ impl Page {
         Page { path: "page.md".into(), text: text.to_owned() }
     }
 
-    /// Returns the contents of the page's fenced blocks whose first line is `fence`.
+    /// The content of the page's fenced blocks whose first line is `fence`.
     pub fn blocks(&self, fence: &str) -> Vec<String> {
         let mut blocks = Vec::new();
         let mut lines = self.text.lines();
@@ -103,7 +103,7 @@ impl Page {
         blocks
     }
 
-    /// Returns the names by which a link leads to the page's headings, in the form that forges give them.
+    /// The names by which a link leads to the page's headings, in the form that forges give them.
     fn anchors(&self) -> Vec<String> {
         let headings = self.text.lines().filter(|line| line.starts_with('#'));
         headings.map(|line| anchor(line.trim_start_matches('#').trim())).collect()

@@ -29,7 +29,7 @@ pub fn cargo_for_targets(subcommand: &str, targets: &[String]) -> Result<Command
 /// The part of the standard library that is built too.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Library {
-    /// All that kernels and programs use.
+    /// All parts that kernels and programs use.
     Whole,
     /// `core` alone, which takes less time.
     Core,

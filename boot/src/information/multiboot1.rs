@@ -10,7 +10,7 @@ use super::{Error, Framebuffer, Information, Loaded, Module, text};
 /// The bytes of the structure, up to the end of its framebuffer fields.
 const BYTES: usize = 116;
 
-// Which fields are valid.
+// The bits that say which fields are valid.
 const HAS_COMMAND_LINE: u32 = 1 << 2;
 const HAS_MODULES: u32 = 1 << 3;
 const HAS_MEMORY_MAP: u32 = 1 << 6;

@@ -13,14 +13,14 @@ pub enum Seen {
         name: String,
         /// Whether the method is called on `self` itself.
         on_self: bool,
-        /// Its line.
+        /// The line.
         line: usize,
     },
     /// A path, or a lone name that is called.
     Path {
         /// The path's names.
         names: Vec<String>,
-        /// Its line.
+        /// The line.
         line: usize,
     },
 }

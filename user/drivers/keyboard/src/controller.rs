@@ -38,7 +38,7 @@ const DEVICE_WANTS_IT_AGAIN: u8 = 0xFE;
 /// The reason why there is no usable controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// Nothing answers at its ports.
+    /// Nothing answers at the controller's ports.
     Ports,
     /// The controller accepts no commands.
     Input,
