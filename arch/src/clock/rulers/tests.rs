@@ -16,7 +16,7 @@ const CYCLES_TO_ACCESS: u64 = 3_000;
 struct World {
     now: Cell<u64>,
     accesses: Cell<u64>,
-    /// Before these accesses the host stops the machine for so many cycles.
+    /// The accesses before which the host stops the machine, each with the number of cycles.
     stops: RefCell<Vec<(u64, u64)>>,
 }
 

@@ -20,7 +20,7 @@ const UNKNOWN: u8 = b'?';
 pub struct PixelFormat {
     /// Bytes from one row to the next.
     pub pitch: usize,
-    /// Pixels in a row.
+    /// The width in pixels.
     pub width: usize,
     /// Rows.
     pub height: usize,
