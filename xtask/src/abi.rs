@@ -1,5 +1,5 @@
-//! Builds the conformance suite of the interrupt entry (`tests/abi`): one kernel for each variant of the compiler's
-//! target, since what a handler's code may do to registers is the target's choice.
+//! Builds the conformance suite of the interrupt entry (`tests/entry-abi`): one kernel for each variant of the
+//! compiler's target, because the target decides which registers a handler's code may use.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -84,7 +84,7 @@ impl Variant {
             Floats::X87 | Floats::Sse | Floats::SseGnu | Floats::Avx => {
                 let name = self.name();
                 let name = name.rsplit_once('-').map_or(name.as_str(), |(name, _)| name);
-                (format!("tests/abi/targets/abi-{name}.json"), format!("abi-{name}"))
+                (format!("tests/entry-abi/targets/abi-{name}.json"), format!("abi-{name}"))
             }
         }
     }
@@ -99,7 +99,7 @@ impl Variant {
         // The kernel's own target has the whole library built already.
         let library = if self.floats == Floats::Soft { Library::Whole } else { Library::Core };
         let mut cargo = cargo_for_target_file(subcommand, &self.target().0, library)?;
-        cargo.args(["-p", "conformance"]);
+        cargo.args(["-p", "entry-abi"]);
         if self.profile == Profile::Release {
             cargo.arg("--release");
         }
@@ -125,17 +125,17 @@ pub fn build(variant: Variant) -> Result {
         "--features",
         variant.features(),
         "--bin",
-        "conformance",
+        "entry-abi",
         "--",
         "-C",
-        "link-arg=-Ttests/abi/link.ld",
+        "link-arg=-Ttests/entry-abi/link.ld",
     ]);
     run(cargo)?;
     let folder = root().join("target").join(variant.target().1).join(variant.profile.folder());
-    strip(&folder.join("conformance"), &variant.kernel())
+    strip(&folder.join("entry-abi"), &variant.kernel())
 }
 
-/// What the compiler says to one of `tests/abi/snippets`.
+/// What the compiler says to one of `tests/entry-abi/snippets`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Compiled {
     /// The snippet compiles.
@@ -172,7 +172,7 @@ const RIGHT: &str = "_right";
 
 /// Returns the names of all snippets.
 fn snippets() -> Result<Vec<String>> {
-    let folder = root().join("tests/abi/snippets");
+    let folder = root().join("tests/entry-abi/snippets");
     let entries = folder.read_dir().map_err(|error| format!("can't list {}: {error}", folder.display()))?;
     let name = |entry: std::fs::DirEntry| Some(entry.path().file_stem()?.to_str()?.to_owned());
     let mut names: Vec<String> = entries.flatten().filter_map(name).collect();
@@ -208,10 +208,10 @@ mod tests {
 
     #[test]
     fn an_error_without_a_line_is_told_from_one_with() {
-        let said = "tests/abi/snippets/a.rs:9:5: error[E0277]: no\n\
-                    error: could not compile `conformance` (example \"a\") due to 1 previous error\n\
-                    tests/abi/snippets/b.rs:9:5: warning: hm\nrustc-LLVM ERROR: no\n\
-                    error: could not compile `conformance` (example \"b\")\n";
+        let said = "tests/entry-abi/snippets/a.rs:9:5: error[E0277]: no\n\
+                    error: could not compile `entry-abi` (example \"a\") due to 1 previous error\n\
+                    tests/entry-abi/snippets/b.rs:9:5: warning: hm\nrustc-LLVM ERROR: no\n\
+                    error: could not compile `entry-abi` (example \"b\")\n";
         assert_eq!(judge(said, "a"), Compiled::Refused);
         assert_eq!(judge(said, "b"), Compiled::Failed);
         assert_eq!(judge(said, "c"), Compiled::Accepted);

@@ -11,7 +11,7 @@ use crate::test::bench_runner;
 use crate::{Result, Width, arrows, lines, root};
 
 /// What runs in ring 0 or is shared with it.
-pub const KERNEL_PACKAGES: [&str; 6] = ["abi", "arch", "boot", "conformance", "kernel", "x86-entry"];
+pub const KERNEL_PACKAGES: [&str; 6] = ["abi", "arch", "boot", "entry-abi", "kernel", "x86-entry"];
 
 /// The packages whose docs are the same for every target.
 const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
@@ -20,7 +20,7 @@ const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
 const USER_FOLDERS: [&str; 3] = ["user", "user/drivers", "tests"];
 
 /// Other packages inside those folders: host tools and a kernel.
-const OTHER_PACKAGES: [&str; 3] = ["conformance", "counter", "runner"];
+const OTHER_PACKAGES: [&str; 3] = ["counter", "entry-abi", "runner"];
 
 /// Checks everything; the first failure ends it.
 pub fn check() -> Result {

@@ -18,7 +18,7 @@ const WRITTEN: [&str; 9] = [".rs", ".md", ".toml", ".sh", ".S", ".ld", "justfile
 const EXEMPT: &[(&str, &str)] = &[
     ("docs/upstream/", "reports to other projects, whose trackers take a line feed for the end of a paragraph"),
     ("kernel/abi/src/call.rs", "the table of calls: each is one row"),
-    ("tests/abi/snippets/", "what the compiler says to them is recorded with their lines"),
+    ("tests/entry-abi/snippets/", "what the compiler says to them is recorded with their lines"),
 ];
 
 /// Checks all files below a folder, which is the root of this tree or of a copy.

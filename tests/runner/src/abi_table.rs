@@ -83,7 +83,7 @@ pub fn page(results: &Results, compiler: &str) -> String {
          Each known issue of interrupt entry is a row, run in QEMU (`-cpu max`) on both widths, in debug and release, \
          on targets\nthat keep floating point nowhere (soft), on the x87 stack, in SSE and in AVX registers; \
          `sse-gnu` is i686's linux-gnu\ntarget. `just abi` runs all of it and writes this page, `just abi --only \
-         PART` runs the variants with that in their\nnames. How a row works stands in `tests/abi`.\n\n\
+         PART` runs the variants with that in their\nnames. How a row works stands in `tests/entry-abi`.\n\n\
          ✓ is as it should be, ✗ is not, an empty field means nothing there.\n\n\
          ## `extern \"x86-interrupt\"` of {compiler}\n\n"
     );

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 /// The compiler's results of the last whole run.
 fn record_file() -> PathBuf {
-    root().join("tests/abi/recorded.txt")
+    root().join("tests/entry-abi/recorded.txt")
 }
 
 /// Runs what is wanted. Whether `x86-entry` passed.
