@@ -63,7 +63,7 @@ impl Set {
             Set::Shipped => &["user/system.toml"],
             Set::Suite => &["tests/suite/system.toml"],
             Set::Bench => &["user/system.toml", "tests/bench/system.toml"],
-            Set::Messages => &["user/system.toml", "tests/msi/system.toml"],
+            Set::Messages => &["user/system.toml", "tests/runner/messages.toml"],
             Set::BenchMessages => &["user/system.toml", "tests/bench/system.toml", "tests/bench/msi.toml"],
             Set::Fuzz => &["tests/fuzz/system.toml"],
             Set::Scale => &["tests/bench/scale.toml"],
