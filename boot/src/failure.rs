@@ -5,9 +5,9 @@ use core::fmt;
 
 use arch::clock::time::ClockError;
 use arch::layout;
+use executable::Unloadable;
 
 use crate::information;
-use crate::program::Unloadable;
 
 /// Why the kernel can't start; its text continues "Bellwire can't start: ".
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use abi::{Access, PAGE_BYTES, StartupBlock, StartupEntry, StartupKind};
+use abi::{Access, PAGE_BYTES, StartupBlock, StartupEntry, StartupKind, USER_END};
 use arch::memory::{address_of, clear_bytes, copy, frames_touching};
+use executable::{Executable, Limits, Width};
 use kernel::Kernel;
 use kernel::boot::BootMemory;
 use kernel::frames::{Frame, FrameRun};
@@ -16,11 +17,10 @@ use kernel::tables::Link;
 use crate::begin::Known;
 use crate::failure::Failure;
 use crate::information::{Information, Module};
-use crate::program::{Program, Width};
 use crate::view;
 
-/// The machine for which `init` must be built.
-const OWN_WIDTH: Width = if cfg!(target_pointer_width = "64") { Width::X86_64 } else { Width::I686 };
+/// A segment's memory is one run of frames, and a small machine has room for a run of this size.
+const SEGMENT_BYTES: usize = 64 << 20;
 
 /// The address of the startup block. `init` puts the startup blocks of other programs at the same address.
 const STARTUP: usize = 0x1000_0000;
@@ -33,7 +33,9 @@ pub fn make<M: Machine>(kernel: &mut Kernel<M>, machine: &mut M, known: &Known) 
     let Known { information, prepared } = known;
     let (own, others) = information.modules.split_first().ok_or(Failure::NoModules)?;
     let file = view::bytes(own.physical.clone()).ok_or(Failure::NoRoom)?;
-    let program = Program::parse(file, OWN_WIDTH).map_err(|why| Failure::Unloadable(own.name().into(), why))?;
+    let limits = Limits { addresses: PAGE_BYTES..USER_END, segment_bytes: SEGMENT_BYTES };
+    let program = Executable::parse(file, Width::OWN, &limits);
+    let program = program.map_err(|why| Failure::Unloadable(own.name().into(), why))?;
 
     let first = kernel.boot_process(machine)?;
     let mut maker = Maker { kernel, machine, process: first.process };

@@ -2,7 +2,7 @@
 //! architecture's layer with the portable core.
 //!
 //! One ELF for each width, that both GRUB (multiboot2) and `qemu -kernel` (multiboot1) load. What needs no hardware
-//! (the loader's information, ELF checks) also compiles for the host, where it is tested.
+//! (the loader's information) also compiles for the host, where it is tested.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(any(target_os = "none", test))]
@@ -20,8 +20,6 @@ mod heap;
 mod information;
 #[cfg(target_os = "none")]
 mod prepare;
-#[cfg(any(target_os = "none", test))]
-mod program;
 #[cfg(target_os = "none")]
 mod provoke;
 #[cfg(any(target_os = "none", test))]

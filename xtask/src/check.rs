@@ -11,7 +11,7 @@ use crate::test::bench_runner;
 use crate::{Result, Width, arrows, lines, root};
 
 /// What runs in ring 0 or is shared with it.
-pub const KERNEL_PACKAGES: [&str; 6] = ["abi", "arch", "boot", "entry-abi", "kernel", "x86-entry"];
+pub const KERNEL_PACKAGES: [&str; 7] = ["abi", "arch", "boot", "entry-abi", "executable", "kernel", "x86-entry"];
 
 /// The packages whose docs are the same for every target.
 const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];

@@ -1,12 +1,14 @@
 //! What processes are made from: an ELF module, of which they share what they can.
 
-use abi::{Access, PAGE_BYTES};
+use abi::Access;
 use alloc::vec;
 use alloc::vec::Vec;
-use bellwire::{Error, Memory, Process, Result};
-use elf::ElfBytes;
-use elf::abi::{PF_W, PF_X, PT_LOAD};
-use elf::endian::LittleEndian;
+use bellwire::{Error, Memory, Process, Result, layout};
+use executable::{Executable, Limits, Width};
+
+/// The limits that `init` sets its programs.
+const LIMITS: Limits =
+    Limits { addresses: layout::IMAGE..layout::STARTUP, segment_bytes: layout::STARTUP - layout::IMAGE };
 
 /// A program, ready to be mapped.
 pub struct Image {
@@ -35,27 +37,20 @@ impl Image {
         // SAFETY: nobody writes to the module.
         let file = unsafe { mapping.as_slice() };
         let file = file.get(..bytes).ok_or(Error::BadArgument)?;
-        let elf = ElfBytes::<LittleEndian>::minimal_parse(file).map_err(|_| Error::BadArgument)?;
-        let headers = elf.segments().ok_or(Error::BadArgument)?;
-        let mut segments = Vec::new();
-        for header in headers.iter().filter(|header| header.p_type == PT_LOAD && header.p_memsz != 0) {
-            let address = header.p_vaddr as usize & !(PAGE_BYTES - 1);
-            let before = header.p_vaddr as usize - address;
-            let bytes = (before + header.p_memsz as usize).next_multiple_of(PAGE_BYTES);
-            let data = elf.segment_data(&header).map_err(|_| Error::BadArgument)?;
-            let mut content = vec![0; before];
-            content.extend_from_slice(data);
-            let (access, content) = if header.p_flags & PF_W != 0 {
-                (Access::READ | Access::WRITE, Content::Own(content))
+        let program = Executable::parse(file, Width::OWN, &LIMITS).map_err(|_| Error::BadArgument)?;
+        let segments = program.segments.into_iter().map(|segment| {
+            let mut content = vec![0; segment.offset];
+            content.extend_from_slice(file.get(segment.file).ok_or(Error::BadArgument)?);
+            let content = if segment.access.contains(Access::WRITE) {
+                Content::Own(content)
             } else {
-                let memory = filled(bytes, &content)?;
+                let memory = filled(segment.bytes, &content)?;
                 memory.seal()?;
-                let execute = if header.p_flags & PF_X != 0 { Access::EXECUTE } else { Access::empty() };
-                (Access::READ | execute, Content::Shared(memory))
+                Content::Shared(memory)
             };
-            segments.push(Segment { address, bytes, access, content });
-        }
-        Ok(Self { entry: elf.ehdr.e_entry as usize, segments })
+            Ok(Segment { address: segment.address, bytes: segment.bytes, access: segment.access, content })
+        });
+        Ok(Self { entry: program.entry, segments: segments.collect::<Result<_>>()? })
     }
 
     /// Where the program begins.

@@ -1,24 +1,28 @@
 //! Loading of a program's file into a process.
 
-use crate::image::{Image, ImageError, Segment};
 use crate::machine::Module;
 use alloc::vec;
 use alloc::vec::Vec;
 use bellwire::{Access, Error, Memory, Process, Result, StartupBlock, StartupEntry, Thread, layout};
 use core::fmt;
+use executable::{Executable, Limits, Segment, Unloadable, Width};
+
+/// Where a program's pages may lie: its startup block follows.
+const LIMITS: Limits =
+    Limits { addresses: layout::IMAGE..layout::STARTUP, segment_bytes: layout::STARTUP - layout::IMAGE };
 
 /// The reason why a program couldn't be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadError {
-    /// Its file is no program.
-    Image(ImageError),
+    /// Its file can't be loaded.
+    File(Unloadable),
     /// The kernel refused something.
     Kernel(Error),
 }
 
-impl From<ImageError> for LoadError {
-    fn from(error: ImageError) -> Self {
-        Self::Image(error)
+impl From<Unloadable> for LoadError {
+    fn from(error: Unloadable) -> Self {
+        Self::File(error)
     }
 }
 
@@ -31,7 +35,7 @@ impl From<Error> for LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Image(error) => error.fmt(formatter),
+            Self::File(error) => write!(formatter, "its module {error}"),
             Self::Kernel(error) => error.fmt(formatter),
         }
     }
@@ -55,15 +59,15 @@ impl Drop for Pages {
 impl Pages {
     /// Fills a process with a program's image, a stack and its startup block.
     pub fn load(&mut self, process: &Process, module: &Module, entries: &[StartupEntry]) -> Result<Start, LoadError> {
-        let image = Image::plan(module.bytes())?;
-        for segment in &image.segments {
+        let program = Executable::parse(module.bytes(), Width::OWN, &LIMITS)?;
+        for segment in &program.segments {
             self.load_segment(process, segment, &module.bytes()[segment.file.clone()])?;
         }
         let stack = layout::STACK_TOP - layout::STACK_BYTES;
         self.fill(process, stack, layout::STACK_BYTES, Access::READ | Access::WRITE, 0, &[])?;
         let block = block(entries);
         self.fill(process, layout::STARTUP, block.len(), Access::READ, 0, &block)?;
-        Ok(Start { entry: image.entry, block_bytes: block.len() })
+        Ok(Start { entry: program.entry, block_bytes: block.len() })
     }
 
     fn load_segment(&mut self, process: &Process, segment: &Segment, contents: &[u8]) -> Result<()> {

@@ -10,7 +10,6 @@ extern crate alloc;
 mod backoff;
 mod claims;
 mod devices;
-mod image;
 mod load;
 mod machine;
 mod program;

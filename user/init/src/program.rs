@@ -106,7 +106,7 @@ impl Program {
                 bellwire::println!("{} has no module", self.facts.name);
                 self.life = Life::Stopped;
             }
-            Err(StartError::Load(LoadError::Image(error))) => {
+            Err(StartError::Load(error @ LoadError::File(_))) => {
                 bellwire::println!("can't start {}: {error}", self.facts.name);
                 self.life = Life::Stopped;
             }

@@ -2,6 +2,7 @@
 
 use elf::ElfBytes;
 use elf::endian::LittleEndian;
+use elf::segment::ProgramHeader;
 use runner::listing::{Function, Listing};
 use runner::reach::{Memory, Walk};
 use xtask::Width;
@@ -62,12 +63,13 @@ impl Memory for Image<'_> {
         };
         let address = address & mask;
         let segments = self.file.segments()?;
-        let segment =
-            segments.iter().find(|segment| (segment.p_vaddr..segment.p_vaddr + segment.p_filesz).contains(&address))?;
+        let offset = |start: u64| address.checked_sub(start);
+        let holds = |segment: &ProgramHeader| offset(segment.p_vaddr).is_some_and(|offset| offset < segment.p_filesz);
+        let segment = segments.iter().find(holds)?;
         let bytes = self.file.segment_data(&segment).ok()?;
-        let start = usize::try_from(address - segment.p_vaddr).ok()?;
+        let start = usize::try_from(offset(segment.p_vaddr)?).ok()?;
         let mut word = [0; 8];
-        word[..size].copy_from_slice(bytes.get(start..start + size)?);
+        word[..size].copy_from_slice(bytes.get(start..)?.get(..size)?);
         Some(u64::from_le_bytes(word))
     }
 }
