@@ -1,0 +1,137 @@
+//! The machine before it is switched on.
+
+use std::io::Result;
+use std::os::unix::fs::symlink;
+
+use xtask::Width;
+use xtask::build::kernel;
+
+use super::image::files;
+use super::{Image, Machine};
+use crate::counter;
+use crate::folder::Folder;
+use crate::gdb::{self, Gdb};
+use crate::qemu::{Qemu, Serial};
+
+/// The machine before it is switched on.
+pub struct Hardware {
+    width: Width,
+    arguments: Vec<String>,
+    serial: Serial,
+}
+
+impl Hardware {
+    /// The usual machine: a PC with every feature that the emulator has.
+    pub fn new(width: Width) -> Hardware {
+        let arguments = ["-cpu", "max", "-m", "128M"].map(str::to_owned).to_vec();
+        Hardware { width, arguments, serial: Serial::default() }
+    }
+
+    /// The machine of the benches: its clock counts instructions, exactly and repeatably.
+    pub fn counting(width: Width) -> Hardware {
+        let arguments = ["-M", "pc", "-cpu", "max", "-m", "256", "-icount", "shift=0,sleep=off"];
+        Hardware { width, arguments: arguments.map(str::to_owned).to_vec(), serial: Serial::default() }
+    }
+
+    /// The usual machine, with instructions as its time and a real-time clock that goes by it. An instruction takes 16
+    /// nanoseconds, so that a second of the machine is about one of a slow host.
+    pub fn timed(width: Width) -> Hardware {
+        Hardware::new(width).with(&["-icount", "shift=4,sleep=off", "-rtc", "base=2000-01-01,clock=vm"])
+    }
+
+    /// Adds arguments of QEMU; where an option may be given once, the last one counts.
+    pub fn with(mut self, arguments: &[&str]) -> Hardware {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Has the machine only speak on its serial line, so that nothing of the host makes it wait there: a kernel that
+    /// waits executes instructions.
+    pub fn speaking(self) -> Hardware {
+        Hardware { serial: Serial::Pipe, ..self }
+    }
+
+    /// Leaves the serial line out: what the machine says is on its screen alone.
+    pub fn without_serial(self) -> Hardware {
+        Hardware { serial: Serial::Absent, ..self }
+    }
+
+    /// Has a plugin count what the CPU executes, for [`Machine::counts`].
+    pub fn counted(mut self) -> Hardware {
+        self.arguments.extend(counter::arguments());
+        self
+    }
+
+    /// Switches it on, stopped before its first instruction, under a debugger.
+    #[track_caller]
+    pub fn debug(self, image: impl Into<Image>) -> (Machine, Gdb) {
+        let machine = self.with(&gdb::ARGUMENTS).with(&["-S"]).boot(image);
+        match Gdb::connect(&machine.qemu.folder.file(gdb::SOCKET)) {
+            Ok(gdb) => (machine, gdb),
+            Err(error) => panic!("QEMU's debugger stub: {error}"),
+        }
+    }
+
+    /// Switches it on.
+    #[track_caller]
+    pub fn boot(self, image: impl Into<Image>) -> Machine {
+        match self.try_boot(image.into()) {
+            Ok(qemu) => Machine { qemu },
+            Err(error) => panic!("the machine didn't start: {error}"),
+        }
+    }
+
+    fn try_boot(mut self, image: Image) -> Result<Qemu> {
+        let folder = Folder::new()?;
+        if let Some(cpu) = counting_cpu(&self.arguments) {
+            self.arguments.extend(["-cpu".to_owned(), cpu]);
+        }
+        match image {
+            Image::Iso => {
+                let iso = self.width.iso().display().to_string();
+                self.arguments.extend(["-boot", "d", "-cdrom", &iso].map(str::to_owned));
+            }
+            Image::Firmware => {}
+            Image::Direct(direct) => {
+                let options = direct.kernel_options();
+                let mut names = Vec::new();
+                for (name, file) in files(self.width, direct.modules)? {
+                    symlink(&file, folder.file(&name))?;
+                    names.push(name);
+                }
+                let kernel = direct.kernel.unwrap_or_else(|| kernel(self.width)).display().to_string();
+                self.arguments.extend(["-kernel", &kernel].map(str::to_owned));
+                if !options.is_empty() {
+                    self.arguments.extend(["-append", &options].map(str::to_owned));
+                }
+                if !names.is_empty() {
+                    self.arguments.extend(["-initrd", &names.join(",")].map(str::to_owned));
+                }
+            }
+        }
+        Qemu::start(self.width.qemu(), &self.arguments, self.serial, folder)
+    }
+}
+
+/// The CPU of a machine whose time is instructions: the one that was asked for, without x2APIC.
+///
+/// QEMU knows how many instructions have run only where a translated block ends, and lets an instruction that may ask
+/// for the time end its block: port access, `rdtsc`, memory of devices, but neither `rdmsr` nor `wrmsr`. Since 9.0
+/// these reach the local APIC's timer, by x2APIC; then QEMU says "Bad icount read" and ends.
+fn counting_cpu(arguments: &[String]) -> Option<String> {
+    arguments.iter().find(|argument| *argument == "-icount")?;
+    let cpu = arguments.iter().rposition(|argument| argument == "-cpu").and_then(|place| arguments.get(place + 1))?;
+    Some(format!("{cpu},-x2apic"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_machines_that_count_lack_x2apic() {
+        assert_eq!(counting_cpu(&Hardware::new(Width::I686).arguments), None);
+        let hardware = Hardware::counting(Width::I686).with(&["-cpu", "max,-smap"]);
+        assert_eq!(counting_cpu(&hardware.arguments).as_deref(), Some("max,-smap,-x2apic"));
+    }
+}
