@@ -3,6 +3,7 @@
 //! auxiliary vector has the address of a function for it (`getauxval(3)`, AT_SYSINFO).
 
 use core::arch::{asm, naked_asm};
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// The numbers, from Linux's `arch/x86/entry/syscalls/syscall_32.tbl`.
@@ -79,12 +80,14 @@ pub fn enter_plainly(number: usize) -> isize {
 /// It may do whatever the call does to the process's memory.
 #[inline(always)]
 pub unsafe fn enter(number: usize, [first, second, third, fourth, fifth, sixth]: [usize; 6]) -> isize {
+    let call = Call { number, first, second, third, fourth, fifth, sixth };
     // SAFETY: the stub keeps to the calling convention; memory is the caller's concern.
-    unsafe { stub(number, first, second, third, fourth, fifth, sixth) }
+    unsafe { stub(&raw const call) }
 }
 
-#[unsafe(naked)]
-unsafe extern "C" fn stub(
+/// What the stub loads into registers.
+#[repr(C)]
+struct Call {
     number: usize,
     first: usize,
     second: usize,
@@ -92,26 +95,36 @@ unsafe extern "C" fn stub(
     fourth: usize,
     fifth: usize,
     sixth: usize,
-) -> isize {
+}
+
+/// `fastcall` passes the argument in `ecx`, which is loaded last.
+#[unsafe(naked)]
+unsafe extern "fastcall" fn stub(call: *const Call) -> isize {
     naked_asm!(
         "push ebp",
         "push ebx",
         "push esi",
         "push edi",
-        // Four registers and the return address lie below the arguments.
-        "mov eax, [esp + 20]",
-        "mov ebx, [esp + 24]",
-        "mov ecx, [esp + 28]",
-        "mov edx, [esp + 32]",
-        "mov esi, [esp + 36]",
-        "mov edi, [esp + 40]",
-        "mov ebp, [esp + 44]",
+        "mov eax, [ecx + {number}]",
+        "mov ebx, [ecx + {first}]",
+        "mov edx, [ecx + {third}]",
+        "mov esi, [ecx + {fourth}]",
+        "mov edi, [ecx + {fifth}]",
+        "mov ebp, [ecx + {sixth}]",
+        "mov ecx, [ecx + {second}]",
         "call [{gate}]",
         "pop edi",
         "pop esi",
         "pop ebx",
         "pop ebp",
         "ret",
+        number = const offset_of!(Call, number),
+        first = const offset_of!(Call, first),
+        second = const offset_of!(Call, second),
+        third = const offset_of!(Call, third),
+        fourth = const offset_of!(Call, fourth),
+        fifth = const offset_of!(Call, fifth),
+        sixth = const offset_of!(Call, sixth),
         gate = sym GATE,
     )
 }
