@@ -103,6 +103,19 @@ impl Page {
         blocks
     }
 
+    /// The code in the page's blocks that are fenced as Rust, without the indentation of a list, each with its line.
+    pub fn rust_code(&self) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        let mut lines = self.text.lines().enumerate();
+        while let Some((index, line)) = lines.next() {
+            let Some(indentation) = line.strip_suffix("```rust") else { continue };
+            let code = lines.by_ref().map(|(_, line)| line.strip_prefix(indentation).unwrap_or(line));
+            let code = code.take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect();
+            found.push((index + 1, code));
+        }
+        found
+    }
+
     /// The names by which a link leads to the page's headings, in the form that forges give them.
     fn anchors(&self) -> Vec<String> {
         let headings = self.text.lines().filter(|line| line.starts_with('#'));
@@ -198,6 +211,13 @@ mod tests {
         let page = "`a` and [`b`](c.md#d), `e f`\n\n```rust\n`not`\n```\n";
         assert_eq!(texts(page, Kind::Inline), ["a", "b", "e f"]);
         assert_eq!(texts(page, Kind::Link), ["c.md#d"]);
+    }
+
+    #[test]
+    fn rust_code_is_found_in_a_list_too() {
+        let page =
+            Page::of("```rust\na\n\n    b\n```\n1. c\n\n   ```rust\n   d {\n\n       e\n   ```\n```toml\nf\n```\n");
+        assert_eq!(page.rust_code(), [(1, "a\n\n    b\n".to_owned()), (8, "d {\n\n    e\n".to_owned())]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Every command that a page names can be typed, and every path leads to a file.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use xtask::pages::{Page, Snippet, commands, pages, paths};
 use xtask::root;
@@ -27,6 +28,50 @@ fn every_command_can_be_typed() {
 fn every_path_leads_to_a_file() {
     let found = problems(paths::problem);
     assert!(found.is_empty(), "{found}");
+}
+
+/// Pages that quote tests. The code on other pages is compiled.
+const QUOTING: [&str; 2] = ["docs/testing.md", "tests/README.md"];
+
+/// What a page quotes stands so in a file of the tests.
+#[test]
+fn quoted_tests_are_the_tests() {
+    let mut sources = Vec::new();
+    read_sources(&root().join("tests"), &mut sources);
+    let pages = pages().expect("the pages");
+    for name in QUOTING {
+        let page = pages.iter().find(|page| page.path == Path::new(name)).unwrap_or_else(|| panic!("no page {name}"));
+        let quotes = page.rust_code();
+        assert!(!quotes.is_empty(), "{name} quotes nothing");
+        for (line, quote) in quotes {
+            let is_there = sources.iter().any(|source| source.contains(&quote));
+            assert!(is_there, "{name}:{line}: no file of tests/ has this:\n{quote}");
+        }
+    }
+}
+
+fn read_sources(folder: &Path, sources: &mut Vec<String>) {
+    for path in folder.read_dir().expect("a folder").flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            read_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push(std::fs::read_to_string(&path).expect("a source"));
+        }
+    }
+}
+
+/// Each package of the tests has a row in the table of tests/README.md, and each row has a package.
+#[test]
+fn every_package_of_the_tests_is_on_their_page() {
+    let folders = root().join("tests").read_dir().expect("the tests").flatten().map(|entry| entry.path());
+    let packages = folders.filter(|folder| folder.join("Cargo.toml").exists());
+    let packages: BTreeSet<String> =
+        packages.map(|folder| format!("tests/{}", folder.file_name().unwrap_or_default().display())).collect();
+    let page = std::fs::read_to_string(root().join("tests/README.md")).expect("tests/README.md");
+    let (_, table) = page.split_once("| package | ").expect("the table of packages");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let listed: BTreeSet<String> = rows.filter_map(|row| row.split('`').nth(1)).map(str::to_owned).collect();
+    assert_eq!(packages, listed);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod editing;
 mod entry;
 mod firmware;
 mod fuzz;
+mod help;
 mod images;
 mod input;
 mod interrupting;
@@ -90,6 +91,7 @@ const ALL: &[&[Case]] = &[
     pages::CASES,
     interrupting::CASES,
     editing::CASES,
+    help::CASES,
     pci::CASES,
     devices::CASES,
     diagnosis::CASES,

@@ -16,7 +16,6 @@ pub const CASES: &[Case] = cases![
     a_line_that_is_too_long_is_not_carried_out,
     a_long_line_scrolls_on_the_screen,
     arguments_are_quoted,
-    help_explains_each_command,
     the_screen_scrolls_back,
     the_screen_is_cleared,
     colours_are_shown_where_they_are_understood,
@@ -125,18 +124,6 @@ fn arguments_are_quoted(width: Width) {
     assert_eq!(ask(&mut machine, "echo 'x"), "The line isn't complete: a closing ' is missing.\r\n");
     assert_eq!(ask(&mut machine, "sleep soon"), "Usage: sleep MILLISECONDS\r\n");
     assert_eq!(ask(&mut machine, "ps aux"), "ps takes no arguments.\r\n");
-}
-
-fn help_explains_each_command(width: Width) {
-    let mut machine = at_the_prompt(width);
-    let list = ask(&mut machine, "help");
-    for line in list.lines().skip(1) {
-        let name = line.split_whitespace().next().unwrap_or_default();
-        let text = ask(&mut machine, &format!("help {name}"));
-        assert!(text.starts_with(name) && text.lines().count() > 1, "{text:?}");
-        assert!(list.lines().chain(text.lines()).all(|line| line.chars().count() <= 80), "{list}{text}");
-    }
-    assert!(ask(&mut machine, "help frobnicate").contains("no command frobnicate"));
 }
 
 fn the_screen_scrolls_back(width: Width) {
