@@ -5,6 +5,7 @@
 
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
+use core::sync::atomic::AtomicUsize;
 
 /// How much state the CPU has, and the instruction that saves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +42,8 @@ pub struct Hold {
     pub found: *mut Area,
     /// What they are left with.
     pub initial: *const Area,
-    /// How often the thread yields meanwhile.
-    pub yields: usize,
+    /// How often the thread still yields meanwhile. It is counted down before each.
+    pub yields: *const AtomicUsize,
     /// How long it runs before each.
     pub spins: usize,
 }
@@ -139,6 +140,12 @@ impl Level {
 
     /// Fills the registers, yields and spins, and says what is in them then.
     pub fn hold(self, filled: &Area, yields: usize, spins: usize) -> Area {
+        self.hold_for(filled, &AtomicUsize::new(yields), spins)
+    }
+
+    /// Does what [`Self::hold`] does, where another thread can watch: once `yields` is less than at the beginning, the
+    /// registers are filled. They stay so until it is 0.
+    pub fn hold_for(self, filled: &Area, yields: &AtomicUsize, spins: usize) -> Area {
         let mut found = Area::ZERO;
         let initial = self.initial();
         let mut hold = Hold { filled, found: &mut found, initial: &initial, yields, spins: spins.max(1) };
@@ -237,9 +244,10 @@ macro_rules! holders {
                 "mov rcx, [rbx + {filled}]",
                 concat!($restore, " [rcx]"),
                 "2:",
-                "cmp qword ptr [rbx + {yields}], 0",
+                "mov rcx, [rbx + {yields}]",
+                "cmp qword ptr [rcx], 0",
                 "je 4f",
-                "dec qword ptr [rbx + {yields}]",
+                "dec qword ptr [rcx]",
                 "mov rcx, [rbx + {spins}]",
                 "3:",
                 "dec rcx",
@@ -295,9 +303,10 @@ macro_rules! holders {
                 concat!($restore, " [ebx]"),
                 "2:",
                 "mov ecx, [esp]",
-                "cmp dword ptr [ecx + {yields}], 0",
+                "mov ebx, [ecx + {yields}]",
+                "cmp dword ptr [ebx], 0",
                 "je 4f",
-                "dec dword ptr [ecx + {yields}]",
+                "dec dword ptr [ebx]",
                 "mov ebx, [ecx + {spins}]",
                 "3:",
                 "dec ebx",

@@ -91,8 +91,7 @@ fn the_mouse_is_followed(width: Width) {
     machine.command("input-send-event", json!({ "events": [movement("x", 7), movement("y", -5)] }));
     let press = json!({ "type": "btn", "data": { "down": true, "button": "left" } });
     machine.command("input-send-event", json!({ "events": [press] }));
-    // The events are the machine's to deliver: it is asked until it has them.
-    while !ask(&mut machine, "mouse").contains("left") {}
+    machine.wait_until("the button to be pressed", |machine| ask(machine, "mouse").contains("left"));
     assert!(ask(&mut machine, "mouse").contains("at 7, 5"));
 }
 

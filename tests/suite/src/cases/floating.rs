@@ -93,12 +93,18 @@ fn state_survives_interrupts(system: &System) -> Outcome {
 }
 
 fn a_new_thread_finds_the_initial_state(system: &System) -> Outcome {
+    static YIELDS: AtomicUsize = AtomicUsize::new(0);
+    /// Holds a pattern until the thread is ended.
+    extern "C" fn hold_on(round: usize) {
+        let level = Level::detect();
+        level.hold_for(&level.pattern(round as u8 + 1), &YIELDS, 100);
+    }
     let level = Level::detect();
     for round in 0..5 {
-        // Somebody else's state is in the registers, and in the frame that the new thread gets.
-        ENDED.iter().for_each(|ended| ended.store(0, Ordering::Relaxed));
-        let other = Worker::start(20, hold, 0)?;
-        system.sleep(Duration::from_millis(1))?;
+        // Another thread's state is in the registers, and in the frame that the new thread gets.
+        YIELDS.store(usize::MAX, Ordering::Relaxed);
+        let other = Worker::start(20, hold_on, round)?;
+        system.wait_until("another thread fills the registers", || Ok(YIELDS.load(Ordering::Relaxed) != usize::MAX))?;
         // Higher than this thread: it has ended when `start` returns.
         let worker = Worker::prepare(PRIORITY + 1, level.first_instructions(), None, STACK_BYTES)?;
         worker.thread.start([0; 4])?;
