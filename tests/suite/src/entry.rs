@@ -154,8 +154,11 @@ pub(crate) const DX: usize = offset_of!(Registers, dx);
 pub(crate) const SI: usize = offset_of!(Registers, si);
 pub(crate) const DI: usize = offset_of!(Registers, di);
 pub(crate) const BP: usize = offset_of!(Registers, bp);
+/// The offset of R8 to R15.
 #[cfg(target_arch = "x86_64")]
-pub(crate) const R8: usize = offset_of!(Registers, r);
+pub(crate) const fn r(number: usize) -> usize {
+    offset_of!(Registers, r) + (number - 8) * size_of::<usize>()
+}
 pub(crate) const FLAGS: usize = offset_of!(Registers, flags);
 
 /// Flags as the calling convention wants them.
@@ -173,8 +176,8 @@ macro_rules! with_registers {
                 "mov r11, rdi",
                 "mov rax, [r11 + {ax}]", "mov rbx, [r11 + {bx}]", "mov rcx, [r11 + {cx}]", "mov rdx, [r11 + {dx}]",
                 "mov rsi, [r11 + {si}]", "mov rdi, [r11 + {di}]", "mov rbp, [r11 + {bp}]",
-                "mov r8, [r11 + {r8}]", "mov r9, [r11 + {r8} + 8]", "mov r12, [r11 + {r8} + 32]",
-                "mov r13, [r11 + {r8} + 40]", "mov r14, [r11 + {r8} + 48]", "mov r15, [r11 + {r8} + 56]",
+                "mov r8, [r11 + {r8}]", "mov r9, [r11 + {r9}]", "mov r12, [r11 + {r12}]",
+                "mov r13, [r11 + {r13}]", "mov r14, [r11 + {r14}]", "mov r15, [r11 + {r15}]",
                 "push qword ptr [r11 + {flags}]",
                 "popfq",
                 $($enter,)+
@@ -185,14 +188,15 @@ macro_rules! with_registers {
                 "mov r11, [rsp]",
                 "mov [r11 + {ax}], rax", "mov [r11 + {bx}], rbx", "mov [r11 + {dx}], rdx",
                 "mov [r11 + {si}], rsi", "mov [r11 + {di}], rdi", "mov [r11 + {bp}], rbp",
-                "mov [r11 + {r8}], r8", "mov [r11 + {r8} + 8], r9", "mov [r11 + {r8} + 32], r12",
-                "mov [r11 + {r8} + 40], r13", "mov [r11 + {r8} + 48], r14", "mov [r11 + {r8} + 56], r15",
+                "mov [r11 + {r8}], r8", "mov [r11 + {r9}], r9", "mov [r11 + {r12}], r12",
+                "mov [r11 + {r13}], r13", "mov [r11 + {r14}], r14", "mov [r11 + {r15}], r15",
                 "mov [r11 + {flags}], rcx",
                 "pop rdi",
                 "pop r15", "pop r14", "pop r13", "pop r12", "pop rbp", "pop rbx",
                 "ret",
                 ax = const AX, bx = const BX, cx = const CX, dx = const DX, si = const SI, di = const DI,
-                bp = const BP, r8 = const R8, flags = const FLAGS, plain = const PLAIN_FLAGS,
+                bp = const BP, r8 = const r(8), r9 = const r(9), r12 = const r(12), r13 = const r(13),
+                r14 = const r(14), r15 = const r(15), flags = const FLAGS, plain = const PLAIN_FLAGS,
             )
         }
     };

@@ -195,10 +195,15 @@ fn words(whole: &Whole) -> [usize; NAMES.len()] {
 const BEFORE: usize = offset_of!(State, before);
 const AFTER: usize = offset_of!(State, after);
 const STACK: usize = offset_of!(Whole, stack);
-const SEGMENTS: usize = offset_of!(Whole, segments);
 const WORD: usize = offset_of!(Whole, thread_word);
 #[cfg(target_arch = "x86_64")]
 const GS_WORD: usize = offset_of!(Whole, gs_word);
+
+/// The offset of DS, ES, FS or GS.
+const fn segment(number: usize) -> usize {
+    offset_of!(Whole, segments) + number * size_of::<usize>()
+}
+
 const FILLED: usize = offset_of!(State, filled);
 const FOUND: usize = offset_of!(State, found);
 const INITIAL: usize = offset_of!(State, initial);

@@ -29,15 +29,35 @@ pub struct Registers {
 const NAMES: [&str; 8] = ["edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax"];
 const SEGMENTS: [&str; 4] = ["ds", "es", "fs", "gs"];
 
-/// What `pushad` pushes of the stack pointer.
-const STACK_INDEX: usize = 3;
+/// The places in [`Registers::general`]: the order in which `pushad` leaves the registers (SDM 2B, PUSHAD).
+const EDI: usize = 0;
+const ESI: usize = 1;
+const EBP: usize = 2;
+const ESP: usize = 3;
+const EBX: usize = 4;
+const EDX: usize = 5;
+const ECX: usize = 6;
+const EAX: usize = 7;
 
-/// edx: programs read memory by it.
-const DATA_INDEX: usize = 5;
+/// The places in [`Registers::segments`].
+const DS: usize = 0;
+const ES: usize = 1;
+const FS: usize = 2;
+const GS: usize = 3;
+
+/// The offset of a general register.
+const fn general(place: usize) -> usize {
+    offset_of!(Registers, general) + place * size_of::<usize>()
+}
+
+/// The offset of a segment register.
+const fn segment(place: usize) -> usize {
+    offset_of!(Registers, segments) + place * size_of::<usize>()
+}
 
 /// The register by which programs read memory.
 pub fn data_register(registers: &mut Registers) -> &mut usize {
-    &mut registers.general[DATA_INDEX]
+    &mut registers.general[EDX]
 }
 
 impl Registers {
@@ -69,7 +89,7 @@ impl Registers {
     /// General registers, stack pointer and segments must be as `before`.
     pub fn check_kept(&self, before: &Self, except: &[usize]) -> Result<(), Text> {
         for (index, (now, before)) in self.general.iter().zip(&before.general).enumerate() {
-            if now != before && index != STACK_INDEX && !except.contains(&index) {
+            if now != before && index != ESP && !except.contains(&index) {
                 return Err(Text::new(format_args!("{} changed", NAMES[index])));
             }
         }
@@ -159,31 +179,39 @@ unsafe extern "C" fn enter() {
         "4: push dword ptr [{state} + {loaded} + {flags}]",
         "push dword ptr [{state} + {loaded} + {code}]",
         "push dword ptr [{state} + {loaded} + {instruction}]",
-        "mov edi, [{state} + {loaded} + {general} + 0 * {word}]",
-        "mov esi, [{state} + {loaded} + {general} + 1 * {word}]",
-        "mov ebp, [{state} + {loaded} + {general} + 2 * {word}]",
-        "mov ebx, [{state} + {loaded} + {general} + 4 * {word}]",
-        "mov edx, [{state} + {loaded} + {general} + 5 * {word}]",
-        "mov ecx, [{state} + {loaded} + {general} + 6 * {word}]",
-        "mov eax, [{state} + {loaded} + {general} + 7 * {word}]",
-        "mov es, word ptr [{state} + {loaded} + {segments} + 1 * {word}]",
-        "mov fs, word ptr [{state} + {loaded} + {segments} + 2 * {word}]",
-        "mov gs, word ptr [{state} + {loaded} + {segments} + 3 * {word}]",
-        "mov ds, word ptr [{state} + {loaded} + {segments} + 0 * {word}]",
+        "mov edi, [{state} + {loaded} + {edi}]",
+        "mov esi, [{state} + {loaded} + {esi}]",
+        "mov ebp, [{state} + {loaded} + {ebp}]",
+        "mov ebx, [{state} + {loaded} + {ebx}]",
+        "mov edx, [{state} + {loaded} + {edx}]",
+        "mov ecx, [{state} + {loaded} + {ecx}]",
+        "mov eax, [{state} + {loaded} + {eax}]",
+        "mov es, word ptr [{state} + {loaded} + {es}]",
+        "mov fs, word ptr [{state} + {loaded} + {fs}]",
+        "mov gs, word ptr [{state} + {loaded} + {gs}]",
+        "mov ds, word ptr [{state} + {loaded} + {ds}]",
         "iretd",
         state = sym STATE,
         kernel_stack = const offset_of!(State, kernel_stack),
         keeps_floats = const offset_of!(State, keeps_floats),
         floats_in = const offset_of!(State, floats_in),
         loaded = const offset_of!(State, loaded),
-        general = const offset_of!(Registers, general),
-        segments = const offset_of!(Registers, segments),
+        edi = const general(EDI),
+        esi = const general(ESI),
+        ebp = const general(EBP),
+        ebx = const general(EBX),
+        edx = const general(EDX),
+        ecx = const general(ECX),
+        eax = const general(EAX),
+        ds = const segment(DS),
+        es = const segment(ES),
+        fs = const segment(FS),
+        gs = const segment(GS),
         instruction = const offset_of!(Registers, instruction),
         code = const offset_of!(Registers, code),
         flags = const offset_of!(Registers, flags),
         stack = const offset_of!(Registers, stack),
         stack_segment = const offset_of!(Registers, stack_segment),
-        word = const size_of::<usize>(),
     )
 }
 
@@ -197,10 +225,10 @@ unsafe extern "C" fn leave() {
     naked_asm!(
         // LLVM assembles Intel syntax's `push ds` as a 16-bit push.
         "push 0\n push 0\n push 0\n push 0",
-        "mov word ptr [esp + 0 * {word}], ds",
-        "mov word ptr [esp + 1 * {word}], es",
-        "mov word ptr [esp + 2 * {word}], fs",
-        "mov word ptr [esp + 3 * {word}], gs",
+        "mov word ptr [esp + {ds} - {segments}], ds",
+        "mov word ptr [esp + {es} - {segments}], es",
+        "mov word ptr [esp + {fs} - {segments}], fs",
+        "mov word ptr [esp + {gs} - {segments}], gs",
         "pushad",
         "push {clean_flags}",
         "popfd",
@@ -224,7 +252,11 @@ unsafe extern "C" fn leave() {
         "mov esp, [{state} + {kernel_stack}]",
         "pop edi\n pop esi\n pop ebp\n pop ebx",
         "ret",
-        word = const size_of::<usize>(),
+        ds = const segment(DS),
+        es = const segment(ES),
+        fs = const segment(FS),
+        gs = const segment(GS),
+        segments = const offset_of!(Registers, segments),
         clean_flags = const CLEAN_FLAGS,
         clean_mxcsr = sym CLEAN_MXCSR,
         state = sym STATE,

@@ -1,6 +1,6 @@
 //! The functions that hold registers, on i686.
 
-use super::{AFTER, BEFORE, FILLED, FOUND, HELD, INITIAL, PLACE, SEGMENTS, STACK, WORD};
+use super::{AFTER, BEFORE, FILLED, FOUND, HELD, INITIAL, PLACE, STACK, WORD, segment};
 use crate::entry::{AX, BP, BX, CX, DI, DX, FLAGS, PLAIN_FLAGS, SI};
 use crate::witness::PAGE;
 
@@ -16,9 +16,9 @@ macro_rules! hold {
                 "mov eax, -1",
                 "mov edx, -1",
                 concat!($restore, " [{held} + {filled}]"),
-                "mov eax, [{held} + {before} + {segments} + 4]",
+                "mov eax, [{held} + {before} + {es}]",
                 "mov es, eax",
-                "mov eax, [{held} + {before} + {segments} + 12]",
+                "mov eax, [{held} + {before} + {gs}]",
                 "mov gs, eax",
                 "mov eax, [{held} + {before} + {ax}]",
                 "mov ebx, [{held} + {before} + {bx}]",
@@ -45,13 +45,13 @@ macro_rules! hold {
                 "push {plain}",
                 "popfd",
                 "mov eax, ds",
-                "mov [{held} + {after} + {segments}], eax",
+                "mov [{held} + {after} + {ds}], eax",
                 "mov eax, es",
-                "mov [{held} + {after} + {segments} + 4], eax",
+                "mov [{held} + {after} + {es}], eax",
                 "mov eax, fs",
-                "mov [{held} + {after} + {segments} + 8], eax",
+                "mov [{held} + {after} + {fs}], eax",
                 "mov eax, gs",
-                "mov [{held} + {after} + {segments} + 12], eax",
+                "mov [{held} + {after} + {gs}], eax",
                 "mov eax, ds",
                 "mov es, eax",
                 // A thread that has no thread pointer isn't asked for what it points to.
@@ -68,7 +68,8 @@ macro_rules! hold {
                 "ret",
                 held = sym HELD, before = const BEFORE, after = const AFTER, ax = const AX, bx = const BX,
                 cx = const CX, dx = const DX, si = const SI, di = const DI, bp = const BP, flags = const FLAGS,
-                stack = const STACK, segments = const SEGMENTS, word = const WORD, filled = const FILLED,
+                stack = const STACK, ds = const segment(0), es = const segment(1), fs = const segment(2),
+                gs = const segment(3), word = const WORD, filled = const FILLED,
                 found = const FOUND, initial = const INITIAL, place = const PLACE, plain = const PLAIN_FLAGS,
                 $($operand)*
             )

@@ -1,7 +1,7 @@
 //! The functions that hold registers, on x86_64.
 
-use super::{AFTER, BEFORE, FILLED, FOUND, GS_WORD, HELD, INITIAL, PLACE, SEGMENTS, STACK, WORD};
-use crate::entry::{AX, BP, BX, CX, DI, DX, FLAGS, PLAIN_FLAGS, R8, SI};
+use super::{AFTER, BEFORE, FILLED, FOUND, GS_WORD, HELD, INITIAL, PLACE, STACK, WORD, segment};
+use crate::entry::{AX, BP, BX, CX, DI, DX, FLAGS, PLAIN_FLAGS, SI, r};
 use crate::witness::PAGE;
 
 macro_rules! hold {
@@ -24,13 +24,13 @@ macro_rules! hold {
                 "mov rdi, [rip + {held} + {before} + {di}]",
                 "mov rbp, [rip + {held} + {before} + {bp}]",
                 "mov r8, [rip + {held} + {before} + {r8}]",
-                "mov r9, [rip + {held} + {before} + {r8} + 8]",
-                "mov r10, [rip + {held} + {before} + {r8} + 16]",
-                "mov r11, [rip + {held} + {before} + {r8} + 24]",
-                "mov r12, [rip + {held} + {before} + {r8} + 32]",
-                "mov r13, [rip + {held} + {before} + {r8} + 40]",
-                "mov r14, [rip + {held} + {before} + {r8} + 48]",
-                "mov r15, [rip + {held} + {before} + {r8} + 56]",
+                "mov r9, [rip + {held} + {before} + {r9}]",
+                "mov r10, [rip + {held} + {before} + {r10}]",
+                "mov r11, [rip + {held} + {before} + {r11}]",
+                "mov r12, [rip + {held} + {before} + {r12}]",
+                "mov r13, [rip + {held} + {before} + {r13}]",
+                "mov r14, [rip + {held} + {before} + {r14}]",
+                "mov r15, [rip + {held} + {before} + {r15}]",
                 "push qword ptr [rip + {held} + {before} + {flags}]",
                 "popfq",
                 "mov rsp, [rip + {held} + {before} + {stack}]",
@@ -43,13 +43,13 @@ macro_rules! hold {
                 "mov [rip + {held} + {after} + {di}], rdi",
                 "mov [rip + {held} + {after} + {bp}], rbp",
                 "mov [rip + {held} + {after} + {r8}], r8",
-                "mov [rip + {held} + {after} + {r8} + 8], r9",
-                "mov [rip + {held} + {after} + {r8} + 16], r10",
-                "mov [rip + {held} + {after} + {r8} + 24], r11",
-                "mov [rip + {held} + {after} + {r8} + 32], r12",
-                "mov [rip + {held} + {after} + {r8} + 40], r13",
-                "mov [rip + {held} + {after} + {r8} + 48], r14",
-                "mov [rip + {held} + {after} + {r8} + 56], r15",
+                "mov [rip + {held} + {after} + {r9}], r9",
+                "mov [rip + {held} + {after} + {r10}], r10",
+                "mov [rip + {held} + {after} + {r11}], r11",
+                "mov [rip + {held} + {after} + {r12}], r12",
+                "mov [rip + {held} + {after} + {r13}], r13",
+                "mov [rip + {held} + {after} + {r14}], r14",
+                "mov [rip + {held} + {after} + {r15}], r15",
                 "mov [rip + {held} + {after} + {stack}], rsp",
                 "mov rsp, [rip + {held} + {place}]",
                 "pushfq",
@@ -57,13 +57,13 @@ macro_rules! hold {
                 "push {plain}",
                 "popfq",
                 "mov eax, ds",
-                "mov [rip + {held} + {after} + {segments}], rax",
+                "mov [rip + {held} + {after} + {ds}], rax",
                 "mov eax, es",
-                "mov [rip + {held} + {after} + {segments} + 8], rax",
+                "mov [rip + {held} + {after} + {es}], rax",
                 "mov eax, fs",
-                "mov [rip + {held} + {after} + {segments} + 16], rax",
+                "mov [rip + {held} + {after} + {fs}], rax",
                 "mov eax, gs",
-                "mov [rip + {held} + {after} + {segments} + 24], rax",
+                "mov [rip + {held} + {after} + {gs}], rax",
                 // A thread that has no thread pointer isn't asked for what it points to.
                 "cmp qword ptr [rip + {held} + {before} + {word}], 0",
                 "je 9f",
@@ -80,8 +80,11 @@ macro_rules! hold {
                 "pop r15", "pop r14", "pop r13", "pop r12", "pop rbp", "pop rbx",
                 "ret",
                 held = sym HELD, before = const BEFORE, after = const AFTER, ax = const AX, bx = const BX,
-                cx = const CX, dx = const DX, si = const SI, di = const DI, bp = const BP, r8 = const R8,
-                flags = const FLAGS, stack = const STACK, segments = const SEGMENTS, word = const WORD,
+                cx = const CX, dx = const DX, si = const SI, di = const DI, bp = const BP, r8 = const r(8),
+                r9 = const r(9), r10 = const r(10), r11 = const r(11), r12 = const r(12), r13 = const r(13),
+                r14 = const r(14), r15 = const r(15),
+                flags = const FLAGS, stack = const STACK, ds = const segment(0), es = const segment(1),
+                fs = const segment(2), gs = const segment(3), word = const WORD,
                 gs_word = const GS_WORD, filled = const FILLED, found = const FOUND, initial = const INITIAL,
                 place = const PLACE, plain = const PLAIN_FLAGS, $($operand)*
             )
