@@ -1,12 +1,12 @@
-//! How rows are measured, on Bellwire and on other kernels (`tests/linux` has this very file): so many rounds, and the
-//! cheapest and the middle one of them.
+//! Measures a row: a fixed count of rounds, of which the cheapest and the middle one are reported. Bellwire's benches
+//! and those of other kernels (`tests/linux`) share this file.
 
 /// Rounds that are measured.
 pub const ROUNDS: usize = 2000;
 /// Rounds before them, so that tables are filled.
 pub const WARM_UP: usize = 200;
 
-/// What many rounds of one operation cost, in cycles, which are instructions under `-icount shift=0`.
+/// The cost of many rounds of one operation, in cycles, which are instructions under `-icount shift=0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// The cheapest round.

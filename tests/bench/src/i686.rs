@@ -22,7 +22,7 @@ const fn arriving(label: u8) -> usize {
     Kind::Call as usize | (label as usize) << 8
 }
 
-/// What a measuring thread keeps.
+/// The state of a measuring thread.
 #[repr(C)]
 struct Kept {
     before: usize,
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn measure<const KIND: usize>() {
     )
 }
 
-/// What the server keeps.
+/// The state of the server.
 #[repr(C)]
 struct Serving {
     endpoint: usize,
@@ -208,7 +208,7 @@ pub unsafe extern "C" fn serve() {
     )
 }
 
-/// What the driver keeps.
+/// The state of the driver.
 #[repr(C)]
 struct Driving {
     endpoint: usize,

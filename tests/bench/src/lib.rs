@@ -1,8 +1,8 @@
-//! What the two bench programs share: the partner's requests, what a measuring thread is told, and how samples are
-//! judged.
+//! Shared by the two bench programs: the partner's requests, the plan of a measuring thread, and the judgement of
+//! samples.
 //!
-//! What is measured is in assembly ([`threads`]), so that a row means the same whatever the compiler thinks of, and so
-//! that these threads have no floating-point state, which compiled code on x86_64 soon has.
+//! The measured code is assembly ([`threads`]), for two reasons: a row means the same with every compiler, and these
+//! threads have no floating-point state, which compiled code on x86_64 soon has.
 #![cfg_attr(not(test), no_std)]
 
 #[cfg(target_os = "none")]
@@ -42,9 +42,9 @@ pub const FAULTING: u8 = 6;
 /// Asks the device's driver for the device's registers, and how they interrupt: word 0 of the answer is one of
 /// [`BY_LINE`] and [`BY_MESSAGE`], word 3 a handle to their memory.
 pub const REGISTERS: u8 = 5;
-/// By a level-triggered line.
+/// The device asserts a level-triggered line.
 pub const BY_LINE: usize = 0;
-/// By a message.
+/// The device writes a message.
 pub const BY_MESSAGE: usize = 1;
 /// Asks the device's driver when it last was interrupted: words 0 and 1 of the answer, in cycles.
 pub const INTERRUPTED: u8 = 6;
@@ -54,9 +54,10 @@ pub const EDU_RAISE: usize = 0x60;
 /// The register that acknowledges it.
 pub const EDU_ACKNOWLEDGE: usize = 0x64;
 
-/// Where the faulting thread looks: nothing is mapped from here on. The low bits are the time at which it did.
+/// The start of the addresses that the faulting thread reads, where nothing is mapped. The low bits are the time of the
+/// read.
 pub const FAULT_BASE: usize = 0xA000_0000;
-/// Those bits.
+/// The bits of a fault's time.
 pub const FAULT_TIME: usize = 0x07FF_FFFF;
 /// The bytes of the instruction that faults.
 pub const FAULTING_BYTES: usize = 2;
@@ -64,7 +65,7 @@ pub const FAULTING_BYTES: usize = 2;
 /// The upper half of a time that no run sees: months of a machine whose cycles are nanoseconds.
 pub const NEVER_HIGH: u32 = 1 << 22;
 
-/// What a measuring thread is told: the call that it makes again and again.
+/// The plan of a measuring thread: the call that it makes again and again.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Plan {
@@ -74,9 +75,9 @@ pub struct Plan {
     pub tag: usize,
     /// The words of the call; the first is the thread whose faults are handled.
     pub words: [usize; 4],
-    /// How many rounds.
+    /// The count of rounds.
     pub rounds: usize,
-    /// Where the samples go, one a round.
+    /// The place for the samples, one for each round.
     pub samples: *mut u32,
     /// The endpoint to notify when all is done.
     pub done: usize,
@@ -94,7 +95,7 @@ impl Plan {
     }
 }
 
-/// What one sample of a measuring thread is.
+/// The meaning of one sample of a measuring thread.
 pub mod kind {
     /// From before the call to after it.
     pub const WHOLE: usize = 0;

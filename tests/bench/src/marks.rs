@@ -1,9 +1,9 @@
-//! What tells a plugin of the emulator (`tests/counter`) where the measured stretches are.
+//! Marks the measured stretches for a plugin of the emulator (`tests/counter`).
 //!
-//! The clock counts instructions, and the plugin what these leave out. Both must mean the same stretch, so the
-//! instructions that read the clock are also the marks: a segment prefix before `rdtsc`, which changes nothing (SDM 2A,
-//! 2.1.1), says what is read there. No instruction is there for a mark's sake, and the code that is measured is the
-//! same whether somebody counts or not.
+//! The clock counts instructions, and the plugin counts what instructions cost beyond that. Both must mean the same
+//! stretch, so the instructions that read the clock are also the marks: a segment prefix before `rdtsc`, which has no
+//! effect (SDM 2A, 2.1.1), names the place. No instruction is added for a mark, so the measured code is the same with
+//! and without the plugin.
 //!
 //! | mark | where |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | `es rdtsc` | the other side; if no round of the second kind is going on, one back from there begins |
 //! | `ds rdtsc` | back where it began |
 //!
-//! Which rounds belong to a row is told outside of all rounds, by two kinds of `nop` that do nothing either.
+//! Two kinds of `nop`, outside of all rounds, tell the plugin which rounds belong to a row.
 
 use core::arch::asm;
 

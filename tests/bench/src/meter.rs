@@ -9,10 +9,10 @@ use crate::{Cost, Plan, ROUNDS, kind, threads};
 
 const STACK_BYTES: usize = 4096;
 
-/// What the thread of a row does: its first code.
+/// The first code of a row's thread.
 pub type First = unsafe extern "C" fn();
 
-/// What one measuring thread after the other needs.
+/// The resources that the measuring threads use, one thread after the other.
 pub struct Meter {
     priority: u8,
     done: Endpoint,
@@ -36,12 +36,12 @@ impl Meter {
         let thread = unsafe { Thread::new(None, first as usize, top, self.priority, None) }?;
         thread.start([&raw const plan as usize, 0, 0, 0])?;
         raw::receive(self.done.raw(), [0; 4])?;
-        // It may still be on its last instructions.
+        // The thread may still be at its last instructions.
         let _ = raw::destroy(thread.raw(), [0; 4]);
         Ok(samples)
     }
 
-    /// What reading the clock twice costs.
+    /// Measures the cost of reading the clock twice.
     pub fn overhead(&self) -> Result<u32> {
         let null = Tag::incoming(Operation::Null, 0, Options::empty());
         let plan = Plan::of(abi::NO_HANDLE, null, [0; 4]);

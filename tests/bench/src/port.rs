@@ -5,7 +5,7 @@ use core::arch::asm;
 /// The port that firmware writes its progress to: reading it has no effect on any PC.
 pub const PORT: u16 = 0x80;
 
-/// How many cycles it takes to read the port, with what reading the clock twice and loading `dx` takes.
+/// Measures the cycles for reading the port, including those for reading the clock twice and loading `dx`.
 ///
 /// # Safety
 /// The process may use the port.
@@ -21,7 +21,7 @@ pub unsafe fn read() -> u32 {
     after.wrapping_sub(before)
 }
 
-/// The same without the access.
+/// Does what the measured function does, without the access.
 pub fn nothing() -> u32 {
     let (before, after): (u32, u32);
     // SAFETY: programs may read the time stamp counter.

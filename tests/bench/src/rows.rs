@@ -19,9 +19,9 @@ const ONLY_INTERRUPTS: &str = "interrupts";
 /// The priority of the threads that measure, as the first one's.
 const PRIORITY: u8 = 10;
 
-/// How long nobody else calls when the system is at rest.
+/// How long no other program makes a call once the system is at rest.
 const QUIET: Duration = Duration::from_millis(100);
-/// How often that is awaited.
+/// How often the program waits for that rest.
 const MOST_WAITS: usize = 100;
 /// The calls that one such wait makes itself: to receive, and to ask for the count.
 const CALLS_OF_A_WAIT: u64 = 2;
@@ -75,7 +75,7 @@ pub fn run(startup: Startup) -> Result<()> {
 }
 
 impl Bench {
-    /// Waits until the other programs have started: nobody else made a call for [`QUIET`]. A driver that waits for its
+    /// Waits until the other programs have started: none of them made a call for [`QUIET`]. A driver that waits for its
     /// chip by a timer would be counted in the first row.
     fn settle(&self) -> Result<()> {
         let endpoint = Endpoint::new()?;
@@ -131,7 +131,7 @@ impl Bench {
         self.say(&format!("bench: {name} {} {}\n", cost.minimum, cost.median))
     }
 
-    /// How many calls a row makes besides its rounds: those of a row of one null call less that one.
+    /// Counts the calls that a row makes besides its rounds: the calls of a row of one null call, less that call.
     fn calls_around(&self) -> Result<u64> {
         let before = self.calls()?;
         let null = Tag::incoming(Operation::Null, 0, Options::empty());

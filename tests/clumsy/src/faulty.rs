@@ -4,15 +4,15 @@ use bellwire::{Endpoint, Handle, Memory, Result, Thread, raw, thread_exit};
 
 const STACK_BYTES: usize = 16 << 10;
 const PRIORITY: u8 = 10;
-/// Whatever the handler would be told.
+/// The badge, which no handler sees.
 const BADGE: u8 = 0;
 
-/// Starts the thread on that endpoint. Its faults go to an endpoint on which nobody receives.
+/// Starts the thread that serves this endpoint. Its faults go to an endpoint on which no thread receives.
 pub fn spawn(endpoint: &Endpoint) -> Result<()> {
     let stack = Memory::new(STACK_BYTES)?.map(bellwire::Access::READ | bellwire::Access::WRITE)?;
     let top = stack.address() + stack.len();
     let faults = Endpoint::new()?;
-    // SAFETY: `first` is written to be a thread's first code, and nobody else has the stack.
+    // SAFETY: `first` is written to be a thread's first code, and no other thread has the stack.
     let thread = unsafe { Thread::new(None, first as *const () as usize, top, PRIORITY, Some((&faults, BADGE))) }?;
     // The thread and its handler stay as long as the process does.
     core::mem::forget((stack, faults));

@@ -1,8 +1,8 @@
-//! A driver that gets stuck in every way that a driver can: the shell's `irq LINE` has to find out which it was.
+//! A driver that gets stuck in every way that a driver can. The shell's `irq LINE` has to find out which way it was.
 //!
-//! It takes the place of the teaching device's driver, and is told by `edu NUMBER` which way to take. From there it
-//! doesn't come back, until it is ended. Its device is a serial port, which interrupts when it is told that its
-//! transmitter matters: as often as it is told, and for as long as nobody looks.
+//! The program replaces the teaching device's driver. The command `edu NUMBER` chooses the way, and the driver stays
+//! stuck until it is ended. Its device is a serial port: enabling the transmitter's interrupt raises one each time, and
+//! the line stays asserted until the port is read.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 mod faulty;
@@ -40,11 +40,11 @@ enum Way {
     Busy = 5,
     /// Waits for a server's answer.
     Awaits = 6,
-    /// Calls where nobody receives.
+    /// Calls an endpoint on which no thread receives.
     Calls = 7,
     /// Receives on another endpoint while a message is pending.
     Elsewhere = 8,
-    /// Raises an exception that nobody handles.
+    /// Raises an exception that has no handler.
     Faults = 9,
     /// Leaves a storm unread.
     Storm = 10,

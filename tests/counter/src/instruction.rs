@@ -1,4 +1,4 @@
-//! What an instruction is, as far as anything here counts it.
+//! The properties of an instruction that are counted.
 
 use crate::Width;
 
@@ -18,8 +18,8 @@ pub enum Class {
     Kernel(Kind),
 }
 
-/// What a bench says by instructions that do nothing else (`bench::marks`): a segment prefix of an `rdtsc` that it
-/// needs anyway, and a `nop` outside of all rounds.
+/// A mark of the bench (`bench::marks`): a segment prefix of an `rdtsc` that it needs anyway, or a `nop` outside of all
+/// rounds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mark {
     /// `nop dword ptr [eax + 0x42454C00]`: the rounds that follow belong to the next row.
@@ -36,7 +36,7 @@ pub enum Mark {
     Back,
 }
 
-/// What costs a CPU more than its one instruction.
+/// An effect that costs a CPU more than its one instruction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     Plain,

@@ -11,7 +11,7 @@
 //! the program that loads it. One CPU is assumed.
 
 mod instruction;
-// What these ask of QEMU is there only inside it: test programs, which aren't, couldn't be linked.
+// The functions that these modules import exist only inside QEMU, so test programs couldn't be linked with them.
 #[cfg(not(test))]
 mod plugin;
 mod profile;

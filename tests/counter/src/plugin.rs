@@ -1,4 +1,5 @@
-//! What QEMU calls: the installation, each block that is translated, each instruction, each access, the end.
+//! The functions that QEMU calls: at the installation, for each translated block, each instruction, each access, and at
+//! the end.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -9,8 +10,8 @@ use crate::qemu::{self, Block, HardwareAddress, Id, Info, MOST_BYTES, MemoryInfo
 use crate::row::Touch;
 use crate::{Counter, Width};
 
-/// The version of QEMU's plugin interface that this asks for: QEMU reads it when it has loaded the plugin, and refuses
-/// one that is too new or too old. It is an `int`.
+/// The version of QEMU's plugin interface that the plugin needs, an `int`. QEMU reads it when it has loaded the plugin,
+/// and refuses a version that is too new or too old.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "QEMU looks for this name")]
 pub static qemu_plugin_version: AtomicI32 = AtomicI32::new(1);
@@ -53,7 +54,7 @@ pub unsafe extern "C" fn qemu_plugin_install(
     counter.width = if target == c"i386" { Width::I686 } else { Width::X86_64 };
     let mut file = String::new();
     for index in 0..count as usize {
-        // SAFETY: QEMU passes so many pointers.
+        // SAFETY: QEMU passes `count` pointers, and the index is less.
         let argument = unsafe { arguments.wrapping_add(index).read() };
         // SAFETY: each is a C string.
         let argument = unsafe { CStr::from_ptr(argument) }.to_string_lossy();
@@ -81,7 +82,7 @@ extern "C" fn translate(_: Id, block: *mut Block) {
     // SAFETY: QEMU passes the block that it translates.
     let count = unsafe { qemu::qemu_plugin_tb_n_insns(block) };
     for index in 0..count {
-        // SAFETY: the block has so many.
+        // SAFETY: the index is less than the count of the block's instructions.
         let handle = unsafe { qemu::qemu_plugin_tb_get_insn(block, index) };
         // SAFETY: an instruction of the block.
         let address = unsafe { qemu::qemu_plugin_insn_vaddr(handle) };

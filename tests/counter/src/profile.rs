@@ -1,4 +1,4 @@
-//! How often each instruction of the kernel ran.
+//! Counts how often each instruction of the kernel ran.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};

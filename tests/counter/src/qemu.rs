@@ -6,10 +6,10 @@ use std::ffi::{c_char, c_int, c_void};
 /// A plugin's name for itself.
 pub type Id = u64;
 
-/// What an access was: size, sign, direction.
+/// The size, sign and direction of an access.
 pub type MemoryInfo = u32;
 
-/// What QEMU says of itself.
+/// QEMU's description of itself.
 #[repr(C)]
 pub struct Info {
     /// The emulated architecture: `i386` or `x86_64`.
@@ -64,7 +64,7 @@ pub struct Handle {
     _opaque: [u8; 0],
 }
 
-/// Where an access went.
+/// The target of an access.
 #[repr(C)]
 pub struct HardwareAddress {
     _opaque: [u8; 0],

@@ -1,10 +1,11 @@
-//! What a bench's rounds do besides executing instructions, row by row.
+//! Counts what a bench's rounds do besides executing instructions, for each row.
 //!
 //! Instructions aren't cycles: a write to CR3 costs as much as a hundred of them. Between two marks of the bench
-//! ([`Mark`]) everything that serialises or leaves the CPU is counted, and what of memory the kernel touches. The
-//! cheapest round of a row stands for it, as with the instructions that the bench counts itself.
+//! ([`Mark`]) the module counts the instructions that serialise or leave the CPU, and the memory that the kernel
+//! touches. The cheapest round stands for its row, as in the bench's own count of instructions.
 //!
-//! The marks are the bench's own looks at the clock, so a round here has the same instructions as there.
+//! The marks are the instructions by which the bench reads the clock, so a round has the same instructions here and
+//! there.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};

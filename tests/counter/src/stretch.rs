@@ -1,4 +1,5 @@
-//! How long the kernel runs from an entry to its exit, all with interrupts off: so long an interrupt can wait.
+//! Measures how long the kernel runs from an entry to its exit. Interrupts are off all that time, so this is how long
+//! an interrupt can wait.
 //!
 //! A stretch begins with the first kernel instruction after another stretch or after one of user mode. It ends with the
 //! instruction that returns to user mode, even if an interrupt waits there and no instruction of user mode comes first,
@@ -14,7 +15,7 @@ use crate::instruction::{Class, Instruction, Kind};
 /// How many stretches are reported.
 const KEPT: usize = 512;
 
-/// Every so many instructions a sample is taken.
+/// A sample is taken once in this count of instructions.
 const SAMPLED: u64 = 16;
 
 /// A stretch of kernel instructions.
@@ -31,7 +32,7 @@ pub struct Stretches {
     now: Stretch,
     seen_user: bool,
     seen_kernel: bool,
-    /// By falling length.
+    /// The longest stretches, the longest first.
     longest: Vec<Stretch>,
 }
 

@@ -16,7 +16,7 @@ pub struct Batch {
     pub number: u64,
     /// The code of all its steps.
     pub code: Memory,
-    /// What each of its steps finds in its memory.
+    /// The data that each step of the batch finds in its memory.
     pub data: Box<Data>,
     mapping: Mapping,
 }
@@ -49,7 +49,7 @@ impl Batch {
         self.code.destroy()
     }
 
-    /// Whether a step can have raised a fault, as far as the code there says.
+    /// Checks whether the code of a step can have raised this fault.
     pub fn explains(&self, step: Step, fault: &Fault) -> core::result::Result<(), String> {
         if !fault.is_a_programs() {
             return Err(format!("no program can raise this: {fault:x?}"));

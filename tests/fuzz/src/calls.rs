@@ -7,7 +7,7 @@ use crate::registers::{Desk, SLOTS, Slot};
 use crate::values;
 use abi::{DESCRIPTIONS, Operation, PAGE_BYTES, Rights};
 
-/// What a register is loaded with.
+/// The value that a register is loaded with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operand {
     Value(usize),
@@ -85,7 +85,7 @@ fn fitting(needs: Rights, random: &mut Random) -> usize {
     random.choose(slots) as usize
 }
 
-/// What goes into a word of that name in the table of calls.
+/// Chooses a value for a word of this name in the table of calls.
 fn word(name: &str, random: &mut Random) -> Operand {
     if random.one_in(8) {
         return Operand::Value(values::word(random));
@@ -149,7 +149,7 @@ fn enter(code: &mut Code<'_>, random: &mut Random) {
     code.put(match random.below(8) {
         // mov r10, rsp; syscall
         0..=4 => &[0x49, 0x89, 0xE2, 0x0F, 0x05],
-        // With whatever r10 holds as the stack pointer.
+        // The stack pointer is whatever value r10 has.
         5 => &[0x0F, 0x05],
         _ => &[0xCD, 0x80],
     });
@@ -167,7 +167,7 @@ fn enter(code: &mut Code<'_>, random: &mut Random) {
         }
         // push next; mov ecx, esp; sysenter; next: since the call page returns by `ret`.
         3 => code.put(&[0xE8, 0, 0, 0, 0, 0x83, 0x04, 0x24, 0x08, 0x89, 0xE1, 0x0F, 0x34]),
-        // With whatever ecx holds as the stack pointer.
+        // The stack pointer is whatever value ecx has.
         4 => code.put(&[0x0F, 0x34]),
         _ => code.put(&[0xCD, 0x80]),
     }

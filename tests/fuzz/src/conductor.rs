@@ -21,21 +21,21 @@ use fuzz::values;
 use suite::float::Level;
 use suite::report::line;
 
-/// After so many steps the counters are looked at.
+/// The counters are checked once in this count of steps.
 const CHECKED: u64 = 8 * BATCH_STEPS as u64;
-/// After so many steps a line says how far it is.
+/// The progress is reported once in this count of steps.
 const REPORTED: u64 = 32 * BATCH_STEPS as u64;
-/// So many steps in a row that had to be stopped: something else in the victim takes its time.
+/// After this count of consecutive steps that had to be stopped, something else in the victim takes its time.
 const STUCK: usize = 3;
 
-/// What is to be run.
+/// The steps to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
     /// The seed of everything.
     pub seed: u64,
     /// The first step.
     pub first: u64,
-    /// How many.
+    /// The count of steps.
     pub steps: u64,
 }
 
@@ -51,14 +51,14 @@ pub struct Conductor {
     surroundings: Surroundings,
     witness: Witness,
     watchdog: Option<Watchdog>,
-    /// Where a person, or the runner, finds the step's number when the kernel has stopped.
+    /// A word that holds the step's number, for a person or the runner to read when the kernel has stopped.
     place: Shared<u64>,
-    /// Where nothing ever arrives.
+    /// An endpoint at which nothing arrives, for waiting.
     silent: Endpoint,
     floating: usize,
     machine: Machine,
     in_use: Option<InUse>,
-    /// What came out so far.
+    /// The results so far.
     pub tally: Tally,
     stopped_in_a_row: usize,
 }
@@ -135,7 +135,7 @@ impl Conductor {
             Err(error) => return Err(format!("no victim can be made: {error}")),
         };
         let after = self.watch(step, plan, batch, &thread)?;
-        // One that ended its process, or itself, is gone.
+        // A thread that ended itself or its process is gone already.
         let _ = raw::destroy(thread.raw(), [0; 4]);
         drop(thread);
         if after == After::Useless || self.stopped_in_a_row >= STUCK {
@@ -243,7 +243,7 @@ impl Conductor {
                     let fault = fault(&message);
                     return Err(format!("{} ({fault:x?})", self.witness.finding(fault.instruction)));
                 }
-                _ => return Err(format!("nobody should have sent {message:x?}")),
+                _ => return Err(format!("an unexpected message: {message:x?}")),
             }
         }
     }

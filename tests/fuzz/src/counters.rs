@@ -5,19 +5,19 @@ use alloc::format;
 use alloc::string::String;
 use bellwire::{MemoryUse, Root};
 
-/// What is in use while no victim is there.
+/// The resources in use while there is no victim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InUse {
     /// Processes, threads, endpoints, handles.
     objects: [usize; 4],
-    /// Frames that nobody holds.
+    /// The free frames.
     free: u32,
-    /// Of the conductor's quota.
+    /// The conductor's quota.
     held: [usize; 2],
 }
 
 impl InUse {
-    /// As it is now.
+    /// Reads the counters.
     pub fn now(root: &Root) -> bellwire::Result<Self> {
         let objects = root.info(InfoItem::Kernel, 0, 1)?;
         let [_, frames, _, own] = root.info(InfoItem::Memory, 1, 0)?;
@@ -25,7 +25,8 @@ impl InUse {
     }
 }
 
-/// Of every interrupt that was taken, it is known what became of it.
+/// Checks that the account of every source is complete: each interrupt that was taken was delivered, coalesced,
+/// spurious or dropped, or its message is pending.
 pub fn check_sources(root: &Root) -> Result<(), String> {
     for index in 0.. {
         let source = match root.source(index) {
@@ -34,7 +35,7 @@ pub fn check_sources(root: &Root) -> Result<(), String> {
             Err(_) => break,
         };
         let accounted = source.delivered + source.coalesced + source.spurious + source.dropped;
-        // One message at the most is pending, and none where the source isn't bound.
+        // At most one message is pending, and none where the source isn't bound.
         if source.taken.wrapping_sub(accounted) > u32::from(source.bound) {
             return Err(format!("line {}: an interrupt is lost: {source:?}", source.line));
         }

@@ -1,4 +1,4 @@
-//! What a fault may look like, given the bytes at and before the instruction that it names.
+//! Judges a fault by the bytes at and before the instruction that it names.
 
 /// A fault as the kernel reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct Fault {
     pub error: usize,
     /// The address, of a page fault.
     pub address: usize,
-    /// Where the thread was.
+    /// The instruction pointer of the thread.
     pub instruction: usize,
 }
 
@@ -31,13 +31,13 @@ pub fn are_a_programs(flags: usize) -> bool {
 }
 
 impl Fault {
-    /// Whether any program can cause this, wherever it was.
+    /// Whether any program can cause this fault, at any place.
     pub fn is_a_programs(&self) -> bool {
         // #AC needs a CPU that checks alignment, which emulators mostly don't.
         VECTORS.contains(&self.vector) || self.vector == 17
     }
 
-    /// Whether these bytes can: those before the instruction pointer, and those at it.
+    /// Checks whether these bytes can raise the fault: those before the instruction pointer, and those at it.
     ///
     /// An exception that many instructions raise says nothing; the others must stand at, or as a trap right behind, one
     /// that does.
@@ -63,8 +63,8 @@ impl Fault {
 /// `iret`, which is a return from a task with NT set.
 const RETURNS: [u8; 1] = [0xCF];
 
-/// What loads segments: by name, by far jumps and returns, and some of the two-byte ones. The emulator reads the stack
-/// and the tables for these with the kernel's rights.
+/// The opcodes that load segments: by name, by far jumps and returns, and some of the two-byte ones. For these the
+/// emulator reads the stack and the tables with the kernel's rights.
 const SELECTOR_LOADS: [u8; 14] = [0x8E, 0x07, 0x17, 0x1F, 0x0F, 0xC4, 0xC5, 0xCF, 0xCA, 0xCB, 0x9A, 0xEA, 0xFF, 0xCD];
 
 /// The bytes behind the prefixes.

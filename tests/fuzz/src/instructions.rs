@@ -5,7 +5,7 @@ use crate::layout::LONG;
 use crate::random::Random;
 use crate::values;
 
-/// What follows an opcode.
+/// The bytes that follow an opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rest {
     Nothing,
@@ -14,9 +14,9 @@ enum Rest {
     Long,
     /// Registers and memory.
     Operands,
-    /// The same with the field of the register as part of the opcode.
+    /// Operands in a ModRM byte whose register field is part of the opcode.
     Group(u8),
-    /// The same, and a byte.
+    /// Operands in a ModRM byte, and an immediate byte.
     OperandsByte,
     /// A far pointer, which 64-bit mode lacks.
     Far,
@@ -143,7 +143,7 @@ const FLOATING: &[Row] = &[
     (&[0xC4, 0xE3, 0x7D, 0x18], OperandsByte),
 ];
 
-/// What programs do all the time.
+/// The instructions that programs use all the time.
 const PLAIN: &[Row] = &[
     (&[0x01], Operands),
     (&[0x2B], Operands),
@@ -224,7 +224,7 @@ pub fn put(code: &mut Code<'_>, random: &mut Random) {
     }
 }
 
-/// Which register and which memory: an address that can be used in a third of all cases.
+/// Adds operands: a register, and memory whose address can be used in a third of all cases.
 fn operands(code: &mut Code<'_>, random: &mut Random, register: Option<u8>) {
     let middle = register.unwrap_or_else(|| random.byte() & 7) << 3;
     match random.below(6) {

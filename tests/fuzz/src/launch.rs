@@ -24,7 +24,7 @@ pub const LOAD_MXCSR: usize = 2;
 pub fn code() -> [u8; 2 * BYTES] {
     let mut code = [0; 2 * BYTES];
     for (to, function) in code.chunks_mut(BYTES).zip([step as extern "C" fn(), call]) {
-        // SAFETY: the functions are padded to so many bytes, all of them readable code.
+        // SAFETY: the functions are padded to `BYTES` bytes, all of them readable code.
         to.copy_from_slice(unsafe { core::slice::from_raw_parts(function as *const u8, BYTES) });
     }
     code

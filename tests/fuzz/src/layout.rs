@@ -1,4 +1,4 @@
-//! Where things are in the processes that the fuzzer makes.
+//! The addresses in the processes that the fuzzer makes.
 
 use abi::PAGE_BYTES;
 
@@ -14,7 +14,7 @@ pub const BATCH_STEPS: usize = abi::PAGES_PER_CALL * PAGE_BYTES / STEP_BYTES;
 /// The size of a batch's code.
 pub const CODE_BYTES: usize = BATCH_STEPS * STEP_BYTES;
 
-/// What a step's first instructions load the registers from: a [`crate::registers::Desk`].
+/// The page from which a step's first instructions load the registers: a [`crate::registers::Desk`].
 pub const DESK: usize = 0x0050_0000;
 
 /// Memory to write to, the same at every step's beginning.
@@ -32,7 +32,7 @@ pub const EDGE: usize = abi::USER_END - PAGE_BYTES;
 /// The code of a witness.
 pub const WITNESS_CODE: usize = 0x0040_0000;
 
-/// What a witness holds and finds; the second one's stands behind it.
+/// The sheet of the first witness, with that of the second one behind it.
 pub const WITNESS_SHEETS: usize = 0x0050_0000;
 
 /// Whether registers have 64 bits.

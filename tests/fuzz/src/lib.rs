@@ -1,9 +1,9 @@
-//! What the fuzzer of the kernel's entries makes of a seed: registers, code and calls, and what a fault may look like.
+//! Makes the registers, code and calls of the fuzzer from a seed, and judges faults.
 //!
-//! Everything here is a function of the seed and a step's number, so that a step can be run again by itself, and is
-//! tested on the host. The fuzzer itself (`main.rs`) is the first process of a machine that counts instructions as its
-//! time. It makes a victim, a process with handles to objects of all kinds that are its alone, and runs a thread there
-//! for each step, for some microseconds, until it faults, ends itself or has had its time.
+//! Everything here is a function of the seed and a step's number. So a step can be run again by itself, and the host
+//! tests it. The fuzzer itself (`main.rs`) is the first process of a machine whose time is instructions. The fuzzer
+//! makes a victim: a process that has handles of its own to objects of all kinds. There it runs a thread for each step,
+//! for some microseconds, until the thread faults, ends itself or has had its time.
 #![cfg_attr(not(test), no_std)]
 
 pub mod calls;

@@ -1,4 +1,4 @@
-//! How a thread gets registers: at its start, and when it goes on after a fault.
+//! Sets a thread's registers: at its start, and when it goes on after a fault.
 
 use abi::Register;
 use bellwire::{Error, Handle, Result, Thread, raw};

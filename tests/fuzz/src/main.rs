@@ -38,7 +38,7 @@ const EXIT_PORTS: (u16, u16) = (0xF4, 4);
 const PASSED: u32 = 0x10;
 const FAILED: u32 = 0x11;
 
-/// What the conductor's thread gets.
+/// The work of the conductor's thread.
 struct Work {
     conductor: Conductor,
     run: Run,
@@ -65,7 +65,8 @@ fn run(startup: Startup) -> Result<()> {
     let stack = Memory::new(STACK_BYTES)?.map(Access::READ | Access::WRITE)?;
     let top = stack.address() + stack.len();
     let work = Box::into_raw(Box::new(Work { conductor, run, done: done.raw() }));
-    // SAFETY: `first` is written to be a thread's first code, and nobody else has the stack, which stays to the end.
+    // SAFETY: `first` is written to be a thread's first code, and no other thread has the stack, which stays to the
+    // end.
     let thread = unsafe { Thread::new(None, first as *const () as usize, top, PRIORITY, Some((&done, 0))) }?;
     thread.start([work as usize, 0, 0, 0])?;
     let message = raw::receive(done.raw(), [0; 4])?;

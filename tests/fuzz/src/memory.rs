@@ -35,7 +35,7 @@ impl<T> Shared<T> {
         unsafe { self.place.copy_from_nonoverlapping(content, 1) };
     }
 
-    /// One of its parts, an array of integers or one, whatever the other process made of it.
+    /// Reads one field, an integer or an array of integers. Any value that the other process wrote is valid for these.
     pub fn read_field<F: Copy>(&self, field: impl FnOnce(*const T) -> *const F) -> F {
         // SAFETY: as in `write`; all bits of integers are values.
         unsafe { field(self.place).read_volatile() }

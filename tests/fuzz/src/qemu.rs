@@ -1,4 +1,4 @@
-//! What QEMU gets wrong in ways that no kernel can defend itself against: there is none of it at any byte of a step.
+//! Removes from each step the instructions that QEMU gets wrong in a way that no kernel can defend itself against.
 //!
 //! QEMU 7.2:
 //!
@@ -27,7 +27,7 @@ use crate::layout::{LONG, STEP_BYTES};
 
 /// Replaces such instructions by others, wherever an instruction may begin.
 pub fn avoid(bytes: &mut [u8; STEP_BYTES], avoid_at: fn(&mut [u8; STEP_BYTES], usize)) {
-    // One change may make what another looks for.
+    // One change may give rise to another.
     loop {
         let before = *bytes;
         (0..STEP_BYTES).for_each(|at| {
@@ -55,7 +55,7 @@ const MEMBER: u8 = 7 << 3;
 /// Both operands are registers.
 const REGISTERS: u8 = 3 << 6;
 
-/// Of QEMU 7.2.
+/// Rewrites the instructions that QEMU 7.2 gets wrong.
 pub fn avoid_7_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
     let [first, second, third, fourth] = [0, 1, 2, 3].map(|further| bytes.get(at + further).copied().unwrap_or(0));
     let member = |byte: u8| (byte & MEMBER) >> 3;
@@ -83,7 +83,7 @@ pub fn avoid_7_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
     }
 }
 
-/// Of QEMU 10.
+/// Rewrites the instructions that QEMU 10 gets wrong.
 pub fn avoid_10_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
     let [first, second, third, fourth] = [0, 1, 2, 3].map(|further| bytes.get(at + further).copied().unwrap_or(0));
     match (first, second) {
@@ -95,7 +95,7 @@ pub fn avoid_10_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
     }
 }
 
-/// Of both.
+/// Rewrites the instructions that both versions get wrong.
 fn avoid_always_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
     let [first, second, third, fourth] = [0, 1, 2, 3].map(|further| bytes.get(at + further).copied().unwrap_or(0));
     match (first, second) {
@@ -112,7 +112,7 @@ fn avoid_always_at(bytes: &mut [u8; STEP_BYTES], at: usize) {
     }
 }
 
-/// Whether there is `rep` or `repne` among the prefixes that end there.
+/// Whether the prefixes that end here contain `rep` or `repne`.
 fn is_repeated(before: &[u8]) -> bool {
     let mut prefixes = before.iter().rev().take_while(|byte| is_prefix(**byte));
     prefixes.any(|byte| matches!(byte, 0xF2 | 0xF3))

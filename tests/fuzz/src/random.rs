@@ -5,8 +5,8 @@
 #[derive(Clone, Debug)]
 pub struct Random([u32; 4]);
 
-/// What a stream is for: each purpose of each step has a stream of its own, so that a change in how one is used doesn't
-/// change the others.
+/// The purpose of a stream. Each purpose of each step has a stream of its own, so a change in the use of one changes no
+/// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Purpose {
@@ -37,7 +37,7 @@ impl Random {
         result
     }
 
-    /// As many bits as a register has.
+    /// A number of a register's width.
     pub fn word(&mut self) -> usize {
         #[cfg(target_pointer_width = "64")]
         let word = (self.bits() as usize) << 32 | self.bits() as usize;
@@ -56,12 +56,12 @@ impl Random {
         ((u64::from(self.bits()) * limit as u64) >> 32) as usize
     }
 
-    /// True once in so many times.
+    /// Returns true once in `times` on average.
     pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    /// One of these.
+    /// Chooses one element.
     pub fn choose<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }

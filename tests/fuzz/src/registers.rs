@@ -1,4 +1,4 @@
-//! What a step starts with in its registers, and the page from which its first instructions load them.
+//! The registers that a step starts with, and the page from which its first instructions load them.
 
 use crate::layout::{DESK, LONG};
 use crate::random::Random;
@@ -14,7 +14,7 @@ pub const GENERAL: usize = if LONG { 15 } else { 7 };
 pub enum Slot {
     /// An endpoint with every right.
     Endpoint = 0,
-    /// One that another thread of the victim calls again and again.
+    /// An endpoint that another thread of the victim calls again and again.
     CalledEndpoint = 1,
     /// The first again, without the right to receive or bind.
     PlainEndpoint = 2,
@@ -40,7 +40,7 @@ pub enum Slot {
     Root = 12,
 }
 
-/// How many there are.
+/// The count of handles.
 pub const SLOTS: usize = 13;
 
 /// A step's registers.

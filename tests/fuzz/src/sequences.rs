@@ -17,7 +17,7 @@ pub fn put(code: &mut Code<'_>, random: &mut Random) {
     }
 }
 
-/// What enters the kernel, at once.
+/// Adds an instruction that enters the kernel at once.
 fn trap(code: &mut Code<'_>, random: &mut Random) {
     match random.below(12) {
         0..=2 => code.put(&[0xCD, 0x80]),
@@ -85,7 +85,7 @@ fn interrupt_return(code: &mut Code<'_>, random: &mut Random) {
     code.put(if LONG { &[0x48, 0xCF] } else { &[0xCF] });
 }
 
-/// The same for a far `ret`.
+/// A frame for a far `ret`, most parts of which are right.
 fn far_return(code: &mut Code<'_>, random: &mut Random) {
     if random.one_in(2) {
         // With another privilege, the stack comes along.

@@ -1,4 +1,4 @@
-//! One step: its code, its registers, and what comes in between.
+//! A step: its code, its registers, and the interrupts that come meanwhile.
 
 use crate::calls;
 use crate::code::Code;
@@ -10,7 +10,7 @@ use crate::registers::Registers;
 use crate::sequences;
 use crate::values;
 
-/// Which steps of which run.
+/// The number of a step, and the seed of its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The run's seed.
@@ -27,18 +27,18 @@ pub enum Launch {
         /// Whether x87 and MXCSR are loaded, too.
         floating: usize,
     },
-    /// By calls.
+    /// System calls set the registers.
     Calls,
 }
 
-/// What is done to a step.
+/// The plan of a step.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What it starts with.
+    /// The registers at its start.
     pub registers: Registers,
-    /// How it gets that.
+    /// The way in which it gets them.
     pub launch: Launch,
-    /// Nanoseconds before it that nobody but the witness runs.
+    /// The nanoseconds before the step in which only the witness runs.
     pub pause: Option<usize>,
     /// Nanoseconds until it has had its time.
     pub patience: usize,
@@ -48,7 +48,7 @@ pub struct Plan {
     pub non_maskable: Option<usize>,
     /// How often it goes on after a fault.
     pub retries: usize,
-    /// For what is decided on the way.
+    /// The stream for decisions on the way.
     pub random: Random,
 }
 
@@ -68,7 +68,7 @@ impl Step {
         CODE + self.position() * STEP_BYTES
     }
 
-    /// What is done.
+    /// Makes the plan of this step.
     pub fn plan(self) -> Plan {
         let mut random = Random::new(self.seed, self.number, Purpose::Plan);
         let mut registers = Registers::random(&mut random, self.address());
@@ -119,13 +119,14 @@ impl Step {
     }
 }
 
-/// What a thread's first use of floating point takes on i686 at the most, where the kernel fills a page in small steps.
+/// The most nanoseconds that a thread's first use of floating point takes on i686, where the kernel fills a page in
+/// small steps.
 const FIRST_USE: usize = if LONG { 0 } else { 8_000 };
 
-/// What runs the code.
+/// The processor or emulator that runs the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Machine {
-    /// One that does what the manuals say.
+    /// A processor or an emulator that does what the manuals say.
     Right,
     /// QEMU's emulation before version 10.
     Qemu7,
@@ -134,7 +135,7 @@ pub enum Machine {
 }
 
 impl Machine {
-    /// What the runner says of QEMU, whose own registers don't tell its version.
+    /// The emulator of this major version. The runner passes the version, which QEMU's own registers don't tell.
     pub fn qemu(major_version: u64) -> Self {
         if major_version < 10 { Machine::Qemu7 } else { Machine::Qemu10 }
     }

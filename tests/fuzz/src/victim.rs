@@ -17,9 +17,9 @@ pub const BADGE: u16 = 1;
 /// The badge of the empty process's exit.
 pub const WARD_BADGE: u16 = 2;
 
-/// What the victim may take.
+/// The victim's limits.
 const LIMITS: Limits = Limits { frames: 96, objects: 48, priority: PRIORITY, trust: Trust::Contained };
-/// What the empty process may take.
+/// The limits of the empty process.
 const WARD_LIMITS: Limits = Limits { frames: 16, objects: 16, priority: PRIORITY, trust: Trust::Contained };
 
 /// Ports that no device has.
@@ -30,7 +30,7 @@ const LINE: u8 = 5;
 /// The words of the memory that every step begins with.
 pub type Data = [usize; DATA_BYTES / size_of::<usize>()];
 
-/// What all victims have in common.
+/// The resources that all victims share.
 pub struct Surroundings {
     /// All authority.
     pub root: Root,
@@ -40,9 +40,9 @@ pub struct Surroundings {
     launch: Memory,
     /// The code at the end of what they may have.
     edge: Memory,
-    /// What they load registers from.
+    /// The page from which they load registers.
     pub desk: Shared<Desk>,
-    /// What they may write to.
+    /// The page that they may write to.
     pub data: Shared<Data>,
 }
 
@@ -160,7 +160,7 @@ impl Victim {
         for process in [self.ward, self.process] {
             let _ = process.kill(0);
             match process.reap(drop) {
-                // It may have reaped the empty one, or been told to reap itself.
+                // The victim may have reaped the empty process, or been told to reap itself.
                 Ok(()) | Err(Error::BadHandle) => {}
                 Err(error) => return Err(error),
             }

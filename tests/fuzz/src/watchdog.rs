@@ -23,7 +23,7 @@ const LOCK_ENABLED: u8 = 1 << 1;
 /// Offsets of its registers: what the stages begin with, and where it is told to begin.
 const STAGES: [usize; 2] = [0, 4];
 const RELOAD: usize = 0xC;
-/// What must be written there before anything else may be.
+/// The words that unlock the device's other registers, in this order.
 const UNLOCK: [u16; 2] = [0x80, 0x86];
 /// Begins anew.
 const RESTART: u16 = 1 << 8;
@@ -61,7 +61,7 @@ impl Watchdog {
         Ok(None)
     }
 
-    /// Raises a non-maskable interrupt in so many microseconds.
+    /// Raises a non-maskable interrupt in this count of microseconds.
     pub fn start(&mut self, microseconds: usize) {
         // Firing resets it, so all of this is done anew.
         write(&self.ports, self.device, MODE, MODE_FAST);

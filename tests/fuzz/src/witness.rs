@@ -1,7 +1,8 @@
 //! The witness: a process of two threads that hold a pattern in every register and look whether it stays.
 //!
-//! One is below everybody else: the victim and the conductor come in between any two of its instructions. The other is
-//! above everybody else and waits for timers, so that it comes in between any two of the victim's.
+//! One thread has the lowest priority: the victim and the conductor come in between any two of its instructions. The
+//! other thread has the highest priority and waits for timers, so it comes in between any two instructions of the
+//! victim.
 
 use crate::memory::{Shared, sealed};
 use crate::witness_code::{self, BYTES, SHEET_BYTES, Sheet};
@@ -74,7 +75,7 @@ impl Witness {
         Ok(Self { threads, sheets, once, rounds: [0; 2], _process: process, _periodic: periodic, _endpoint: endpoint })
     }
 
-    /// Wakes the second one in so many nanoseconds.
+    /// Wakes the thread of the highest priority in this count of nanoseconds.
     pub fn wake_in(&self, nanoseconds: usize) -> Result<()> {
         self.once.set(Instant::now() + Duration::from_nanos(nanoseconds as u64))
     }
@@ -98,7 +99,7 @@ impl Witness {
         self.rounds
     }
 
-    /// What one has found, whose `ud2` is at this address.
+    /// The finding of the witness whose `ud2` is at this address.
     pub fn finding(&self, instruction: usize) -> String {
         let place = instruction.wrapping_sub(WITNESS_CODE) / BYTES;
         let Some(thread) = self.threads.get(place) else {

@@ -22,17 +22,17 @@ use suite::float::{Area, Level};
 /// Bytes that each function takes.
 pub const BYTES: usize = 1024;
 
-/// What a witness holds, and what it found.
+/// The values that a witness holds, and those that it found.
 #[derive(Clone)]
 #[repr(C, align(64))]
 pub struct Sheet {
-    /// What the floating-point registers are filled with.
+    /// The contents for the floating-point registers.
     pub filled: Area,
-    /// What they were, saved at once.
+    /// Their contents, saved at once.
     pub expected: Area,
-    /// What they were later.
+    /// Their contents later.
     pub found: Area,
-    /// What the general registers are filled with; the FS base is the address of this.
+    /// The contents for the general registers. The FS base is the address of this field.
     pub general: [usize; GENERAL],
     /// Rounds so far.
     pub rounds: usize,
@@ -64,8 +64,8 @@ impl Sheet {
     };
 }
 
-/// Both witnesses' functions for this CPU, as they stand in their memory: the one that runs whenever nobody else does,
-/// and the one that a timer wakes.
+/// The functions of both witnesses for this CPU, as they stand in their memory: first that of the lowest priority, then
+/// that of the thread that a timer wakes.
 pub fn code(level: Level) -> [u8; 2 * BYTES] {
     let functions: [extern "C" fn(); 2] = match level {
         Level::X87 => [spin_x87, wake_x87],
@@ -74,7 +74,7 @@ pub fn code(level: Level) -> [u8; 2 * BYTES] {
     };
     let mut code = [0; 2 * BYTES];
     for (to, function) in code.chunks_mut(BYTES).zip(functions) {
-        // SAFETY: the functions are padded to so many bytes, all of them readable code.
+        // SAFETY: the functions are padded to `BYTES` bytes, all of them readable code.
         to.copy_from_slice(unsafe { core::slice::from_raw_parts(function as *const u8, BYTES) });
     }
     code
@@ -106,9 +106,9 @@ const UPPER_XSAVE: (usize, usize) = (576, (if GENERAL > 8 { 256 } else { 128 }) 
 
 /// Flags that are looked at: TF, IF, DF, IOPL, NT, RF, VM, AC, VIF, VIP, ID.
 const FLAGS_SEEN: u32 = 1 << 8 | 1 << 9 | 1 << 10 | 3 << 12 | 1 << 14 | 0x3F << 16;
-/// Those of them that a witness has: IF, AC, ID.
+/// The flags that a witness sets: IF, AC, ID.
 const FLAGS_OWN: u32 = 1 << 9 | 1 << 18 | 1 << 21;
-/// As the kernel's gates leave them, for the arithmetic ones.
+/// The flags that a witness loads. The arithmetic flags are clear, as the kernel's gates leave them.
 const FLAGS_LOADED: u32 = FLAGS_OWN | 2;
 
 const RECEIVE: u32 = Tag::incoming(Operation::Receive, 0, Options::empty()).0;

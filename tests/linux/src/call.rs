@@ -13,7 +13,7 @@ use core::sync::atomic::AtomicU32;
 pub use width::prepare;
 use width::{enter, enter_plainly, number};
 
-/// What Linux says when a call fails (`errno(3)`).
+/// The error of a call that failed (`errno(3)`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Error(pub u16);
 

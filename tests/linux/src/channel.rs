@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::call::{self, File, Result};
 
-/// One direction.
+/// One direction between two processes.
 pub trait Channel {
     /// Wakes the other process once.
     fn send(&self) -> Result;

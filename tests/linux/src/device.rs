@@ -19,7 +19,7 @@ const REGISTERS_BYTES: usize = 4096;
 const COMMAND_HIGH: usize = 5;
 const INTERRUPT_DISABLE: u8 = 1 << 2;
 
-/// What a process that has the device may do.
+/// A device that belongs to this process.
 #[derive(Clone, Copy)]
 pub struct Device {
     interrupts: File,

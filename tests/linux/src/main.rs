@@ -1,9 +1,10 @@
-//! Measures what operations of Linux cost, as the first process of a machine with nothing else on it, in the way in
-//! which `tests/bench` measures Bellwire's: as many rounds, the same clock, the same lines on the serial line.
+//! Measures what operations of Linux cost in the way in which `tests/bench` measures Bellwire's: the same count of
+//! rounds, the same clock, the same lines on the serial line. The program is the first process of a machine with no
+//! other program.
 //!
-//! It is built like a program of Bellwire, for a target without a system, and has no library: an executable is the same
-//! on both, and what it asks of Linux are system calls ([`call`]). It runs as `/init` and switches the machine off when
-//! it is done, or when anything failed.
+//! The program is built like one of Bellwire's, for a target without a system, since an executable is the same for
+//! both. It has no library: what it asks of Linux are system calls ([`call`]). It runs as `/init` and switches the
+//! machine off when it is done or when anything failed.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

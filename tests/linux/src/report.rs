@@ -37,7 +37,7 @@ pub fn fail(what: &str, Error(number): Error) -> ! {
     end()
 }
 
-/// What doesn't get out has nowhere to be reported.
+/// An error is dropped here, since there is no other place to report it.
 fn print(text: fmt::Arguments) {
     let mut line = Line { bytes: [0; 200], length: 0 };
     let _ = line.write_fmt(text);

@@ -14,7 +14,7 @@ pub type Result<T = ()> = core::result::Result<T, (&'static str, Error)>;
 
 /// Says what failed.
 pub trait Failed<T> {
-    /// With these words.
+    /// Names the operation that failed.
     fn failed(self, what: &'static str) -> Result<T>;
 }
 
@@ -27,9 +27,9 @@ impl<T> Failed<T> for call::Result<T> {
 /// The real-time priority of the device's driver, and of the side of a round trip that asks.
 const PRIORITY: u32 = 50;
 
-/// The priority of the side that answers. Above the other's a round trip costs 18 to 29 % less: what wakes it also
-/// hands over, and the answer is there before anybody waits for it. Bellwire's servers aren't below their callers
-/// either.
+/// The priority of the side that answers. Above the other side's priority a round trip costs 18 to 29 % less: what
+/// wakes the answering side also hands over, and the answer is there before the other side waits. Bellwire's servers
+/// aren't below their callers either.
 const ANSWERING_PRIORITY: u32 = PRIORITY + 1;
 
 const PAGE_BYTES: usize = 4096;
@@ -37,7 +37,7 @@ const PAGE_BYTES: usize = 4096;
 /// One sample a round.
 type Samples = [u32; WARM_UP + ROUNDS];
 
-/// What processes tell each other through memory that they share.
+/// The words in memory that the processes share.
 struct Shared {
     /// How many interrupts the driver got.
     interrupts: AtomicU32,
@@ -150,7 +150,7 @@ fn row(name: &str, samples: &mut Samples, overhead: u32) {
     report::row(name, Cost::of(&mut samples[WARM_UP..], overhead));
 }
 
-/// What reading the clock twice costs.
+/// Measures the cost of reading the clock twice.
 fn overhead() -> u32 {
     let mut samples: Samples = [0; WARM_UP + ROUNDS];
     for sample in &mut samples {

@@ -11,7 +11,7 @@ use xtask::abi::{Compiled, Variant, compile_snippets};
 use crate::exit::Exit;
 use crate::machine::{Direct, Hardware};
 
-/// Which side a row is run against.
+/// The side that a row is run against.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Column {
     /// `extern "x86-interrupt"`.
@@ -30,14 +30,14 @@ impl Column {
     }
 }
 
-/// What a row came to.
+/// The result of a row.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// As it should be.
     Ok,
     /// Not so, and why.
     Broken(String),
-    /// It means nothing there, and why.
+    /// The row doesn't apply there, for this reason.
     None(String),
 }
 
@@ -129,7 +129,7 @@ pub fn add_snippets(variant: Variant, column: Column, verdicts: &mut Verdicts) -
     Ok(())
 }
 
-/// How a machine ended that didn't say `done`.
+/// Describes the end of a machine that didn't print `done`.
 fn end(text: &str, exit: Option<&Exit>) -> String {
     match (text.lines().find(|line| line.starts_with("panic: ")), exit) {
         (Some(line), _) => line.trim().to_owned(),

@@ -11,7 +11,7 @@ use crate::abi::{Verdict, Verdicts};
 /// The compiler's and `x86-entry`'s results of each variant.
 pub type Results = Vec<(Variant, Verdicts, Verdicts)>;
 
-/// What each row is about.
+/// The title of each row.
 const ROWS: [&str; 22] = [
     "x87 and MMX registers kept",
     "MXCSR kept, and known to the handler",
@@ -58,7 +58,7 @@ pub fn read_record(text: &str) -> BTreeMap<(String, u8), Verdict> {
     text.lines().skip(1).filter_map(line).collect()
 }
 
-/// One line a row and variant.
+/// The table as text: a line for each row and variant.
 pub fn print(results: &Results) -> String {
     let mut text = format!("{:>3}  {:<22} {:<72} {}\n", "row", "variant", "compiler", "x86-entry");
     for row in 1..=ROWS.len() as u8 {
@@ -107,7 +107,7 @@ fn broken(verdicts: &Verdicts, row: u8) -> Option<&str> {
     }
 }
 
-/// One column a variant.
+/// Writes a table with a column for each variant.
 fn table<'a>(
     text: &mut String,
     results: &'a Results,

@@ -1,4 +1,5 @@
-//! What the system's operations cost: measured, shown, compared with the figures in the tree, and written to its pages.
+//! The cost of the system's operations: measured, shown, compared with the figures in the tree, and written to its
+//! pages.
 //!
 //! | module | |
 //! |---|---|
@@ -56,7 +57,7 @@ impl Measurement {
     }
 }
 
-/// What a program says of itself, without what its distribution adds in parentheses.
+/// The version that a program prints, without what its distribution adds in parentheses.
 fn version(mut program: Command) -> String {
     let said = program.arg("--version").output().map(|output| output.stdout).unwrap_or_default();
     let said = String::from_utf8_lossy(&said);
@@ -76,7 +77,7 @@ impl Figures {
         self.0.get(name).and_then(Value::as_u64)
     }
 
-    /// One of a row's counts.
+    /// One of the counts of a row.
     pub fn count(&self, row: &str, name: &str) -> Option<u64> {
         self.0.get("counts")?.get(row)?.get(name)?.as_u64()
     }

@@ -20,11 +20,11 @@ use crate::watchdog;
 /// byte, so a faster CPU waits for it longer.
 const INSTRUCTIONS_PER_SECOND: u32 = 200_000_000;
 
-/// How long a machine may be silent. A case of the suite gives up by itself after 20 seconds of the machine's time,
-/// which are a minute of a core, and more of one that others use too.
+/// How long a machine may be silent. A case of the suite gives up by itself after 20 seconds of the machine's time.
+/// They take a minute of a core, and longer on a core that is shared.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// What Bochs calls a processor.
+/// The name of a processor in Bochs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Model(pub &'static str);
 
@@ -88,7 +88,7 @@ impl Drop for Bochs {
     }
 }
 
-/// The machine's description. Whatever Bochs would ask a person about ends it instead: a triple fault is among that.
+/// The machine's description. Where Bochs would ask a person it ends instead, as at a triple fault.
 fn configuration(Model(model): Model, disc: &Path) -> String {
     format!(
         "config_interface: textconfig

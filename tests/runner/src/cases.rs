@@ -33,7 +33,7 @@ use libtest_mimic::Trial;
 use runner::watchdog;
 use xtask::Width;
 
-/// One case; it fails by panicking.
+/// A case. Its function fails by panicking.
 pub struct Case {
     /// Module and function, as the source has them.
     name: &'static str,

@@ -24,11 +24,11 @@ pub struct Console {
     cursor: usize,
 }
 
-/// What a machine printed, for a reader that doesn't keep it.
+/// The text that a machine printed, for a reader that doesn't keep it.
 #[derive(Clone)]
 pub struct Printed(Weak<Log>);
 
-/// What the machine printed.
+/// The text that the machine printed.
 #[derive(Default)]
 struct Log {
     received: Mutex<Received>,
@@ -42,10 +42,10 @@ struct Received {
     reader: Reader,
 }
 
-/// Whether what the machine prints is read.
+/// Whether the runner reads what the machine prints.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Reader {
-    /// At once.
+    /// The runner reads at once.
     #[default]
     Listens,
     /// Not now: the machine finds the line full.
@@ -65,7 +65,7 @@ enum Line {
 pub enum Missing {
     /// The machine ended.
     Ended,
-    /// It runs, but nothing came before the deadline.
+    /// The machine runs, but the text didn't come before the deadline.
     Late,
 }
 
@@ -92,7 +92,7 @@ impl Console {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Waits for so many bytes behind what was read so far, and reads them.
+    /// Waits for `count` bytes behind what was read before, and reads them.
     pub fn receive(&mut self, count: usize) -> Result<Vec<u8>, Missing> {
         self.read_up_to(|unread| (unread.len() >= count).then_some(count))
     }
@@ -124,8 +124,8 @@ impl Console {
         drop(self.log.wait(self.log.lock(), longest));
     }
 
-    /// Waits until the line is closed, and returns all that was ever printed. It is late if nothing more comes for so
-    /// long.
+    /// Waits until the line is closed, and returns all that was ever printed. The result is late if nothing more comes
+    /// for the time of `patience`.
     pub fn read_to_end(&mut self, patience: Duration) -> Result<String, Missing> {
         let mut deadline = Instant::now() + patience;
         let mut received = self.log.lock();
@@ -152,7 +152,7 @@ impl Console {
         }
     }
 
-    /// What was printed so far and not read yet.
+    /// The text that was printed and not read yet.
     pub fn unread(&self) -> String {
         String::from_utf8_lossy(self.log.lock().bytes.get(self.cursor..).unwrap_or(&[])).into_owned()
     }

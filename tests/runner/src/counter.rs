@@ -1,4 +1,4 @@
-//! What the plugin `counter` counted, while a machine ran, of what its CPU executed.
+//! Reads the report of the plugin `counter` on what a machine's CPU executed.
 //!
 //! A machine is counted if it was switched on by [`Hardware::counted`](crate::machine::Hardware::counted);
 //! [`Machine::counts`](crate::machine::Machine::counts) ends it and reads the plugin's report.
@@ -22,7 +22,7 @@ pub struct Counts {
 /// A stretch of kernel instructions.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Stretch {
-    /// How many instructions.
+    /// The count of instructions.
     pub instructions: u64,
     /// Where the first one is.
     pub began: u64,

@@ -2,7 +2,7 @@
 //! `Documentation/driver-api/early-userspace/buffer-format.rst`).
 //!
 //! An entry is a head of 110 characters, the name with its null, and the content; the last two end at a multiple of 4
-//! bytes. No entry is owned by anybody but root.
+//! bytes. Every entry belongs to root.
 
 /// Which kind of entry it is and who may do what, as `stat(2)` has it.
 const FOLDER: u32 = 0o040_755;

@@ -1,4 +1,4 @@
-//! How a machine ended.
+//! The end of a machine.
 
 use std::process::ExitStatus;
 

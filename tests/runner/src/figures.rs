@@ -1,4 +1,4 @@
-//! What benches measured: the lines on a machine's serial line, and how a table shows them.
+//! The figures of benches: the lines on a machine's serial line, and a table of them.
 //!
 //! A program prints `bench: NAME MINIMUM MEDIAN` for each row and `bench: done` at the end. In files each row is two
 //! numbers, `NAME` and `NAME_median`.
@@ -7,18 +7,18 @@ use serde_json::{Map, Value, json};
 
 use crate::machine::Machine;
 
-/// What a bench says of a row.
+/// A bench's figures of a row.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Row {
     /// The row's name in files.
     pub name: String,
-    /// What the cheapest round took.
+    /// The cost of the cheapest round.
     pub minimum: u64,
-    /// What the middle round took.
+    /// The cost of the middle round.
     pub median: u64,
 }
 
-/// What a line says.
+/// The meaning of a line.
 #[derive(Debug, Eq, PartialEq)]
 enum Line<'a> {
     Row(Row),

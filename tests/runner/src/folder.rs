@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What the names of all these folders begin with.
+/// The beginning of all these folders' names.
 const PREFIX: &str = "bellwire-machine-";
 
 /// Tells apart the machines of this process.

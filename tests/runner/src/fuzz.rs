@@ -11,22 +11,22 @@ use crate::counter::Counts;
 use crate::machine::{Direct, Hardware, Machine};
 use crate::qemu::major_version;
 
-/// What to run.
+/// The steps to run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fuzz {
-    /// On which width.
+    /// The width.
     pub width: Width,
-    /// On which CPU, as QEMU calls it.
+    /// The CPU, by QEMU's name.
     pub cpu: String,
     /// The seed.
     pub seed: u64,
     /// The first step.
     pub first: u64,
-    /// How many steps.
+    /// The count of steps.
     pub steps: u64,
 }
 
-/// What the machine says first: the steps that share a process, and where the step's number stands.
+/// The machine's first line: the count of steps that share a process, and the address of the step's number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Start {
     batch: u64,
@@ -120,7 +120,7 @@ impl Fuzz {
         )
     }
 
-    /// What a person types to run steps of this run.
+    /// The command that runs steps of this run again.
     fn command(&self, first: u64, steps: u64) -> String {
         let Fuzz { width, cpu, seed, .. } = self;
         format!("just fuzz-entry {} seed={seed} first={first} steps={steps} cpu={cpu}", width.name())

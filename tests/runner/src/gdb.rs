@@ -1,8 +1,7 @@
-//! A client of QEMU's debugger stub: GDB's remote protocol, as much of it as stopping a CPU at chosen instructions
-//! takes.
+//! A client of QEMU's debugger stub: the part of GDB's remote protocol that stops a CPU at chosen instructions.
 //!
-//! The machine runs only between [`Gdb::resume`] or [`Gdb::step`] and the stop that these wait for. Whatever else
-//! happens at a stop (QEMU's monitor raises an interrupt, say) happens between two instructions that are known.
+//! The machine runs only between [`Gdb::resume`] or [`Gdb::step`] and the stop that these wait for. So an event at a
+//! stop, such as an interrupt that QEMU's monitor raises, comes between two known instructions.
 //!
 //! QEMU looks for interrupts before it looks for breakpoints: one that is pending at a breakpoint is taken first, and
 //! the breakpoint is met when the interrupted code goes on there.
@@ -50,7 +49,7 @@ pub struct Registers {
 pub enum Interrupts {
     /// QEMU's default: neither maskable nor non-maskable ones, and time stands still.
     HeldBack,
-    /// As the CPU would by itself.
+    /// The CPU takes interrupts as usual.
     Taken,
 }
 
@@ -122,7 +121,7 @@ impl Gdb {
     /// Puts all general registers, flags and the instruction pointer back.
     pub fn restore(&mut self, registers: &Registers) -> Result<()> {
         let layout = Rc::clone(&self.layout);
-        // They stand before the segment registers, which can't be written alike.
+        // The general registers stand before the segment registers, which can't be written in this way.
         let general = layout.registers.iter().take_while(|(name, _)| name != "cs");
         general.map(|(name, _)| name).try_for_each(|name| self.set(name, registers.get(name)))
     }
@@ -343,7 +342,7 @@ mod tests {
                 requests.read_exact(&mut [0; 2]).unwrap();
                 qemu.write_all(format!("+{}", packet(&answer)).as_bytes()).unwrap();
             }
-            // It ends at the next request, not before that is sent.
+            // The fake stub ends at the next request, not before that request is sent.
             let _ = requests.read_until(b'#', &mut Vec::new());
             let _ = requests.read_exact(&mut [0; 2]);
         });

@@ -32,7 +32,7 @@ use crate::qemu::Qemu;
 /// controller holds 16 bytes, so keys may not come faster than a busy machine reads them.
 const KEY_MILLISECONDS: u32 = 20;
 
-/// How long to wait before looking again at what announces itself nowhere.
+/// How long to wait before asking again for what the machine doesn't announce.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A running machine; it is switched off when it goes out of scope.
@@ -79,7 +79,7 @@ impl Machine {
         }
     }
 
-    /// Waits for so many bytes, whatever they are, behind what was awaited before.
+    /// Waits for `count` bytes of any value, behind what was awaited before.
     #[track_caller]
     pub fn receive(&mut self, count: usize) -> Vec<u8> {
         match self.qemu.console.receive(count) {
@@ -88,7 +88,7 @@ impl Machine {
         }
     }
 
-    /// What was printed so far behind what was awaited.
+    /// The text that was printed behind what was awaited.
     pub fn unread(&self) -> String {
         self.qemu.console.unread()
     }
@@ -130,12 +130,12 @@ impl Machine {
         self.qemu.folder.file(name)
     }
 
-    /// The emulator's process, for whoever signals it.
+    /// The number of the emulator's process, for signals.
     pub fn process(&self) -> u32 {
         self.qemu.process()
     }
 
-    /// Has what the machine prints read, or not.
+    /// Lets the runner read what the machine prints, or pause.
     pub fn set_reader(&self, reader: Reader) {
         self.qemu.console.set_reader(reader);
     }

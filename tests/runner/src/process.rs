@@ -48,8 +48,8 @@ impl Process {
         Ok((Process(Arc::new(Mutex::new(child))), pipes))
     }
 
-    /// Waits for the end. Call this only when the process is known to end soon, as when its output has ended: until it
-    /// has ended nobody else can kill it.
+    /// Waits for the end. Call this only when the process is known to end soon, as when its output has ended: nothing
+    /// else can kill it meanwhile.
     pub fn wait(&self) -> Result<ExitStatus> {
         self.child().wait()
     }
@@ -66,7 +66,7 @@ impl Process {
         self.child().id()
     }
 
-    /// The same process, for a list that doesn't keep it.
+    /// A reference for a list that doesn't keep the process.
     pub fn downgrade(&self) -> WeakProcess {
         WeakProcess(Arc::downgrade(&self.0))
     }
@@ -77,13 +77,13 @@ impl Process {
 }
 
 impl WeakProcess {
-    /// The process, unless nobody has it any more.
+    /// The process, if a value of it still exists.
     pub fn upgrade(&self) -> Option<Process> {
         self.0.upgrade().map(Process)
     }
 }
 
-/// What the thread gets that starts processes.
+/// An order to the thread that starts processes.
 struct Order {
     command: Command,
     answer: Sender<Result<Child>>,
@@ -123,7 +123,7 @@ mod tests {
     /// Tells the test's own program to be the runner that gets killed.
     const RUNNER: &str = "BELLWIRE_TEST_RUNNER";
 
-    /// How long the killed runner's child may take to end. It is there to fail only.
+    /// How long the killed runner's child may take to end. The limit only ends a test that has failed.
     const DEADLINE: Duration = Duration::from_secs(60);
 
     #[test]

@@ -1,8 +1,8 @@
 //! One QEMU process and the two sockets to it.
 //!
-//! The runner listens and QEMU connects, so that nobody has to try again until the other side is there. If QEMU ends
-//! before it connects, the thread that reads its complaints connects in its place: the wait ends, and the empty
-//! connection says why.
+//! The runner listens and QEMU connects, so neither has to try again until the other is there. If QEMU ends before it
+//! connects, the thread that reads its complaints connects in its place: the wait ends, and the empty connection says
+//! why.
 
 use std::io::{Error, Read, Result};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -20,7 +20,7 @@ use crate::watchdog;
 /// A running emulator; it ends with this value.
 pub struct Qemu {
     process: Process,
-    /// What QEMU complains about, up to its end.
+    /// QEMU's messages on stderr, up to its end.
     complaints: Complaints,
     /// The serial line.
     pub console: Console,
@@ -30,7 +30,7 @@ pub struct Qemu {
     pub folder: Folder,
 }
 
-/// What QEMU prints on stderr.
+/// QEMU's messages on stderr.
 enum Complaints {
     /// A thread still reads.
     Open(JoinHandle<String>),
@@ -38,7 +38,7 @@ enum Complaints {
     Whole(String),
 }
 
-/// The first number of an emulator's version, by which the tests know what it does otherwise.
+/// The first number of an emulator's version. Tests look it up where versions differ.
 pub fn major_version(program: &str) -> Result<u64> {
     let output = Command::new(program).arg("--version").output();
     let output = output.map_err(|error| Error::other(format!("can't run {program}: {error}")))?;
@@ -51,14 +51,14 @@ pub(crate) fn parse_version(said: &str) -> Option<u64> {
     said.split_once("version ")?.1.split('.').next()?.parse().ok()
 }
 
-/// What the machine's serial line is connected to.
+/// The other end of the machine's serial line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Serial {
     /// A socket, in both directions.
     #[default]
     Socket,
-    /// A pipe on which the machine only speaks. It holds 64 KiB, a socket some hundred bytes if each is sent for
-    /// itself; so a machine that is counted need not wait for a runner that the host keeps waiting.
+    /// A pipe on which the machine only speaks. A pipe holds 64 KiB, and a socket some hundred bytes if each is sent by
+    /// itself. So a machine that is counted doesn't wait for a runner that the host keeps waiting.
     Pipe,
     /// Nothing: the machine has no serial line. The console still connects, and stays silent.
     Absent,
@@ -105,12 +105,12 @@ impl Qemu {
         Ok(Exit::new(status, shutdown.as_deref()))
     }
 
-    /// The emulator's process, for whoever signals it.
+    /// The number of the emulator's process, for signals.
     pub fn process(&self) -> u32 {
         self.process.id()
     }
 
-    /// What QEMU complained about, once it has ended.
+    /// Returns QEMU's messages, once it has ended.
     pub fn complaints(&mut self) -> String {
         self.process.end();
         self.complaints.read().to_owned()

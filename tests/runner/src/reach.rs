@@ -1,9 +1,9 @@
-//! What a linked program's functions lead to: calls, jumps, addresses that are taken, and tables of jumps.
+//! Follows the functions of a linked program: calls, jumps, addresses that are taken, and tables of jumps.
 //!
-//! A function leads to whatever any of its instructions names, whether or not that one runs: so what isn't reached
-//! can't be, and what is may still be unreachable. A jump or call by a register or memory is followed only if it is a
-//! switch: a table in the file whose entries all lie within the function itself. Any other is reported, since it could
-//! lead anywhere.
+//! A function leads to each address that one of its instructions names, whether or not that instruction runs. So a
+//! function that isn't reached can't run, and a function that is reached may still never run. A jump or call by a
+//! register or memory is followed only if it is a switch: a table in the file whose entries all lie within the function
+//! itself. Any other is reported, since it could lead anywhere.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub trait Memory {
     fn word(&self, address: u64) -> Option<u64>;
 }
 
-/// What a walk found.
+/// The result of a walk.
 pub struct Walk<'a> {
     listing: &'a Listing,
     /// The functions that are reached, by address, and which led to each; roots are led to by themselves.
@@ -107,8 +107,8 @@ fn is_indirect(instruction: &Instruction) -> bool {
         && operand.starts_with('*')
 }
 
-/// Whether it is a jump by a table (`jmp *TABLE(,%register,SIZE)`) all of whose entries lie within the function. The
-/// table ends where an entry doesn't; it has at least one.
+/// Whether an instruction is a jump by a table (`jmp *TABLE(,%register,SIZE)`) all of whose entries lie within the
+/// function. The table ends where an entry doesn't, and has at least one entry.
 fn is_switch(instruction: &Instruction, function: &Function, memory: &impl Memory) -> bool {
     let Some(operand) = instruction.text.strip_prefix("jmp *") else { return false };
     let Some((table, index)) = operand.split_once("(,%") else { return false };

@@ -8,20 +8,20 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::exit::Exit;
 
-/// What one test of the suite said.
+/// The result of one test of the suite.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Outcome {
     name: String,
     verdict: Verdict,
 }
 
-/// How it went.
+/// How the test ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Verdict {
     Passed,
     /// Why.
     Failed(String),
-    /// What the machine lacks for it.
+    /// The machine lacks this for the test.
     Ignored(String),
 }
 

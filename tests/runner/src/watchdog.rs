@@ -94,7 +94,7 @@ impl<T: Send + 'static> Watched<T> {
             Ok(result) => Ok(result.unwrap_or_else(|panic| resume_unwind(panic))),
             Err(_) => {
                 let printed = self.machines.end();
-                // What the case says of its machine's end is no news.
+                // The case's own message about its machine's end tells nothing more.
                 let _ = self.result.recv_timeout(GRACE);
                 Err(format!("{} didn't end within {limit:?}. {printed}", self.name))
             }
@@ -139,7 +139,7 @@ mod tests {
     use crate::process::command;
     use std::process::Stdio;
 
-    /// What stands for a machine: it says something, and then nothing for longer than the test takes.
+    /// A process in place of a machine: it prints something, and then nothing for longer than the test takes.
     fn machine() -> (Process, Console) {
         let mut shell = command("sh").unwrap();
         shell.args(["-c", "echo last words; exec sleep 600"]).stdout(Stdio::piped());

@@ -1,15 +1,15 @@
-//! What a case is, and how it says why it failed.
+//! A case, and how it reports a failure.
 
 use crate::system::System;
 use alloc::string::String;
 use core::fmt;
 use core::panic::Location;
 
-/// One case.
+/// A case.
 pub struct Case {
     /// Its name, by group and function.
     pub name: &'static str,
-    /// What it does.
+    /// The function that runs it.
     pub run: fn(&System) -> Outcome,
 }
 
@@ -26,14 +26,14 @@ pub struct Failure {
 /// Whether the kernel is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It did something wrong.
+    /// The kernel did something wrong.
     Failed,
     /// The machine lacks what the case is about, so there was nothing to see.
     Ignored,
 }
 
 impl Failure {
-    /// A failure of whoever calls this.
+    /// A failure at the caller's place.
     #[track_caller]
     pub fn new(text: String) -> Self {
         Self { text, place: Location::caller(), verdict: Verdict::Failed }
@@ -45,7 +45,7 @@ impl Failure {
         Self { text: reason.into(), place: Location::caller(), verdict: Verdict::Ignored }
     }
 
-    /// What it counts as.
+    /// The verdict that it counts as.
     pub fn verdict(&self) -> Verdict {
         self.verdict
     }

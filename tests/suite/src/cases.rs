@@ -19,7 +19,7 @@ mod timers;
 
 use crate::case::Case;
 
-/// In the order in which they run: what everything else rests on comes first.
+/// All cases in the order in which they run: those of the basic calls come first.
 pub const ALL: &[&[Case]] = &[
     calls::CASES,
     refusals::CASES,

@@ -1,7 +1,7 @@
 //! First instructions of threads that raise exceptions, each at a known address: the function's own.
 //!
-//! They are started as threads and never called. `cx` is chosen by whoever starts them (no message word is in it), and
-//! all other registers but the message's are zero.
+//! The functions are started as threads and never called. The code that starts a thread chooses its `cx`, which has no
+//! message word. All other registers but the message's are zero.
 
 use core::arch::naked_asm;
 
@@ -52,7 +52,7 @@ macro_rules! instructions {
 instructions! {
     /// #DE: divides by 0.
     divide: "div ecx";
-    /// #DE behind an instruction that makes it certain: for programs that call it, whatever `cx` is then.
+    /// Raises #DE for certain, with any `cx`: for programs that call it.
     divide_by_zero: "xor ecx, ecx", "div ecx";
     /// #DB, as a trap: the address is behind it.
     icebp: ".byte 0xf1";
@@ -114,7 +114,7 @@ instructions! {
     wait: "fwait";
     /// #XM, in a thread that has come by `divide_sse`.
     divide_single: "divss xmm0, xmm1";
-    /// What every thread does once its fault is handled: the call that stands in its registers.
+    /// Makes the call that stands in the registers: each thread does so once its fault is handled.
     resumed: "int 0x80";
     /// Runs for ever.
     spin: "2:", "jmp 2b";

@@ -1,8 +1,8 @@
-//! What the emulator beneath gets wrong.
+//! The faults of the emulator.
 //!
 //! A case expects what the manuals say. Where an emulator is known to do something else, the case asks [`Faults`] which
 //! of the two this one does. All are tried once, before the first case, since an emulator's next version may be right.
-//! `docs/testing.md` says which emulator has which of them, and which cases ask.
+//! `docs/testing.md` lists the faults of each emulator, and the cases that ask.
 
 use crate::case::Failure;
 use crate::system::{PRIORITY, receive};
@@ -116,7 +116,7 @@ fn is_qemu() -> bool {
     highest >= 0x4000_0000 && name.to_le_bytes() == *b"TCGT"
 }
 
-/// What became of a piece of code with `ud2` behind it.
+/// The end of a piece of code with `ud2` behind it.
 struct Attempt {
     vector: u8,
     error: usize,

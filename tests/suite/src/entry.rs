@@ -52,7 +52,7 @@ pub enum Event {
     Spin,
 }
 
-/// How many bytes the instructions are long that a handler must step over.
+/// The length in bytes of the instructions that a handler must step over.
 pub const FAULT_BYTES: usize = 2;
 
 impl Registers {
@@ -76,7 +76,7 @@ impl Registers {
 
     #[cfg(target_arch = "x86_64")]
     fn set_call(&mut self, handle: u32, tag: u32, words: [usize; 4]) {
-        // What the upper halves hold must not matter.
+        // The kernel must not look at the upper halves.
         self.ax = handle as usize | 0xDEAD_BEEF << 32;
         self.di = tag as usize | 0xDEAD_BEEF << 32;
         [self.si, self.dx, self.r[0], self.r[1]] = words;

@@ -33,14 +33,14 @@ impl Area {
     pub const ZERO: Area = Area([0; AREA_BYTES]);
 }
 
-/// What `hold` gets.
+/// The parameters of a function that holds registers.
 #[repr(C)]
 pub struct Hold {
-    /// What the registers are filled with.
+    /// The contents that the registers get.
     pub filled: *const Area,
-    /// Where they are found again.
+    /// The place for the contents that are found.
     pub found: *mut Area,
-    /// What they are left with.
+    /// The contents that the registers have afterwards.
     pub initial: *const Area,
     /// How often the thread still yields meanwhile. It is counted down before each.
     pub yields: *const AtomicUsize,
@@ -49,7 +49,7 @@ pub struct Hold {
 }
 
 impl Level {
-    /// What this CPU and kernel have.
+    /// Detects the level of this CPU and kernel.
     pub fn detect() -> Self {
         let [_, _, ecx, edx] = cpuid(1);
         const OSXSAVE_AND_AVX: u32 = 1 << 27 | 1 << 28;
@@ -172,12 +172,12 @@ impl Level {
     }
 }
 
-/// What the last thread that began so has found.
+/// The state that the last thread with these first instructions found.
 pub fn first_state() -> Area {
     FIRST.get()
 }
 
-/// Where such a thread leaves what it found.
+/// The place where that thread stores the state.
 #[repr(transparent)]
 struct First(UnsafeCell<Area>);
 
@@ -214,7 +214,7 @@ const AVX_512: u32 = 7 << 5;
 /// The lower half of XCR0, where the kernel has enabled XSAVE.
 fn enabled_components() -> u32 {
     let low: u32;
-    // SAFETY: reads a register that XSAVE, once enabled, lets everybody read.
+    // SAFETY: reads a register that every program may read once the kernel has enabled XSAVE.
     unsafe {
         core::arch::asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") _, options(nomem, nostack, preserves_flags));
     }

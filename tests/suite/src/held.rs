@@ -1,7 +1,7 @@
 //! All registers at once: loaded with a pattern, held through an event, and looked at right after it.
 //!
-//! What is loaded and what is found lies in one static, since at both moments no register is left that could point to
-//! it: one thread of a process uses it at a time.
+//! The loaded and the found registers lie in one static, since no register is left that could point to them. One thread
+//! of a process uses it at a time.
 
 use crate::entry::Registers;
 use crate::float::{Area, Level};
@@ -21,16 +21,16 @@ pub struct Whole {
     pub segments: [usize; 4],
     /// The word that FS points to.
     pub thread_word: usize,
-    /// On x86_64 the word by way of GS that [`State::place`] has; GS has the base 0 there.
+    /// On x86_64 the word that GS gives at the address of [`State::place`]; GS has the base 0 there.
     pub gs_word: usize,
 }
 
-/// What is loaded, and what was found.
+/// The registers that are loaded, and those that were found.
 #[repr(C, align(64))]
 pub struct State {
-    /// What is loaded before the event; of `segments` ES and GS, and on i686 alone.
+    /// The registers that are loaded before the event. Of `segments` only ES and GS are loaded, on i686 only.
     pub before: Whole,
-    /// What was found after it.
+    /// The registers that were found after it.
     pub after: Whole,
     /// The floating-point registers before.
     pub filled: Area,
@@ -41,7 +41,7 @@ pub struct State {
     pub place: usize,
 }
 
-/// What happens while the registers are held.
+/// The event that happens while the registers are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// `cx` is counted down to 0 and `dx` up as far, without a flag being changed; [`crate::witness::PAGE`] says when.
@@ -80,7 +80,7 @@ static HELD: Place = Place(UnsafeCell::new(State {
     place: 0,
 }));
 
-/// What is going to be loaded, and what was found.
+/// Returns the state: the registers that will be loaded, and those that were found.
 ///
 /// # Safety
 /// No other thread of this process holds registers, and no reference from an earlier call is in use.

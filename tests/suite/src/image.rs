@@ -1,4 +1,4 @@
-//! What processes are made from: an ELF module, of which they share what they can.
+//! Makes processes from an ELF module, and lets them share what they can.
 
 use abi::Access;
 use alloc::vec;
@@ -24,9 +24,9 @@ struct Segment {
 }
 
 enum Content {
-    /// The same pages in every process.
+    /// Pages that all processes share.
     Shared(Memory),
-    /// What each process's own pages begin with.
+    /// The first contents of pages that each process has for itself.
     Own(Vec<u8>),
 }
 
@@ -34,7 +34,7 @@ impl Image {
     /// Reads a module, whose handle and size these are, and makes what all processes share.
     pub fn read(module: u32, bytes: usize) -> Result<Self> {
         let mapping = Memory::from_raw(module).map(Access::READ)?;
-        // SAFETY: nobody writes to the module.
+        // SAFETY: no process writes to the module.
         let file = unsafe { mapping.as_slice() };
         let file = file.get(..bytes).ok_or(Error::BadArgument)?;
         let program = Executable::parse(file, Width::OWN, &LIMITS).map_err(|_| Error::BadArgument)?;

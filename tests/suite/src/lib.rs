@@ -1,9 +1,8 @@
-//! What the conductor of the suite and its partners share: what they ask of each other, and code that no compiler
-//! writes.
+//! Shared by the conductor of the suite and its partners: their requests to each other, and code in assembly.
 //!
-//! The conductor (`suite`) is the first process. It runs the cases, one line each on the kernel's log, in a thread of
-//! middle priority, so that there are threads above and below it; its first thread only watches. Partners
-//! (`suite-partner`) are other processes that it makes, each with a role.
+//! The conductor (`suite`) is the first process. It runs the cases in a thread of middle priority, so that there are
+//! threads above and below it, and prints a line for each on the kernel's log. Its first thread only watches. Partners
+//! (`suite-partner`) are other processes that the conductor makes, each with a role.
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;

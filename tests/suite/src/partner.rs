@@ -9,7 +9,7 @@ use suite::role::Role;
 
 const STACK_BYTES: usize = 32 << 10;
 
-/// What partners are made from.
+/// The image that partners are made from.
 pub struct Image(suite::image::Image);
 
 /// A handle that a partner gets.
@@ -18,13 +18,13 @@ pub struct Grant<'a> {
     pub name: &'a str,
     /// The handle.
     pub handle: u32,
-    /// What it may do with it.
+    /// The rights of the handle.
     pub rights: Rights,
-    /// With which badge.
+    /// The badge of the handle.
     pub badge: u16,
 }
 
-/// A partner process. It is torn down when this is dropped.
+/// A partner process. Dropping the value tears the process down.
 pub struct Partner {
     /// The process.
     pub process: Process,
@@ -36,9 +36,9 @@ pub struct Partner {
     reaped: bool,
 }
 
-/// What a partner may use.
+/// The quota of a partner.
 pub const FRAMES: usize = 96;
-/// What a partner may use.
+/// The quota of a partner.
 pub const OBJECTS: usize = 96;
 
 impl Image {
@@ -101,7 +101,7 @@ impl Partner {
         Self::with_options(badge, ceiling, quota, Options::empty())
     }
 
-    /// As `new`, but one that may know where its memory is.
+    /// Makes a process like `new`, which may also know where its memory is.
     pub fn trusted(badge: u16, ceiling: u8, quota: [usize; 2]) -> Result<Self> {
         Self::with_options(badge, ceiling, quota, Options::DMA)
     }
@@ -143,7 +143,7 @@ impl Partner {
         self.process.kill(reason)
     }
 
-    /// Somebody else has torn it down; the error is that it isn't so.
+    /// Notes that another process has torn this one down. It is an error if none has.
     pub fn reaped(&mut self) -> Result<()> {
         self.reaped = true;
         match raw::process_reap(self.process.raw(), [0; 4]) {

@@ -1,4 +1,4 @@
-//! The lines that the runner reads. They have no program's name before them, unlike the SDK's.
+//! The lines that the runner reads. They have no name of a program before them, unlike those of the SDK.
 
 use bellwire::Root;
 use core::fmt::{self, Write};

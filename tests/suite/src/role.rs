@@ -1,4 +1,4 @@
-//! What a partner process can be, and what it is asked.
+//! The roles of a partner process, and the requests to it.
 
 /// A role: the first argument of a partner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! Where hostile programs are tried: beside a witness, whose registers nobody may spoil, under interrupts, and with an
-//! inventory before and after.
+//! The place where hostile programs are tried: beside a witness whose registers must stay as they are, under
+//! interrupts, and with an inventory before and after.
 
 use crate::case::{Failure, Outcome};
 use crate::partner::{FRAMES, OBJECTS, Partner};
@@ -15,23 +15,23 @@ use suite::held;
 use suite::role::Role;
 use suite::witness::{FLOATING_POINT, PAGE, Report};
 
-/// The witness runs when nobody else does; so whoever attacks has interrupted it.
+/// The witness runs when no other thread does, so each attack interrupts it.
 const WITNESS_PRIORITY: u8 = 5;
 const WITNESS_BADGE: u16 = 99;
 
-/// How often somebody above all cases is woken by an interrupt, whatever runs at that moment.
+/// How often an interrupt wakes a thread above all cases, whichever thread runs then.
 const TICK: Duration = Duration::from_micros(150);
 
-/// What a hostile case works with.
+/// The environment of a hostile case.
 pub struct Scene<'a> {
-    /// What every case works with.
+    /// The environment of every case.
     pub system: &'a System,
     witness: Witness,
     faults: Cell<u32>,
     counts_faults: Cell<bool>,
 }
 
-/// Runs a case beside a witness, and sees that it harmed nobody and left nothing behind.
+/// Runs a case beside a witness, and checks that it harmed no program and left nothing behind.
 pub fn play(system: &System, case: fn(&Scene<'_>) -> Outcome) -> Outcome {
     // The first time may leave a page table or a larger heap behind.
     for last in [false, true] {
@@ -87,7 +87,7 @@ impl Scene<'_> {
         self.faults.set(self.faults.get().wrapping_add(1));
     }
 
-    /// The culprit is ended while it faults, so that nobody can say how often.
+    /// The culprit is ended while it faults, so the count of its faults isn't known.
     pub fn lose_count_of_faults(&self) {
         self.counts_faults.set(false);
     }

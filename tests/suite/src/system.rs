@@ -1,4 +1,4 @@
-//! What the cases work with: the machine's authority, the partner's image, and small helpers.
+//! The environment of the cases: the machine's authority, the partner's image, and small helpers.
 
 use crate::case::{Failure, Outcome};
 use crate::emulator::Faults;
@@ -20,7 +20,7 @@ const EXIT_PORT: u16 = 0xF4;
 /// The port at which Bochs ends once it has read [`SHUTDOWN`] there (its device `unmapped`).
 const SHUTDOWN_PORT: u16 = 0x8900;
 
-/// What it awaits, byte by byte.
+/// The bytes that the port awaits.
 const SHUTDOWN: &[u8] = b"Shutdown";
 
 /// More than the serial line takes for a full queue: 16 bytes of 87 microseconds.
@@ -29,32 +29,32 @@ const SERIAL_PATIENCE: Duration = Duration::from_millis(10);
 /// The ports of the real-time clock.
 pub const CLOCK_PORT: u16 = 0x70;
 
-/// Its line.
+/// The line of the real-time clock.
 pub const CLOCK_LINE: u8 = 8;
 
-/// What the cases work with.
+/// The environment of the cases.
 pub struct System {
     /// All authority.
     pub root: Root,
-    /// What partners are made from.
+    /// The image that partners are made from.
     pub image: Image,
     /// The real-time clock's line.
     pub clock_line: Interrupt,
     /// The real-time clock's ports.
     pub clock_ports: Ports,
-    /// Where nothing ever arrives: for waiting until a deadline.
+    /// An endpoint at which nothing arrives: for waiting until a deadline.
     pub silent: Endpoint,
-    /// What the machine does otherwise than processors.
+    /// The faults of the emulator.
     pub faults: Faults,
-    /// What becomes of an alarm's request that is withdrawn.
+    /// The fate of an alarm's request that is withdrawn.
     pub withdrawn: Withdrawn,
 }
 
-/// What becomes of the request of an alarm that the kernel sets anew before it has taken its interrupt. The 8254's line
+/// The fate of an alarm's request, if the kernel sets the alarm anew before it has taken the interrupt. The 8254's line
 /// falls then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withdrawn {
-    /// Nothing is seen of it: the alarm is a local APIC's, or QEMU's 8259A holds the request.
+    /// The request has no effect: the alarm is a local APIC's, or QEMU's 8259A holds the request.
     Quiet,
     /// The 8259A gives its line 7, as its data sheet has it ("default IR7"): Bochs does so.
     Spurious,
@@ -130,7 +130,8 @@ impl System {
         Ok((objects, quota, free))
     }
 
-    /// Of every interrupt that was taken, it is known what became of it.
+    /// Checks that the account of every source is complete: each interrupt that was taken was delivered, coalesced,
+    /// spurious or dropped, or its message is pending.
     pub fn check_conservation(&self) -> Outcome {
         for index in 0.. {
             let source = match self.root.source(index) {
@@ -139,7 +140,7 @@ impl System {
                 Err(_) => break,
             };
             let accounted = source.delivered + source.coalesced + source.spurious + source.dropped;
-            // One message at the most is pending, and none where the source isn't bound.
+            // At most one message is pending, and none where the source isn't bound.
             let pending = source.taken.wrapping_sub(accounted);
             check!(pending <= u32::from(source.bound), "line {}: an interrupt is lost: {source:?}", source.line);
         }
@@ -184,7 +185,7 @@ pub fn reply(label: u8, words: [usize; 4]) -> Result<()> {
     raw::checked(raw::invoke(Operation::Reply, abi::NO_HANDLE, label, Options::empty(), words)).map(drop)
 }
 
-/// So many cycles in milliseconds.
+/// The cycles in a count of milliseconds.
 pub fn milliseconds(count: u64) -> u64 {
     time::cycles(Duration::from_millis(count))
 }

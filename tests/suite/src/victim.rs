@@ -59,7 +59,7 @@ impl<'a> Victim<'a> {
         }
     }
 
-    /// What it has in a register.
+    /// Reads one of its registers.
     pub fn get(&self, register: Register) -> Result<usize, Error> {
         self.worker.thread.register(register)
     }

@@ -25,7 +25,7 @@ static PASSED: AtomicUsize = AtomicUsize::new(0);
 static FAILED: AtomicUsize = AtomicUsize::new(0);
 static IGNORED: AtomicUsize = AtomicUsize::new(0);
 
-/// How long one case may take, before it counts as hung. A limit for what is broken, not for what is slow.
+/// How long one case may take before it counts as hung. The limit is for broken kernels, far beyond a slow machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const STACK_BYTES: usize = 128 << 10;

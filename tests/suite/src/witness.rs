@@ -7,10 +7,10 @@ use crate::held::{self, Event, State, Whole};
 use bellwire::{Result, raw};
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-/// Where the witness has the page that it shares with who made it.
+/// The address at which the witness has the page that it shares with its creator.
 pub const PAGE: usize = 0x3000_0000;
 
-/// What stands in that page.
+/// The content of that page.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Report {
@@ -21,9 +21,9 @@ pub struct Report {
     /// 0, or 1 and the number of the register that was found wrong (in the order of [`held::NAMES`], then
     /// [`FLOATING_POINT`] and the offset in the area).
     pub wrong: AtomicU32,
-    /// What it should have been.
+    /// The expected value.
     pub expected: AtomicUsize,
-    /// What it was.
+    /// The value that was found.
     pub found: AtomicUsize,
 }
 
@@ -42,7 +42,7 @@ const FIXED_FLAGS: usize = 0x202;
 const DATA_SELECTOR: usize = 0x23;
 const CODE_SELECTOR: usize = 0x1B;
 
-/// What the thread pointer points to.
+/// The word that the thread pointer points to.
 static WORD: AtomicUsize = AtomicUsize::new(usize::MAX / 3 * 2);
 
 /// Holds registers until the process is ended; returns only if one was found wrong.
@@ -101,7 +101,7 @@ fn hold(state: &mut State, level: Level, seed: u8) {
     unsafe { held::function(level, Event::Spin)() };
 }
 
-/// What spinning leaves.
+/// The registers that spinning leaves.
 fn expected(state: &State, thread_selector: usize) -> Whole {
     let mut expected = state.before;
     expected.general.dx = expected.general.dx.wrapping_add(expected.general.cx);

@@ -42,7 +42,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // One that has ended by itself is gone already.
+        // A thread that has ended by itself is gone already.
         let _ = raw::destroy(self.thread.raw(), [0; 4]);
     }
 }

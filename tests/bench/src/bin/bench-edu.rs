@@ -35,16 +35,16 @@ fn run(startup: Startup) -> Result<()> {
     };
     let bound = device.bind(&server, 0)?;
     let endpoint = server.endpoint().raw();
-    // What the bind says of interrupts before it comes first.
+    // The bind first reports interrupts that came before it.
     while raw::receive(endpoint, [0; 4])?.tag.kind() != abi::Kind::Call {}
     let answer = [kind, 0, 0, memory.raw() as usize];
     raw::checked(raw::invoke(Operation::Reply, abi::NO_HANDLE, 0, Options::HANDLE, answer))?;
     let stack = Memory::new(STACK_BYTES)?.map(Access::READ | Access::WRITE)?;
     let top = stack.address() + stack.len();
-    // SAFETY: the code is written to be a thread's first, and nobody else has the stack.
+    // SAFETY: the code is written to be a thread's first, and no other thread has the stack.
     let driver = unsafe { Thread::new(None, threads::drive as *const () as usize, top, PRIORITY, None) }?;
     driver.start([endpoint as usize, registers.address() + EDU_ACKNOWLEDGE, 0, 0])?;
-    // They are for as long as the process.
+    // The process needs these up to its end.
     core::mem::forget((server, device, memory, registers, bound, stack, driver));
     raw::thread_exit(abi::NO_HANDLE, [0; 4]).map(drop)
 }

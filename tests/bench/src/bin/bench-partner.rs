@@ -45,7 +45,7 @@ fn run(startup: Startup) -> Result<()> {
     }
     let server = thread(SERVER_PRIORITY, threads::serve as *const () as usize, None)?;
     server.start([endpoint as usize, 0, 0, 0])?;
-    // They are for as long as the process.
+    // The process needs these up to its end.
     core::mem::forget((faults, faulting, server));
     raw::thread_exit(abi::NO_HANDLE, [0; 4]).map(drop)
 }
@@ -55,6 +55,6 @@ fn thread(priority: u8, entry: usize, faults: Option<&Endpoint>) -> Result<Threa
     let stack = Memory::new(STACK_BYTES)?.map(abi::Access::READ | abi::Access::WRITE)?;
     let top = stack.address() + stack.len();
     core::mem::forget(stack);
-    // SAFETY: the code is written to be a thread's first, and nobody else has the stack.
+    // SAFETY: the code is written to be a thread's first, and no other thread has the stack.
     unsafe { Thread::new(None, entry, top, priority, faults.map(|endpoint| (endpoint, 0))) }
 }

@@ -22,7 +22,7 @@ fn main() {}
 #[cfg(target_os = "none")]
 fn run(startup: Startup) -> Result<()> {
     let endpoint = startup.serves("bench-ports")?.into_raw();
-    // It is attached as long as this is kept.
+    // The port stays attached as long as this value lives.
     let _attached = startup.ports(port::PORT)?;
     let mut answer = [0; 4];
     loop {

@@ -104,7 +104,7 @@ macro_rules! witnesses {
     };
 }
 
-/// As on x86_64; besides, ES and GS get the code segment, which can be read, and all segments are noted.
+/// Begins as on x86_64. In addition, ES and GS get the code segment, which can be read, and all segments are noted.
 macro_rules! begin {
     ($save:literal, $restore:literal) => {
         concat!(

@@ -85,7 +85,7 @@ macro_rules! witnesses {
             )
         }
 
-        /// Those registers that a call changes aren't looked at.
+        /// The registers that a call changes aren't compared.
         #[unsafe(naked)]
         pub extern "C" fn $wake() {
             naked_asm!(

@@ -1,8 +1,7 @@
 //! Compares fresh figures with those of the tree, so that what became dearer shows.
 //!
-//! With the compiler and the emulator of the file, figures repeat exactly, and a percent is what a change of the code
-//! may cost without being one of the figures. Another compiler makes other code: then only what nobody would call noise
-//! is an error.
+//! With the compiler and the emulator of the file, figures repeat exactly, and an operation may cost one percent more.
+//! Another compiler makes other code: then only a difference that is beyond noise is an error.
 
 use std::fmt;
 
@@ -11,21 +10,21 @@ use super::{Measurement, WIDTHS};
 
 /// How much worse a figure may be, in percent.
 const MARGIN: u64 = 1;
-/// With another compiler or emulator than the file's.
+/// The margin with another compiler or emulator than the file's, in percent.
 const OTHER_TOOLS_MARGIN: u64 = 10;
 /// Cache lines depend on where the compiler puts what is on the stack: a line or two is no regression.
 const LINES_MARGIN: u64 = 10;
 /// How much longer booting with much memory may take than with little.
 const LARGE_BOOT_MARGIN: u64 = 10;
 
-/// What the comparison found.
+/// The result of the comparison.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Comparison {
     /// Whether the file's figures are another compiler's or emulator's.
     pub other_tools: bool,
-    /// What became worse, or is missing.
+    /// The figures that became worse or are missing.
     pub worse: Vec<Difference>,
-    /// What became better.
+    /// The figures that became better.
     pub better: Vec<Difference>,
 }
 
@@ -79,12 +78,12 @@ impl Comparison {
     }
 }
 
-/// Whether a figure is more than so many percent above another.
+/// Whether a figure is more than `percent` above another.
 fn exceeds(figure: u64, other: u64, percent: u64) -> bool {
     u128::from(figure) * 100 > u128::from(other) * u128::from(100 + percent)
 }
 
-/// Whether a figure is more than so many percent below another.
+/// Whether a figure is more than `percent` below another.
 fn falls_short(figure: u64, other: u64, percent: u64) -> bool {
     u128::from(figure) * 100 < u128::from(other) * u128::from(100 - percent)
 }

@@ -51,7 +51,7 @@ impl Measurement {
         std::fs::write(file, text).map_err(|error| format!("can't write {}: {error}", file.display()))
     }
 
-    /// The same without what no figure is: names of functions change with everything.
+    /// Removes the names of functions, which change without any change of a figure.
     pub fn without_names(mut self) -> Measurement {
         for Figures(figures) in &mut self.both {
             figures.remove(KINDS);

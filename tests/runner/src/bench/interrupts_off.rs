@@ -14,7 +14,7 @@ use crate::counter::Stretch;
 use crate::fuzz::Fuzz;
 use crate::machine::{Direct, Hardware};
 
-/// The hostile load: so many steps of the fuzzer, with a seed that neither its tests nor its long runs have.
+/// The hostile load: steps of the fuzzer with a seed that neither its tests nor its long runs have.
 const SEED: u64 = 30_000;
 const STEPS: u64 = 8192;
 
@@ -94,7 +94,7 @@ impl Symbols {
         let mut child = addr2line.spawn().map_err(|error| format!("can't run addr2line: {error}"))?;
         let mut input = child.stdin.take().ok_or("addr2line takes no input")?;
         let list: String = addresses.iter().map(|address| format!("{address:#x}\n")).collect();
-        // It answers while it reads, so somebody must listen meanwhile.
+        // `addr2line` answers while it reads, so both ends must be served at once.
         let writer = std::thread::spawn(move || input.write_all(list.as_bytes()));
         let output = child.wait_with_output().map_err(|error| error.to_string())?;
         writer.join().map_err(|_| "addr2line can't be asked")?.map_err(|error| error.to_string())?;

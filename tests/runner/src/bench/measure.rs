@@ -53,7 +53,7 @@ fn take(
     plain
 }
 
-/// What a machine with the bench says.
+/// The figures that a machine with the bench prints.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Told {
     boot: u64,
@@ -66,7 +66,7 @@ impl Told {
     }
 }
 
-/// What the table shows of a row's counts, once it is sure that the marks and the clock mean the same stretch.
+/// Selects the counts of a row for the table, after a check that the marks and the clock mean the same stretch.
 fn costs(row: &Row, counted: &BTreeMap<String, u64>) -> Value {
     let count = |name: &str| counted.get(name).copied().unwrap_or_else(|| panic!("{row:?} has no marks"));
     // Between two readings of the clock, of which the later one counts in the clock's difference and not here. Reading
@@ -86,7 +86,7 @@ fn besides(row: &str) -> u64 {
     }
 }
 
-/// How long the kernel took to its first user instruction, as it says.
+/// Reads the kernel's own measurement of the time to its first user instruction.
 fn boot_cycles(machine: &mut Machine) -> u64 {
     machine.expect("started in ");
     let started = machine.expect(" cycles");

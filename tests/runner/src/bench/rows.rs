@@ -1,4 +1,4 @@
-//! What is measured, beside seL4's figures and what Bellwire is to reach.
+//! The measured rows, with seL4's figures and Bellwire's targets.
 
 /// A row of the tables. Pairs are x86_64's and i686's.
 #[derive(Clone, Copy, Debug)]
@@ -10,7 +10,7 @@ pub struct Row {
     /// seL4's figures, where it has such an operation (commit 1326364, pc99, unmodified, fast path on, measured in the
     /// same emulator with the same flags).
     pub sel4: Option<[u64; 2]>,
-    /// What it is to cost at most.
+    /// The most that it should cost.
     pub target: Option<[u64; 2]>,
 }
 
@@ -55,8 +55,8 @@ pub const LARGE_BOOT: &str = "boot_8gib";
 /// The row of the longest stretch with interrupts off.
 pub const LONGEST: &str = "irqs_off_max";
 
-/// What the plugin counts in a round that costs a CPU more than its one instruction, or is memory: its name there, and
-/// what it is.
+/// The plugin's counts that cost a CPU more than an instruction, or are memory: the name in its report, and the
+/// meaning.
 pub const COUNTS: &[(&str, &str)] = &[
     ("kernel", "instructions of the kernel"),
     ("cr3", "writes to CR3, each of which empties the TLB"),
@@ -73,5 +73,5 @@ pub const COUNTS: &[(&str, &str)] = &[
     ("written", "cache lines that the kernel writes"),
 ];
 
-/// Those of them that are memory.
+/// The counts that are of memory.
 pub const LINES: [&str; 2] = ["lines", "written"];

@@ -1,4 +1,4 @@
-//! What operations cost while the system is small and large.
+//! The cost of operations while the system is small and large.
 
 use serde_json::{Value, json};
 use xtask::Width;
@@ -8,10 +8,10 @@ use crate::machine::{Direct, Hardware, Machine};
 /// How far a figure may be from that of the empty system, in percent.
 pub const MARGIN: u64 = 2;
 
-/// What there is at a step, in the order in which the machine says it.
+/// The kinds of objects at a step, in the order of the machine's report.
 pub const KINDS: [&str; 5] = ["processes", "threads", "sources", "handles", "timers"];
 
-/// What there is to be at the last step. Sources are all that the machine has: 110 messages, the IOAPIC's 24 lines
+/// The population at the last step. The sources are all that the machine has: 110 messages, the IOAPIC's 24 lines
 /// without that of the 8259As' cascade, the non-maskable interrupt.
 pub const WHOLE: [u64; KINDS.len()] = [1000, 2000, 134, 10_000, 1024];
 
@@ -62,7 +62,7 @@ fn add(steps: &mut Vec<Step>, line: &str) -> Option<()> {
     Some(())
 }
 
-/// What is more than the margin off, or isn't there, in sentences.
+/// Describes in sentences each figure that is beyond the margin or missing.
 pub fn deviations(width: Width, steps: &[Step]) -> Vec<String> {
     let Some((empty, others)) = steps.split_first() else { return vec!["nothing was measured".to_owned()] };
     let mut found = Vec::new();

@@ -73,7 +73,7 @@ fn matrix(only: Option<&str>) -> Result<bool> {
     Ok(broken == 0)
 }
 
-/// What differs from the record: a row that a newer compiler has repaired, or has broken.
+/// Lists the differences from the record: rows that a newer compiler has repaired or broken.
 fn notices(results: &Results, compiler: &str) -> Vec<String> {
     let text = std::fs::read_to_string(record_file()).unwrap_or_default();
     let recorded = read_record(&text);

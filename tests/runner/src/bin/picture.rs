@@ -7,7 +7,7 @@ use runner::machine::{Hardware, Image};
 use serde_json::json;
 use xtask::{Width, root};
 
-/// What is typed, and what the screen has when that is done.
+/// The commands that are typed, and the text that the screen has after the last of them.
 const TYPED: [&str; 3] = ["ps", "irq", "irq 1"];
 
 fn main() -> ExitCode {

@@ -15,7 +15,7 @@ use super::{Case, cases};
 pub const CASES: &[Case] = cases![Short: a_machine_that_hangs_has_no_exit];
 pub const LONG: &[Case] = cases![Long: every_variant_passes];
 
-/// By its own time, that is. One that waits for a person looks the same.
+/// The silence is measured in the machine's own time. A machine that waits for a person looks the same.
 fn a_machine_that_hangs_has_no_exit(width: Width) {
     let (text, exit) = Hardware::timed(width).boot(Direct::shipped()).output_unless_silent(Duration::from_secs(10));
     assert_eq!(exit, None, "{text}");

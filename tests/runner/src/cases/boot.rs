@@ -10,7 +10,7 @@ use super::{Case, cases};
 
 pub const CASES: &[Case] = cases![Short: iso_reaches_the_prompt, direct_boot_reaches_the_prompt, uefi_shows_the_prompt];
 
-/// What users get: GRUB and multiboot2, with a framebuffer where the direct boot has text.
+/// The image that users get: GRUB and multiboot2, with a framebuffer where the direct boot has text.
 fn iso_reaches_the_prompt(width: Width) {
     let mut machine = boot_to_the_prompt(Hardware::new(width), Image::Iso);
     machine.keys("echo Hi!\n");
@@ -23,7 +23,7 @@ fn iso_reaches_the_prompt(width: Width) {
     assert!(ask(&mut machine, "log").contains(&format!("Bellwire 0.1.0 {}", width.name())));
 }
 
-/// What most tests use: QEMU's own loader and multiboot1.
+/// The boot of most tests: QEMU's own loader and multiboot1.
 fn direct_boot_reaches_the_prompt(width: Width) {
     at_the_prompt(width);
 }
@@ -44,7 +44,7 @@ fn uefi_shows_the_prompt(width: Width) {
     let hardware =
         Hardware::new(width).with(&arguments).with(&["-global", "driver=cfi.pflash01,property=secure,value=on"]);
     let mut machine = boot_to_the_prompt(hardware, Image::Firmware);
-    // What stands there before may be the firmware's own.
+    // The screen may still show the firmware's own text.
     machine.wait_until("a screen with a prompt alone", |machine| (1..2000).contains(&lit_pixels(machine)));
     let before = lit_pixels(&mut machine);
     ask(&mut machine, "help");

@@ -1,4 +1,4 @@
-//! What the kernel measures time by, on machines that have less of it than a PC.
+//! The clocks by which the kernel measures time, on machines that have fewer than a PC.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};

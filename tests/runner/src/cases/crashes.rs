@@ -26,12 +26,12 @@ pub const CASES: &[Case] = cases![
     a_record_waits_for_a_slow_reader,
 ];
 
-/// How a page fault's error code says what was tried (SDM 3A, 4.7).
+/// The accesses in a page fault's error code (SDM 3A, 4.7).
 const READ: u32 = 0;
 const WRITE_TO_PRESENT: u32 = 0x3;
 const FETCH_FROM_PRESENT: u32 = 0x11;
 
-/// What a trace entry begins with.
+/// The words that an entry of the trace begins with.
 const TRACED: [&str; 7] = ["interrupt", "call", "fault", "timer", "switch", "exit", "nothing"];
 
 /// Lets the kernel crash in a way that it knows by name, and returns its record.
@@ -161,7 +161,7 @@ fn an_nmi_shows_what_a_running_system_does(width: Width) {
     assert!(kinds.contains(&"call"), "{record}");
 }
 
-/// While nobody reads, the kernel looks some three million times whether the port has room.
+/// While no reader takes bytes, the kernel looks about three million times whether the port has room.
 fn a_record_waits_for_a_slow_reader(width: Width) {
     const SILENCE: Duration = Duration::from_secs(20);
     let hardware = Hardware::timed(width).with(&["-icount", "shift=10,sleep=off", "-S"]);

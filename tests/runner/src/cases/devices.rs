@@ -1,5 +1,5 @@
-//! Devices that aren't there, that lie, or that firmware left in some state: each driver finds out, and everybody else
-//! goes on.
+//! Devices that are absent, that lie, or that firmware left in some state: each driver finds out, and all other
+//! programs go on.
 
 use xtask::Width;
 use xtask::build::kernel;
@@ -85,7 +85,7 @@ fn is_found(width: Width, devices: &[&str], address: &str) {
     assert!(ask(&mut machine, "edu 100").contains("100"), "it works");
 }
 
-/// What is driven goes on as it is, by its line or by messages; what isn't is off.
+/// Functions with a driver go on as they are, by line or by message. Functions without one are off.
 fn a_restart_of_the_bus_leaves_drivers_their_devices(width: Width) {
     const DEVICES: [&str; 6] = ["-M", "pc", "-device", "edu,addr=4", "-device", "pci-serial,addr=c"];
     for image in [Direct::shipped(), Direct::messages()] {
@@ -147,7 +147,7 @@ fn without_a_display_there_is_no_screen(width: Width) {
 /// Firmware gives addresses as long as it has some. A function without would answer at address 0; others are driven.
 fn a_device_without_an_address_is_left_out(width: Width) {
     const DEVICES: [&str; 6] = ["-M", "pc", "-device", "edu,addr=4", "-device", "edu,addr=8"];
-    // One without, and one that lies in RAM.
+    // Without an address, and with an address in RAM.
     for address in [0, 0x0010_0000] {
         let mut machine = boot_after(Hardware::new(width).with(&DEVICES), width, Direct::shipped(), |machine, _| {
             set_command(machine, 8, 0);

@@ -14,13 +14,13 @@ pub const CASES: &[Case] = cases![
     a_device_that_shares_a_line_is_diagnosed,
 ];
 
-/// A network card that nobody drives, on the line of the teaching device at slot 4.
+/// A network card without a driver, on the line of the teaching device at slot 4.
 const CARD: [&str; 2] = ["-device", "e1000,addr=8"];
 
 /// The second serial port, which the clumsy driver drives.
 const DEVICE: [&str; 4] = ["-chardev", "null,id=second", "-device", "isa-serial,chardev=second,iobase=0x2f8,irq=3"];
 
-/// What the driver is told, and what is said of its line then.
+/// The driver's orders, and the diagnosis of its line for each.
 const WAYS: &[(u32, &str)] = &[
     (1, "edu is ready, nothing masks line 3, and its device has never interrupted"),
     (2, "All is well: one came, the last message (N) is completed; it waits for messages."),
@@ -104,7 +104,7 @@ fn a_kept_message_is_diagnosed(width: Width) {
     }
 }
 
-/// A function that nobody drives holds the line of one that is driven.
+/// A function without a driver holds the line of a function that has one.
 fn a_device_that_shares_a_line_is_diagnosed(width: Width) {
     let mut machine =
         boot_to_the_prompt(Hardware::new(width).with(&["-device", "edu,addr=4"]).with(&CARD), Direct::shipped());

@@ -1,4 +1,4 @@
-//! What a person sees while typing: at the serial line, at the keyboard, on the screen.
+//! Editing as a person sees it: at the serial line, at the keyboard, on the screen.
 
 use runner::machine::{Direct, Hardware, Machine};
 use serde_json::json;
@@ -40,7 +40,7 @@ fn a_line_is_edited_at_the_serial_line(width: Width) {
     machine.expect(PROMPT);
     machine.send("echo xäöß\x1b[D\x7Fü\r".as_bytes());
     machine.expect("\r\nxäüß\r\n");
-    // In code page 437.
+    // The letters in code page 437.
     machine.expect_on_screen("echo x\u{84}\u{81}\u{E1}");
 }
 
@@ -181,7 +181,7 @@ fn colours_are_shown_where_they_are_understood(width: Width) {
     const HEADING: u8 = 0x0F;
     const PLAIN: u8 = 0x07;
     let mut machine = at_the_prompt(width);
-    assert!(!ask(&mut machine, "ps").contains('\x1b'), "nobody at the serial line has said that it knows colours");
+    assert!(!ask(&mut machine, "ps").contains('\x1b'), "colours without an answer about colours");
     assert_eq!(colour(&mut machine, "NAME"), HEADING);
     ask(&mut machine, "clear");
     ask(&mut machine, "colour off");

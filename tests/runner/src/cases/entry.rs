@@ -29,14 +29,14 @@ fn entry_example_of_a_bare_kernel_runs(width: Width) {
     assert!(text.contains("address 0xd0000000, PageFaultErrorCode(0x0)"), "{text}");
 }
 
-/// What the compiler's ABI can do.
+/// The example with the compiler's ABI.
 fn entry_example_before_the_port_runs(width: Width) {
     let text = run(width, "port-before");
     assert!(text.contains("port: x86-interrupt on "), "{text}");
     assert!(text.contains(" ticks, loaded 0x0"), "{text}");
 }
 
-/// The same, and a register changed.
+/// As before, with a register changed.
 fn entry_example_after_the_port_runs(width: Width) {
     let text = run(width, "port-after");
     assert!(text.contains("port: x86-entry on "), "{text}");

@@ -22,7 +22,7 @@ pub const CASES: &[Case] = cases![
 /// Where a BIOS puts the root pointer.
 const BIOS: u64 = 0xF_0000;
 const BIOS_BYTES: usize = 0x1_0000;
-/// Memory that nobody uses when the kernel starts, and that it hands out to nobody.
+/// Memory that is free when the kernel starts, and that the kernel hands out to no program.
 const FREE: u64 = 0x8_0000;
 /// The bytes of a table's header.
 const HEADER_BYTES: usize = 36;

@@ -1,4 +1,4 @@
-//! What is in the images' files, without booting them.
+//! The content of the images' files, without booting them.
 
 use std::env::var;
 use std::fs;

@@ -49,7 +49,7 @@ fn assert_absent(machine: &mut Machine) {
     assert_eq!(ask(machine, "echo here"), "here\r\n");
 }
 
-/// What firmware, or a predecessor, may have left: everything off, nothing translated, a keyboard and a mouse that
+/// The states that firmware or a predecessor may have left: everything off, no translation, a keyboard and a mouse that
 /// report nothing, half a command. The successor is started as the driver is after a boot.
 fn a_controller_left_in_any_state_works_again(width: Width) {
     let mut machine = at_the_prompt(width);
@@ -71,10 +71,10 @@ fn a_controller_left_in_any_state_works_again(width: Width) {
     }
 }
 
-/// As many as the keyboard itself keeps: 16 bytes, two for each key.
+/// The keyboard itself keeps 16 bytes, two for each key.
 fn keys_typed_while_the_driver_restarts_arrive(width: Width) {
     let mut machine = at_the_prompt(width);
-    // How long the driver is dead doubles each time. On a slow host the first few tries come too late.
+    // The time until the driver's restart doubles with each. On a slow host the first tries come too late.
     for restarts in 1..10 {
         kill(&mut machine);
         ["e", "c", "h", "o", "spc", "a", "b", "ret"].into_iter().for_each(|key| tap(&mut machine, key));
@@ -151,7 +151,7 @@ fn a_mouse_that_is_plugged_in_is_told_to_report(width: Width) {
     assert_eq!(mouse(&mut machine).0, 0, "it reports nothing");
     from_mouse(&mut machine, 0xAA);
     from_mouse(&mut machine, 0x00);
-    // It has understood the orders when its movements are reported.
+    // The mouse has understood the orders once its movements are reported.
     machine.wait_until("the mouse to report", |machine| {
         movement(machine, 2, -3);
         mouse(machine).0 != 0
@@ -175,7 +175,7 @@ fn layouts_change_what_keys_give(width: Width) {
     assert!(ask(&mut machine, "layout klingon").contains("us, uk, de, fr"));
     assert_eq!(ask(&mut machine, "layout us"), "the keyboard's layout is us\r\n");
     assert_eq!(pasted(&mut machine, 1, &["shift", "3"]), b"#");
-    // What isn't a layout is no reason to have none.
+    // An unknown layout leaves the usual one.
     let mut machine =
         boot_to_the_prompt(Hardware::new(width), Direct::shipped().command_line("keyboard.layout=klingon"));
     assert_eq!(ask(&mut machine, "layout"), "the keyboard's layout is us\r\n");
@@ -198,7 +198,7 @@ fn keys_that_are_no_characters_are_what_xterm_sends(width: Width) {
     }
 }
 
-/// What a key, held together with others, gives.
+/// The bytes that a key gives while others are held.
 #[track_caller]
 fn pasted(machine: &mut Machine, bytes: usize, keys: &[&str]) -> Vec<u8> {
     machine.type_line(&format!("paste {bytes}"));

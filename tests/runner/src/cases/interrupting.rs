@@ -1,4 +1,4 @@
-//! Ctrl-C ends what runs, whatever it waits for.
+//! Ctrl-C ends the command that runs, in each kind of wait.
 
 use runner::machine::{Direct, Hardware, Machine};
 use serde_json::json;
@@ -34,7 +34,7 @@ fn control_c_ends_every_command_that_waits(width: Width) {
     interrupt(&mut machine, "sleep 100000000", "");
     interrupt(&mut machine, "tick 1000000 1000000", "");
     interrupt(&mut machine, "tick 1000000 1", "1\r\n2\r\n");
-    // The timer service notifies nobody any more, and the next one to be notified is right.
+    // The timer service has no client left that it would notify, and the next client gets the right notifications.
     assert_eq!(ask(&mut machine, "tick 3 5"), "1\r\n2\r\n3\r\n");
     assert_eq!(ask(&mut machine, "sleep 20"), "");
 }

@@ -29,7 +29,7 @@ fn nmis_are_recorded_when_idle(width: Width) {
     assert_eq!(ask(&mut machine, "echo on"), "on\r\n");
 }
 
-/// A paste runs through drivers, console and shell, so each NMI hits whoever runs, the kernel included.
+/// A paste runs through drivers, console and shell, so the NMIs hit all of them, and the kernel.
 fn nmis_are_recorded_under_load(width: Width) {
     const NMIS: usize = 64;
     const PIECE: usize = 64;

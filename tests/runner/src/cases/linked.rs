@@ -15,9 +15,9 @@ pub const CASES: &[Case] = cases![Short: no_panic_is_reachable_from_a_trap, tabl
 /// Where the kernel's half begins on i686; on x86_64 it lies above, too.
 const KERNEL_HALF: u64 = 0xC000_0000;
 
-/// Whatever comes in by a gate or a fast call, no way of the kernel's code leads to a panic, and every place that
-/// control goes to is known. The one end is the crash record of an exception in the kernel. The start code, below the
-/// kernel's half, is no address any more: numbers like 0x100000 are none of it.
+/// Nothing that comes in by a gate or a fast call leads to a panic, and every place that control goes to is known. The
+/// walk ends at the crash record of an exception in the kernel. The start code, below the kernel's half, isn't
+/// followed: a number like 0x100000 is no address there.
 fn no_panic_is_reachable_from_a_trap(width: Width) {
     let file = kernel_with_symbols(width);
     let listing = Listing::of(&file).expect("the kernel was built");
@@ -39,7 +39,7 @@ fn no_panic_is_reachable_from_a_trap(width: Width) {
         }
     }
     let unknown: Vec<_> = walk.unresolved.iter().map(|address| listing.describe(*address)).collect();
-    assert!(unknown.is_empty(), "nobody knows where these go: {}", unknown.join(", "));
+    assert!(unknown.is_empty(), "these lead to places that aren't known: {}", unknown.join(", "));
 }
 
 /// The core's tables begin as zeros: one field that doesn't puts all of them, megabytes, into the file.

@@ -30,7 +30,7 @@ fn with_pci_express_lines_come_through_the_ioapic(width: Width) {
     serves(width, &["-M", "q35"], "interrupts: IOAPIC\r\n", "timer: local APIC");
 }
 
-/// On i686 one without SSE, NX and the rest; on x86_64 the first of all.
+/// On i686 a CPU without SSE, NX and the rest; on x86_64 the first of all.
 fn an_old_cpu_runs_it(width: Width) {
     let cpu = match width {
         Width::I686 => "pentium2",
@@ -48,7 +48,7 @@ fn little_memory_suffices(width: Width) {
     serves(width, &["-m", "16M"], "interrupts: IOAPIC\r\n", "timer: local APIC");
 }
 
-/// On i686 it is also beyond what the kernel itself can see. What a machine that large needs for its records is less
+/// On i686 this memory is also beyond what the kernel itself can map. The records of a machine that large need less
 /// than 64 MiB.
 fn memory_beyond_32_bits_is_found(width: Width) {
     let mut machine = boot_to_the_prompt(Hardware::new(width).with(&["-m", "5G"]), Direct::shipped());

@@ -1,5 +1,5 @@
-//! What docs/driver.md and README.md have a reader do: the page's driver is made, tested, built and booted as the page
-//! says, the commands for debugging find what they should, and the README's lines answer.
+//! Follows docs/driver.md and README.md: the page's driver is made, tested, built and booted as the page says, the
+//! commands for debugging find what they should, and the README's lines answer.
 
 use std::fs;
 use std::io::Write;
@@ -37,7 +37,7 @@ const FILES: [(&str, &str, &str); 3] = [
     ("```rust,ignore", "// ", "user/drivers/counter/src/main.rs"),
 ];
 
-/// What is sent to the driver's port: a line, as `echo` sends it.
+/// The bytes that are sent to the driver's port: a line, as `echo` sends it.
 const SENT: &[u8] = b"hello\n";
 
 /// One tree serves the cases of both widths.
@@ -223,7 +223,7 @@ fn a_debugger_finds_its_way(width: Width) {
     drop(machine);
 }
 
-/// The tool takes its picture of the x86_64 image, whatever the width: only its kind is looked at.
+/// The tool takes its picture of the x86_64 image on both widths. The case checks its format only.
 fn a_picture_is_taken(width: Width) {
     if width == Width::I686 {
         return;

@@ -1,5 +1,5 @@
-//! PCI: what is found, and QEMU's teaching device (`edu`) by its line and by messages. It interrupts when it is told
-//! to, so how often it did is known, and every time has to arrive once.
+//! PCI: the functions that are found, and QEMU's teaching device (`edu`) by its line and by messages. The device
+//! interrupts when it is told to, so the count of its interrupts is known, and each must arrive once.
 
 use xtask::Width;
 
@@ -78,8 +78,8 @@ fn messages_go_past_the_8259(width: Width) {
     by_messages(&mut machine);
 }
 
-/// Nobody serves the device, so its line stays asserted through the driver's death. Everybody else goes on, and the
-/// successor finds the device at rest.
+/// No driver serves the device, so its line stays asserted through the driver's death. All other programs go on, and
+/// the successor finds the device at rest.
 fn a_driver_that_dies_with_its_line_asserted_comes_back(width: Width) {
     for image in [Direct::shipped(), Direct::messages()] {
         let mut machine = with(width, &[&DEVICE], image);
@@ -151,7 +151,7 @@ fn the_bus_comes_back_after_its_end(width: Width) {
     each_arrives_once(&mut machine, line);
     restart(&mut machine, "pci");
     assert_eq!(ask(&mut machine, "pci"), before);
-    // What was on stays on, and what is started anew finds the new bus.
+    // Functions that were on stay on, and a driver that is started again finds the new bus.
     each_arrives_once(&mut machine, line);
     restart(&mut machine, "edu");
     each_arrives_once(&mut machine, line);
@@ -208,7 +208,7 @@ fn line(machine: &mut Machine) -> u32 {
     number.unwrap_or_else(|| panic!("the driver has no line in\n{table}"))
 }
 
-/// What the driver counts.
+/// The driver's counts.
 struct Counts {
     devices: u32,
     served: u32,
@@ -216,7 +216,7 @@ struct Counts {
     interrupts: u32,
 }
 
-/// Has each device interrupt so many times.
+/// Has each device interrupt `times` times.
 #[track_caller]
 fn raise(machine: &mut Machine, times: u32) -> Counts {
     let answer = ask(machine, &format!("edu {times}"));

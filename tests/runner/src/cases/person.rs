@@ -1,4 +1,5 @@
-//! What a person does: types at the serial line and at the keyboard, ends drivers, pastes, and turns the machine off.
+//! The actions of a person: types at the serial line and at the keyboard, ends drivers, pastes, and turns the machine
+//! off.
 
 use runner::exit::Exit;
 use serde_json::json;
@@ -37,7 +38,7 @@ fn every_command_answers(width: Width) {
     assert!(ask(&mut machine, "rtc 1000").contains("power of two"));
 }
 
-/// By QMP, at the keyboard: they show on the screen and on the serial line.
+/// QMP presses the keys of the keyboard. The text shows on the screen and on the serial line.
 fn typed_keys_arrive_at_the_shell(width: Width) {
     let mut machine = at_the_prompt(width);
     machine.keys("echo Hi!x\u{8}\n");

@@ -1,4 +1,5 @@
-//! Where the kernel can't start: one clear line on the serial line and on the screen, then a halt, never a reset.
+//! Machines on which the kernel can't start: it prints one clear line on the serial line and on the screen, then halts.
+//! It never resets.
 
 use std::fs;
 use std::path::PathBuf;
@@ -93,7 +94,7 @@ fn memory_that_ends_within_the_image(width: Width) {
     refuses(Hardware::new(width).with(&["-m", "2M"]), Direct::shipped(), "too little memory");
 }
 
-/// Among them the machine of the other width.
+/// The machine of the other width is among them.
 fn a_processor_without_what_is_needed(width: Width) {
     let refusals: &[(&str, &str)] = match width {
         Width::I686 => &[

@@ -1,4 +1,4 @@
-//! What the system tells about itself: programs, memory, time, the log; and starting and stopping programs.
+//! The system's reports about itself: programs, memory, time, the log. Also starting and stopping programs.
 
 use super::shell::{PROMPT, ask, at_the_prompt, boot_to_the_prompt, row};
 use super::{Case, cases};
@@ -90,7 +90,7 @@ fn the_log_without_times_is_plain(width: Width) {
 
 fn the_log_is_followed_until_control_c(width: Width) {
     let mut machine = boot_to_the_prompt(Hardware::new(width), Direct::clumsy());
-    // It panics in a second, when the log is being followed.
+    // The driver panics in a second, when the log is being followed.
     ask(&mut machine, "edu 17");
     machine.type_line("log -f");
     machine.expect("started in ");

@@ -1,4 +1,4 @@
-//! What cases ask the shell, and QEMU beside it: no cases.
+//! Helpers that ask the shell, and QEMU beside it. This file has no cases.
 
 use runner::machine::{Direct, Hardware, Image, Machine};
 use xtask::Width;

@@ -13,7 +13,7 @@ pub const CASES: &[Case] = cases![
     passes_without_the_newest_instructions,
 ];
 
-/// On i686 one without SSE, NX and the rest; on x86_64 the first of all.
+/// On i686 a CPU without SSE, NX and the rest; on x86_64 the first of all.
 fn passes_on_an_old_cpu(width: Width) {
     match width {
         Width::I686 => passes(width, "pentium2"),

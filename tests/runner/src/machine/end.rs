@@ -20,8 +20,8 @@ impl Machine {
         }
     }
 
-    /// Waits until the machine has ended by itself, and returns all that it printed. It may take any time, as long as
-    /// it prints something now and then.
+    /// Waits until the machine has ended by itself, and returns all that it printed. The machine may take any time, as
+    /// long as it prints something before each [`DEADLINE`].
     #[track_caller]
     pub fn output(&mut self) -> (String, Exit) {
         match self.qemu.console.read_to_end(DEADLINE) {
@@ -30,8 +30,8 @@ impl Machine {
         }
     }
 
-    /// The same of a machine that [can be timed](Hardware::timed) and may hang: one that prints nothing for so long of
-    /// its own time, however long that takes here, has no exit.
+    /// Waits like [`Machine::output`] for a machine that [can be timed](Hardware::timed) and may hang. A machine that
+    /// prints nothing for the time of `silence`, by its own clock, has no exit.
     #[track_caller]
     pub fn output_unless_silent(&mut self, silence: Duration) -> (String, Option<Exit>) {
         let mut heard = None;
@@ -65,7 +65,7 @@ impl Machine {
     /// Ends the machine if it hasn't ended, and returns what was counted while it ran.
     #[track_caller]
     pub fn counts(&mut self) -> Counts {
-        // It fails where the machine has ended already.
+        // The command fails where the machine has ended already.
         let _ = self.qemu.qmp.execute("quit", json!({}));
         self.wait_exit();
         let report = std::fs::read_to_string(self.qemu.folder.file(counter::FILE)).map_err(|error| error.to_string());
@@ -75,7 +75,7 @@ impl Machine {
         }
     }
 
-    /// How an emulator came to its end, and what it said.
+    /// Waits for the end of the emulator, and returns how it ended and what it complained about.
     #[track_caller]
     pub fn last_words(&mut self) -> String {
         let exit = self.wait_exit();

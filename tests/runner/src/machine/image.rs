@@ -1,4 +1,4 @@
-//! What a machine boots.
+//! The image that a machine boots.
 
 use std::io::{Error, Result};
 use std::path::PathBuf;
@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use xtask::Width;
 use xtask::build::Set;
 
-/// What a machine boots.
+/// The image that a machine boots.
 pub enum Image {
     /// The ISO, by way of the BIOS and GRUB.
     Iso,
     /// The kernel by QEMU's own loader, which is quicker.
     Direct(Direct),
-    /// What the machine's own firmware finds.
+    /// The system that the machine's own firmware finds.
     Firmware,
 }
 
-/// What QEMU's loader gets.
+/// The files and options that QEMU's loader gets.
 pub struct Direct {
     /// Another kernel than Bellwire's.
     pub(super) kernel: Option<PathBuf>,

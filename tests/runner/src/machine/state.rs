@@ -1,4 +1,4 @@
-//! What a case reads from outside: memory, the screen, whether the CPU halts.
+//! The state that a case reads from outside: memory, the screen, whether the CPU halts.
 
 use std::time::Instant;
 
@@ -8,13 +8,14 @@ use super::{Machine, PAUSE};
 use crate::console::DEADLINE;
 
 impl Machine {
-    /// Waits until the CPU has stopped for good: it halts with interrupts off. A CPU announces that to nobody.
+    /// Waits until the CPU has stopped for good: it halts with interrupts off. The machine doesn't announce that, so
+    /// the CPU's state is asked for.
     #[track_caller]
     pub fn expect_halted(&mut self) {
         self.wait_until("the CPU to halt", |machine| is_halted(&machine.monitor("info registers")));
     }
 
-    /// Waits until something is so that announces itself nowhere, and so must be looked at again and again.
+    /// Asks `is_so` again and again until it holds, for what the machine doesn't announce.
     #[track_caller]
     pub fn wait_until(&mut self, what: &str, mut is_so: impl FnMut(&mut Machine) -> bool) {
         let deadline = Instant::now() + DEADLINE;

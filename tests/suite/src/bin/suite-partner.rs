@@ -141,7 +141,8 @@ mod rtc {
     }
 }
 
-/// A driver as it should be: one system call an interrupt. It uses the bare calls, so that these can be counted.
+/// A driver as it should be: one system call for each interrupt. The driver uses the bare calls, so that they can be
+/// counted.
 fn clock(startup: Startup) -> Result<()> {
     let endpoint = startup.handle("service").map(Endpoint::from)?;
     let line = startup.handle("line").map(bellwire::Interrupt::from)?;

@@ -42,13 +42,13 @@ fn calls_keep_registers(_: &System) -> Outcome {
     Ok(())
 }
 
-/// What a call may not change: its registers and flags. `sysenter` saves no flags, so some are lost.
+/// The registers and flags that a call may not change. `sysenter` saves no flags, so some are lost.
 fn kept(registers: Registers, entry: Entry) -> (impl PartialEq + core::fmt::Debug, usize) {
     let lost = if entry == Entry::Fast && cfg!(target_arch = "x86") { ARITHMETIC } else { 0 };
     (registers.kept(), registers.flags & !lost)
 }
 
-/// What a worker found: how often it got round, and in which round registers had changed, from 1 on.
+/// A worker's findings: how many rounds it made, and in which round registers had changed, counted from 1.
 static ROUNDS: AtomicUsize = AtomicUsize::new(0);
 static CHANGED: AtomicUsize = AtomicUsize::new(0);
 static DONE: AtomicU8 = AtomicU8::new(0);

@@ -79,7 +79,7 @@ fn handles_travel_both_ways(system: &System) -> Outcome {
     let back = answer.handle.map(Memory::from).ok_or(Error::BadHandle)?;
     check_eq!(back.map(Access::READ | Access::WRITE).map(drop), Err(Error::MissingRight));
     check_eq!(back.map(Access::READ).map(drop), Ok(()));
-    // One that may not be copied may not be sent.
+    // A handle that may not be copied may not be sent.
     let fixed = memory.copy(Rights::READ)?;
     check_eq!(service.client.call_with_handle(role::BACK, [0; 3], &fixed), Err(Error::MissingRight));
     memory.destroy()?;
@@ -133,7 +133,7 @@ fn a_receive_has_a_deadline(_: &System) -> Outcome {
     let message = raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::TimedOut));
     check!(Instant::now().cycles() >= until, "too early");
-    // One in the past ends at once, with what is there.
+    // A deadline in the past ends the wait at once, with what is there.
     let message = raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::TimedOut));
     endpoint.notify(1)?;
@@ -148,11 +148,11 @@ fn a_call_has_a_deadline(system: &System) -> Outcome {
     let until = Instant::from_cycles(Instant::now().cycles() + milliseconds(3));
     check_eq!(service.client.call_before(until, role::HOLD, [0; 4]), Err(Error::TimedOut), "one that was taken");
     check!(Instant::now() >= until, "too early");
-    // The server's late answer reaches nobody, and harms nobody.
+    // The server's late answer is dropped, and has no effect.
     service.client.call(role::DROP, [0; 4])?;
     let silent = Endpoint::new()?;
     let until = Instant::from_cycles(Instant::now().cycles() + milliseconds(2));
-    check_eq!(silent.call_before(until, 1, [0; 4]), Err(Error::TimedOut), "one that nobody received");
+    check_eq!(silent.call_before(until, 1, [0; 4]), Err(Error::TimedOut), "a call that was never received");
     check_eq!(poll(&silent), Err(Error::WouldBlock), "its message");
     // The deadline was for one call.
     check_eq!(service.client.call(role::ECHO, [9; 4])?.words, [9; 4]);
@@ -221,7 +221,7 @@ pub(super) extern "C" fn call_once(handle: usize) {
 fn a_reply_answers_once(system: &System) -> Outcome {
     let endpoint = Endpoint::new()?;
     ANSWERS.store(0, Ordering::Relaxed);
-    check_eq!(reply(0, [0; 4]), Err(Error::Stale), "an answer to nobody");
+    check_eq!(reply(0, [0; 4]), Err(Error::Stale), "an answer without a call");
     let worker = Worker::start(20, call_once, endpoint.raw() as usize)?;
     let message = receive(&endpoint)?;
     check_eq!((message.tag.kind(), message.words), (Kind::Call, [1, 2, 3, 4]));
@@ -246,7 +246,7 @@ fn a_call_that_is_not_answered_ends(system: &System) -> Outcome {
     system.wait_until("the call ends", || Ok(ANSWERS.load(Ordering::Relaxed) != 0))?;
     check_eq!(ANSWERS.load(Ordering::Relaxed), 0x100 + Error::Gone as usize);
     drop(worker);
-    // One whose caller is gone can't be answered.
+    // A call whose caller is gone can't be answered.
     let worker = Worker::start(20, call_once, endpoint.raw() as usize)?;
     check_eq!(receive(&endpoint)?.tag.kind(), Kind::Call);
     drop(worker);

@@ -56,7 +56,7 @@ fn both_entries_do_the_same(_: &System) -> Outcome {
 
 fn registers_are_kept(_: &System) -> Outcome {
     let endpoint = Endpoint::new()?;
-    // One that returns at once, one that another thread's turn comes in between, one that fails.
+    // A call that returns at once, a call in which another thread gets its turn, a call that fails.
     for operation in [Operation::Null, Operation::Yield, Operation::Info, Operation::Notify] {
         for entry in ENTRIES {
             let tag = Tag::incoming(operation, 0, Options::empty()).0;

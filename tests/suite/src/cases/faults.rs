@@ -20,7 +20,7 @@ pub const CASES: &[Case] = cases!["faults":
     other_fast_entries,
 ];
 
-/// What a thread is started with and how it must fault.
+/// The start of a thread, and the fault that it must raise.
 struct Expected {
     entry: extern "C" fn(),
     cx: usize,
@@ -33,7 +33,7 @@ struct Expected {
     instruction: usize,
 }
 
-/// The carry flag and whatever else a thread starts with.
+/// The flags that a thread starts with, and the carry flag.
 const FLAGS: usize = 0x202;
 
 pub(super) fn at(function: extern "C" fn()) -> usize {
@@ -137,7 +137,7 @@ fn breakpoint_3(_: &System) -> Outcome {
     Expected::trap(code::breakpoint, 3).happens()
 }
 
-/// By its own instruction, which 64-bit mode doesn't have, no more than the one for bounds; and through the same gate.
+/// `into` exists on i686 only. `int 4` goes through the same gate on both widths.
 fn overflow_4(system: &System) -> Outcome {
     #[cfg(target_arch = "x86")]
     Expected { flags: FLAGS | 1 << 11, ..Expected::trap(code::overflow, 4) }.happens()?;
@@ -231,7 +231,7 @@ fn page_14(_: &System) -> Outcome {
         let fetch = if has_no_execute() { FETCH } else { 0 };
         Expected { instruction: address, ..page(code::jump, address, USER | fetch) }.happens()?;
     }
-    // What is there but not for this.
+    // Addresses that are mapped, but not for this access.
     let code = at(code::load);
     page(code::store, code, USER | WRITE | PRESENT).happens()?;
     let data: Vec<u8> = alloc::vec![0xCC; 16];
@@ -302,7 +302,7 @@ fn alignment_17(system: &System) -> Outcome {
     load(1, 0).passes()
 }
 
-/// CVE-2015-5307: a handler that mends nothing gets the fault again and again, and nobody else notices.
+/// CVE-2015-5307: a handler that mends nothing gets the fault again and again. No other thread is affected.
 fn alignment_faults_without_end(system: &System) -> Outcome {
     checks_alignment(system)?;
     let faults = Endpoint::new()?;

@@ -1,4 +1,4 @@
-//! Floating-point state: each thread finds its own, whoever ran in between.
+//! Floating-point state: each thread finds its own, whichever thread ran before.
 
 use crate::case::{Case, Failure, Outcome};
 use crate::system::{PRIORITY, System};

@@ -1,4 +1,4 @@
-//! What the handler of a thread's faults may do, and what becomes of a thread without one.
+//! The rights of a thread's fault handler, and the end of a thread without one.
 
 use super::faults::{TRAP_FLAG, USER, WRITE, at, resume, set};
 use crate::case::{Case, Failure, Outcome};
@@ -27,7 +27,7 @@ fn a_handler_may_map_memory(_: &System) -> Outcome {
     check_eq!((message.tag.label(), message.words[1]), (14, ADDRESS + 16));
     let memory = Memory::new(abi::PAGE_BYTES)?;
     memory.map_at(None, ADDRESS, 0, abi::PAGE_BYTES, Access::READ | Access::WRITE)?;
-    // The same instruction again: this time it gets through, to the `ud2` behind it.
+    // The instruction runs again. This time it gets through, to the `ud2` behind it.
     raw::reply(abi::NO_HANDLE, [0; 4])?;
     let message = receive(&faults)?;
     check_eq!(message.tag.label(), 6);

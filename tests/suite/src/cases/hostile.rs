@@ -1,5 +1,6 @@
-//! What hostile programs try: each ends as that program's fault or as no effect, with everybody else unharmed. The
-//! techniques are those of published holes in the entry code of other kernels; `docs/entry-hostile.md` has the table.
+//! What hostile programs try: each attempt ends as a fault of that program or has no effect, and harms no other
+//! program. The techniques are those of published holes in the entry code of other kernels; `docs/entry-hostile.md` has
+//! the table.
 //!
 //! Each case runs beside a witness, see [`crate::scene`].
 
@@ -23,7 +24,7 @@ use abi::{Access, PAGE_BYTES};
 use bellwire::{Handle, Memory, Thread, raw};
 use suite::float::cpuid;
 
-/// A stack pointer that nobody uses.
+/// A stack pointer that no program uses.
 const STACK: usize = 0x1000;
 
 /// The selector in CS.
@@ -65,7 +66,7 @@ fn outlaw(code: &[u8]) -> Result<Partner, bellwire::Error> {
     outlaw_with_handler(code, abi::NO_HANDLE)
 }
 
-/// As [`outlaw`], but its faults arrive at an endpoint.
+/// Makes a process like [`outlaw`], whose faults arrive at an endpoint.
 fn outlaw_with_handler(code: &[u8], faults: u32) -> Result<Partner, bellwire::Error> {
     const PRIORITY: u8 = 10;
     let mut partner = Partner::new(77, PRIORITY, [16, 16])?;

@@ -17,7 +17,7 @@ pub const CASES: &[Case] = cases!["interrupts":
     lines_that_are_not_there_are_refused,
 ];
 
-/// The clock's registers, driven from the conductor itself. It is quiet again when this is dropped.
+/// The clock's registers, driven from the conductor itself. Dropping the value makes the clock quiet again.
 struct Clock;
 
 const PERIODIC: u8 = 0x40;
@@ -176,15 +176,14 @@ fn one_interrupt_costs_one_system_call(system: &System) -> Outcome {
     check_eq!(messages as u32, end.delivered - start.delivered);
     check_eq!(interrupts as u32, end.taken - start.taken);
     check_eq!(end.completions - start.completions, messages as u32);
-    // One a message, and one for each of the three calls that the driver answered meanwhile.
+    // One call for each message, and one for each of the three calls that the driver answered meanwhile.
     check_eq!(calls, messages as u64 + 3, "system calls for {messages} messages and 3 answers");
     driver.partner.kill(0)?;
     driver.endpoint.destroy()?;
     Ok(())
 }
 
-/// What the device itself has counted is compared where device and processor share a clock: in a scenario of the
-/// runner.
+/// Only a case of the runner compares the device's own count, where device and processor share a clock.
 fn what_is_not_read_adds_up(system: &System) -> Outcome {
     let bound = Bound::new(system, 1)?;
     let before = source(system)?;
@@ -259,7 +258,7 @@ fn bind_says_what_was_pending(system: &System) -> Outcome {
     let message = interrupt(poll(&endpoint)?)?;
     check_eq!(message.sequence, first.sequence);
     system.clock_line.unbind()?;
-    // It fires while it is masked: that much may be lost in hardware, but the driver is told to look.
+    // The line fires while it is masked. The hardware may lose these interrupts, but the driver is told to look.
     let clock = Clock::start();
     let limit = Instant::now() + Duration::from_secs(10);
     while !Clock::acknowledge() {
@@ -280,7 +279,7 @@ fn a_second_claim_names_the_owner(system: &System) -> Outcome {
     let message = claim([CLOCK_LINE as usize, 0, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::Conflict));
     check_eq!(message.words[0], 0, "the first process's badge");
-    // What a process with a badge has claimed, until it is torn down.
+    // The badge of a process that owns claims until it is torn down.
     const OWNER: u16 = 0x0E0E;
     const PARALLEL: usize = 7;
     let authority = Rights::ROOT_LINES | Rights::ROOT_PORTS;

@@ -19,7 +19,7 @@ pub const CASES: &[Case] = cases!["memory":
 
 const WRITABLE: Access = Access::READ.union(Access::WRITE);
 
-/// Where the cases map by hand: nobody else does.
+/// Where the cases map by hand. No other code maps there.
 const PLACE: usize = 0xA800_0000;
 
 fn map(memory: u32, access: Access, words: [usize; 4]) -> Result<usize> {
@@ -182,7 +182,7 @@ fn large_memory_goes_in_slices(_: &System) -> Outcome {
 }
 
 fn page_tables_are_made_in_slices(_: &System) -> Outcome {
-    // Where nothing is mapped yet: three tables are missing on x86_64. All of i686's are there but the last.
+    // An address at which nothing is mapped yet: on x86_64 three tables are missing. On i686 only the last is.
     const FAR: usize = if cfg!(target_arch = "x86_64") { (1 << (usize::BITS - 18)) + 0x1000 } else { 0x9F00_0000 };
     const MISSING: usize = if cfg!(target_arch = "x86_64") { 3 } else { 1 };
     // Each is taken by one call and zeroed by further ones; the next then uses it.

@@ -10,7 +10,7 @@ pub const CASES: &[Case] = cases!["messages":
     a_message_interrupt_is_claimed_bound_and_freed, claiming_takes_the_right_to_lines,
 ];
 
-/// The write goes to a local APIC, at a vector that is nobody else's; each claim has its own.
+/// The write goes to a local APIC, at a vector that no other source has; each claim has its own.
 fn a_message_interrupt_is_claimed_bound_and_freed(system: &System) -> Outcome {
     const FIRST_VECTOR: u32 = 0x81;
     const LAST_VECTOR: u32 = 0xEE;
@@ -25,7 +25,7 @@ fn a_message_interrupt_is_claimed_bound_and_freed(system: &System) -> Outcome {
     check!(other.data != write.data, "two message interrupts have the vector {:#x}", write.data);
     let endpoint = Endpoint::new()?;
     first.bind(&endpoint, 7, Trigger::Level)?;
-    // Whatever was asked for, it is an edge.
+    // The message is an edge, whichever trigger was asked for.
     let message = InterruptMessage::from_message(&poll(&endpoint)?);
     check_eq!((message.badge, message.count, message.flags), (7, 0, InterruptFlags::REPLAYED));
     first.destroy()?;
@@ -43,7 +43,7 @@ fn claiming_takes_the_right_to_lines(system: &System) -> Outcome {
     Ok(())
 }
 
-/// As the CPU says (Intel SDM 2A, CPUID leaf 1).
+/// Whether the CPU reports a local APIC (Intel SDM 2A, CPUID leaf 1).
 fn has_local_apic() -> bool {
     const APIC: u32 = 1 << 9;
     suite::float::cpuid(1)[3] & APIC != 0

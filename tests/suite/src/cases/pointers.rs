@@ -1,4 +1,4 @@
-//! The thread pointer and the segment selectors: each thread has its own, whatever others do with theirs.
+//! The thread pointer and the segment selectors: each thread has its own, and no other thread changes them.
 
 use crate::case::{Case, Outcome};
 use crate::system::System;
@@ -17,7 +17,7 @@ const WORKERS: usize = 3;
 const ROUNDS: usize = 200;
 const RIGHT: usize = usize::MAX;
 
-/// What the threads' pointers point to: each its own number.
+/// The words that the threads' pointers point to: each holds its own number.
 static NUMBERS: [AtomicUsize; WORKERS] = [AtomicUsize::new(10), AtomicUsize::new(11), AtomicUsize::new(12)];
 static ENDED: [AtomicUsize; WORKERS] = [const { AtomicUsize::new(0) }; WORKERS];
 
@@ -84,7 +84,7 @@ fn a_thread_that_loads_selectors_harms_no_other(system: &System) -> Outcome {
     run(system, [look, look, spoil])
 }
 
-/// GS, which nobody here uses, is as it was, though another thread has loaded something into its own.
+/// GS is as it was: no thread here uses it, but another has loaded something into its own.
 fn selectors_tell_nothing_of_other_threads(system: &System) -> Outcome {
     extern "C" fn load(number: usize) {
         // SAFETY: this thread doesn't use the segment.
@@ -105,8 +105,7 @@ fn selectors_tell_nothing_of_other_threads(system: &System) -> Outcome {
     Ok(())
 }
 
-/// On x86_64 such an address is refused, since it might not be canonical; on i686 a segment's base may be anything, for
-/// pages protect the kernel whatever the base.
+/// x86_64 refuses such an address, since it might not be canonical. i686 takes any base: pages protect the kernel.
 fn a_pointer_into_the_kernel_gives_nothing(_: &System) -> Outcome {
     let kernel = usize::MAX - 0xFFF;
     let set = raw::thread_pointer(abi::NO_HANDLE, [kernel, 0, 0, 0]);

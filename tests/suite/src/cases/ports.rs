@@ -13,7 +13,7 @@ pub const CASES: &[Case] = cases!["ports":
     ranges_are_checked, a_process_has_some_ranges,
 ];
 
-/// A port that nobody else uses here.
+/// A port that no other program uses here.
 const KEYBOARD: u16 = 0x60;
 
 fn granted_ports_work(_: &System) -> Outcome {

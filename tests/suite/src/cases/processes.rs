@@ -111,7 +111,7 @@ fn everything_comes_back_a_hundred_times(system: &System) -> Outcome {
     Ok(())
 }
 
-/// What is known of the clock's line.
+/// The kernel's record of the clock's line.
 fn clock(system: &System) -> Result<Source, Failure> {
     for index in 0.. {
         match system.root.source(index)? {
@@ -165,7 +165,7 @@ fn a_process_dies_with_a_pending_interrupt(system: &System) -> Outcome {
             break;
         }
     }
-    // Events that nobody received may still stand for the bind: the endpoint is this process's.
+    // The bind may still count for events that were never received: the endpoint is this process's.
     endpoint.destroy()?;
     Ok(())
 }
@@ -288,7 +288,7 @@ fn a_process_dies_while_it_waits(system: &System) -> Outcome {
     let mut partner = system.image.start(Role::Echo, 7, 45, &[grant()])?;
     check_eq!(endpoint.call(role::ECHO, [1; 4])?.words, [1; 4]);
     partner.kill(0)?;
-    // What arrives now must not go to the dead receiver.
+    // A notification that arrives now must not go to the dead receiver.
     endpoint.notify(4)?;
     check_eq!(crate::system::poll(&endpoint)?.words[0], 4);
     partner.wait()?;

@@ -1,4 +1,4 @@
-//! What is wrong with a call gives an error of its own, and changes nothing.
+//! Each error in a call has its own code, and such a call changes nothing.
 
 use super::calls::{ANSWERS, call_once};
 use crate::case::{Case, Outcome};
@@ -72,7 +72,7 @@ fn a_handle_needs_the_right(system: &System) -> Outcome {
 
 fn made_up_handles_are_refused(_: &System) -> Outcome {
     for handle in (0..0x400).chain([0xFFFF_FFFF, 0x7FFF_FFFF, 0x1_0000, 0xFFFF_0001, 0xFFFF_03FF]) {
-        // Reading a word of an unprepared register changes nothing, whatever the handle names.
+        // Reading a word of an unprepared register changes nothing, with any handle.
         let result = raw::thread_read(handle, [0xFFFF, 0, 0, 0]).map(drop);
         check!(
             matches!(result, Err(Error::BadHandle | Error::WrongType | Error::BadArgument | Error::Busy)),
@@ -120,7 +120,7 @@ fn garbage_words_are_refused(system: &System) -> Outcome {
         Operation::Receive,
         Operation::Exit,
         Operation::ThreadExit,
-        // These succeed whatever the words are.
+        // These calls succeed with any words.
         Operation::LogWrite,
         Operation::LogRelease,
         Operation::Deadline,

@@ -14,7 +14,7 @@ pub const CASES: &[Case] = cases!["slices":
     one_of_a_thousand_mappings_is_found, many_timers_due_at_once_are_all_served,
 ];
 
-/// Where the cases map: nobody else does.
+/// Where the cases map. No other code maps there.
 const PLACE: usize = 0xA900_0000;
 
 /// How many events the driver has received.
@@ -95,7 +95,7 @@ fn a_driver_is_served_while_memory_is_zeroed_mapped_and_destroyed(system: &Syste
     driver.end()
 }
 
-/// Maps so many stretches of one page, none beside another.
+/// Maps `count` stretches of one page, none beside another.
 fn map_scattered(memory: &Memory, count: usize, process: u32) -> Result<()> {
     for number in 0..count {
         let words = [PLACE + 2 * number * PAGE_BYTES, 0, PAGE_BYTES, process as usize];
@@ -125,8 +125,7 @@ fn one_of_a_thousand_mappings_is_found(_: &System) -> Outcome {
     let memory = Memory::new(PAGE_BYTES)?;
     map_scattered(&memory, MANY, 0)?;
     for number in 0..MANY {
-        // In an order that has nothing to do with the one in which they were made: 617 has no divisor in common with
-        // it.
+        // The order isn't that of their creation: 617 and `MANY` have no common divisor.
         let address = PLACE + 2 * (number * 617 % MANY) * PAGE_BYTES;
         let unmap = |address, bytes| raw::memory_unmap(0, [address, bytes, 0, 0]).map(|message| message.words[0]);
         check_eq!(unmap(address + PAGE_BYTES, PAGE_BYTES), Ok(0), "the page behind it");

@@ -80,12 +80,12 @@ fn a_cancelled_timer_is_silent(_: &System) -> Outcome {
     timer.set(Instant::now() + Duration::from_secs(3600))?;
     timer.set(Instant::now() + Duration::from_millis(1))?;
     check_eq!(receive(&endpoint)?.tag.kind(), Kind::Timer);
-    // One in the past expires at once.
+    // A timer that is set to a time in the past expires at once.
     timer.set(Instant::from_cycles(1))?;
     check_eq!(receive(&endpoint)?.words[0], 1);
     timer.set(Instant::now() + Duration::from_millis(1))?;
     timer.destroy()?;
-    // One that expired before it was destroyed goes with it.
+    // An expiry that wasn't received goes with its timer.
     check_eq!(receive_for(&endpoint, 4), Err(Error::TimedOut), "the expiry of a destroyed timer");
     endpoint.destroy()?;
     Ok(())
@@ -168,7 +168,7 @@ fn missed_expiries_are_counted(system: &System) -> Outcome {
     }
     timer.cancel()?;
     let expiries = system.root.kernel()?.timers.wrapping_sub(before);
-    // One of those counted may be the watching thread's deadline.
+    // One of the expiries counted may be the watching thread's deadline.
     let [counted, ..] = receive(&endpoint)?.words;
     check!(counted >= 4 && counted <= expiries as usize, "{counted} of {expiries}");
     check_eq!(poll(&endpoint), Err(Error::WouldBlock));

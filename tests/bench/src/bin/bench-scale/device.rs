@@ -16,9 +16,9 @@ const PORTS: u16 = 8;
 /// How the device interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// By its line.
+    /// The device asserts its line.
     Line,
-    /// By a message.
+    /// The device writes a message.
     Message,
 }
 

@@ -1,5 +1,5 @@
-//! What a large system has besides what is measured: processes whose threads wait with deadlines, interrupts bound to
-//! their endpoints, handles, and timers.
+//! The population of a large system beside the measured programs: processes whose threads wait with deadlines,
+//! interrupts bound to their endpoints, handles, and timers.
 
 use abi::{InfoItem, InterruptPart, Rights};
 use bellwire::{Endpoint, Error, Instant, Interrupt, Limits, Process, Result, Root, Thread, Timer, Trust};
@@ -15,7 +15,7 @@ const SOURCES: usize = 200;
 /// All that the kernel has.
 const TIMERS: usize = 1024;
 
-/// A process in so many has a thread that is always ready, at the lowest of priorities.
+/// One process in `READY_EVERY` has a thread that is always ready, at the lowest priority.
 const READY_EVERY: usize = 20;
 /// Threads begin above who makes them, so that they have come to wait when that goes on, and are put below it then.
 const STARTING_PRIORITY: u8 = 20;
@@ -27,7 +27,7 @@ const NO_STACK: usize = 0x1000;
 
 const LIMITS: Limits = Limits { frames: 8, objects: 8, priority: STARTING_PRIORITY, trust: Trust::Contained };
 
-/// What was made so far.
+/// The objects made so far.
 pub struct Population {
     processes: usize,
     timers: usize,
@@ -45,14 +45,14 @@ impl Population {
         Ok(Self { processes: 0, timers: 0, sources: 0, next_line: 0, exits, expiries })
     }
 
-    /// Makes it so many percent of the whole.
+    /// Makes the population `percent` of the whole.
     pub fn grow(&mut self, root: &Root, image: &Image, percent: usize) -> Result<()> {
         while self.processes < PROCESSES * percent / 100 {
             self.make_process(root, image, SOURCES * percent / 100)?;
         }
         while self.timers < TIMERS * percent / 100 {
             let timer = Timer::new(&self.expiries, 0)?;
-            // In no order, as timers of many programs are.
+            // The deadlines have no order, as those of many programs.
             let delay = self.timers as u64 * 7919 % TIMERS as u64;
             timer.set(Instant::from_cycles(u64::from(NEVER_HIGH) << 32 | delay << 20))?;
             self.timers += 1;
@@ -96,7 +96,7 @@ impl Population {
         Ok(())
     }
 
-    /// The next interrupt that nobody has: messages, then lines.
+    /// Claims the next free interrupt: messages first, then lines.
     fn claim(&mut self, root: &Root) -> Option<Interrupt> {
         let mut interrupt = root.message_interrupt().map(|(interrupt, _)| interrupt).ok();
         while interrupt.is_none() && self.next_line <= abi::LINE_NMI {
@@ -107,8 +107,8 @@ impl Population {
         interrupt
     }
 
-    /// How many processes, threads, bound sources and handles the machine has, as the kernel says, and how many timers
-    /// were set here. [`Error::Gone`] if any process has ended.
+    /// Counts the processes, threads, bound sources and handles of the machine, as the kernel reports them, and the
+    /// timers that were set here. Returns [`Error::Gone`] if any process has ended.
     pub fn count(&self, root: &Root) -> Result<[usize; 5]> {
         if root.kernel()?.exits != 0 {
             return Err(Error::Gone);

@@ -7,7 +7,7 @@ use suite::image::Image;
 
 use crate::device::Device;
 
-/// The same as in the other benches' manifest.
+/// The priority that the other benches' manifest has.
 const SERVER_PRIORITY: u8 = 16;
 const DRIVER_PRIORITY: u8 = 49;
 /// Below the measuring side's, which handles its faults.

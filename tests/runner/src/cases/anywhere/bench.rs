@@ -275,7 +275,7 @@ impl Bench {
             let explained = match name.as_str() {
                 "eip" | "rip" => before.instruction() != back,
                 "eflags" if self.is_sysexit(before) => before.get("eflags") & !INTERRUPT_FLAG == after.get("eflags"),
-                // What another interrupt saved that came in the idle loop isn't looked at.
+                // The flags that another interrupt saved in the idle loop aren't compared.
                 "eflags" => {
                     let set = if in_idle { RESUME_FLAG } else { self.set_by_interrupts };
                     before.get("eflags") | set == after.get("eflags")
@@ -312,7 +312,7 @@ impl Bench {
         Interrupted { instruction, ring, flags: word(&mut self.gdb, TASK_FLAGS) }
     }
 
-    /// What the CPU has pushed, below so many words of the stack.
+    /// Reads the interrupt's frame, which the CPU pushed below `words` words of the stack.
     pub fn pushed(&mut self, entered: &Registers, words: u64) -> Interrupted {
         let size = if self.width == Width::I686 { 4 } else { 8 };
         let frame = self.gdb.read(entered.stack() + words * size, 3 * size as usize).expect("a frame");

@@ -5,8 +5,7 @@ use xtask::Width;
 
 use super::bench::Bench;
 
-/// What the hardware says of itself: valid, uncorrected, enabled, with an address and more, its state corrupt (SDM 3B,
-/// 16.3.2).
+/// The status in the bank: valid, uncorrected, enabled, with an address and more, its state corrupt (SDM 3B, 16.3.2).
 const STATUS: u64 = 0xBE00_0000_0000_0135;
 const BANK: u32 = 4;
 const GLOBAL: u64 = 5;

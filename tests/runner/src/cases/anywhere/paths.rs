@@ -1,5 +1,5 @@
-//! Which instructions the entry and exit paths have: everything that can be reached from a gate or a fast call without
-//! going through Rust.
+//! Finds the instructions of the entry and exit paths: all that can be reached from a gate or a fast call without going
+//! through Rust.
 //!
 //! The gates are read from the running machine, so that what they lead to is what that CPU uses; the rest follows from
 //! the disassembly. Paths leave out padding and variants for other CPUs by themselves.
@@ -17,7 +17,7 @@ const NEIGHBOURS: usize = 4;
 /// How many instructions before and behind a change of what a CPU can switch.
 const BESIDE_SWITCH: usize = 2;
 
-/// What the CPU's tables say.
+/// The entries of the CPU's tables.
 pub struct Tables {
     /// The first instruction behind each gate.
     pub gates: Vec<u64>,
@@ -33,7 +33,7 @@ pub struct Tables {
 pub struct Paths {
     /// Every instruction of the paths themselves.
     pub own: BTreeSet<u64>,
-    /// Those of them that this kernel never comes to, each with the reason.
+    /// The instructions that this kernel never comes to, each with the reason.
     pub unused: BTreeMap<u64, &'static str>,
     /// Instructions of Rust beside them, and those where the kernel changes what a task switch or an interrupt's return
     /// uses as well: page tables, floating point, segment bases.
@@ -126,7 +126,7 @@ impl Paths {
             let instruction = &function.instructions[index];
             ahead.extend(instruction.target());
             let next = function.instructions.get(index + 1).filter(|_| instruction.goes_on());
-            // What follows a call of the way out is padding.
+            // The bytes that follow a call of the way out are padding.
             ahead.extend(next.filter(|next| next.text != "int3").map(|next| next.address));
         }
         paths.add_ways_out(listing);
@@ -151,7 +151,7 @@ impl Paths {
         }
     }
 
-    /// What no program and no device can bring about in this kernel.
+    /// Notes the instructions that no program and no device can reach in this kernel.
     fn note_unused(&mut self, width: Width, listing: &Listing) {
         for function in listing.functions().iter().filter(|function| is_path(function)) {
             let own: Vec<_> = function.instructions.iter().filter(|one| self.own.contains(&one.address)).collect();
@@ -191,15 +191,15 @@ fn why_it_stays(width: Width, name: &str) -> Option<&'static str> {
     leaves.then_some("the kernel leaves by the way out itself").or(dies.then_some("ring 0 was idle, or is dead"))
 }
 
-/// Whether an instruction of the general way out is for kernels without message calls: on i686 this one's calls go back
-/// by theirs, which has a `sysexit` of its own. `x86-entry`'s self-test takes it.
+/// Whether an instruction of the slow way out is for kernels without message calls. On i686 this kernel's calls return
+/// by the way out of message calls, which has a `sysexit` of its own. The self-test of `x86-entry` takes the other.
 fn is_other_kernels(width: Width, function: &Function, address: u64) -> bool {
     let Some(index) = function.index(address) else { return false };
     let is_way_out = width == Width::I686 && function.name.contains("::exit::resume::<");
     is_way_out && function.instructions[..index].iter().any(|before| before.mnemonic() == "iret")
 }
 
-/// Whether an instruction changes what other code must find changed with it.
+/// Whether an instruction changes state that other code must find changed together with it.
 fn is_switch(instruction: &Instruction) -> bool {
     let saves = ["clts", "fxsave", "xsave", "fnsave", "fxrstor", "xrstor", "frstor", "wrmsr"];
     let is_register = ["%cr0", "%cr3"].iter().any(|register| instruction.text.ends_with(register));

@@ -29,13 +29,13 @@ struct Sweep {
     bench: Bench,
     /// Where no NMI has come yet.
     ahead: BTreeSet<u64>,
-    /// Those that an NMI itself goes through, and which must not stop it.
+    /// The instructions that an NMI itself goes through, and which must not stop it.
     shared: BTreeSet<u64>,
     /// Ring 3's last and first instructions around a way into the kernel.
     in_ring_3: BTreeSet<u64>,
     /// Gates that were met.
     met: BTreeSet<u64>,
-    /// Those at which the CPU was put by hand.
+    /// The count of instructions at which the CPU was put by hand.
     placed: usize,
 }
 
@@ -73,7 +73,7 @@ fn is_nmi_alone(function: &Function) -> bool {
     .any(|name| function.name.contains(name))
 }
 
-/// Whether an NMI goes through it, too.
+/// Whether an NMI goes through this function, too.
 fn is_shared(function: &Function) -> bool {
     let names =
         ["::resume::<", "::continue_as_trap::<", "KernelEntry>::trap", "arch::trap::exception", ">::non_maskable"];
@@ -150,7 +150,7 @@ impl Sweep {
         }
     }
 
-    /// What a gate that has just been entered interrupted.
+    /// The context that a gate has interrupted which has just been entered.
     fn interrupted(&mut self, entered: &Registers) -> Option<Interrupted> {
         let here = entered.instruction();
         let vector = self.bench.tables.gates.iter().position(|gate| *gate == here)?;

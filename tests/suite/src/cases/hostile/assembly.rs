@@ -8,7 +8,7 @@ use suite::entry::Entry;
 #[derive(Default)]
 pub struct Code(Vec<u8>);
 
-/// What is behind each piece, and ends it: #UD.
+/// The instruction behind each piece of code, which ends it: #UD.
 pub const UNDEFINED: &[u8] = &[0x0F, 0x0B];
 /// `nop`.
 pub const NOTHING: &[u8] = &[0x90];
@@ -33,7 +33,7 @@ impl Code {
         }
     }
 
-    /// The tag and the handle of a call that follows; its words come from whoever starts the thread.
+    /// Sets the tag and the handle of a call that follows. The code that starts the thread sets its words.
     pub fn message(self, tag: Tag, handle: u32) -> Self {
         // mov edi, TAG; mov eax, HANDLE, or mov eax, TAG; mov edx, HANDLE
         let (load_tag, load_handle) = if cfg!(target_arch = "x86_64") { (0xBF, 0xB8) } else { (0xB8, 0xBA) };

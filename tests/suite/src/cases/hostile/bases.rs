@@ -18,7 +18,7 @@ pub const CASES: &[Case] = hostile!["bases": selectors_when_an_interrupt_comes, 
 /// mov ds, ecx; mov es, ecx; mov fs, ecx; mov gs, ecx
 const LOADS: &[u8] = &[0x8E, 0xD9, 0x8E, 0xC1, 0x8E, 0xE1, 0x8E, 0xE9];
 
-/// What ring 3 may load.
+/// The selectors that ring 3 may load.
 fn selectors() -> Vec<usize> {
     let mut selectors: Vec<usize> = (0..4).collect();
     selectors.extend([own_stack_segment(), own_stack_segment() & !3, own_code_segment(), own_code_segment() & !1]);
@@ -28,10 +28,11 @@ fn selectors() -> Vec<usize> {
     selectors
 }
 
-/// In all four registers; while the program is interrupted, faults and calls.
+/// Tries the selectors in all four registers, while the program is interrupted, faults and calls.
 fn selectors_when_an_interrupt_comes(scene: &Scene<'_>) -> Outcome {
     let code = Code::default().then(LOADS).call(Entry::Gate);
-    // Whatever DS holds, nothing that follows uses memory; i686's fast call would, for it returns by the stack.
+    // No instruction that follows uses memory, so DS may hold any selector. The fast call of i686 would use memory,
+    // since it returns by the stack.
     let code = if cfg!(target_arch = "x86_64") { code.call(Entry::Fast) } else { code };
     let spin = code.len();
     let code = code.then(SPIN);
@@ -68,7 +69,7 @@ const SELECTORS_READ: [Register; 4] = if cfg!(target_arch = "x86_64") {
     [Register::Ax, Register::Bx, Register::Cx, Register::Dx]
 };
 
-/// Refused on x86_64, where the CPU would fault on some; on i686 taken, for pages protect the kernel whatever the base.
+/// x86_64 refuses these, since the CPU would fault on some. i686 takes them: pages protect the kernel with any base.
 fn thread_pointers_to_nowhere(scene: &Scene<'_>) -> Outcome {
     // mov eax, fs:[ecx]
     let generated = Generated::new(&Code::default().then(&[0x64, 0x8B, 0x01]).end())?;

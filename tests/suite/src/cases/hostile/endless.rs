@@ -1,5 +1,5 @@
-//! Threads that fault for ever: whoever handles their faults lets them try again at once (CVE-2015-5307,
-//! CVE-2015-8104). Whoever ranks above them isn't kept waiting, their peers get their turns, and they can be ended.
+//! Threads that fault for ever: the handler of their faults lets them try again at once (CVE-2015-5307, CVE-2015-8104).
+//! Threads of higher priority don't wait, those of the same priority get their turns, and the culprits can be ended.
 
 use super::assembly::{Code, SPIN};
 use crate::case::{Case, Outcome};
@@ -62,7 +62,7 @@ fn debug_exceptions(scene: &Scene<'_>) -> Outcome {
     fault_for_ever(scene, &Code::default().then(SPIN).end(), 0x202 | TRAP_FLAG)
 }
 
-/// Where the kernel leaves alignment checks off (CR0.AM) there are none: the code behind the load faults instead.
+/// If the kernel leaves alignment checks off (CR0.AM), the code behind the load faults instead.
 fn alignment_checks(scene: &Scene<'_>) -> Outcome {
     const ALIGNMENT: usize = 1 << 18;
     // mov eax, [esp - 7]

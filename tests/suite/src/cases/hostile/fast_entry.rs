@@ -16,7 +16,7 @@ pub const CASES: &[Case] = hostile!["fast_entry":
 
 const ENTRIES: [Entry; 2] = [Entry::Fast, Entry::Gate];
 
-/// What stands in the upper halves of handle and tag on x86_64; i686 has none.
+/// The upper halves of handle and tag on x86_64; i686 has none.
 const UPPER: &[usize] = if cfg!(target_arch = "x86_64") {
     &[
         0,
@@ -70,7 +70,7 @@ fn garbage_around_a_call_changes_nothing(scene: &Scene<'_>) -> Outcome {
         Operation::EndpointCreate,
         Operation::Deadline,
         Operation::ThreadPointer,
-        // What this one answers changes with time.
+        // The answer of this call changes with time.
         Operation::Info,
     ];
     for number in 0..abi::DESCRIPTIONS.len() as u8 {

@@ -34,15 +34,15 @@ const VIRTUAL_INTERRUPT: u32 = 3 << 19;
 const IDENTIFICATION: u32 = 1 << 21;
 const INTERRUPTS: u32 = 1 << 9;
 
-/// What only the kernel may set.
+/// The flags that only the kernel may set.
 const PRIVILEGED: u32 = LEVEL | VIRTUAL | VIRTUAL_INTERRUPT;
-/// What the instructions at the end of a piece of code don't change, and a program may set.
+/// The flags that a program may set and that the instructions at the end of a piece of code don't change.
 const SETTABLE: u32 = CARRY | OVERFLOW | DIRECTION | NESTED | ALIGNMENT | IDENTIFICATION;
 
 /// How the flags get set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// By whoever may write the thread's registers, who can't set NT.
+    /// By a thread that may write the registers of another. It can't set NT.
     Written,
     Pop,
     Return,
@@ -52,7 +52,7 @@ enum Way {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Into {
     Call(Entry),
-    /// As well, but others run before it returns: the witness, which was interrupted.
+    /// Likewise, but other threads run before the call returns: the witness, which was interrupted.
     Wait(Entry),
     /// #UD.
     Exception,
@@ -174,7 +174,8 @@ fn a_nested_task_returns_nowhere(scene: &Scene<'_>) -> Outcome {
     Ok(())
 }
 
-/// What the kernel clears by string instructions, it must clear upwards: here memory that was somebody's a moment ago.
+/// The kernel clears memory by string instructions, which must run upwards. Here the memory was another program's
+/// before.
 fn memory_is_cleared_in_any_direction(scene: &Scene<'_>) -> Outcome {
     const BYTES: usize = 4 * PAGE_BYTES;
     for entry in [Entry::Fast, Entry::Gate] {

@@ -18,7 +18,7 @@ pub const CASES: &[Case] = hostile!["instructions":
     virtual_machines_and_enclaves, the_other_widths_instructions, odd_instructions, every_interrupt_number,
 ];
 
-/// What becomes of an instruction.
+/// The effect of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// This exception, with error code 0, at the instruction.
@@ -35,7 +35,7 @@ const DIVIDE: End = Fault(0);
 const INVALID: End = Fault(6);
 const PROTECTION: End = Fault(13);
 
-/// In 64-bit mode the first, otherwise the second.
+/// Chooses the first in 64-bit mode, otherwise the second.
 const fn by_width(long: End, short: End) -> End {
     if cfg!(target_arch = "x86_64") { long } else { short }
 }
@@ -136,7 +136,8 @@ fn control_and_debug_registers(scene: &Scene<'_>) -> Outcome {
     Ok(())
 }
 
-/// Those that reset the machine among them; by number, by `dx` (which is 0), as strings, repeated.
+/// Ports of other programs, those that reset the machine among them: by number, by `dx` (which is 0), by string
+/// instructions, repeated.
 fn ports_of_others(scene: &Scene<'_>) -> Outcome {
     try_all(
         scene,
@@ -270,7 +271,7 @@ fn odd_instructions(scene: &Scene<'_>) -> Outcome {
             (&[0xF0, 0x90], &[INVALID]),
             (&[0xF0, 0x01, 0xC1], &[INVALID]),
             (&[0x8E, 0xC9], &[INVALID]),
-            // One byte more than an instruction may have.
+            // An instruction may have 15 bytes.
             (&SIXTEEN_BYTES, &[PROTECTION]),
             // cpuid, rdtsc, fnop, pause
             (&[0x0F, 0xA2], &[Nothing]),

@@ -1,5 +1,5 @@
-//! Registers of others, and of the kernel, that are left readable (CVE-2009-2910, CVE-2018-3665): there are none after
-//! any way out of the kernel, whoever ran before.
+//! Registers of other programs and of the kernel that are left readable (CVE-2009-2910, CVE-2018-3665): no way out of
+//! the kernel leaves any, whichever program ran before.
 
 use crate::case::{Case, Failure, Outcome};
 use crate::scene::Scene;
@@ -56,7 +56,7 @@ fn a_new_thread_finds_nothing(scene: &Scene<'_>) -> Outcome {
     Ok(())
 }
 
-/// What one thread after the other does with the process's one state for held registers.
+/// Holds registers in the process's one state for that. The threads use it one after the other.
 fn hold(level: Level, event: Event, call: Registers) -> (Whole, Whole) {
     static STACK: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
     // SAFETY: cases run one after the other, and one thread of each holds registers.
@@ -117,7 +117,8 @@ fn calls_leave_nothing(scene: &Scene<'_>) -> Outcome {
     Ok(())
 }
 
-/// What a call leaves: its message as found, and everything else as it was, but for what the CPU's instructions take.
+/// The registers behind a call: its message as found, and all others as before, but for those that the CPU's
+/// instructions change.
 #[cfg(target_arch = "x86_64")]
 fn after_a_call(event: Event, before: &Whole, after: &Whole) -> Whole {
     let mut expected = *before;
@@ -135,7 +136,8 @@ fn after_a_call(event: Event, before: &Whole, after: &Whole) -> Whole {
     expected
 }
 
-/// What a call leaves: its message as found, and everything else as it was, but for what the CPU's instructions take.
+/// The registers behind a call: its message as found, and all others as before, but for those that the CPU's
+/// instructions change.
 #[cfg(target_arch = "x86")]
 fn after_a_call(event: Event, before: &Whole, after: &Whole) -> Whole {
     let mut expected = *before;
@@ -149,7 +151,7 @@ fn after_a_call(event: Event, before: &Whole, after: &Whole) -> Whole {
         let page = abi::CALL_PAGE_I686 as usize;
         if super::has_sysenter() {
             (general.cx, general.dx) = (before.stack - size_of::<usize>(), page + 4);
-            // `sysenter` saves no flags, so nobody's are left: the caller gets IF, and the bit that is always set.
+            // `sysenter` saves no flags, so the caller gets none: only IF, and the bit that is always set.
             general.flags = 0x202;
         } else {
             general.cx = page;

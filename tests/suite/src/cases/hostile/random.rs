@@ -73,7 +73,7 @@ fn random_instructions(scene: &Scene<'_>) -> Outcome {
         let partner = super::outlaw_with_handler(&code, faults.raw())?;
         scene.breathe()?;
         partner.thread.start([super::OUTLAW_DATA + 2048; 4])?;
-        // It goes on behind each of its first faults.
+        // The thread goes on behind each of its first faults.
         for step in 1..8 {
             match receive_before(&faults, Instant::now() + Duration::from_micros(300)) {
                 Ok(message) if message.tag.kind() == Kind::Fault => {
@@ -81,7 +81,7 @@ fn random_instructions(scene: &Scene<'_>) -> Outcome {
                     raw::thread_write(partner.thread.raw(), [Register::Ip as usize, next, 0, 0])?;
                     raw::reply(abi::NO_HANDLE, [0; 4])?;
                 }
-                // It runs on, waits, or has ended itself.
+                // The thread runs on, waits, or has ended itself.
                 Err(Error::TimedOut) => break,
                 other => return Err(Failure::new(alloc::format!("round {round}: {other:?}"))),
             }

@@ -24,7 +24,8 @@ fn nowhere() -> impl Iterator<Item = usize> {
     [0, USER_END, USER_END + 1, usize::MAX, 1 << (usize::BITS - 1), usize::MAX - 0xFFFF].into_iter().chain(hole)
 }
 
-/// Set by whoever may write the thread's registers: refused, or a fault of the thread.
+/// Instruction pointers that a thread sets which may write the registers of another: they are refused, or the thread
+/// faults.
 fn instruction_pointers_that_are_none(scene: &Scene<'_>) -> Outcome {
     for pointer in nowhere() {
         let victim = Victim::new(scene, at(code::spin))?;

@@ -18,12 +18,12 @@ pub const CASES: &[Case] = hostile!["selectors":
     interrupt_returns_to_every_selector, segment_loads_of_every_selector, a_local_table_of_ones_own,
 ];
 
-/// Those of both tables' first entries, by every privilege, and some beyond: the global table has a dozen.
+/// The selectors of both tables' first entries with every privilege, and some beyond: the global table has a dozen.
 fn selectors() -> impl Iterator<Item = usize> {
     (0..0x88).chain([0xFF, 0x100, 0x3FF, 0x7FFB, 0x7FFF, 0x8000, 0xFFF8, 0xFFFB, 0xFFFC, 0xFFFF])
 }
 
-/// What `lar` says of a selector, if anything: only what this privilege may see.
+/// The access rights that `lar` gives for a selector, if this privilege may see any.
 fn access_rights(selector: usize) -> Option<u32> {
     let (rights, visible): (u32, u8);
     // SAFETY: the instruction reads a descriptor and changes nothing.
@@ -34,7 +34,7 @@ fn access_rights(selector: usize) -> Option<u32> {
     (visible != 0).then_some(rights)
 }
 
-/// Of all 65,536 selectors only those of ring 3's own segments mean anything; they are of 32 or 64 bits.
+/// Of all 65,536 selectors only those of ring 3's own segments are valid; the segments have 32 or 64 bits.
 fn only_flat_segments_are_to_be_had(scene: &Scene<'_>) -> Outcome {
     const CODE: u32 = 1 << 11;
     const LONG: u32 = 1 << 21;
@@ -61,7 +61,7 @@ fn only_flat_segments_are_to_be_had(scene: &Scene<'_>) -> Outcome {
     Ok(())
 }
 
-/// By a pointer in memory at `cx`: to the kernel's segments, to tasks, to nothing.
+/// Jumps and calls by a pointer in memory at `cx`: to the kernel's segments, to tasks, to nothing.
 fn far_jumps_and_calls_to_every_selector(scene: &Scene<'_>) -> Outcome {
     let is_as_expected = comparison(scene);
     // jmp far [ecx], [rcx]; ud2. The same as a call.
@@ -147,7 +147,7 @@ fn segment_loads_of_every_selector(scene: &Scene<'_>) -> Outcome {
                 () if is_stack => is_own_data(selector) && selector & 3 == 3,
                 () => selector < 4 || is_own_data(selector) || is_own_code(selector),
             };
-            // What is loaded is harmless: the thread comes to the `ud2`.
+            // The load is harmless: the thread comes to the `ud2`.
             let expected = if loads { (6, 0) } else { (13, error_code(selector)) };
             check_eq!((caught.vector, caught.error), expected, "selector {selector:#x}");
         }
@@ -182,7 +182,7 @@ fn is_own_code(selector: usize) -> bool {
     selector & !3 == own_code_segment() & !3
 }
 
-/// On i686 one more: that of the thread pointer.
+/// On i686 the thread pointer's selector is one more.
 fn is_own_data(selector: usize) -> bool {
     selector & !3 == own_stack_segment() & !3 || cfg!(target_arch = "x86") && selector & !3 == 9 << 3
 }

@@ -57,7 +57,7 @@ fn at_each_trap(scene: &Scene<'_>) -> Outcome {
 }
 
 fn at_each_interrupt(scene: &Scene<'_>) -> Outcome {
-    // It spins behind an instruction, so that it is seen to have begun.
+    // The thread spins behind an instruction, so that the case sees that it has begun.
     let generated = Generated::new(&Code::default().then(NOTHING).then(SPIN).end())?;
     for pointer in pointers() {
         let victim = Victim::new(scene, generated.address())?;

@@ -67,7 +67,7 @@ fn expected(entry: Entry, begin: usize, behind: usize) -> Vec<usize> {
 /// How the trap flag gets set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// By whoever may write the thread's registers.
+    /// By a thread that may write the registers of another.
     Written,
     Pop,
     Return,
@@ -126,7 +126,7 @@ fn a_load_of_the_stack_segment_before_a_call(scene: &Scene<'_>) -> Outcome {
                     victim.go_on()?;
                     caught = victim.next()?;
                 }
-                // Where ecx isn't the stack pointer, as `sysenter` wants it, the call page's return faults.
+                // If ecx isn't the stack pointer, as `sysenter` needs it, the call page's return faults.
                 check!([6, 14].contains(&caught.vector), "{load:x?}, {call:x?}: {caught:x?}");
                 check_eq!(victim.get(Register::Flags)? & 0x200, 0x200);
             }
