@@ -1,8 +1,8 @@
-//! Measures what Bellwire's operations cost, each in many rounds, and prints a line a row on the serial line.
+//! Measures what Bellwire's operations cost, each in many rounds, and prints a line for each row on the serial line.
 //!
-//! It runs beside the shipped programs, with every counter on, and checks that the kernel counted exactly the calls
-//! that were measured: a bench that measured something else would show. Each row has a thread of its own that does
-//! nothing else.
+//! The program runs beside the shipped programs, with every counter on. It checks that the kernel counted exactly the
+//! measured calls, so a bench that measures something else fails. Each row has a thread of its own that does nothing
+//! else.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

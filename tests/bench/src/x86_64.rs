@@ -268,9 +268,9 @@ pub unsafe extern "C" fn handle_faults() {
     )
 }
 
-/// Binds an interrupt, if it gets one, then waits for messages for good, with a deadline that never comes: one of many
-/// that are there for the scheduler's, the endpoints' and the timer's sake. The words are the interrupt, the endpoint
-/// that it is bound to, the trigger and the endpoint to wait at. Needs no memory but its code.
+/// Binds an interrupt, if it gets one, then waits for messages for good, with a deadline that never comes. A large
+/// system has many such threads, which load the scheduler, the endpoints and the timer. The words are the interrupt,
+/// the endpoint that it is bound to, the trigger and the endpoint to wait at. The code needs no other memory.
 ///
 /// # Safety
 /// Only a thread that the bench started for it runs it, with the registers that it says.

@@ -1,12 +1,12 @@
 //! Measures how long the kernel runs from an entry to its exit. Interrupts are off all that time, so this is how long
 //! an interrupt can wait.
 //!
-//! A stretch begins with the first kernel instruction after another stretch or after one of user mode. It ends with the
+//! A stretch begins with the first kernel instruction after another stretch or after user mode. It ends with the
 //! instruction that returns to user mode, even if an interrupt waits there and no instruction of user mode comes first,
-//! and with the idle context's `hlt`. (The `iret` of a non-maskable interrupt that came in the kernel ends it too: that
-//! makes two of a stretch, which other runs of the same way have whole.) What runs before the first program has begun
-//! isn't counted: nothing waits yet. The longest ones are kept, one for each length and place where they began, with
-//! samples of where they were: one reason of long stretches shall not hide the next.
+//! and with the idle context's `hlt`. The `iret` of a non-maskable interrupt that came in the kernel ends a stretch,
+//! too: it makes two of one, but other runs of the same path have it whole. No stretch counts before the first program
+//! has begun, since nothing waits yet. The longest stretches are kept, one for each length and place where they began,
+//! with samples of the places on the way, so that one reason for long stretches doesn't hide the next.
 
 use std::fmt::{self, Write};
 

@@ -5,7 +5,7 @@ use x86_entry::{KernelEntry, PrivilegeLevel, TableFiller, TrapFrame, WithSmap};
 use crate::harness::{lead, table};
 use crate::kernel::Ours;
 
-/// What takes the traps.
+/// The side that takes the traps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
     /// `extern "x86-interrupt"` functions, straight from the gate.
@@ -17,7 +17,7 @@ pub enum Column {
 /// The vector of rows that need no exception.
 pub const VECTOR: u8 = 0x40;
 
-/// What the compiler's ABI shows a handler, as the `x86_64` crate and others declare it.
+/// The frame that the compiler's ABI shows a handler, as the `x86_64` crate and others declare it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct StackFrame {
@@ -33,7 +33,8 @@ pub type Theirs = extern "x86-interrupt" fn(StackFrame);
 pub type TheirsWithCode = extern "x86-interrupt" fn(StackFrame, usize);
 
 impl StackFrame {
-    /// Goes behind an instruction of so many bytes, in the way that release builds don't delete.
+    /// Moves the instruction pointer behind an instruction of `bytes` bytes, by a write that release builds don't
+    /// delete.
     pub fn skip(&mut self, bytes: usize) {
         let place = &raw mut self.instruction;
         // SAFETY: a field of a value that is borrowed.

@@ -5,7 +5,7 @@ use x86::io::{inb, outb};
 
 const SERIAL: u16 = 0x3F8;
 const LINE_STATUS: u16 = SERIAL + 5;
-/// The last byte has been sent: whoever reads them may be slow, and a row may end the machine.
+/// The last byte has been sent. Rows wait for this, since a row may end the machine before a slow reader has its bytes.
 const IS_IDLE: u8 = 1 << 6;
 const DEBUG_EXIT: u16 = 0xF4;
 

@@ -20,7 +20,7 @@ const COMPONENTS: u8 = 0b111;
 const KNOWN_CONTROL: u16 = 0x0B7F;
 /// The stack's top is register 5.
 const KNOWN_STATUS: u16 = 5 << 11;
-/// Which registers are in use, a bit each.
+/// The registers in use, a bit each.
 const KNOWN_TAGS: u8 = 0b1110_0000;
 /// All exceptions masked, rounding towards zero, no flag raised.
 pub const KNOWN_MXCSR: u32 = 0x7F80;
@@ -73,7 +73,7 @@ impl Floats {
         part.map(|(_, _, name)| name).or(registers.then_some("x87 registers"))
     }
 
-    /// What of SSE isn't as in `before`.
+    /// Names a part of SSE that isn't as in `before`.
     pub fn changed_sse(&self, before: &Self) -> Option<&'static str> {
         let changed = !self.same(before, XMM, VECTORS * 16);
         changed.then_some("xmm registers").or(self.changed_mxcsr(before))
@@ -84,7 +84,7 @@ impl Floats {
         (self.mxcsr() != before.mxcsr()).then_some("MXCSR")
     }
 
-    /// What of AVX isn't as in `before`.
+    /// Names a part of AVX that isn't as in `before`.
     pub fn changed_avx(&self, before: &Self) -> Option<&'static str> {
         (!self.same(before, YMM_UPPER, VECTORS * 16)).then_some("upper halves of the ymm registers")
     }

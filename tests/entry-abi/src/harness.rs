@@ -1,8 +1,8 @@
-//! Runs a program with known registers until it traps, and says what its registers are then.
+//! Runs a program with known registers until it traps, and returns its registers at the trap.
 //!
-//! [`Program::run`] loads every register and goes to ring 3 or ring 0; a trap that no column handles, or the program's
-//! own `int` [`DONE`], comes to stubs that note all registers and return from it as if it had been a call, whatever
-//! was interrupted: a broken handler costs its row and no more. Nothing here is code under test.
+//! [`Program::run`] loads every register and goes to ring 3 or ring 0. A trap that no column handles, and the program's
+//! own `int` [`DONE`], come to stubs of the harness. They note all registers and return from [`Program::run`] as from a
+//! call, so a broken handler costs its row and no more. No code here is under test.
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
@@ -26,7 +26,7 @@ pub use width::{Registers, data_register};
 /// The vector by which a program ends.
 pub const DONE: u8 = 0xE0;
 
-/// Which ring a program runs in.
+/// The ring that a program runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ring {
     /// The kernel's own: the trap stays on the program's stack.
@@ -150,13 +150,13 @@ impl Program {
         Self { registers: Registers::known(ring, CODE, stack), floats: Some(Floats::known()) }
     }
 
-    /// The same with other registers.
+    /// Changes the program's registers.
     pub fn with(mut self, change: impl FnOnce(&mut Registers)) -> Self {
         change(&mut self.registers);
         self
     }
 
-    /// The same with the floating-point unit left alone.
+    /// Leaves the floating-point unit alone.
     pub fn without_floats(self) -> Self {
         Self { floats: None, ..self }
     }
@@ -177,7 +177,7 @@ impl Program {
 
 /// How a program's run ended.
 pub struct Trap {
-    /// The registers of whatever was interrupted.
+    /// The registers of the interrupted code.
     pub registers: Registers,
     /// Its floating-point state, if the program had one.
     pub floats: Floats,

@@ -1,4 +1,4 @@
-//! What `x86-entry` is told of this kernel.
+//! This kernel's settings for `x86-entry`.
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,11 +9,11 @@ use crate::rows;
 /// Traps on the interrupted thread's stack, as most kernels keep them.
 pub struct Ours;
 
-/// The same with the GS base swapped.
+/// This kernel with the GS base swapped at entry.
 #[cfg(target_arch = "x86_64")]
 pub struct Swapping;
 
-/// What the target's compiler does.
+/// The registers that the target's compiler uses.
 const FLOATING_POINT_USE: FloatingPointUse =
     if cfg!(feature = "hard-float") { FloatingPointUse::Anywhere } else { FloatingPointUse::OnRequest };
 

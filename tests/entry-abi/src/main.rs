@@ -1,11 +1,11 @@
 //! Every known issue of interrupt entry as a test, against the compiler's `extern "x86-interrupt"` and `x86-entry`.
 //!
-//! A kernel of its own, without address spaces: it boots by a multiboot loader and runs one row after the other. Each
-//! puts known values into the registers of an interrupted program, triggers what the row is about, and looks at what
-//! handler and program see. What goes wrong ends in a trap stub that belongs to neither column ([`harness`]), so that a
-//! fault is a result like others.
+//! The program is a kernel of its own, without address spaces: it boots by a multiboot loader and runs one row after
+//! the other. Each row puts known values into the registers of an interrupted program, raises a trap, and compares the
+//! registers that handler and program see. Any other trap ends in a stub that belongs to neither column ([`harness`]),
+//! so a fault is a result like others.
 //!
-//! The command line says which column: `column=compiler` or `column=entry`, and `from=ROW` where to begin. Each row
+//! The command line chooses the column, `column=compiler` or `column=entry`, and the first row, `from=ROW`. Each row
 //! prints
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! row 3: ok
 //! ```
 //!
-//! or `broken: WHY`, or `none: WHY` where it means nothing on this machine. The last line is `done`.
+//! or `broken: WHY`, or `none: WHY` where it doesn't apply to this machine. The last line is `done`.
 #![cfg_attr(target_os = "none", no_std, no_main, feature(abi_x86_interrupt))]
 
 #[cfg(target_os = "none")]

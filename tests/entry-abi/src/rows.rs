@@ -14,17 +14,17 @@ mod user_flags;
 use crate::column::Column;
 use crate::console::Text;
 
-/// One row.
+/// A row.
 pub struct Row {
     pub number: u8,
     pub run: fn(Column) -> Verdict,
 }
 
-/// What came out.
+/// The result of a row.
 pub enum Verdict {
     Ok,
     Broken(Text),
-    /// It means nothing on this machine.
+    /// The row doesn't apply to this machine.
     None(&'static str),
 }
 

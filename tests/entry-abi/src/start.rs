@@ -26,8 +26,8 @@ impl<const N: usize> Memory<N> {
 
 /// 4 MiB from here on are for ring 3 too; the rest is the kernel's.
 pub const USER: usize = 8 << 20;
-/// What every machine has of memory. No more is mapped, so that code which runs astray faults: where no memory is, an
-/// emulator executes what it reads there, for hours.
+/// The memory that every machine has. No more is mapped, so that code that runs astray faults. Where there is no
+/// memory, an emulator would go on executing what it reads there, for hours.
 const MEMORY: usize = 64 << 20;
 /// Nothing is mapped there.
 pub const HOLE: usize = 0xD000_0000;

@@ -1,8 +1,8 @@
-//! The fuzzer: the first process of a machine that is there for it alone.
+//! The fuzzer: the first process of a machine without other programs.
 //!
-//! Words of the kernel's command line say what to run: `seed=`, `first=` (a step's number) and `steps=`. On QEMU
-//! `qemu=` says its version's first number, and no step has what that gets wrong. The last line on the kernel's log
-//! says `fuzz: passed` or `fuzz: FAILED`; then it ends the machine.
+//! Words of the kernel's command line choose the steps: `seed=`, `first=` (a step's number) and `steps=`. On QEMU
+//! `qemu=` is its major version, and no step has an instruction that this version gets wrong. The last line on the
+//! kernel's log is `fuzz: passed` or `fuzz: FAILED`. Then the fuzzer ends the machine.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;

@@ -1,7 +1,7 @@
 //! A witness's code, copied into its memory: it fills all registers and looks whether they stay.
 //!
-//! No compiler writes this, since one may use any register at any time. A witness that finds a difference executes
-//! `ud2`, at an address that says which; what it found is in its sheet.
+//! The code is assembly, since a compiler may use any register at any time. A witness that finds a difference executes
+//! `ud2`, at an address that names the kind of register. Its sheet has the values that it found.
 
 #[cfg(target_arch = "x86")]
 mod i686;

@@ -1,7 +1,7 @@
 //! The system calls of Linux that the measurements need, as functions.
 //!
-//! What stands in a file of its own for each width are the numbers, and how the kernel is entered; the arguments are
-//! the same (`man 2`, and `include/uapi` of Linux's source for the values).
+//! The numbers and the entry into the kernel differ by width, and stand in a file for each. The arguments are the same
+//! (`man 2`, and `include/uapi` of Linux's source for the values).
 
 #[cfg_attr(target_arch = "x86", path = "call/i686.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "call/x86_64.rs")]

@@ -1,8 +1,8 @@
 //! The first instructions: the stack is aligned as the calling convention wants it before any Rust runs.
 //!
-//! It holds what Linux tells a program: the count of arguments, their addresses and a null, those of the environment
-//! and a null, and the auxiliary vector of pairs of words (System V ABI, i386 and AMD64 supplements, "Process
-//! Initialization").
+//! The stack holds the data that Linux passes to a program: the count of arguments, their addresses and a null, those
+//! of the environment and a null, and the auxiliary vector of pairs of words (System V ABI, i386 and AMD64 supplements,
+//! "Process Initialization").
 
 use core::arch::naked_asm;
 

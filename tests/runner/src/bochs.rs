@@ -1,4 +1,4 @@
-//! One Bochs process: a machine that boots a disc, says what it has to say on its serial line, and ends.
+//! One Bochs process: a machine that boots a disc, prints its results on the serial line, and ends.
 //!
 //! Bochs interprets one instruction after the other and checks what QEMU's translation leaves out: alignment, segment
 //! limits, reserved bits, the state of tasks. Its clock counts instructions and skips what the CPU sleeps through, so a

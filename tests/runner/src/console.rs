@@ -1,7 +1,7 @@
 //! The machine's serial line: everything it printed so far, and how far the case has read.
 //!
-//! A thread collects what arrives, so a machine never waits for its case. Waiting has a deadline that is only there to
-//! fail: it is far beyond what a slow host needs.
+//! A thread collects what arrives, so a machine never waits for its case. The deadline of a wait only ends a case that
+//! has failed, far beyond what a slow host needs.
 
 use std::io::{Error, Read, Write};
 use std::os::unix::net::UnixStream;

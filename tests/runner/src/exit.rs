@@ -17,7 +17,7 @@ pub enum Exit {
 
 impl Exit {
     /// Reads QEMU's status and the reason it gave. isa-debug-exit makes the status `value * 2 + 1`. A status of 1 may
-    /// also be QEMU's own failure, so guests had better write another value than 0.
+    /// also be QEMU's own failure, so guests should write another value than 0.
     pub fn new(status: ExitStatus, shutdown: Option<&str>) -> Exit {
         match (status.code(), shutdown) {
             (Some(0), Some("guest-shutdown")) => Exit::PowerOff,

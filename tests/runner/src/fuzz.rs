@@ -1,8 +1,8 @@
-//! Runs the fuzzer of the kernel's entries, and finds the step if the kernel can't say it any more.
+//! Runs the fuzzer of the kernel's entries, and finds the step if the kernel can't report it any more.
 //!
-//! The machine counts instructions as its time and has no other clock, so a run with a seed is the same every time. Its
-//! watchdog raises non-maskable interrupts when the fuzzer asks for one. The number of the step that is being run
-//! stands in the machine's memory; a machine that crashes, hangs or resets stays, so that it can be read from there.
+//! The machine's only clock counts instructions, so a run with a seed repeats exactly. Its watchdog raises non-maskable
+//! interrupts when the fuzzer asks for one. The number of the current step stands in the machine's memory. A machine
+//! that crashes, hangs or resets stays, so that the runner can read the number.
 
 use xtask::Width;
 
@@ -34,7 +34,7 @@ struct Start {
 }
 
 impl Fuzz {
-    /// Boots a machine and runs the steps there; `say` hears what it prints. The error is for a person, with the
+    /// Boots a machine, runs the steps there, and passes its lines to `say`. The error is for a person, with the
     /// commands that run the failing step again.
     pub fn run(&self, say: impl FnMut(&str)) -> Result<(), String> {
         self.follow(&mut self.hardware().boot(self.image()?), say)

@@ -3,8 +3,8 @@
 //! The machine runs only between [`Gdb::resume`] or [`Gdb::step`] and the stop that these wait for. So an event at a
 //! stop, such as an interrupt that QEMU's monitor raises, comes between two known instructions.
 //!
-//! QEMU looks for interrupts before it looks for breakpoints: one that is pending at a breakpoint is taken first, and
-//! the breakpoint is met when the interrupted code goes on there.
+//! QEMU looks for interrupts before breakpoints: an interrupt that is pending at a breakpoint is taken first, and the
+//! breakpoint is met when the interrupted code goes on there.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};

@@ -1,6 +1,6 @@
 //! Machines in QEMU and Bochs for tests and benches: boot them, talk to them, see how they end.
 //!
-//! [`machine::Machine`] is what cases use; but for [`bochs`] and [`suite`], the rest is what it stands on.
+//! Cases use [`machine::Machine`], [`bochs`] and [`suite`]. The other modules are what these are built on.
 
 pub mod abi;
 pub mod abi_table;

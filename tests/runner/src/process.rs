@@ -1,9 +1,9 @@
 //! Processes that end with the runner, even with one that is killed.
 //!
-//! Linux sends a process the signal of `PR_SET_PDEATHSIG` (prctl(2)) when the *thread* ends that started it. So a
-//! single thread starts all of them, which lives as long as the runner. `setpriv` sets the signal, then a shell looks
-//! whether the runner is still the parent: if it was killed before the signal was set, the signal wouldn't come any
-//! more.
+//! Linux sends a process the signal of `PR_SET_PDEATHSIG` (prctl(2)) when the *thread* that started it ends. So a
+//! single thread, which lives as long as the runner, starts all of them. `setpriv` sets the signal, then a shell checks
+//! whether the runner is still the parent. Without that check, a process whose runner was killed before the signal was
+//! set would go on.
 
 use std::env;
 use std::io::{Error, ErrorKind, Result};

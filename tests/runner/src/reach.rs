@@ -81,8 +81,8 @@ impl<'a> Walk<'a> {
         found.into_iter().filter_map(start).filter(|target| *target != function.address()).collect()
     }
 
-    /// The function behind one whose last instruction doesn't end it. Behind a call the compiler leaves that out only
-    /// if the call doesn't come back.
+    /// Returns the function that follows, if the last instruction of this one goes on there. A call at the end doesn't
+    /// come back, since the compiler omits the end of a function only behind such a call.
     fn falls_through(&self, function: &Function) -> Option<u64> {
         let is_padding = |instruction: &&Instruction| {
             ["nop", "int3", "data16", "xchg"].iter().any(|padding| instruction.mnemonic().starts_with(padding))

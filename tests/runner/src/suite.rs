@@ -1,8 +1,8 @@
 //! The suite of user-mode test programs: booted once, each of its tests reported as a case.
 //!
-//! On the serial line a test says `test NAME ... ok`, `test NAME ... FAILED: why` or `test NAME ... ignored: why`, and
-//! the whole ends with `suite: N passed, M failed, L ignored`, after which the suite switches the machine off in the
-//! emulator's way. A suite that ends otherwise, or whose count isn't the number of its lines, fails a case of its own.
+//! On the serial line a test prints `test NAME ... ok`, `test NAME ... FAILED: why` or `test NAME ... ignored: why`.
+//! The last line is `suite: N passed, M failed, L ignored`. Then the suite switches the machine off in the emulator's
+//! way. A suite that ends otherwise, or whose count isn't the number of its lines, fails a case of its own.
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
@@ -25,14 +25,14 @@ enum Verdict {
     Ignored(String),
 }
 
-/// Some tests are known only once they ran, so a filter decides beforehand: one that doesn't speak of them leaves them
-/// out, and so does a mere listing.
+/// Whether the tests of this kind are to run. Their names are known only after they have run, so the filter decides: a
+/// filter without `name`, and a mere listing, leave them out.
 pub fn wants(arguments: &Arguments, name: &str) -> bool {
     !arguments.list && arguments.filter.as_ref().is_none_or(|filter| filter.contains(name))
 }
 
-/// Makes what a machine with the suite printed, and how it ended, cases whose names begin with the prefix. A machine
-/// that didn't end has printed why.
+/// Makes cases of the output and the end of a machine with the suite. Their names begin with the prefix. A machine that
+/// didn't end has printed why.
 pub fn trials(prefix: &str, booted: Option<(String, Exit)>) -> Vec<Trial> {
     let trial = |name: &str, verdict: Verdict| {
         Trial::ignorable_test(format!("{prefix}::suite::{name}"), move || match verdict {

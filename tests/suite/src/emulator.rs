@@ -34,8 +34,8 @@ pub enum Fault {
     SilentSimd,
     /// Alignment isn't checked.
     AnyAlignment,
-    /// `iret`, far `ret` and far `call` use a program's stack with the kernel's rights. With SMAP these are refused at
-    /// it; without, the program reaches the kernel's memory. Such an `iret` also sets VM.
+    /// `iret`, far `ret` and far `call` use a program's stack with the kernel's rights. With SMAP the CPU refuses them
+    /// at that stack. Without SMAP, the program reaches the kernel's memory. Such an `iret` also sets VM.
     KernelsReturns,
 }
 

@@ -108,8 +108,8 @@ impl Registers {
         [self.bx, self.bp, r12, r13, r14, r15]
     }
 
-    /// The registers that no call may change: on i686 the message takes all others, which come back as they went in
-    /// where a call has no answer.
+    /// The registers that no call may change. On i686 the message takes all others, which a call without an answer
+    /// leaves as they were.
     #[cfg(target_arch = "x86")]
     pub fn kept(&self) -> [usize; 0] {
         []

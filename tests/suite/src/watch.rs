@@ -1,7 +1,7 @@
 //! The first thread: starts the thread that runs the cases, and sees to it that a case that faults or hangs fails
 //! alone.
 //!
-//! Words of the command line choose: `only=PART` of the cases' names, and how often each runs, `times=COUNT`.
+//! Words of the command line choose the cases, `only=PART` of their names, and how often each runs, `times=COUNT`.
 
 use crate::case::{Case, Verdict};
 use crate::cases::ALL;

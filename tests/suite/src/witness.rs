@@ -18,8 +18,8 @@ pub struct Report {
     pub holding: AtomicU32,
     /// How often the registers were held and found right.
     pub rounds: AtomicU32,
-    /// 0, or 1 and the number of the register that was found wrong (in the order of [`held::NAMES`], then
-    /// [`FLOATING_POINT`] and the offset in the area).
+    /// 0 if all registers were right. Otherwise 1 plus the number of the wrong register: its place in [`held::NAMES`],
+    /// or [`FLOATING_POINT`] plus the offset in the area.
     pub wrong: AtomicU32,
     /// The expected value.
     pub expected: AtomicUsize,

@@ -1,5 +1,5 @@
-//! The driver of the interrupt benches: acknowledges QEMU's teaching device and waits again, from another address space
-//! and with a higher priority than who makes the device interrupt.
+//! The driver of the interrupt benches: acknowledges QEMU's teaching device and waits again. It runs in an address
+//! space of its own, with a higher priority than the program that makes the device interrupt.
 //!
 //! Its first thread binds the device and hands its registers over, then starts the driver and ends.
 #![cfg_attr(target_os = "none", no_std, no_main)]

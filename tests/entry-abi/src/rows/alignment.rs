@@ -13,7 +13,7 @@ use crate::console::Text;
 use crate::harness::{DONE, Program, Ring, cpu, data_register};
 use crate::start::HOLE;
 
-/// What both ABIs of C promise to a function (System V: the stack is 16-byte aligned at a call).
+/// The alignment that both ABIs of C promise to a function (System V: the stack is 16-byte aligned at a call).
 const CALL_ALIGNMENT: usize = 16;
 
 /// The stack pointer of the last call, as it was before the return address was pushed.
@@ -123,14 +123,14 @@ unsafe extern "C" fn fault() {
     naked_asm!("mov [edx], eax", "int {done}", done = const DONE);
 }
 
-/// What interrupts a program.
+/// The event that interrupts a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     Interrupt,
     PageFault,
 }
 
-/// Runs a program in a ring whose trap begins so many bytes below the usual place.
+/// Runs a program in a ring whose trap begins `below` bytes below the usual place.
 fn run(by: By, ring: Ring, below: usize) -> Result<(), Text> {
     let code = match by {
         By::Interrupt => call,

@@ -92,8 +92,8 @@ extern "x86-interrupt" fn theirs_none_for_code(mut frame: StackFrame) {
     frame.skip(FAULT_BYTES);
 }
 
-/// Row 18. What `x86-entry` makes of a handler of the wrong kind, the compiler shows (`snippets/`): here it is that the
-/// right ones get what they are told.
+/// Row 18. The compiler refuses handlers of the wrong kind for `x86-entry` (`snippets/`). This row checks that handlers
+/// of the right kind get their error codes.
 pub fn handlers_by_kind(column: Column) -> Verdict {
     match column {
         Column::Compiler => {

@@ -16,8 +16,8 @@ const CLEAN_MXCSR: u32 = 0x1F80;
 /// MXCSR as the last handler found it.
 static MXCSR: AtomicU32 = AtomicU32::new(0);
 
-/// A handler that uses floating point asks for it where the kernel is built without; a kernel that is built with it has
-/// `x86-entry` keep the state for every handler.
+/// In a kernel that is built without floating point, a handler that uses it asks for it. In a kernel that is built with
+/// it, `x86-entry` keeps the state for every handler.
 fn with_floats(body: impl FnOnce()) {
     #[cfg(feature = "hard-float")]
     body();
@@ -74,7 +74,7 @@ fn use_mmx() {
     };
 }
 
-/// What plain Rust does with numbers: it is for the compiler to say in which registers.
+/// Plain Rust that uses numbers. The compiler chooses the registers.
 #[inline(always)]
 fn use_f64() {
     let mut sum = core::hint::black_box(0.5_f64);
@@ -186,8 +186,9 @@ pub fn x87_and_mmx(column: Column) -> Verdict {
     all().into()
 }
 
-/// Runs something once in each format in which `x86-entry` keeps the state for a kernel that is built with floating
-/// point, of those that keep what is looked at. It chooses by CPU, and these are of different ages.
+/// Runs a test once for each format that keeps the tested registers, of those in which `x86-entry` keeps the state for
+/// a kernel that is built with floating point. `x86-entry` chooses the format by the CPU, and the formats are of CPUs
+/// of different ages.
 fn in_every_format(
     column: Column,
     formats: &[FloatingPointFormat],

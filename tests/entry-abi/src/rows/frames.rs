@@ -28,7 +28,8 @@ fn count() {
     }
 }
 
-/// As one would write it. The frame is the handler's own argument, so that nobody reads what is assigned.
+/// The obvious way to write it. The frame is the handler's own argument, so the compiler sees no read of the assigned
+/// value.
 #[expect(unused_variables, unused_assignments, reason = "that is what is tested")]
 extern "x86-interrupt" fn theirs(mut frame: StackFrame) {
     count();
@@ -95,7 +96,7 @@ const PARTS: &[Part] = &[Part::Code, Part::Stack, Part::Instruction];
 #[cfg(target_arch = "x86")]
 const PARTS: &[Part] = &[Part::Code, Part::Stack, Part::Data, Part::Extra, Part::F, Part::G];
 
-/// Neither half of the addresses has it.
+/// An address between both canonical halves.
 #[cfg(target_arch = "x86_64")]
 const NOT_CANONICAL: usize = 1 << 62;
 

@@ -11,7 +11,7 @@ use crate::console::Text;
 use crate::harness::{DONE, Program, Ring};
 use crate::kernel::{ENTERED, LEFT};
 
-/// What the handler saw.
+/// The registers that the handler saw.
 struct Seen(UnsafeCell<Option<TrapFrame>>);
 
 // SAFETY: one CPU; handler and row use it in turns.

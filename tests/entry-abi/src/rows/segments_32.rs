@@ -10,7 +10,7 @@ use crate::console::Text;
 use crate::harness::{DONE, Program, Ring};
 use crate::segments::{NARROW_STACK, SHIFT, SHIFTED_DATA};
 
-/// What handlers write to.
+/// The word that handlers write to.
 static WRITTEN: AtomicUsize = AtomicUsize::new(0);
 const MARK: usize = 0x4D41_524B;
 /// The stack pointer that a handler was told, or that it was told none: no stack pointer is odd.
@@ -36,7 +36,7 @@ pub fn user_data_segments(column: Column) -> Verdict {
     let check = || -> Result<(), Text> {
         WRITTEN.store(0, Ordering::Relaxed);
         let shifted = (&raw const WRITTEN as usize + SHIFT) as *mut usize;
-        // SAFETY: memory that nobody else uses.
+        // SAFETY: no other code uses this memory.
         unsafe { shifted.write_volatile(0) };
         Program::new(call, Ring::Three).with(|registers| registers.segments[..2].fill(SHIFTED_DATA)).finish(&[])?;
         // SAFETY: as above.

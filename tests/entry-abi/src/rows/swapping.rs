@@ -15,7 +15,7 @@ const KERNEL_MARK: u64 = 0x4B45_524E_454C;
 const USER_MARK: u64 = 0x5553_4552;
 
 static KERNEL_DATA: AtomicU64 = AtomicU64::new(KERNEL_MARK);
-/// What the last handler read at its GS base.
+/// The word that the last handler read at its GS base.
 static SEEN: AtomicU64 = AtomicU64::new(0);
 
 #[inline(always)]

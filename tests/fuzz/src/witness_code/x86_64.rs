@@ -142,8 +142,8 @@ macro_rules! witnesses {
     };
 }
 
-/// Fills the floating-point registers and notes what they are then. `fnop` since the emulator lets XRSTOR and XSAVE by
-/// where floating point is off.
+/// Fills the floating-point registers and notes their contents. `fnop` comes first, since the emulator's XRSTOR and
+/// XSAVE don't trap where floating point is off.
 macro_rules! begin {
     ($save:literal, $restore:literal) => {
         concat!(

@@ -1,5 +1,5 @@
-//! The system calls of i686: the number in `eax` and six arguments, of which inline assembly may not name two registers
-//! (`esi`, `ebp`), so the stub is a function of its own. Which instruction enters the kernel is Linux's to say: the
+//! The system calls of i686: the number in `eax` and six arguments. Inline assembly may not name two of their registers
+//! (`esi`, `ebp`), so the stub is a function of its own. Linux chooses the instruction that enters the kernel, and the
 //! auxiliary vector has the address of a function for it (`getauxval(3)`, AT_SYSINFO).
 
 use core::arch::{asm, naked_asm};

@@ -26,7 +26,7 @@ pub mod number {
     pub const FINIT_MODULE: usize = 313;
 }
 
-/// Nothing is to be found out: the instruction is always the same.
+/// Does nothing: the instruction is always the same.
 ///
 /// # Safety
 /// None is needed here; on i686 the argument must be the stack that the program began with.

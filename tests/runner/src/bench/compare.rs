@@ -1,4 +1,4 @@
-//! Compares fresh figures with those of the tree, so that what became dearer shows.
+//! Compares fresh figures with those of the tree, and reports each operation that became dearer.
 //!
 //! With the compiler and the emulator of the file, figures repeat exactly, and an operation may cost one percent more.
 //! Another compiler makes other code: then only a difference that is beyond noise is an error.

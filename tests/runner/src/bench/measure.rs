@@ -1,8 +1,8 @@
 //! Boots the machines that measure.
 //!
-//! The clock counts instructions (`-icount shift=0,sleep=off`), so figures repeat exactly. What it leaves out (caches,
-//! TLBs, what serialising instructions cost) is counted by a plugin, on machines that do the same again: the code is
-//! the same, too, and says the same of itself.
+//! The clock counts instructions (`-icount shift=0,sleep=off`), so figures repeat exactly. The clock leaves out caches,
+//! TLBs, and the cost of serialising instructions. A plugin counts these, on machines that run the same code again and
+//! print the same figures.
 
 use std::collections::BTreeMap;
 
@@ -69,8 +69,8 @@ impl Told {
 /// Selects the counts of a row for the table, after a check that the marks and the clock mean the same stretch.
 fn costs(row: &Row, counted: &BTreeMap<String, u64>) -> Value {
     let count = |name: &str| counted.get(name).copied().unwrap_or_else(|| panic!("{row:?} has no marks"));
-    // Between two readings of the clock, of which the later one counts in the clock's difference and not here. Reading
-    // it and keeping what it said, two instructions, is no part of a row.
+    // Both counts are between two readings of the clock. The clock's difference includes the later reading, and the
+    // plugin's count doesn't. The two instructions that read the clock and keep the value are no part of a row.
     assert_eq!(count("kernel") + count("user") + 1 - 2, row.minimum + besides(&row.name), "{row:?}: {counted:?}");
     COUNTS.iter().map(|(name, _)| ((*name).to_owned(), json!(count(name)))).collect::<Map<_, _>>().into()
 }

@@ -1,8 +1,8 @@
 //! Runs the conformance suite of the interrupt entry in every variant, against the compiler's ABI and against
 //! `x86-entry`: `abi-runner [--only PART]`.
 //!
-//! A row of `x86-entry` that is broken fails the run. The compiler's column is compared with the one that is recorded,
-//! so that a newer compiler's repairs show, and a whole run writes both that record and the page with the table.
+//! A broken row of `x86-entry` fails the run. The compiler's column is compared with the recorded one, so that repairs
+//! of a newer compiler show. A whole run writes that record and the page with the table.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};

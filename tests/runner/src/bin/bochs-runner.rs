@@ -58,8 +58,8 @@ fn run_suites(width: Width) -> Vec<Trial> {
     trials.collect()
 }
 
-/// The self-test takes its program's traps one by one, and says that it has passed only if each was the expected one.
-/// What Bochs alone shows must have happened: a debug exception at the first instruction of a fast call's entry.
+/// The self-test takes its program's traps one by one, and reports success only if each was the expected one. One trap
+/// occurs in Bochs only: a debug exception at the first instruction of a fast call's entry.
 fn entry(width: Width, model: Model) -> Trial {
     let name = format!("{}::entry::entry_self_test_takes_every_trap_as_it_expects", prefix(width, model));
     Trial::test(name, move || match run(width, model, Disc::SelfTest)? {

@@ -11,8 +11,8 @@ use runner::machine::{Direct, Hardware};
 use serde_json::{Map, Value, json};
 use xtask::{Result, Width, build, debian, root, say};
 
-/// Options of the kernel: its console is the serial line, and it doesn't spend instructions on attacks that this
-/// machine doesn't know.
+/// Options of the kernel: its console is the serial line, and it spends no instructions on attacks to which this
+/// machine isn't open.
 const COMMAND_LINE: &str = "console=ttyS0 mitigations=off";
 
 /// Where Bellwire's own figures are: those of the last `just bench`, else those that were kept.

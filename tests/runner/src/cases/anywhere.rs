@@ -1,8 +1,8 @@
 //! Non-maskable interrupts and machine checks at every instruction of the ways into the kernel and back.
 //!
-//! The suite's cases `anywhere` take all these ways; QEMU's debugger stub stops the machine at each instruction, the
-//! interrupt is raised there, the frame that the CPU saved says that it was taken there, and every register is compared
-//! when the interrupted code goes on. The machine's clocks count instructions, so that every run is the same.
+//! The suite's cases `anywhere` take all these ways. QEMU's debugger stub stops the machine at each instruction, and
+//! the interrupt is raised there. The frame that the CPU saved must name that instruction, and every register must be
+//! unchanged when the interrupted code goes on. The machine's clocks count instructions, so that every run is the same.
 
 mod bench;
 mod machine_check;

@@ -142,8 +142,8 @@ fn a_crash_of_early_code_is_recorded(width: Width) {
     assert!(record.starts_with("panic at boot/src/provoke.rs:"), "{record}");
 }
 
-/// The way to see what a machine does that hangs: a person asked for it on the command line, presses the button, and
-/// gets a record of a system in full work, from COM1 which its driver had, with the last things that happened.
+/// A person examines a machine that hangs: asks for this on the command line and presses the button. The record is of a
+/// system under full load. It comes from COM1, which a driver owned, and has the last events.
 fn an_nmi_shows_what_a_running_system_does(width: Width) {
     let mut machine = Hardware::new(width).boot(Direct::shipped().command_line("nmi=crash"));
     machine.expect(PROMPT);

@@ -27,8 +27,8 @@ pub const CASES: &[Case] = cases![
 const BUS_MASTER: u32 = 1 << 2;
 const INTERRUPT_DISABLE: u32 = 1 << 10;
 
-/// Firmware, or a boot ROM, may leave a device on. These assert the line of the device at slot 4, since every fourth
-/// slot is wired alike (QEMU, i440fx).
+/// Firmware, or a boot ROM, may leave a device on. These devices assert the line of the device at slot 4, since the
+/// lines repeat at every fourth slot (QEMU, i440fx).
 fn a_device_that_nobody_drives_is_silent(width: Width) {
     const TIMES: u32 = 1000;
     let devices =

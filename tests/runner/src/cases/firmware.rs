@@ -1,5 +1,5 @@
 //! Firmware that lies. The debugger stub stops the machine at the kernel's first instruction, when the firmware's work
-//! is done, and changes what it left. The kernel says what it refuses, and comes up with what is left.
+//! is done, and changes the firmware's tables. The kernel reports what it refuses, and starts with the rest.
 
 use runner::gdb::{Gdb, Registers};
 use runner::machine::{Direct, Hardware, Machine};

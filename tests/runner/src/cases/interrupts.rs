@@ -91,8 +91,8 @@ fn an_interrupt_costs_its_driver_one_call(width: Width) {
     assert_eq!(calls(&mut machine, "rtc") - before, ticks + 2);
 }
 
-/// A machine all of whose clocks count instructions, so that the clock's driver is always in time: a second edge before
-/// the first is served is one to QEMU and two to the processor.
+/// A machine whose clocks all count instructions, so the clock's driver is always in time. Otherwise a second edge
+/// before the first is served counts once in QEMU and twice in the processor.
 #[track_caller]
 fn with_exact_time(width: Width) -> Machine {
     boot_to_the_prompt(Hardware::counting(width).with(&["-rtc", "clock=vm"]), Direct::shipped())

@@ -16,8 +16,8 @@ pub const CASES: &[Case] = cases![Short: modules_make_room_for_the_kernel];
 /// A module that is larger than what the kernel wants to have free.
 const LARGE_BYTES: u64 = 64 << 20;
 
-/// Low memory is full of modules, as of 800 MiB in 2 GiB: the memory map ends where they do. Multiboot's structure
-/// (0.6.96, 3.3) has the modules' number and list at 20, the map's length and address at 44.
+/// Low memory is full of modules, as with 800 MiB of modules in 2 GiB: the case ends the memory map where the modules
+/// end. Multiboot's structure (0.6.96, 3.3) has the modules' number and list at 20, the map's length and address at 44.
 fn modules_make_room_for_the_kernel(width: Width) {
     let folder = Folder::new().expect("a folder for the module");
     let large = folder.file("large");

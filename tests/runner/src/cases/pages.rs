@@ -198,8 +198,8 @@ fn address_of(file: &PathBuf, function: &str) -> String {
     format!("0x{}", found.split(' ').next().unwrap_or_default())
 }
 
-/// The page's command for gdb, at a machine that waits for it; the page has it for one width, and the names of the
-/// other's files differ in that alone.
+/// Runs the page's command for gdb on a machine that waits for it. The page has the command for one width, and the file
+/// names of the other differ in the width alone.
 fn a_debugger_finds_its_way(width: Width) {
     let snippets = page("docs/driver.md").snippets();
     let typed = snippets.into_iter().filter(|snippet| snippet.kind == Kind::Typed).map(|snippet| snippet.text);

@@ -30,8 +30,8 @@ impl Machine {
         }
     }
 
-    /// Waits like [`Machine::output`] for a machine that [can be timed](Hardware::timed) and may hang. A machine that
-    /// prints nothing for the time of `silence`, by its own clock, has no exit.
+    /// Waits like [`Machine::output`] for a machine that [can be timed](super::Hardware::timed) and may hang. A machine
+    /// that prints nothing for the time of `silence`, by its own clock, has no exit.
     #[track_caller]
     pub fn output_unless_silent(&mut self, silence: Duration) -> (String, Option<Exit>) {
         let mut heard = None;
@@ -54,7 +54,7 @@ impl Machine {
         }
     }
 
-    /// The time of a machine that [can be timed](Hardware::timed), by its real-time clock.
+    /// The time of a machine that [can be timed](super::Hardware::timed), by its real-time clock.
     pub fn time(&mut self) -> Result<Duration> {
         let time = self.qemu.qmp.execute("qom-get", json!({ "path": "/machine", "property": "rtc-time" }))?;
         let units = [("tm_mday", 86_400), ("tm_hour", 3_600), ("tm_min", 60), ("tm_sec", 1)];

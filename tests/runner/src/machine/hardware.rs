@@ -45,13 +45,13 @@ impl Hardware {
         self
     }
 
-    /// Has the machine only speak on its serial line, so that nothing of the host makes it wait there: a kernel that
-    /// waits executes instructions.
+    /// Makes the serial line one-way, so that the machine never waits for the host there: a kernel that waits executes
+    /// instructions.
     pub fn speaking(self) -> Hardware {
         Hardware { serial: Serial::Pipe, ..self }
     }
 
-    /// Leaves the serial line out: what the machine says is on its screen alone.
+    /// Removes the serial line: the machine's screen alone shows its output.
     pub fn without_serial(self) -> Hardware {
         Hardware { serial: Serial::Absent, ..self }
     }
@@ -62,7 +62,7 @@ impl Hardware {
         self
     }
 
-    /// Switches it on, stopped before its first instruction, under a debugger.
+    /// Switches the machine on, stopped before its first instruction, under a debugger.
     #[track_caller]
     pub fn debug(self, image: impl Into<Image>) -> (Machine, Gdb) {
         let machine = self.with(&gdb::ARGUMENTS).with(&["-S"]).boot(image);
@@ -72,7 +72,7 @@ impl Hardware {
         }
     }
 
-    /// Switches it on.
+    /// Switches the machine on.
     #[track_caller]
     pub fn boot(self, image: impl Into<Image>) -> Machine {
         match self.try_boot(image.into()) {

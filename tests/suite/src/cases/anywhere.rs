@@ -1,6 +1,7 @@
 //! Every way into the kernel and back, with all registers known before and looked at afterwards.
 //!
-//! By itself this is soon done. The runner boots it alone, and interrupts it at every instruction of these ways.
+//! On its own this takes milliseconds. The runner boots this case alone, and interrupts it at every instruction of
+//! these ways.
 
 use super::faults::TRAP_FLAG;
 use crate::case::{Case, Outcome};

@@ -1,5 +1,5 @@
-//! Exceptions of user mode: each a message to the thread's handler, after whose reply the thread tries again, or the
-//! end of a process without a handler.
+//! Exceptions of user mode. Each is a message to the thread's handler, and the thread tries again after the handler's
+//! reply. A process without a handler ends.
 
 use crate::case::{Case, Failure, Outcome};
 use crate::emulator::Fault;
@@ -366,8 +366,8 @@ fn interrupt_instruction(system: &System, number: u8) -> Outcome {
     Ok(())
 }
 
-/// `sysenter` in 64-bit mode: no segment is set up for it. i686 uses it, and enters at its own risk: the call page is
-/// the only way that comes back.
+/// `sysenter` in 64-bit mode: the kernel sets no segment up for it. On i686 `sysenter` is the fast call, and only the
+/// call page returns from it.
 fn other_fast_entries(_: &System) -> Outcome {
     let [_, vendor, ..] = suite::float::cpuid(0);
     // AMD's processors don't have it in 64-bit mode; Bochs's have it, as Intel's do.

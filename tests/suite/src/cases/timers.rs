@@ -124,10 +124,10 @@ fn timers_expire_in_order(_: &System) -> Outcome {
     Ok(())
 }
 
-/// A program of low priority that sets a timer to a time that has passed, again and again, is served no earlier than
-/// others whose deadlines have passed. It can only fail where the clock counts instructions (`just bench`, which runs
-/// the suite so): it hangs there. On a host's clock a call takes longer than the pause between two traps of the timer;
-/// the core's own tests fail anywhere.
+/// A program of low priority that sets a timer to a time in the past, again and again, is served no earlier than others
+/// whose deadlines have passed. The case can fail only where the clock counts instructions (`just bench` runs the suite
+/// so), and then it hangs. On a host's clock a call takes longer than the pause between two traps of the timer. The
+/// core's own tests fail anywhere.
 fn a_timer_set_in_the_past_for_ever_starves_nobody(system: &System) -> Outcome {
     extern "C" fn set_for_ever(timer: usize) {
         while raw::timer_set(timer as u32, [0; 4]).is_ok() {

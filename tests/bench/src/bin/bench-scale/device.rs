@@ -1,7 +1,7 @@
 //! QEMU's teaching device, whose driver is another process, and how it interrupts.
 //!
-//! A process with ports makes switches dearer, and this is the one that measures: it has those of configuration space
-//! only while it changes how the device interrupts.
+//! A process that has ports makes switches dearer, and this process measures. So it has the ports of configuration
+//! space only while it changes the way in which the device interrupts.
 
 use abi::Access;
 use bellwire::protocol::{PciAddress, PciBar, PciFunction, PciId, PciSignal};

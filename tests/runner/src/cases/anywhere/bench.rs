@@ -132,8 +132,8 @@ impl Bench {
         Some(stop)
     }
 
-    /// Lets the machine run to an instruction of the paths, or puts the CPU there if it is known that the program
-    /// doesn't come by. Returns whether it is there; or the machine has ended.
+    /// Lets the machine run to an instruction of the paths, or puts the CPU there if the program is known not to reach
+    /// it. Returns whether the CPU is there. It isn't if the machine has ended.
     pub fn go_to(&mut self, place: u64) -> bool {
         let function = self.listing.function(place).expect("a function");
         if self.paths.unused.contains_key(&place) || is_stub(function) || is_own_of(function, &RARE) {

@@ -1,7 +1,7 @@
 //! NMIs inside NMIs, and inside machine checks and double faults.
 //!
-//! A CPU holds a second NMI back until the first one's `iret` (SDM 3A, 7.7.1), which is why none may be done before the
-//! stack, or the task, can be used anew.
+//! A CPU holds a second NMI back until the first one's `iret` (SDM 3A, 7.7.1). So the kernel may execute no `iret`
+//! before the stack, or the task, can be used again.
 
 use std::collections::BTreeSet;
 

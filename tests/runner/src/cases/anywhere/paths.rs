@@ -1,8 +1,8 @@
 //! Finds the instructions of the entry and exit paths: all that can be reached from a gate or a fast call without going
 //! through Rust.
 //!
-//! The gates are read from the running machine, so that what they lead to is what that CPU uses; the rest follows from
-//! the disassembly. Paths leave out padding and variants for other CPUs by themselves.
+//! The gates are read from the running machine, so their targets are those that this CPU uses. The rest follows from
+//! the disassembly. The walk thus leaves out padding, and variants for other CPUs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,8 +35,8 @@ pub struct Paths {
     pub own: BTreeSet<u64>,
     /// The instructions that this kernel never comes to, each with the reason.
     pub unused: BTreeMap<u64, &'static str>,
-    /// Instructions of Rust beside them, and those where the kernel changes what a task switch or an interrupt's return
-    /// uses as well: page tables, floating point, segment bases.
+    /// Instructions of Rust beside these paths, and instructions where the kernel changes state that a task switch or
+    /// an interrupt's return uses as well: page tables, floating point, segment bases.
     pub neighbours: BTreeSet<u64>,
 }
 

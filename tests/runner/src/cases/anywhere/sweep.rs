@@ -158,8 +158,8 @@ impl Sweep {
         Some(self.bench.pushed(entered, pushed))
     }
 
-    /// Puts the CPU at each gate of the same kind, with the frame that it has pushed for this one: devices and faults
-    /// for all 256 are more than a machine has.
+    /// Puts the CPU at each gate of the same kind, with the frame that it has pushed for this one: no machine has
+    /// devices and faults for all 256 vectors.
     fn walk_gates_like(&mut self, entered: &Registers) {
         let here = entered.instruction();
         let Some(kind) = self.kind(here).filter(|_| self.bench.tables.gates.contains(&here)) else { return };

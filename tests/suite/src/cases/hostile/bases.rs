@@ -51,8 +51,8 @@ fn selectors_when_an_interrupt_comes(scene: &Scene<'_>) -> Outcome {
             check_eq!(victim.next()?.vector, 6, "with selector {selector:#x}");
             for register in SELECTORS_READ {
                 let found = victim.get(register)?;
-                // A return to ring 3 may clear a null selector's privilege (SDM 2A, IRET). 64-bit mode has no use for
-                // any: they aren't kept where another thread has run.
+                // A return to ring 3 may clear a null selector's privilege (SDM 2A, IRET). 64-bit mode uses no such
+                // selector, and they aren't kept where another thread has run.
                 let is_lost = selector < 4 || cfg!(target_arch = "x86_64");
                 let kept = found == selector || is_lost && found == 0;
                 check!(kept, "selector {selector:#x} has become {found:#x}, in {register:?}");

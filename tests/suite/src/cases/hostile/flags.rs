@@ -1,6 +1,6 @@
 //! Flags that a program sets before it enters the kernel, in each way and by each entry: NT, AC, DF, ID, RF and those
-//! that it may not set, IOPL, VM, VIF, VIP. The kernel isn't hurt, the witness doesn't see them, and the program has
-//! what it may have (syscall_nt).
+//! that it may not set, IOPL, VM, VIF, VIP. The kernel works on, the witness doesn't see the flags, and the program has
+//! those that it may have (syscall_nt).
 
 use super::assembly::{Code, NOTHING, SPIN, UNDEFINED};
 use crate::case::{Case, Outcome};

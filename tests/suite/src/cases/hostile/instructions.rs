@@ -1,7 +1,7 @@
-//! Instructions that are the kernel's, or odd, or not there: each a fault of the program that tries it, with the right
-//! vector, at that instruction, or no effect.
+//! Privileged, odd and undefined instructions. Each is a fault of the program that tries it, with the right vector, at
+//! that instruction, or has no effect.
 //!
-//! Two answers stand where processors differ.
+//! Where processors differ, two results are right.
 
 use super::assembly::UNDEFINED;
 use crate::case::{Case, Outcome};
@@ -161,7 +161,7 @@ fn ports_of_others(scene: &Scene<'_>) -> Outcome {
     )
 }
 
-/// Where the descriptor tables lie, unless the CPU has no UMIP; what FS and GS are based on, by instructions that the
+/// The place of the descriptor tables, unless the CPU has no UMIP; the bases of FS and GS, by instructions that the
 /// kernel leaves off; protection keys, likewise.
 fn what_tells_of_the_kernel(scene: &Scene<'_>) -> Outcome {
     let [highest, ..] = cpuid(0);

@@ -82,8 +82,8 @@ fn check_floating_point(level: Level, what: &str) -> Outcome {
     }
 }
 
-/// Calls that return at once, that fail, that let others run before they return, by each entry: but for the message,
-/// each register is what it was or what the CPU put there.
+/// Calls that return at once, that fail, or that let other threads run before they return, by each entry. Each register
+/// but those of the message is unchanged, or has the value that the CPU put there.
 fn calls_leave_nothing(scene: &Scene<'_>) -> Outcome {
     let level = Level::detect();
     let silent = scene.system.silent.raw();

@@ -40,8 +40,8 @@ fn instruction_pointers_that_are_none(scene: &Scene<'_>) -> Outcome {
     Ok(())
 }
 
-/// A system call in the last bytes that may be mapped, whose return lands behind them: at an address that is canonical
-/// on x86_64, since the last page of the lower half can't be mapped.
+/// A system call in the last bytes that may be mapped, so that its return lands behind them. On x86_64 that address is
+/// canonical, since the last page of the lower half can't be mapped.
 fn calls_at_the_end_of_user_space(scene: &Scene<'_>) -> Outcome {
     const CALLS: [&[u8]; 2] =
         if cfg!(target_arch = "x86_64") { [&[0xCD, 0x80], &[0x0F, 0x05]] } else { [&[0xCD, 0x80]; 2] };
@@ -78,8 +78,8 @@ const KEPT: [Register; 6] = [Register::Cx, Register::R11, Register::R10, Registe
 #[cfg(target_arch = "x86")]
 const KEPT: [Register; 3] = [Register::Cx, Register::Dx, Register::Sp];
 
-/// A thread waits in a call, with the frame that a fast exit would take, and its registers are written meanwhile: the
-/// exit must restore all of them, those that a fast exit loses too.
+/// A thread waits in a call, with a frame that a fast exit would take, and its registers are written meanwhile. The
+/// exit must restore all of them, including those that a fast exit loses.
 fn registers_written_during_a_call(scene: &Scene<'_>) -> Outcome {
     for entry in [Entry::Fast, Entry::Gate] {
         let calls = Endpoint::new()?;

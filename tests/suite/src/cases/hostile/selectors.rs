@@ -1,6 +1,6 @@
 //! Selectors of every kind in every segment register (CVE-2014-9090, CVE-2014-9322): the kernel's, those of tasks, of a
-//! local table, of nothing. And no stack segment of 16 bits, by which a return would tell the upper half of the
-//! kernel's stack pointer (CVE-2014-8134): the witness's stack pointer has one, which every interrupt keeps.
+//! local table, of nothing. No stack segment of 16 bits is to be had, by which a return would reveal the upper half of
+//! the kernel's stack pointer (CVE-2014-8134): every interrupt must keep the upper half of the witness's stack pointer.
 
 use super::{STACK, own_code_segment, own_stack_segment};
 use crate::case::{Case, Outcome};

@@ -1,5 +1,5 @@
-//! Stack pointers that are none, when each kind of trap comes (sigreturn, syscall_arg_fault): at 0, in the kernel, in
-//! no memory, unaligned, at the top. The kernel never follows a program's stack pointer, and keeps it as it is; the
+//! Invalid stack pointers when each kind of trap comes (sigreturn, syscall_arg_fault): at 0, in the kernel, in no
+//! memory, unaligned, at the top. The kernel never follows a program's stack pointer, and keeps it as it is. The
 //! program's own instructions that follow it fault.
 
 use super::assembly::{Code, NOTHING, SPIN};

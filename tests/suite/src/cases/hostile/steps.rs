@@ -1,7 +1,7 @@
-//! The trap flag set when the kernel is entered: by each call, at each way in for an exception, set in each way. A step
-//! is the program's, behind the call; the kernel is never stepped into. Nor does a load of SS, after which the CPU puts
-//! off a trap for one instruction, bring it to the kernel's first instruction (CVE-2018-8897: with a breakpoint on data
-//! it would, which ring 3 can't set; see the family of instructions).
+//! The trap flag is set when the kernel is entered: by each call, at each way in for an exception, set in each way. The
+//! step is the program's, behind the call, and the kernel is never stepped into. The CPU puts off a trap for one
+//! instruction after a load of SS, but that doesn't move the trap to the kernel's first instruction. (A breakpoint on
+//! data would be moved, CVE-2018-8897, but ring 3 can't set one; see the family of instructions.)
 
 use super::assembly::{Code, NOTHING};
 use super::own_stack_segment;
