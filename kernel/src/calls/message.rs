@@ -39,6 +39,9 @@ impl<M: Machine> Kernel<M> {
 
     /// Sends a message and waits for the reply.
     pub(super) fn call_endpoint(&mut self, request: Request) -> CallResult {
+        // The deadline is this call's, even if the call can't be sent.
+        let thread = self.threads.at_mut(request.caller).ok_or(Error::Gone)?;
+        let deadline = core::mem::replace(&mut thread.call_deadline, 0);
         let (endpoint, badge) = self.find_endpoint(&request, Rights::CALL)?;
         let options = request.message.tag.options();
         let mut carries = 0;
@@ -52,7 +55,6 @@ impl<M: Machine> Kernel<M> {
         let Some(thread) = self.threads.at_mut(request.caller) else { return Err(Error::Gone.into()) };
         thread.badge = badge;
         thread.carries = carries;
-        let deadline = core::mem::replace(&mut thread.call_deadline, 0);
         if deadline != 0 {
             self.set_deadline(Owner::Thread(request.caller), Time(deadline));
         }

@@ -27,18 +27,20 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Completes the interrupt message that a thread has taken, if the source is bound to the endpoint that the thread
-    /// receives on.
+    /// receives on. A message that was completed by its number, or whose source was unbound, is forgotten: it would keep
+    /// the thread off the fast path.
     pub(crate) fn complete_implicitly(&mut self, machine: &mut M, thread: Link, endpoint: Link) {
         let Some(receiver) = self.threads.at_mut(thread) else { return };
         let token = receiver.completes();
         if token == Token::NONE {
             return;
         }
-        if self.interrupts.get(token.source).is_none_or(|source| source.endpoint().link() != endpoint) {
+        let source = self.interrupts.get(token.source).filter(|source| source.is_outstanding(token.sequence));
+        if source.is_some_and(|source| source.endpoint().link() != endpoint) {
             return;
         }
         receiver.forget_token();
-        // A source that was unbound or completed by name in the meantime needs nothing more.
+        // It fails if there is nothing to complete any more.
         let _ = self.complete(machine, token);
     }
 

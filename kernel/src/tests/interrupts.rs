@@ -4,6 +4,7 @@ use super::world::{Actor, World};
 use crate::fake::Controller;
 use crate::machine::Line;
 use crate::objects::source::STORM_BUDGET;
+use crate::objects::thread::Token;
 use abi::{Error, InterruptFlags, InterruptMessage, Kind, ObjectKind, Operation, Options, Rights, Tag};
 use std::vec;
 
@@ -323,4 +324,17 @@ fn a_kept_interrupt_survives_an_answer() {
     let handle = world.handle_to(ObjectKind::Interrupt, world.object_of_line(LEVEL));
     world.done(Operation::InterruptComplete, handle, [sequence, 0, 0, 0]);
     assert!(!world.machine.line(LEVEL).masked);
+}
+
+/// A token that nothing can complete would send the driver's every receive by the slow path.
+#[test]
+fn a_driver_whose_source_was_unbound_is_on_the_fast_path_again() {
+    let mut world = World::new();
+    let driver = driver(&mut world, EDGE);
+    world.raise(EDGE);
+    interrupt(&world, &driver);
+    world.done(Operation::InterruptUnbind, driver.source, [0; 4]);
+    world.call(Operation::ReplyReceive, driver.endpoint, [0; 4]);
+    assert!(world.is_idle());
+    assert_eq!(world.kernel.threads.at(driver.actor.thread).unwrap().completes(), Token::NONE);
 }

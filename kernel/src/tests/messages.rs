@@ -279,3 +279,15 @@ fn a_client_that_calls_again_at_once_does_not_keep_an_endpoint_alive() {
         }
     }
 }
+
+/// A call that isn't sent uses its deadline up too.
+#[test]
+fn a_deadline_is_for_one_call_even_if_that_is_refused() {
+    let Pair { mut world, client, calls, .. } = pair(10, 20);
+    let soon = world.machine.time as usize + 1_000;
+    world.done(Operation::Deadline, 0, [soon, 0, 0, 0]);
+    assert_eq!(world.refused(Operation::Call, 0xFFFF, [0; 4]), Error::BadHandle);
+    world.call(Operation::Call, calls, [0; 4]);
+    world.advance(2_000);
+    assert!(matches!(world.state(client.thread).kind(), StateKind::Sending | StateKind::Awaiting));
+}
