@@ -5,9 +5,9 @@
 //! that the kernel itself can reach (page tables, register areas) apart from the rest on i686; on x86_64 all memory
 //! is one zone.
 //!
-//! The records aren't cleared at boot, since that would take time in proportion to the machine's memory. Sixteen records
-//! share a mask of the frames at which free blocks begin. A bit for each mask says whether the mask was ever written; a
-//! mask that wasn't counts as empty. So the first use of a record costs no more than any other.
+//! The records aren't cleared at boot, since that would take time in proportion to the machine's memory. Sixteen
+//! records share a mask of the frames at which free blocks begin. A bit for each mask says whether the mask was ever
+//! written; a mask that wasn't counts as empty. So the first use of a record costs no more than any other.
 //!
 //! | operation | bound |
 //! |---|---|

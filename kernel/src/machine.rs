@@ -277,8 +277,9 @@ pub trait Machine {
     fn zero(&mut self, frame: Frame, part: FramePart);
     /// Makes an address space with an empty user half, whose root is this zeroed frame of low memory.
     fn create_space(&mut self, root: Frame) -> Self::Space;
-    /// Maps up to `pages` consecutive pages to consecutive frames, from the mapping's page and frame on. `tables` returns
-    /// zeroed frames for page tables. Returns the number of pages mapped: one at least, one page table's at most.
+    /// Maps up to `pages` consecutive pages to consecutive frames, from the mapping's page and frame on. `tables`
+    /// returns zeroed frames for page tables. Returns the number of pages mapped: one at least, one page table's at
+    /// most.
     fn map(
         &mut self,
         space: Self::Space,

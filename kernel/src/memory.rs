@@ -21,7 +21,8 @@ impl<M: Machine> Kernel<M> {
 
     /// Returns a zeroed frame for a page table, charged to a process; if there is none yet, does a step towards one.
     ///
-    /// The process keeps the frame: the work isn't lost if a call that wants it fails, and the next call goes on with it.
+    /// The process keeps the frame: the work isn't lost if a call that wants it fails, and the next call goes on with
+    /// it.
     pub(crate) fn prepare_spare(&mut self, machine: &mut M, process: Link) -> Result<Option<Frame>, Error> {
         let owner = self.processes.at_mut(process).ok_or(Error::Gone)?;
         let spare = &mut owner.spare;

@@ -59,8 +59,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Sets the deadline that a program asks for. A deadline that has passed becomes due now, behind those that are due
-    /// already: a trap serves only the earliest, so that a program that sets deadlines in the past again and again would
-    /// keep all others waiting.
+    /// already: a trap serves only the earliest, so that a program that sets deadlines in the past again and again
+    /// would keep all others waiting.
     pub(crate) fn set_deadline(&mut self, owner: Owner, deadline: Time) {
         self.deadlines.set(owner, deadline.max(self.now));
         if let Owner::Thread(link) = owner

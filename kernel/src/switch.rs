@@ -56,8 +56,8 @@ impl<M: Machine> Kernel<M> {
         Some(thread)
     }
 
-    /// Updates what the machine caches of a process (its ports, a thread pointer) for each of its threads, of which there
-    /// are at most [`crate::tables::sizes::THREADS_PER_PROCESS`].
+    /// Updates what the machine caches of a process (its ports, a thread pointer) for each of its threads, of which
+    /// there are at most [`crate::tables::sizes::THREADS_PER_PROCESS`].
     pub(crate) fn reload_home(&mut self, machine: &mut M, process: Link) {
         let Some(home) = self.processes.at(process).map(|process| &process.home) else { return };
         let mut link = self.processes.at(process).map_or(Link::NONE, |process| process.first_thread());

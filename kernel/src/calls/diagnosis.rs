@@ -1,5 +1,5 @@
-//! What `info` answers about a line's path to its driver and about a thread, for finding out why something doesn't go on.
-//! Each answer is about one slot, so that it takes bounded time.
+//! What `info` answers about a line's path to its driver and about a thread, for finding out why something doesn't go
+//! on. Each answer is about one slot, so that it takes bounded time.
 
 use crate::kernel::Kernel;
 use crate::machine::{Line, Machine};

@@ -1,9 +1,9 @@
 //! Which thread runs next: 64 priorities, round robin within one.
 //!
-//! Ready threads stand in one FIFO a priority; a bitmap finds the highest. A preempted thread keeps its turn: it joins a
-//! chain of strictly falling priority instead of a queue, so that an interrupt's way to its driver and back touches no
-//! queue. Two results are kept up to date for the fast path: the priority that a thread must exceed to run at once, and
-//! the thread that runs next, where that is known without a search.
+//! Ready threads stand in one FIFO a priority; a bitmap finds the highest. A preempted thread keeps its turn: it joins
+//! a chain of strictly falling priority instead of a queue, so that an interrupt's way to its driver and back touches
+//! no queue. Two results are kept up to date for the fast path: the priority that a thread must exceed to run at once,
+//! and the thread that runs next, where that is known without a search.
 
 use crate::tables::{Arena, Link, Linked, List};
 
@@ -47,17 +47,17 @@ pub struct Schedule {
     ready: [List; abi::PRIORITIES as usize + 1],
     bitmap: u64,
     chain: List,
-    /// The priority that a thread must exceed to run at once without beginning or keeping a slice: the highest in queues
-    /// and chain, or more than any thread has while the running thread's slice is measured.
+    /// The priority that a thread must exceed to run at once without beginning or keeping a slice: the highest in
+    /// queues and chain, or more than any thread has while the running thread's slice is measured.
     bar: Priority,
     /// The highest priority in the queues; `IDLE` if all are empty.
     queued: Priority,
     /// The highest in queues and chain, which the bar doesn't say while a slice is measured.
     behind_the_bar: Priority,
     slice: Slice,
-    /// The thread that runs when the running one waits, if only the chain changes by that: the only preempted thread, if
-    /// it outranks all queued threads and isn't in a slice, or the idle thread if no thread is ready. Otherwise a link
-    /// that no thread has.
+    /// The thread that runs when the running one waits, if only the chain changes by that: the only preempted thread,
+    /// if it outranks all queued threads and isn't in a slice, or the idle thread if no thread is ready. Otherwise a
+    /// link that no thread has.
     successor: Link,
     /// The successor that the successor has.
     second: Link,

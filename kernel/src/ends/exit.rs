@@ -2,9 +2,9 @@
 //!
 //! First its threads stop, and callers whose calls they had taken get `Gone`. Then the sources that it bound are masked
 //! and taken off their endpoints. Then callers whose calls it had put off get `Gone`. Then its supervisor gets a
-//! message. For a process of a few threads and sources all of this is done in one trap. Otherwise it takes several, which the timer raises within microseconds: other interrupts
-//! come in between, and threads of the process may run until they are stopped. The supervisor's `process_reap` tears
-//! down what the process held.
+//! message. For a process of a few threads and sources all of this is done in one trap. Otherwise it takes several,
+//! which the timer raises within microseconds: other interrupts come in between, and threads of the process may run
+//! until they are stopped. The supervisor's `process_reap` tears down what the process held.
 
 use crate::dispatch::{Next, Owner};
 use crate::kernel::Kernel;

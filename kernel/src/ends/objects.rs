@@ -65,8 +65,8 @@ impl<M: Machine> Kernel<M> {
         self.refund(source.owner(), 0, 1);
     }
 
-    /// Takes a range of ports from a few of the processes that use it, and ends it once none does. Returns 0 when it has
-    /// ended.
+    /// Takes a range of ports from a few of the processes that use it, and ends it once none does. Returns 0 when it
+    /// has ended.
     pub(crate) fn destroy_ports(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(ports) = self.ports.at_mut(link) else { return 0 };
         let (range, owner) = (ports.range(), ports.owner());
@@ -117,8 +117,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Does a slice of a memory object's end: unmaps some pages, or gives a block of its frames back, or ends it. Returns
-    /// 0 when it has ended.
+    /// Does a slice of a memory object's end: unmaps some pages, or gives a block of its frames back, or ends it.
+    /// Returns 0 when it has ended.
     pub(crate) fn destroy_memory(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(memory) = self.memories.at_mut(link) else { return 0 };
         memory.begin_end();

@@ -287,7 +287,8 @@ impl<M: Machine> Kernel<M> {
         Slice::More(if left == 0 { position + 1 } else { position })
     }
 
-    /// Gives frames that a device may still write to the supervisor, which destroys the object once the device is quiet.
+    /// Gives frames that a device may still write to the supervisor, which destroys the object once the device is
+    /// quiet.
     fn quarantine(&mut self, link: Link, target: Link, supervisor: Link) -> Slice {
         let object = self.memories.name(link);
         let rights = Rights::DESTROY | Rights::DMA;

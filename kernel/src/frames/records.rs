@@ -45,8 +45,8 @@ impl Records {
         self.records.len()
     }
 
-    /// Forgets the free block of that order that begins at a frame, if there is one. Returns its neighbours in the list,
-    /// the next one first.
+    /// Forgets the free block of that order that begins at a frame, if there is one. Returns its neighbours in the
+    /// list, the next one first.
     #[inline(always)]
     pub(super) fn clear(&mut self, frame: u32, order: u32) -> Option<(u32, u32)> {
         let (word, bit) = Self::place(frame);

@@ -43,8 +43,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The thread that owed a caller the reply is gone. A call fails; a fault waits for the next handler on its endpoint,
-    /// or ends its process if that endpoint is gone too.
+    /// The thread that owed a caller the reply is gone. A call fails; a fault waits for the next handler on its
+    /// endpoint, or ends its process if that endpoint is gone too.
     pub(crate) fn abandon(&mut self, caller: Link, expected: State) {
         let Some(waiting) = self.threads.at_mut(caller) else { return };
         if waiting.state() != expected {
@@ -71,8 +71,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Begins the end of a process that lives; slices have to follow. Returns false for one that has ended or is ending:
-    /// it keeps its reason.
+    /// Begins the end of a process that lives; slices have to follow. Returns false for one that has ended or is
+    /// ending: it keeps its reason.
     pub(crate) fn begin_ending(&mut self, link: Link, exit: Exit) -> bool {
         let Some(process) = self.processes.at_mut(link).filter(|process| process.life() == Life::Alive) else {
             return false;
@@ -84,8 +84,8 @@ impl<M: Machine> Kernel<M> {
         true
     }
 
-    /// Gives a fault whose handler has gone to another handler that waits at the endpoint, or lets it wait there for the
-    /// next one, ahead of all others.
+    /// Gives a fault whose handler has gone to another handler that waits at the endpoint, or lets it wait there for
+    /// the next one, ahead of all others.
     fn pass_fault_on(&mut self, faulty: Link, endpoint: Link) {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return };
         target.return_sender(&mut self.threads, endpoint, faulty);

@@ -27,8 +27,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Completes the interrupt message that a thread has taken, if the source is bound to the endpoint that the thread
-    /// receives on. A message that was completed by its number, or whose source was unbound, is forgotten: it would keep
-    /// the thread off the fast path.
+    /// receives on. A message that was completed by its number, or whose source was unbound, is forgotten: it would
+    /// keep the thread off the fast path.
     pub(crate) fn complete_implicitly(&mut self, machine: &mut M, thread: Link, endpoint: Link) {
         let Some(receiver) = self.threads.at_mut(thread) else { return };
         let token = receiver.completes();

@@ -31,8 +31,8 @@ impl<M: Machine> Kernel<M> {
         Ok(Outcome::Next(Next::Woken(answered)))
     }
 
-    /// Takes the next message for a thread that receives on an endpoint, if there is one. An error says that more may be
-    /// there: see [`Self::take_sender`].
+    /// Takes the next message for a thread that receives on an endpoint, if there is one. An error says that more may
+    /// be there: see [`Self::take_sender`].
     #[inline(never)]
     pub(crate) fn take_message(
         &mut self,
@@ -53,9 +53,9 @@ impl<M: Machine> Kernel<M> {
         self.take_sender(receiver, endpoint)
     }
 
-    /// Takes the message of the first sender that can be received, and installs the handle that it carries. Senders whose
-    /// handle finds no room are refused, at most [`REFUSALS_PER_CALL`] a call: then the receiver gets the error, and may
-    /// try again.
+    /// Takes the message of the first sender that can be received, and installs the handle that it carries. Senders
+    /// whose handle finds no room are refused, at most [`REFUSALS_PER_CALL`] a call: then the receiver gets the error,
+    /// and may try again.
     pub(crate) fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Result<Option<Message>, Error> {
         for _ in 0..REFUSALS_PER_CALL {
             let Some(target) = self.endpoints.at_mut(endpoint) else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Where memory objects are mapped.
 //!
-//! A step maps or unmaps a bounded number of pages and returns how many; user mode loops. Stretches are listed twice: by
-//! the process, and by the memory object.
+//! A step maps or unmaps a bounded number of pages and returns how many; user mode loops. Stretches are listed twice:
+//! by the process, and by the memory object.
 
 use crate::frames::Frame;
 use crate::kernel::Kernel;
@@ -13,7 +13,8 @@ use crate::tables::sizes::MAPPINGS_PER_PROCESS;
 use abi::{Access, Error, PAGE_BYTES, PAGES_PER_CALL};
 
 impl<M: Machine> Kernel<M> {
-    /// Maps the first pages of a stretch. Returns how many: 0 if this call prepared a page table, for a later one to use.
+    /// Maps the first pages of a stretch. Returns how many: 0 if this call prepared a page table, for a later one to
+    /// use.
     pub(crate) fn map(
         &mut self,
         machine: &mut M,

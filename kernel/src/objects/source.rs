@@ -300,7 +300,7 @@ impl Source {
         self.masked = machine.mask(self.line);
     }
 
-    /// [`Self::mask`] on the fast path.
+    /// Masks its line on the fast path, until the message of its level is completed.
     #[inline(always)]
     pub fn mask_directly<M: Machine>(&mut self, machine: &mut M) {
         self.masked = Masked::Directly;
@@ -325,7 +325,7 @@ impl Source {
         self.masked != Masked::Otherwise
     }
 
-    /// [`Self::unmask`] on the fast path; nothing if its line isn't masked.
+    /// Unmasks its line on the fast path, if that is masked.
     #[inline(always)]
     pub fn unmask_directly<M: Machine>(&mut self, machine: &mut M) {
         if self.masked == Masked::Directly {

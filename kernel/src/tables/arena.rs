@@ -74,8 +74,8 @@ impl<T: Entry, const N: usize> Arena<T, N> {
         Some(slot.name)
     }
 
-    /// Frees a slot of whose name no copy is left. The name is used again, so that the slots of objects that come and go
-    /// with every message don't wear out.
+    /// Frees a slot of whose name no copy is left. The name is used again, so that the slots of objects that come and
+    /// go with every message don't wear out.
     pub fn recycle(&mut self, link: Link) {
         if let Some(slot) = self.slots.get_mut(link.index()).filter(|slot| slot.name != Name::NONE) {
             slot.generation -= 1;

@@ -1,5 +1,5 @@
-//! Lists through the entries of a table: each entry has its neighbours' links, so that a list needs no memory of its own
-//! and can't be full.
+//! Lists through the entries of a table: each entry has its neighbours' links, so that a list needs no memory of its
+//! own and can't be full.
 
 #[cfg(test)]
 mod checks;
