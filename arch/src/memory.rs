@@ -19,6 +19,9 @@ use core::ops::Range;
 /// The size of a frame.
 pub const FRAME_BYTES: u64 = abi::PAGE_BYTES as u64;
 
+/// The end of the memory that firmware, loaders and devices share in ways that no map tells in full.
+pub const FIRST_MIB: u64 = 0x10_0000;
+
 /// The frames that lie wholly within a range of addresses.
 pub fn frames_within(bytes: Range<u64>) -> Range<u32> {
     let first = frame_number(bytes.start.div_ceil(FRAME_BYTES));

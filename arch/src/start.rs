@@ -6,7 +6,7 @@ use crate::cpu::bell::Bell;
 use crate::cpu::cell::CpuCell;
 use crate::cpu::features::{self, Instruction, cpuid, features};
 use crate::cpu::segments;
-use crate::firmware::acpi::{self, FirmwareMemory, Root, Tables};
+use crate::firmware::acpi::{self, FirmwareMemory, KernelWindows, Root, Tables};
 use crate::firmware::madt::Madt;
 use crate::fpu::FloatingPointFeatures;
 use crate::interrupts::apic::{self, LegacyPin, LocalApic};
@@ -50,8 +50,9 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, C
     }
     cpu.set_memory_map(map);
     cpu.floating_point.initialise(floating_point_features());
-    // SAFETY: the caller vouches for page tables and map; nothing but the kernel runs.
-    let tables = acpi::read(root, &unsafe { FirmwareMemory::new(map) });
+    // SAFETY: the caller vouches for the page tables; nothing but the kernel runs.
+    let show = unsafe { KernelWindows::new() };
+    let tables = acpi::read(root, &FirmwareMemory::new(map, show));
     // SAFETY: the caller's promise.
     cpu.controller = unsafe { controller(&tables, map) };
     log::info!("interrupts: {}", cpu.controller.name());

@@ -1,10 +1,13 @@
-//! The firmware's tables: a safe decoder that uses nothing before it is checked.
+//! The firmware's tables: a safe decoder that uses no byte before it is checked.
 //!
-//! A root pointer names one or two root tables, which name all others. Firmware gets each of these wrong somewhere, so
-//! every address must be readable, every length plausible and every checksum right. A table that breaks this is refused
-//! with a line in the log, and the kernel goes on with the others. Numbers of sections are those of ACPI 6.5.
+//! A root pointer names one or two root tables, which name all others. Firmware gets each of these wrong somewhere.
+//! So [`read`] is the only entry: every table that the kernel reads is a row of [`KINDS`], and a row's decoder gets
+//! bytes that lie where the memory map allows tables, with a plausible length and a right checksum. Any other table is
+//! refused with a line in the log, and the kernel goes on with what is left. Numbers of sections are those of ACPI 6.5.
 
 mod fadt;
+#[cfg(test)]
+mod fuzz;
 mod hpet;
 mod memory;
 mod pointer;
@@ -14,15 +17,17 @@ mod tests;
 
 pub use fadt::{Fadt, PowerTimer};
 pub use hpet::hpet;
-pub use memory::FirmwareMemory;
+pub use memory::{FirmwareMemory, KernelWindows};
 pub use pointer::RootPointer;
 
-use crate::firmware::madt::Madt;
-use table::{HEADER_BYTES, long, table, word};
+use core::ops::RangeInclusive;
+
+use crate::firmware::madt::{self, Madt};
+use table::{HEADER_BYTES, Mistake, long, table, word};
 
 /// Physical memory that the firmware wrote.
 pub trait Physical {
-    /// Gives the `count` bytes from an address on, if all of them may be read.
+    /// Gives the `count` bytes from an address on, if tables may lie there.
     fn bytes(&self, address: u64, count: usize) -> Option<&[u8]>;
 }
 
@@ -46,6 +51,58 @@ pub struct Tables {
     pub hpet: Option<u64>,
 }
 
+/// A table that the kernel reads.
+struct Kind {
+    /// The name in the table's header.
+    name: [u8; 4],
+    /// The lengths that the table may have, header included.
+    bytes: RangeInclusive<usize>,
+    /// Decodes the bytes of a table without mistakes, and keeps the result.
+    take: fn(&mut Tables, &[u8]) -> Result<(), Mistake>,
+    /// Tells whether the result is there already.
+    is_there: fn(&Tables) -> bool,
+}
+
+/// The most bytes of a table of fixed form.
+const MOST_FIXED_BYTES: usize = 4096;
+
+/// Every table that the kernel reads. The fuzzer takes its tables from here, so a new row is fuzzed too.
+const KINDS: [Kind; 3] = [
+    Kind {
+        name: *b"APIC",
+        // 16,384 processors of 16 bytes each at most.
+        bytes: madt::ENTRIES..=256 << 10,
+        take: |tables, bytes| {
+            let madt = Madt::decode(bytes);
+            if madt.left_out() > 0 {
+                let count = madt.left_out();
+                log::warn!("firmware: {count} entries of the MADT are cut short, too many, or contradict others");
+            }
+            tables.madt = Some(madt);
+            Ok(())
+        },
+        is_there: |tables| tables.madt.is_some(),
+    },
+    Kind {
+        name: *b"FACP",
+        bytes: fadt::LEAST_BYTES..=MOST_FIXED_BYTES,
+        take: |tables, bytes| {
+            tables.fadt = Some(Fadt::decode(bytes));
+            Ok(())
+        },
+        is_there: |tables| tables.fadt.is_some(),
+    },
+    Kind {
+        name: *b"HPET",
+        bytes: hpet::BYTES..=MOST_FIXED_BYTES,
+        take: |tables, bytes| {
+            tables.hpet = Some(hpet(bytes).ok_or(Mistake::NoRegisters)?);
+            Ok(())
+        },
+        is_there: |tables| tables.hpet.is_some(),
+    },
+];
+
 /// The two forms of a root table.
 #[derive(Clone, Copy, Debug)]
 struct RootTable {
@@ -58,10 +115,8 @@ const RSDT: RootTable = RootTable { name: *b"RSDT", entry_bytes: 4 };
 
 /// The tables that a root table names at most; a large server has some sixty.
 const MOST_TABLES: usize = 256;
-/// The most bytes of a MADT: 16,384 processors of 16 bytes each.
-const MOST_MADT_BYTES: usize = 256 << 10;
-/// The most bytes of a table of fixed form.
-const MOST_FIXED_BYTES: usize = 4096;
+/// The tables of one name that are tried at most. Each costs a line and its checksum's time.
+const MOST_TRIES: u8 = 4;
 
 /// Reads what the kernel uses of the firmware's tables. What the XSDT doesn't have, the RSDT may.
 pub fn read(root: Root, memory: &impl Physical) -> Tables {
@@ -70,7 +125,10 @@ pub fn read(root: Root, memory: &impl Physical) -> Tables {
         Root::Pointer(pointer) => Some(pointer),
         Root::InBiosArea => pointer::search(memory),
     };
-    let Some(pointer) = pointer else { return tables };
+    let Some(pointer) = pointer else {
+        log::info!("firmware: it has no ACPI tables");
+        return tables;
+    };
     for (form, address) in [(XSDT, pointer.extended), (RSDT, pointer.short.map(u64::from))] {
         if let Some(address) = address.filter(|_| !tables.has_all()) {
             tables.collect(form, address, memory);
@@ -81,20 +139,31 @@ pub fn read(root: Root, memory: &impl Physical) -> Tables {
 
 impl Tables {
     fn has_all(&self) -> bool {
-        self.madt.is_some() && self.fadt.is_some() && self.hpet.is_some()
+        KINDS.iter().all(|kind| (kind.is_there)(self))
     }
 
-    /// Takes those tables that a root table names and that aren't there yet.
+    /// Takes those tables that a root table names and that aren't there yet: of each name the first good one.
     fn collect(&mut self, form: RootTable, address: u64, memory: &impl Physical) {
-        let most = HEADER_BYTES + MOST_TABLES * form.entry_bytes;
-        let Some(root) = checked(form.name, address, most, memory) else { return };
+        let lengths = HEADER_BYTES..=HEADER_BYTES + MOST_TABLES * form.entry_bytes;
+        let root = match table(memory, address, form.name, &lengths) {
+            Ok(root) => root,
+            Err(mistake) => return refuse(form.name, address, mistake),
+        };
+        let mut tries = [0; KINDS.len()];
         let mut unreadable = 0;
         for entry in root[HEADER_BYTES..].chunks_exact(form.entry_bytes) {
             let address = if form.entry_bytes == 8 { long(entry, 0) } else { word(entry, 0).map(u64::from) };
             let Some(address) = address.filter(|&address| address != 0) else { continue };
-            match memory.bytes(address, HEADER_BYTES).and_then(|header| header.first_chunk()) {
-                Some(name) => self.take(*name, address, memory),
-                None => unreadable += 1,
+            let Some(name) = memory.bytes(address, HEADER_BYTES).and_then(|header| header.first_chunk()) else {
+                unreadable += 1;
+                continue;
+            };
+            let Some((kind, tries)) = KINDS.iter().zip(&mut tries).find(|(kind, _)| kind.name == *name) else {
+                continue;
+            };
+            if *tries < MOST_TRIES && !(kind.is_there)(self) {
+                *tries += 1;
+                self.take(kind, address, memory);
             }
         }
         if unreadable > 0 {
@@ -102,27 +171,18 @@ impl Tables {
         }
     }
 
-    /// Takes the table, if it is one of those that are used and the first good one of its name.
-    fn take(&mut self, name: [u8; 4], address: u64, memory: &impl Physical) {
-        let get = |most| checked(name, address, most, memory);
-        match &name {
-            b"APIC" if self.madt.is_none() => self.madt = get(MOST_MADT_BYTES).map(Madt::decode),
-            b"FACP" if self.fadt.is_none() => self.fadt = get(MOST_FIXED_BYTES).map(Fadt::decode),
-            b"HPET" if self.hpet.is_none() => self.hpet = get(MOST_FIXED_BYTES).and_then(hpet),
-            _ => {}
+    /// Takes a table, if it has no mistake.
+    fn take(&mut self, kind: &Kind, address: u64, memory: &impl Physical) {
+        let taken = table(memory, address, kind.name, &kind.bytes).and_then(|bytes| (kind.take)(self, bytes));
+        if let Err(mistake) = taken {
+            refuse(kind.name, address, mistake);
         }
     }
 }
 
-/// Gives the bytes of a table, or logs why not.
-fn checked(name: [u8; 4], address: u64, most: usize, memory: &impl Physical) -> Option<&[u8]> {
-    match table(memory, address, name, most) {
-        Ok(table) => Some(table),
-        Err(mistake) => {
-            log::warn!("firmware: the {} at {address:#x} {mistake}", Name(name));
-            None
-        }
-    }
+/// Logs why a table isn't used.
+fn refuse(name: [u8; 4], address: u64, mistake: Mistake) {
+    log::warn!("firmware: the {} at {address:#x} {mistake}", Name(name));
 }
 
 /// A table's name, for the log.

@@ -10,7 +10,7 @@ pub const MAX_IOAPICS: usize = 8;
 pub const MAX_OVERRIDES: usize = 16;
 
 /// Bytes before the first entry: the common header, the local APIC's address, flags (5.2.12).
-const ENTRIES: usize = 44;
+pub const ENTRIES: usize = 44;
 /// The offset of the local APIC's address.
 const LOCAL_APIC_ADDRESS: usize = 36;
 
@@ -55,10 +55,12 @@ pub struct Madt {
     io_apic_count: usize,
     overrides: [Override; MAX_OVERRIDES],
     override_count: usize,
+    left_out: usize,
 }
 
 impl Madt {
-    /// Decodes the table's bytes, header included. An entry that is cut short ends the walk; what came before counts.
+    /// Decodes the table's bytes, header included. An entry that is cut short ends the walk; the entries before it
+    /// count.
     pub fn decode(table: &[u8]) -> Self {
         let mut madt = Self { local_apic: u64::from(word(table, LOCAL_APIC_ADDRESS)), ..Self::default() };
         let mut rest = table.get(ENTRIES..).unwrap_or_default();
@@ -68,6 +70,7 @@ impl Madt {
             madt.entry(kind, entry);
             rest = &rest[length..];
         }
+        madt.left_out += usize::from(!rest.is_empty());
         madt
     }
 
@@ -81,23 +84,31 @@ impl Madt {
         &self.overrides[..self.override_count]
     }
 
+    /// Gives the number of entries that aren't used, because they are cut short, contradict an entry before them, or
+    /// exceed what is kept.
+    pub const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
     fn entry(&mut self, kind: u8, entry: &[u8]) {
         match (kind, entry.len()) {
             (1, 12..) => self.add_io_apic(IoApicEntry { address: word(entry, 4), first_input: word(entry, 8) }),
             (2, 10..) => self.add_override(entry),
             (5, 12..) => self.local_apic = u64::from(word(entry, 4)) | u64::from(word(entry, 8)) << 32,
+            (1 | 2 | 5, _) => self.left_out += 1,
             _ => {}
         }
     }
 
     fn add_io_apic(&mut self, found: IoApicEntry) {
         // Two entries of one chip would make two drivers of it.
-        if self.io_apics().iter().any(|known| known.address == found.address) {
-            return;
-        }
-        if let Some(place) = self.io_apics.get_mut(self.io_apic_count) {
-            *place = found;
-            self.io_apic_count += 1;
+        let is_known = self.io_apics().iter().any(|known| known.address == found.address);
+        match self.io_apics.get_mut(self.io_apic_count).filter(|_| !is_known) {
+            Some(place) => {
+                *place = found;
+                self.io_apic_count += 1;
+            }
+            None => self.left_out += 1,
         }
     }
 
@@ -107,6 +118,7 @@ impl Madt {
         // An input has one entry in its chip, hence one line; a line's second override contradicts the first.
         let is_known = |known: &Override| known.line == line || known.input == input;
         if bus != 0 || line > 15 || self.overrides().iter().any(is_known) {
+            self.left_out += 1;
             return;
         }
         // MPS INTI flags (5.2.12.5, table 5.26); "as the bus has it" means edge and active high on the ISA bus.
@@ -159,7 +171,7 @@ pub(crate) mod tests {
         let madt = Madt::decode(&table(QEMU_PC));
         assert_eq!(madt.local_apic, 0xFEE0_0000);
         assert_eq!(madt.io_apics(), [IoApicEntry { address: 0xFEC0_0000, first_input: 0 }]);
-        assert_eq!(madt.overrides().len(), 5);
+        assert_eq!((madt.overrides().len(), madt.left_out()), (5, 0));
         let timer = Override { line: 0, input: 2, trigger: Trigger::Edge, polarity: Polarity::ActiveHigh };
         let power = Override { line: 9, input: 9, trigger: Trigger::Level, polarity: Polarity::ActiveHigh };
         assert_eq!((madt.overrides()[0], madt.overrides()[2]), (timer, power));
@@ -179,19 +191,21 @@ pub(crate) mod tests {
         for bad in [&[1u8, 0] as &[u8], &[1, 1], &[1, 12, 0], &[2, 3, 0], &[7], &[]] {
             let mut entries = QEMU_PC.to_vec();
             entries.push(bad);
-            assert_eq!(Madt::decode(&table(&entries)).overrides().len(), 5);
+            let madt = Madt::decode(&table(&entries));
+            assert_eq!((madt.overrides().len(), madt.left_out()), (5, usize::from(!bad.is_empty())), "{bad:?}");
         }
         assert_eq!(Madt::decode(&[]), Madt::default());
         let many: Vec<[u8; 12]> = (0..20).map(|number| [1, 12, 0, 0, 0, number, 0xC0, 0xFE, 0, 0, 0, 0]).collect();
         let many: Vec<&[u8]> = many.iter().map(|entry| entry.as_slice()).collect();
-        assert_eq!(Madt::decode(&table(&many)).io_apics().len(), MAX_IOAPICS);
+        let madt = Madt::decode(&table(&many));
+        assert_eq!((madt.io_apics().len(), madt.left_out()), (MAX_IOAPICS, 20 - MAX_IOAPICS));
     }
 
     #[test]
     fn what_contradicts_an_entry_before_it_is_left_out() {
         let twice = [QEMU_PC[1], QEMU_PC[1], &[2, 10, 0, 9, 20, 0, 0, 0, 0x0F, 0], &[2, 10, 0, 9, 21, 0, 0, 0, 0, 0]];
         let madt = Madt::decode(&table(&[&twice[..], &[&[2, 10, 0, 10, 20, 0, 0, 0, 0, 0]]].concat()));
-        assert_eq!(madt.io_apics().len(), 1);
+        assert_eq!((madt.io_apics().len(), madt.left_out()), (1, 3));
         assert_eq!(madt.overrides().iter().map(|known| (known.line, known.input)).collect::<Vec<_>>(), [(9, 20)]);
     }
 }

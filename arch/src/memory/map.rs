@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use super::{FRAME_BYTES, RunSet, frames_touching, frames_within};
+use super::{FIRST_MIB, FRAME_BYTES, RunSet, frames_touching, frames_within};
 use crate::cpu::features::features;
 
 /// The use of a region to the kernel.
@@ -43,6 +43,8 @@ pub struct MemoryMap {
     pub available: RunSet,
     /// Frames with the firmware's tables in them.
     pub firmware: RunSet,
+    /// Frames that some region keeps from use, for whatever reason.
+    pub denied: RunSet,
 }
 
 impl MemoryMap {
@@ -60,6 +62,7 @@ impl MemoryMap {
         for region in regions {
             if region.kind != RegionKind::Available {
                 map.available.remove(frames_touching(region.range(limit)));
+                map.denied.add(frames_touching(region.range(limit)));
             }
             if region.kind == RegionKind::Reserved {
                 map.firmware.remove(frames_within(region.range(limit)));
@@ -71,7 +74,6 @@ impl MemoryMap {
     /// Tells whether a device's registers or pixels may be at these addresses: they have no more bits than the CPU has
     /// (else the first use would fault), and none of them is RAM.
     pub fn may_be_device(&self, bytes: Range<u64>) -> bool {
-        const FIRST_MIB: u64 = 0x10_0000;
         let limit = 1 << features().physical_bits;
         let frames = frames_touching(bytes.clone());
         !bytes.is_empty()
@@ -79,6 +81,15 @@ impl MemoryMap {
             && bytes.end <= limit
             && !self.available.intersects(frames.clone())
             && !self.firmware.intersects(frames)
+    }
+
+    /// Tells whether the firmware's tables may be at these addresses: in the first MiB, or where a region keeps memory
+    /// from use. What no region lists may be a device's registers, where reading can have effects.
+    pub fn may_hold_tables(&self, bytes: Range<u64>) -> bool {
+        let is_low = bytes.end <= FIRST_MIB;
+        // Frame numbers of a range beyond the last frame would all be the same.
+        let is_in_reach = bytes.start >= FIRST_MIB && bytes.end <= u64::from(u32::MAX) * FRAME_BYTES;
+        !bytes.is_empty() && (is_low || is_in_reach && self.denied.contains(frames_touching(bytes)))
     }
 }
 
@@ -128,6 +139,32 @@ mod tests {
             (u64::MAX - 1..u64::MAX, false),
         ] {
             assert_eq!(map.may_be_device(bytes.clone()), may, "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn tables_are_where_a_region_keeps_memory_from_use() {
+        let region = |start, bytes, kind| Region { start, bytes, kind };
+        let regions = [
+            region(0, 0x9_FC00, RegionKind::Available),
+            region(0x10_0000, 0x7F0_0000, RegionKind::Available),
+            region(0x7FE_0000, 0x2_0000, RegionKind::Reserved),
+            region(0x800_0000, 0x1_0000, RegionKind::Firmware),
+        ];
+        let map = MemoryMap::new(&regions, 1 << 36);
+        for (bytes, may) in [
+            (0x40E..0x410, true),
+            (0xF_0000..0x10_0000, true),
+            (0xF_FFF0..0x10_0010, false),
+            (0x7FE_0000..0x801_0000, true),
+            (0x7FD_FFFF..0x7FE_0010, false),
+            (0x800_FFF0..0x801_0001, false),
+            (0x900_0000..0x900_0024, false),
+            (0x7FE_0010..0x7FE_0010, false),
+            ((1 << 44) - 4..1 << 44, false),
+            (u64::MAX - 36..u64::MAX, false),
+        ] {
+            assert_eq!(map.may_hold_tables(bytes.clone()), may, "{bytes:x?}");
         }
     }
 

@@ -19,6 +19,9 @@ pub struct PowerTimer {
     pub port: u16,
 }
 
+/// The bytes of the first revision's table, header included (ACPI 1.0b, 5.2.5).
+pub const LEAST_BYTES: usize = 116;
+
 const TIMER_PORT: usize = 76;
 const TIMER_BYTES: usize = 91;
 const CENTURY: usize = 108;
@@ -37,6 +40,11 @@ impl Fadt {
         // Four ports from there on must exist.
         let is_port = |port: u64| u16::try_from(port).ok().filter(|port| (1..=0xFFFC).contains(port));
         let port = extended.and_then(is_port).or_else(|| short.and_then(is_port));
+        if port.is_none()
+            && let Some(address) = extended.or(short).filter(|&address| address != 0)
+        {
+            log::warn!("firmware: the FADT has its timer at {address:#x}, which is no port");
+        }
         Self {
             power_timer: port.map(|port| PowerTimer { port }),
             century_register: byte(CENTURY).filter(|register| CENTURY_REGISTERS.contains(register)),

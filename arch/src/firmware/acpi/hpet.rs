@@ -2,6 +2,8 @@
 
 use super::table::long;
 
+/// The bytes of the table, header included.
+pub const BYTES: usize = 56;
 /// The address in the form that also says which kind of address it is.
 const ADDRESS: usize = 40;
 const MEMORY_SPACE: u8 = 0;

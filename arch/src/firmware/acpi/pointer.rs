@@ -30,7 +30,11 @@ impl RootPointer {
             return None;
         }
         let length = word(bytes, 20).map_or(0, |length| length as usize);
-        let extended = bytes.get(..length).filter(|all| first[15] >= 2 && length >= ALL_BYTES && sum(all) == 0);
+        let has_extended = first[15] >= 2;
+        let extended = bytes.get(..length).filter(|all| has_extended && length >= ALL_BYTES && sum(all) == 0);
+        if has_extended && extended.is_none() {
+            log::warn!("firmware: the root pointer's second part has a wrong length or checksum");
+        }
         Some(Self {
             extended: extended.and_then(|all| long(all, 24)).filter(|&address| address != 0),
             short: word(first, 16).filter(|&address| address != 0),

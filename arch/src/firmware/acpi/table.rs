@@ -1,6 +1,7 @@
 //! One table: the common header (5.2.6), of which length, signature and checksum are checked.
 
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use super::Physical;
 
@@ -10,7 +11,7 @@ pub const HEADER_BYTES: usize = 36;
 /// The reason why a table isn't used; its text continues "the MADT at 0x1000 ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// The kernel uses its memory, or there is none.
+    /// The memory map has no memory for tables there.
     Unreadable,
     /// Another table is there.
     Name,
@@ -18,6 +19,8 @@ pub enum Mistake {
     Length(u32),
     /// Its bytes don't add up to 0.
     Checksum,
+    /// Its registers are at no address that they can have.
+    NoRegisters,
 }
 
 impl fmt::Display for Mistake {
@@ -27,18 +30,24 @@ impl fmt::Display for Mistake {
             Self::Name => to.write_str("has another table's name"),
             Self::Length(length) => write!(to, "says that it has {length} bytes"),
             Self::Checksum => to.write_str("has a wrong checksum"),
+            Self::NoRegisters => to.write_str("names registers that can't be"),
         }
     }
 }
 
-/// Gives the whole table of a name, header included, if it has no mistake and at most `most` bytes.
-pub fn table(memory: &impl Physical, address: u64, name: [u8; 4], most: usize) -> Result<&[u8], Mistake> {
+/// Gives the whole table of a name, header included, if it has no mistake and one of the lengths.
+pub fn table<'a>(
+    memory: &'a impl Physical,
+    address: u64,
+    name: [u8; 4],
+    lengths: &RangeInclusive<usize>,
+) -> Result<&'a [u8], Mistake> {
     let header = memory.bytes(address, HEADER_BYTES).ok_or(Mistake::Unreadable)?;
     if header.first_chunk() != Some(&name) {
         return Err(Mistake::Name);
     }
     let length = word(header, 4).ok_or(Mistake::Unreadable)?;
-    if !(HEADER_BYTES..=most).contains(&(length as usize)) {
+    if !lengths.contains(&(length as usize)) {
         return Err(Mistake::Length(length));
     }
     let table = memory.bytes(address, length as usize).ok_or(Mistake::Unreadable)?;

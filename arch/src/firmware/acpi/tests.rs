@@ -1,7 +1,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::firmware::madt;
 
 /// Memory in pieces; what lies between them can't be read.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +22,7 @@ const RSDT: u64 = 0x7FE_4000;
 const XSDT: u64 = 0x1_0000_5000;
 
 /// A table with a right length and a right checksum.
-fn made(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+pub(super) fn made(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let mut table = vec![0; HEADER_BYTES];
     table[..4].copy_from_slice(name);
     table.extend_from_slice(body);
@@ -32,12 +31,12 @@ fn made(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
     summed(table, 9)
 }
 
-fn summed(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
+pub(super) fn summed(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
     bytes[at] = bytes[at].wrapping_sub(table::sum(&bytes));
     bytes
 }
 
-fn pointer(revision: u8, short: u32, extended: u64) -> Vec<u8> {
+pub(super) fn pointer(revision: u8, short: u32, extended: u64) -> Vec<u8> {
     let mut bytes = b"RSD PTR ".to_vec();
     bytes.resize(36, 0);
     bytes[15] = revision;
@@ -49,7 +48,7 @@ fn pointer(revision: u8, short: u32, extended: u64) -> Vec<u8> {
     summed(bytes, 32)
 }
 
-fn fadt() -> Vec<u8> {
+pub(super) fn fadt() -> Vec<u8> {
     let mut body = vec![0; 244 - HEADER_BYTES];
     body[76 - HEADER_BYTES..78 - HEADER_BYTES].copy_from_slice(&0x608u16.to_le_bytes());
     body[91 - HEADER_BYTES] = 4;
@@ -57,11 +56,15 @@ fn fadt() -> Vec<u8> {
     made(b"FACP", &body)
 }
 
+pub(super) fn hpet() -> Vec<u8> {
+    let mut body = vec![0; 20];
+    body[8..16].copy_from_slice(&0xFED0_0000u64.to_le_bytes());
+    made(b"HPET", &body)
+}
+
 /// A machine with all tables and two root tables, whose root pointer stands where a BIOS puts it.
 fn machine() -> Pieces {
     let madt = madt::tests::table(madt::tests::QEMU_PC);
-    let mut hpet = vec![0; 20];
-    hpet[8..16].copy_from_slice(&0xFED0_0000u64.to_le_bytes());
     let others = [FADT, HPET, MADT];
     let short = others.map(|address| (address as u32).to_le_bytes()).concat();
     let long = others.map(u64::to_le_bytes).concat();
@@ -70,7 +73,7 @@ fn machine() -> Pieces {
     Pieces(vec![
         (MADT, made(b"APIC", &madt[HEADER_BYTES..])),
         (FADT, fadt()),
-        (HPET, made(b"HPET", &hpet)),
+        (HPET, hpet()),
         (RSDT, made(b"RSDT", &short)),
         (XSDT, made(b"XSDT", &long)),
         (0xF_0000, bios),
@@ -125,7 +128,7 @@ fn the_rsdt_serves_without_a_good_xsdt() {
         set_pointer(&mut memory, &pointer(2, RSDT as u32, address));
         assert_eq!(read(Root::InBiosArea, &memory), all(), "{address:#x}");
     }
-    for length in [0, 12, 35, 36 + 4, 512 << 20, u32::MAX] {
+    for length in [0, 12, 35, 36 + 4, 512 << 20, 0x7FFF_0000, u32::MAX] {
         let mut memory = machine();
         set_length(&mut memory, XSDT, length);
         assert_eq!(read(Root::InBiosArea, &memory), all(), "{length:#x}");
@@ -151,7 +154,7 @@ fn what_one_root_table_misnames_the_other_may_have() {
 
 #[test]
 fn a_bad_table_costs_that_table() {
-    for length in [0, 12, 35, 512 << 20, u32::MAX] {
+    for length in [0, 12, 35, 43, 512 << 20, 0x7FFF_0000, u32::MAX] {
         let mut memory = machine();
         set_length(&mut memory, MADT, length);
         assert_eq!(read(Root::InBiosArea, &memory), Tables { madt: None, ..all() }, "{length:#x}");
@@ -165,6 +168,32 @@ fn a_bad_table_costs_that_table() {
         piece(&mut memory, address)[20] ^= 1;
         assert_eq!(read(Root::InBiosArea, &memory), expected);
     }
+}
+
+/// A root table may name one bad table again and again: that costs a few lines, and the time of as many checksums.
+#[test]
+fn bad_tables_of_one_name_are_tried_a_few_times() {
+    for (tries, found) in [(MOST_TRIES - 1, true), (MOST_TRIES, false)] {
+        let mut memory = machine();
+        let good = MADT + 0x800;
+        let table = piece(&mut memory, MADT).clone();
+        memory.0.push((good, table));
+        piece(&mut memory, MADT)[20] ^= 1;
+        let bad = [MADT as u32].repeat(tries.into());
+        let names: Vec<u8> = bad.into_iter().chain([good as u32]).flat_map(u32::to_le_bytes).collect();
+        set_pointer(&mut memory, &pointer(0, RSDT as u32, 0));
+        *piece(&mut memory, RSDT) = made(b"RSDT", &names);
+        assert_eq!(read(Root::InBiosArea, &memory).madt.is_some(), found);
+    }
+}
+
+#[test]
+fn a_timer_without_registers_costs_that_table() {
+    let mut memory = machine();
+    piece(&mut memory, HPET)[44..52].fill(0);
+    let table = piece(&mut memory, HPET);
+    *table = summed(core::mem::take(table), 9);
+    assert_eq!(read(Root::InBiosArea, &memory), Tables { hpet: None, ..all() });
 }
 
 #[test]

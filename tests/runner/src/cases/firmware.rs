@@ -15,6 +15,10 @@ pub const CASES: &[Case] = cases![
     the_rsdt_serves_where_the_xsdt_is_bad,
     a_bad_root_table_leaves_the_8259,
     a_bad_madt_leaves_the_8259,
+    a_madt_that_is_cut_short_gives_what_it_has,
+    bad_tables_without_end_cost_a_few_lines,
+    tables_outside_the_memory_map_are_not_read,
+    a_timer_without_registers_is_one_line,
     an_ioapic_that_is_not_there_leaves_the_8259,
     clocks_that_are_not_there_leave_the_8254,
 ];
@@ -27,6 +31,8 @@ const FREE: u64 = 0x8_0000;
 /// The bytes of a table's header.
 const HEADER_BYTES: usize = 36;
 const HALF_A_GIBIBYTE: u32 = 512 << 20;
+/// A length whose table would reach from RAM to behind the addresses of 31 bits.
+const TWO_GIBIBYTES: u32 = 0x7FFF_0000;
 
 const BY_IOAPIC: &str = "interrupts: IOAPIC\r\n";
 const BY_8259: &str = "interrupts: 8259 by local APIC\r\n";
@@ -44,7 +50,11 @@ impl Firmware {
     }
 
     fn write(&mut self, address: u64, bytes: &[u8]) {
-        self.gdb.write(address, bytes).expect("the stub writes memory");
+        // The stub takes no packet of more than 4 KiB.
+        const PIECE: usize = 0x400;
+        for (piece, address) in bytes.chunks(PIECE).zip((address..).step_by(PIECE)) {
+            self.gdb.write(address, piece).expect("the stub writes memory");
+        }
     }
 
     /// The RSDT's address.
@@ -148,7 +158,7 @@ fn a_root_pointer_of_revision_1_ends_after_20_bytes(width: Width) {
 
 fn the_rsdt_serves_where_the_xsdt_is_bad(width: Width) {
     comes_up(boot(width, &[], |firmware| firmware.set_xsdt(0)), &[BY_IOAPIC]);
-    for (length, says) in [(12, "says that it has 12 bytes"), (HALF_A_GIBIBYTE, "says that it has 536870912 bytes")] {
+    for length in [12, HALF_A_GIBIBYTE, TWO_GIBIBYTES] {
         let machine = boot(width, &[], |firmware| {
             let mut table = vec![0; HEADER_BYTES];
             table[..4].copy_from_slice(b"XSDT");
@@ -156,7 +166,8 @@ fn the_rsdt_serves_where_the_xsdt_is_bad(width: Width) {
             firmware.write(FREE, &table);
             firmware.set_xsdt(FREE);
         });
-        comes_up(machine, &[&format!("warning: firmware: the XSDT at {FREE:#x} {says}\r\n"), BY_IOAPIC]);
+        let line = format!("warning: firmware: the XSDT at {FREE:#x} says that it has {length} bytes\r\n");
+        comes_up(machine, &[&line, BY_IOAPIC]);
     }
     // In RAM that is handed out, and where there is no memory.
     for address in [0x200_0000, 0x8_0000_0000, 1 << 60] {
@@ -166,7 +177,7 @@ fn the_rsdt_serves_where_the_xsdt_is_bad(width: Width) {
 }
 
 fn a_bad_root_table_leaves_the_8259(width: Width) {
-    for length in [0, 12, HALF_A_GIBIBYTE] {
+    for length in [0, 12, HALF_A_GIBIBYTE, TWO_GIBIBYTES] {
         let machine = boot(width, &[], |firmware| {
             let rsdt = firmware.rsdt();
             firmware.write(rsdt + 4, &length.to_le_bytes());
@@ -179,7 +190,7 @@ fn a_bad_root_table_leaves_the_8259(width: Width) {
 }
 
 fn a_bad_madt_leaves_the_8259(width: Width) {
-    for length in [12, HALF_A_GIBIBYTE] {
+    for length in [12, HALF_A_GIBIBYTE, TWO_GIBIBYTES] {
         let machine = boot(width, &[], |firmware| {
             let madt = firmware.find(b"APIC");
             firmware.write(madt + 4, &length.to_le_bytes());
@@ -194,6 +205,59 @@ fn a_bad_madt_leaves_the_8259(width: Width) {
         firmware.write(madt + 40, &[0xA5]);
     });
     comes_up(machine, &["warning: firmware: the MADT at ", "has a wrong checksum\r\n", BY_8259]);
+}
+
+/// The IOAPIC's entry stands before the one whose length leads beyond the table.
+fn a_madt_that_is_cut_short_gives_what_it_has(width: Width) {
+    let machine = boot(width, &[], |firmware| {
+        let madt = firmware.find(b"APIC");
+        let table = firmware.table(madt);
+        let (mut at, mut last) = (44, 0);
+        while at < table.len() {
+            last = at;
+            at += usize::from(table[at + 1]);
+        }
+        firmware.change(madt, last + 1, &[0xFF]);
+    });
+    comes_up(machine, &["warning: firmware: 1 entries of the MADT are cut short, ", BY_IOAPIC]);
+}
+
+fn bad_tables_without_end_cost_a_few_lines(width: Width) {
+    let mut machine = boot(width, &[], |firmware| {
+        let madt = firmware.find(b"APIC");
+        firmware.write(madt + 40, &[0xA5]);
+        let mut table = vec![0; HEADER_BYTES];
+        table[..4].copy_from_slice(b"XSDT");
+        table.extend(madt.to_le_bytes().repeat(256));
+        let length = u32::try_from(table.len()).expect("a short table");
+        table[4..8].copy_from_slice(&length.to_le_bytes());
+        firmware.write(FREE, &summed(table, 9));
+        firmware.set_xsdt(FREE);
+    });
+    let log = machine.expect(BY_8259);
+    let lines = log.matches("has a wrong checksum").count();
+    // Four of the XSDT, and one of the RSDT.
+    assert_eq!(lines, 5, "{log}");
+    comes_up(machine, &[]);
+}
+
+/// What no region of the memory map lists may be a device's registers, or nothing at all.
+fn tables_outside_the_memory_map_are_not_read(width: Width) {
+    let devices = ["-device", "edu,addr=5"];
+    for address in [0xC000_0000, 0xFEBF_0000u64] {
+        let machine = boot(width, &devices, |firmware| firmware.set_xsdt(address));
+        let line =
+            format!("warning: firmware: the XSDT at {address:#x} isn't in memory that the firmware can have\r\n");
+        comes_up(machine, &[&line, BY_IOAPIC]);
+    }
+}
+
+fn a_timer_without_registers_is_one_line(width: Width) {
+    let machine = boot(width, &[], |firmware| {
+        let hpet = firmware.find(b"HPET");
+        firmware.change(hpet, 44, &[0; 8]);
+    });
+    comes_up(machine, &["warning: firmware: the HPET at ", " names registers that can't be\r\n", BY_IOAPIC]);
 }
 
 /// Its registers are said to be where nothing is, or in RAM.
