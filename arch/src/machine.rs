@@ -72,7 +72,30 @@ impl Cpu {
     /// Tells whether the core's deadline is reached, after the timer fired.
     #[inline(always)]
     pub(crate) fn alarm(&mut self) -> Alarm {
-        self.clock.fired(&mut self.controller)
+        let alarm = self.clock.fired(&mut self.controller);
+        if alarm == Alarm::NotYet {
+            self.attend_to_log();
+        }
+        alarm
+    }
+
+    /// Gives the serial line more of the log, after an alarm that wasn't the core's.
+    #[cold]
+    #[inline(never)]
+    fn attend_to_log(&mut self) {
+        if self.clock.has_own_alarm() {
+            journal::look();
+            self.set_log_alarm();
+        }
+    }
+
+    /// Sets an alarm for the log's next look at the serial line, if the line is behind.
+    #[cold]
+    #[inline(never)]
+    fn set_log_alarm(&mut self) {
+        let cycles_of = |microseconds| self.clock.frequency().0 / 1_000_000 * u64::from(microseconds);
+        let at = journal::next_look().map(|wait| Time(now().0.wrapping_add(cycles_of(wait))));
+        self.clock.set_own_alarm(&mut self.controller, at);
     }
 
     /// Makes a new floating-point area hold the initial state.
@@ -293,8 +316,10 @@ impl Machine for Cpu {
         unsafe { space.release_tables(from, give_back) }
     }
 
-    fn log(&mut self, bytes: &[u8]) {
+    fn log(&mut self, bytes: &[u8]) -> usize {
         journal::write(bytes);
+        self.set_log_alarm();
+        journal::waiting()
     }
 
     fn read_log(&mut self, position: u32, to: &mut [u8]) -> (u32, usize) {

@@ -75,6 +75,7 @@ pub unsafe fn run(initialise: impl FnOnce(&mut Kernel<Cpu>, &mut Cpu)) -> ! {
     // SAFETY: the caller's promise; `prepare` keeps nothing borrowed.
     let (kernel, cpu) = unsafe { state() };
     initialise(kernel, cpu);
+    crate::log::journal::stop_waiting();
     // SAFETY: the core has switched to a thread, whose context was started.
     unsafe { trap::enter_first() }
 }

@@ -295,8 +295,9 @@ impl Machine for Fake {
         self.release_some_tables(space, from, give_back)
     }
 
-    fn log(&mut self, bytes: &[u8]) {
+    fn log(&mut self, bytes: &[u8]) -> usize {
         self.log.extend_from_slice(bytes);
+        0
     }
 
     fn read_log(&mut self, position: u32, to: &mut [u8]) -> (u32, usize) {

@@ -293,8 +293,8 @@ pub trait Machine {
     /// or nothing when all of them and the root are given back.
     fn release_tables(&mut self, space: Self::Space, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize>;
 
-    /// Writes to the kernel's log.
-    fn log(&mut self, bytes: &[u8]);
+    /// Writes to the kernel's log. Returns the number of bytes that the serial line hasn't taken yet.
+    fn log(&mut self, bytes: &[u8]) -> usize;
     /// Reads the log from a position on. Returns the position after the last byte read, and the number of bytes.
     fn read_log(&mut self, position: u32, to: &mut [u8]) -> (u32, usize);
     /// Leaves the serial port to the driver that claims it: from now on the log doesn't write to it.

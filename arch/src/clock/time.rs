@@ -41,7 +41,7 @@ pub enum Alarm {
 
 #[derive(Debug)]
 enum Timer {
-    /// Before [`Clock::measure`].
+    /// Before [`Clock::measure`], and while [`OwnAlarm`] has the timer.
     None,
     /// The local APIC compares with the time stamp counter.
     Deadline,
@@ -58,6 +58,15 @@ pub struct Clock {
     invariant: bool,
     timer: Timer,
     deadline: Option<Time>,
+    own: Option<OwnAlarm>,
+}
+
+/// An alarm of the machine's own beside the core's. The timer stands here meanwhile, so that the core's alarms pay
+/// nothing for this one where there is none.
+#[derive(Debug)]
+struct OwnAlarm {
+    at: Time,
+    timer: Timer,
 }
 
 /// Reads the time stamp counter. The read doesn't wait for earlier instructions: a stamp may be a few cycles early.
@@ -69,7 +78,7 @@ pub fn now() -> Time {
 
 impl Clock {
     /// Before [`Self::measure`].
-    pub const STOPPED: Self = Self { hertz: 0, invariant: false, timer: Timer::None, deadline: None };
+    pub const STOPPED: Self = Self { hertz: 0, invariant: false, timer: Timer::None, deadline: None, own: None };
 
     /// Measures the counters and sets up the timer, stopped. Takes 10 ms, more in a virtual machine that is stopped
     /// meanwhile, and two seconds where there is no ruler but the real-time clock.
@@ -104,7 +113,7 @@ impl Clock {
         };
         let megahertz = (hertz + 500_000) / 1_000_000;
         log::info!("clock: {megahertz} MHz by {}, timer: {}", said.by, timer.name());
-        Ok(Self { hertz, invariant: features.invariant, timer, deadline: None })
+        Ok(Self { hertz, invariant: features.invariant, timer, deadline: None, own: None })
     }
 
     /// The counter's frequency in hertz, and whether it never changes.
@@ -127,6 +136,9 @@ impl Clock {
         match self.deadline {
             Some(deadline) if now() >= deadline => {
                 self.deadline = None;
+                if self.own.is_some() {
+                    self.program_both(controller);
+                }
                 Alarm::Due
             }
             Some(_) => {
@@ -135,6 +147,28 @@ impl Clock {
             }
             None => Alarm::NotYet,
         }
+    }
+
+    /// Sets the machine's own alarm, or stops it. At its time, [`Self::fired`] says "not yet".
+    pub fn set_own_alarm(&mut self, controller: &mut Controller, at: Option<Time>) {
+        let had_own = match self.own.take() {
+            Some(own) => {
+                self.timer = own.timer;
+                true
+            }
+            None => false,
+        };
+        if let Some(at) = at {
+            self.own = Some(OwnAlarm { at, timer: core::mem::replace(&mut self.timer, Timer::None) });
+        }
+        if had_own || at.is_some() {
+            self.program(controller);
+        }
+    }
+
+    /// Tells whether the machine's own alarm is set.
+    pub const fn has_own_alarm(&self) -> bool {
+        self.own.is_some()
     }
 
     #[inline(always)]
@@ -146,7 +180,7 @@ impl Clock {
             (Timer::Deadline, Some(local)) => unsafe { local.set_deadline(deadline.max(1)) },
             (Timer::Counter(scale), Some(local)) => local.set_counter(scale.count(wait())),
             (Timer::Pit(scale), _) => pit::start(scale.count(wait())),
-            (Timer::None | Timer::Deadline | Timer::Counter(_), _) => {}
+            (Timer::None | Timer::Deadline | Timer::Counter(_), _) => self.program_both(controller),
         }
     }
 
@@ -157,8 +191,21 @@ impl Clock {
             (Timer::Deadline, Some(local)) => unsafe { local.set_deadline(0) },
             (Timer::Counter(_), Some(local)) => local.set_counter(0),
             (Timer::Pit(_), _) => pit::stop(),
-            (Timer::None | Timer::Deadline | Timer::Counter(_), _) => {}
+            (Timer::None | Timer::Deadline | Timer::Counter(_), _) => self.program_both(controller),
         }
+    }
+
+    /// Sets the timer to the earlier of the core's alarm and the machine's own.
+    #[cold]
+    #[inline(never)]
+    fn program_both(&mut self, controller: &mut Controller) {
+        let Some(OwnAlarm { at, timer }) = self.own.take() else { return };
+        let earlier = self.deadline.map_or(at, |deadline| deadline.min(at));
+        let deadline = self.deadline.replace(earlier);
+        self.timer = timer;
+        self.program(controller);
+        self.deadline = deadline;
+        self.own = Some(OwnAlarm { at, timer: core::mem::replace(&mut self.timer, Timer::None) });
     }
 }
 

@@ -3,31 +3,35 @@
 //! The kernel programs all of the chip: firmware leaves it in any state, and Bochs garbles output of a chip whose
 //! divisor was never set. User mode's serial driver takes the port over later.
 
-use core::fmt;
-
 use crate::io::pc::COM1;
 use x86::io::{inb, outb};
 
 // Registers of the 16550, as offsets from the first port.
-const DATA: u16 = 0;
+pub(super) const DATA: u16 = 0;
 const INTERRUPT_ENABLE: u16 = 1;
-const FIFO_CONTROL: u16 = 2;
-const LINE_CONTROL: u16 = 3;
+/// Written; reads give the interrupt identification.
+pub(super) const FIFO_CONTROL: u16 = 2;
+pub(super) const LINE_CONTROL: u16 = 3;
 const MODEM_CONTROL: u16 = 4;
-const LINE_STATUS: u16 = 5;
-const SCRATCH: u16 = 7;
+pub(super) const LINE_STATUS: u16 = 5;
+pub(super) const SCRATCH: u16 = 7;
 
 /// While set, the first two registers are the divisor's bytes.
-const DIVISOR_LATCH: u8 = 0x80;
+pub(super) const DIVISOR_LATCH: u8 = 0x80;
 const EIGHT_BITS: u8 = 0x03;
 /// Buffers on and emptied.
 const FIFO_CLEAR: u8 = 0x07;
+/// Bits of the interrupt identification that are set where the buffers are on and work (16550A; those of the 16550
+/// don't work, and it sets one bit only).
+pub(super) const FIFO_WORKS: u8 = 0xC0;
+/// The bytes that a chip with buffers takes once its transmitter is empty.
+pub(super) const FIFO_BYTES: u8 = 16;
 /// Data terminal ready, request to send; not the output that lets its interrupt through.
 const READY: u8 = 0x03;
-/// There is room for the next byte.
-const TRANSMITTER_EMPTY: u8 = 0x20;
+/// The transmitter takes bytes: one, or a whole buffer of them.
+pub(super) const TRANSMITTER_EMPTY: u8 = 0x20;
 /// The last byte has been sent.
-const SENDER_EMPTY: u8 = 0x40;
+pub(super) const SENDER_EMPTY: u8 = 0x40;
 
 /// The number of looks at a full transmitter before its byte is given up. A look takes a microsecond on real ports, and
 /// a byte a hundred of those. A look at an emulated port takes a tenth of that, and the program that reads its bytes
@@ -38,39 +42,68 @@ const PATIENCE: u32 = 60_000_000;
 /// ones.
 const PATIENCE_AT_LAST: u32 = 600_000_000;
 /// The number of looks where no chip seems to be: 10 ms.
-const PATIENCE_WITHOUT_CHIP: u32 = 10_000;
+pub(super) const PATIENCE_WITHOUT_CHIP: u32 = 10_000;
 /// Values that are written to the scratch register to find the chip. A bus without a chip gives one value, whichever
 /// was written.
 const SCRATCHES: [u8; 2] = [0x5A, 0xA5];
 
-/// The kernel's output to COM1.
+/// The registers of a chip.
+pub trait Chip {
+    /// Reads a register.
+    fn read(&mut self, register: u16) -> u8;
+    /// Writes a register.
+    fn write(&mut self, register: u16, value: u8);
+}
+
+/// The chip of COM1.
 #[derive(Debug)]
-pub struct SerialPort {
+pub struct Com1;
+
+impl Chip for Com1 {
+    fn read(&mut self, register: u16) -> u8 {
+        // SAFETY: ring 0 may use every port, and reading COM1's registers affects no memory.
+        unsafe { inb(COM1 + register) }
+    }
+
+    fn write(&mut self, register: u16, value: u8) {
+        // SAFETY: ring 0 may use every port, and the 16550 has no access to memory.
+        unsafe { outb(COM1 + register, value) }
+    }
+}
+
+/// The kernel's output to a chip.
+#[derive(Debug)]
+pub struct SerialPort<C> {
+    chip: C,
+    /// The bytes that the chip takes once its transmitter is empty.
+    depth: u8,
+    /// The bytes that the chip still takes without another look.
+    room: u8,
     /// The number of looks for room for a byte.
     patience: u32,
     /// Whether the last byte found room.
     taken: bool,
 }
 
-impl SerialPort {
+impl<C: Chip> SerialPort<C> {
     /// Programs the chip and takes it for the kernel's output.
-    pub fn take() -> Self {
-        let mut port = Self::with_patience(PATIENCE);
+    pub fn take(chip: C) -> Self {
+        let mut port = Self::with_patience(chip, PATIENCE);
         port.program();
         port
     }
 
-    /// Takes the chip for a crash record, from the driver that had it. Waits for that driver's last bytes, since
-    /// programming discards them.
-    pub fn take_back() -> Self {
-        let mut port = Self::with_patience(PATIENCE_AT_LAST);
+    /// Takes the chip for a crash record, from the driver that had it or from the code that crashed. Waits for bytes
+    /// that the chip already has, since programming discards them.
+    pub fn take_back(chip: C) -> Self {
+        let mut port = Self::with_patience(chip, PATIENCE_AT_LAST);
         port.finish();
         port.program();
         port
     }
 
-    fn with_patience(patience: u32) -> Self {
-        let mut port = Self { patience, taken: true };
+    fn with_patience(chip: C, patience: u32) -> Self {
+        let mut port = Self { chip, depth: 1, room: 0, patience, taken: true };
         if !port.is_there() {
             port.patience = PATIENCE_WITHOUT_CHIP;
         }
@@ -87,18 +120,33 @@ impl SerialPort {
             (FIFO_CONTROL, FIFO_CLEAR),
             (MODEM_CONTROL, READY),
         ] {
-            self.write(register, value);
+            self.chip.write(register, value);
         }
+        let has_fifo = self.chip.read(FIFO_CONTROL) & FIFO_WORKS == FIFO_WORKS;
+        self.depth = if has_fifo { FIFO_BYTES } else { 1 };
     }
 
-    /// Writes text; a line feed also returns the carriage, as terminals want it.
-    pub fn put(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            if byte == b'\n' {
-                self.put_byte(b'\r');
-            }
-            self.put_byte(byte);
+    /// Tells whether the chip takes a byte at once. Looks at most once.
+    pub fn has_room(&mut self) -> bool {
+        if self.room == 0 && self.shows(TRANSMITTER_EMPTY) {
+            self.room = self.depth;
         }
+        self.room != 0
+    }
+
+    /// Waits until the chip takes a byte, for a bounded number of looks; tells whether it does. After a wait in vain,
+    /// later calls look once, until the chip takes a byte.
+    pub fn wait_for_room(&mut self) -> bool {
+        if self.room == 0 && self.wait_for(TRANSMITTER_EMPTY) {
+            self.room = self.depth;
+        }
+        self.room != 0
+    }
+
+    /// Gives the chip a byte, for which it has room.
+    pub fn send(&mut self, byte: u8) {
+        self.room = self.room.saturating_sub(1);
+        self.chip.write(DATA, byte);
     }
 
     /// Waits until all has been sent.
@@ -106,41 +154,26 @@ impl SerialPort {
         self.wait_for(SENDER_EMPTY);
     }
 
-    fn put_byte(&mut self, byte: u8) {
-        if self.wait_for(TRANSMITTER_EMPTY) {
-            self.write(DATA, byte);
-        }
+    /// The chip, for tests with a fake.
+    #[cfg(test)]
+    pub(super) const fn chip(&mut self) -> &mut C {
+        &mut self.chip
     }
 
-    /// Waits until the line's status has one of these bits. A chip that didn't show one in time gets one look a byte,
-    /// until it does.
     fn wait_for(&mut self, status: u8) -> bool {
         let looks = if self.taken { self.patience } else { 1 };
-        self.taken = (0..looks).any(|_| self.read(LINE_STATUS) & status != 0);
+        self.taken = (0..looks).any(|_| self.shows(status));
         self.taken
+    }
+
+    fn shows(&mut self, status: u8) -> bool {
+        self.chip.read(LINE_STATUS) & status != 0
     }
 
     fn is_there(&mut self) -> bool {
         SCRATCHES.into_iter().all(|value| {
-            self.write(SCRATCH, value);
-            self.read(SCRATCH) == value
+            self.chip.write(SCRATCH, value);
+            self.chip.read(SCRATCH) == value
         })
-    }
-
-    fn read(&self, register: u16) -> u8 {
-        // SAFETY: ring 0 may use every port, and reading COM1's registers affects no memory.
-        unsafe { inb(COM1 + register) }
-    }
-
-    fn write(&mut self, register: u16, value: u8) {
-        // SAFETY: ring 0 may use every port, and the 16550 has no access to memory.
-        unsafe { outb(COM1 + register, value) }
-    }
-}
-
-impl fmt::Write for SerialPort {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.put(text.as_bytes());
-        Ok(())
     }
 }

@@ -52,7 +52,7 @@ macro_rules! for_each_call {
             37 HandleClose handle_close empty [] [] "Forgets a handle. A Reply that is closed unanswered gives its caller `Gone`.";
             38 Destroy destroy DESTROY [] [work_left] "Destroys an object for all who have handles to it, some in slices: call until nothing is left.";
             39 Info info empty [item index part] [word0 word1 word2 word3] "Reads counters: see `InfoItem`. What isn't about the caller itself, the clock or the memory needs a Root handle with `ROOT_INFO`.";
-            40 LogWrite log_write ROOT_LOG [word0 word1 word2 word3] [] "Writes up to 16 bytes (the tag's label says how many, four to a word) to the kernel's log.";
+            40 LogWrite log_write ROOT_LOG [word0 word1 word2 word3] [waiting] "Writes up to 16 bytes (the tag's label says how many, four to a word) to the kernel's log. Never waits for the serial line: the reply says how many bytes of the log that hasn't taken yet, 0 once a driver has it.";
             41 LogRead log_read ROOT_LOG [position] [next word0 word1 word2] "Reads up to 12 bytes of the log from a position on (positions count bytes since the start, modulo 2^32); the reply's label says how many. A position that was overwritten moves on to the oldest byte.";
             42 LogRelease log_release ROOT_LOG [] [] "Makes the kernel's log leave the serial port, which the caller drives from now on.";
             43 ThreadExit thread_exit empty [] [] "Ends the calling thread; the process's last thread ends the process.";

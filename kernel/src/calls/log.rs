@@ -2,20 +2,20 @@
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
-use crate::request::{CallResult, DONE, Outcome, Request};
+use crate::request::{CallResult, DONE, Outcome, Request, word};
 use abi::Rights;
 
 impl<M: Machine> Kernel<M> {
-    /// Writes up to 16 bytes, whose number is the label, to the kernel's log.
+    /// Writes up to 16 bytes, whose number is the label, to the kernel's log. Returns the number of bytes that the serial
+    /// line hasn't taken yet.
     pub(super) fn log_write(&mut self, machine: &mut M, request: Request) -> CallResult {
         self.find(&request, Rights::ROOT_LOG)?;
         let mut bytes = [0; 16];
-        for (chunk, word) in bytes.chunks_exact_mut(4).zip(request.message.words) {
-            chunk.copy_from_slice(&(word as u32).to_le_bytes());
+        for (chunk, value) in bytes.chunks_exact_mut(4).zip(request.message.words) {
+            chunk.copy_from_slice(&(value as u32).to_le_bytes());
         }
         let length = (request.message.tag.label() as usize).min(bytes.len());
-        machine.log(bytes.get(..length).unwrap_or(&[]));
-        DONE
+        word(machine.log(bytes.get(..length).unwrap_or(&[])))
     }
 
     pub(super) fn log_read(&mut self, machine: &mut M, request: Request) -> CallResult {

@@ -72,9 +72,9 @@ fn run(startup: Startup) -> Result<()> {
     let message = raw::receive(done.raw(), [0; 4])?;
     if message.tag.kind() == Kind::Fault {
         line(&log, format_args!("fuzz: FAILED: the conductor itself faults: {message:x?}"));
-        end(FAILED)
+        end(&log, FAILED)
     }
-    end(message.words[0] as u32)
+    end(&log, message.words[0] as u32)
 }
 
 /// The conductor's first instructions.
@@ -118,7 +118,9 @@ extern "C" fn begin(work: *mut Work, _: usize) -> ! {
     bellwire::thread_exit()
 }
 
-fn end(code: u32) -> ! {
+fn end(log: &Root, code: u32) -> ! {
+    // The line may be behind the log. Nobody else is left to run.
+    while log.log_write(&[]).is_ok_and(|waiting| waiting != 0) {}
     loop {
         PortRange::new(EXIT_PORTS.0, EXIT_PORTS.1).port::<u32>(0).write(code);
     }

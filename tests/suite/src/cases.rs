@@ -8,6 +8,7 @@ mod floating;
 mod handlers;
 mod hostile;
 mod interrupts;
+mod log;
 mod memory;
 mod messages;
 mod pointers;
@@ -24,6 +25,7 @@ pub const ALL: &[&[Case]] = &[
     calls::CASES,
     refusals::CASES,
     timers::CASES,
+    log::CASES,
     entries::CASES,
     anywhere::CASES,
     interrupts::CASES,

@@ -77,6 +77,10 @@ impl System {
 
     /// Ends the machine, whichever emulator it is: each takes no notice of the other's port.
     pub fn end(&self) -> ! {
+        // The line may be behind the log.
+        while self.root.log_write(&[]).is_ok_and(|waiting| waiting != 0) {
+            let _ = self.sleep(Duration::from_millis(1));
+        }
         // A UART takes its time for what it was given, also if the machine ends meanwhile; only the kernel may ask it.
         let _ = self.sleep(SERIAL_PATIENCE);
         loop {

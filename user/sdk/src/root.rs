@@ -42,9 +42,10 @@ impl Root {
         Ok(raw::info(self.raw(), [item as usize, index, part, 0])?.words)
     }
 
-    /// Appends up to 16 bytes to the kernel's log.
-    pub fn log_write(&self, bytes: &[u8]) -> Result<()> {
-        raw::checked(log_write(self.raw(), bytes)).map(drop)
+    /// Appends up to 16 bytes to the kernel's log. Returns the number of bytes of the log that the serial line hasn't
+    /// taken yet. The call never waits for the line: with no bytes, it tells how far the line is behind.
+    pub fn log_write(&self, bytes: &[u8]) -> Result<usize> {
+        raw::checked(log_write(self.raw(), bytes)).map(|message| message.words[0])
     }
 
     /// Reads the kernel's log from a position on: up to 12 bytes, and the position after them.

@@ -8,10 +8,17 @@ extern crate alloc;
 use alloc::collections::VecDeque;
 use bellwire::protocol::{Chunk, StreamRequest};
 use bellwire::stream::Readers;
-use bellwire::{Call, Error, Event, Instant, PortRange, Reply, Result, Server, Startup};
+use bellwire::{
+    Call, Endpoint, Error, Event, Handle, Instant, PortRange, Reply, Result, Rights, Root, Server, Startup,
+};
+use core::time::Duration;
 use driver_serial::Uart;
 
 bellwire::main!(run);
+
+/// The time that the kernel gets to send what it has logged so far, before this driver takes the line over. A chip that
+/// works sends 11 KiB in it; what a stuck one doesn't take stays in the log.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 fn run(startup: Startup) -> Result<()> {
     let mut server = Server::new(startup.serves("serial")?);
@@ -23,6 +30,9 @@ fn run(startup: Startup) -> Result<()> {
     }
     // The handle is kept: without it, `println` couldn't log why the driver ends.
     let log = startup.log()?;
+    if log.log_write(&[])? != 0 {
+        await_log(&log)?;
+    }
     log.log_release()?;
     let mut port = Port {
         uart: Uart::new(ports),
@@ -62,6 +72,20 @@ fn run(startup: Startup) -> Result<()> {
         }
         port.answer_those_who_waited()?;
     }
+}
+
+/// Waits until the kernel has sent its log, for [`LOG_PATIENCE`] at most.
+fn await_log(log: &Root) -> Result<()> {
+    let endpoint = Endpoint::new()?;
+    let mut silent = Server::new(endpoint.copy(Rights::all())?);
+    let end = Instant::now() + LOG_PATIENCE;
+    while log.log_write(&[])? != 0 && Instant::now() < end {
+        match silent.next_before(Instant::now() + Duration::from_millis(1)) {
+            Ok(_) | Err(Error::TimedOut) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    endpoint.destroy()
 }
 
 /// The line, and who waits for it.

@@ -1,0 +1,282 @@
+//! The log's way from its ring to the serial line.
+//!
+//! The ring has every byte; the output knows how far the line is behind. While the kernel boots and when it has
+//! crashed, nobody else can run, and it waits for the chip. In between the chip gets what it takes at once, and the
+//! rest when the kernel looks again: at the next write to the log, or at the alarm that [`Output::next_look`] asks for.
+
+use crate::log::ring::Ring;
+use crate::log::serial::{Chip, SerialPort};
+
+/// The time in which a chip at 115200 baud sends a full buffer: 16 bytes of ten bits take 1,389 microseconds.
+const BUFFER_MICROSECONDS: u32 = 1_500;
+/// The times that the wait for a chip which takes nothing is doubled at most: to 192 ms.
+const MOST_DOUBLINGS: u8 = 7;
+/// The bytes that one look gives the chip at most, however many it takes: interrupts are off meanwhile.
+const MOST_AT_ONCE: u32 = 48;
+
+/// Whether the kernel may wait for the chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It waits, for a bounded time.
+    Waits,
+    /// It gives the chip what that takes at once.
+    AtOnce,
+}
+
+/// The way to one chip.
+#[derive(Debug)]
+pub struct Output<C> {
+    port: SerialPort<C>,
+    pace: Pace,
+    /// The position of the first byte that the chip hasn't got.
+    next: u32,
+    /// Whether the chip has the carriage return that goes before a line feed at `next`.
+    returned: bool,
+    /// The latest consecutive looks at which the chip took nothing.
+    vain_looks: u8,
+}
+
+impl<C: Chip> Output<C> {
+    /// Makes an output that begins at a position of the ring, and waits.
+    pub const fn new(port: SerialPort<C>, next: u32) -> Self {
+        Self { port, pace: Pace::Waits, next, returned: false, vain_looks: 0 }
+    }
+
+    /// Gives the output another port: for a crash record, behind which the bytes that still wait are sent too.
+    pub fn with_port(self, port: SerialPort<C>) -> Self {
+        Self { port, pace: Pace::Waits, ..self }
+    }
+
+    /// Sets whether later looks wait.
+    pub const fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
+    /// Gives the chip what the ring has, as the pace allows. A byte that was waited for in vain is given up.
+    pub fn look<const BYTES: usize>(&mut self, ring: &Ring<BYTES>) {
+        let mut given = 0;
+        'look: loop {
+            let mut bytes = [0; 16];
+            let (end, count) = ring.read(self.next, &mut bytes);
+            if count == 0 {
+                break;
+            }
+            let start = end.wrapping_sub(count as u32);
+            for (byte, number) in bytes.into_iter().zip(1..=count as u32) {
+                if !self.give(byte, &mut given) {
+                    break 'look;
+                }
+                self.next = start.wrapping_add(number);
+            }
+        }
+        self.vain_looks = match given {
+            0 if self.waiting(ring) != 0 => self.vain_looks.saturating_add(1),
+            _ => 0,
+        };
+    }
+
+    /// Gives the number of bytes that the chip hasn't got.
+    pub fn waiting<const BYTES: usize>(&self, ring: &Ring<BYTES>) -> usize {
+        (ring.position().wrapping_sub(self.next) as usize).min(BYTES)
+    }
+
+    /// Gives the microseconds until another look is worth it, if bytes wait.
+    pub fn next_look<const BYTES: usize>(&self, ring: &Ring<BYTES>) -> Option<u32> {
+        (self.waiting(ring) != 0).then(|| BUFFER_MICROSECONDS << self.vain_looks.min(MOST_DOUBLINGS))
+    }
+
+    /// Waits until the chip has sent what it has.
+    pub fn finish(&mut self) {
+        self.port.finish();
+    }
+
+    /// Gives the chip a byte of the log; a line feed also returns the carriage, as terminals want it. Tells whether the
+    /// output goes on to the next byte.
+    fn give(&mut self, byte: u8, given: &mut u32) -> bool {
+        if byte == b'\n' && !self.returned {
+            self.returned = self.give_raw(b'\r', given);
+            if !self.returned {
+                return false;
+            }
+        }
+        let goes_on = self.give_raw(byte, given);
+        if goes_on {
+            self.returned = false;
+        }
+        goes_on
+    }
+
+    fn give_raw(&mut self, byte: u8, given: &mut u32) -> bool {
+        let has_room = match self.pace {
+            Pace::Waits => self.port.wait_for_room(),
+            Pace::AtOnce => *given < MOST_AT_ONCE && self.port.has_room(),
+        };
+        if has_room {
+            *given += 1;
+            self.port.send(byte);
+        }
+        has_room || self.pace == Pace::Waits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::serial::{
+        DATA, DIVISOR_LATCH, FIFO_BYTES, FIFO_CONTROL, FIFO_WORKS, LINE_CONTROL, LINE_STATUS, PATIENCE_WITHOUT_CHIP,
+        SCRATCH, SENDER_EMPTY, TRANSMITTER_EMPTY,
+    };
+
+    /// A chip that sends when the test says so.
+    #[derive(Debug, Default)]
+    struct Fake {
+        depth: u8,
+        held: Vec<u8>,
+        sent: Vec<u8>,
+        /// How often a register was read or written.
+        accesses: usize,
+        scratch: u8,
+        line_control: u8,
+        /// Whether bytes leave it as soon as they come.
+        is_quick: bool,
+        lost: usize,
+    }
+
+    impl Fake {
+        fn send(&mut self) {
+            self.sent.append(&mut self.held);
+        }
+    }
+
+    impl Chip for &mut Fake {
+        fn read(&mut self, register: u16) -> u8 {
+            self.accesses += 1;
+            match register {
+                LINE_STATUS if self.held.is_empty() => TRANSMITTER_EMPTY | SENDER_EMPTY,
+                FIFO_CONTROL if self.depth == FIFO_BYTES => FIFO_WORKS | 1,
+                SCRATCH => self.scratch,
+                _ => 0,
+            }
+        }
+
+        fn write(&mut self, register: u16, value: u8) {
+            self.accesses += 1;
+            match register {
+                LINE_CONTROL => self.line_control = value,
+                DATA if self.line_control & DIVISOR_LATCH != 0 => {}
+                DATA if self.held.len() == usize::from(self.depth) => self.lost += 1,
+                DATA if self.is_quick => self.sent.push(value),
+                DATA => self.held.push(value),
+                SCRATCH => self.scratch = value,
+                _ => {}
+            }
+        }
+    }
+
+    /// Makes an output that doesn't wait.
+    fn output(fake: &mut Fake) -> Output<&mut Fake> {
+        let mut output = Output::new(SerialPort::take(fake), 0);
+        output.set_pace(Pace::AtOnce);
+        output
+    }
+
+    #[test]
+    fn the_chip_gets_what_it_takes_at_once_and_the_rest_later() {
+        for (depth, looks) in [(FIFO_BYTES, 3), (1, 41)] {
+            let (ring, mut fake) = (Ring::<64>::new(), Fake { depth, ..Fake::default() });
+            let mut output = output(&mut fake);
+            ring.write(b"one line of the log\nand one that follows");
+            for look in 1..=looks {
+                let before = output.port.chip().accesses;
+                output.look(&ring);
+                let accesses = output.port.chip().accesses - before;
+                assert!(accesses <= usize::from(depth) + 2, "look {look} takes {accesses} accesses");
+                // Nothing has left the chip since: another look finds no room, and gives nothing.
+                output.look(&ring);
+                assert_eq!(output.port.chip().accesses - before, accesses + usize::from(output.waiting(&ring) != 0));
+                assert_eq!(output.next_look(&ring).is_some(), look < looks, "look {look}");
+                output.port.chip().send();
+            }
+            assert_eq!(fake.sent, b"one line of the log\r\nand one that follows");
+            assert_eq!(fake.lost, 0);
+        }
+    }
+
+    #[test]
+    fn a_stuck_chip_costs_a_look_and_loses_nothing() {
+        let (ring, mut fake) = (Ring::<64>::new(), Fake { depth: FIFO_BYTES, ..Fake::default() });
+        let mut output = output(&mut fake);
+        ring.write(b"0123456789abcdef");
+        output.look(&ring);
+        ring.write(b"later\n");
+        let mut waits = Vec::new();
+        for _ in 0..20 {
+            let before = output.port.chip().accesses;
+            output.look(&ring);
+            assert_eq!(output.port.chip().accesses, before + 1);
+            waits.push(output.next_look(&ring).expect("bytes wait"));
+        }
+        assert!(waits.is_sorted() && waits[0] == 2 * BUFFER_MICROSECONDS && waits[19] == 128 * BUFFER_MICROSECONDS);
+        assert_eq!(output.waiting(&ring), 6);
+        output.port.chip().send();
+        output.look(&ring);
+        assert_eq!((output.waiting(&ring), output.next_look(&ring)), (0, None));
+        output.port.chip().send();
+        assert_eq!(fake.sent, b"0123456789abcdeflater\r\n");
+    }
+
+    #[test]
+    fn one_look_is_bounded_however_quick_the_chip_is() {
+        let (ring, mut fake) = (Ring::<256>::new(), Fake { depth: FIFO_BYTES, is_quick: true, ..Fake::default() });
+        let mut output = output(&mut fake);
+        ring.write(&[b'.'; 200]);
+        output.look(&ring);
+        assert_eq!(output.port.chip().sent.len(), MOST_AT_ONCE as usize);
+        (0..4).for_each(|_| output.look(&ring));
+        assert_eq!(output.port.chip().sent, [b'.'; 200]);
+    }
+
+    #[test]
+    fn what_the_ring_has_lost_is_skipped() {
+        let (ring, mut fake) = (Ring::<16>::new(), Fake { depth: FIFO_BYTES, is_quick: true, ..Fake::default() });
+        let mut output = output(&mut fake);
+        ring.write(b"never seen on the line: 0123456789abcdef");
+        assert_eq!(output.waiting(&ring), 16);
+        output.look(&ring);
+        assert_eq!(fake.sent, b"0123456789abcdef");
+    }
+
+    /// A crash waits, for a bounded time, and first sends what the line is behind.
+    #[test]
+    fn a_crash_sends_what_still_waits() {
+        let (ring, mut fake) = (Ring::<64>::new(), Fake { depth: FIFO_BYTES, ..Fake::default() });
+        let mut old = output(&mut fake);
+        ring.write(b"the first sixteen, then these");
+        old.look(&ring);
+        let next = old.next;
+        fake.send();
+        fake.is_quick = true;
+        let mut output = Output { next, ..Output::new(SerialPort::take_back(&mut fake), 0) };
+        ring.write(b"\nCRASH");
+        output.look(&ring);
+        assert!(fake.sent.ends_with(b"the first sixteen, then these\r\nCRASH"), "{:?}", fake.sent);
+    }
+
+    #[test]
+    fn waiting_for_a_chip_that_is_not_there_ends() {
+        struct Nothing(u32);
+        impl Chip for Nothing {
+            fn read(&mut self, _: u16) -> u8 {
+                self.0 += 1;
+                0
+            }
+            fn write(&mut self, _: u16, _: u8) {}
+        }
+        let ring = Ring::<64>::new();
+        ring.write(b"nobody reads this\n");
+        let mut output = Output::new(SerialPort::take(Nothing(0)), 0);
+        output.look(&ring);
+        assert_eq!(output.waiting(&ring), 0);
+        assert!(output.port.chip().0 < PATIENCE_WITHOUT_CHIP + 100);
+    }
+}
