@@ -8,9 +8,7 @@ extern crate alloc;
 use alloc::collections::VecDeque;
 use bellwire::protocol::{Chunk, StreamRequest};
 use bellwire::stream::Readers;
-use bellwire::{
-    Call, Endpoint, Error, Event, Handle, Instant, PortRange, Reply, Result, Rights, Root, Server, Startup,
-};
+use bellwire::{Call, Endpoint, Error, Event, Instant, PortRange, Reply, Result, Rights, Root, Server, Startup};
 use core::time::Duration;
 use driver_serial::Uart;
 
