@@ -240,9 +240,7 @@ impl Controller {
             self.pins.set_trigger(line.0, trigger);
             return self.pins.trigger(line.0);
         };
-        if let Some(trigger) = trigger {
-            pic.set_trigger(line.0, trigger);
-        }
+        pic.set_trigger(line.0, trigger);
         pic.trigger(line.0)
     }
 

@@ -40,8 +40,43 @@ pub enum Arrival {
 #[derive(Debug)]
 pub struct Pic {
     masked: u16,
-    level: u16,
+    triggers: Triggers,
     presence: Presence,
+}
+
+/// The triggers of all lines: a bit is set where the line is level-triggered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Triggers {
+    /// Those that the firmware had chosen when the kernel started.
+    firmware: u16,
+    now: u16,
+}
+
+impl Triggers {
+    /// Takes what the edge/level registers hold when the kernel starts. A machine without these registers reads as all
+    /// ones: then every line is edge-triggered, as on the ISA bus.
+    const fn of_firmware(registers: u16) -> Self {
+        let firmware = if registers == u16::MAX { 0 } else { registers & !ALWAYS_EDGE };
+        Self { firmware, now: firmware }
+    }
+
+    /// Sets the trigger of a line, or goes back to the firmware's. Lines that are edge-triggered in every PC stay so.
+    const fn set(&mut self, line: u8, trigger: Option<Trigger>) {
+        if line >= LINES {
+            return;
+        }
+        let bit = 1 << line & !ALWAYS_EDGE;
+        match trigger {
+            Some(Trigger::Edge) => self.now &= !bit,
+            Some(Trigger::Level) => self.now |= bit,
+            None => self.now = self.now & !bit | self.firmware & bit,
+        }
+    }
+
+    /// Gives the trigger of a line.
+    const fn of(self, line: u8) -> Trigger {
+        if line < LINES && self.now & 1 << line != 0 { Trigger::Level } else { Trigger::Edge }
+    }
 }
 
 /// Tells whether the chips are there.
@@ -68,7 +103,8 @@ const LEVEL_SECOND: Port = unsafe { Port::new(pc::PIC_TRIGGERS + 1) };
 
 impl Pic {
     /// Before [`Self::initialise`].
-    pub const UNTOUCHED: Self = Self { masked: u16::MAX, level: 0, presence: Presence::There };
+    pub const UNTOUCHED: Self =
+        Self { masked: u16::MAX, triggers: Triggers { firmware: 0, now: 0 }, presence: Presence::There };
 
     /// Initialises both controllers: lines 0 to 15 at the 16 vectors from `base` on, all masked but the cascade.
     pub fn initialise(base: u8) -> Self {
@@ -92,9 +128,8 @@ impl Pic {
         let both = [FIRST_DATA, SECOND_DATA].into_iter().all(|data| keeps(data, 0xFB) && keeps(data, 0xFF));
         let presence = if both { Presence::There } else { Presence::Absent };
         FIRST_DATA.write(masked as u8);
-        // A machine without the register reads as all ones: then every line is edge-triggered, as on the ISA bus.
-        let level = u16::from_le_bytes([LEVEL_FIRST.read(), LEVEL_SECOND.read()]);
-        Self { masked, level: if level == u16::MAX { 0 } else { level & !ALWAYS_EDGE }, presence }
+        let triggers = Triggers::of_firmware(u16::from_le_bytes([LEVEL_FIRST.read(), LEVEL_SECOND.read()]));
+        Self { masked, triggers, presence }
     }
 
     /// Masks every line, the cascade too: the APICs deliver interrupts from now on. What this returns can still be
@@ -134,21 +169,18 @@ impl Pic {
 
     /// Gives the trigger of a line.
     pub const fn trigger(&self, line: u8) -> Trigger {
-        if line < LINES && self.level & 1 << line != 0 { Trigger::Level } else { Trigger::Edge }
+        self.triggers.of(line)
     }
 
-    /// Changes the trigger of a line. Lines that are edge-triggered in every PC stay so.
-    pub fn set_trigger(&mut self, line: u8, trigger: Trigger) {
-        if line >= LINES || ALWAYS_EDGE & 1 << line != 0 {
-            return;
+    /// Sets the trigger of a line, or goes back to the trigger that the firmware had chosen.
+    pub fn set_trigger(&mut self, line: u8, trigger: Option<Trigger>) {
+        let before = self.triggers;
+        self.triggers.set(line, trigger);
+        if self.triggers != before {
+            let [first, second] = self.triggers.now.to_le_bytes();
+            LEVEL_FIRST.write(first);
+            LEVEL_SECOND.write(second);
         }
-        match trigger {
-            Trigger::Edge => self.level &= !(1 << line),
-            Trigger::Level => self.level |= 1 << line,
-        }
-        let [first, second] = self.level.to_le_bytes();
-        LEVEL_FIRST.write(first);
-        LEVEL_SECOND.write(second);
     }
 
     /// Masks a line.
@@ -230,9 +262,27 @@ mod tests {
 
     #[test]
     fn the_cascade_is_nobodys_line() {
-        let pic = Pic { masked: 0, level: 1 << 11, presence: Presence::There };
+        let pic = Pic { masked: 0, triggers: Triggers::of_firmware(1 << 11), presence: Presence::There };
         assert!(!pic.has_line(2) && !pic.has_line(16) && pic.has_line(0) && pic.has_line(15));
         assert!((0..=255).all(|line| !Pic { presence: Presence::Absent, ..Pic::UNTOUCHED }.has_line(line)));
         assert_eq!((pic.trigger(11), pic.trigger(1), pic.trigger(200)), (Trigger::Level, Trigger::Edge, Trigger::Edge));
+    }
+
+    #[test]
+    fn a_line_goes_back_to_the_firmwares_trigger() {
+        for firmware in [0, 1 << 11, 0x0C00, u16::MAX & !ALWAYS_EDGE] {
+            for line in 0..=u8::MAX {
+                let mut triggers = Triggers::of_firmware(firmware);
+                let own = triggers.of(line);
+                for other in [Trigger::Level, Trigger::Edge] {
+                    triggers.set(line, Some(other));
+                    let can_change = line < LINES && ALWAYS_EDGE & 1 << line == 0;
+                    assert_eq!(triggers.of(line), if can_change { other } else { Trigger::Edge }, "line {line}");
+                    triggers.set(line, None);
+                    assert_eq!(triggers, Triggers::of_firmware(firmware), "line {line} was {own:?}");
+                }
+            }
+        }
+        assert_eq!(Triggers::of_firmware(u16::MAX), Triggers::default(), "no such registers");
     }
 }

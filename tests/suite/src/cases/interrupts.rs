@@ -4,7 +4,7 @@ use crate::case::{Case, Failure, Outcome};
 use crate::partner::{Grant, Partner};
 use crate::system::{CLOCK_LINE, CLOCK_PORT, System, poll, receive, receive_before};
 use crate::{cases, check, check_eq};
-use abi::{InterruptFlags, InterruptMessage, Kind, Message, Operation, Options, Rights};
+use abi::{InterruptFlags, InterruptMessage, Kind, LineFlags, Message, Operation, Options, Rights};
 use bellwire::{Endpoint, Error, Handle, Instant, PortRange, Ports, Source, Trigger, raw};
 use core::time::Duration;
 use suite::role::{self, Role};
@@ -14,7 +14,7 @@ pub const CASES: &[Case] = cases!["interrupts":
     a_kept_interrupt_is_completed_by_name, stale_completions_are_refused, bind_says_what_was_pending,
     a_second_claim_names_the_owner, unbound_lines_are_quiet, a_line_is_bound_once,
     a_dead_driver_leaves_the_line_masked_and_its_successor_serves, destroying_the_source_frees_the_line,
-    lines_that_are_not_there_are_refused,
+    lines_that_are_not_there_are_refused, a_claim_brings_the_firmwares_trigger_back,
 ];
 
 /// The clock's registers, driven from the conductor itself. Dropping the value makes the clock quiet again.
@@ -379,5 +379,27 @@ fn lines_that_are_not_there_are_refused(system: &System) -> Outcome {
         let result = raw::interrupt_create(system.root.raw(), [line, 0, 0, 0]).map(drop);
         check_eq!(result, Err(Error::BadArgument), "line {line}");
     }
+    Ok(())
+}
+
+/// A driver may choose a line's trigger. What the next one gets is the firmware's again.
+fn a_claim_brings_the_firmwares_trigger_back(system: &System) -> Outcome {
+    let is_level = |line| Ok::<_, Error>(system.root.line_state(line)?.0.flags.contains(LineFlags::LEVEL));
+    let mut changed = 0;
+    for line in [3, 5, 7, 9, 10, 11] {
+        let Ok(claimed) = system.root.line(line) else { continue };
+        let firmware = is_level(line)?;
+        for trigger in [Trigger::Level, Trigger::Edge] {
+            let endpoint = Endpoint::new()?;
+            let _ = claimed.bind(&endpoint, 0, trigger)?;
+            changed += usize::from(is_level(line)? != firmware);
+            endpoint.destroy()?;
+        }
+        claimed.destroy()?;
+        let claimed = system.root.line(line)?;
+        check_eq!(is_level(line)?, firmware, "whether line {line} is level-triggered for its next owner");
+        claimed.destroy()?;
+    }
+    check!(changed != 0, "no trigger can be changed");
     Ok(())
 }
