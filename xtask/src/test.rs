@@ -46,6 +46,9 @@ impl Part {
     }
 }
 
+/// The argument by which the tests that take long run too.
+const LONG: &str = "--include-ignored";
+
 /// How many tests passed and failed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Count {
@@ -108,31 +111,57 @@ fn run(part: Part, arguments: &[String]) -> Result<Count> {
     };
     match part {
         Part::Host => {
-            let others = host_tests("the host tests", || {
-                let mut cargo = command("cargo");
-                cargo.args(["test", "--quiet", "--workspace", "--exclude", ENTRY]);
-                cargo
-            })?;
+            let others = host_tests(
+                "the host tests",
+                || {
+                    let mut cargo = command("cargo");
+                    cargo.args(["test", "--quiet", "--workspace", "--exclude", ENTRY]);
+                    cargo
+                },
+                &[],
+            )?;
             say("running the tests of x86-entry on the stable language");
-            let entry = host_tests("the tests of x86-entry", || {
-                let mut cargo = stable_cargo("test");
-                cargo.arg("--quiet");
-                cargo
-            })?;
-            Ok(Count { passed: others.passed + entry.passed, failed: others.failed + entry.failed })
+            let entry = host_tests(
+                "the tests of x86-entry",
+                || {
+                    let mut cargo = stable_cargo("test");
+                    cargo.arg("--quiet");
+                    cargo
+                },
+                &[],
+            )?;
+            let long = if arguments.iter().any(|argument| argument == LONG) {
+                say("running the long fuzzer of the firmware's tables");
+                host_tests(
+                    "the fuzzer of the firmware's tables",
+                    || {
+                        let mut cargo = command("cargo");
+                        cargo.args(["test", "--quiet", "--package", "arch", "--lib"]);
+                        cargo
+                    },
+                    &["--ignored"],
+                )?
+            } else {
+                Count::default()
+            };
+            let parts = [others, entry, long];
+            Ok(Count {
+                passed: parts.iter().map(|count| count.passed).sum(),
+                failed: parts.iter().map(|count| count.failed).sum(),
+            })
         }
         Part::Machine(width) => booted("runner", width),
         Part::Bochs(width) => booted("bochs-runner", width),
     }
 }
 
-/// Compiles tests, then runs and counts them.
-fn host_tests(what: &str, cargo: impl Fn() -> Command) -> Result<Count> {
+/// Compiles tests, then runs and counts them. `choice` goes to libtest.
+fn host_tests(what: &str, cargo: impl Fn() -> Command, choice: &[&str]) -> Result<Count> {
     let mut build = cargo();
     build.arg("--no-run");
     compile(build, what)?;
     let mut run = cargo();
-    run.arg("--no-fail-fast");
+    run.arg("--no-fail-fast").arg("--").args(choice);
     counted(run)
 }
 
@@ -251,12 +280,16 @@ mod tests {
         let manifest = format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n[workspace]\n");
         std::fs::write(folder.join("Cargo.toml"), manifest).expect("written");
         std::fs::write(folder.join("src/lib.rs"), source).expect("written");
-        host_tests("the package", || {
-            let mut cargo = command("cargo");
-            cargo.args(["test", "--quiet", "--offline", "--lib"]).current_dir(&folder);
-            cargo.env("CARGO_TARGET_DIR", folder.join("target"));
-            cargo
-        })
+        host_tests(
+            "the package",
+            || {
+                let mut cargo = command("cargo");
+                cargo.args(["test", "--quiet", "--offline", "--lib"]).current_dir(&folder);
+                cargo.env("CARGO_TARGET_DIR", folder.join("target"));
+                cargo
+            },
+            &[],
+        )
     }
 
     #[test]
