@@ -5,7 +5,7 @@ use crate::clock::time::{Clock, ClockError, ClockFeatures};
 use crate::cpu::bell::Bell;
 use crate::cpu::cell::CpuCell;
 use crate::cpu::features::{self, Instruction, cpuid, features};
-use crate::cpu::segments;
+use crate::cpu::{left_calls, segments};
 use crate::firmware::acpi::{self, FirmwareMemory, KernelWindows, Root, Tables};
 use crate::firmware::madt::Madt;
 use crate::fpu::FloatingPointFeatures;
@@ -103,6 +103,8 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
     }
     // SAFETY: the selectors that the stubs load were just loaded, and the data that they use is set up.
     unsafe { gates.load() };
+    // SAFETY: the caller's promise.
+    unsafe { left_calls::take_away() };
     // SAFETY: as above; what the CPU lacks is found out there.
     unsafe { trap::enable_fast_calls(data) };
     if cpuid().get_feature_info().is_some_and(|flags| flags.has_mce()) {

@@ -1,5 +1,6 @@
-//! Firmware that lies. The debugger stub stops the machine at the kernel's first instruction, when the firmware's work
-//! is done, and changes the firmware's tables. The kernel reports what it refuses, and starts with the rest.
+//! Firmware that lies, and a loader that leaves things on. The debugger stub stops the machine at the kernel's first
+//! instruction, when the firmware's work is done, and changes what it left. The kernel reports what it refuses, and
+//! starts with the rest.
 
 use runner::gdb::{Gdb, Registers};
 use runner::machine::{Direct, Hardware, Machine};
@@ -21,6 +22,7 @@ pub const CASES: &[Case] = cases![
     a_timer_without_registers_is_one_line,
     an_ioapic_that_is_not_there_leaves_the_8259,
     clocks_that_are_not_there_leave_the_8254,
+    fast_calls_that_a_loader_left_are_off,
 ];
 
 /// Where a BIOS puts the root pointer.
@@ -289,4 +291,36 @@ fn clocks_that_are_not_there_leave_the_8254(width: Width) {
         firmware.change(hpet, 44, &0xFED8_0000u64.to_le_bytes());
     });
     comes_up(machine, &[BY_IOAPIC, " MHz by the 8254, timer: local APIC"]);
+}
+
+/// A loader has used both kinds of fast calls. Programs of the suite try the kind that the kernel doesn't offer. On
+/// x86_64 that takes a CPU of Intel's, since AMD's have no `sysenter` there.
+fn fast_calls_that_a_loader_left_are_off(width: Width) {
+    const SYSENTER: [(u32, u64); 3] = [(0x174, 8), (0x175, 0x9_0000), (0x176, FREE)];
+    const SYSCALL: [(u32, u64); 3] = [(0xC000_0080, 1), (0xC000_0081, 0x10_0008 << 32 | FREE), (0xC000_0084, 0)];
+    let hardware = match width {
+        Width::I686 => Hardware::new(width),
+        Width::X86_64 => Hardware::new(width).with(&["-cpu", "max,vendor=GenuineIntel"]),
+    };
+    let image = Direct::suite().command_line("log=plain only=other");
+    let (mut machine, mut gdb, registers) = at_the_entry(width, hardware, image);
+    let mut code = Vec::new();
+    for (register, value) in SYSENTER.into_iter().chain(SYSCALL) {
+        // mov ecx, REGISTER; mov eax, LOW; mov edx, HIGH; wrmsr
+        code.extend([&[0xB9][..], &register.to_le_bytes(), &[0xB8], &(value as u32).to_le_bytes(), &[0xBA]].concat());
+        code.extend([&((value >> 32) as u32).to_le_bytes()[..], &[0x0F, 0x30]].concat());
+    }
+    let end = FREE + code.len() as u64;
+    gdb.write(FREE, &code).expect("the stub writes memory");
+    let name = if width == Width::I686 { "eip" } else { "rip" };
+    gdb.set(name, FREE).expect("the stub sets registers");
+    gdb.insert(&[end]).expect("a breakpoint");
+    gdb.resume().expect("the stub answers").expect("the loader's code ends");
+    gdb.remove(&[end]).expect("no breakpoint");
+    gdb.restore(&registers).expect("the stub sets registers");
+    gdb.release().expect("the machine runs");
+    let (text, exit) = machine.output();
+    let passed = ["faults::other_fast_entries", "instructions::the_other_widths_instructions"];
+    let has_passed = |name: &&str| text.contains(&format!("{name} ... ok"));
+    assert!(passed.iter().all(has_passed) && text.contains(" passed, 0 failed, "), "{exit:?}:\n{text}");
 }
