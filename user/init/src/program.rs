@@ -74,6 +74,8 @@ pub struct Surroundings<'a> {
     pub bus: Option<Bus<'a>>,
     /// The PCI functions that running programs drive.
     pub driven: &'a [PciAddress],
+    /// The badges of the programs that may reset the machine.
+    pub resetters: &'a [u16],
 }
 
 impl Program {
@@ -267,6 +269,11 @@ impl Program {
         }
     }
 
+    /// Returns the program's badge, if it may reset the machine.
+    pub fn resetter(&self) -> Option<u16> {
+        self.facts.rights.contains(&Right::Reset).then_some(self.badge)
+    }
+
     /// Returns the PCI functions that the program drives at this moment.
     pub fn driven(&self) -> impl Iterator<Item = PciAddress> {
         let runs = matches!(self.life, Life::Running { .. });
@@ -331,7 +338,7 @@ impl Program {
 
     /// Grants the process what the manifest says, and returns the entries of its startup block.
     fn grant(&self, surroundings: Surroundings<'_>, process: &Process) -> Result<Vec<StartupEntry>> {
-        let Surroundings { machine, services, driven, .. } = surroundings;
+        let Surroundings { machine, services, driven, resetters, .. } = surroundings;
         let mut entries = Vec::new();
         let name = format!("program {}", self.facts.name);
         entries.push(StartupEntry::new(&name, StartupKind::Number, 0, [u64::from(self.badge), 0]));
@@ -350,6 +357,9 @@ impl Program {
         }
         if self.facts.serves.iter().any(|name| name == PCI_SERVICE) {
             entries.extend(driven.iter().copied().map(entries::driven));
+        }
+        if !self.facts.serves.is_empty() {
+            entries.extend(resetters.iter().copied().map(bellwire::power::entry));
         }
         services.grant(&self.facts, self.badge, process, &mut entries)?;
         let words = self.facts.arguments.iter().cloned().chain(machine.arguments_for(&self.facts.name));

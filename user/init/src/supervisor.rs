@@ -88,8 +88,10 @@ impl Programs {
             let Self { machine, services, supervisor, programs } = self;
             let bus = bus(programs, services);
             let driven: Vec<_> = programs.iter().flat_map(Program::driven).collect();
+            let resetters: Vec<_> = programs.iter().filter_map(Program::resetter).collect();
+            let resetters = &resetters;
             if let Some(program) = programs.get_mut(index) {
-                action(program, Surroundings { machine, services, supervisor, bus, driven: &driven });
+                action(program, Surroundings { machine, services, supervisor, bus, driven: &driven, resetters });
             }
         }
     }

@@ -140,11 +140,13 @@ pub enum Right {
     Info,
     /// Draws on the screen, whatever kind of screen it is.
     Screen,
+    /// Resets the machine, through a service that can.
+    Reset,
 }
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 5] = [Self::Dma, Self::Supervise, Self::Log, Self::Info, Self::Screen];
+    pub const ALL: [Self; 6] = [Self::Dma, Self::Supervise, Self::Log, Self::Info, Self::Screen, Self::Reset];
 
     /// Returns the right's name in the manifest and in the blob.
     pub const fn name(self) -> &'static str {
@@ -154,6 +156,7 @@ impl Right {
             Self::Log => "log",
             Self::Info => "info",
             Self::Screen => "screen",
+            Self::Reset => "reset",
         }
     }
 }

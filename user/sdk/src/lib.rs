@@ -62,6 +62,7 @@ mod mapping;
 mod memory;
 pub mod pci;
 mod ports;
+pub mod power;
 mod process;
 pub mod protocol;
 pub mod raw;

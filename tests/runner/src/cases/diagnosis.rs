@@ -12,6 +12,7 @@ pub const CASES: &[Case] = cases![
     lines_without_a_driver_are_diagnosed,
     a_kept_message_is_diagnosed,
     a_device_that_shares_a_line_is_diagnosed,
+    a_client_without_the_right_cannot_reset_the_machine,
 ];
 
 /// A network card without a driver, on the line of the teaching device at slot 4.
@@ -144,4 +145,14 @@ fn get_stuck(machine: &mut Machine, way: u32, verdict: &str) {
     ask(machine, &format!("edu {way}"));
     let is_stuck = |machine: &mut Machine| without_numbers_of_messages(&ask(machine, "irq 3")).contains(verdict);
     machine.wait_until(&format!("way {way}: {verdict}"), is_stuck);
+}
+
+/// The shell of the clumsy system lacks the right `reset`. It asks both services that can: the chipset's and the
+/// keyboard controller's.
+fn a_client_without_the_right_cannot_reset_the_machine(width: Width) {
+    let hardware = Hardware::new(width).with(&DEVICE).with(&["-action", "reboot=shutdown"]);
+    let mut machine = boot_to_the_prompt(hardware, Direct::clumsy());
+    let answer = ask(&mut machine, "reboot");
+    assert!(answer.contains("the service refuses that"), "{answer:?}");
+    assert_eq!(ask(&mut machine, "echo still here"), "still here");
 }

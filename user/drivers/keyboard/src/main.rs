@@ -1,8 +1,9 @@
 //! The driver of the PS/2 keyboard and mouse.
 //!
 //! Serves `keyboard`: the keys as a [`StreamRequest`] stream, their layout by [`KeyboardRequest`], the mouse by
-//! [`MouseRequest`], and the processor's reset line, which is wired to the same controller, by [`PowerRequest`]. Tells
-//! `console` when a key was typed. The state of keys and mouse is kept for the driver's successor.
+//! [`MouseRequest`], and the processor's reset line, which is wired to the same controller, by [`PowerRequest`] for
+//! clients with the right `reset`. Tells `console` when a key was typed. The state of keys and mouse is kept for the
+//! driver's successor.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -68,6 +69,14 @@ fn run(startup: Startup) -> Result<()> {
         };
         match event {
             Ok(Event::Interrupt(interrupt)) => flow = controller.serve(Instant::from_cycles(interrupt.first)),
+            Ok(Event::Call(call)) if call.request() == Some(PowerRequest::Reset) => {
+                if startup.may_reset(call.badge) {
+                    controller.reset_machine();
+                    call.answer([0; 4]);
+                } else {
+                    call.refuse();
+                }
+            }
             Ok(Event::Call(call)) => answer(call, &mut controller, &mut readers)?,
             Err(bellwire::Error::TimedOut) => flow = controller.serve(Instant::now()),
             other => drop(other?),
@@ -78,9 +87,6 @@ fn run(startup: Startup) -> Result<()> {
 fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut Readers) -> Result<()> {
     if let Some(MouseRequest::State) = call.request() {
         call.answer(controller.mouse.state().to_words());
-    } else if let Some(PowerRequest::Reset) = call.request() {
-        controller.reset_machine();
-        call.answer([0; 4]);
     } else if let Some(request) = call.request() {
         if let KeyboardRequest::SetLayout(layout) = request {
             controller.keys.set_layout(layout);

@@ -3,7 +3,8 @@
 //!
 //! Serves `pci` as [`bellwire::protocol::PciRequest`]: every client may ask what there is, only `init` may change it.
 //! No driver touches configuration space, in which it could give a function the address of another. Serves the
-//! chipset's reset, too, as [`PowerRequest`], since its port lies among the mechanism's own.
+//! chipset's reset, too, as [`PowerRequest`] for clients with the right `reset`, since its port lies among the
+//! mechanism's own.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -33,6 +34,10 @@ fn run(startup: Startup) -> Result<()> {
     loop {
         let Event::Call(call) = server.next()? else { continue };
         if let Some(PowerRequest::Reset) = call.request() {
+            if !startup.may_reset(call.badge) {
+                call.refuse();
+                continue;
+            }
             reset.write(SYSTEM_RESET);
             reset.write(SYSTEM_RESET | RESET_NOW);
             call.answer([0; 4]);

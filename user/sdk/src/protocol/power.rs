@@ -1,11 +1,11 @@
-//! Turning the machine around through the keyboard controller, to which the processor's reset line is wired.
+//! Resetting the machine: by the chipset, or by the keyboard controller, to which the processor's reset line is wired.
 
 use super::Request;
 
 /// What a client asks of whoever drives the reset line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PowerRequest {
-    /// Reset the machine. Not answered if it works.
+    /// Reset the machine. Not answered if it works; refused if the client hasn't the right `reset`.
     Reset,
 }
 
