@@ -1,7 +1,7 @@
 //! The fuzzer of the firmware's tables: random and mutated tables in a fake physical memory, by the kernel's own entry.
 //!
-//! The tables come from [`KINDS`], so whatever the kernel reads is fuzzed. Each step makes a memory map, tables of every
-//! kind and root tables that name them, spoils some of it, and reads. What must hold:
+//! The tables come from [`KINDS`], so whatever the kernel reads is fuzzed. Each step makes a memory map, tables of
+//! every kind and root tables that name them, spoils some of it, and reads. What must hold:
 //!
 //! - no panic;
 //! - nothing is mapped but frames that a region of the map keeps from use;
@@ -11,111 +11,20 @@
 //!
 //! Everything follows from the number of a step. A failure names it.
 
+mod memory;
+
 use core::cell::{Cell, RefCell};
 use core::ops::Range;
-use core::ptr::NonNull;
 use std::sync::Once;
 
-use super::memory::Show;
 use super::tests::{fadt, hpet, made, pointer, summed};
 use super::*;
 use crate::interrupts::route::{LINES, route};
 use crate::memory::{FIRST_MIB, FRAME_BYTES, MemoryMap, Region, RegionKind};
+use memory::{HIGH, HIGH_BYTES, Memory, Random};
 
-/// The memory behind the first MiB that has bytes: some pages, the last ones below 4 GiB and the first ones above.
-const HIGH: Range<u64> = 0xFFFC_0000..0x1_0004_0000;
-const HIGH_BYTES: usize = (HIGH.end - HIGH.start) as usize;
 /// The most bytes of a root table.
 const MOST_ROOT_BYTES: usize = HEADER_BYTES + MOST_TABLES * 8;
-
-/// A step's random numbers (splitmix64, Steele and others, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
-    fn of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[self.below(values.len())]
-    }
-}
-
-/// The physical memory of a step.
-struct Memory {
-    regions: Vec<Region>,
-    low: Box<[u8]>,
-    high: Box<[u8]>,
-}
-
-impl Memory {
-    fn new() -> Self {
-        let zeros = |bytes| vec![0; bytes].into_boxed_slice();
-        Self { regions: Vec::new(), low: zeros(FIRST_MIB as usize), high: zeros(HIGH_BYTES) }
-    }
-
-    /// Tells whether a region that keeps memory from use touches the frame, as the map's own code doesn't compute it.
-    fn keeps_from_use(&self, frame: u64) -> bool {
-        let (start, end) = (frame * FRAME_BYTES, (frame + 1) * FRAME_BYTES);
-        self.regions.iter().any(|region| {
-            let region_end = region.start.saturating_add(region.bytes);
-            region.kind != RegionKind::Available && region.bytes != 0 && region.start < end && start < region_end
-        })
-    }
-
-    /// Gives the bytes that tables may be read from, by the reference's own reckoning.
-    fn readable(&self, address: u64, count: usize) -> Option<&[u8]> {
-        let end = address.checked_add(count as u64)?;
-        if end <= FIRST_MIB {
-            return self.low.get(address as usize..end as usize);
-        }
-        let frames = address / FRAME_BYTES..end.div_ceil(FRAME_BYTES);
-        let is_allowed =
-            address >= HIGH.start && end <= HIGH.end && frames.into_iter().all(|it| self.keeps_from_use(it));
-        is_allowed.then(|| &self.high[(address - HIGH.start) as usize..(end - HIGH.start) as usize])
-    }
-
-    /// Writes bytes as far as there is memory.
-    fn write(&mut self, address: u64, bytes: &[u8]) {
-        for (address, &byte) in (address..=u64::MAX).zip(bytes) {
-            if address < FIRST_MIB {
-                self.low[address as usize] = byte;
-            } else if HIGH.contains(&address) {
-                self.high[(address - HIGH.start) as usize] = byte;
-            }
-        }
-    }
-}
-
-// SAFETY: both arrays are as long as what is asked for, and outlive the borrow.
-unsafe impl Show for &Memory {
-    fn first_mib(&self, bytes: Range<u64>) -> Option<NonNull<u8>> {
-        assert!(bytes.start < bytes.end && bytes.end <= FIRST_MIB, "{bytes:x?} isn't the first MiB's");
-        Some(NonNull::from(&self.low[bytes.start as usize]))
-    }
-
-    unsafe fn map(&self, frames: Range<u32>) -> Option<NonNull<u8>> {
-        assert!(!frames.is_empty(), "nothing to map");
-        for frame in frames.clone() {
-            assert!(u64::from(frame) * FRAME_BYTES >= FIRST_MIB, "frame {frame:#x} is mapped twice");
-            assert!(self.keeps_from_use(frame.into()), "frame {frame:#x} is mapped, where the map allows no table");
-        }
-        let (start, end) = (u64::from(frames.start) * FRAME_BYTES, u64::from(frames.end) * FRAME_BYTES);
-        (start >= HIGH.start && end <= HIGH.end).then(|| NonNull::from(&self.high[(start - HIGH.start) as usize]))
-    }
-}
 
 /// The memory, and the number of bytes that the reader was given.
 struct Counting<'a> {
@@ -168,7 +77,8 @@ fn most_bytes() -> usize {
     2 + 1024 + (128 << 10) + 2 * (of_root + KINDS.iter().map(tries).sum::<usize>())
 }
 
-/// The lines that one reading may log: the pointer's, and for each root table its own, the unreadable ones', the tries'.
+/// The lines that one reading may log: the pointer's, and for each root table its own, that of unreadable tables, and
+/// those of the tries.
 fn most_lines() -> usize {
     1 + 2 * (2 + KINDS.len() * (usize::from(MOST_TRIES) + 1))
 }
