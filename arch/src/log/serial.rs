@@ -143,7 +143,14 @@ impl<C: Chip> SerialPort<C> {
         self.room != 0
     }
 
+    /// Gives the number of bytes that the chip takes without another look.
+    #[inline(always)]
+    pub const fn known_room(&self) -> u8 {
+        self.room
+    }
+
     /// Gives the chip a byte, for which it has room.
+    #[inline(always)]
     pub fn send(&mut self, byte: u8) {
         self.room = self.room.saturating_sub(1);
         self.chip.write(DATA, byte);

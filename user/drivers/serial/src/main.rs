@@ -77,7 +77,15 @@ fn await_log(log: &Root) -> Result<()> {
     let endpoint = Endpoint::new()?;
     let mut silent = Server::new(endpoint.copy(Rights::all())?);
     let end = Instant::now() + LOG_PATIENCE;
-    while log.log_write(&[])? != 0 && Instant::now() < end {
+    let mut before = usize::MAX;
+    loop {
+        let waiting = log.log_write(&[])?;
+        if waiting == 0 || Instant::now() >= end {
+            break;
+        }
+        if core::mem::replace(&mut before, waiting) > waiting {
+            continue;
+        }
         match silent.next_before(Instant::now() + Duration::from_millis(1)) {
             Ok(_) | Err(Error::TimedOut) => {}
             Err(error) => return Err(error),
