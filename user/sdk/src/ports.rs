@@ -13,14 +13,14 @@ handle_type! {
 }
 
 impl Ports {
-    /// Lets a process (nothing: this one) use the ports.
+    /// Lets a process (`None`: this one) use the ports.
     pub fn attach(&self, process: Option<&Process>) -> Result<()> {
         let process = process.map_or(abi::NO_HANDLE, Handle::raw) as usize;
         raw::ports_attach(self.raw(), [0, 0, 0, process]).map(drop)
     }
 }
 
-/// Some consecutive ports.
+/// A range of consecutive ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortRange {
     first: u16,
@@ -28,32 +28,32 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// The ports from `first` on. Using any that the process wasn't granted is a fault.
+    /// Makes a range from `first` on. Using a port that the process wasn't granted is a fault.
     pub const fn new(first: u16, count: u16) -> Self {
         Self { first, count }
     }
 
-    /// The first one.
+    /// The range's first port.
     pub const fn first(&self) -> u16 {
         self.first
     }
 
-    /// How many.
+    /// The number of ports.
     pub const fn count(&self) -> u16 {
         self.count
     }
 
-    /// The port at an offset, for values of some width.
+    /// Returns the port at an offset, for values of a width.
     ///
     /// # Panics
-    /// If it isn't wholly inside the range.
+    /// If the port isn't wholly inside the range.
     pub const fn port<T: PortValue>(&self, offset: u16) -> Port<T> {
         assert!(offset as usize + size_of::<T>() <= self.count as usize, "the port is outside of its range");
         Port { number: self.first + offset, value: PhantomData }
     }
 }
 
-/// A port for values of some width.
+/// A port for values of a width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port<T> {
     number: u16,
@@ -61,20 +61,20 @@ pub struct Port<T> {
 }
 
 impl<T: PortValue> Port<T> {
-    /// Reads it.
+    /// Reads the port. Accesses to memory before it and behind it stay on their sides.
     #[inline]
     pub fn read(self) -> T {
         T::read(self.number)
     }
 
-    /// Writes it.
+    /// Writes the port. Accesses to memory before it and behind it stay on their sides.
     #[inline]
     pub fn write(self, value: T) {
         T::write(self.number, value);
     }
 }
 
-/// What a port can be read and written as: `u8`, `u16` or `u32`.
+/// An integer that a port can be read and written as: `u8`, `u16` or `u32`.
 pub trait PortValue: Copy {
     #[doc(hidden)]
     fn read(port: u16) -> Self;
@@ -88,8 +88,10 @@ macro_rules! port_value {
             #[inline]
             fn read(port: u16) -> Self {
                 let value;
-                // SAFETY: reading a port changes no memory of this program; one that isn't granted is a fault.
-                unsafe { asm!($input, in("dx") port, out($register) value, options(nomem, nostack, preserves_flags)) };
+                // SAFETY: the grant bounds what the device does; a port that isn't granted is a fault. No option
+                // promises anything of memory, so that the instruction is a barrier to the compiler: the device may
+                // have written to memory by DMA.
+                unsafe { asm!($input, in("dx") port, out($register) value, options(nostack, preserves_flags)) };
                 value
             }
 
