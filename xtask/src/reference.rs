@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use abi::{CallDescription, DESCRIPTIONS, Error};
+use abi::{CallDescription, DESCRIPTIONS, Error, Safety};
 
 use crate::output;
 use crate::process::run;
@@ -16,7 +16,8 @@ const HEAD: &str = "# System calls
 <!-- Written by `just reference` from kernel/abi: change the table there. -->
 
 A call takes a handle, a tag and four words in registers, and returns a tag and four words in the same registers; the
-kernel never follows a user pointer. Drivers use the SDK, whose stubs come from the same table.
+kernel never follows a user pointer. Drivers use the SDK, whose stubs come from the same table. Those marked `unsafe`
+could break what Rust promises to the caller's own code; whose memory, threads and handles they change is its to know.
 
 | | x86_64 in | x86_64 out | i686 in | i686 out |
 |---|---|---|---|---|
@@ -53,15 +54,19 @@ fn page() -> String {
     let mut page = HEAD.to_owned();
     page.push_str("\n## Calls\n\n| | call | handle's right | words in | words out | |\n|---|---|---|---|---|---|\n");
     for row in DESCRIPTIONS {
-        let CallDescription { number, name, input, output, documentation, .. } = row;
+        let CallDescription { number, name, safety, input, output, documentation, .. } = row;
         let right = match row.needs.iter_names().next() {
             Some((name, _)) => format!("`{name}`"),
             None => "-".to_owned(),
         };
+        let safety = match safety {
+            Safety::Safe => "",
+            Safety::Unsafe => " (`unsafe`)",
+        };
         let (input, output) = (words(input), words(output));
         let documentation = documentation.replace('|', "\\|");
         // Writing to a string can't fail.
-        let _ = writeln!(page, "| {number} | `{name}` | {right} | {input} | {output} | {documentation} |");
+        let _ = writeln!(page, "| {number} | `{name}`{safety} | {right} | {input} | {output} | {documentation} |");
     }
     page.push_str("\n## Errors\n\n| code | name |\n|---|---|\n");
     let unknown = Error::UnknownCall as u8;

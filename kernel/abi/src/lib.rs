@@ -30,7 +30,7 @@ mod register;
 mod rights;
 mod startup;
 
-pub use call::{CallDescription, DESCRIPTIONS, Operation};
+pub use call::{CallDescription, DESCRIPTIONS, Operation, Safety};
 pub use error::Error;
 pub use exit::{Exception, ExitKind, PageFaultCode};
 pub use info::{InfoItem, InterruptPart, ProcessPart, ThreadPart, ThreadState};

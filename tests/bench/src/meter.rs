@@ -33,11 +33,11 @@ impl Meter {
         let top = self.stack.address() + self.stack.len();
         // SAFETY: the code is written to be a thread's first; the stack is its alone until it is done, and so are plan
         // and samples.
-        let thread = unsafe { Thread::new(None, first as usize, top, self.priority, None) }?;
+        let thread = unsafe { Thread::new(first as usize, top, self.priority, None) }?;
         thread.start([&raw const plan as usize, 0, 0, 0])?;
         raw::receive(self.done.raw(), [0; 4])?;
         // The thread may still be at its last instructions.
-        let _ = raw::destroy(thread.raw(), [0; 4]);
+        let _ = thread.destroy();
         Ok(samples)
     }
 

@@ -3,9 +3,8 @@
 use abi::{Operation, Options, Tag};
 use alloc::format;
 use bellwire::protocol::{Chunk, StreamRequest};
-use bellwire::{
-    Access, Endpoint, Error, Handle, Instant, Memory, PAGE_BYTES, Result, Rights, Root, Server, Startup, join, raw,
-};
+use bellwire::raw::SafeOperation;
+use bellwire::{Access, Endpoint, Error, Handle, Instant, Memory, PAGE_BYTES, Result, Root, Startup, join, raw, split};
 use bench::meter::{First, Meter};
 use bench::{
     BY_LINE, Cost, ECHO, EDU_RAISE, FAULTING, FAULTS, FLOAT, INTERRUPTED, Plan, REGISTERS, ROUNDS, STAMP, WARM_UP,
@@ -47,7 +46,7 @@ pub fn run(startup: Startup) -> Result<()> {
         return bench.say("bench: done\n");
     }
     let partner = bench.partner.raw();
-    let call = |label| raw::checked(raw::invoke(Operation::Call, partner, label, Options::empty(), [0; 4]));
+    let call = |label| raw::checked(raw::invoke(SafeOperation::Call, partner, label, Options::empty(), [0; 4]));
     let [.., faults] = call(FAULTS)?.words;
     let [.., faulting] = call(FAULTING)?.words;
 
@@ -64,7 +63,8 @@ pub fn run(startup: Startup) -> Result<()> {
     bench.row("ipc_reply", back, Plan::of(partner, send(STAMP), [0; 4]), overhead, Some(2))?;
     let waiter = threads::measure::<{ kind::NOTIFY }>;
     bench.row("notify_to_waiter", waiter, Plan::of(partner, notify, [1, 0, 0, 0]), overhead, Some(4))?;
-    raw::thread_start(faulting as u32, [0; 4])?;
+    // SAFETY: the partner has made it, with code that takes any words.
+    unsafe { raw::thread_start(faulting as u32, [0; 4]) }?;
     let faults = Plan::of(faults as u32, null, [faulting, 0, 0, 0]);
     bench.row("fault_to_handler", threads::handle_faults, faults, overhead, None)?;
     bench.port_access(&startup.uses("bench-ports")?)?;
@@ -79,10 +79,11 @@ impl Bench {
     /// chip by a timer would be counted in the first row.
     fn settle(&self) -> Result<()> {
         let endpoint = Endpoint::new()?;
-        let mut nobody = Server::new(endpoint.copy(Rights::RECEIVE)?);
         for _ in 0..MOST_WAITS {
             let before = self.calls()?;
-            match nobody.next_before(Instant::now() + QUIET) {
+            let [low, high] = split((Instant::now() + QUIET).cycles());
+            let options = Options::DEADLINE;
+            match raw::checked(raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, options, [low, high, 0, 0])) {
                 Err(Error::TimedOut) => {}
                 other => drop(other?),
             }
@@ -141,7 +142,7 @@ impl Bench {
 
     /// No call at all, in a process that has ports.
     fn port_access(&self, reader: &Endpoint) -> Result<()> {
-        let message = raw::checked(raw::invoke(Operation::Call, reader.raw(), 0, Options::empty(), [0; 4]))?;
+        let message = raw::checked(raw::invoke(SafeOperation::Call, reader.raw(), 0, Options::empty(), [0; 4]))?;
         let [minimum, median, ..] = message.words;
         self.say(&format!("bench: port_access {minimum} {median}\n"))
     }

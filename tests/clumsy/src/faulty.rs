@@ -13,7 +13,7 @@ pub fn spawn(endpoint: &Endpoint) -> Result<()> {
     let top = stack.address() + stack.len();
     let faults = Endpoint::new()?;
     // SAFETY: `first` is written to be a thread's first code, and no other thread has the stack.
-    let thread = unsafe { Thread::new(None, first as *const () as usize, top, PRIORITY, Some((&faults, BADGE))) }?;
+    let thread = unsafe { Thread::new(first as *const () as usize, top, PRIORITY, Some((&faults, BADGE))) }?;
     // The thread and its handler stay as long as the process does.
     core::mem::forget((stack, faults));
     thread.start([endpoint.raw() as usize, 0, 0, 0])

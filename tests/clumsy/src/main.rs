@@ -87,15 +87,12 @@ impl Way {
 }
 
 fn run(startup: Startup) -> Result<()> {
-    let mut clients = Server::new(startup.serves("edu")?);
+    let mut clients = startup.server("edu")?;
     let way = way(&mut clients)?;
-    let mut driver = Driver {
-        device: Device::new(startup.ports(PORTS)?),
-        line: startup.line(LINE)?,
-        server: Server::new(Endpoint::new()?),
-        timer: startup.uses("timer")?,
-    };
-    Thread::spawn(PRIORITY, STACK_BYTES, move || {
+    let device = Device::new(startup.ports(PORTS)?);
+    let (line, endpoint, timer) = (startup.line(LINE)?, Endpoint::new()?, startup.uses("timer")?);
+    Thread::spawn(PRIORITY, STACK_BYTES, move |right| {
+        let mut driver = Driver { device, line, server: Server::new(right, endpoint), timer };
         if let Err(error) = driver.get_stuck(way) {
             bellwire::println!("{way:?}: {error}");
         }
@@ -169,7 +166,7 @@ impl Driver {
             Way::Awaits => self.timer.request(TimerRequest::SleepUntil(u64::MAX / 2)).map(drop),
             Way::Calls => Endpoint::new()?.call(0, [0; 4]).map(drop),
             Way::Elsewhere | Way::Faults => loop {
-                Server::new(Endpoint::new()?).next()?;
+                self.server.next_at(&Endpoint::new()?)?;
             },
             Way::Keep => loop {
                 self.server.next_keeping()?;

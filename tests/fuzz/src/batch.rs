@@ -31,9 +31,7 @@ impl Batch {
         for position in 0..BATCH_STEPS {
             let step = Step { number: number * BATCH_STEPS as u64 + position as u64, ..step };
             step.write_code(&mut bytes, machine);
-            for (at, word) in bytes.as_chunks::<8>().0.iter().enumerate() {
-                mapping.write(position * STEP_BYTES + at * 8, u64::from_le_bytes(*word));
-            }
+            mapping.write_bytes(position * STEP_BYTES, &bytes);
         }
         drop(mapping);
         code.seal()?;

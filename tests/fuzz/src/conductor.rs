@@ -9,9 +9,10 @@ use crate::tally::Tally;
 use crate::victim::{self, Surroundings, Victim, WARD_BADGE};
 use crate::watchdog::Watchdog;
 use crate::witness::{self, Witness};
-use abi::{Kind, Message, Operation, Options, PAGE_BYTES, Register, split};
+use abi::{Kind, Message, Options, PAGE_BYTES, Register, split};
 use alloc::format;
 use alloc::string::String;
+use bellwire::raw::SafeOperation;
 use bellwire::{Endpoint, Error, Handle, Instant, Root, Thread, raw};
 use core::time::Duration;
 use fuzz::fault::{Fault, are_a_programs};
@@ -67,8 +68,8 @@ type Outcome<T = ()> = Result<T, String>;
 
 impl Conductor {
     /// Takes the machine.
-    pub fn new(root: Root, machine: Machine) -> bellwire::Result<Self> {
-        let watchdog = Watchdog::find(&root)?;
+    pub fn new(root: &'static Root, machine: Machine) -> bellwire::Result<Self> {
+        let watchdog = Watchdog::find(root)?;
         let surroundings = Surroundings::new(root)?;
         let witness = Witness::new(&surroundings.events)?;
         let floating = if Level::detect() == Level::X87 { LOAD_X87 } else { LOAD_X87 | LOAD_MXCSR };
@@ -88,7 +89,7 @@ impl Conductor {
 
     /// The machine.
     pub fn root(&self) -> &Root {
-        &self.surroundings.root
+        self.surroundings.root
     }
 
     /// The physical address at which the present step's number stands.
@@ -136,8 +137,7 @@ impl Conductor {
         };
         let after = self.watch(step, plan, batch, &thread)?;
         // A thread that ended itself or its process is gone already.
-        let _ = raw::destroy(thread.raw(), [0; 4]);
-        drop(thread);
+        let _ = thread.destroy();
         if after == After::Useless || self.stopped_in_a_row >= STUCK {
             self.tally.victims += 1;
             self.stopped_in_a_row = 0;
@@ -306,7 +306,7 @@ fn is_of_missing_memory(fault: &Fault) -> bool {
 
 fn receive_before(endpoint: &Endpoint, deadline: Instant) -> bellwire::Result<Message> {
     let [low, high] = split(deadline.cycles());
-    raw::checked(raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]))
+    raw::checked(raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]))
 }
 
 fn said(what: &str) -> impl Fn(Error) -> String {

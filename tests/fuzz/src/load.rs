@@ -1,7 +1,7 @@
 //! Sets a thread's registers: at its start, and when it goes on after a fault.
 
 use abi::Register;
-use bellwire::{Error, Handle, Result, Thread, raw};
+use bellwire::{Error, Result, Thread, raw};
 use fuzz::fault::Fault;
 use fuzz::layout::STEP_BYTES;
 use fuzz::registers::{GENERAL, Registers};
@@ -46,8 +46,9 @@ pub fn retry(thread: &Thread, step: Step, plan: &mut Plan, fault: &Fault) -> Res
 
 /// Values that a register can't have are refused, and that is right.
 fn write(thread: &Thread, register: Register, value: usize) -> Result<()> {
-    match raw::thread_write(thread.raw(), [register as usize, value, 0, 0]) {
-        Ok(_) | Err(Error::BadArgument) => Ok(()),
+    // SAFETY: the thread is another process's.
+    match unsafe { thread.set_register(register, value) } {
+        Ok(()) | Err(Error::BadArgument) => Ok(()),
         Err(error) => Err(error),
     }
 }

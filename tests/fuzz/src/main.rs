@@ -47,8 +47,7 @@ struct Work {
 
 /// The first thread, which is above all others, only starts the conductor and waits for its end.
 fn run(startup: Startup) -> Result<()> {
-    let root = Root::from(startup.handle("root")?);
-    let log = Root::from(startup.handle("root")?);
+    let root = startup.root()?;
     root.ports(EXIT_PORTS.0, EXIT_PORTS.1)?.attach(None)?;
     let number = |name: &str, unless: u64| {
         let value = startup.arguments().find_map(|word| word.strip_prefix(name)?.parse().ok());
@@ -60,21 +59,21 @@ fn run(startup: Startup) -> Result<()> {
         version => Machine::qemu(version),
     };
     let conductor = Conductor::new(root, machine)?;
-    line(&log, format_args!("fuzz: batches of {BATCH_STEPS} steps, the step's number at {:#x}", conductor.place()?));
+    line(root, format_args!("fuzz: batches of {BATCH_STEPS} steps, the step's number at {:#x}", conductor.place()?));
     let done = Endpoint::new()?;
     let stack = Memory::new(STACK_BYTES)?.map(Access::READ | Access::WRITE)?;
     let top = stack.address() + stack.len();
     let work = Box::into_raw(Box::new(Work { conductor, run, done: done.raw() }));
     // SAFETY: `first` is written to be a thread's first code, and no other thread has the stack, which stays to the
     // end.
-    let thread = unsafe { Thread::new(None, first as *const () as usize, top, PRIORITY, Some((&done, 0))) }?;
+    let thread = unsafe { Thread::new(first as *const () as usize, top, PRIORITY, Some((&done, 0))) }?;
     thread.start([work as usize, 0, 0, 0])?;
     let message = raw::receive(done.raw(), [0; 4])?;
     if message.tag.kind() == Kind::Fault {
-        line(&log, format_args!("fuzz: FAILED: the conductor itself faults: {message:x?}"));
-        end(&log, FAILED)
+        line(root, format_args!("fuzz: FAILED: the conductor itself faults: {message:x?}"));
+        end(root, FAILED)
     }
-    end(&log, message.words[0] as u32)
+    end(root, message.words[0] as u32)
 }
 
 /// The conductor's first instructions.

@@ -2,7 +2,7 @@
 
 use crate::launch;
 use crate::memory::{Shared, sealed};
-use abi::{Access, ObjectKind, Operation, Options, PAGE_BYTES, Rights};
+use abi::{Access, ObjectKind, PAGE_BYTES, Rights};
 use bellwire::{
     Endpoint, Error, Handle, Limits, Memory, OwnedHandle, Process, Result, Root, Thread, Timer, Trust, raw,
 };
@@ -33,7 +33,7 @@ pub type Data = [usize; DATA_BYTES / size_of::<usize>()];
 /// The resources that all victims share.
 pub struct Surroundings {
     /// All authority.
-    pub root: Root,
+    pub root: &'static Root,
     /// Where faults and ends arrive.
     pub events: Endpoint,
     /// The victims' first instructions.
@@ -57,7 +57,7 @@ pub struct Victim {
 
 impl Surroundings {
     /// Makes what victims share.
-    pub fn new(root: Root) -> Result<Self> {
+    pub fn new(root: &'static Root) -> Result<Self> {
         let mut edge = [0xCC; PAGE_BYTES];
         // System calls whose return, and whose instruction itself, ends with the address space.
         let calls: [u8; 8] = [0x0F, 0x05, 0xCD, 0x80, 0x0F, 0x34, 0xCD, 0x80];
@@ -85,11 +85,11 @@ impl Victim {
         let process = Process::new(LIMITS, events, BADGE)?;
         let ward = Process::new(WARD_LIMITS, events, WARD_BADGE)?;
         let (execute, write) = (Access::READ | Access::EXECUTE, Access::READ | Access::WRITE);
-        code.map_at(Some(&process), CODE, 0, CODE_BYTES, execute)?;
-        launch.map_at(Some(&process), LAUNCH, 0, PAGE_BYTES, execute)?;
-        edge.map_at(Some(&process), EDGE, 0, PAGE_BYTES, execute)?;
-        desk.memory.map_at(Some(&process), DESK, 0, PAGE_BYTES, write)?;
-        data.memory.map_at(Some(&process), DATA, 0, DATA_BYTES, write)?;
+        code.map_into(&process, CODE, 0, CODE_BYTES, execute)?;
+        launch.map_into(&process, LAUNCH, 0, PAGE_BYTES, execute)?;
+        edge.map_into(&process, EDGE, 0, PAGE_BYTES, execute)?;
+        desk.memory.map_into(&process, DESK, 0, PAGE_BYTES, write)?;
+        data.memory.map_into(&process, DATA, 0, DATA_BYTES, write)?;
 
         let endpoint = Endpoint::new()?;
         let called = Endpoint::new()?;
@@ -125,7 +125,7 @@ impl Victim {
         grant(Slot::Process, &process, all)?;
         grant(Slot::Ward, &ward, all)?;
         grant(Slot::Thread, &thread, all)?;
-        grant(Slot::Root, root, Rights::ROOT_INFO | Rights::ROOT_LINES)?;
+        grant(Slot::Root, *root, Rights::ROOT_INFO | Rights::ROOT_LINES)?;
 
         let objects = [
             endpoint.into(),
@@ -176,7 +176,6 @@ impl Victim {
 }
 
 fn thread(process: &Process, entry: usize, faults: u32) -> Result<Thread> {
-    let words = [entry, DATA + DATA_BYTES, PRIORITY as usize, faults as usize];
-    let message = raw::invoke(Operation::ThreadCreate, process.raw(), BADGE as u8, Options::empty(), words);
-    Ok(Thread::from_raw(raw::checked(message)?.words[0] as u32))
+    let faults = Endpoint::borrowed(faults);
+    process.thread(entry, DATA + DATA_BYTES, PRIORITY, Some((&faults, BADGE as u8)))
 }

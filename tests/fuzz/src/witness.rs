@@ -6,9 +6,9 @@
 
 use crate::memory::{Shared, sealed};
 use crate::witness_code::{self, BYTES, SHEET_BYTES, Sheet};
-use abi::{Access, Operation, Options, PAGE_BYTES, Register, Rights};
+use abi::{Access, PAGE_BYTES, Register, Rights};
 use alloc::string::String;
-use bellwire::{Endpoint, Handle, Instant, Limits, Process, Result, Thread, Timer, Trust, raw};
+use bellwire::{Endpoint, Instant, Limits, Process, Result, Thread, Timer, Trust};
 use core::mem::offset_of;
 use core::time::Duration;
 use fuzz::layout::{WITNESS_CODE, WITNESS_SHEETS};
@@ -42,7 +42,7 @@ impl Witness {
         let process = Process::new(LIMITS, events, BADGE)?;
         let level = Level::detect();
         let code = sealed(&witness_code::code(level))?;
-        code.map_at(Some(&process), WITNESS_CODE, 0, PAGE_BYTES, Access::READ | Access::EXECUTE)?;
+        code.map_into(&process, WITNESS_CODE, 0, PAGE_BYTES, Access::READ | Access::EXECUTE)?;
         let endpoint = Endpoint::new()?;
         let handle = process.grant(&endpoint, Rights::RECEIVE)?;
         let mut number = 0;
@@ -57,14 +57,14 @@ impl Witness {
         let sheets = [sheet()?, sheet()?];
         for (place, sheet) in sheets.iter().enumerate() {
             let address = WITNESS_SHEETS + place * SHEET_BYTES;
-            sheet.memory.map_at(Some(&process), address, 0, SHEET_BYTES, Access::READ | Access::WRITE)?;
+            sheet.memory.map_into(&process, address, 0, SHEET_BYTES, Access::READ | Access::WRITE)?;
         }
         let thread = |place: usize| -> Result<Thread> {
-            let words = [WITNESS_CODE + place * BYTES, 0, PRIORITIES[place] as usize, events.raw() as usize];
-            let message = raw::invoke(Operation::ThreadCreate, process.raw(), BADGE as u8, Options::empty(), words);
-            let thread = Thread::from_raw(raw::checked(message)?.words[0] as u32);
+            let entry = WITNESS_CODE + place * BYTES;
+            let thread = process.thread(entry, 0, PRIORITIES[place], Some((events, BADGE as u8)))?;
             let base = WITNESS_SHEETS + place * SHEET_BYTES + offset_of!(Sheet, general);
-            raw::thread_write(thread.raw(), [Register::FsBase as usize, base, 0, 0])?;
+            // SAFETY: the thread is another process's.
+            unsafe { thread.set_register(Register::FsBase, base) }?;
             thread.start([0; 4])?;
             Ok(thread)
         };

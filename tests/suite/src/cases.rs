@@ -15,6 +15,7 @@ mod pointers;
 mod ports;
 mod processes;
 mod refusals;
+mod safe;
 mod slices;
 mod timers;
 
@@ -38,6 +39,7 @@ pub const ALL: &[&[Case]] = &[
     floating::CASES,
     pointers::CASES,
     processes::CASES,
+    safe::CASES,
     hostile::returns::CASES,
     hostile::fast_entry::CASES,
     hostile::leftovers::CASES,

@@ -10,7 +10,8 @@ use crate::victim::{Generated, at};
 use crate::worker::{STACK_BYTES, Worker};
 use abi::Register;
 use alloc::vec::Vec;
-use bellwire::{Endpoint, Handle, raw};
+use bellwire::{Endpoint, Handle};
+use suite::bare;
 use suite::code;
 use suite::float::{Level, cpuid};
 
@@ -141,12 +142,12 @@ fn fault_of(entry: usize, registers: &[(Register, usize)]) -> Result<Attempt, Fa
     let faults = Endpoint::new()?;
     let worker = Worker::prepare(PRIORITY - 5, entry, Some((&faults, 0)), STACK_BYTES)?;
     for &(register, value) in registers {
-        raw::thread_write(worker.thread.raw(), [register as usize, value, 0, 0])?;
+        bare::thread_write(worker.thread.raw(), [register as usize, value, 0, 0])?;
     }
     worker.thread.start([0; 4])?;
     let message = receive(&faults)?;
     let [error, _, instruction, _] = message.words;
     drop(worker);
-    while raw::destroy(faults.raw(), [0; 4])?.words[0] != 0 {}
+    while bare::destroy(faults.raw(), [0; 4])?.words[0] != 0 {}
     Ok(Attempt { vector: message.tag.label(), error, passed: instruction.wrapping_sub(entry) })
 }

@@ -33,8 +33,8 @@ enum Content {
 impl Image {
     /// Reads a module, whose handle and size these are, and makes what all processes share.
     pub fn read(module: u32, bytes: usize) -> Result<Self> {
-        let mapping = Memory::from_raw(module).map(Access::READ)?;
-        // SAFETY: no process writes to the module.
+        let mapping = Memory::borrowed(module).map(Access::READ)?;
+        // SAFETY: nobody writes to the module or destroys it.
         let file = unsafe { mapping.as_slice() };
         let file = file.get(..bytes).ok_or(Error::BadArgument)?;
         let program = Executable::parse(file, Width::OWN, &LIMITS).map_err(|_| Error::BadArgument)?;
@@ -61,7 +61,7 @@ impl Image {
     /// Maps code and constants into a process.
     pub fn map_shared(&self, process: &Process) -> Result<()> {
         self.segments.iter().try_for_each(|segment| match &segment.content {
-            Content::Shared(memory) => memory.map_at(Some(process), segment.address, 0, segment.bytes, segment.access),
+            Content::Shared(memory) => memory.map_into(process, segment.address, 0, segment.bytes, segment.access),
             Content::Own(_) => Ok(()),
         })
     }

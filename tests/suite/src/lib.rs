@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod bare;
 pub mod code;
 pub mod entry;
 pub mod float;
@@ -14,4 +15,5 @@ pub mod held;
 pub mod image;
 pub mod report;
 pub mod role;
+pub mod safe;
 pub mod witness;

@@ -1,9 +1,12 @@
 //! Partner processes: made from one ELF module, each with its own role, grants and quota.
 
-use abi::{Access, Operation, Options, PAGE_BYTES, Rights, StartupBlock, StartupEntry, StartupKind};
+use crate::system::receive_before;
+use abi::{Access, Options, PAGE_BYTES, Rights, StartupBlock, StartupEntry, StartupKind};
 use alloc::vec;
 use alloc::vec::Vec;
-use bellwire::{Endpoint, Error, Event, Exit, Handle, Memory, Process, Result, Server, Thread, layout, raw};
+use bellwire::raw::SafeOperation;
+use bellwire::{Endpoint, Error, Exit, Handle, Memory, Process, Result, Thread, layout, raw};
+use suite::bare;
 use suite::image::filled;
 use suite::role::Role;
 
@@ -31,7 +34,7 @@ pub struct Partner {
     /// Its first thread.
     pub thread: Thread,
     /// Hears of its end.
-    pub exits: Server,
+    pub exits: Endpoint,
     memories: Vec<Memory>,
     reaped: bool,
 }
@@ -89,7 +92,7 @@ impl Image {
         let length = StartupBlock::write(&entries, &mut block).ok_or(Error::NoMemory)?;
         partner.give(filled(PAGE_BYTES, &block)?, layout::STARTUP, Access::READ)?;
         let words = [self.0.entry(), layout::STACK_TOP, priority as usize, 0];
-        partner.thread = Thread::from_raw(raw::thread_create(partner.process.raw(), words)?.words[0] as u32);
+        partner.thread = bare::thread(bare::thread_create(partner.process.raw(), words)?.words[0]);
         partner.thread.start([layout::STARTUP, length, 0, 0])?;
         Ok(partner)
     }
@@ -107,24 +110,24 @@ impl Partner {
     }
 
     fn with_options(badge: u16, ceiling: u8, quota: [usize; 2], options: Options) -> Result<Self> {
-        let exits = Server::new(Endpoint::new()?);
+        let exits = Endpoint::new()?;
         let [frames, objects] = quota;
-        let words = [frames, objects, exits.endpoint().raw() as usize, badge as usize];
-        let create = || raw::invoke(Operation::ProcessCreate, abi::NO_HANDLE, ceiling, options, words);
+        let words = [frames, objects, exits.raw() as usize, badge as usize];
+        let create = || raw::invoke(SafeOperation::ProcessCreate, abi::NO_HANDLE, ceiling, options, words);
         let process = match raw::repeated(create) {
-            Ok(message) => Process::from_raw(message.words[0] as u32),
+            Ok(message) => bare::process(message.words[0]),
             Err(error) => {
-                let _ = raw::destroy(exits.endpoint().raw(), [0; 4]);
+                let _ = bare::destroy(exits.raw(), [0; 4]);
                 return Err(error);
             }
         };
-        Ok(Self { process, thread: Thread::from_raw(0), exits, memories: Vec::new(), reaped: false })
+        Ok(Self { process, thread: bare::thread(abi::NO_HANDLE as usize), exits, memories: Vec::new(), reaped: false })
     }
 
     /// Maps memory into it that ends with it.
     pub fn give(&mut self, memory: Memory, address: usize, access: Access) -> Result<()> {
         let bytes = memory.bytes()?;
-        let result = memory.map_at(Some(&self.process), address, 0, bytes, access);
+        let result = memory.map_into(&self.process, address, 0, bytes, access);
         self.memories.push(memory);
         result
     }
@@ -132,10 +135,7 @@ impl Partner {
     /// Waits until it has ended, for some seconds at the most.
     pub fn wait(&mut self) -> Result<Exit> {
         let deadline = bellwire::Instant::now() + core::time::Duration::from_secs(10);
-        match self.exits.next_before(deadline)? {
-            Event::Exit(exit) => Ok(exit),
-            _ => Err(Error::BadArgument),
-        }
+        Exit::from_message(&receive_before(&self.exits, deadline)?).ok_or(Error::BadArgument)
     }
 
     /// Ends it.
@@ -172,7 +172,7 @@ impl Drop for Partner {
         for memory in self.memories.drain(..) {
             let _ = memory.destroy();
         }
-        let endpoint = self.exits.endpoint().raw();
-        while raw::destroy(endpoint, [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
+        let endpoint = self.exits.raw();
+        while bare::destroy(endpoint, [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
     }
 }

@@ -23,11 +23,19 @@ pub enum Role {
     Device,
     /// Holds a pattern in every register, see [`crate::witness`].
     Witness,
+    /// Overflows a stack, see [`crate::safe::overflow`].
+    Overflow,
+    /// Has the heap fail to grow, see [`crate::safe::grow`].
+    Grow,
+    /// Allocates in two threads, see [`crate::safe::allocate_in_two_threads`].
+    Allocate,
+    /// Spawns and joins threads, see [`crate::safe::spawn_and_join`].
+    Join,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Echo,
         Self::Clock,
         Self::Wait,
@@ -38,6 +46,10 @@ impl Role {
         Self::Claim,
         Self::Device,
         Self::Witness,
+        Self::Overflow,
+        Self::Grow,
+        Self::Allocate,
+        Self::Join,
     ];
 
     /// The word for it.
@@ -53,6 +65,10 @@ impl Role {
             Self::Claim => "claim",
             Self::Device => "device",
             Self::Witness => "witness",
+            Self::Overflow => "overflow",
+            Self::Grow => "grow",
+            Self::Allocate => "allocate",
+            Self::Join => "join",
         }
     }
 }

@@ -4,8 +4,9 @@ use crate::case::{Failure, Outcome};
 use crate::emulator::Faults;
 use crate::partner::Image;
 use crate::{check, check_eq};
-use abi::{InfoItem, Message, Operation, Options, split};
+use abi::{InfoItem, Message, Options, split};
 use alloc::string::ToString;
+use bellwire::raw::SafeOperation;
 use bellwire::{
     Endpoint, Error, Handle, Instant, Interrupt, PortRange, Ports, Result, Root, Startup, Timer, raw, time,
 };
@@ -35,8 +36,8 @@ pub const CLOCK_LINE: u8 = 8;
 /// The environment of the cases.
 pub struct System {
     /// All authority.
-    pub root: Root,
-    /// The image that partners are made from.
+    pub root: &'static Root,
+    /// What partners are made from.
     pub image: Image,
     /// The real-time clock's line.
     pub clock_line: Interrupt,
@@ -63,7 +64,7 @@ pub enum Withdrawn {
 impl System {
     /// Takes what the first process gets.
     pub fn new(startup: &Startup) -> core::result::Result<Self, Failure> {
-        let root = Root::from(startup.handle("root")?);
+        let root = startup.root()?;
         let module = startup.entries().find(|entry| entry.name() == "partner").ok_or(Error::BadHandle)?;
         let image = Image::read(module.value, module.extra[0] as usize)?;
         root.ports(EXIT_PORT, 4)?.attach(None)?;
@@ -71,7 +72,7 @@ impl System {
         let clock_line = root.line(CLOCK_LINE)?;
         let clock_ports = root.ports(CLOCK_PORT, 2)?;
         clock_ports.attach(None)?;
-        let withdrawn = Withdrawn::find(&root)?;
+        let withdrawn = Withdrawn::find(root)?;
         Ok(Self { root, image, clock_line, clock_ports, silent: Endpoint::new()?, faults: Faults::find()?, withdrawn })
     }
 
@@ -94,7 +95,7 @@ impl System {
     /// Waits without using the processor.
     pub fn sleep(&self, duration: Duration) -> Outcome {
         let [low, high] = split((Instant::now() + duration).cycles());
-        let message = raw::invoke(Operation::Receive, self.silent.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
+        let message = raw::invoke(SafeOperation::Receive, self.silent.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
         check_eq!(raw::checked(message), Err(Error::TimedOut), "a wait for nothing");
         Ok(())
     }
@@ -176,17 +177,17 @@ pub fn receive(endpoint: &Endpoint) -> Result<Message> {
 /// Receives until a deadline.
 pub fn receive_before(endpoint: &Endpoint, deadline: Instant) -> Result<Message> {
     let [low, high] = split(deadline.cycles());
-    raw::checked(raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]))
+    raw::checked(raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]))
 }
 
 /// Receives what is there.
 pub fn poll(endpoint: &Endpoint) -> Result<Message> {
-    raw::checked(raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::NO_WAIT, [0; 4]))
+    raw::checked(raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::NO_WAIT, [0; 4]))
 }
 
 /// Answers the call received last.
 pub fn reply(label: u8, words: [usize; 4]) -> Result<()> {
-    raw::checked(raw::invoke(Operation::Reply, abi::NO_HANDLE, label, Options::empty(), words)).map(drop)
+    raw::checked(raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, label, Options::empty(), words)).map(drop)
 }
 
 /// The cycles in a count of milliseconds.

@@ -7,6 +7,7 @@ use crate::system::{PRIORITY, receive};
 use crate::worker::{STACK_BYTES, Worker};
 use abi::{Access, Kind, Register};
 use bellwire::{Endpoint, Error, Handle, Mapping, Memory, raw};
+use suite::bare;
 
 /// The address of a thread's first instructions.
 pub fn at(function: extern "C" fn()) -> usize {
@@ -48,7 +49,7 @@ impl<'a> Victim<'a> {
 
     /// Gives it a register.
     pub fn set(&self, register: Register, value: usize) -> Result<(), Error> {
-        raw::thread_write(self.worker.thread.raw(), [register as usize, value, 0, 0]).map(drop)
+        bare::thread_write(self.worker.thread.raw(), [register as usize, value, 0, 0]).map(drop)
     }
 
     /// Gives it a register if the kernel takes that value.
@@ -109,8 +110,8 @@ fn check_fault(message: abi::Message) -> Outcome {
 
 impl Drop for Victim<'_> {
     fn drop(&mut self) {
-        let _ = raw::destroy(self.worker.thread.raw(), [0; 4]);
-        while raw::destroy(self.faults.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
+        let _ = bare::destroy(self.worker.thread.raw(), [0; 4]);
+        while bare::destroy(self.faults.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
     }
 }
 
@@ -139,6 +140,6 @@ impl Generated {
 impl Drop for Generated {
     fn drop(&mut self) {
         drop(self.mapping.take());
-        while raw::destroy(self.memory.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
+        while bare::destroy(self.memory.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
     }
 }

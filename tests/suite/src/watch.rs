@@ -46,11 +46,11 @@ pub fn run(startup: Startup) -> bellwire::Result<()> {
             let at = CURRENT.fetch_add(1, Ordering::Relaxed);
             FAILED.fetch_add(1, Ordering::Relaxed);
             let name = cases().get(at).map_or("?", |case| case.name);
-            line(&system.root, format_args!("test {name} ... FAILED: {failure}"));
+            line(system.root, format_args!("test {name} ... FAILED: {failure}"));
         }
     }
     let [passed, failed, ignored] = [&PASSED, &FAILED, &IGNORED].map(|count| count.load(Ordering::Relaxed));
-    line(&system.root, format_args!("suite: {passed} passed, {failed} failed, {ignored} ignored"));
+    line(system.root, format_args!("suite: {passed} passed, {failed} failed, {ignored} ignored"));
     system.end()
 }
 
@@ -85,15 +85,15 @@ extern "C" fn run_cases(argument: usize) {
         match outcome {
             Ok(()) => {
                 PASSED.fetch_add(1, Ordering::Relaxed);
-                line(&system.root, format_args!("test {} ... ok", case.name));
+                line(system.root, format_args!("test {} ... ok", case.name));
             }
             Err(reason) if reason.verdict() == Verdict::Ignored => {
                 IGNORED.fetch_add(1, Ordering::Relaxed);
-                line(&system.root, format_args!("test {} ... ignored: {}", case.name, reason.text()));
+                line(system.root, format_args!("test {} ... ignored: {}", case.name, reason.text()));
             }
             Err(failure) => {
                 FAILED.fetch_add(1, Ordering::Relaxed);
-                line(&system.root, format_args!("test {} ... FAILED: {failure}", case.name));
+                line(system.root, format_args!("test {} ... FAILED: {failure}", case.name));
             }
         }
         CURRENT.fetch_add(1, Ordering::Relaxed);

@@ -1,10 +1,11 @@
 //! The witness: a process of its own that loads every register with a pattern, is interrupted, and looks whether each
 //! is as it was, again and again, while others try to spoil it.
 
+use crate::bare;
 use crate::entry::Registers;
 use crate::float::Level;
 use crate::held::{self, Event, State, Whole};
-use bellwire::{Result, raw};
+use bellwire::Result;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// The address at which the witness has the page that it shares with its creator.
@@ -47,7 +48,7 @@ static WORD: AtomicUsize = AtomicUsize::new(usize::MAX / 3 * 2);
 
 /// Holds registers until the process is ended; returns only if one was found wrong.
 pub fn run() -> Result<()> {
-    raw::thread_pointer(abi::NO_HANDLE, [WORD.as_ptr() as usize, 0, 0, 0])?;
+    bare::thread_pointer(abi::NO_HANDLE, [WORD.as_ptr() as usize, 0, 0, 0])?;
     let [_, _, thread_selector, _] = held::selectors();
     // SAFETY: this is the process's only thread.
     let state = unsafe { held::state() };

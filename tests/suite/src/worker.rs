@@ -4,6 +4,7 @@ use abi::{Operation, Options};
 use alloc::vec;
 use alloc::vec::Vec;
 use bellwire::{Endpoint, Handle, Result, Thread, raw};
+use suite::bare;
 
 /// A thread with a stack; it ends when this is dropped.
 pub struct Worker {
@@ -29,9 +30,9 @@ impl Worker {
         let top = stack.as_ptr_range().end as usize & !15;
         let (endpoint, badge) = faults.map_or((0, 0), |(endpoint, badge)| (endpoint.raw(), badge));
         let words = [entry, top, priority as usize, endpoint as usize];
-        let message = raw::invoke(Operation::ThreadCreate, abi::NO_HANDLE, badge, Options::empty(), words);
+        let message = bare::invoke(Operation::ThreadCreate, abi::NO_HANDLE, badge, Options::empty(), words);
         let handle = raw::checked(message)?.words[0];
-        Ok(Self { thread: Thread::from_raw(handle as u32), _stack: stack })
+        Ok(Self { thread: bare::thread(handle), _stack: stack })
     }
 
     /// Starts at `begin`, for a worker that was prepared with it.
@@ -43,7 +44,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // A thread that has ended by itself is gone already.
-        let _ = raw::destroy(self.thread.raw(), [0; 4]);
+        let _ = bare::destroy(self.thread.raw(), [0; 4]);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::machine::Module;
 use alloc::vec;
 use alloc::vec::Vec;
-use bellwire::{Access, Error, Memory, Process, Result, StartupBlock, StartupEntry, Thread, layout};
+use bellwire::{Access, Error, Memory, Process, Result, StartupBlock, StartupEntry, layout};
 use core::fmt;
 use executable::{Executable, Limits, Segment, Unloadable, Width};
 
@@ -93,7 +93,7 @@ impl Pages {
         if access.contains(Access::EXECUTE) {
             memory.seal()?;
         }
-        memory.map_at(Some(process), address, 0, memory.bytes()?, access)
+        memory.map_into(process, address, 0, memory.bytes()?, access)
     }
 }
 
@@ -107,8 +107,7 @@ pub struct Start {
 impl Start {
     /// Makes and starts the program's first thread.
     pub fn go(self, process: &Process, priority: u8) -> Result<()> {
-        // SAFETY: the thread runs in another process, and so can't touch this one's memory.
-        let thread = unsafe { Thread::new(Some(process), self.entry, layout::STACK_TOP, priority, None) }?;
+        let thread = process.thread(self.entry, layout::STACK_TOP, priority, None)?;
         thread.start([layout::STARTUP, self.block_bytes, 0, 0])
     }
 }

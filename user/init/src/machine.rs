@@ -2,28 +2,22 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use bellwire::{Access, Mapping, Memory, Result, Rights, Root, Startup, StartupEntry, StartupKind};
+use bellwire::{Access, Grants, Mapping, Memory, Result, Root, StartupEntry, StartupKind};
 use manifest::Manifest;
 
 /// The contents of `init`'s startup block.
 #[derive(Debug)]
 pub struct Machine {
     /// All rights over the machine.
-    pub root: Root,
-    startup: Startup,
+    pub root: &'static Root,
+    grants: Grants,
 }
 
 impl Machine {
     /// Takes the root handle out of the startup block.
-    pub fn new(startup: Startup) -> Result<Self, String> {
-        let root = startup.handle("root").and_then(|root| {
-            let copy = root.copy(Rights::all());
-            // The log goes on using the first handle, which therefore must never be closed.
-            root.into_raw();
-            copy
-        });
-        let root = root.map_err(|error| format!("the kernel gave no root handle: {error}"))?;
-        Ok(Self { root: Root::from(root), startup })
+    pub fn new(grants: Grants) -> Result<Self, String> {
+        let root = grants.root().map_err(|error| format!("the kernel gave no root handle: {error}"))?;
+        Ok(Self { root, grants })
     }
 
     /// Reads the manifest from the module `system`.
@@ -40,21 +34,19 @@ impl Machine {
     /// Returns the module of a name, if there is one.
     pub fn module(&self, name: &str) -> Option<Result<Module>> {
         let is_it = |entry: &StartupEntry| entry.name() == name && entry.kind == StartupKind::Handle;
-        let entry = self.startup.entries().find(is_it)?;
+        let entry = self.grants.entries().find(is_it)?;
         Some(Module::new(&entry))
     }
 
     /// Returns the pair of numbers with which the kernel describes something of the machine.
     pub fn fact(&self, name: &str) -> Option<[u64; 2]> {
-        self.startup.number(name)
+        self.grants.number(name)
     }
 
     /// Returns the words of the kernel's command line that are for a program: `NAME.WORD` is `WORD` for the program
     /// `NAME`.
     pub fn arguments_for(&self, program: &str) -> impl Iterator<Item = String> {
-        self.startup
-            .arguments()
-            .filter_map(move |word| Some(word.strip_prefix(program)?.strip_prefix('.')?.to_string()))
+        self.grants.arguments().filter_map(move |word| Some(word.strip_prefix(program)?.strip_prefix('.')?.to_string()))
     }
 }
 
@@ -67,18 +59,15 @@ pub struct Module {
 
 impl Module {
     fn new(entry: &StartupEntry) -> Result<Self> {
-        let memory = Memory::from_raw(entry.value);
-        let mapping = memory.map(Access::READ);
-        // The startup block keeps the handle: a program is loaded again from the same module.
-        memory.into_raw();
-        let mapping = mapping?;
+        // Nobody owns the handle: a program is loaded again from the same module.
+        let mapping = Memory::borrowed(entry.value).map(Access::READ)?;
         let length = (entry.extra[0] as usize).min(mapping.len());
         Ok(Self { mapping, length })
     }
 
     /// Returns the file's bytes.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: `init` alone has handles to modules, and maps them only for reading.
+        // SAFETY: `init` alone has handles to modules, maps them only for reading and destroys none.
         let pages = unsafe { self.mapping.as_slice() };
         &pages[..self.length]
     }

@@ -18,7 +18,7 @@ mod stand_in;
 mod supervisor;
 
 use alloc::string::String;
-use bellwire::{Startup, Thread};
+use bellwire::{Grants, ReceiveRight, Startup, Thread};
 use machine::Machine;
 use supervisor::Supervisor;
 
@@ -32,8 +32,9 @@ const STACK_BYTES: usize = 64 << 10;
 /// Starts a thread with `init`'s own priority, which does the work: the kernel starts the first thread at the highest
 /// one.
 fn run(startup: Startup) -> Result<(), String> {
-    let thread = Thread::spawn(PRIORITY, STACK_BYTES, move || {
-        if let Err(error) = supervise(startup) {
+    let grants = startup.grants();
+    let thread = Thread::spawn(PRIORITY, STACK_BYTES, move |right| {
+        if let Err(error) = supervise(right, grants) {
             bellwire::println!("gives up: {error}");
             bellwire::entry::exit(bellwire::entry::FAILED);
         }
@@ -43,10 +44,11 @@ fn run(startup: Startup) -> Result<(), String> {
 }
 
 /// Starts everything and serves for ever.
-fn supervise(startup: Startup) -> Result<(), String> {
-    let machine = Machine::new(startup)?;
+fn supervise(right: ReceiveRight, grants: Grants) -> Result<(), String> {
+    let machine = Machine::new(grants)?;
     let manifest = machine.manifest()?;
-    let mut supervisor = Supervisor::new(machine, manifest).map_err(|error| alloc::format!("can't begin: {error}"))?;
+    let mut supervisor =
+        Supervisor::new(right, machine, manifest).map_err(|error| alloc::format!("can't begin: {error}"))?;
     supervisor.start_all();
     let error = supervisor.serve();
     Err(alloc::format!("can't receive: {error}"))

@@ -127,7 +127,7 @@ impl Program {
         let bus = surroundings.bus.ok_or(Missing::Bus(Error::Gone))?;
         let devices = match self.devices.take() {
             Some(devices) => devices,
-            None => Devices::claim(&surroundings.machine.root, bus, &self.facts)?,
+            None => Devices::claim(surroundings.machine.root, bus, &self.facts)?,
         };
         self.devices.insert(devices).enable(bus).map_err(|error| match error {
             // `pci` says in the log why, and would say it at each further try.
@@ -347,7 +347,7 @@ impl Program {
         entries.extend(facts.map(|(name, numbers)| StartupEntry::new(name, StartupKind::Number, 0, numbers)));
         for (right, name, rights) in [(Right::Log, "log", Rights::ROOT_LOG), (Right::Info, "info", Rights::ROOT_INFO)] {
             if self.facts.rights.contains(&right) {
-                let handle = process.grant(&machine.root, rights)?;
+                let handle = process.grant(machine.root, rights)?;
                 entries.push(StartupEntry::new(name, StartupKind::Handle, handle, [0; 2]));
             }
         }

@@ -5,7 +5,7 @@
 //! answers every call with [`ABSENT`].
 
 use bellwire::protocol::ABSENT;
-use bellwire::{Endpoint, Event, Result, Rights, Server, Thread, thread_exit};
+use bellwire::{Endpoint, Event, Result, Rights, Server, Thread};
 
 const STACK_BYTES: usize = 16 << 10;
 
@@ -17,7 +17,7 @@ const INIT: u16 = 0;
 
 /// A thread that answers for one service while it is told to.
 ///
-/// The thread lives as long as `init`, since a thread's stack does.
+/// The thread lives as long as `init`.
 #[derive(Debug)]
 pub struct StandIn {
     service: Endpoint,
@@ -35,11 +35,10 @@ impl StandIn {
     /// Makes the thread. It answers nothing yet.
     pub fn new(service: &Endpoint) -> Result<Self> {
         let control = Endpoint::new()?;
-        let mut orders = Server::new(control.copy(Rights::RECEIVE)?);
-        let mut clients = Server::new(service.copy(Rights::RECEIVE)?);
-        Thread::spawn(manifest::INIT_PRIORITY, STACK_BYTES, move || {
-            while answer_until_relieved(&mut orders, &mut clients).is_ok() {}
-            thread_exit()
+        let (orders, clients) = (control.copy(Rights::RECEIVE)?, service.copy(Rights::RECEIVE)?);
+        Thread::spawn(manifest::INIT_PRIORITY, STACK_BYTES, move |right| {
+            let mut server = Server::new(right, orders);
+            while answer_until_relieved(&mut server, &clients).is_ok() {}
         })?;
         Ok(Self { service: service.copy(Rights::CALL)?, control, receives_at: Place::Control })
     }
@@ -64,11 +63,11 @@ impl StandIn {
 }
 
 /// Waits for [`StandIn::begin`], then answers until [`StandIn::end`].
-fn answer_until_relieved(orders: &mut Server, clients: &mut Server) -> Result<()> {
-    orders.next()?;
+fn answer_until_relieved(server: &mut Server, clients: &Endpoint) -> Result<()> {
+    server.next()?;
     loop {
-        match clients.next()? {
-            // The answer must leave before the thread receives at another endpoint.
+        match server.next_at(clients)? {
+            // The answer has to be on its way before the thread receives elsewhere.
             Event::Call(call) if call.badge == INIT => return call.defer()?.answer([0; 4]),
             Event::Call(call) => call.answer_as(ABSENT, [0; 4]),
             _ => {}

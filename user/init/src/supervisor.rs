@@ -7,7 +7,7 @@ use crate::service::Services;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
-use bellwire::{Call, Endpoint, Error, Event, Exit, HowEnded, Instant, Result, Rights, Server, Timer};
+use bellwire::{Call, Endpoint, Error, Event, Exit, HowEnded, Instant, ReceiveRight, Result, Rights, Server, Timer};
 use manifest::{Manifest, PCI_SERVICE, Right};
 
 /// The name of this program. It isn't among the programs that it starts.
@@ -32,7 +32,7 @@ struct Programs {
 
 impl Supervisor {
     /// Claims everything for all programs, and starts none.
-    pub fn new(machine: Machine, manifest: Manifest) -> Result<Self> {
+    pub fn new(right: ReceiveRight, machine: Machine, manifest: Manifest) -> Result<Self> {
         let endpoint = Endpoint::new()?;
         let timer = Timer::new(&endpoint, 0)?;
         let services = Services::new(&manifest, endpoint.copy(Rights::all())?)?;
@@ -40,7 +40,7 @@ impl Supervisor {
         let facts = manifest.programs.into_iter().zip(1..);
         let programs = facts.map(|(facts, badge)| Program::new(&machine, facts, badge)).collect();
         let programs = Programs { machine, services, supervisor, programs };
-        Ok(Self { programs, server: Server::new(endpoint), timer })
+        Ok(Self { programs, server: Server::new(right, endpoint), timer })
     }
 
     /// Starts all programs, in the manifest's order.

@@ -2,8 +2,9 @@
 
 use crate::handle::{self, handle_type};
 use crate::protocol::{DONE, Request, outcome};
+use crate::raw::SafeOperation;
 use crate::{Error, Handle, Instant, OwnedHandle, Result, raw};
-use abi::{Message, Operation, Options, Rights, split};
+use abi::{Message, Options, Rights, split};
 
 handle_type! {
     /// Where messages arrive. What may be done with it (calling, receiving, binding) depends on the handle's rights.
@@ -23,7 +24,7 @@ pub struct Answer {
 
 impl Answer {
     fn from_message(message: Message) -> Self {
-        let handle = message.tag.has_handle().then(|| OwnedHandle::from_raw(message.words[3] as u32));
+        let handle = message.tag.has_handle().then(|| OwnedHandle::installed(message.words[3]));
         Self { label: message.tag.label(), words: message.words, handle }
     }
 }
@@ -32,7 +33,7 @@ impl Endpoint {
     /// Makes an endpoint, with all rights to it.
     pub fn new() -> Result<Self> {
         let message = raw::endpoint_create(abi::NO_HANDLE, [0; 4])?;
-        Ok(Self::from_raw(message.words[0] as u32))
+        Ok(Self::installed(message.words[0]))
     }
 
     /// Calls the server and waits for its answer.
@@ -76,30 +77,31 @@ impl Endpoint {
         accepted(self.call(label, words)?)
     }
 
-    /// As [`Endpoint::request`], but no longer than until the deadline.
+    /// Carries a request to its server, as [`Endpoint::request`] does, and waits until the deadline at most.
     pub fn request_before(&self, deadline: Instant, request: impl Request) -> Result<[usize; 4]> {
         let (label, words) = request.encode();
         accepted(self.call_before(deadline, label, words)?)
     }
 
-    /// As [`Endpoint::request`], with a copy of a handle in place of the fourth word.
+    /// Carries a request to its server, as [`Endpoint::request`] does, with a copy of a handle in place of the fourth
+    /// word.
     pub fn request_with_handle(&self, request: impl Request, handle: &impl Handle) -> Result<[usize; 4]> {
         let (label, [word0, word1, word2, _]) = request.encode();
         accepted(self.call_with_handle(label, [word0, word1, word2], handle)?)
     }
 
-    /// Sets bits in the endpoint's notify word. Never waits, so it is how to reach a program of lower priority.
+    /// Sets bits in the endpoint's notify word. Never waits, so this is how to reach a program of lower priority.
     pub fn notify(&self, bits: u32) -> Result<()> {
         raw::notify(self.raw(), [bits as usize, 0, 0, 0]).map(drop)
     }
 
-    /// A second handle with fewer rights whose calls arrive with a badge, so that the server knows who calls.
+    /// Makes a second handle with fewer rights, whose calls arrive with a badge: so the server knows who calls.
     pub fn badged(&self, rights: Rights, badge: u16) -> Result<Self> {
         handle::copy(self.raw(), rights, badge).map(Self)
     }
 
     fn call_with(&self, label: u8, options: Options, words: [usize; 4]) -> Result<Answer> {
-        raw::checked(raw::invoke(Operation::Call, self.raw(), label, options, words)).map(Answer::from_message)
+        raw::checked(raw::invoke(SafeOperation::Call, self.raw(), label, options, words)).map(Answer::from_message)
     }
 }
 
@@ -127,7 +129,7 @@ impl Reply {
 
     /// Answers the call with a label other than [`DONE`].
     pub fn answer_as(self, label: u8, words: [usize; 4]) -> Result<()> {
-        let message = raw::invoke(Operation::Reply, self.raw(), label, Options::empty(), words);
+        let message = raw::invoke(SafeOperation::Reply, self.raw(), label, Options::empty(), words);
         let answered = raw::checked(message).map(drop);
         if matches!(answered, Ok(()) | Err(Error::Stale)) {
             // The handle is gone with the right: closing it would be one call more.

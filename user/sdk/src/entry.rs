@@ -1,6 +1,6 @@
 //! A program's first and last instructions.
 
-use crate::{Startup, log, raw, time};
+use crate::{Grants, ReceiveRight, Startup, log, raw, time};
 
 /// Names the function with which a program starts. It takes the [`Startup`] and returns nothing or a
 /// [`crate::Result`]; when it returns, the program ends.
@@ -23,11 +23,17 @@ use crate::{Startup, log, raw, time};
 macro_rules! main {
     ($run:path) => {
         /// The first instructions: the startup block's address and length arrive in the message registers.
+        ///
+        /// # Safety
+        /// For the loader alone.
         #[unsafe(no_mangle)]
         #[unsafe(naked)]
-        extern "C" fn _start() -> ! {
-            extern "C" fn begin(address: usize, length: usize) -> ! {
-                $crate::entry::begin(::core::env!("CARGO_PKG_NAME"), address, length, $run)
+        unsafe extern "C" fn _start() -> ! {
+            /// # Safety
+            /// As for `_start`.
+            unsafe extern "C" fn begin(address: usize, length: usize) -> ! {
+                // SAFETY: `_start` runs once, as the first thread's first code, with the startup block's place.
+                unsafe { $crate::entry::begin(::core::env!("CARGO_PKG_NAME"), address, length, $run) }
             }
             $crate::naked_start!(begin)
         }
@@ -45,7 +51,7 @@ macro_rules! main {
     };
 }
 
-/// The stack is aligned as the calling convention wants it before any Rust runs, whatever it was.
+/// Aligns the stack as the calling convention wants it, whatever it was, and calls a function of two words.
 #[cfg(target_arch = "x86_64")]
 #[doc(hidden)]
 #[macro_export]
@@ -63,7 +69,7 @@ macro_rules! naked_start {
     };
 }
 
-/// The stack is aligned as the calling convention wants it before any Rust runs, whatever it was.
+/// Aligns the stack as the calling convention wants it, whatever it was, and calls a function of two words.
 #[cfg(target_arch = "x86")]
 #[doc(hidden)]
 #[macro_export]
@@ -84,9 +90,9 @@ macro_rules! naked_start {
     };
 }
 
-/// What a program's function may return.
+/// What a program's function returns.
 pub trait Outcome {
-    /// The exit code; an error is logged on the way.
+    /// Returns the exit code. Logs an error.
     fn code(self) -> usize;
 }
 
@@ -120,7 +126,7 @@ pub const FAILED: usize = 1;
 /// The exit code of a program that panicked.
 pub const PANICKED: usize = 101;
 
-/// The exit code of a program whose device isn't there: `init` doesn't start it again by itself.
+/// The exit code of a program whose device isn't there. `init` doesn't start such a program again by itself.
 pub const ABSENT: usize = 2;
 
 /// Ends the program because its device isn't there, with a line in the log that says what is missing.
@@ -144,12 +150,30 @@ pub fn absent(missing: impl core::fmt::Display) -> ! {
 }
 
 /// Sets up what the SDK needs, runs the program's function and ends the program.
+///
+/// Safe code has no way here:
+///
+/// ```compile_fail,E0133
+/// bellwire::entry::begin("package", 0x1000_0000, 4096, |_| ());
+/// ```
+///
+/// # Safety
+/// 1. The caller is the first thread's first code, and calls this once.
+/// 2. `address` and `length` are the words that the thread was started with: those of a startup block that stays
+///    mapped, read-only, as long as the process lives, and whose handles nobody else owns.
 #[doc(hidden)]
-pub fn begin<T: Outcome>(package: &'static str, address: usize, length: usize, run: impl FnOnce(Startup) -> T) -> ! {
-    // SAFETY: these are the words that the first thread is started with: a block that stays mapped, read-only, as
-    // long as the process lives.
+pub unsafe fn begin<T: Outcome>(
+    package: &'static str,
+    address: usize,
+    length: usize,
+    run: impl FnOnce(Startup) -> T,
+) -> ! {
+    // SAFETY: the caller says that the block is there and doesn't change.
     let block = unsafe { core::slice::from_raw_parts(address as *const u8, length) };
-    let startup = Startup::new(block);
+    // SAFETY: the caller says that this is the process's block, and comes here once.
+    let grants = unsafe { Grants::new(block) };
+    // SAFETY: the first thread gets its right here, once.
+    let startup = Startup::new(grants, unsafe { ReceiveRight::assume() });
     log::set_up(package, &startup);
     if let Some([hertz, _]) = startup.number("clock") {
         time::set_frequency(hertz);

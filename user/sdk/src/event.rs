@@ -6,13 +6,13 @@ use crate::server::Owed;
 use crate::{Handle, OwnedHandle, Reply, Result, raw};
 use abi::{Exception, ExitKind, InterruptMessage, Kind, Message, PageFaultCode};
 
-/// What happened.
+/// An event at a server.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A client calls, and waits for an answer.
     Call(Call<'a>),
-    /// Somebody set these bits by [`crate::Endpoint::notify`] since the last event.
+    /// Others have set these bits by [`crate::Endpoint::notify`] since the last event.
     Notify(u32),
     /// A device interrupts. Receiving the next event completes it.
     Interrupt(InterruptMessage),
@@ -30,7 +30,7 @@ impl<'a> Event<'a> {
         let [word0, word1, word2, word3] = message.words;
         Some(match message.tag.kind() {
             Kind::Call => {
-                let handle = message.tag.has_handle().then(|| OwnedHandle::from_raw(word3 as u32));
+                let handle = message.tag.has_handle().then(|| OwnedHandle::installed(word3));
                 *owed = Owed::REFUSAL;
                 Self::Call(Call { label: message.tag.label(), words: message.words, badge, handle, owed })
             }
@@ -42,16 +42,7 @@ impl<'a> Event<'a> {
                 let vector = message.tag.label();
                 Self::Fault(Fault { badge, vector, code: word0, address: word1, instruction: word2, owed })
             }
-            Kind::Exit => {
-                let how = match ExitKind::from_label(message.tag.label()) {
-                    ExitKind::Exited => HowEnded::Exited { code: word0 },
-                    ExitKind::Killed => HowEnded::Killed { reason: word0 },
-                    ExitKind::Faulted => {
-                        HowEnded::Fault { vector: word0 as u8, code: word1, address: word2, instruction: word3 }
-                    }
-                };
-                Self::Exit(Exit { badge, how })
-            }
+            Kind::Exit => Self::Exit(Exit::from_message(&message)?),
             Kind::Done | Kind::Reply | Kind::Error => return None,
         })
     }
@@ -65,7 +56,7 @@ pub struct Call<'a> {
     pub label: u8,
     /// What it is asked with. If a handle came along, word 3 is its number.
     pub words: [usize; 4],
-    /// Who calls: the badge of the client's handle.
+    /// The badge of the client's handle, which says who calls.
     pub badge: u16,
     /// The handle that came along; take it to keep it.
     pub handle: Option<OwnedHandle>,
@@ -105,7 +96,7 @@ impl Call<'_> {
     pub fn defer(self) -> Result<Reply> {
         let message = raw::reply_take(abi::NO_HANDLE, [0; 4])?;
         *self.owed = Owed::Nothing;
-        Ok(Reply::from_raw(message.words[0] as u32))
+        Ok(Reply::installed(message.words[0]))
     }
 }
 
@@ -118,8 +109,9 @@ pub struct TimerMessage {
     pub count: u32,
 }
 
-/// A thread's fault. Dropped, it leaves the thread where it is: whoever supervises it should end its process.
+/// A thread's fault. Dropped, it leaves the thread where it is; the thread's supervisor should end its process then.
 #[derive(Debug)]
+#[must_use = "the thread stays where it is unless this is answered"]
 pub struct Fault<'a> {
     /// The badge of the fault endpoint's handle.
     pub badge: u16,
@@ -150,6 +142,22 @@ pub struct Exit {
     pub how: HowEnded,
 }
 
+impl Exit {
+    /// The end that a message tells of, if it is of that kind. For programs that receive by [`raw::receive`].
+    pub fn from_message(message: &Message) -> Option<Self> {
+        let [word0, word1, word2, word3] = message.words;
+        let how = match (message.tag.kind(), ExitKind::from_label(message.tag.label())) {
+            (Kind::Exit, ExitKind::Exited) => HowEnded::Exited { code: word0 },
+            (Kind::Exit, ExitKind::Killed) => HowEnded::Killed { reason: word0 },
+            (Kind::Exit, ExitKind::Faulted) => {
+                HowEnded::Fault { vector: word0 as u8, code: word1, address: word2, instruction: word3 }
+            }
+            _ => return None,
+        };
+        Some(Self { badge: message.tag.badge(), how })
+    }
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HowEnded {
@@ -158,12 +166,12 @@ pub enum HowEnded {
         /// The code that it gave; 0 for success.
         code: usize,
     },
-    /// By somebody else's call.
+    /// By another process's call.
     Killed {
-        /// The reason that they gave.
+        /// The reason that was given.
         reason: usize,
     },
-    /// By a fault that nobody handled.
+    /// By a fault without a handler.
     Fault {
         /// The processor's number of the fault.
         vector: u8,

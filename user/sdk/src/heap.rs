@@ -1,14 +1,12 @@
 //! The heap: memory objects mapped one behind another, so that it is one region that grows.
 
-use crate::lock::lock;
-use crate::{Memory, layout};
+use crate::{Memory, Mutex, MutexGuard, layout};
 use abi::{Access, PAGE_BYTES};
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
 use linked_list_allocator::Heap;
-use spin::{Mutex, MutexGuard};
 
-/// It grows by this much at least, so that small allocations don't do a call each.
+/// The heap grows by this much at least, so that few allocations need a call.
 const SMALLEST_GROWTH: usize = 32 << 10;
 
 /// The allocator of every program.
@@ -22,7 +20,7 @@ struct Growing {
 
 impl Growing {
     fn lock(&self) -> MutexGuard<'_, Heap> {
-        lock(&self.heap)
+        self.heap.lock()
     }
 }
 
@@ -49,7 +47,8 @@ unsafe impl GlobalAlloc for Growing {
     }
 }
 
-/// Adds a memory object to the end of the heap; nothing if the quota or the region has no room for it.
+/// Adds a memory object to the end of the heap. Returns nothing, and leaves nothing behind, if the quota or the region
+/// has no room for it.
 fn grow(heap: &mut Heap, wanted: usize) -> Option<()> {
     let bytes = wanted.max(SMALLEST_GROWTH).checked_next_multiple_of(PAGE_BYTES)?;
     let empty = heap.size() == 0;
@@ -58,7 +57,12 @@ fn grow(heap: &mut Heap, wanted: usize) -> Option<()> {
         return None;
     }
     let memory = Memory::new(bytes).ok()?;
-    memory.map_at(None, end, 0, bytes, Access::READ | Access::WRITE).ok()?;
+    // SAFETY: the region is the heap's alone, which has nothing there yet.
+    if unsafe { memory.map_at(end, 0, bytes, Access::READ | Access::WRITE) }.is_err() {
+        // An error here means that the memory is gone already.
+        let _ = memory.destroy();
+        return None;
+    }
     // The heap never shrinks, so the handle isn't needed any more; the memory lives as long as the process.
     drop(memory);
     if empty {

@@ -5,12 +5,12 @@
 //! serial port, whole:
 //!
 //! ```no_run
-//! use bellwire::{Event, Result, Server, Startup, protocol::StreamRequest};
+//! use bellwire::{Event, Result, Startup, protocol::StreamRequest};
 //!
 //! bellwire::main!(run);
 //!
 //! fn run(startup: Startup) -> Result<()> {
-//!     let mut server = Server::new(startup.serves("serial")?);
+//!     let mut server = startup.server("serial")?;
 //!     let uart = startup.ports(0x3F8)?;
 //!     let (data, enable) = (uart.port::<u8>(0), uart.port::<u8>(1));
 //!     let line = startup.line(4)?;
@@ -34,13 +34,14 @@
 //! # fn _unused() { main() }
 //! ```
 //!
-//! What a program may touch stands in `system.toml`; [`Startup`] is where it finds it. Handles are owned: they are
-//! closed when they are dropped. Every failure is an [`Error`], and nothing waits unless its name says so:
-//! [`Server::next`] waits for good, [`Server::next_before`] until a deadline, [`Server::poll`] not at all. [`task`] has
-//! the `async` form.
+//! The manifest `system.toml` says what a program may touch; the program finds it in its [`Startup`]. Handles are
+//! owned: they are closed when they are dropped. Every failure is an [`Error`], and nothing waits unless its name says
+//! so: [`Server::next`] waits for good, [`Server::next_before`] until a deadline, [`Server::poll`] not at all. [`task`]
+//! has the `async` form.
 //!
 //! All `unsafe` of a driver is in here: the call stubs ([`raw`]), port access ([`Port`]) and mapped memory
-//! ([`Mapping`]). What a program reaches through them is bounded by its grants, which the kernel enforces.
+//! ([`Mapping`]). What a program reaches through them is bounded by its grants, which the kernel enforces. Within these
+//! bounds, code without `unsafe` keeps what Rust promises: it breaks no memory of the program's own.
 //!
 //! On a host (where there is no Bellwire kernel) everything compiles and every call fails with
 //! [`Error::UnknownCall`], so that a driver's own logic can be tested there.
@@ -84,27 +85,28 @@ pub use abi::{
 pub use endpoint::{Answer, Endpoint, Reply};
 pub use entry::absent;
 pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};
-pub use handle::{Handle, OwnedHandle};
+pub use handle::{Borrowed, Handle, OwnedHandle};
 pub use info::{KernelCounters, MemoryUse, ProcessUse, Source, ThreadFault, ThreadUse};
 pub use interrupt::{Interrupt, InterruptWrite, Pending, Trigger};
+pub use lock::{Mutex, MutexGuard};
 pub use mapping::{MappedRegister, Mapping, Plain};
 pub use memory::Memory;
 pub use pci::{PciDevice, PciInterrupt};
 pub use ports::{Port, PortRange, PortValue, Ports};
 pub use process::{Limits, Process, Trust};
 pub use root::Root;
-pub use server::Server;
-pub use startup::{Screen, Startup};
-pub use thread::{Thread, thread_exit};
+pub use server::{ReceiveRight, Server};
+pub use startup::{Grants, Screen, Startup};
+pub use thread::{SpawnedThread, Thread, thread_exit};
 pub use time::Instant;
 pub use timer::Timer;
 
-/// The examples of the page on writing drivers are tested as the reference's are.
+/// Has the examples of the page on writing drivers tested.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/driver.md")]
 struct DriverPage;
 
-/// So is the one of the README.
+/// Has the example of the README tested.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

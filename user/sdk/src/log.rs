@@ -3,17 +3,17 @@
 //! The log is meant for what a person reads when something is wrong. It needs no other program, so it works when
 //! everything else has failed; a program's output belongs on a stream of the console.
 
-use crate::Startup;
 use crate::root::{LOG_BYTES, log_write};
+use crate::{Grants, Handle, Root};
 use abi::StartupEntry;
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicU32, Ordering};
+use spin::Once;
 
-/// The handle of the log, or 0.
-static HANDLE: AtomicU32 = AtomicU32::new(abi::NO_HANDLE);
+/// The log, for the whole life of the program. Empty without the right.
+static ROOT: Once<Root> = Once::new();
 
-/// Whose lines these are.
-static NAME: spin::Once<Name> = spin::Once::new();
+/// The name that stands before each line.
+static NAME: Once<Name> = Once::new();
 
 /// A program's name, as the startup block has it or, for `init`, as its package has it.
 enum Name {
@@ -33,13 +33,20 @@ impl Name {
 /// What the entry with the program's name starts with.
 const NAME_PREFIX: &str = "program ";
 
-pub(crate) fn set_up(package: &'static str, startup: &Startup) {
-    let find = |is_it: fn(&StartupEntry) -> bool| startup.entries().find(is_it);
+pub(crate) fn set_up(package: &'static str, grants: &Grants) {
+    let find = |is_it: fn(&StartupEntry) -> bool| grants.entries().find(is_it);
     let name = find(|entry| entry.name().starts_with(NAME_PREFIX));
     NAME.call_once(|| name.map_or(Name::Package(package), Name::Entry));
-    // A program without the right has no such entry; `init` has the root of all rights.
-    let handle = find(|entry| ["log", "root"].contains(&entry.name())).map(|entry| entry.value);
-    HANDLE.store(handle.unwrap_or(abi::NO_HANDLE), Ordering::Relaxed);
+    // A program without the right has no such entry; the first process has the root of all rights.
+    let root = find(|entry| ["log", "root"].contains(&entry.name())).and_then(|entry| grants.take(entry).ok());
+    if let Some(root) = root {
+        ROOT.call_once(|| Root::from(root));
+    }
+}
+
+/// The log, if the program may use it.
+pub(crate) fn root() -> Option<&'static Root> {
+    ROOT.get()
 }
 
 /// Writes a line to the log, with the program's name before it.
@@ -54,12 +61,9 @@ macro_rules! println {
 
 /// Writes a line: what [`crate::println`] expands to.
 pub fn line(text: fmt::Arguments<'_>) {
-    let handle = HANDLE.load(Ordering::Relaxed);
-    if handle == abi::NO_HANDLE {
-        return;
-    }
+    let Some(root) = root() else { return };
     let name = NAME.get().map_or("?", Name::as_str);
-    let mut writer = Writer { handle, bytes: [0; LOG_BYTES], count: 0 };
+    let mut writer = Writer { handle: root.raw(), bytes: [0; LOG_BYTES], count: 0 };
     // Neither the writer nor what it calls reports errors: there is nowhere to report them to.
     let _ = writeln!(writer, "{name}: {text}");
     writer.flush();

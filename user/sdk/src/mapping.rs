@@ -1,52 +1,64 @@
-//! Memory that is mapped into this process: a device's registers, or pages shared with others.
+//! Memory that is mapped into this process: a device's registers, memory for DMA, or pages shared with others.
 //!
-//! Whoever else maps the memory may change it at any time, so it is never seen through a reference: it is read and
-//! written by volatile accesses, checked against its bounds. That makes it safe to use for what it is.
+//! Others may change such memory at any time, so it is never seen through a reference: it is read and written by single
+//! accesses, checked against its bounds. Each access is a barrier to the compiler (see [`Plain`]). So what a device
+//! wrote by DMA before it raised its status is there once the status was read, and what was written for a device is
+//! there before the register is written that starts it.
 
-use crate::lock::lock;
-use crate::{Error, Handle, Memory, Result, layout, raw};
+mod access;
+mod room;
+
+use crate::{Error, Handle, Memory, Process, Result, raw};
 use abi::{Access, Operation, PAGE_BYTES};
-use alloc::vec::Vec;
 use core::marker::PhantomData;
-use core::ops::Range;
+use room::Room;
 
-mod sealed {
-    pub trait Sealed {}
-}
+pub use access::Plain;
 
-/// An integer that memory can be read and written as.
-pub trait Plain: Copy + sealed::Sealed {}
-
-macro_rules! plain {
-    ($($type:ty)*) => { $(impl sealed::Sealed for $type {} impl Plain for $type {})* };
-}
-
-plain!(u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
-
-/// A mapped part of a memory object. Dropped, it is unmapped; the memory object stays.
+/// A mapped part of a memory object. Dropped, it is unmapped; the memory object stays. Where the memory object is
+/// destroyed before, using the mapping is a fault of the program.
 ///
 /// ```no_run
-/// # use bellwire::{Access, Result, Startup};
-/// # fn run(startup: Startup) -> Result<()> {
-/// let screen = startup.device_memory(0xB8000)?.map(Access::READ | Access::WRITE)?;
+/// # use bellwire::{Access, Grants, Result};
+/// # fn run(grants: &Grants) -> Result<()> {
+/// let screen = grants.device_memory(0xB8000)?.map(Access::READ | Access::WRITE)?;
 /// screen.write::<u16>(0, 0x0742); // a grey B in the upper left corner
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A value of 64 bits would be two accesses on i686, so there are none:
+///
+/// ```compile_fail,E0277
+/// fn counter(registers: &bellwire::Mapping) -> u64 {
+///     registers.read::<u64>(0xF0)
+/// }
+/// ```
 #[derive(Debug)]
+#[must_use = "the memory is unmapped when this is dropped"]
 pub struct Mapping {
     address: usize,
     bytes: usize,
 }
 
+static ROOM: Room = Room::new();
+
 impl Mapping {
     pub(crate) fn new(memory: &Memory, offset: usize, bytes: usize, access: Access) -> Result<Self> {
-        let bytes = bytes.next_multiple_of(PAGE_BYTES);
-        let address = ROOM.take(bytes)?;
-        // From here on a failure drops the mapping, which unmaps what was mapped and gives the room back.
-        let mapping = Self { address, bytes };
-        memory.map_at(None, address, offset, bytes, access)?;
-        Ok(mapping)
+        let bytes = bytes.checked_next_multiple_of(PAGE_BYTES).filter(|bytes| *bytes != 0).ok_or(Error::BadArgument)?;
+        loop {
+            let address = ROOM.take(bytes)?;
+            // SAFETY: the room was taken for this mapping alone.
+            match unsafe { memory.map_at(address, offset, bytes, access) } {
+                Ok(()) => return Ok(Self { address, bytes }),
+                // Somebody mapped there by hand. The room stays taken, and the next one is tried.
+                Err(Error::Conflict) => {}
+                Err(error) => {
+                    ROOM.give_back(address, bytes);
+                    return Err(error);
+                }
+            }
+        }
     }
 
     /// Where it starts.
@@ -59,7 +71,7 @@ impl Mapping {
         self.bytes
     }
 
-    /// Whether it has no bytes.
+    /// Whether it has no bytes, which no mapping is.
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
     }
@@ -70,9 +82,9 @@ impl Mapping {
     /// If the value isn't wholly inside, or the offset isn't a multiple of its size.
     #[inline]
     pub fn read<T: Plain>(&self, offset: usize) -> T {
-        let address: *const T = self.pointer(offset);
-        // SAFETY: `pointer` checked that the value lies inside the mapping and is aligned; any bits are a value.
-        unsafe { address.read_volatile() }
+        let address = self.pointer(offset);
+        // SAFETY: `pointer` checked that the value lies inside the mapping and is aligned.
+        unsafe { T::load(address) }
     }
 
     /// Writes the value at an offset. Where the mapping is read-only, that is a fault of the program.
@@ -81,12 +93,12 @@ impl Mapping {
     /// If the value isn't wholly inside, or the offset isn't a multiple of its size.
     #[inline]
     pub fn write<T: Plain>(&self, offset: usize, value: T) {
-        let address: *mut T = self.pointer(offset);
-        // SAFETY: `pointer` checked that the value lies inside the mapping and is aligned; Rust has no reference there.
-        unsafe { address.write_volatile(value) }
+        let address = self.pointer(offset);
+        // SAFETY: `pointer` checked that the value lies inside the mapping and is aligned; Rust knows of nothing there.
+        unsafe { T::store(address, value) }
     }
 
-    /// The value at an offset as a register, which is checked now and not at each access.
+    /// Returns the value at an offset as a register, which is checked now and not at each access.
     ///
     /// # Panics
     /// If it isn't wholly inside, or the offset isn't a multiple of its size.
@@ -99,35 +111,44 @@ impl Mapping {
     /// # Panics
     /// If they aren't wholly inside.
     pub fn read_bytes(&self, offset: usize, to: &mut [u8]) {
-        for (at, byte) in to.iter_mut().enumerate() {
-            *byte = self.read(offset + at);
-        }
+        let from = self.range(offset, to.len());
+        // SAFETY: `range` checked that the bytes lie inside the mapping, of which Rust knows nothing.
+        unsafe { access::copy(from, to.as_mut_ptr(), to.len()) };
     }
 
-    /// Copies bytes in.
+    /// Copies bytes in. Where the mapping is read-only, that is a fault of the program.
     ///
     /// # Panics
     /// If they wouldn't be wholly inside.
     pub fn write_bytes(&self, offset: usize, from: &[u8]) {
-        for (at, byte) in from.iter().enumerate() {
-            self.write(offset + at, *byte);
-        }
+        let to = self.range(offset, from.len());
+        // SAFETY: `range` checked that the bytes lie inside the mapping, of which Rust knows nothing.
+        unsafe { access::copy(from.as_ptr(), to, from.len()) };
     }
 
-    /// The memory as a slice.
+    /// Returns the memory as a slice.
     ///
     /// # Safety
-    /// As long as the slice lives, nobody may write to the memory: no device, no other process, no other mapping.
+    /// As long as the slice lives,
+    ///
+    /// 1. nobody writes to the memory: no device, no other process, no other mapping;
+    /// 2. nobody destroys the memory object, through whichever handle.
     pub unsafe fn as_slice(&self) -> &[u8] {
-        // SAFETY: the pages are mapped as long as `self` lives, and the caller promises that they don't change.
+        // SAFETY: the pages are mapped as long as `self` lives, since nobody destroys them; and they don't change.
         unsafe { core::slice::from_raw_parts(self.address as *const u8, self.bytes) }
     }
 
+    #[inline]
     fn pointer<T: Plain>(&self, offset: usize) -> *mut T {
-        let end = offset.checked_add(size_of::<T>());
-        assert!(end.is_some_and(|end| end <= self.bytes), "offset {offset:#x} is outside of a mapping");
         assert!(offset.is_multiple_of(align_of::<T>()), "offset {offset:#x} isn't aligned");
-        (self.address + offset) as *mut T
+        self.range(offset, size_of::<T>()).cast()
+    }
+
+    #[inline]
+    fn range(&self, offset: usize, bytes: usize) -> *mut u8 {
+        let end = offset.checked_add(bytes);
+        assert!(end.is_some_and(|end| end <= self.bytes), "offset {offset:#x} is outside of a mapping");
+        (self.address + offset) as *mut u8
     }
 }
 
@@ -143,110 +164,88 @@ impl<T: Plain> MappedRegister<'_, T> {
     #[inline(always)]
     pub fn read(self) -> T {
         // SAFETY: the address was checked when this was made, and stays mapped as long as the mapping that is borrowed.
-        unsafe { self.address.read_volatile() }
+        unsafe { T::load(self.address) }
     }
 
     /// Writes it. Where the mapping is read-only, that is a fault of the program.
     #[inline(always)]
     pub fn write(self, value: T) {
-        // SAFETY: as for `read`; Rust has no reference there.
-        unsafe { self.address.write_volatile(value) }
+        // SAFETY: as for `read`; Rust knows of nothing there.
+        unsafe { T::store(self.address, value) }
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // Pages of which nothing is mapped unmap as well, so this fails only if the range is wrong, which it isn't.
-        if unmap(self.address, self.bytes).is_ok() {
+        // SAFETY: the range is this mapping's alone, and whatever borrowed the mapping is gone.
+        if unsafe { unmap(self.address, self.bytes) }.is_ok() {
             ROOM.give_back(self.address, self.bytes);
         }
     }
 }
 
-/// Unmaps pages of this process, slice by slice, until nothing of them is mapped.
-fn unmap(address: usize, bytes: usize) -> Result<()> {
+/// Unmaps pages of this process, slice by slice, until nothing of them is mapped. Pages of which nothing is mapped are
+/// no error.
+///
+/// # Safety
+/// The range is the caller's alone, and nothing refers to it any more.
+unsafe fn unmap(address: usize, bytes: usize) -> Result<()> {
     // The kernel takes slices off the end of a stretch, so the range stays the same.
-    while raw::memory_unmap(abi::NO_HANDLE, [address, bytes, 0, 0])?.words[0] != 0 {}
+    // SAFETY: the caller gives the range up.
+    while unsafe { raw::memory_unmap(abi::NO_HANDLE, [address, bytes, 0, 0]) }?.words[0] != 0 {}
     Ok(())
 }
 
 impl Memory {
-    /// Maps a part at a chosen address, into a process or (without one) into this one, slice by slice.
+    /// Maps a part of the memory into another process, at an address of the caller's choice, slice by slice.
     ///
-    /// Nothing undoes it but the end of the process or of the memory. It can't harm what Rust knows of, since the
-    /// kernel refuses to map where something is mapped.
-    pub fn map_at(
+    /// Nothing undoes that but the end of the process or of the memory.
+    pub fn map_into(
         &self,
-        process: Option<&crate::Process>,
+        process: &Process,
         address: usize,
         offset: usize,
         bytes: usize,
         access: Access,
     ) -> Result<()> {
-        let process = process.map_or(abi::NO_HANDLE, Handle::raw) as usize;
+        // SAFETY: a `Process` is another one than this, whose memory is its maker's concern.
+        unsafe { self.map_slices(process.raw(), [address, offset, bytes], access) }.map_err(|(_, error)| error)
+    }
+
+    /// Maps a part of the memory into this process, at an address of the caller's choice, slice by slice. Where that
+    /// fails, nothing new is mapped; what was mapped before, stays.
+    ///
+    /// Nothing undoes that but the end of the process or of the memory.
+    ///
+    /// # Safety
+    /// The range is the caller's: outside of all places in [`crate::layout`], or given to the caller by the keeper of
+    /// that place. None of it is meant to stay unmapped, as the guard of a stack is.
+    pub unsafe fn map_at(&self, address: usize, offset: usize, bytes: usize, access: Access) -> Result<()> {
+        // SAFETY: the caller owns the range.
+        unsafe { self.map_slices(abi::NO_HANDLE, [address, offset, bytes], access) }.map_err(|(done, error)| {
+            // SAFETY: this much was mapped just now, and nobody has used it. The rest of the range is somebody else's.
+            let _ = unsafe { unmap(address, done) };
+            error
+        })
+    }
+
+    /// Maps a stretch (address, offset, bytes) slice by slice. An error says how many bytes were mapped before.
+    ///
+    /// # Safety
+    /// In this process, the range is the caller's, as for [`Memory::map_at`].
+    unsafe fn map_slices(&self, process: u32, stretch: [usize; 3], access: Access) -> Result<(), (usize, Error)> {
+        let [address, offset, bytes] = stretch;
         let mut done = 0;
         while done < bytes {
-            let words = [address + done, offset + done, bytes - done, process];
-            let message = raw::checked(raw::invoke(Operation::MemoryMap, self.raw(), 0, access.options(), words))?;
+            let words = [address + done, offset + done, bytes - done, process as usize];
+            // SAFETY: the caller owns the range.
+            let message = unsafe { raw::invoke_any(Operation::MemoryMap, self.raw(), 0, access.options(), words) };
             // None at all is progress too: a page table.
-            done += message.words[0];
+            done += raw::checked(message).map_err(|error| (done, error))?.words[0];
         }
         Ok(())
     }
 }
 
-/// The addresses of [`layout::MAPPINGS`], taken first fit.
-struct Room {
-    taken: spin::Mutex<Vec<Range<usize>>>,
-}
-
-static ROOM: Room = Room { taken: spin::Mutex::new(Vec::new()) };
-
-impl Room {
-    fn take(&self, bytes: usize) -> Result<usize> {
-        let mut taken = lock(&self.taken);
-        // A free page stays between any two mappings, so that running off the end of one is a fault.
-        let mut start = layout::MAPPINGS.start;
-        let mut position = taken.len();
-        for (index, range) in taken.iter().enumerate() {
-            if range.start.saturating_sub(start) >= bytes + PAGE_BYTES {
-                position = index;
-                break;
-            }
-            start = range.end + PAGE_BYTES;
-        }
-        let end = start.checked_add(bytes).filter(|end| *end <= layout::MAPPINGS.end).ok_or(Error::NoMemory)?;
-        taken.insert(position, start..end);
-        Ok(start)
-    }
-
-    fn give_back(&self, address: usize, bytes: usize) {
-        lock(&self.taken).retain(|range| *range != (address..address + bytes));
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[should_panic(expected = "outside of a mapping")]
-    fn a_register_that_is_half_outside_is_refused() {
-        let mapping = core::mem::ManuallyDrop::new(Mapping { address: PAGE_BYTES, bytes: PAGE_BYTES });
-        mapping.register::<u32>(PAGE_BYTES - 4);
-        mapping.register::<u64>(PAGE_BYTES - 4);
-    }
-
-    #[test]
-    fn room_is_taken_first_fit_with_a_page_between() {
-        let room = Room { taken: spin::Mutex::new(Vec::new()) };
-        let first = room.take(PAGE_BYTES).unwrap();
-        let second = room.take(2 * PAGE_BYTES).unwrap();
-        let third = room.take(PAGE_BYTES).unwrap();
-        assert_eq!((first, second), (layout::MAPPINGS.start, layout::MAPPINGS.start + 2 * PAGE_BYTES));
-        room.give_back(second, 2 * PAGE_BYTES);
-        assert_eq!(room.take(3 * PAGE_BYTES).unwrap(), third + 2 * PAGE_BYTES);
-        assert_eq!(room.take(2 * PAGE_BYTES).unwrap(), second);
-        assert_eq!(room.take(layout::MAPPINGS.len()), Err(Error::NoMemory));
-    }
-}
+mod tests;

@@ -12,9 +12,9 @@ handle_type! {
 }
 
 impl Memory {
-    /// Takes so many bytes of zeroed RAM, rounded up to pages, from this process's quota.
+    /// Takes `bytes` bytes of zeroed RAM, rounded up to pages, from this process's quota.
     pub fn new(bytes: usize) -> Result<Self> {
-        let memory = Self::from_raw(raw::memory_create(abi::NO_HANDLE, [bytes, 0, 0, 0])?.words[0] as u32);
+        let memory = Self::installed(raw::memory_create(abi::NO_HANDLE, [bytes, 0, 0, 0])?.words[0]);
         while raw::memory_prepare(memory.raw(), [0; 4])?.words[0] != 0 {}
         Ok(memory)
     }

@@ -2,49 +2,49 @@
 //! switched on before the driver starts, and off when it has ended.
 
 use crate::protocol::{PciAddress, PciId};
-use crate::{Error, Interrupt, Memory, Pending, PortRange, Result, Server, Startup, Trigger};
+use crate::{Error, Grants, Interrupt, Memory, Pending, PortRange, Result, Server, Trigger};
 use abi::StartupKind;
 use alloc::format;
 
 /// How a function interrupts, as the manifest says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PciInterrupt {
-    /// By this line, which is level-triggered and may be that of other functions, too.
+    /// By this line, which is level-triggered. Other functions may have the same line.
     Line(u8),
     /// By messages.
     Message,
 }
 
-/// One function.
+/// A function of a PCI device.
 #[derive(Debug)]
 pub struct PciDevice {
-    startup: Startup,
+    grants: Grants,
     index: usize,
-    /// Which it is.
+    /// The function's vendor and device numbers.
     pub id: PciId,
-    /// Where it is.
+    /// The function's place on the bus.
     pub address: PciAddress,
-    /// How it interrupts.
+    /// How the function interrupts.
     pub interrupt: PciInterrupt,
 }
 
 impl PciDevice {
     /// The memory of a base address register. Only its pages are granted, so a size below that of a page counts as one.
     pub fn memory(&self, register: u8) -> Result<Memory> {
-        self.startup.handle(&format!("pci {} bar {register}", self.index)).map(Memory::from)
+        self.grants.handle(&format!("pci {} bar {register}", self.index)).map(Memory::from)
     }
 
     /// The ports of a base address register.
     pub fn ports(&self, register: u8) -> Result<PortRange> {
-        let numbers = self.startup.number(&format!("pci {} ports {register}", self.index));
+        let numbers = self.grants.number(&format!("pci {} ports {register}", self.index));
         let [first, count] = numbers.ok_or(Error::BadHandle)?;
         Ok(PortRange::new(first as u16, count as u16))
     }
 
-    /// Lets its interrupts arrive at a server, with a badge. Functions that share a line share an interrupt: bound
-    /// once, it is [`Error::Busy`] for the second.
+    /// Lets the function's interrupts arrive at a server, with a badge. Functions that share a line share an interrupt:
+    /// bound once, it is [`Error::Busy`] for the second.
     pub fn bind(&self, server: &Server, badge: u16) -> Result<(Interrupt, Pending)> {
-        let interrupt = Interrupt::from(self.startup.handle(&format!("pci {} interrupt", self.index))?);
+        let interrupt = Interrupt::from(self.grants.handle(&format!("pci {} interrupt", self.index))?);
         // The pins of PCI are level-triggered (PCI Local Bus Specification 3.0, 2.2.6), whatever the firmware says of
         // the line.
         let trigger = match self.interrupt {
@@ -56,20 +56,20 @@ impl PciDevice {
     }
 }
 
-impl Startup {
+impl Grants {
     /// The PCI functions that this program drives.
     pub fn pci_devices(&self) -> impl Iterator<Item = PciDevice> {
-        let startup = *self;
+        let grants = *self;
         (0..).map_while(move |index| {
-            let [id, address] = startup.number(&format!("pci {index}"))?;
+            let [id, address] = grants.number(&format!("pci {index}"))?;
             let interrupt = format!("pci {index} interrupt");
-            let interrupt = startup.entries().find(|entry| entry.name() == interrupt)?;
+            let interrupt = grants.entries().find(|entry| entry.name() == interrupt)?;
             let interrupt = match interrupt.extra {
                 [line, 0] => PciInterrupt::Line(line as u8),
                 _ => PciInterrupt::Message,
             };
             let id = PciId { vendor: (id >> 16) as u16, device: id as u16 };
-            Some(PciDevice { startup, index, id, address: PciAddress::from_number(address as u16), interrupt })
+            Some(PciDevice { grants, index, id, address: PciAddress::from_number(address as u16), interrupt })
         })
     }
 }
@@ -77,7 +77,7 @@ impl Startup {
 /// How `init` names to the program `pci` which functions are driven.
 const DRIVEN: &str = "driven";
 
-impl Startup {
+impl Grants {
     /// The PCI functions that programs drive at this moment. Only the program that serves `pci` is told.
     pub fn driven_functions(&self) -> impl Iterator<Item = PciAddress> {
         let named = self.entries().filter(|entry| entry.name() == DRIVEN && entry.kind == StartupKind::Number);
@@ -97,7 +97,7 @@ pub mod entries {
         StartupEntry::new(&format!("pci {index}"), StartupKind::Number, 0, numbers)
     }
 
-    /// A function that a program drives, for [`crate::Startup::driven_functions`].
+    /// A function that a program drives, for [`Grants::driven_functions`].
     pub fn driven(address: PciAddress) -> StartupEntry {
         StartupEntry::new(DRIVEN, StartupKind::Number, 0, [u64::from(address.number()), 0])
     }
@@ -113,7 +113,7 @@ pub mod entries {
         StartupEntry::new(&name, StartupKind::Number, 0, [first.into(), count.into()])
     }
 
-    /// Its interrupt.
+    /// The function's interrupt.
     pub fn interrupt(index: usize, handle: u32, kind: PciInterrupt) -> StartupEntry {
         let numbers = match kind {
             PciInterrupt::Line(line) => [u64::from(line), 0],
@@ -127,7 +127,6 @@ pub mod entries {
 mod tests {
     use super::*;
     use crate::Handle;
-    use abi::StartupBlock;
 
     #[test]
     fn a_driver_finds_what_init_names() {
@@ -143,11 +142,8 @@ mod tests {
             entries::driven(address[1]),
             entries::driven(address[0]),
         ];
-        let mut bytes = vec![0; 1024];
-        let length = StartupBlock::write(&all, &mut bytes).unwrap();
-        bytes.truncate(length);
-        let startup = Startup::new(bytes.leak());
-        let devices: Vec<PciDevice> = startup.pci_devices().collect();
+        let grants = crate::startup::tests::grants(&all);
+        let devices: Vec<PciDevice> = grants.pci_devices().collect();
         let [first, second] = devices.as_slice() else { panic!("{devices:?}") };
         assert_eq!((first.id, first.address, first.interrupt), (id, address[0], PciInterrupt::Line(11)));
         assert_eq!((second.address, second.interrupt), (address[1], PciInterrupt::Message));
@@ -155,6 +151,6 @@ mod tests {
         assert_eq!(memory.raw(), 5);
         assert_eq!(first.memory(1).err(), Some(Error::BadHandle));
         assert_eq!(second.ports(4), Ok(PortRange::new(0xC000, 32)));
-        assert_eq!(startup.driven_functions().collect::<Vec<_>>(), [address[1], address[0]]);
+        assert_eq!(grants.driven_functions().collect::<Vec<_>>(), [address[1], address[0]]);
     }
 }

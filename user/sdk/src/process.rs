@@ -1,15 +1,19 @@
-//! Other processes, for whoever starts and supervises them.
+//! Other processes, for the program that starts and supervises them.
 
 use crate::handle::handle_type;
-use crate::{Endpoint, Handle, Memory, Result, raw};
-use abi::{Operation, Options, Rights};
+use crate::raw::SafeOperation;
+use crate::{Endpoint, Handle, Memory, Result, Thread, raw, thread};
+use abi::{Options, Rights};
 
 handle_type! {
-    /// An address space, a handle table and a quota.
+    @exclusive
+    /// An address space, a handle table and a quota; never those of the program that has this. Its memory is its
+    /// maker's concern: mapping into it and starting threads there can't harm the maker.
+    #[must_use = "the handle is closed when this is dropped"]
     Process
 }
 
-/// What a process may take, out of what its maker has.
+/// A process's quota, which is taken out of its maker's, and its ceiling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Frames of memory, page tables included.
@@ -25,11 +29,11 @@ pub struct Limits {
 /// How far a process is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
-    /// It reaches nothing but what it is granted.
+    /// The process reaches nothing but what it is granted.
     #[default]
     Contained,
-    /// It may know physical addresses, to tell devices that read and write memory themselves. Without an IOMMU such a
-    /// device reaches everything, and so does the process.
+    /// The process may know physical addresses, to tell devices that read and write memory themselves. Without an IOMMU
+    /// such a device reaches everything, and so does the process.
     Dma,
 }
 
@@ -38,16 +42,32 @@ impl Process {
     /// badge, which also names the process in the kernel's counters.
     pub fn new(limits: Limits, supervisor: &Endpoint, badge: u16) -> Result<Self> {
         let words = [limits.frames, limits.objects, supervisor.raw() as usize, badge as usize];
-        let operation = Operation::ProcessCreate;
+        let operation = SafeOperation::ProcessCreate;
         let options = match limits.trust {
             Trust::Contained => Options::empty(),
             Trust::Dma => Options::DMA,
         };
         let message = raw::repeated(|| raw::invoke(operation, abi::NO_HANDLE, limits.priority, options, words))?;
-        Ok(Self::from_raw(message.words[0] as u32))
+        Ok(Self::installed(message.words[0]))
     }
 
-    /// Gives it a copy of a handle with fewer rights, and returns the handle's number there.
+    /// Takes over a handle's number.
+    ///
+    /// # Safety
+    /// 1. No other code owns the handle.
+    /// 2. The process isn't the caller's own.
+    pub const unsafe fn from_raw(number: u32) -> Self {
+        Self::installed(number as usize)
+    }
+
+    /// Makes a thread in it that will begin at `entry` with its stack pointer at `stack`. Its faults go to the endpoint
+    /// with a badge; without one they end the process.
+    pub fn thread(&self, entry: usize, stack: usize, priority: u8, faults: Option<(&Endpoint, u8)>) -> Result<Thread> {
+        // SAFETY: it is another process than this one.
+        unsafe { thread::create(self.raw(), entry, stack, priority, faults) }
+    }
+
+    /// Gives the process a copy of a handle with fewer rights, and returns the handle's number there.
     pub fn grant(&self, handle: &impl Handle, rights: Rights) -> Result<u32> {
         self.grant_badged(handle, rights, 0)
     }
@@ -58,12 +78,12 @@ impl Process {
         Ok(raw::process_grant(self.raw(), words)?.words[0] as u32)
     }
 
-    /// Ends it.
+    /// Ends the process.
     pub fn kill(&self, reason: usize) -> Result<()> {
         raw::process_kill(self.raw(), [reason, 0, 0, 0]).map(drop)
     }
 
-    /// Tears down what is left of it after its end, slice by slice, and gives its quota back.
+    /// Tears down what is left of the process after its end, slice by slice, and gives its quota back.
     ///
     /// Memory of which it knew the physical address may still be written by a device: it is handed over, and is to be
     /// destroyed only once the device is quiet.
@@ -71,7 +91,7 @@ impl Process {
         loop {
             let [left, memory, ..] = raw::process_reap(self.raw(), [0; 4])?.words;
             if memory != 0 {
-                quarantine(Memory::from_raw(memory as u32));
+                quarantine(Memory::installed(memory));
             }
             if left == 0 {
                 return Ok(());

@@ -1,8 +1,9 @@
 //! The system calls as they are: one function for each row of the kernel's table, and [`invoke`] for labels and
 //! options. Nothing here is needed to write a driver.
 //!
-//! A call can't harm the memory of the caller unless it maps or unmaps it, which is why the functions that do are the
-//! only ones to be careful with: use [`crate::Memory`] and [`crate::Mapping`].
+//! A call that can break what Rust promises to this program's code is `unsafe`; the kernel's table says which are
+//! ([`abi::Safety`]). The other calls act on objects by number: one with a wrong number fails, or does to an object
+//! what its owner might have done.
 
 use abi::{Error, Kind, Message, Operation, Options, Tag};
 
@@ -16,19 +17,43 @@ mod x86_64;
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
 use x86_64::enter;
 
-/// There is no Bellwire kernel on the host.
+/// Without a kernel, each call is unknown.
+///
+/// # Safety
+/// None.
+#[cfg(not(any(target_os = "none", test)))]
+unsafe fn enter(_: u32, _: Message) -> Message {
+    unknown()
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+use fake::enter;
+
 #[cfg(not(target_os = "none"))]
-fn enter(_: u32, _: Message) -> Message {
+fn unknown() -> Message {
     Message::new(Tag::outgoing(Kind::Error, Error::UnknownCall as u8, 0), [0; 4])
 }
 
-/// Does a call and returns the message that came back, errors included (see [`Message::tag`]).
+/// Makes any call and returns the message that came back, errors included (see [`Message::tag`]).
+///
+/// # Safety
+/// Those of the stub that has the operation's name.
 #[inline(always)]
-pub fn invoke(operation: Operation, handle: u32, label: u8, options: Options, words: [usize; 4]) -> Message {
-    enter(handle, Message::new(Tag::incoming(operation, label, options), words))
+pub unsafe fn invoke_any(operation: Operation, handle: u32, label: u8, options: Options, words: [usize; 4]) -> Message {
+    // SAFETY: the caller answers for the operation.
+    unsafe { enter(handle, Message::new(Tag::incoming(operation, label, options), words)) }
 }
 
-/// A message of kind [`Kind::Error`] as an error.
+/// Makes a call and returns the message that came back, errors included (see [`Message::tag`]).
+#[inline(always)]
+pub fn invoke(operation: SafeOperation, handle: u32, label: u8, options: Options, words: [usize; 4]) -> Message {
+    // SAFETY: the table says of these operations that they can't harm the caller, whatever their arguments are.
+    unsafe { invoke_any(operation.0, handle, label, options, words) }
+}
+
+/// Returns a message of kind [`Kind::Error`] as an error.
 #[inline(always)]
 pub fn checked(message: Message) -> Result<Message, Error> {
     match message.tag.kind() {
@@ -48,25 +73,81 @@ pub fn repeated(mut call: impl FnMut() -> Message) -> Result<Message, Error> {
     }
 }
 
+/// An operation whose stub is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SafeOperation(Operation);
+
+macro_rules! safe_operation {
+    (safe $variant:ident $documentation:literal) => {
+        #[doc = $documentation]
+        pub const $variant: SafeOperation = SafeOperation(Operation::$variant);
+    };
+    (unsafe $variant:ident $documentation:literal) => {};
+}
+
+macro_rules! stub {
+    (safe $variant:ident $name:ident $(#[$documentation:meta])*) => {
+        $(#[$documentation])*
+        #[inline(always)]
+        pub fn $name(handle: u32, words: [usize; 4]) -> Result<Message, Error> {
+            checked(invoke(SafeOperation::$variant, handle, 0, Options::empty(), words))
+        }
+    };
+    (unsafe $variant:ident $name:ident $(#[$documentation:meta])*) => {
+        $(#[$documentation])*
+        ///
+        /// # Safety
+        /// The memory, thread, handle or object that the call is about must be the caller's to map, run or end: no
+        /// other code of this program relies on its staying as it is.
+        #[inline(always)]
+        pub unsafe fn $name(handle: u32, words: [usize; 4]) -> Result<Message, Error> {
+            // SAFETY: the caller answers for what the call does.
+            checked(unsafe { invoke_any(Operation::$variant, handle, 0, Options::empty(), words) })
+        }
+    };
+}
+
 macro_rules! stubs {
     ($(
-        $number:literal $variant:ident $name:ident $right:ident [$($input:tt)*] [$($output:tt)*] $documentation:literal;
+        $number:literal $variant:ident $name:ident $right:ident $safety:ident [$($input:tt)*] [$($output:tt)*]
+        $documentation:literal;
     )*) => {
+        #[allow(non_upper_case_globals, reason = "each is named as the operation is")]
+        impl SafeOperation {
+            $(safe_operation!($safety $variant $documentation);)*
+        }
+
         $(
-            #[doc = $documentation]
-            ///
-            #[doc = concat!(
-                "Words in:", $(" `", stringify!($input), "`",)* "; out:", $(" `", stringify!($output), "`",)* ".",
-            )]
-            #[inline(always)]
-            pub fn $name(handle: u32, words: [usize; 4]) -> Result<Message, Error> {
-                checked(invoke(Operation::$variant, handle, 0, Options::empty(), words))
-            }
+            stub!(
+                $safety $variant $name
+                #[doc = $documentation]
+                #[doc = ""]
+                #[doc = concat!(
+                    "Words in:", $(" `", stringify!($input), "`",)* "; out:", $(" `", stringify!($output), "`",)* ".",
+                )]
+            );
         )*
     };
 }
 
 abi::for_each_call!(stubs);
+
+/// A call that maps memory can't be made by safe code, and neither can one that closes a handle by its number:
+///
+/// ```compile_fail,E0133
+/// let _ = bellwire::raw::memory_unmap(0, [0x2000_0000, 0x1000, 0, 0]);
+/// ```
+///
+/// ```compile_fail,E0133
+/// let _ = bellwire::raw::handle_close(7, [0; 4]);
+/// ```
+///
+/// ```compile_fail,E0599
+/// use bellwire::raw::{SafeOperation, invoke};
+/// invoke(SafeOperation::ThreadCreate, 0, 0, Default::default(), [0; 4]);
+/// ```
+#[cfg(doctest)]
+struct UnsafeCalls;
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,12 @@
-//! The authority over the machine. `init` is born with all of it; other programs get parts: the log, the counters.
+//! The authority over the machine. `init` begins with all of it; other programs get the log or the counters.
 
 use crate::handle::handle_type;
+use crate::raw::SafeOperation;
 use crate::{Handle, Interrupt, InterruptWrite, Memory, Ports, Result, raw};
-use abi::{InfoItem, Message, Operation, Options, join, split};
+use abi::{InfoItem, Message, Options, join, split};
 
 handle_type! {
-    /// Authority over the machine; what of it depends on the handle's rights.
+    /// Authority over the machine. The handle's rights say over what.
     Root
 }
 
@@ -13,7 +14,7 @@ impl Root {
     /// Claims an interrupt line.
     pub fn line(&self, line: u8) -> Result<Interrupt> {
         let message = raw::interrupt_create(self.raw(), [line as usize, 0, 0, 0])?;
-        Ok(Interrupt::from_raw(message.words[0] as u32))
+        Ok(Interrupt::installed(message.words[0]))
     }
 
     /// Claims a message interrupt, and returns the write by which its device raises it. [`crate::Error::Unsupported`]
@@ -21,23 +22,23 @@ impl Root {
     pub fn message_interrupt(&self) -> Result<(Interrupt, InterruptWrite)> {
         let [interrupt, low, high, data] = raw::message_interrupt_create(self.raw(), [0; 4])?.words;
         let write = InterruptWrite { address: join(low, high), data: data as u32 };
-        Ok((Interrupt::from_raw(interrupt as u32), write))
+        Ok((Interrupt::installed(interrupt), write))
     }
 
     /// Claims I/O ports.
     pub fn ports(&self, first: u16, count: u16) -> Result<Ports> {
         let message = raw::ports_create(self.raw(), [first as usize, count as usize, 0, 0])?;
-        Ok(Ports::from_raw(message.words[0] as u32))
+        Ok(Ports::installed(message.words[0]))
     }
 
     /// Claims device memory, whole pages.
     pub fn device_memory(&self, address: u64, bytes: usize) -> Result<Memory> {
         let [low, high] = split(address);
         let message = raw::memory_device(self.raw(), [low, high, bytes, 0])?;
-        Ok(Memory::from_raw(message.words[0] as u32))
+        Ok(Memory::installed(message.words[0]))
     }
 
-    /// Asks for four counters.
+    /// Reads four counters.
     pub fn info(&self, item: InfoItem, index: usize, part: usize) -> Result<[usize; 4]> {
         Ok(raw::info(self.raw(), [item as usize, index, part, 0])?.words)
     }
@@ -63,7 +64,7 @@ impl Root {
     }
 }
 
-/// How much of the log one call carries.
+/// How many bytes of the log one call carries.
 pub(crate) const LOG_BYTES: usize = 16;
 
 pub(crate) fn log_write(handle: u32, bytes: &[u8]) -> Message {
@@ -72,5 +73,5 @@ pub(crate) fn log_write(handle: u32, bytes: &[u8]) -> Message {
     padded[..count].copy_from_slice(&bytes[..count]);
     let word = |at: usize| u32::from_le_bytes([padded[at], padded[at + 1], padded[at + 2], padded[at + 3]]) as usize;
     let words = [word(0), word(4), word(8), word(12)];
-    raw::invoke(Operation::LogWrite, handle, count as u8, Options::empty(), words)
+    raw::invoke(SafeOperation::LogWrite, handle, count as u8, Options::empty(), words)
 }

@@ -1,22 +1,24 @@
 //! The driver's loop: one system call an event.
 
 use crate::protocol::REFUSED;
+use crate::raw::SafeOperation;
 use crate::{Endpoint, Error, Event, Handle, Instant, Interrupt, OwnedHandle, Pending, Result, Trigger, raw};
-use abi::{Message, Operation, Options, split};
+use abi::{Message, Options, split};
+use core::marker::PhantomData;
 
-/// What the next receive answers.
+/// What the next receive is to answer.
 #[derive(Debug)]
 pub(crate) enum Owed {
-    /// Nobody waits.
+    /// No call: nobody waits.
     Nothing,
-    /// The caller gets this.
+    /// The answer that the caller gets.
     Answer {
         label: u8,
         words: [usize; 4],
         /// Kept open until the answer is on its way.
         handle: Option<OwnedHandle>,
     },
-    /// Somebody waits and is left waiting: a thread that faulted.
+    /// A thread that faulted waits. Receiving without an answer ends its process.
     Withheld,
 }
 
@@ -25,12 +27,33 @@ impl Owed {
     pub(crate) const REFUSAL: Self = Self::Answer { label: REFUSED, words: [0; 4], handle: None };
 }
 
-/// Receives what arrives at an endpoint, and answers.
+/// A thread's right to receive and to answer, of which it has one.
+///
+/// The kernel answers the call that a *thread* received last, whichever endpoint it came from. So a thread has one
+/// [`Server`], made with this right. A server can wait at further endpoints ([`Server::next_at`]). The first thread's
+/// right is in its [`crate::Startup`]; [`crate::Thread::spawn`] gives each thread its own.
+#[derive(Debug)]
+pub struct ReceiveRight {
+    /// Neither `Send` nor `Sync`.
+    thread: PhantomData<*mut ()>,
+}
+
+impl ReceiveRight {
+    /// Makes the right of the calling thread.
+    ///
+    /// # Safety
+    /// The calling thread has no other.
+    pub const unsafe fn assume() -> Self {
+        Self { thread: PhantomData }
+    }
+}
+
+/// Receives what arrives at an endpoint, and answers. A thread has one server at most, see [`ReceiveRight`].
 ///
 /// ```no_run
-/// # use bellwire::{Event, Result, Server, Startup};
+/// # use bellwire::{Event, Result, Startup};
 /// # fn run(startup: Startup) -> Result<()> {
-/// let mut server = Server::new(startup.serves("echo")?);
+/// let mut server = startup.server("echo")?;
 /// loop {
 ///     if let Event::Call(call) = server.next()? {
 ///         let words = call.words;
@@ -39,16 +62,28 @@ impl Owed {
 /// }
 /// # }
 /// ```
+///
+/// A right makes one server:
+///
+/// ```compile_fail,E0382
+/// # use bellwire::{Endpoint, ReceiveRight, Server};
+/// fn two(right: ReceiveRight, one: Endpoint, other: Endpoint) -> [Server; 2] {
+///     [Server::new(right, one), Server::new(right, other)]
+/// }
+/// ```
 #[derive(Debug)]
+#[must_use = "the endpoint's handle is closed when this is dropped"]
 pub struct Server {
+    /// The thread's, for as long as it has a server.
+    _right: ReceiveRight,
     endpoint: Endpoint,
     owed: Owed,
 }
 
 impl Server {
-    /// A server on an endpoint, whose handle must have the right to receive.
-    pub const fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, owed: Owed::Nothing }
+    /// Makes the calling thread's server, on an endpoint whose handle must have the right to receive.
+    pub const fn new(right: ReceiveRight, endpoint: Endpoint) -> Self {
+        Self { _right: right, endpoint, owed: Owed::Nothing }
     }
 
     /// The endpoint, for binding more sources to it.
@@ -68,25 +103,33 @@ impl Server {
         self.event(message)
     }
 
-    /// As [`Server::next`], but the last interrupt stays uncompleted (a level line stays masked) until
-    /// [`Interrupt::complete`].
+    /// Answers and completes as [`Server::next`] does, and waits for the next event at another endpoint, whose handle
+    /// must have the right to receive.
+    pub fn next_at(&mut self, endpoint: &Endpoint) -> Result<Event<'_>> {
+        let message = self.reply_receive_at(endpoint.raw(), Options::empty());
+        self.event(message)
+    }
+
+    /// Answers the last call and waits for the next event. The last interrupt stays uncompleted (a level line stays
+    /// masked) until [`Interrupt::complete`].
     pub fn next_keeping(&mut self) -> Result<Event<'_>> {
         let message = self.reply_receive(Options::KEEP);
         self.event(message)
     }
 
-    /// As [`Server::next`], but gives up at the deadline with [`Error::TimedOut`].
+    /// Does what [`Server::next`] does, and fails with [`Error::TimedOut`] if no event comes until the deadline.
     pub fn next_before(&mut self, deadline: Instant) -> Result<Event<'_>> {
         let [low, high] = split(deadline.cycles());
         self.reply();
-        let message = self.receive(Options::DEADLINE, [low, high, 0, 0]);
+        let message = receive(self.endpoint.raw(), Options::DEADLINE, [low, high, 0, 0]);
         self.event(message)
     }
 
-    /// As [`Server::next`], but doesn't wait: nothing if no event is there.
+    /// Answers and completes as [`Server::next`] does, and returns an event if one is there.
+    /// Never waits.
     pub fn poll(&mut self) -> Result<Option<Event<'_>>> {
         self.reply();
-        let message = self.receive(Options::NO_WAIT, [0; 4]);
+        let message = receive(self.endpoint.raw(), Options::NO_WAIT, [0; 4]);
         match self.event(message) {
             Err(Error::WouldBlock) => Ok(None),
             result => result.map(Some),
@@ -95,30 +138,26 @@ impl Server {
 
     #[inline]
     fn reply_receive(&mut self, options: Options) -> Message {
+        self.reply_receive_at(self.endpoint.raw(), options)
+    }
+
+    #[inline]
+    fn reply_receive_at(&mut self, endpoint: u32, options: Options) -> Message {
         let (label, with_handle, words, _handle) = match core::mem::replace(&mut self.owed, Owed::Nothing) {
             Owed::Nothing => (0, Options::empty(), [0; 4], None),
             Owed::Answer { label, words, handle: None } => (label, Options::empty(), words, None),
             Owed::Answer { label, words, handle } => (label, Options::HANDLE, words, handle),
-            Owed::Withheld => return self.receive(options, [0; 4]),
+            Owed::Withheld => return receive(endpoint, options, [0; 4]),
         };
-        let message = raw::invoke(Operation::ReplyReceive, self.endpoint.raw(), label, options | with_handle, words);
-        if has_refused(&message) { self.receive(options, [0; 4]) } else { message }
-    }
-
-    fn receive(&self, options: Options, words: [usize; 4]) -> Message {
-        loop {
-            let message = raw::invoke(Operation::Receive, self.endpoint.raw(), 0, options, words);
-            if !has_refused(&message) {
-                return message;
-            }
-        }
+        let message = raw::invoke(SafeOperation::ReplyReceive, endpoint, label, options | with_handle, words);
+        if has_refused(&message) { receive(endpoint, options, [0; 4]) } else { message }
     }
 
     /// Answers without receiving. A caller that has gone meanwhile needs no answer.
     fn reply(&mut self) {
         if let Owed::Answer { label, words, handle } = core::mem::replace(&mut self.owed, Owed::Nothing) {
             let options = if handle.is_some() { Options::HANDLE } else { Options::empty() };
-            raw::invoke(Operation::Reply, abi::NO_HANDLE, label, options, words);
+            raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, label, options, words);
         }
     }
 
@@ -128,7 +167,17 @@ impl Server {
     }
 }
 
-/// Whether a receive only refused callers whose handles have no room here. Others may wait behind them.
+/// Receives without answering.
+fn receive(endpoint: u32, options: Options, words: [usize; 4]) -> Message {
+    loop {
+        let message = raw::invoke(SafeOperation::Receive, endpoint, 0, options, words);
+        if !has_refused(&message) {
+            return message;
+        }
+    }
+}
+
+/// Whether a receive only refused callers, whose handles have no room here. Others may wait behind them.
 fn has_refused(message: &Message) -> bool {
     raw::checked(*message) == Err(Error::NoHandleSlot)
 }

@@ -1,16 +1,85 @@
 //! What a program was granted, by the names that `system.toml` has for it.
 
-use crate::{Endpoint, Error, Interrupt, Memory, OwnedHandle, PortRange, Result, Root, println};
+use crate::{
+    Endpoint, Error, Interrupt, Memory, Mutex, OwnedHandle, PortRange, ReceiveRight, Result, Root, Server, log, println,
+};
 use abi::{StartupBlock, StartupEntry, StartupKind};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use alloc::{format, string::String};
+use core::cell::RefCell;
+use core::ops::Deref;
 
-/// The program's grants and arguments. Each handle can be taken once.
-#[derive(Clone, Copy, Debug)]
+/// What the first thread begins with: the program's [`Grants`], and the thread's right to receive.
+///
+/// ```no_run
+/// # use bellwire::{Result, Startup};
+/// fn run(startup: Startup) -> Result<()> {
+///     let mut server = startup.server("counter")?;
+///     let line = startup.line(5)?;
+///     server.bind(&line, 0)?;
+///     loop {
+///         server.next()?;
+///     }
+/// }
+/// ```
+#[derive(Debug)]
 pub struct Startup {
-    block: StartupBlock<'static>,
+    grants: Grants,
+    right: RefCell<Option<ReceiveRight>>,
 }
 
-/// What there is to draw on.
+impl Startup {
+    pub(crate) fn new(grants: Grants, right: ReceiveRight) -> Self {
+        Self { grants, right: RefCell::new(Some(right)) }
+    }
+
+    /// Makes the first thread's server, for a service that this program serves. A thread has one server, so this is
+    /// [`Error::Busy`] the second time; [`Server::next_at`] waits at further endpoints.
+    pub fn server(&self, service: &str) -> Result<Server> {
+        // The right first: a grant that was taken and not used would be lost.
+        let right = self.receive_right()?;
+        match self.serves(service) {
+            Ok(endpoint) => Ok(Server::new(right, endpoint)),
+            Err(error) => {
+                self.right.replace(Some(right));
+                Err(error)
+            }
+        }
+    }
+
+    /// The first thread's right to receive. [`Error::Busy`] where it was taken.
+    pub fn receive_right(&self) -> Result<ReceiveRight> {
+        self.right.take().ok_or_else(|| {
+            println!("the first thread has a server already");
+            Error::Busy
+        })
+    }
+
+    /// The grants, which other threads may have too.
+    pub fn grants(&self) -> Grants {
+        self.grants
+    }
+}
+
+impl Deref for Startup {
+    type Target = Grants;
+
+    fn deref(&self) -> &Grants {
+        &self.grants
+    }
+}
+
+/// The program's grants and arguments. Copies are the same grants. Each handle can be taken once, since the taker
+/// owns it; the second time is [`Error::Busy`].
+#[derive(Clone, Copy, Debug)]
+pub struct Grants {
+    block: StartupBlock<'static>,
+    /// The handles that somebody has taken.
+    taken: &'static Mutex<Vec<u32>>,
+}
+
+/// A screen.
 #[derive(Debug)]
 pub enum Screen {
     /// The VGA's text mode: 80 columns and 25 rows of a character and a colour byte.
@@ -24,7 +93,7 @@ pub enum Screen {
         memory: Memory,
         /// Where in the memory the first pixel is.
         offset: usize,
-        /// Pixels in a row.
+        /// Pixels of a row.
         width: usize,
         /// Rows.
         height: usize,
@@ -35,10 +104,14 @@ pub enum Screen {
     },
 }
 
-impl Startup {
-    /// A program's start, from the block that it was given.
-    pub fn new(bytes: &'static [u8]) -> Self {
-        Self { block: StartupBlock::new(bytes) }
+impl Grants {
+    /// Makes a program's grants from the block that it was given.
+    ///
+    /// # Safety
+    /// The handles that the block names are this process's, nobody owns them yet, and no other `Grants` were made from
+    /// it.
+    pub unsafe fn new(bytes: &'static [u8]) -> Self {
+        Self { block: StartupBlock::new(bytes), taken: Box::leak(Box::default()) }
     }
 
     /// The endpoint of a service that this program serves.
@@ -59,8 +132,7 @@ impl Startup {
 
     /// An interrupt line.
     pub fn line(&self, line: u8) -> Result<Interrupt> {
-        let entry = self.numbered("line", u64::from(line))?;
-        Ok(Interrupt::from_raw(entry.value))
+        self.take(self.numbered("line", u64::from(line))?).map(Interrupt::from)
     }
 
     /// The granted range of I/O ports that starts there. The ports can be used at once.
@@ -71,8 +143,7 @@ impl Startup {
 
     /// The device memory that starts at a physical address.
     pub fn device_memory(&self, address: u64) -> Result<Memory> {
-        let entry = self.numbered("device-memory", address)?;
-        Ok(Memory::from_raw(entry.value))
+        self.take(self.numbered("device-memory", address)?).map(Memory::from)
     }
 
     /// The memory that the program keeps over its end, if the manifest gives it any (`keeps`): each instance finds
@@ -84,13 +155,13 @@ impl Startup {
     /// The screen, with the right `screen`; an error if the machine has none.
     pub fn screen(&self) -> Result<Screen> {
         if let Some(entry) = self.block.find("text-screen").filter(|entry| entry.kind == StartupKind::Handle) {
-            return Ok(Screen::Text { memory: Memory::from_raw(entry.value) });
+            return Ok(Screen::Text { memory: self.take(entry)?.into() });
         }
         let entry = self.find("framebuffer", |entry| entry.kind == StartupKind::Handle)?;
         let [pitch, bits] = self.number("framebuffer-format").ok_or(Error::BadHandle)?;
         let [address, size] = entry.extra;
         Ok(Screen::Framebuffer {
-            memory: Memory::from_raw(entry.value),
+            memory: self.take(entry)?.into(),
             offset: address as usize % abi::PAGE_BYTES,
             width: (size >> 32) as usize,
             height: size as u32 as usize,
@@ -99,9 +170,16 @@ impl Startup {
         })
     }
 
-    /// The kernel's log, with the right `log`. [`crate::println`] uses it by itself.
-    pub fn log(&self) -> Result<Root> {
-        self.handle("log").map(Root::from)
+    /// The kernel's log, with the right `log`. [`crate::println`] uses the same handle by itself, so nobody owns it.
+    pub fn log(&self) -> Result<&'static Root> {
+        self.find("log", |entry| entry.kind == StartupKind::Handle)?;
+        log::root().ok_or(Error::BadHandle)
+    }
+
+    /// All authority over the machine, which the first process has. [`crate::println`] uses the same handle.
+    pub fn root(&self) -> Result<&'static Root> {
+        self.find("root", |entry| entry.kind == StartupKind::Handle)?;
+        log::root().ok_or(Error::BadHandle)
     }
 
     /// The kernel's counters, with the right `info`.
@@ -111,8 +189,7 @@ impl Startup {
 
     /// A handle by its entry's name.
     pub fn handle(&self, name: &str) -> Result<OwnedHandle> {
-        let entry = self.find(name, |entry| entry.kind == StartupKind::Handle)?;
-        Ok(OwnedHandle::from_raw(entry.value))
+        self.take(self.find(name, |entry| entry.kind == StartupKind::Handle)?)
     }
 
     /// A pair of numbers by its entry's name.
@@ -125,16 +202,31 @@ impl Startup {
         self.entries().filter(|entry| entry.kind == StartupKind::Argument).map(|entry| entry.name().into())
     }
 
-    /// Everything there is.
+    /// All entries of the startup block.
     pub fn entries(&self) -> impl Iterator<Item = StartupEntry> {
         self.block.entries()
+    }
+
+    /// Gives an entry's handle to the caller, once.
+    pub(crate) fn take(&self, entry: StartupEntry) -> Result<OwnedHandle> {
+        let mut taken = self.taken.lock();
+        if entry.kind != StartupKind::Handle {
+            return Err(Error::BadHandle);
+        }
+        if taken.contains(&entry.value) {
+            drop(taken);
+            println!("{:?} was taken already", entry.name());
+            return Err(Error::Busy);
+        }
+        taken.push(entry.value);
+        Ok(OwnedHandle::installed(entry.value as usize))
     }
 
     fn numbered(&self, name: &str, number: u64) -> Result<StartupEntry> {
         self.find(name, |entry| entry.extra[0] == number)
     }
 
-    /// A grant that is missing is a mistake in `system.toml`, so the log says which.
+    /// Finds an entry. A grant that is missing is a mistake in `system.toml`, so the log says which.
     fn find(&self, name: &str, fits: impl Fn(&StartupEntry) -> bool) -> Result<StartupEntry> {
         let found = self.entries().find(|entry| entry.name() == name && fits(entry));
         if found.is_none() {
@@ -144,39 +236,108 @@ impl Startup {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Without `unsafe` no block makes handles:
+///
+/// ```compile_fail,E0133
+/// let grants = bellwire::Grants::new(&[]);
+/// ```
+///
+/// A program's grants may go to another thread. The right to receive stays where it is:
+///
+/// ```no_run
+/// # use bellwire::{Grants, Startup, Thread};
+/// # fn run(startup: Startup) {
+/// let grants: Grants = startup.grants();
+/// let _ = Thread::spawn(10, 4096, move |_| drop(grants.uses("timer")));
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use bellwire::{Startup, Thread};
+/// # fn run(startup: Startup) {
+/// let _ = Thread::spawn(10, 4096, move |_| drop(startup.server("counter")));
+/// # }
+/// ```
+#[cfg(doctest)]
+struct OneOwner;
 
-    fn startup(entries: &[StartupEntry]) -> Startup {
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::raw::fake;
+    use abi::Operation;
+    use std::rc::Rc;
+
+    pub fn grants(entries: &[StartupEntry]) -> Grants {
         let mut bytes = vec![0; 1024];
         let length = StartupBlock::write(entries, &mut bytes).unwrap();
         bytes.truncate(length);
-        Startup::new(bytes.leak())
+        // SAFETY: on the host a handle is a number and no more.
+        unsafe { Grants::new(bytes.leak()) }
     }
 
     #[test]
     fn grants_are_found_by_name_and_number() {
-        let startup = startup(&[
+        let grants = grants(&[
             StartupEntry::new("ports", StartupKind::Number, 0, [0x60, 1]),
             StartupEntry::new("ports", StartupKind::Number, 0, [0x64, 1]),
             StartupEntry::new("115200", StartupKind::Argument, 0, [0, 0]),
             StartupEntry::new("uses timer", StartupKind::Handle, 9, [0, 0]),
         ]);
-        assert_eq!(startup.ports(0x64), Ok(PortRange::new(0x64, 1)));
-        assert_eq!(startup.ports(0x3F8), Err(Error::BadHandle));
-        assert_eq!(startup.uses("timer").map(Endpoint::into_raw), Ok(9));
-        assert_eq!(startup.serves("timer"), Err(Error::BadHandle));
-        assert_eq!(startup.arguments().collect::<Vec<_>>(), ["115200"]);
+        assert_eq!(grants.ports(0x64), Ok(PortRange::new(0x64, 1)));
+        assert_eq!(grants.ports(0x3F8), Err(Error::BadHandle));
+        assert_eq!(grants.uses("timer").map(Endpoint::into_raw), Ok(9));
+        assert_eq!(grants.serves("timer"), Err(Error::BadHandle));
+        assert_eq!(grants.arguments().collect::<Vec<_>>(), ["115200"]);
+    }
+
+    #[test]
+    fn a_handle_has_one_owner() {
+        let closed = Rc::new(RefCell::new(Vec::new()));
+        fake::answer_with({
+            let closed = closed.clone();
+            move |operation, handle, words| {
+                if operation == Operation::HandleClose {
+                    closed.borrow_mut().push(handle);
+                }
+                Ok(words)
+            }
+        });
+        let grants = grants(&[
+            StartupEntry::new("uses timer", StartupKind::Handle, 9, [0, 0]),
+            StartupEntry::new("line", StartupKind::Handle, 10, [4, 0]),
+        ]);
+        let copy = grants;
+        let timer = grants.uses("timer");
+        assert_eq!(copy.uses("timer"), Err(Error::Busy));
+        let line = grants.line(4);
+        assert_eq!(grants.line(4), Err(Error::Busy));
+        assert!(closed.borrow().is_empty());
+        drop((timer, line));
+        assert_eq!(*closed.borrow(), [9, 10]);
+    }
+
+    #[test]
+    fn the_first_thread_makes_one_server() {
+        let grants = grants(&[
+            StartupEntry::new("serves one", StartupKind::Handle, 9, [0, 0]),
+            StartupEntry::new("serves other", StartupKind::Handle, 10, [0, 0]),
+        ]);
+        // SAFETY: this thread makes no other.
+        let startup = Startup::new(grants, unsafe { ReceiveRight::assume() });
+        assert_eq!(startup.server("none").map(drop), Err(Error::BadHandle));
+        assert_eq!(startup.server("one").map(drop), Ok(()));
+        assert_eq!(startup.server("other").map(drop), Err(Error::Busy));
+        assert!(startup.serves("other").is_ok());
     }
 
     #[test]
     fn a_framebuffer_has_its_format() {
-        let startup = startup(&[
+        let grants = grants(&[
             StartupEntry::new("framebuffer", StartupKind::Handle, 3, [0xFD00_0010, 1024 << 32 | 768]),
             StartupEntry::new("framebuffer-format", StartupKind::Number, 0, [4096, 32]),
         ]);
-        let Ok(Screen::Framebuffer { offset, width, height, pitch, bits, .. }) = startup.screen() else { panic!() };
+        let Ok(Screen::Framebuffer { offset, width, height, pitch, bits, .. }) = grants.screen() else { panic!() };
         assert_eq!((offset, width, height, pitch, bits), (16, 1024, 768, 4096, 32));
     }
 }

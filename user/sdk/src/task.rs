@@ -1,33 +1,36 @@
 //! The `async` form: several activities on one thread, over the one receive of a [`Server`].
 //!
-//! [`Tasks::run`] receives an event, lets the tasks go on that can, and receives again; that answers and completes as
+//! [`Tasks::run`] receives an event, lets the tasks go on that can, and receives again. That answers and completes as
 //! [`Server::next`] does, so one interrupt still costs one system call. A call that is answered before the next
 //! receive is answered by it; one that a task keeps longer becomes a [`crate::Reply`].
 //!
-//! What a task awaits are events. System calls that it makes itself wait as they always do. An event that nobody
-//! awaits yet is kept: interrupts and timers add up, one message a badge, as they do in the kernel; calls queue.
+//! What a task awaits are events. A system call that a task makes itself waits as it does elsewhere, and all tasks with
+//! it. An event that nobody awaits yet is kept: interrupts and timers add up, one message a badge, as they do in the
+//! kernel; calls queue.
+//!
+//! A task may await other things too: whatever keeps a task's waker may wake it, from any thread.
 
 mod call;
 mod inbox;
+mod woken;
 
 pub use call::TaskCall;
 
 use crate::{
-    Endpoint, Event, Exit, Handle, Interrupt, InterruptMessage, Pending, Result, Server, TimerMessage, Trigger,
+    Borrowed, Endpoint, Event, Exit, Handle, Interrupt, InterruptMessage, Pending, Result, Server, TimerMessage,
+    Trigger,
 };
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
-use alloc::task::Wake;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::convert::Infallible;
 use core::future::poll_fn;
-use core::mem::ManuallyDrop;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use inbox::Inbox;
+use woken::Woken;
 
 /// A server's tasks. Clones are the same tasks.
 #[derive(Clone)]
@@ -38,20 +41,38 @@ pub struct Tasks {
 struct Shared {
     /// Taken by `run`.
     server: RefCell<Option<Server>>,
-    /// The server's endpoint once more, since the server is busy while tasks run. Not this one's to close.
-    endpoint: ManuallyDrop<Endpoint>,
+    /// The server's endpoint once more, since the server is busy while tasks run.
+    endpoint: Borrowed<'static, Endpoint>,
     inbox: RefCell<Inbox>,
     spawned: RefCell<Vec<Task>>,
+    woken: Arc<Woken>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.woken.end();
+    }
 }
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Tasks {
-    /// No tasks yet, on a server.
+    /// Makes a server's tasks, of which there are none yet.
+    ///
+    /// A waker that another thread uses notifies the server's endpoint, for which the server's handle needs the right
+    /// to notify, as that of every service has. It sets the notify word's highest bit ([`WAKE`]), which is not for
+    /// other use.
     pub fn new(server: Server) -> Self {
-        let endpoint = ManuallyDrop::new(Endpoint::from_raw(server.endpoint().raw()));
-        let server = RefCell::new(Some(server));
-        Self { shared: Rc::new(Shared { server, endpoint, inbox: RefCell::default(), spawned: RefCell::default() }) }
+        let endpoint = server.endpoint().raw();
+        Self {
+            shared: Rc::new(Shared {
+                server: RefCell::new(Some(server)),
+                endpoint: Endpoint::borrowed(endpoint),
+                inbox: RefCell::default(),
+                spawned: RefCell::default(),
+                woken: Arc::new(Woken::new(endpoint)),
+            }),
+        }
     }
 
     /// Lets a device's interrupts arrive, with a badge to await them by.
@@ -69,23 +90,23 @@ impl Tasks {
         self.shared.spawned.borrow_mut().push(Box::pin(task));
     }
 
-    /// The next interrupt with that badge. Its line is completed when all tasks wait again: a device is to be served
-    /// before the next `await`.
+    /// Awaits the next interrupt with that badge. Its line is completed when all tasks wait again: a device is to be
+    /// served before the next `await`.
     pub async fn interrupt(&self, badge: u16) -> InterruptMessage {
         self.take(|inbox| inbox.interrupts.remove(&badge)).await
     }
 
-    /// The next expiry of a timer with that badge.
+    /// Awaits the next expiry of a timer with that badge.
     pub async fn timer(&self, badge: u16) -> TimerMessage {
         self.take(|inbox| inbox.timers.remove(&badge)).await
     }
 
-    /// The next call of a client. Where several tasks await calls, each gets one.
+    /// Awaits the next call of a client. Where several tasks await calls, each gets one.
     pub async fn call(&self) -> TaskCall {
         self.take(|inbox| inbox.calls.pop_front()).await
     }
 
-    /// Those of the given bits that were set by `notify`, once there are any.
+    /// Awaits that some of the given bits are set by `notify`, and returns those.
     pub async fn notified(&self, bits: u32) -> u32 {
         self.take(|inbox| {
             let set = inbox.bits & bits;
@@ -95,13 +116,23 @@ impl Tasks {
         .await
     }
 
-    /// The next end of a process that this one supervises.
+    /// Awaits the next end of a process that this one supervises.
     pub async fn exit(&self) -> Exit {
         self.take(|inbox| inbox.exits.pop_front()).await
     }
 
     async fn take<T>(&self, mut from: impl FnMut(&mut Inbox) -> Option<T>) -> T {
-        poll_fn(|_| from(&mut self.shared.inbox.borrow_mut()).map_or(Poll::Pending, Poll::Ready)).await
+        poll_fn(|context| {
+            let mut inbox = self.shared.inbox.borrow_mut();
+            match from(&mut inbox) {
+                Some(event) => Poll::Ready(event),
+                None => {
+                    inbox.await_with(context.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 
     /// Runs the tasks until receiving fails. Faults of other threads are let try again.
@@ -134,26 +165,28 @@ impl Tasks {
         Ok(())
     }
 
-    /// Polls all tasks until none has anything to do.
+    /// Wakes what awaits an event, and polls all tasks until none has anything to do. Which task was woken doesn't
+    /// matter: there are few.
     fn poll(&self, tasks: &mut Vec<Task>) {
-        let woken = Arc::new(Woken(AtomicBool::new(true)));
-        let waker = Waker::from(woken.clone());
+        let shared = &self.shared;
+        shared.woken.begin();
+        let waiting = core::mem::take(&mut shared.inbox.borrow_mut().waiting);
+        waiting.into_iter().for_each(Waker::wake);
+        let waker = Waker::from(shared.woken.clone());
         let mut context = Context::from_waker(&waker);
-        while woken.0.swap(false, Ordering::Relaxed) || !self.shared.spawned.borrow().is_empty() {
-            tasks.append(&mut self.shared.spawned.borrow_mut());
+        loop {
+            shared.woken.begin();
+            tasks.append(&mut shared.spawned.borrow_mut());
             tasks.retain_mut(|task| task.as_mut().poll(&mut context).is_pending());
+            if shared.spawned.borrow().is_empty() && shared.woken.wait() {
+                return;
+            }
         }
     }
 }
 
-/// Some task can go on because of another one. Which one doesn't matter: there are few.
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
+/// The bit of the notify word by which another thread wakes a task.
+pub const WAKE: u32 = woken::WAKE;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! A deadline that arrives as an event.
+//! Timers: deadlines that arrive as events.
 
 use crate::handle::handle_type;
 use crate::time::cycles;
@@ -15,20 +15,20 @@ impl Timer {
     /// Makes a timer whose expiries arrive at an endpoint with a badge.
     pub fn new(endpoint: &Endpoint, badge: u16) -> Result<Self> {
         let message = raw::timer_create(abi::NO_HANDLE, [endpoint.raw() as usize, badge as usize, 0, 0])?;
-        Ok(Self::from_raw(message.words[0] as u32))
+        Ok(Self::installed(message.words[0]))
     }
 
-    /// Sets it to expire once.
+    /// Has the timer expire once.
     pub fn set(&self, deadline: Instant) -> Result<()> {
         self.set_cycles(deadline, 0)
     }
 
-    /// Sets it to expire at a time and then again every period.
+    /// Has the timer expire at a time, and then again every period.
     pub fn set_periodic(&self, first: Instant, period: Duration) -> Result<()> {
         self.set_cycles(first, cycles(period))
     }
 
-    /// Stops it. An expiry that is on its way still arrives.
+    /// Stops the timer. An expiry that is on its way still arrives.
     pub fn cancel(&self) -> Result<()> {
         raw::timer_cancel(self.raw(), [0; 4]).map(drop)
     }

@@ -5,9 +5,7 @@
 //! something else.
 
 use alloc::sync::Arc;
-use bellwire::{Answer, Endpoint, Error, Handle, Result, Rights, Server, Thread};
-use core::mem::ManuallyDrop;
-use spin::Mutex;
+use bellwire::{Answer, Endpoint, Error, Handle, Mutex, Result, Rights, Server, SpawnedThread, Thread};
 
 const STACK_BYTES: usize = 8 << 10;
 
@@ -26,7 +24,7 @@ pub struct Job {
 
 /// A thread that makes calls, one at a time.
 pub struct Caller {
-    thread: Thread,
+    thread: SpawnedThread,
     begin: Endpoint,
     state: Arc<Mutex<State>>,
 }
@@ -41,15 +39,14 @@ enum State {
 }
 
 impl Caller {
-    /// Makes a caller that sets a bit of an endpoint's notify word when it has an answer.
-    ///
-    /// `priority` must be that of the thread that uses the caller, since both share a heap.
+    /// A caller that sets a bit of an endpoint's notify word when it has an answer.
     pub fn new(priority: u8, tell: Endpoint, bit: u32) -> Result<Self> {
         let begin = Endpoint::new()?;
-        let jobs = Server::new(begin.copy(Rights::RECEIVE)?);
+        let jobs = begin.copy(Rights::RECEIVE)?;
         let state = Arc::new(Mutex::default());
         let theirs = state.clone();
-        let thread = Thread::spawn(priority, STACK_BYTES, move || work(jobs, &theirs, &tell, bit))?;
+        let thread =
+            Thread::spawn(priority, STACK_BYTES, move |right| work(Server::new(right, jobs), &theirs, &tell, bit))?;
         Ok(Self { thread, begin, state })
     }
 
@@ -97,7 +94,7 @@ fn work(mut jobs: Server, state: &Mutex<State>, tell: &Endpoint, bit: u32) {
 }
 
 fn call(Job { service, label, words, handle }: Job) -> Result<Answer, Error> {
-    let service = ManuallyDrop::new(Endpoint::from_raw(service));
+    let service = Endpoint::borrowed(service);
     match handle {
         None => service.call(label, words),
         Some(handle) => {

@@ -4,8 +4,10 @@ use crate::Failure;
 use crate::caller::Job;
 use crate::waiter::Waiter;
 use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 use bellwire::protocol::{Request, outcome};
-use bellwire::{Answer, Endpoint, Error, Handle, Instant};
+use bellwire::{Answer, Endpoint, Error, Grants, Handle, Instant};
 use core::time::Duration;
 
 /// How long [`Service::ask_briefly`] waits.
@@ -13,13 +15,37 @@ const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// A service that the shell uses.
 pub struct Service {
-    endpoint: Endpoint,
+    endpoint: Rc<Endpoint>,
     waiter: Rc<Waiter>,
+}
+
+/// The endpoints of the services that the manifest lets the shell use. Each is taken from the grants once and stays
+/// open.
+pub struct Endpoints {
+    grants: Grants,
+    taken: Vec<(String, Rc<Endpoint>)>,
+}
+
+impl Endpoints {
+    /// Takes none yet.
+    pub fn new(grants: Grants) -> Self {
+        Self { grants, taken: Vec::new() }
+    }
+
+    /// The endpoint of a service.
+    pub fn of(&mut self, name: &str) -> bellwire::Result<Rc<Endpoint>> {
+        if let Some((_, endpoint)) = self.taken.iter().find(|(taken, _)| taken == name) {
+            return Ok(endpoint.clone());
+        }
+        let endpoint = Rc::new(self.grants.uses(name)?);
+        self.taken.push((name.into(), endpoint.clone()));
+        Ok(endpoint)
+    }
 }
 
 impl Service {
     /// Makes a service of its endpoint and of the waiter that waits for answers.
-    pub fn new(endpoint: Endpoint, waiter: Rc<Waiter>) -> Self {
+    pub fn new(endpoint: Rc<Endpoint>, waiter: Rc<Waiter>) -> Self {
         Self { endpoint, waiter }
     }
 

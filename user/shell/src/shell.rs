@@ -3,6 +3,7 @@
 use crate::commands::{OLD_PM1A_CONTROL, PM1A_CONTROL};
 use crate::complete::complete;
 use crate::editor::{Editor, LONGEST, Outcome};
+use crate::service::Endpoints;
 use crate::typed::Mode;
 use crate::waiter::{Waiter, ask_console};
 use crate::{Failure, Line, Service, Style, Table, Terminal, Typed, ask};
@@ -26,13 +27,12 @@ pub struct Shell {
     pub(crate) timer: Service,
     pub(crate) keyboard: Service,
     pub(crate) counters: Root,
-    pub(crate) log: Root,
+    pub(crate) log: &'static Root,
     pub(crate) bus: Service,
     pub(crate) edu: Service,
     pub(crate) power: [PortRange; 2],
     pub(crate) waiter: Rc<Waiter>,
-    startup: Startup,
-    named: Vec<(String, Service)>,
+    endpoints: Endpoints,
     pub(crate) editor: Editor,
     /// The mode that the console was told.
     stream: ConsoleMode,
@@ -43,8 +43,9 @@ impl Shell {
     pub fn new(startup: Startup) -> Result<Self> {
         let counters = startup.info()?;
         let priority = own_priority(&startup, &counters)?;
-        let waiter = Rc::new(Waiter::new(startup.serves("shell")?, startup.uses("console")?, priority)?);
-        let service = |name| startup.uses(name).map(|endpoint| Service::new(endpoint, waiter.clone()));
+        let mut endpoints = Endpoints::new(startup.grants());
+        let waiter = Rc::new(Waiter::new(startup.server("shell")?, endpoints.of("console")?, priority)?);
+        let mut service = |name| endpoints.of(name).map(|endpoint| Service::new(endpoint, waiter.clone()));
         Ok(Self {
             terminal: Terminal::new(waiter.clone()),
             programs: service("programs")?,
@@ -57,26 +58,16 @@ impl Shell {
             edu: service("edu")?,
             power: [startup.ports(PM1A_CONTROL)?, startup.ports(OLD_PM1A_CONTROL)?],
             waiter: waiter.clone(),
-            startup,
-            named: Vec::new(),
+            endpoints,
             editor: Editor::default(),
             // An earlier shell may have left another mode; `run` sets it.
             stream: ConsoleMode::Bytes,
         })
     }
 
-    /// Returns a service by its name, if the manifest lets the shell use it. The handle stays open: a handle of the
-    /// startup block that was closed is gone for good.
-    pub fn service(&mut self, name: &str) -> Result<&Service> {
-        let known = self.named.iter().position(|(known, _)| known == name);
-        let at = match known {
-            Some(at) => at,
-            None => {
-                self.named.push((name.into(), Service::new(self.startup.uses(name)?, self.waiter.clone())));
-                self.named.len() - 1
-            }
-        };
-        Ok(&self.named[at].1)
+    /// A service by its name, of those that the manifest lets the shell use.
+    pub fn service(&mut self, name: &str) -> Result<Service> {
+        Ok(Service::new(self.endpoints.of(name)?, self.waiter.clone()))
     }
 
     /// Reads lines and carries them out, for ever.

@@ -5,6 +5,7 @@
 use crate::Failure;
 use crate::caller::{Caller, Job};
 use crate::typed::{Mode, TypedAhead};
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use bellwire::protocol::{Chunk, Request, StreamRequest};
 use bellwire::stream::INPUT;
@@ -24,7 +25,7 @@ pub struct Waiter {
     server: RefCell<Server>,
     /// A handle to the same endpoint, for services that notify the shell.
     notifier: Endpoint,
-    console: Endpoint,
+    console: Rc<Endpoint>,
     typed: RefCell<TypedAhead>,
     /// Bits of the notify word that came before a command waited for them.
     bits: Cell<u32>,
@@ -43,10 +44,10 @@ enum Patience {
 impl Waiter {
     /// Makes a waiter at an endpoint, which the shell may receive from and the console notifies. `priority` is the
     /// calling thread's.
-    pub fn new(endpoint: Endpoint, console: Endpoint, priority: u8) -> Result<Self> {
+    pub fn new(server: Server, console: Rc<Endpoint>, priority: u8) -> Result<Self> {
         Ok(Self {
-            notifier: endpoint.copy(Rights::NOTIFY | Rights::COPY)?,
-            server: RefCell::new(Server::new(endpoint)),
+            notifier: server.endpoint().copy(Rights::NOTIFY | Rights::COPY)?,
+            server: RefCell::new(server),
             console,
             typed: RefCell::default(),
             bits: Cell::new(0),

@@ -5,9 +5,11 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
-use abi::{Operation, Options};
+use abi::Options;
 #[cfg(target_os = "none")]
-use bellwire::{Access, Error, Handle, Memory, PAGE_BYTES, PciInterrupt, Result, Server, Startup, Thread, raw};
+use bellwire::raw::SafeOperation;
+#[cfg(target_os = "none")]
+use bellwire::{Access, Error, Handle, Memory, PAGE_BYTES, PciInterrupt, Result, Startup, Thread, raw};
 #[cfg(target_os = "none")]
 use bench::{BY_LINE, BY_MESSAGE, EDU_ACKNOWLEDGE, threads};
 
@@ -25,7 +27,7 @@ const PRIORITY: u8 = 49;
 
 #[cfg(target_os = "none")]
 fn run(startup: Startup) -> Result<()> {
-    let server = Server::new(startup.serves("edu")?);
+    let server = startup.server("edu")?;
     let device = startup.pci_devices().next().ok_or(Error::BadHandle)?;
     let memory = device.memory(0)?;
     let registers = memory.map_part(0, PAGE_BYTES, Access::READ | Access::WRITE)?;
@@ -38,11 +40,11 @@ fn run(startup: Startup) -> Result<()> {
     // The bind first reports interrupts that came before it.
     while raw::receive(endpoint, [0; 4])?.tag.kind() != abi::Kind::Call {}
     let answer = [kind, 0, 0, memory.raw() as usize];
-    raw::checked(raw::invoke(Operation::Reply, abi::NO_HANDLE, 0, Options::HANDLE, answer))?;
+    raw::checked(raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, 0, Options::HANDLE, answer))?;
     let stack = Memory::new(STACK_BYTES)?.map(Access::READ | Access::WRITE)?;
     let top = stack.address() + stack.len();
     // SAFETY: the code is written to be a thread's first, and no other thread has the stack.
-    let driver = unsafe { Thread::new(None, threads::drive as *const () as usize, top, PRIORITY, None) }?;
+    let driver = unsafe { Thread::new(threads::drive as *const () as usize, top, PRIORITY, None) }?;
     driver.start([endpoint as usize, registers.address() + EDU_ACKNOWLEDGE, 0, 0])?;
     // The process needs these up to its end.
     core::mem::forget((server, device, memory, registers, bound, stack, driver));

@@ -4,7 +4,9 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
-use abi::{Operation, Options};
+use abi::Options;
+#[cfg(target_os = "none")]
+use bellwire::raw::SafeOperation;
 #[cfg(target_os = "none")]
 use bellwire::{Endpoint, Handle, Memory, Result, Startup, Thread, raw};
 #[cfg(target_os = "none")]
@@ -33,10 +35,10 @@ fn run(startup: Startup) -> Result<()> {
     loop {
         let options = if given == abi::NO_HANDLE { Options::empty() } else { Options::HANDLE };
         if given == faulting.raw() {
-            raw::checked(raw::invoke(Operation::Reply, abi::NO_HANDLE, 0, options, [0, 0, 0, given as usize]))?;
+            raw::checked(raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, 0, options, [0, 0, 0, given as usize]))?;
             break;
         }
-        let message = raw::invoke(Operation::ReplyReceive, endpoint, 0, options, [0, 0, 0, given as usize]);
+        let message = raw::invoke(SafeOperation::ReplyReceive, endpoint, 0, options, [0, 0, 0, given as usize]);
         given = match message.tag.label() {
             FAULTS => faults.raw(),
             FAULTING => faulting.raw(),
@@ -56,5 +58,5 @@ fn thread(priority: u8, entry: usize, faults: Option<&Endpoint>) -> Result<Threa
     let top = stack.address() + stack.len();
     core::mem::forget(stack);
     // SAFETY: the code is written to be a thread's first, and no other thread has the stack.
-    unsafe { Thread::new(None, entry, top, priority, faults.map(|endpoint| (endpoint, 0))) }
+    unsafe { Thread::new(entry, top, priority, faults.map(|endpoint| (endpoint, 0))) }
 }

@@ -5,9 +5,11 @@
 extern crate alloc;
 
 #[cfg(target_os = "none")]
-use abi::{Operation, Options};
+use abi::Options;
 #[cfg(target_os = "none")]
 use alloc::vec::Vec;
+#[cfg(target_os = "none")]
+use bellwire::raw::SafeOperation;
 #[cfg(target_os = "none")]
 use bellwire::{Result, Startup, raw};
 #[cfg(target_os = "none")]
@@ -26,7 +28,7 @@ fn run(startup: Startup) -> Result<()> {
     let _attached = startup.ports(port::PORT)?;
     let mut answer = [0; 4];
     loop {
-        raw::invoke(Operation::ReplyReceive, endpoint, 0, Options::empty(), answer);
+        raw::invoke(SafeOperation::ReplyReceive, endpoint, 0, Options::empty(), answer);
         let mut nothing: Vec<_> = (0..ROUNDS).map(|_| port::nothing()).collect();
         let overhead = Cost::of(&mut nothing, 0).minimum;
         marks::row_begins();

@@ -3,14 +3,16 @@
 
 extern crate alloc;
 
-use abi::{Access, Kind, Operation, Options};
+use abi::{Access, Kind, Options};
 use alloc::vec::Vec;
+use bellwire::raw::SafeOperation;
 use bellwire::{
     Call, Endpoint, Error, Event, Handle, Instant, InterruptMessage, Limits, Memory, OwnedHandle, Process, Reply,
-    Result, Root, Server, Startup, Trust, raw,
+    Result, Server, Startup, Trust, raw,
 };
+use suite::bare;
 use suite::role::{self, Role};
-use suite::{code, float};
+use suite::{code, float, safe};
 
 bellwire::main!(run);
 
@@ -30,7 +32,17 @@ fn run(startup: Startup) -> Result<()> {
         Role::Claim => claim(startup),
         Role::Device => device(),
         Role::Witness => suite::witness::run(),
+        Role::Overflow => safe::overflow(priority(&startup)),
+        Role::Grow => safe::grow(),
+        Role::Join => safe::spawn_and_join(priority(&startup)),
+        // Its first thread is the lower one.
+        Role::Allocate => safe::allocate_in_two_threads(priority(&startup) + 1),
     }
+}
+
+/// The first thread's priority, as the conductor tells it.
+fn priority(startup: &Startup) -> u8 {
+    startup.number("numbers").unwrap_or_default()[0] as u8
 }
 
 fn wait() -> Result<()> {
@@ -44,7 +56,7 @@ fn wait() -> Result<()> {
 fn echo(startup: Startup) -> Result<()> {
     let endpoint = startup.handle("service").map(Endpoint::from)?;
     let own = endpoint.raw();
-    let mut server = Server::new(endpoint);
+    let mut server = Server::new(startup.receive_right()?, endpoint);
     let mut held: Option<Reply> = None;
     let mut filling: Vec<OwnedHandle> = Vec::with_capacity(abi::PAGE_BYTES / 8);
     loop {
@@ -85,7 +97,7 @@ fn echo(startup: Startup) -> Result<()> {
             role::FILL => {
                 let failure = loop {
                     match raw::handle_copy(own, [usize::MAX, 0, 0, 0]) {
-                        Ok(message) => filling.push(OwnedHandle::from_raw(message.words[0] as u32)),
+                        Ok(message) => filling.push(bare::owned(message.words[0])),
                         Err(error) => break error,
                     }
                 };
@@ -152,7 +164,7 @@ fn clock(startup: Startup) -> Result<()> {
     let (mut sequence, mut stamp) = (None, 0);
     let mut answer = [0; 4];
     loop {
-        let message = raw::invoke(Operation::ReplyReceive, endpoint.raw(), 0, Options::empty(), answer);
+        let message = raw::invoke(SafeOperation::ReplyReceive, endpoint.raw(), 0, Options::empty(), answer);
         answer = match (message.tag.kind(), message.tag.label()) {
             (Kind::Interrupt, _) => {
                 let interrupt = InterruptMessage::from_message(&message);
@@ -206,7 +218,7 @@ fn nest() -> Result<()> {
     let child = Process::new(limits, &exits, 1)?;
     let second = Process::new(limits, &exits, 2)?;
     let memory = Memory::new(abi::PAGE_BYTES)?;
-    memory.map_at(Some(&child), 0x0040_0000, 0, abi::PAGE_BYTES, Access::READ)?;
+    memory.map_into(&child, 0x0040_0000, 0, abi::PAGE_BYTES, Access::READ)?;
     let result = wait();
     drop((child, second));
     result
@@ -214,7 +226,7 @@ fn nest() -> Result<()> {
 
 /// Claims, and waits with what it has.
 fn claim(startup: Startup) -> Result<()> {
-    let root = startup.handle("root").map(Root::from)?;
+    let root = startup.root()?;
     let [line, ports] = startup.number("numbers").unwrap_or_default();
     let claimed = (root.line(line as u8)?, root.ports(0x300, ports as u16)?);
     let result = wait();

@@ -13,6 +13,7 @@ use abi::{Kind, Operation, Options, Register, Rights, Tag};
 use bellwire::{Endpoint, Handle, println, raw};
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use core::time::Duration;
+use suite::bare;
 use suite::entry::{Entry, Event, FAULT_BYTES, Registers};
 use suite::float::Level;
 use suite::role::{self, Role};
@@ -101,7 +102,7 @@ fn handle(function: extern "C" fn(usize), must_step_over: fn(u8) -> bool) -> Out
         let [_, _, instruction, _] = message.words;
         if must_step_over(message.tag.label()) {
             let words = [Register::Ip as usize, instruction + FAULT_BYTES, 0, 0];
-            raw::thread_write(worker.thread.raw(), words)?;
+            bare::thread_write(worker.thread.raw(), words)?;
         }
         raw::reply(abi::NO_HANDLE, [0; 4])?;
     }

@@ -5,9 +5,11 @@ use crate::partner::{Grant, Partner};
 use crate::system::{System, milliseconds, poll, receive, reply};
 use crate::worker::Worker;
 use crate::{cases, check, check_eq};
-use abi::{Access, Kind, Operation, Options, Rights, split};
+use abi::{Access, Kind, Options, Rights, split};
+use bellwire::raw::SafeOperation;
 use bellwire::{Endpoint, Error, Handle, HowEnded, Instant, Memory, Result, raw};
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use suite::bare;
 use suite::role::{self, Role};
 
 pub const CASES: &[Case] = cases!["calls":
@@ -44,7 +46,7 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.partner.kill(0);
-        while raw::destroy(self.endpoint.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
+        while bare::destroy(self.endpoint.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
     }
 }
 
@@ -130,14 +132,14 @@ fn a_receive_has_a_deadline(_: &System) -> Outcome {
     let start = Instant::now().cycles();
     let until = start + milliseconds(3);
     let [low, high] = split(until);
-    let message = raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
+    let message = raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::TimedOut));
     check!(Instant::now().cycles() >= until, "too early");
     // A deadline in the past ends the wait at once, with what is there.
-    let message = raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
+    let message = raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::TimedOut));
     endpoint.notify(1)?;
-    let message = raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
+    let message = raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
     check_eq!(raw::checked(message).map(|message| message.words[0]), Ok(1));
     endpoint.destroy()?;
     Ok(())
@@ -174,7 +176,7 @@ static HELD: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn call_hold(handle: usize) {
     HELD.store(0, Ordering::Relaxed);
-    let message = raw::invoke(Operation::Call, handle as u32, role::HOLD, Options::empty(), [0; 4]);
+    let message = raw::invoke(SafeOperation::Call, handle as u32, role::HOLD, Options::empty(), [0; 4]);
     let result = match raw::checked(message) {
         Ok(message) => message.words[0],
         Err(error) => 0x100 + error as usize,
@@ -210,7 +212,7 @@ fn a_reply_that_is_dropped_ends_the_call(system: &System) -> Outcome {
 pub(super) static ANSWERS: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) extern "C" fn call_once(handle: usize) {
-    let message = raw::invoke(Operation::Call, handle as u32, 1, Options::empty(), [1, 2, 3, 4]);
+    let message = raw::invoke(SafeOperation::Call, handle as u32, 1, Options::empty(), [1, 2, 3, 4]);
     let result = match raw::checked(message) {
         Ok(message) => message.words[0],
         Err(error) => 0x100 + error as usize,
@@ -279,7 +281,7 @@ fn a_dead_server_gives_gone_and_its_successor_serves(system: &System) -> Outcome
 }
 
 extern "C" fn call_echo(handle: usize) {
-    let message = raw::invoke(Operation::Call, handle as u32, role::ECHO, Options::empty(), [1, 2, 3, 4]);
+    let message = raw::invoke(SafeOperation::Call, handle as u32, role::ECHO, Options::empty(), [1, 2, 3, 4]);
     let result = match raw::checked(message) {
         Ok(message) => message.words[0],
         Err(error) => 0x100 + error as usize,
@@ -291,7 +293,7 @@ static ORDER: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
 
 fn senders_are_served_in_order(_: &System) -> Outcome {
     extern "C" fn sender(handle: usize) {
-        let _ = raw::invoke(Operation::Call, handle as u32, 1, Options::empty(), [0; 4]);
+        let _ = raw::invoke(SafeOperation::Call, handle as u32, 1, Options::empty(), [0; 4]);
     }
     let endpoint = Endpoint::new()?;
     let mut workers = alloc::vec::Vec::new();

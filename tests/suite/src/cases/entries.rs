@@ -7,6 +7,7 @@ use crate::{cases, check, check_eq};
 use abi::{InfoItem, Kind, Operation, Options, Tag};
 use bellwire::{Endpoint, Handle, Memory, raw};
 use core::sync::atomic::{AtomicUsize, Ordering};
+use suite::bare;
 use suite::entry::{Entry, Registers};
 
 pub const CASES: &[Case] = cases!["entries":
@@ -38,7 +39,7 @@ fn both_entries_do_the_same(_: &System) -> Outcome {
         (Operation::Reply, 0, [1, 2, 3, 4]),
     ] {
         let [fast, gate] = ENTRIES.map(|entry| call(entry, operation, handle, words));
-        let bare = raw::invoke(operation, handle, 0, Options::empty(), words);
+        let bare = bare::invoke(operation, handle, 0, Options::empty(), words);
         check_eq!(fast, gate, "{operation:?}");
         check_eq!(fast, (bare.tag, bare.words), "{operation:?} by the SDK");
     }

@@ -10,6 +10,7 @@ use crate::{cases, check_eq};
 use abi::{Kind, Operation, Options, Register, Tag};
 use alloc::vec::Vec;
 use bellwire::{Endpoint, Handle, raw};
+use suite::bare;
 use suite::code;
 
 pub const CASES: &[Case] = cases!["faults":
@@ -84,7 +85,7 @@ impl Expected {
 }
 
 pub(super) fn set(worker: &Worker, register: Register, value: usize) -> Outcome {
-    Ok(raw::thread_write(worker.thread.raw(), [register as usize, value, 0, 0]).map(drop)?)
+    Ok(bare::thread_write(worker.thread.raw(), [register as usize, value, 0, 0]).map(drop)?)
 }
 
 /// Sends a thread whose fault was received on with a call in its registers, and waits for that call.
@@ -318,7 +319,7 @@ fn alignment_faults_without_end(system: &System) -> Outcome {
         raw::reply(abi::NO_HANDLE, [0; 4])?;
     }
     drop(worker);
-    while raw::destroy(faults.raw(), [0; 4])?.words[0] != 0 {}
+    while bare::destroy(faults.raw(), [0; 4])?.words[0] != 0 {}
     system.sleep(core::time::Duration::from_millis(1))
 }
 

@@ -8,6 +8,7 @@ use crate::{cases, check, check_eq};
 use abi::{Access, Kind, Operation, Options, Register, Rights, Tag};
 use bellwire::{Endpoint, Handle, HowEnded, Memory, raw};
 use core::sync::atomic::{AtomicUsize, Ordering};
+use suite::bare;
 use suite::code;
 use suite::role::Role;
 
@@ -26,7 +27,7 @@ fn a_handler_may_map_memory(_: &System) -> Outcome {
     let message = receive(&faults)?;
     check_eq!((message.tag.label(), message.words[1]), (14, ADDRESS + 16));
     let memory = Memory::new(abi::PAGE_BYTES)?;
-    memory.map_at(None, ADDRESS, 0, abi::PAGE_BYTES, Access::READ | Access::WRITE)?;
+    bare::map_at(&memory, ADDRESS, 0, abi::PAGE_BYTES, Access::READ | Access::WRITE)?;
     // The instruction runs again. This time it gets through, to the `ud2` behind it.
     raw::reply(abi::NO_HANDLE, [0; 4])?;
     let message = receive(&faults)?;

@@ -21,7 +21,8 @@ use crate::emulator::Fault;
 use crate::partner::Partner;
 use crate::scene::Scene;
 use abi::{Access, PAGE_BYTES};
-use bellwire::{Handle, Memory, Thread, raw};
+use bellwire::{Handle, Memory};
+use suite::bare;
 use suite::float::cpuid;
 
 /// A stack pointer that no program uses.
@@ -76,6 +77,6 @@ fn outlaw_with_handler(code: &[u8], faults: u32) -> Result<Partner, bellwire::Er
     partner.give(memory, OUTLAW_CODE, Access::READ | Access::EXECUTE)?;
     partner.give(Memory::new(PAGE_BYTES)?, OUTLAW_DATA, Access::READ | Access::WRITE)?;
     let words = [OUTLAW_CODE, OUTLAW_DATA + PAGE_BYTES, PRIORITY as usize, faults as usize];
-    partner.thread = Thread::from_raw(raw::thread_create(partner.process.raw(), words)?.words[0] as u32);
+    partner.thread = bare::thread(bare::thread_create(partner.process.raw(), words)?.words[0]);
     Ok(partner)
 }

@@ -4,9 +4,11 @@ use crate::case::{Case, Failure, Outcome};
 use crate::partner::{Grant, Partner};
 use crate::system::{CLOCK_LINE, CLOCK_PORT, System, poll, receive, receive_before};
 use crate::{cases, check, check_eq};
-use abi::{InterruptFlags, InterruptMessage, Kind, LineFlags, Message, Operation, Options, Rights};
+use abi::{InterruptFlags, InterruptMessage, Kind, Message, Options, Rights};
+use bellwire::raw::SafeOperation;
 use bellwire::{Endpoint, Error, Handle, Instant, PortRange, Ports, Source, Trigger, raw};
 use core::time::Duration;
+use suite::bare;
 use suite::role::{self, Role};
 
 pub const CASES: &[Case] = cases!["interrupts":
@@ -86,7 +88,7 @@ impl<'a> Bound<'a> {
 impl Drop for Bound<'_> {
     fn drop(&mut self) {
         let _ = self.system.clock_line.unbind();
-        while raw::destroy(self.endpoint.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
+        while bare::destroy(self.endpoint.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
     }
 }
 
@@ -207,7 +209,7 @@ fn what_is_not_read_adds_up(system: &System) -> Outcome {
 
 /// Receives without completing what was received last.
 fn receive_keeping(endpoint: &Endpoint) -> Result<Message, Error> {
-    raw::checked(raw::invoke(Operation::Receive, endpoint.raw(), 0, Options::NO_WAIT | Options::KEEP, [0; 4]))
+    raw::checked(raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::NO_WAIT | Options::KEEP, [0; 4]))
 }
 
 /// Stops the device, and keeps the last of what it sent until then. Nothing is completed by this.
@@ -275,7 +277,7 @@ fn bind_says_what_was_pending(system: &System) -> Outcome {
 }
 
 fn a_second_claim_names_the_owner(system: &System) -> Outcome {
-    let claim = |words| raw::invoke(Operation::InterruptCreate, system.root.raw(), 0, Options::empty(), words);
+    let claim = |words| raw::invoke(SafeOperation::InterruptCreate, system.root.raw(), 0, Options::empty(), words);
     let message = claim([CLOCK_LINE as usize, 0, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::Conflict));
     check_eq!(message.words[0], 0, "the first process's badge");
@@ -288,14 +290,14 @@ fn a_second_claim_names_the_owner(system: &System) -> Outcome {
     let mut owner = system.image.load(owner, Role::Claim, 45, &[grant], [PARALLEL as u64, 8])?;
     let message = claim([PARALLEL, 0, 0, 0]);
     check_eq!((raw::checked(message), message.words[0]), (Err(Error::Conflict), OWNER as usize));
-    let message = raw::invoke(Operation::PortsCreate, system.root.raw(), 0, Options::empty(), [0x307, 1, 0, 0]);
+    let message = raw::invoke(SafeOperation::PortsCreate, system.root.raw(), 0, Options::empty(), [0x307, 1, 0, 0]);
     check_eq!((raw::checked(message), message.words[0]), (Err(Error::Conflict), OWNER as usize));
     owner.kill(0)?;
     owner.wait()?;
     owner.reap()?;
     system.root.line(PARALLEL as u8)?.destroy()?;
     system.root.ports(0x300, 8)?.destroy()?;
-    let ports = raw::invoke(Operation::PortsCreate, system.root.raw(), 0, Options::empty(), [0x71, 1, 0, 0]);
+    let ports = raw::invoke(SafeOperation::PortsCreate, system.root.raw(), 0, Options::empty(), [0x71, 1, 0, 0]);
     check_eq!(raw::checked(ports), Err(Error::Conflict), "ports that overlap");
     let free: Ports = system.root.ports(0x300, 4)?;
     check_eq!(system.root.ports(0x303, 1).map(drop), Err(Error::Conflict), "the last port of a range");

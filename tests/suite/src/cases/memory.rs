@@ -7,6 +7,7 @@ use crate::{cases, check, check_eq};
 use abi::{Access, BYTES_ZEROED_PER_CALL, InfoItem, Operation, PAGE_BYTES, PAGES_PER_CALL, Rights};
 use alloc::vec::Vec;
 use bellwire::{Endpoint, Error, Handle, Memory, Result, raw};
+use suite::bare;
 use suite::role::{self, Role};
 
 pub const CASES: &[Case] = cases!["memory":
@@ -24,7 +25,7 @@ const PLACE: usize = 0xA800_0000;
 
 fn map(memory: u32, access: Access, words: [usize; 4]) -> Result<usize> {
     loop {
-        match raw::checked(raw::invoke(Operation::MemoryMap, memory, 0, access.options(), words))?.words[0] {
+        match raw::checked(bare::invoke(Operation::MemoryMap, memory, 0, access.options(), words))?.words[0] {
             // A page table is being made.
             0 => {}
             bytes => return Ok(bytes),
@@ -58,7 +59,7 @@ fn unprepared_memory_cannot_be_mapped(_: &System) -> Outcome {
     }
     check_eq!(raw::memory_info(memory, [0; 4])?.words[..2], [BYTES, 1 << 2]);
     check_eq!(map(memory, WRITABLE, words), Ok(PAGE_BYTES));
-    Memory::from_raw(memory).destroy()?;
+    bare::memory(memory as usize).destroy()?;
     for bytes in [0, usize::MAX] {
         let result = raw::memory_create(0, [bytes, 0, 0, 0]).map(drop);
         check!(matches!(result, Err(Error::BadArgument | Error::NoMemory)), "{bytes:#x} bytes: {result:?}");
@@ -144,9 +145,9 @@ fn addresses_are_checked(_: &System) -> Outcome {
     }
     // The last page that there is.
     check_eq!(map(memory.raw(), WRITABLE, [end - PAGE_BYTES, 0, PAGE_BYTES, 0]), Ok(PAGE_BYTES));
-    check_eq!(raw::memory_unmap(0, [end - PAGE_BYTES, PAGE_BYTES, 0, 0])?.words[0], PAGE_BYTES);
-    check_eq!(raw::memory_unmap(0, [PLACE, PAGE_BYTES, 0, 0])?.words[0], 0, "unmapping nothing");
-    check_eq!(raw::memory_unmap(0, [PLACE, usize::MAX, 0, 0]).map(drop), Err(Error::BadArgument));
+    check_eq!(bare::memory_unmap(0, [end - PAGE_BYTES, PAGE_BYTES, 0, 0])?.words[0], PAGE_BYTES);
+    check_eq!(bare::memory_unmap(0, [PLACE, PAGE_BYTES, 0, 0])?.words[0], 0, "unmapping nothing");
+    check_eq!(bare::memory_unmap(0, [PLACE, usize::MAX, 0, 0]).map(drop), Err(Error::BadArgument));
     memory.destroy()?;
     Ok(())
 }
@@ -157,7 +158,7 @@ fn occupied_addresses_are_refused(_: &System) -> Outcome {
     check_eq!(map(memory.raw(), Access::READ, [PLACE, 0, PAGE_BYTES, 0]), Err(Error::Conflict));
     let code = suite::code::spin as *const () as usize & !(PAGE_BYTES - 1);
     check_eq!(map(memory.raw(), WRITABLE, [code, 0, PAGE_BYTES, 0]), Err(Error::Conflict), "over code");
-    check_eq!(raw::memory_unmap(0, [PLACE, PAGE_BYTES, 0, 0])?.words[0], PAGE_BYTES);
+    check_eq!(bare::memory_unmap(0, [PLACE, PAGE_BYTES, 0, 0])?.words[0], PAGE_BYTES);
     check_eq!(map(memory.raw(), Access::READ, [PLACE, 0, PAGE_BYTES, 0]), Ok(PAGE_BYTES), "the free place");
     memory.destroy()?;
     Ok(())
@@ -168,7 +169,7 @@ fn large_memory_goes_in_slices(_: &System) -> Outcome {
     let memory = Memory::new(PAGES * PAGE_BYTES)?;
     let first = map(memory.raw(), WRITABLE, [PLACE, 0, PAGES * PAGE_BYTES, 0])?;
     check_eq!(first, PAGES_PER_CALL * PAGE_BYTES, "what one call maps");
-    raw::memory_unmap(0, [PLACE, first, 0, 0])?;
+    bare::memory_unmap(0, [PLACE, first, 0, 0])?;
     let mapping = memory.map(WRITABLE)?;
     for page in 0..PAGES {
         mapping.write(page * PAGE_BYTES, page);
@@ -191,7 +192,7 @@ fn page_tables_are_made_in_slices(_: &System) -> Outcome {
     let frames = used()?[0];
     for call in 0..=CALLS {
         let words = [FAR, 0, PAGE_BYTES, 0];
-        let message = raw::invoke(Operation::MemoryMap, memory.raw(), 0, WRITABLE.options(), words);
+        let message = bare::invoke(Operation::MemoryMap, memory.raw(), 0, WRITABLE.options(), words);
         let mapped = if call == CALLS { PAGE_BYTES } else { 0 };
         check_eq!(raw::checked(message)?.words[0], mapped, "call {call} of {CALLS}");
     }
@@ -233,7 +234,7 @@ fn quota_is_an_error_and_comes_back(_: &System) -> Outcome {
     let mut bytes = 64 << 20;
     let error = loop {
         match raw::memory_create(0, [bytes, 0, 0, 0]) {
-            Ok(message) => memories.push(Memory::from_raw(message.words[0] as u32)),
+            Ok(message) => memories.push(bare::memory(message.words[0])),
             Err(_) if bytes > PAGE_BYTES => bytes /= 2,
             Err(error) => break error,
         }
@@ -271,15 +272,15 @@ fn memory_comes_back(_: &System) -> Outcome {
 fn destroyed_memory_is_unmapped(system: &System) -> Outcome {
     let memory = Memory::new(PAGE_BYTES)?;
     let mut partner = Partner::new(8, 10, [16, 16])?;
-    let copy = Memory::from(bellwire::OwnedHandle::from_raw(memory.copy(Rights::all())?.into_raw()));
-    copy.map_at(Some(&partner.process), PLACE, 0, PAGE_BYTES, WRITABLE)?;
+    let copy = memory.copy(Rights::all())?;
+    copy.map_into(&partner.process, PLACE, 0, PAGE_BYTES, WRITABLE)?;
     check_eq!(map(memory.raw(), WRITABLE, [PLACE, 0, PAGE_BYTES, 0]), Ok(PAGE_BYTES));
     memory.destroy()?;
     check_eq!(copy.bytes(), Err(Error::BadHandle), "another handle to it");
     // Both places are free again.
     let next = Memory::new(PAGE_BYTES)?;
     check_eq!(map(next.raw(), WRITABLE, [PLACE, 0, PAGE_BYTES, 0]), Ok(PAGE_BYTES));
-    next.map_at(Some(&partner.process), PLACE, 0, PAGE_BYTES, WRITABLE)?;
+    next.map_into(&partner.process, PLACE, 0, PAGE_BYTES, WRITABLE)?;
     next.destroy()?;
     partner.kill(0)?;
     partner.wait()?;
@@ -324,9 +325,9 @@ fn holds_what_is_written(screen: &Memory) -> core::result::Result<bool, Failure>
 fn a_mapping_is_charged(_: &System) -> Outcome {
     let memory = Memory::new(PAGE_BYTES)?;
     let mut partner = Partner::new(8, 10, [16, 2])?;
-    memory.map_at(Some(&partner.process), PLACE, 0, PAGE_BYTES, Access::READ)?;
-    memory.map_at(Some(&partner.process), PLACE + 2 * PAGE_BYTES, 0, PAGE_BYTES, Access::READ)?;
-    let third = memory.map_at(Some(&partner.process), PLACE + 4 * PAGE_BYTES, 0, PAGE_BYTES, Access::READ);
+    memory.map_into(&partner.process, PLACE, 0, PAGE_BYTES, Access::READ)?;
+    memory.map_into(&partner.process, PLACE + 2 * PAGE_BYTES, 0, PAGE_BYTES, Access::READ)?;
+    let third = memory.map_into(&partner.process, PLACE + 4 * PAGE_BYTES, 0, PAGE_BYTES, Access::READ);
     check_eq!(third, Err(Error::NoMemory), "a third mapping with a quota of two objects");
     partner.kill(0)?;
     partner.wait()?;

@@ -7,6 +7,7 @@ use crate::{cases, check_eq};
 use bellwire::raw;
 use core::arch::asm;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use suite::bare;
 
 pub const CASES: &[Case] = cases!["pointers":
     each_thread_finds_what_its_own_points_to, a_thread_that_loads_selectors_harms_no_other,
@@ -32,7 +33,7 @@ fn pointed_to() -> usize {
 /// Sets its pointer, and looks there again and again while others run.
 extern "C" fn look(number: usize) {
     let mut result = RIGHT;
-    if raw::thread_pointer(abi::NO_HANDLE, [NUMBERS[number].as_ptr() as usize, 0, 0, 0]).is_err() {
+    if bare::thread_pointer(abi::NO_HANDLE, [NUMBERS[number].as_ptr() as usize, 0, 0, 0]).is_err() {
         result = 1;
     }
     for _ in 0..ROUNDS {
@@ -48,7 +49,7 @@ extern "C" fn look(number: usize) {
 
 /// Sets its pointer to where another's points too, and then spoils all data segments that ring 3 may load.
 extern "C" fn spoil(number: usize) {
-    let _ = raw::thread_pointer(abi::NO_HANDLE, [NUMBERS[0].as_ptr() as usize, 0, 0, 0]);
+    let _ = bare::thread_pointer(abi::NO_HANDLE, [NUMBERS[0].as_ptr() as usize, 0, 0, 0]);
     for round in 0..ROUNDS {
         let selector = [0_u32, 3, STACK_SELECTOR][round % 3];
         // SAFETY: this thread uses neither segment from now on.
@@ -108,8 +109,8 @@ fn selectors_tell_nothing_of_other_threads(system: &System) -> Outcome {
 /// x86_64 refuses such an address, since it might not be canonical. i686 takes any base: pages protect the kernel.
 fn a_pointer_into_the_kernel_gives_nothing(_: &System) -> Outcome {
     let kernel = usize::MAX - 0xFFF;
-    let set = raw::thread_pointer(abi::NO_HANDLE, [kernel, 0, 0, 0]);
+    let set = bare::thread_pointer(abi::NO_HANDLE, [kernel, 0, 0, 0]);
     check_eq!(set.is_err(), cfg!(target_arch = "x86_64"));
-    raw::thread_pointer(abi::NO_HANDLE, [0; 4])?;
+    bare::thread_pointer(abi::NO_HANDLE, [0; 4])?;
     Ok(())
 }

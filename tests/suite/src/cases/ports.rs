@@ -4,7 +4,8 @@ use crate::case::{Case, Outcome};
 use crate::system::{CLOCK_PORT, System, receive};
 use crate::worker::{STACK_BYTES, Worker};
 use crate::{cases, check, check_eq};
-use abi::{Kind, Operation, Options};
+use abi::{Kind, Options};
+use bellwire::raw::SafeOperation;
 use bellwire::{Endpoint, Error, Handle, PortRange, Ports, raw};
 use suite::code;
 
@@ -74,7 +75,8 @@ fn the_kernels_ports_are_refused(system: &System) -> Outcome {
 
 fn ranges_are_checked(system: &System) -> Outcome {
     for (first, count) in [(0x300, 0), (0x10000, 1), (0xFFFF, 2), (usize::MAX, 1), (1, usize::MAX), (0x300, 0xFFFF)] {
-        let message = raw::invoke(Operation::PortsCreate, system.root.raw(), 0, Options::empty(), [first, count, 0, 0]);
+        let message =
+            raw::invoke(SafeOperation::PortsCreate, system.root.raw(), 0, Options::empty(), [first, count, 0, 0]);
         check_eq!(raw::checked(message), Err(Error::BadArgument), "{count:#x} ports from {first:#x} on");
     }
     let last = system.root.ports(0xFFFF, 1)?;

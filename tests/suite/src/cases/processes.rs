@@ -2,12 +2,14 @@
 
 use crate::case::{Case, Failure, Outcome};
 use crate::partner::{FRAMES, Grant, OBJECTS, Partner};
-use crate::system::{CLOCK_LINE, System};
+use crate::system::{CLOCK_LINE, System, poll};
 use crate::{cases, check, check_eq};
-use abi::{Access, InfoItem, Operation, Options, PAGE_BYTES, Rights};
+use abi::{Access, InfoItem, Options, PAGE_BYTES, Rights};
 use alloc::vec::Vec;
+use bellwire::raw::SafeOperation;
 use bellwire::{Endpoint, Error, Handle, HowEnded, Memory, Process, Source, Timer, raw};
 use core::time::Duration;
+use suite::bare;
 use suite::role::{self, Role};
 
 pub const CASES: &[Case] = cases!["processes":
@@ -34,9 +36,9 @@ fn every_object_gives_back_what_it_took(system: &System) -> Outcome {
         ("a mapping", &|| stack.map(Access::READ).map(drop)),
         ("a thread", &|| {
             let entry = suite::code::spin as *const () as usize;
-            let thread = raw::thread_create(0, [entry, 0x1000, 1, 0])?.words[0] as u32;
-            raw::destroy(thread, [0; 4])?;
-            raw::handle_close(thread, [0; 4]).map(drop)
+            let thread = bare::thread_create(0, [entry, 0x1000, 1, 0])?.words[0] as u32;
+            bare::destroy(thread, [0; 4])?;
+            bare::handle_close(thread, [0; 4]).map(drop)
         }),
     ];
     for (kind, make_and_destroy) in kinds {
@@ -63,9 +65,9 @@ fn an_exit_arrives_once(system: &System) -> Outcome {
     let mut partner = system.image.start_with(Role::Fault, 5, 30, [99, 0])?;
     check_eq!(partner.wait()?.how, HowEnded::Exited { code: 0 });
     partner.kill(1)?;
-    check_eq!(partner.exits.poll()?.is_none(), true, "a second exit");
+    check_eq!(poll(&partner.exits), Err(Error::WouldBlock), "a second exit");
     partner.reap()?;
-    check_eq!(partner.exits.poll()?.is_none(), true, "an exit after the end");
+    check_eq!(poll(&partner.exits), Err(Error::WouldBlock), "an exit after the end");
     let mut partner = system.image.start_with(Role::Fault, 5, 30, [99, 0])?;
     partner.wait()?;
     check_eq!(raw::process_reap(partner.process.raw(), [0; 4]).is_ok(), true);
@@ -79,9 +81,9 @@ fn a_process_is_dead_at_once(system: &System) -> Outcome {
     let partner = system.image.start(Role::Spin, 5, 30, &[])?;
     partner.kill(0)?;
     let memory = Memory::new(PAGE_BYTES)?;
-    check_eq!(memory.map_at(Some(&partner.process), 0x5000_0000, 0, PAGE_BYTES, Access::READ), Err(Error::Gone));
+    check_eq!(memory.map_into(&partner.process, 0x5000_0000, 0, PAGE_BYTES, Access::READ), Err(Error::Gone));
     let entry = suite::code::spin as *const () as usize;
-    check_eq!(raw::thread_create(partner.process.raw(), [entry, 0x1000, 1, 0]).map(drop), Err(Error::Gone));
+    check_eq!(bare::thread_create(partner.process.raw(), [entry, 0x1000, 1, 0]).map(drop), Err(Error::Gone));
     check_eq!(partner.thread.start([0; 4]), Err(Error::Busy));
     check_eq!(system.find_process(5)?.ended, true);
     memory.destroy()?;
@@ -195,8 +197,8 @@ fn children_of_children_end_with_it(system: &System) -> Outcome {
 fn process_without_supervisor(quota: [usize; 2]) -> Result<Process, Error> {
     let [frames, objects] = quota;
     let words = [frames, objects, 0, 1];
-    let message = raw::repeated(|| raw::invoke(Operation::ProcessCreate, 0, 1, Options::empty(), words))?;
-    Ok(Process::from_raw(message.words[0] as u32))
+    let message = raw::repeated(|| raw::invoke(SafeOperation::ProcessCreate, 0, 1, Options::empty(), words))?;
+    Ok(bare::process(message.words[0]))
 }
 
 fn end(process: Process) -> Outcome {
@@ -250,7 +252,7 @@ fn threads_of_a_process_are_limited(system: &System) -> Outcome {
     let mut threads = Vec::with_capacity(64);
     let entry = suite::code::spin as *const () as usize;
     let error = loop {
-        match raw::thread_create(process.raw(), [entry, 0x1000, 1, 0]) {
+        match bare::thread_create(process.raw(), [entry, 0x1000, 1, 0]) {
             Ok(message) => threads.push(message.words[0] as u32),
             Err(error) => break error,
         }
@@ -259,8 +261,8 @@ fn threads_of_a_process_are_limited(system: &System) -> Outcome {
     check_eq!(error, Error::TableFull);
     end(process)?;
     for thread in &threads {
-        check_eq!(raw::thread_start(*thread, [0; 4]).map(drop), Err(Error::BadHandle), "a thread of a dead process");
-        raw::handle_close(*thread, [0; 4])?;
+        check_eq!(bare::thread_start(*thread, [0; 4]).map(drop), Err(Error::BadHandle), "a thread of a dead process");
+        bare::handle_close(*thread, [0; 4])?;
     }
     drop(threads);
     check_eq!(system.in_use()?.0, before.0);
@@ -305,7 +307,7 @@ fn a_process_dies_while_it_waits(system: &System) -> Outcome {
 fn a_living_process_cannot_be_reaped(system: &System) -> Outcome {
     let partner = system.image.start(Role::Wait, 7, 30, &[])?;
     check_eq!(raw::process_reap(partner.process.raw(), [0; 4]).map(drop), Err(Error::Busy));
-    check_eq!(raw::destroy(partner.process.raw(), [0; 4]).map(drop), Err(Error::WrongType));
+    check_eq!(bare::destroy(partner.process.raw(), [0; 4]).map(drop), Err(Error::WrongType));
     Ok(())
 }
 
@@ -329,7 +331,7 @@ fn physical_addresses_quarantine_memory(system: &System) -> Outcome {
     loop {
         let [left, handle, ..] = raw::process_reap(trusted.process.raw(), [0; 4])?.words;
         if handle != 0 {
-            quarantined.push(Memory::from_raw(handle as u32));
+            quarantined.push(bare::memory(handle));
         }
         if left == 0 {
             break;

@@ -9,6 +9,7 @@ use crate::{cases, check, check_eq};
 use abi::{Kind, Operation, Options, Rights, Tag};
 use bellwire::{Endpoint, Error, Handle, Memory, Timer, raw};
 use core::sync::atomic::Ordering;
+use suite::bare;
 
 pub const CASES: &[Case] = cases!["refusals":
     a_handle_is_stale_once_closed, a_handle_is_of_one_type, a_handle_needs_the_right, made_up_handles_are_refused,
@@ -19,9 +20,9 @@ fn a_handle_is_stale_once_closed(_: &System) -> Outcome {
     let endpoint = Endpoint::new()?;
     let copy = endpoint.copy(Rights::all())?.into_raw();
     raw::notify(copy, [1, 0, 0, 0])?;
-    raw::handle_close(copy, [0; 4])?;
+    bare::handle_close(copy, [0; 4])?;
     check_eq!(raw::notify(copy, [1, 0, 0, 0]).map(drop), Err(Error::BadHandle), "a closed handle");
-    check_eq!(raw::handle_close(copy, [0; 4]).map(drop), Err(Error::BadHandle), "closing it again");
+    check_eq!(bare::handle_close(copy, [0; 4]).map(drop), Err(Error::BadHandle), "closing it again");
     let next = endpoint.copy(Rights::all())?;
     check!(next.raw() != copy, "a new handle has an old one's number");
     let raw_endpoint = endpoint.raw();
@@ -53,7 +54,7 @@ fn a_handle_needs_the_right(system: &System) -> Outcome {
     check_eq!(poll(&client), Err(Error::MissingRight), "receiving");
     check_eq!(client.copy(Rights::all()).map(drop), Err(Error::MissingRight), "copying");
     check_eq!(Timer::new(&client, 0).map(drop), Err(Error::MissingRight), "binding a timer");
-    check_eq!(raw::destroy(client.raw(), [0; 4]).map(drop), Err(Error::MissingRight), "destroying");
+    check_eq!(bare::destroy(client.raw(), [0; 4]).map(drop), Err(Error::MissingRight), "destroying");
     let weak = system.root.copy(Rights::ROOT_LOG)?;
     check_eq!(weak.line(1).map(drop), Err(Error::MissingRight), "claiming a line");
     check_eq!(weak.kernel().map(drop), Err(Error::MissingRight), "reading counters");
@@ -146,7 +147,7 @@ fn garbage_words_are_refused(system: &System) -> Outcome {
         };
         for handle in [0, endpoint.raw(), timer.raw(), partner.process.raw()] {
             for word in odd {
-                let message = raw::invoke(operation, handle, 0xFF, Options::empty(), [word; 4]);
+                let message = bare::invoke(operation, handle, 0xFF, Options::empty(), [word; 4]);
                 check!(matches!(message.tag.kind(), Kind::Done | Kind::Error), "{operation:?}: {message:?}");
                 made += 1;
             }

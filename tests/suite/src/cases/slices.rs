@@ -8,6 +8,7 @@ use crate::{cases, check, check_eq};
 use abi::{Access, BYTES_ZEROED_PER_CALL, Operation, PAGE_BYTES, PAGES_PER_CALL};
 use bellwire::{Endpoint, Error, Handle, Instant, Memory, Result, Timer, raw};
 use core::sync::atomic::{AtomicU32, Ordering};
+use suite::bare;
 
 pub const CASES: &[Case] = cases!["slices":
     a_driver_is_served_while_memory_is_zeroed_mapped_and_destroyed, a_process_with_a_thousand_mappings_is_torn_down,
@@ -70,7 +71,7 @@ impl<'a> Driver<'a> {
 
 /// The first word that a call returns.
 fn call(operation: Operation, handle: u32, access: Access, words: [usize; 4]) -> Result<usize> {
-    Ok(raw::checked(raw::invoke(operation, handle, 0, access.options(), words))?.words[0])
+    Ok(raw::checked(bare::invoke(operation, handle, 0, access.options(), words))?.words[0])
 }
 
 fn a_driver_is_served_while_memory_is_zeroed_mapped_and_destroyed(system: &System) -> Outcome {
@@ -91,7 +92,7 @@ fn a_driver_is_served_while_memory_is_zeroed_mapped_and_destroyed(system: &Syste
     // The stretch is taken back by the memory's end, and its frames in blocks: 45 are four.
     while driver.beside(|| call(Operation::Destroy, memory, Access::empty(), [0; 4]))? != 0 {}
     check!(driver.count() >= PAGES.div_ceil(PAGES_PER_CALL) + 4, "slices of destroying");
-    raw::handle_close(memory, [0; 4])?;
+    bare::handle_close(memory, [0; 4])?;
     driver.end()
 }
 
@@ -127,7 +128,7 @@ fn one_of_a_thousand_mappings_is_found(_: &System) -> Outcome {
     for number in 0..MANY {
         // The order isn't that of their creation: 617 and `MANY` have no common divisor.
         let address = PLACE + 2 * (number * 617 % MANY) * PAGE_BYTES;
-        let unmap = |address, bytes| raw::memory_unmap(0, [address, bytes, 0, 0]).map(|message| message.words[0]);
+        let unmap = |address, bytes| bare::memory_unmap(0, [address, bytes, 0, 0]).map(|message| message.words[0]);
         check_eq!(unmap(address + PAGE_BYTES, PAGE_BYTES), Ok(0), "the page behind it");
         check_eq!(unmap(address, PAGE_BYTES), Ok(PAGE_BYTES), "mapping {number}");
         check_eq!(unmap(address, PAGE_BYTES), Ok(0), "mapping {number} again");

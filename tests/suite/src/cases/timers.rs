@@ -4,11 +4,13 @@ use crate::case::{Case, Outcome};
 use crate::system::{PRIORITY, System, milliseconds, poll, receive, reply};
 use crate::worker::Worker;
 use crate::{cases, check, check_eq};
-use abi::{InfoItem, Kind, Operation, Options, Rights, join, split};
+use abi::{InfoItem, Kind, Options, Rights, join, split};
+use bellwire::raw::SafeOperation;
 use bellwire::{Endpoint, Error, Handle, Instant, Timer, raw};
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
+use suite::bare;
 
 pub const CASES: &[Case] = cases!["timers":
     a_timer_expires_once, a_period_goes_on, a_cancelled_timer_is_silent, timers_expire_in_order,
@@ -290,7 +292,7 @@ fn priorities_have_a_ceiling(_: &System) -> Outcome {
     let endpoint = Endpoint::new()?;
     let create = |process: u32, priority: usize| {
         let entry = suite::code::spin as *const () as usize;
-        raw::thread_create(process, [entry, 0x1000, priority, 0]).map(|message| message.words[0] as u32)
+        bare::thread_create(process, [entry, 0x1000, priority, 0]).map(|message| message.words[0] as u32)
     };
     check_eq!(create(0, 64), Err(Error::BadArgument), "a priority 64");
     let partner = crate::partner::Partner::new(3, 10, [16, 16])?;
@@ -300,8 +302,8 @@ fn priorities_have_a_ceiling(_: &System) -> Outcome {
     check_eq!(raw::thread_priority(thread, [64, 0, 0, 0]).map(drop), Err(Error::BadArgument), "raising it to 64");
     raw::thread_priority(thread, [3, 0, 0, 0])?;
     raw::thread_priority(thread, [10, 0, 0, 0])?;
-    raw::destroy(thread, [0; 4])?;
-    let message = raw::invoke(Operation::ProcessCreate, 0, 64, Options::empty(), [16, 16, 0, 0]);
+    bare::destroy(thread, [0; 4])?;
+    let message = raw::invoke(SafeOperation::ProcessCreate, 0, 64, Options::empty(), [16, 16, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::BadArgument), "a ceiling of 64");
     drop(partner);
     endpoint.destroy()?;

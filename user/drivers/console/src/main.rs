@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use bellwire::Screen as Device;
 use bellwire::protocol::{CHUNK_BYTES, Chunk, ColourPolicy, ConsoleMode, ConsoleRequest, ConsoleSize, StreamRequest};
 use bellwire::stream::Readers;
-use bellwire::{Access, Call, Event, Instant, Result, Server, Startup, Timer};
+use bellwire::{Access, Call, Event, Instant, Result, Startup, Timer};
 use core::time::Duration;
 use driver_console::{Colours, Display, FIRST_PORT, Filter, Layout, Pixels, QUESTION, Screen, Size, Text};
 use inputs::{Inputs, Motion};
@@ -29,7 +29,7 @@ const USUAL_SIZE: ConsoleSize = ConsoleSize { columns: 80, rows: 24 };
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<()> {
-    let mut server = Server::new(startup.serves("console")?);
+    let mut server = startup.server("console")?;
     let frame = Timer::new(server.endpoint(), 0)?;
     let mut console = Console {
         screen: screen(&startup),

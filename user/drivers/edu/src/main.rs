@@ -11,17 +11,17 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::protocol::{EduCounts, EduRequest, PciAddress};
 use bellwire::{
-    Access, Call, Event, Interrupt, InterruptMessage, Mapping, PAGE_BYTES, PciDevice, PciInterrupt, Reply, Result,
-    Server, Startup,
+    Access, Call, Event, Grants, Interrupt, InterruptMessage, Mapping, PAGE_BYTES, PciDevice, PciInterrupt, Reply,
+    Result, Server, Startup,
 };
 use driver_edu::{Edu, Registers};
 
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<(), String> {
-    let server = startup.serves("edu").map(Server::new).map_err(|error| error.to_string())?;
+    let server = startup.server("edu").map_err(|error| error.to_string())?;
     let mut driver = Driver::new(server);
-    driver.take_over(startup)?;
+    driver.take_over(startup.grants())?;
     driver.serve()
 }
 
@@ -69,8 +69,8 @@ impl Driver {
     }
 
     /// Takes all devices over, and binds an interrupt only then: another device may assert the same line.
-    fn take_over(&mut self, startup: Startup) -> Result<(), String> {
-        let devices: Vec<PciDevice> = startup.pci_devices().collect();
+    fn take_over(&mut self, grants: Grants) -> Result<(), String> {
+        let devices: Vec<PciDevice> = grants.pci_devices().collect();
         let found: Result<Vec<_>, String> = devices.iter().map(|device| Ok((device, open(device)?))).collect();
         // A device that doesn't answer may assert the line of the others. When the driver has ended, `init` has all
         // turned off.

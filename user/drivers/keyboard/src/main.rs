@@ -12,7 +12,7 @@ use alloc::string::String;
 use bellwire::protocol::{KeyLayout, KeyboardRequest, MouseRequest, PowerRequest, StreamRequest};
 use bellwire::registers::Registers;
 use bellwire::stream::Readers;
-use bellwire::{Access, Call, Endpoint, Event, Instant, Mapping, PortRange, Result, Server, Startup};
+use bellwire::{Access, Call, Endpoint, Event, Instant, Mapping, PortRange, Result, Startup};
 use core::time::Duration;
 use driver_keyboard::{
     COMMAND, Controller, DATA, FIRST_PORT, Flow, Kept, Keys, Missing, Mouse, Ports, Reader, Record, keep, take,
@@ -28,14 +28,14 @@ const MOST_FLOODS: u32 = 100;
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<()> {
-    let mut server = Server::new(startup.serves("keyboard")?);
+    let mut server = startup.server("keyboard")?;
     let lines = [startup.line(1)?, startup.line(12)?];
     // Without kept memory the driver works, but its state is lost at its end.
     let kept = startup.kept().and_then(|memory| memory.map(Access::READ | Access::WRITE));
     let mut kept = kept.ok().map(KeptMemory);
     let (keys, mouse) =
         kept.as_mut().and_then(restored).unwrap_or_else(|| (Keys::new(layout(&startup)), Mouse::default()));
-    let rest = Server::new(Endpoint::new()?);
+    let rest = Endpoint::new()?;
     let [data, command] = [DATA, COMMAND].map(|register| startup.ports(FIRST_PORT + register));
     let ports = TwoPorts { data: data?, command: command?, rest };
     let mut controller = Controller::new(ports, keys, mouse).unwrap_or_else(|missing| bellwire::absent(missing));
@@ -148,7 +148,7 @@ struct TwoPorts {
     data: PortRange,
     command: PortRange,
     /// An endpoint at which nothing ever arrives, for waits.
-    rest: Server,
+    rest: Endpoint,
 }
 
 impl TwoPorts {
@@ -174,6 +174,6 @@ impl Ports for TwoPorts {
 
     fn pause(&mut self) {
         // Whatever the outcome, time has passed.
-        let _ = self.rest.next_before(Instant::now() + PAUSE);
+        let _ = self.rest.call_before(Instant::now() + PAUSE, 0, [0; 4]);
     }
 }

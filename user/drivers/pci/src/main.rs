@@ -11,7 +11,7 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use bellwire::protocol::{PciAddress, PowerRequest};
-use bellwire::{Event, Result, Server, Startup};
+use bellwire::{Event, Result, Startup};
 use driver_pci::{Bus, Mechanism, Refusal};
 
 bellwire::main!(run);
@@ -23,7 +23,7 @@ const SYSTEM_RESET: u8 = 1 << 1;
 const RESET_NOW: u8 = 1 << 2;
 
 fn run(startup: Startup) -> Result<()> {
-    let mut server = Server::new(startup.serves("pci")?);
+    let mut server = startup.server("pci")?;
     let ports = startup.ports(Mechanism::FIRST_PORT)?;
     let reset = ports.port::<u8>(RESET_CONTROL);
     let driven: Vec<PciAddress> = startup.driven_functions().collect();

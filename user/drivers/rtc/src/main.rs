@@ -5,7 +5,7 @@
 
 use bellwire::protocol::{ClockRequest, Ticks};
 use bellwire::registers::Registers;
-use bellwire::{Endpoint, Event, Instant, PortRange, Result, Server, Startup};
+use bellwire::{Endpoint, Event, Instant, PortRange, Result, Startup};
 use core::time::Duration;
 use driver_rtc::{Chip, FIRST_PORT, Ports, Power, Rate};
 
@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<()> {
-    let mut server = Server::new(startup.serves("rtc")?);
+    let mut server = startup.server("rtc")?;
     let line = startup.line(8)?;
     let century = startup.number("century-register").and_then(|[register, _]| u8::try_from(register).ok());
     let ports = TwoPorts { ports: startup.ports(FIRST_PORT)?, nobody: Endpoint::new()? };

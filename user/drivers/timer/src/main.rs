@@ -4,7 +4,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 use bellwire::protocol::TimerRequest;
-use bellwire::{Call, Endpoint, Event, Instant, Reply, Result, Server, Startup, Timer};
+use bellwire::{Call, Endpoint, Event, Instant, Reply, Result, Startup, Timer};
 use driver_timer::Schedule;
 
 /// The most entries of one client.
@@ -13,7 +13,7 @@ const ENTRIES_PER_CLIENT: usize = 64;
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<()> {
-    let mut server = Server::new(startup.serves("timer")?);
+    let mut server = startup.server("timer")?;
     let alarm = Timer::new(server.endpoint(), 0)?;
     let mut schedule = Schedule::default();
     loop {

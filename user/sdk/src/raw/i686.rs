@@ -1,5 +1,5 @@
-//! The call stub of i686. The message takes every register but three, two of which (`ebx`, `ebp`) no inline assembly
-//! may name, so the stub is a function of its own; the call page knows which instruction this CPU has.
+//! The call stub of i686. A message takes all registers but three. Inline assembly may not name two of the message's
+//! (`ebx`, `ebp`), so the stub is a function of its own. The call page knows which instruction this CPU has.
 
 use abi::{CALL_PAGE_I686, Message, Tag};
 use core::arch::naked_asm;
@@ -9,9 +9,12 @@ const TAG: usize = offset_of!(Message, tag);
 const WORDS: usize = offset_of!(Message, words);
 const WORD: usize = size_of::<usize>();
 
-/// Does the call that stands in the message and puts what came back in its place.
+/// Makes the call that stands in the message, and returns the message that came back.
+///
+/// # Safety
+/// The caller answers for what the call does to this program's memory, threads and handles.
 #[inline(always)]
-pub fn enter(handle: u32, mut message: Message) -> Message {
+pub unsafe fn enter(handle: u32, mut message: Message) -> Message {
     const { assert!(size_of::<Tag>() == 4, "the stub moves the tag as one register") };
     // SAFETY: the message is valid for reads and writes, and the stub keeps to the calling convention.
     unsafe { enter_by_pointer(&mut message, handle) };

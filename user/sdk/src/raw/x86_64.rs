@@ -3,13 +3,17 @@
 use abi::{Message, Tag};
 use core::arch::asm;
 
-/// Inlined, so that the message goes from the caller's registers into the kernel's and back without touching memory.
+/// Makes the call that stands in the message, and returns the message that came back. Inlined, so that the message
+/// stays in registers.
+///
+/// # Safety
+/// The caller answers for what the call does to this program's memory, threads and handles.
 #[inline(always)]
-pub fn enter(handle: u32, message: Message) -> Message {
+pub unsafe fn enter(handle: u32, message: Message) -> Message {
     let mut tag = message.tag.0 as usize;
     let [mut word0, mut word1, mut word2, mut word3] = message.words;
-    // SAFETY: the kernel changes the registers named here and no others, and no memory that Rust knows of but by
-    // `memory_map` and `memory_unmap`, whose callers answer for it. It doesn't use the user's stack.
+    // SAFETY: the kernel changes the registers named here and no others, and doesn't use the user's stack. The caller
+    // answers for what the call does to memory.
     unsafe {
         asm!(
             "mov r10, rsp",

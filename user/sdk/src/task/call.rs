@@ -11,7 +11,7 @@ pub struct TaskCall {
     pub label: u8,
     /// What it is asked with. If a handle came along, word 3 is its number.
     pub words: [usize; 4],
-    /// Who calls: the badge of the client's handle.
+    /// The badge of the client's handle, which says who calls.
     pub badge: u16,
     /// The handle that came along; take it to keep it.
     pub handle: Option<OwnedHandle>,
@@ -24,9 +24,9 @@ pub enum State {
     Fresh,
     /// The next receive will answer it.
     Answered(u8, [usize; 4]),
-    /// It is answered by this.
+    /// The task has this to answer it by.
     Kept(Reply),
-    /// It is answered.
+    /// The call was answered.
     Over,
 }
 
@@ -69,7 +69,7 @@ impl Drop for TaskCall {
     }
 }
 
-/// The tasks have had the call: it is answered, or they keep it.
+/// Takes a call's answer over to the next receive, or keeps the call where the tasks haven't answered it.
 pub fn settle(call: Call<'_>, state: &RefCell<State>) -> Result<()> {
     match state.replace(State::Over) {
         State::Fresh => _ = state.replace(State::Kept(call.defer()?)),

@@ -1,8 +1,10 @@
 //! What has arrived and wasn't awaited yet.
 
-use super::TaskCall;
+use super::{TaskCall, WAKE};
 use crate::{Event, Exit, InterruptMessage, TimerMessage};
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::task::Waker;
 
 #[derive(Default)]
 pub struct Inbox {
@@ -11,9 +13,18 @@ pub struct Inbox {
     pub calls: VecDeque<TaskCall>,
     pub exits: VecDeque<Exit>,
     pub bits: u32,
+    /// The wakers of all that awaits an event. Each event wakes all of them.
+    pub waiting: Vec<Waker>,
 }
 
 impl Inbox {
+    /// Has the next event wake a waker.
+    pub fn await_with(&mut self, waker: &Waker) {
+        if !self.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
+            self.waiting.push(waker.clone());
+        }
+    }
+
     /// Keeps an event that isn't a call.
     pub fn add(&mut self, event: &Event<'_>) {
         match *event {
@@ -29,7 +40,7 @@ impl Inbox {
                 let add = |kept: &mut TimerMessage| kept.count = kept.count.saturating_add(new.count);
                 self.timers.entry(new.badge).and_modify(add).or_insert(new);
             }
-            Event::Notify(bits) => self.bits |= bits,
+            Event::Notify(bits) => self.bits |= bits & !WAKE,
             Event::Exit(exit) => self.exits.push_back(exit),
             Event::Call(_) | Event::Fault(_) => {}
         }

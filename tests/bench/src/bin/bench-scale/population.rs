@@ -128,8 +128,7 @@ impl Population {
 }
 
 fn start(process: &Process, entry: usize, priority: u8, words: [usize; 4]) -> Result<Thread> {
-    // SAFETY: it is for another process.
-    let thread = unsafe { Thread::new(Some(process), entry, NO_STACK, priority, None) }?;
+    let thread = process.thread(entry, NO_STACK, priority, None)?;
     thread.start(words)?;
     Ok(thread)
 }

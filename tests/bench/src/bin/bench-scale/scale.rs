@@ -1,7 +1,7 @@
 //! The steps, and the rows at each.
 
 use abi::{Operation, Options, Tag};
-use bellwire::{Endpoint, Error, Handle, Result, Root, Startup, Thread, raw};
+use bellwire::{Endpoint, Error, Grants, Handle, Result, Root, Startup, Thread, raw};
 use bench::meter::{First, Meter};
 use bench::{Cost, ECHO, INTERRUPTED, Plan, ROUNDS, WARM_UP, kind, threads};
 use suite::image::Image;
@@ -20,31 +20,30 @@ const STACK_BYTES: usize = 64 << 10;
 
 /// The first thread has the highest priority; the work is done by one with its own.
 pub fn run(startup: Startup) -> Result<()> {
-    Thread::spawn(PRIORITY, STACK_BYTES, move || {
-        let log = startup.handle("root").map(Root::from);
-        let outcome = measure_all(startup);
-        if let (Ok(log), Err(error)) = (log, outcome) {
-            line(&log, format_args!("scale: failed: {error}"));
+    let root = startup.root()?;
+    let grants = startup.grants();
+    Thread::spawn(PRIORITY, STACK_BYTES, move |_| {
+        if let Err(error) = measure_all(root, grants) {
+            line(root, format_args!("scale: failed: {error}"));
         }
     })?;
     bellwire::thread_exit()
 }
 
-fn measure_all(startup: Startup) -> Result<()> {
-    let root = Root::from(startup.handle("root")?);
-    let module = startup.entries().find(|entry| entry.name() == "scale").ok_or(Error::BadHandle)?;
+fn measure_all(root: &Root, grants: Grants) -> Result<()> {
+    let module = grants.entries().find(|entry| entry.name() == "scale").ok_or(Error::BadHandle)?;
     let image = Image::read(module.value, module.extra[0] as usize)?;
-    let sides = Sides::new(&root, &image)?;
+    let sides = Sides::new(root, &image)?;
     let mut population = Population::new()?;
     let meter = Meter::new(PRIORITY)?;
     let overhead = meter.overhead()?;
     for percent in STEPS {
-        population.grow(&root, &image, percent)?;
-        let [processes, threads, sources, handles, timers] = population.count(&root)?;
-        line(&root, format_args!("scale: population {percent} {processes} {threads} {sources} {handles} {timers}"));
-        Step { log: &root, meter: &meter, overhead, percent }.rows(&sides)?;
+        population.grow(root, &image, percent)?;
+        let [processes, threads, sources, handles, timers] = population.count(root)?;
+        line(root, format_args!("scale: population {percent} {processes} {threads} {sources} {handles} {timers}"));
+        Step { log: root, meter: &meter, overhead, percent }.rows(&sides)?;
     }
-    line(&root, format_args!("scale: done"));
+    line(root, format_args!("scale: done"));
     // All others end with this process's last thread.
     raw::receive(Endpoint::new()?.raw(), [0; 4]).map(drop)
 }

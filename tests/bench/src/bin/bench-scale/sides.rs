@@ -52,7 +52,7 @@ impl Sides {
         let device = Device::find(root)?;
         let driver = Side::new(image, &exits, BADGE + 1)?;
         let access = Access::READ | Access::WRITE;
-        device.memory.map_at(Some(&driver.process), REGISTERS, 0, PAGE_BYTES, access)?;
+        device.memory.map_into(&driver.process, REGISTERS, 0, PAGE_BYTES, access)?;
         let interrupts = Endpoint::new()?;
         let endpoint = driver.process.grant(&interrupts, Rights::RECEIVE | Rights::BIND)? as usize;
         let words = [endpoint, REGISTERS + EDU_ACKNOWLEDGE, 0, 0];
@@ -77,14 +77,13 @@ impl Side {
         let process = Process::new(LIMITS, exits, badge)?;
         image.map_shared(&process)?;
         let bytes = STACK_COUNT * PAGE_BYTES;
-        Memory::new(bytes)?.map_at(Some(&process), STACKS, 0, bytes, Access::READ | Access::WRITE)?;
+        Memory::new(bytes)?.map_into(&process, STACKS, 0, bytes, Access::READ | Access::WRITE)?;
         Ok(Self { process })
     }
 
     fn thread(&self, stack: usize, entry: usize, priority: u8, faults: Option<(&Endpoint, u8)>) -> Result<Thread> {
         let top = STACKS + (stack + 1) * PAGE_BYTES;
-        // SAFETY: it is for another process.
-        unsafe { Thread::new(Some(&self.process), entry, top, priority, faults) }
+        self.process.thread(entry, top, priority, faults)
     }
 
     fn start(&self, stack: usize, entry: usize, priority: u8, words: [usize; 4]) -> Result<()> {

@@ -11,6 +11,7 @@ use abi::Register;
 use bellwire::{Endpoint, Handle, raw};
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
+use suite::bare;
 
 pub const CASES: &[Case] = hostile!["endless": debug_exceptions, alignment_checks, page_faults, undefined_instructions];
 
@@ -43,7 +44,7 @@ fn fault_for_ever(scene: &Scene<'_>, code: &[u8], flags: usize) -> Outcome {
     let handler = Worker::start(PRIORITY, handle, faults.raw() as usize)?;
     let peer = Worker::start(PRIORITY, take_turns, 0)?;
     let culprit = Worker::prepare(PRIORITY, generated.address(), Some((&faults, 0)), STACK_BYTES)?;
-    raw::thread_write(culprit.thread.raw(), [Register::Flags as usize, flags, 0, 0])?;
+    bare::thread_write(culprit.thread.raw(), [Register::Flags as usize, flags, 0, 0])?;
     scene.breathe()?;
     let before = scene.system.root.kernel()?.faults;
     culprit.thread.start([0; 4])?;

@@ -13,6 +13,7 @@ use crate::{check, check_eq, hostile};
 use abi::{Access, Kind, Operation, Options, PAGE_BYTES, Register, Tag};
 use bellwire::{Handle, Instant, Memory, raw};
 use core::time::Duration;
+use suite::bare;
 use suite::code;
 use suite::entry::{Entry, Registers};
 use suite::float::Level;
@@ -194,7 +195,7 @@ fn memory_is_cleared_in_any_direction(scene: &Scene<'_>) -> Outcome {
                 break;
             }
         }
-        let memory = Memory::from_raw(handle);
+        let memory = bare::memory(handle as usize);
         let mut bytes = [0xFF; BYTES];
         memory.map(Access::READ)?.read_bytes(0, &mut bytes);
         check!(bytes.iter().all(|byte| *byte == 0), "memory prepared by {entry:?} isn't zero");
@@ -214,7 +215,7 @@ fn floating_point_begins_with_any_flags(scene: &Scene<'_>) -> Outcome {
         // Higher than this thread: it has ended when `start` returns.
         let worker = Worker::prepare(PRIORITY + 1, level.first_instructions(), None, STACK_BYTES)?;
         let word = (flags | INTERRUPTS | 2) as usize;
-        raw::thread_write(worker.thread.raw(), [Register::Flags as usize, word, 0, 0])?;
+        bare::thread_write(worker.thread.raw(), [Register::Flags as usize, word, 0, 0])?;
         worker.thread.start([0; 4])?;
         let found = suite::float::first_state();
         check_eq!(level.difference(&level.initial(), &found), None, "the first byte that isn't initial");

@@ -8,6 +8,7 @@ use crate::victim::{TRAP_FLAG, Victim, at};
 use abi::{Kind, Register};
 use bellwire::{Endpoint, Error, Handle, Instant, raw};
 use core::time::Duration;
+use suite::bare;
 use suite::code;
 
 pub const CASES: &[Case] = hostile!["random": random_registers, random_instructions];
@@ -78,7 +79,7 @@ fn random_instructions(scene: &Scene<'_>) -> Outcome {
             match receive_before(&faults, Instant::now() + Duration::from_micros(300)) {
                 Ok(message) if message.tag.kind() == Kind::Fault => {
                     let next = super::OUTLAW_CODE + (step * 31) % code.len();
-                    raw::thread_write(partner.thread.raw(), [Register::Ip as usize, next, 0, 0])?;
+                    bare::thread_write(partner.thread.raw(), [Register::Ip as usize, next, 0, 0])?;
                     raw::reply(abi::NO_HANDLE, [0; 4])?;
                 }
                 // The thread runs on, waits, or has ended itself.
@@ -87,6 +88,6 @@ fn random_instructions(scene: &Scene<'_>) -> Outcome {
             }
         }
     }
-    while raw::destroy(faults.raw(), [0; 4])?.words[0] != 0 {}
+    while bare::destroy(faults.raw(), [0; 4])?.words[0] != 0 {}
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::victim::{Generated, Victim, at};
 use crate::{check, check_eq, hostile};
 use abi::{Access, Kind, Operation, Options, PAGE_BYTES, Register, Tag, USER_END};
 use bellwire::{Endpoint, Error, Handle, Memory};
+use suite::bare;
 use suite::code;
 use suite::entry::Entry;
 
@@ -50,10 +51,10 @@ fn calls_at_the_end_of_user_space(scene: &Scene<'_>) -> Outcome {
         memory.map(Access::READ | Access::WRITE)?.write_bytes(PAGE_BYTES - call.len(), call);
         memory.seal()?;
         for beyond in [USER_END, USER_END.wrapping_add(PAGE_BYTES), usize::MAX - (PAGE_BYTES - 1)] {
-            let refused = memory.map_at(None, beyond, 0, PAGE_BYTES, Access::READ | Access::EXECUTE);
+            let refused = bare::map_at(&memory, beyond, 0, PAGE_BYTES, Access::READ | Access::EXECUTE);
             check_eq!(refused, Err(Error::BadArgument), "a page at {beyond:#x}");
         }
-        memory.map_at(None, USER_END - PAGE_BYTES, 0, PAGE_BYTES, Access::READ | Access::EXECUTE)?;
+        bare::map_at(&memory, USER_END - PAGE_BYTES, 0, PAGE_BYTES, Access::READ | Access::EXECUTE)?;
         for flags in [0x202, 0x302] {
             let victim = Victim::new(scene, USER_END - call.len())?;
             victim.set(Register::Flags, flags)?;

@@ -11,6 +11,7 @@ use abi::{Access, PAGE_BYTES, Register};
 use alloc::vec::Vec;
 use bellwire::Memory;
 use core::arch::asm;
+use suite::bare;
 use suite::code;
 
 pub const CASES: &[Case] = hostile!["selectors":
@@ -159,7 +160,7 @@ fn segment_loads_of_every_selector(scene: &Scene<'_>) -> Outcome {
 fn a_local_table_of_ones_own(scene: &Scene<'_>) -> Outcome {
     const PLACE: usize = 0x1000;
     let memory = Memory::new(PAGE_BYTES)?;
-    memory.map_at(None, PLACE, 0, PAGE_BYTES, Access::READ | Access::WRITE)?;
+    bare::map_at(&memory, PLACE, 0, PAGE_BYTES, Access::READ | Access::WRITE)?;
     let table = PLACE as *mut [u8; 8];
     for entry in 0..PAGE_BYTES / 8 {
         // A flat writable data segment of ring 3.
