@@ -10,7 +10,7 @@ pub struct Source {
     pub line: u8,
     /// Whether the line is level-triggered.
     pub level: bool,
-    /// Whether it is no line but a device's messages.
+    /// Whether it is a device's messages, not a line.
     pub message: bool,
     /// Whether it is masked now.
     pub masked: bool,
@@ -18,15 +18,15 @@ pub struct Source {
     pub bound: bool,
     /// The badge of the process that owns it.
     pub owner: u16,
-    /// How many interrupts were taken.
+    /// Interrupts that were taken.
     pub taken: u32,
-    /// Of these, how many arrived in a message of their own.
+    /// Those of them that arrived in a message of their own.
     pub delivered: u32,
-    /// How many were counted in a message that was under way.
+    /// Those that were counted in a message that was under way.
     pub coalesced: u32,
-    /// How many were no interrupts after all.
+    /// Those that turned out to be none.
     pub spurious: u32,
-    /// How many nobody could be told of.
+    /// Those that no endpoint could be told of.
     pub dropped: u32,
     /// The longest time from trap to driver, in cycles.
     pub longest: u32,
@@ -48,12 +48,12 @@ pub struct Source {
     pub endpoint: u32,
     /// When the first interrupt of the pending message came, in cycles.
     pub first: u64,
-    /// How many interrupts took from 2^n to 2^(n+1)-1 cycles from trap to driver.
+    /// Interrupts that took from 2^n to 2^(n+1)-1 cycles from trap to driver.
     pub histogram: [u32; 32],
 }
 
 impl Source {
-    /// An upper bound, in cycles, for the latency of so many percent of the interrupts; 0 if there were none.
+    /// Returns an upper bound, in cycles, for the latency of `percent` percent of the interrupts; 0 if there were none.
     pub fn percentile(&self, percent: u32) -> u64 {
         let total: u64 = self.histogram.iter().copied().map(u64::from).sum();
         let wanted = (total * u64::from(percent)).div_ceil(100);
@@ -68,12 +68,12 @@ impl Source {
     }
 }
 
-/// Frames and objects: of the machine, or of this process.
+/// Frames of memory: of the machine, or of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryUse {
     /// Frames of the whole pool.
     pub frames: u32,
-    /// Frames that nobody holds.
+    /// Free frames.
     pub free: u32,
     /// Frames that processes hold.
     pub held: u32,
@@ -86,7 +86,7 @@ pub struct ProcessUse {
     pub ended: bool,
     /// The badge that its supervisor gave it.
     pub badge: u16,
-    /// How many threads it has.
+    /// The number of its threads.
     pub threads: u32,
     /// The highest priority among them.
     pub priority: u8,
@@ -94,11 +94,11 @@ pub struct ProcessUse {
     pub frames: (u32, u32),
     /// Objects that it holds, and its quota of them.
     pub objects: (u32, u32),
-    /// How many system calls it did; wraps at the width of a machine word.
+    /// System calls that it made; wraps at the width of a machine word.
     pub calls: u64,
-    /// How many cycles of the processor it used.
+    /// Cycles of the processor that it used.
     pub cycles: u64,
-    /// The slot of the process that its quota came from: what that one has used contains this one's quota.
+    /// The slot of the process that its quota came from: that process's use contains this one's quota.
     pub parent: Option<usize>,
 }
 
@@ -107,10 +107,10 @@ impl ProcessUse {
     pub const KERNEL: u16 = u16::MAX;
 }
 
-/// A thread, and what it does or waits for.
+/// A thread's state, and what the thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadUse {
-    /// What it does.
+    /// The thread's state.
     pub state: ThreadState,
     /// The badge of its process.
     pub badge: u16,

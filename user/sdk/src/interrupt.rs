@@ -8,20 +8,20 @@ handle_type! {
     Interrupt
 }
 
-/// How a line signals.
+/// How a line says that its device wants service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Trigger {
-    /// As the firmware says, which is right but for devices that it doesn't know.
+    /// What the firmware says. That is right for all devices that the firmware knows.
     #[default]
     Firmware = 0,
-    /// A change of the line is the event.
+    /// By a change of its level.
     Edge = 1,
-    /// The line stays asserted until the device is served.
+    /// By its level, which stays until the device is served.
     Level = 2,
 }
 
-/// What a device writes where to raise a message interrupt.
+/// The write by which a device raises a message interrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterruptWrite {
     /// The physical address.
@@ -30,10 +30,10 @@ pub struct InterruptWrite {
     pub data: u32,
 }
 
-/// What had happened on a line before it was bound.
+/// The interrupts of a line before it was bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// How often it had fired unseen.
+    /// How often the line had fired.
     pub count: u32,
     /// The sequence number that the next message comes after.
     pub sequence: u32,

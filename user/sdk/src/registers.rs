@@ -1,4 +1,4 @@
-//! A device's registers, as its driver's logic sees them.
+//! A device's registers, as a driver's logic sees them.
 //!
 //! Logic that is written over this trait runs in the driver on real ports, and in a host test on a fake device that
 //! can be made to misbehave at will.
@@ -7,7 +7,7 @@ use crate::PortRange;
 
 /// Registers of one byte each, numbered from the device's first.
 pub trait Registers {
-    /// Reads a register, with whatever that does to the device.
+    /// Reads a register, which may change the device's state.
     fn read(&mut self, register: u16) -> u8;
 
     /// Writes a register.

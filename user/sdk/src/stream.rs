@@ -1,5 +1,5 @@
-//! The reading side of a server that speaks [`crate::protocol::StreamRequest`]: who waits for input, and who is told
-//! that there is some.
+//! The reading side of a server that speaks [`crate::protocol::StreamRequest`]: the callers that wait for input, and
+//! the listener that is told of it.
 
 use crate::protocol::Chunk;
 use crate::{Call, Endpoint, Reply, Result};
@@ -8,16 +8,17 @@ use alloc::collections::VecDeque;
 /// The bit of a listener's notify word that says: there is input, come and poll.
 pub const INPUT: u32 = 1;
 
-/// Where input is kept until somebody reads it.
+/// A place where input is kept until it is read.
 pub trait Source {
-    /// The next bytes, which stay where they are; empty if there are none.
+    /// Returns the next bytes, which stay where they are; empty if there are none.
     fn peek(&mut self) -> Chunk;
 
     /// Takes the next bytes away.
     fn consume(&mut self, bytes: usize);
 }
 
-/// Those who read a source: callers that wait, and a listener of lower priority, which can't be called but told.
+/// The readers of a source: callers that wait, and a listener. A server that outranks its listener can't call it, and
+/// notifies it instead.
 #[derive(Debug, Default)]
 pub struct Readers {
     waiting: VecDeque<Reply>,
@@ -33,7 +34,7 @@ enum Knowledge {
 }
 
 impl Readers {
-    /// No readers yet but the listener, if there is one.
+    /// Makes the readers of a source: the listener alone, if there is one.
     pub fn new(listener: Option<Endpoint>) -> Self {
         Self { listener, ..Self::default() }
     }
@@ -58,7 +59,8 @@ impl Readers {
         self.listener_knows = Knowledge::Nothing;
     }
 
-    /// Hands out what the source has: to those who wait, in their order, then by a word to the listener.
+    /// Hands out what the source has to the callers that wait, in their order. If something is left, notifies the
+    /// listener.
     pub fn offer(&mut self, source: &mut impl Source) -> Result<()> {
         loop {
             let chunk = source.peek();

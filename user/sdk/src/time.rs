@@ -1,4 +1,4 @@
-//! Time: the processor's cycle counter, which deadlines and message stamps are in.
+//! Time: the processor's cycle counter. Deadlines and the stamps of messages are its values.
 
 use crate::{Result, raw};
 use abi::{InfoItem, join};
@@ -20,20 +20,20 @@ pub(crate) fn set_frequency(hertz: u64) {
     }
 }
 
-/// How many cycles a duration takes; at most [`u64::MAX`].
+/// Returns how many cycles a duration takes; at most [`u64::MAX`].
 pub fn cycles(duration: Duration) -> u64 {
     let cycles = duration.as_nanos().saturating_mul(u128::from(frequency())) / 1_000_000_000;
     u64::try_from(cycles).unwrap_or(u64::MAX)
 }
 
-/// How long so many cycles take.
+/// Returns how long a number of cycles takes.
 pub fn duration(cycles: u64) -> Duration {
     let frequency = frequency();
     let nanoseconds = u128::from(cycles % frequency) * 1_000_000_000 / u128::from(frequency);
     Duration::from_secs(cycles / frequency) + Duration::from_nanos(nanoseconds as u64)
 }
 
-/// How long the kernel runs. The counter itself may have begun long before: it runs on over a reset.
+/// Returns how long the kernel has run. The counter itself may have begun long before: it runs on over a reset.
 pub fn uptime() -> Result<Duration> {
     let [low, high, began_low, began_high] = raw::info(abi::NO_HANDLE, [InfoItem::Now as usize, 0, 0, 0])?.words;
     Ok(Instant(join(low, high)) - Instant(join(began_low, began_high)))
@@ -49,7 +49,7 @@ impl Instant {
         Self(read_counter())
     }
 
-    /// The point at so many cycles.
+    /// Returns the point at a number of cycles.
     pub const fn from_cycles(cycles: u64) -> Self {
         Self(cycles)
     }
@@ -59,7 +59,7 @@ impl Instant {
         self.0
     }
 
-    /// How long ago that was; nothing if it is still to come.
+    /// Returns how long ago that was; zero if it is still to come.
     pub fn elapsed(self) -> Duration {
         Self::now() - self
     }

@@ -77,7 +77,7 @@ pub enum ClockRequest {
     Time,
     /// The present [`Ticks`].
     Ticks,
-    /// Interrupt so many times a second: a power of two from 2 to 1024, or 0 to stop. Answered with [`Ticks`].
+    /// Interrupt this many times a second: a power of two from 2 to 1024, or 0 to stop. Answered with [`Ticks`].
     Rate(u32),
 }
 

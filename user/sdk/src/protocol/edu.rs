@@ -33,7 +33,7 @@ impl EduCounts {
 pub enum EduRequest {
     /// The present [`EduCounts`].
     Counts,
-    /// Have each device interrupt so many times, again when all are served. Answered with the [`EduCounts`] after the
+    /// Have each device interrupt this many times, again when all are served. Answered with the [`EduCounts`] after the
     /// last time.
     Raise(u32),
     /// Have each device interrupt, and serve none of them any more: their lines stay asserted until the driver ends.

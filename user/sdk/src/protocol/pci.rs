@@ -172,18 +172,18 @@ pub enum PciRequest {
     /// The [`PciBar`] with that index, from 0 to 5. Finding its size turns the function off for a moment, so this is
     /// asked before it is used, and by `init` alone.
     Bar {
-        /// Whose.
+        /// The function.
         function: PciAddress,
-        /// Which of its base address registers; where a 64-bit one takes two, the second is none.
+        /// The index of one of its base address registers; where a 64-bit one takes two, the second is none.
         index: u8,
     },
     /// Let a function answer to its addresses and interrupt. For `init` alone.
     Enable {
-        /// Which.
+        /// The function.
         function: PciAddress,
         /// How it interrupts.
         signal: PciSignal,
-        /// Whether it may read and write memory by itself. Messages are such writes.
+        /// Whether the function may read and write memory by itself. Messages are such writes.
         trust: Trust,
     },
     /// Have a function neither interrupt nor read and write memory from now on; what it wrote before the answer has

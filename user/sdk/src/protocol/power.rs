@@ -2,7 +2,7 @@
 
 use super::Request;
 
-/// What a client asks of whoever drives the reset line.
+/// A client's request to the program that drives the reset line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PowerRequest {
     /// Reset the machine. Not answered if it works; refused if the client hasn't the right `reset`.

@@ -1,4 +1,4 @@
-//! Time for clients that have no timer object of their own, or want many.
+//! Time for clients that have no timer object of their own, or need many.
 
 use super::Request;
 use abi::{join, split};
@@ -8,8 +8,8 @@ use abi::{join, split};
 pub enum TimerRequest {
     /// Answer when this absolute time has come.
     SleepUntil(u64),
-    /// Set a bit of the notify word of the endpoint whose handle comes along, again and again after so many
-    /// cycles. Answered with the number to stop it by (word 0).
+    /// Set a bit of the notify word of the endpoint whose handle comes along, again after each period. Answered with
+    /// the number to stop it by (word 0).
     Every {
         /// The cycles between two notifications; at least [`TimerRequest::SHORTEST_PERIOD`].
         period: u64,
