@@ -4,7 +4,7 @@ use crate::handle::handle_type;
 use crate::{Endpoint, Handle, Result, raw};
 
 handle_type! {
-    /// An interrupt line, found by [`crate::Startup::line`], or an interrupt that a device raises by a message.
+    /// An interrupt line, found by [`crate::Grants::line`], or an interrupt that a device raises by a message.
     Interrupt
 }
 

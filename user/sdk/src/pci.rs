@@ -97,7 +97,7 @@ pub mod entries {
         StartupEntry::new(&format!("pci {index}"), StartupKind::Number, 0, numbers)
     }
 
-    /// A function that a program drives, for [`Grants::driven_functions`].
+    /// A function that a program drives, for [`crate::Grants::driven_functions`].
     pub fn driven(address: PciAddress) -> StartupEntry {
         StartupEntry::new(DRIVEN, StartupKind::Number, 0, [u64::from(address.number()), 0])
     }

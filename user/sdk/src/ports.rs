@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 
 handle_type! {
     /// The right to let processes use a range of ports. Drivers don't need it: `init` has attached theirs, see
-    /// [`crate::Startup::ports`].
+    /// [`crate::Grants::ports`].
     Ports
 }
 
