@@ -1,18 +1,18 @@
 //! Which clients may reset the machine: what `init` tells those who serve something, since they know a client by its
 //! badge alone.
 
-use crate::Startup;
+use crate::Grants;
 use abi::{StartupEntry, StartupKind};
 
 /// The name of the entry that holds the badge of a program with the right `reset`.
 const RESETS: &str = "resets";
 
-/// Makes the entry for a program that may reset the machine, for [`Startup::may_reset`].
+/// Makes the entry for a program that may reset the machine, for [`Grants::may_reset`].
 pub fn entry(badge: u16) -> StartupEntry {
     StartupEntry::new(RESETS, StartupKind::Number, 0, [badge.into(), 0])
 }
 
-impl Startup {
+impl Grants {
     /// Tells whether the client with a badge may reset the machine: the manifest gives its program the right `reset`.
     /// Ask before you answer a [`crate::protocol::PowerRequest`].
     pub fn may_reset(&self, badge: u16) -> bool {
@@ -34,8 +34,9 @@ mod tests {
         let mut bytes = vec![0; 512];
         let length = StartupBlock::write(&all, &mut bytes).unwrap();
         bytes.truncate(length);
-        let startup = Startup::new(bytes.leak());
-        let may: Vec<u16> = (0..=u16::MAX).filter(|&badge| startup.may_reset(badge)).collect();
+        // SAFETY: no entry holds a handle.
+        let grants = unsafe { Grants::new(bytes.leak()) };
+        let may: Vec<u16> = (0..=u16::MAX).filter(|&badge| grants.may_reset(badge)).collect();
         assert_eq!(may, [8, 0x100]);
     }
 }

@@ -4,7 +4,7 @@ use crate::case::{Case, Failure, Outcome};
 use crate::partner::{Grant, Partner};
 use crate::system::{CLOCK_LINE, CLOCK_PORT, System, poll, receive, receive_before};
 use crate::{cases, check, check_eq};
-use abi::{InterruptFlags, InterruptMessage, Kind, Message, Options, Rights};
+use abi::{InterruptFlags, InterruptMessage, Kind, LineFlags, Message, Options, Rights};
 use bellwire::raw::SafeOperation;
 use bellwire::{Endpoint, Error, Handle, Instant, PortRange, Ports, Source, Trigger, raw};
 use core::time::Duration;
