@@ -1,7 +1,7 @@
 //! The firmware's tables: a safe decoder that uses no byte before it is checked.
 //!
 //! A root pointer names one or two root tables, which name all others. Firmware gets each of these wrong somewhere.
-//! So [`read`] is the only entry: every table that the kernel reads is a row of [`KINDS`], and a row's decoder gets
+//! So [`read`] is the only entry: every table that the kernel reads is a row of `KINDS`, and a row's decoder gets
 //! bytes that lie where the memory map allows tables, with a plausible length and a right checksum. Any other table is
 //! refused with a line in the log, and the kernel goes on with what is left. Numbers of sections are those of ACPI 6.5.
 

@@ -6,8 +6,8 @@ use crate::request::{CallResult, DONE, Outcome, Request, word};
 use abi::Rights;
 
 impl<M: Machine> Kernel<M> {
-    /// Writes up to 16 bytes, whose number is the label, to the kernel's log. Returns the number of bytes that the serial
-    /// line hasn't taken yet.
+    /// Writes up to 16 bytes, whose number is the label, to the kernel's log. Returns the number of bytes that the
+    /// serial line hasn't taken yet.
     pub(super) fn log_write(&mut self, machine: &mut M, request: Request) -> CallResult {
         self.find(&request, Rights::ROOT_LOG)?;
         let mut bytes = [0; 16];

@@ -175,7 +175,7 @@ fn root_table(random: &mut Random, form: RootTable, tables: &[u64]) -> Vec<u8> {
 }
 
 /// Gives the table at an address, if it is good: what the entry promises to use, by other code.
-fn good<'a>(memory: &'a Memory, address: u64, name: [u8; 4], lengths: RangeInclusive<usize>) -> Option<&'a [u8]> {
+fn good(memory: &Memory, address: u64, name: [u8; 4], lengths: RangeInclusive<usize>) -> Option<&[u8]> {
     let header = memory.readable(address, HEADER_BYTES)?;
     let length = u32::from_le_bytes(header[4..8].try_into().ok()?) as usize;
     if header[..4] != name || !lengths.contains(&length) {

@@ -41,8 +41,8 @@ fn passes(width: Width, cpu: &str) {
     assert!(failed.is_empty() && ended, "the suite ended by {exit:?} with these failures: {failed:#?}");
 }
 
-/// Nobody reads the line from the first program on, so that it is full soon. The suite still comes to its end, and waits
-/// there; once somebody reads, the line gets all of the log.
+/// Nobody reads the line from the first program on, so that it is full soon. The suite still comes to its end, and
+/// waits there; once somebody reads, the line gets all of the log.
 fn the_log_goes_on_while_its_line_is_full(width: Width) {
     const SILENCE: Duration = Duration::from_secs(4);
     let image = Direct::suite().command_line("log=plain only=log:: times=32");

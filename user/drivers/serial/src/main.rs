@@ -29,7 +29,7 @@ fn run(startup: Startup) -> Result<()> {
     // The handle is kept: without it, `println` couldn't log why the driver ends.
     let log = startup.log()?;
     if log.log_write(&[])? != 0 {
-        await_log(&log)?;
+        await_log(log)?;
     }
     log.log_release()?;
     let mut port = Port {
