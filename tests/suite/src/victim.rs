@@ -7,6 +7,7 @@ use crate::system::{PRIORITY, receive};
 use crate::worker::{STACK_BYTES, Worker};
 use abi::{Access, Kind, Register};
 use bellwire::{Endpoint, Error, Handle, Mapping, Memory, raw};
+use core::cell::Cell;
 use suite::bare;
 
 /// The address of a thread's first instructions.
@@ -23,6 +24,9 @@ pub struct Victim<'a> {
     pub worker: Worker,
     /// Where its faults arrive.
     pub faults: Endpoint,
+    /// The right to answer the fault that was caught last, or [`abi::NO_HANDLE`]. A receive without an answer, as for
+    /// the witness, would end the process.
+    answer: Cell<u32>,
     scene: &'a Scene<'a>,
 }
 
@@ -44,7 +48,7 @@ impl<'a> Victim<'a> {
     pub fn new(scene: &'a Scene<'a>, entry: usize) -> Result<Self, Failure> {
         let faults = Endpoint::new()?;
         let worker = Worker::prepare(PRIORITY - 5, entry, Some((&faults, 0)), STACK_BYTES)?;
-        Ok(Self { worker, faults, scene })
+        Ok(Self { worker, faults, answer: Cell::new(abi::NO_HANDLE), scene })
     }
 
     /// Gives it a register.
@@ -88,6 +92,7 @@ impl<'a> Victim<'a> {
     pub fn next(&self) -> Result<Caught, Failure> {
         let message = receive(&self.faults)?;
         check_fault(message)?;
+        self.answer.set(raw::reply_take(abi::NO_HANDLE, [0; 4])?.words[0] as u32);
         self.scene.note_fault();
         let [error, address, instruction, _] = message.words;
         Ok(Caught { vector: message.tag.label(), error, address, instruction })
@@ -95,10 +100,8 @@ impl<'a> Victim<'a> {
 
     /// Lets it go on behind a fault that was caught, while the witness holds its registers.
     pub fn go_on(&self) -> Outcome {
-        // While it waits for the witness, this thread receives, which would give up its right to answer.
-        let reply = raw::reply_take(abi::NO_HANDLE, [0; 4])?.words[0] as u32;
         self.scene.breathe()?;
-        raw::reply(reply, [0; 4])?;
+        raw::reply(self.answer.replace(abi::NO_HANDLE), [0; 4])?;
         Ok(())
     }
 }
@@ -111,6 +114,10 @@ fn check_fault(message: abi::Message) -> Outcome {
 impl Drop for Victim<'_> {
     fn drop(&mut self) {
         let _ = bare::destroy(self.worker.thread.raw(), [0; 4]);
+        let answer = self.answer.replace(abi::NO_HANDLE);
+        if answer != abi::NO_HANDLE {
+            let _ = bare::handle_close(answer, [0; 4]);
+        }
         while bare::destroy(self.faults.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
     }
 }
