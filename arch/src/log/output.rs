@@ -12,7 +12,7 @@ const BUFFER_MICROSECONDS: u32 = 1_500;
 /// The times that the wait for a chip which takes nothing is doubled at most: to 192 ms.
 const MOST_DOUBLINGS: u8 = 7;
 /// The bytes that one look gives the chip at most, however many it takes: interrupts are off meanwhile.
-const MOST_AT_ONCE: u32 = 24;
+const MOST_AT_ONCE: u32 = 12;
 
 /// Whether the kernel may wait for the chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +63,9 @@ impl<C: Chip> Output<C> {
         'look: loop {
             let mut bytes = [0; 16];
             let (end, count) = ring.read(self.next, &mut bytes);
-            if count == 0 {
-                break;
-            }
-            let start = end.wrapping_sub(count as u32);
-            for (byte, number) in bytes.into_iter().zip(1..=count as u32) {
+            let Some(bytes) = bytes.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+            let mut position = end.wrapping_sub(count as u32);
+            for &byte in bytes {
                 // Most bytes need no look at the chip.
                 if byte != b'\n' && given < most && self.port.known_room() != 0 {
                     given += 1;
@@ -75,7 +73,11 @@ impl<C: Chip> Output<C> {
                 } else if !self.give(byte, &mut given) {
                     break 'look;
                 }
-                self.next = start.wrapping_add(number);
+                position = position.wrapping_add(1);
+                self.next = position;
+            }
+            if given >= most {
+                break;
             }
         }
         self.vain_looks = match given {
@@ -198,12 +200,14 @@ mod tests {
             ring.write(b"one line of the log\nand one that follows");
             for look in 1..=looks {
                 let before = output.port.chip().accesses;
-                output.look(&ring);
+                // One look gives a part of what a chip with a FIFO takes; the last one finds no room.
+                let mut left = usize::MAX;
+                while output.waiting(&ring) < left {
+                    left = output.waiting(&ring);
+                    output.look(&ring);
+                }
                 let accesses = output.port.chip().accesses - before;
-                assert!(accesses <= usize::from(depth) + 2, "look {look} takes {accesses} accesses");
-                // Nothing has left the chip since: another look finds no room, and gives nothing.
-                output.look(&ring);
-                assert_eq!(output.port.chip().accesses - before, accesses + usize::from(output.waiting(&ring) != 0));
+                assert!(accesses <= usize::from(depth) + 3, "round {look} takes {accesses} accesses");
                 assert_eq!(output.next_look(&ring).is_some(), look < looks, "look {look}");
                 output.port.chip().send();
             }
@@ -217,7 +221,7 @@ mod tests {
         let (ring, mut fake) = (Ring::<64>::new(), Fake { depth: FIFO_BYTES, ..Fake::default() });
         let mut output = output(&mut fake);
         ring.write(b"0123456789abcdef");
-        output.look(&ring);
+        (0..2).for_each(|_| output.look(&ring));
         ring.write(b"later\n");
         let mut waits = Vec::new();
         for _ in 0..20 {
@@ -242,7 +246,7 @@ mod tests {
         ring.write(&[b'.'; 200]);
         output.look(&ring);
         assert_eq!(output.port.chip().sent.len(), MOST_AT_ONCE as usize);
-        (0..8).for_each(|_| output.look(&ring));
+        (0..=200 / MOST_AT_ONCE).for_each(|_| output.look(&ring));
         assert_eq!(output.port.chip().sent, [b'.'; 200]);
     }
 
@@ -252,7 +256,7 @@ mod tests {
         let mut output = output(&mut fake);
         ring.write(b"never seen on the line: 0123456789abcdef");
         assert_eq!(output.waiting(&ring), 16);
-        output.look(&ring);
+        (0..2).for_each(|_| output.look(&ring));
         assert_eq!(fake.sent, b"0123456789abcdef");
     }
 

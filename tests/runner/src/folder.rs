@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_removed_before_its_lock_is_made_again() {
-        let path = std::env::temp_dir().join(format!("{PREFIX}{}-removed", std::process::id()));
+        // Not by the prefix: what is unlocked under that may be removed by a test beside this one.
+        let path = std::env::temp_dir().join(format!("bellwire-removed-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         let before = File::open(&path).unwrap();
         fs::remove_dir(&path).unwrap();
