@@ -53,7 +53,7 @@ pub struct Framebuffer {
     pub address: u64,
     /// Bytes from one row to the next.
     pub pitch: u32,
-    /// Pixels in a row.
+    /// Pixels of a line.
     pub width: u32,
     /// Rows.
     pub height: u32,

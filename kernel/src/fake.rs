@@ -131,7 +131,7 @@ impl Fake {
         fires
     }
 
-    /// Memory for a kernel: so many frames, of which the core gets all but the first.
+    /// Memory of `frames` frames for a kernel. The core gets all of them but the first.
     pub fn setup(frames: u32, low_end: Frame) -> crate::boot::Setup<impl Iterator<Item = FrameRun>> {
         let records = Box::leak(vec![FrameRecord::default(); frames as usize].into_boxed_slice());
         let zeros = Box::leak(vec![0; Records::words(frames as usize)].into_boxed_slice());

@@ -22,7 +22,7 @@ pub struct AddressSpace {
     pub pages: BTreeMap<Page, Mapping>,
     /// The tables, by page number divided by [`PAGES_PER_TABLE`].
     pub tables: BTreeMap<usize, Frame>,
-    /// Where giving tables back is to go on: whoever begins elsewhere may never come to the end.
+    /// The address at which giving tables back has to go on. A call from elsewhere may never come to the end.
     pub release_from: usize,
 }
 

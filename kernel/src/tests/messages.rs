@@ -91,7 +91,7 @@ fn a_call_downhill_lets_the_server_run_in_its_turn() {
     world.call(Operation::Exit, 0, [0; 4]);
     world.park();
     assert!(world.is_running(server.thread));
-    // The answer to whoever outranks everybody is a switch at once.
+    // An answer to the thread that outranks all others is a switch at once.
     world.call_with(reply_receive(0), serves, [0; 4]);
     assert!(world.is_running(client.thread));
 }

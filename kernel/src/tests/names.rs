@@ -1,8 +1,7 @@
 //! Stale names: they stay stale however long others create and destroy, and no table wears out.
 
-use super::world::{Actor, ENTRY, STACK, World};
-use crate::machine::{Line, Trigger};
-use crate::objects::thread::Fault;
+use super::world::{ENTRY, STACK, World};
+use crate::machine::Line;
 use crate::tables::sizes::{ENDPOINTS, GENERATIONS};
 use abi::{Error, ObjectKind, Operation, Rights};
 use std::vec::Vec;
@@ -25,7 +24,6 @@ fn destroyed(world: &mut World, object: usize) -> usize {
 #[test]
 fn a_program_with_one_free_object_uses_no_table_up() {
     let mut world = World::new();
-    let actor = world.spawn(20);
     let others: Vec<usize> = (0..ENDPOINTS)
         .map_while(|_| {
             Some(world.call(Operation::EndpointCreate, 0, [0; 4]))
@@ -41,7 +39,6 @@ fn a_program_with_one_free_object_uses_no_table_up() {
         assert!(endpoint.result().is_ok(), "life {life}: {endpoint:?}");
         destroy(&mut world, endpoint.words[0]);
     }
-    let _: Actor = actor;
 }
 
 #[test]
@@ -75,8 +72,8 @@ fn a_stale_handle_is_not_copied() {
 fn what_objects_keep_of_an_endpoint_stays_stale() {
     let mut world = World::new();
     let endpoint = world.endpoint();
-    let handler = world.make(Operation::ThreadCreate, 0, [ENTRY, STACK, 40, endpoint]);
-    let timer = world.make(Operation::TimerCreate, 0, [endpoint, 1, 0, 0]);
+    world.make(Operation::ThreadCreate, 0, [ENTRY, STACK, 40, endpoint]);
+    world.make(Operation::TimerCreate, 0, [endpoint, 1, 0, 0]);
     let source = world.make(Operation::InterruptCreate, world.init.root as usize, [3, 0, 0, 0]);
     world.done(Operation::InterruptBind, source, [endpoint, 1, 1, 0]);
     world.call(Operation::Null, 0, [0; 4]);
@@ -99,5 +96,4 @@ fn what_objects_keep_of_an_endpoint_stays_stale() {
     world.raise(Line(3));
     let again = world.endpoint();
     world.done(Operation::InterruptBind, source, [again, 1, 1, 0]);
-    let _ = (handler, timer, Trigger::Edge, Fault::default());
 }

@@ -75,8 +75,8 @@ fn check_bindings(world: &World) {
     }
 }
 
-/// An event is in the queue that it says it is in, once, and belongs to an object that lives; and whoever has
-/// something to say to an endpoint that lives is in its queue.
+/// An event is in the queue that it says it is in, once, and belongs to an object that lives; and an object
+/// that has something to say to an endpoint that lives is in its queue.
 fn check_events(world: &World) {
     let kernel = &world.kernel;
     let mut queued: Vec<Link> = Vec::new();

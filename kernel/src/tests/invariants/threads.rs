@@ -69,7 +69,7 @@ fn check_queues(world: &World) {
     }
 }
 
-/// Whoever waits for an answer waits for somebody who can give it.
+/// A thread that waits for an answer waits for a thread or a Reply that can give it.
 fn check_waiting(world: &World) {
     let kernel = &world.kernel;
     for (link, thread) in kernel.threads.iter() {
