@@ -1,5 +1,5 @@
-//! How an interrupt line gets to the CPU, and what the controllers on its way have to say of it: the answer of `info`
-//! about a line, for whoever looks for an interrupt that doesn't come.
+//! How an interrupt line gets to the CPU, and what the controllers on its way say about it: the answer of `info`
+//! about a line, by which one finds out why an interrupt doesn't come.
 
 use bitflags::bitflags;
 
