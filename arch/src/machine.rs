@@ -124,7 +124,7 @@ impl Cpu {
         if root == self.loaded_root(data) {
             return;
         }
-        // A task gate's return loads CR3 from the TSS, which the CPU never writes it to: so it is there before.
+        // A task gate's return loads CR3 from the TSS, and the CPU never stores it there: the TSS gets the value first.
         #[cfg(target_arch = "x86")]
         data.set_page_table(root as u32);
         #[cfg(target_arch = "x86_64")]
@@ -312,7 +312,7 @@ impl Machine for Cpu {
             // SAFETY: the kernel's own space is never released.
             unsafe { self.switch_space(data, Space::EMPTY.physical_root() as usize) };
         }
-        // SAFETY: the core releases a space once, when no thread of it is left and nothing is mapped.
+        // SAFETY: the core releases a space once, when nothing is left in it; the CPU has left it, too.
         unsafe { space.release_tables(from, give_back) }
     }
 

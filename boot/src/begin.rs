@@ -69,7 +69,7 @@ fn boot(magic: u32, information: u32, began: Time) -> Result<Infallible, Failure
     }
     features::with_name(|name| log::info!("CPU: {name}"));
     log::info!("protection: {}", features::features());
-    log::info!("memory: {} MiB, {} MiB free", memory.ram().len() >> 8, memory.free_frames() >> 8);
+    log::info!("memory: {} MiB, {} MiB free", memory.ram().count() >> 8, memory.free_frames() >> 8);
 
     let map = Box::leak(Box::new(memory.map().clone()));
     let root = information.acpi_root.map_or(Root::InBiosArea, Root::Pointer);

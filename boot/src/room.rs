@@ -28,7 +28,7 @@ pub fn moves(free: &RunSet, modules: &[Range<u32>], low_end: u32, need: u64) -> 
     order.sort_by_key(|(_, frames)| Reverse(low(frames)));
     let mut moves = Vec::new();
     for (module, frames) in order {
-        if free.len_below(low_end) >= need {
+        if free.count_below(low_end) >= need {
             break;
         }
         let mut left = free.clone();
@@ -89,7 +89,7 @@ mod tests {
             let free = set(&[(next, top.max(next))]);
             let mut left = free.clone();
             for Move { module, to } in moves(&free, &modules, low_end, need) {
-                prop_assert!(left.len_below(low_end) < need);
+                prop_assert!(left.count_below(low_end) < need);
                 let from = modules[module].clone();
                 let run = to..to + (from.end - from.start);
                 prop_assert!(to >= low_end && from.start < low_end && left.contains(run.clone()));

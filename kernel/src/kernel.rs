@@ -141,6 +141,12 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// A version that no process's ports had before.
+    pub(crate) fn next_ports_version(&mut self) -> u32 {
+        self.port_versions = self.port_versions.wrapping_add(1);
+        self.port_versions
+    }
+
     /// Sets the message registers of a thread.
     pub(crate) fn set_message(&mut self, link: Link, message: abi::Message) {
         if let Some(thread) = self.threads.at_mut(link) {

@@ -19,19 +19,14 @@ impl<M: Machine> Kernel<M> {
 
     /// What a process's handle names, if it has that right.
     pub(crate) fn find_in(&self, process: Link, handle: u32, needs: Rights) -> Result<Grant, Refusal> {
-        match self.processes.at(process) {
-            Some(process) => Ok(self.handles.find(process.table.run(), handle, needs)?),
-            None => Err(Error::BadHandle.into()),
-        }
+        let process = self.processes.at(process).ok_or(Error::BadHandle)?;
+        Ok(self.handles.find(process.table.run(), handle, needs)?)
     }
 
     /// The endpoint that the request's handle names, and the handle's badge.
     pub(crate) fn find_endpoint(&self, request: &Request, needs: Rights) -> Result<(Link, u16), Refusal> {
         let grant = self.find(request, needs)?;
-        match self.endpoints.resolve(grant.object) {
-            Some(endpoint) => Ok((endpoint, grant.badge)),
-            None => Err(Error::BadHandle.into()),
-        }
+        Ok((self.endpoints.resolve(grant.object).ok_or(Error::BadHandle)?, grant.badge))
     }
 
     /// An endpoint by a handle in a word, with the right to bind events to it.
@@ -88,11 +83,8 @@ impl<M: Machine> Kernel<M> {
             return Ok(request.process);
         }
         let grant = self.find_in(request.process, handle as u32, Rights::PROCESS)?;
-        let link = self.processes.resolve(grant.object).ok_or(Error::BadHandle)?;
-        match self.processes.at(link) {
-            Some(process) if process.life() == Life::Alive => Ok(link),
-            _ => Err(Error::Gone.into()),
-        }
+        let process = self.processes.get(grant.object).ok_or(Error::BadHandle)?;
+        if process.life() == Life::Alive { Ok(grant.link()) } else { Err(Error::Gone.into()) }
     }
 
     /// Makes an object that is charged to the caller, and a handle with every right to it.
@@ -119,10 +111,8 @@ impl<M: Machine> Kernel<M> {
 
     /// Installs a handle in a process.
     pub(crate) fn install(&mut self, process: Link, grant: Grant) -> Result<u32, Error> {
-        match self.processes.at_mut(process) {
-            Some(process) => self.handles.install(&mut process.table, grant),
-            None => Err(Error::Gone),
-        }
+        let process = self.processes.at_mut(process).ok_or(Error::Gone)?;
+        self.handles.install(&mut process.table, grant)
     }
 
     pub(crate) fn refund(&mut self, process: Link, frames: u32, objects: u32) {
@@ -133,7 +123,11 @@ impl<M: Machine> Kernel<M> {
 
     /// The refusal that names the process that has what was asked for.
     pub(crate) fn conflict(&self, owner: Link) -> Refusal {
-        let badge = self.processes.at(owner).map_or(0, |process| process.badge);
-        Refusal { error: Error::Conflict, badge }
+        Refusal { error: Error::Conflict, badge: self.badge_of(owner) }
+    }
+
+    /// The badge by which a process is named; 0 for none.
+    pub(crate) fn badge_of(&self, process: Link) -> u16 {
+        self.processes.at(process).map_or(0, |process| process.badge)
     }
 }

@@ -94,9 +94,9 @@ pub enum Masked {
     /// The controller lets it through.
     #[default]
     No = 0,
-    /// Masked until the message of its level is completed; [`Machine::unmask_directly`] unmasks it.
+    /// A level line, masked until its message is completed. [`Machine::unmask_directly`] unmasks it.
     Directly = 1,
-    /// Masked for another reason, or by a controller that takes longer; [`Machine::unmask`] unmasks it.
+    /// Masked for another reason, or at a controller that the fast path doesn't use. [`Machine::unmask`] unmasks it.
     Otherwise = 2,
 }
 
@@ -114,6 +114,27 @@ pub struct Home<S> {
     /// Changes whenever `ports` does or another process gets the slot, so that the machine knows whether the ports
     /// that it has loaded are out of date.
     pub ports_version: u32,
+}
+
+impl<S> Home<S> {
+    /// Adds a range of ports; nothing if the process holds as many as it may.
+    pub(crate) fn add_ports(&mut self, range: PortRange, version: u32) -> Option<()> {
+        *self.ports.get_mut(self.port_ranges as usize)? = range;
+        self.port_ranges += 1;
+        self.ports_version = version;
+        Some(())
+    }
+
+    /// Takes out a range of ports that the process holds. The last range takes its place.
+    pub(crate) fn remove_ports(&mut self, range: PortRange, version: u32) {
+        let last = (self.port_ranges as usize).wrapping_sub(1);
+        let Some(moved) = self.ports.get_mut(last).map(core::mem::take) else { return };
+        if let Some(place) = self.ports.iter_mut().find(|other| **other == range) {
+            *place = moved;
+        }
+        self.port_ranges = last as u8;
+        self.ports_version = version;
+    }
 }
 
 /// Whether memory is RAM or a device's registers.

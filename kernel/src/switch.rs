@@ -2,21 +2,15 @@
 
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
-use crate::objects::thread::{SIBLINGS, Thread};
+use crate::objects::thread::SIBLINGS;
 use crate::tables::Link;
 
 impl<M: Machine> Kernel<M> {
     /// Switches from the running thread to another, and charges the time to each.
     #[inline(always)]
-    pub(crate) fn hand_over(
-        &mut self,
-        machine: &mut M,
-        from: Link,
-        to: Link,
-        now: Time,
-    ) -> Option<&mut Thread<M::Context>> {
+    pub(crate) fn hand_over(&mut self, machine: &mut M, from: Link, to: Link, now: Time) {
         self.charge(from, to, now);
-        self.resume_next(machine, to)
+        self.resume_next(machine, to);
     }
 
     /// Ends one thread's time and begins another's.
@@ -32,9 +26,9 @@ impl<M: Machine> Kernel<M> {
 
     /// Makes a thread the running one, and its registers those that the kernel's exit resumes.
     #[inline(always)]
-    pub(crate) fn resume_next(&mut self, machine: &mut M, to: Link) -> Option<&mut Thread<M::Context>> {
+    pub(crate) fn resume_next(&mut self, machine: &mut M, to: Link) {
         self.choose(to);
-        self.switch_to(machine, to)
+        self.switch_to(machine, to);
     }
 
     /// Makes a thread the running one; [`Kernel::switch_to`] has to follow.
@@ -49,11 +43,10 @@ impl<M: Machine> Kernel<M> {
 
     /// Makes a thread's registers those that the kernel's exit resumes.
     #[inline(always)]
-    pub(crate) fn switch_to(&mut self, machine: &mut M, to: Link) -> Option<&mut Thread<M::Context>> {
-        let thread = self.threads.at_mut(to)?;
+    pub(crate) fn switch_to(&mut self, machine: &mut M, to: Link) {
+        let Some(thread) = self.threads.at_mut(to) else { return };
         let (process, processes) = (&thread.process, &self.processes);
         machine.switch(&mut thread.context, || processes.at(*process).map(|process| &process.home));
-        Some(thread)
     }
 
     /// Updates what the machine caches of a process (its ports, a thread pointer) for each of its threads, of which

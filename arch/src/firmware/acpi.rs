@@ -23,7 +23,8 @@ pub use pointer::RootPointer;
 use core::ops::RangeInclusive;
 
 use crate::firmware::madt::{self, Madt};
-use table::{HEADER_BYTES, Mistake, long, table, word};
+pub(super) use table::word;
+use table::{HEADER_BYTES, Mistake, long, table};
 
 /// Physical memory that the firmware wrote.
 pub trait Physical {

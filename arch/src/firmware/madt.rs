@@ -2,6 +2,7 @@
 //!
 //! `acpi` finds the table and checks its length and checksum. Numbers of sections are those of ACPI 6.5.
 
+use crate::firmware::acpi;
 use kernel::machine::Trigger;
 
 /// The IOAPICs that are used at most.
@@ -133,10 +134,7 @@ impl Madt {
 }
 
 fn word(bytes: &[u8], offset: usize) -> u32 {
-    match bytes.get(offset..offset + 4) {
-        Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
-        _ => 0,
-    }
+    acpi::word(bytes, offset).unwrap_or(0)
 }
 
 #[cfg(test)]

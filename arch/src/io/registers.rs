@@ -51,9 +51,7 @@ impl Registers {
         // SAFETY: the same run is mapped and writable.
         unsafe { register.write_volatile(value) }
     }
-}
 
-impl Registers {
     /// Gives the first `WORDS` registers, if there are that many, to a driver that writes some of them often.
     pub const fn block<const WORDS: usize>(&self) -> Option<Block<WORDS>> {
         if WORDS <= self.words { Some(Block(self.base)) } else { None }

@@ -49,12 +49,12 @@ impl BootMemory {
 
     /// Gives the number of free frames.
     pub fn free_frames(&self) -> u64 {
-        self.free.len()
+        self.free.count()
     }
 
     /// Gives the number of free frames that the kernel itself can use, early and later.
     pub fn low_free_frames(&self) -> u64 {
-        self.free.len_below(low_end())
+        self.free.count_below(low_end())
     }
 
     /// The frame after the last one of RAM: how many entries a table indexed by frame needs.

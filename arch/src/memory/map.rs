@@ -87,7 +87,7 @@ impl MemoryMap {
     /// from use. What no region lists may be a device's registers, where reading can have effects.
     pub fn may_hold_tables(&self, bytes: Range<u64>) -> bool {
         let is_low = bytes.end <= FIRST_MIB;
-        // Frame numbers of a range beyond the last frame would all be the same.
+        // Beyond the last frame, all addresses have the same frame number.
         let is_in_reach = bytes.start >= FIRST_MIB && bytes.end <= u64::from(u32::MAX) * FRAME_BYTES;
         !bytes.is_empty() && (is_low || is_in_reach && self.denied.contains(frames_touching(bytes)))
     }

@@ -21,13 +21,8 @@ impl RunSet {
     }
 
     /// Gives the number of frames in the set.
-    pub fn len(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.runs.iter().map(|run| u64::from(run.end - run.start)).sum()
-    }
-
-    /// Tells whether the set is empty.
-    pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
     }
 
     /// The frame after the last one.
@@ -46,7 +41,7 @@ impl RunSet {
     }
 
     /// How many frames of the set are below `limit`.
-    pub fn len_below(&self, limit: u32) -> u64 {
+    pub fn count_below(&self, limit: u32) -> u64 {
         self.runs.iter().map(|run| u64::from(run.end.min(limit).saturating_sub(run.start))).sum()
     }
 
@@ -143,8 +138,8 @@ mod tests {
                 }
                 let frames: BTreeSet<u32> = set.runs().iter().cloned().flatten().collect();
                 prop_assert_eq!(&frames, &model);
-                prop_assert_eq!(set.len(), model.len() as u64);
-                prop_assert_eq!(set.len_below(20), model.range(..20).count() as u64);
+                prop_assert_eq!(set.count(), model.len() as u64);
+                prop_assert_eq!(set.count_below(20), model.range(..20).count() as u64);
                 prop_assert!(set.runs().iter().all(|run| !run.is_empty()));
                 prop_assert!(set.runs().windows(2).all(|pair| pair[0].end < pair[1].start));
             }

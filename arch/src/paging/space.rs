@@ -36,13 +36,13 @@ impl Space {
     ///
     /// # Safety
     /// It wasn't released.
-    pub unsafe fn activate(self) {
+    unsafe fn activate(self) {
         // SAFETY: every space maps the kernel's half alike, so execution goes on.
         unsafe { controlregs::cr3_write(address_of(self.root())) };
     }
 
     /// Tells whether the CPU uses this space now.
-    pub fn is_active(self) -> bool {
+    fn is_active(self) -> bool {
         // SAFETY: this is ring 0.
         unsafe { controlregs::cr3() == address_of(self.root()) }
     }
@@ -98,28 +98,13 @@ impl Space {
         });
     }
 
-    /// Gives the frame that a page shows, and its flags.
-    ///
-    /// # Safety
-    /// The space wasn't released.
-    pub unsafe fn translate(self, page: Page) -> Option<(Frame, Flags)> {
-        // SAFETY: the space's tables are in low memory, and no other such value is in use.
-        let tables = unsafe { DirectMap::new() };
-        let (entry, ..) = walk::find::<Width>(&tables, self.0, page.address())?;
-        Some((entry.frame()?, entry.flags()))
-    }
-
     /// Gives page tables back, one a call at most; returns the address from which to go on, or nothing when all are
     /// given back, the root too.
     ///
     /// # Safety
-    /// The space wasn't released, nothing is mapped in it, and no thread of it runs again.
+    /// The CPU doesn't use the space: it caches upper tables too, whose frames get another use. The space wasn't
+    /// released, nothing is mapped in it, and no thread of it runs again.
     pub unsafe fn release_tables(self, from: usize, give_back: &mut impl FnMut(Frame)) -> Option<usize> {
-        if self.is_active() {
-            // The CPU caches upper tables too; leaving the space forgets them before their frames get another use.
-            // SAFETY: the kernel's own space is never released.
-            unsafe { Self::EMPTY.activate() };
-        }
         // SAFETY: the space's tables are in low memory, and no other such value is in use.
         let mut tables = unsafe { DirectMap::new() };
         walk::release::<Width>(&mut tables, self.0, from, ENTRIES_PER_RELEASE, give_back)

@@ -227,8 +227,8 @@ pub fn release<G: Geometry>(
         let stop = end.min(first + looks.max(2));
         let Some(index) = tables.next_used(table, first..stop) else {
             if stop < end || stop > first + 1 {
-                // The last entry comes into view again, so that the table is given back by a call that looks at no
-                // more.
+                // This call has searched. At the table's end, the next call looks at the last entry alone, and gives
+                // the table back.
                 return Some(address_of_entry::<G>(level, from, stop.min(end - 1)));
             }
             let Some((parent, index)) = above else {

@@ -1,6 +1,7 @@
 //! What `info` answers about a line's path to its driver and about a thread, for finding out why something doesn't go
 //! on. Each answer is about one slot, so that it takes bounded time.
 
+use crate::calls::info::slot;
 use crate::kernel::Kernel;
 use crate::machine::{Line, Machine};
 use crate::objects::source::Source;
@@ -35,19 +36,15 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn binding_info(&self, source: &Source) -> [usize; 4] {
         let (_, _, first, _) = source.pending();
         let [low, high] = split(first.0);
-        [self.endpoint_number(source.endpoint()), self.badge_of(source.holder()), low, high]
+        [self.endpoint_number(source.endpoint()), self.badge_of(source.holder()) as usize, low, high]
     }
 
     /// What a thread does or waits for.
     #[cold]
     #[inline(never)]
     pub(crate) fn thread_info(&self, index: usize, part: usize) -> Result<[usize; 4], Error> {
-        if index >= self.threads.capacity() {
-            return Err(Error::BadArgument);
-        }
         let part = ThreadPart::from_number(part).ok_or(Error::BadArgument)?;
-        let link = Link::new(index);
-        let Some(thread) = self.threads.live(link) else { return Ok([ThreadState::Free as usize, 0, 0, 0]) };
+        let Some(thread) = slot(&self.threads, index)? else { return Ok([ThreadState::Free as usize, 0, 0, 0]) };
         Ok(match part {
             ThreadPart::State => {
                 let target = thread.state().target();
@@ -60,14 +57,14 @@ impl<M: Machine> Kernel<M> {
                     StateKind::Sending => (waiting(ThreadState::Calling), target.index() + 1),
                     StateKind::Awaiting => {
                         let server = self.threads.at(target).map_or(Link::NONE, |server| server.process);
-                        (waiting(ThreadState::Awaiting), self.badge_of(server) + 1)
+                        (waiting(ThreadState::Awaiting), self.badge_of(server) as usize + 1)
                     }
                     StateKind::AwaitingReply => {
                         let owner = self.replies.at(target).map_or(Link::NONE, |reply| reply.owner());
-                        (waiting(ThreadState::Awaiting), self.badge_of(owner) + 1)
+                        (waiting(ThreadState::Awaiting), self.badge_of(owner) as usize + 1)
                     }
                 };
-                let who = self.badge_of(thread.process) | (thread.priority().number()) << 16;
+                let who = self.badge_of(thread.process) as usize | thread.priority().number() << 16;
                 [state as usize, who, self.endpoint_number(thread.serves), target]
             }
             ThreadPart::Fault => {
@@ -75,10 +72,6 @@ impl<M: Machine> Kernel<M> {
                 [fault.vector as usize, fault.error, fault.address, fault.instruction]
             }
         })
-    }
-
-    fn badge_of(&self, process: Link) -> usize {
-        self.processes.at(process).map_or(0, |process| process.badge as usize)
     }
 
     /// The number of an endpoint, plus 1; 0 if it has gone.

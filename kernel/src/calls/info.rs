@@ -5,8 +5,13 @@ use crate::machine::Machine;
 use crate::objects::process::Life;
 use crate::objects::thread::SIBLINGS;
 use crate::request::{CallResult, Outcome, Request};
-use crate::tables::Link;
+use crate::tables::{Arena, Link};
 use abi::{Error, InfoItem, InterruptPart, ProcessPart, Rights, split};
+
+/// The entry in a slot of a table, if the slot is in use.
+pub(super) fn slot<T, const N: usize>(table: &Arena<T, N>, index: usize) -> Result<Option<&T>, Error> {
+    if index < N { Ok(table.live(Link::new(index))) } else { Err(Error::BadArgument) }
+}
 
 impl<M: Machine> Kernel<M> {
     pub(crate) fn info(&mut self, machine: &mut M, request: Request) -> CallResult {
@@ -45,12 +50,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn interrupt_info(&self, index: usize, part: usize) -> Result<[usize; 4], Error> {
-        if index >= self.interrupts.capacity() {
-            return Err(Error::BadArgument);
-        }
         let part = InterruptPart::from_number(part).ok_or(Error::BadArgument)?;
-        let link = Link::new(index);
-        let Some(source) = self.interrupts.live(link) else { return Ok([0; 4]) };
+        let Some(source) = slot(&self.interrupts, index)? else { return Ok([0; 4]) };
         let counters = &source.counters;
         Ok(match part {
             InterruptPart::Source => {
@@ -58,9 +59,8 @@ impl<M: Machine> Kernel<M> {
                 let bound = (!source.endpoint().is_none()) as usize;
                 let message = M::MESSAGE_LINES.contains(&source.line().0) as usize;
                 let holder = if source.holder().is_some() { source.holder() } else { source.owner() };
-                let badge = self.processes.at(holder).map_or(0, |process| process.badge);
                 let flags = level | (source.is_masked() as usize) << 1 | bound << 2 | message << 3;
-                [1, source.line().0 as usize, flags, badge as usize]
+                [1, source.line().0 as usize, flags, self.badge_of(holder) as usize]
             }
             InterruptPart::Counts => {
                 let delivered = source.delivered();
@@ -82,12 +82,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn process_info(&self, machine: &mut M, index: usize, part: usize) -> Result<[usize; 4], Error> {
-        if index >= self.processes.capacity() {
-            return Err(Error::BadArgument);
-        }
         let part = ProcessPart::from_number(part).ok_or(Error::BadArgument)?;
-        let link = Link::new(index);
-        let Some(process) = self.processes.live(link) else { return Ok([0; 4]) };
+        let Some(process) = slot(&self.processes, index)? else { return Ok([0; 4]) };
         Ok(match part {
             ProcessPart::State => {
                 let mut highest = 0;
@@ -105,7 +101,7 @@ impl<M: Machine> Kernel<M> {
                     .map(|number| number as usize)
             }
             ProcessPart::Usage => {
-                let (calls, cycles) = self.usage(machine, link);
+                let (calls, cycles) = self.usage(machine, Link::new(index));
                 let ([calls, calls_high], [cycles, cycles_high]) = (split(calls as u64), split(cycles));
                 [calls, calls_high, cycles, cycles_high]
             }

@@ -45,7 +45,6 @@ impl<M: Machine> Kernel<M> {
             2 => Some(Trigger::Level),
             _ => return Err(Error::BadArgument.into()),
         };
-        self.now = machine.now();
         let binding = Binding { holder: request.process, badge: badge as u16, trigger };
         let (pending, sequence) = self.bind(machine, source, endpoint, binding)?;
         Ok(Outcome::Return([pending as usize, sequence as usize, 0, 0]))
@@ -54,7 +53,6 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn interrupt_complete(&mut self, machine: &mut M, request: Request) -> CallResult {
         let [sequence, ..] = request.message.words;
         let source = self.find_interrupt(&request)?;
-        self.now = machine.now();
         self.complete(machine, Token { source: self.interrupts.name(source), sequence: sequence as u32 })?;
         DONE
     }

@@ -43,7 +43,7 @@ impl<M: Machine> Kernel<M> {
         if !aligned || !machine.is_device_memory(Frame(first), count as usize) {
             return Err(Error::BadArgument.into());
         }
-        // Of those that begin before its end, only the last one can reach beyond its start: they don't overlap.
+        // Claims don't overlap, so of those that begin before this one's end, only the last can reach into it.
         let before = self.memories.at(self.memories.last_below(&self.claimed_memory, end as usize));
         if let Some(memory) = before.filter(|memory| first < memory.run().first.0 + memory.run().count) {
             return Err(self.conflict(memory.owner()));
@@ -101,8 +101,8 @@ impl<M: Machine> Kernel<M> {
         Ok(Outcome::Return([(memory.run().count as usize).saturating_mul(PAGE_BYTES), flags, low, high]))
     }
 
-    /// Unmaps pages at the end of the stretch that ends where the asked range ends, or all of those within it.
-    /// Returns how many: 0 when nothing of the range is mapped any more.
+    /// Unmaps some pages of the last mapping in the range, which must lie wholly within the range. Returns their
+    /// number; 0 when the range has no mapping any more.
     fn unmap(&mut self, machine: &mut M, target: Link, address: usize, bytes: usize) -> Result<usize, Refusal> {
         let end = address.checked_add(bytes).ok_or(Error::BadArgument)?;
         let process = self.processes.at(target).ok_or(Error::Gone)?;

@@ -1,7 +1,7 @@
 //! The calls about ranges of I/O ports.
 
 use crate::kernel::Kernel;
-use crate::machine::{Machine, PORT_RANGES, PortRange};
+use crate::machine::{Machine, PortRange};
 use crate::objects::ports::Ports;
 use crate::request::{CallResult, DONE, Request, word};
 use crate::tables::Link;
@@ -16,7 +16,7 @@ impl<M: Machine> Kernel<M> {
         if !machine.are_free_ports(range) {
             return Err(self.conflict(Link::NONE));
         }
-        // Of those that begin before its end, only the last one can reach beyond its start: they don't overlap.
+        // Claims don't overlap, so of those that begin before this one's end, only the last can reach into it.
         let before = self.ports.at(self.ports.last_below(&self.claimed_ports, end));
         if let Some(ports) = before.filter(|ports| first < ports.range().first as usize + ports.range().count as usize)
         {
@@ -38,16 +38,12 @@ impl<M: Machine> Kernel<M> {
         }
         let [.., process] = request.message.words;
         let target = self.process_or_own(request, process)?;
-        self.port_versions = self.port_versions.wrapping_add(1);
-        let version = self.port_versions;
+        let version = self.next_ports_version();
         let home = &mut self.processes.at_mut(target).ok_or(Error::Gone)?.home;
         if home.ports.contains(&range) {
             return DONE;
         }
-        let at = home.port_ranges as usize;
-        *home.ports.get_mut(at).filter(|_| at < PORT_RANGES).ok_or(Error::TableFull)? = range;
-        home.port_ranges += 1;
-        home.ports_version = version;
+        home.add_ports(range, version).ok_or(Error::TableFull)?;
         self.reload_home(machine, target);
         DONE
     }

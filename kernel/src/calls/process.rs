@@ -109,12 +109,12 @@ impl<M: Machine> Kernel<M> {
         let table = self.handles.take_table(size).ok_or(Error::TableFull)?;
         let space = machine.create_space(root);
         let mut process = Process::empty(space);
-        (process.table, process.quota, process.root) = (table, quota, root);
+        (process.table, process.quota) = (table, quota);
         let name = self.processes.insert(process).ok_or(Error::TableFull)?;
-        self.port_versions = self.port_versions.wrapping_add(1);
+        let version = self.next_ports_version();
         if let Some(process) = self.processes.at_mut(name.link()) {
             process.home.process = name.link().index() as u16;
-            process.home.ports_version = self.port_versions;
+            process.home.ports_version = version;
         }
         Ok(name)
     }

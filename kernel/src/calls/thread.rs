@@ -82,9 +82,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Puts the caller behind the ready threads of its priority.
-    pub(super) fn give_turn(&mut self, machine: &mut M, request: Request) -> CallResult {
+    pub(super) fn give_turn(&mut self, request: Request) -> CallResult {
         self.set_done(request.caller);
-        self.now = machine.now();
         self.yield_turn();
         Ok(Outcome::Next(Next::Scheduled))
     }

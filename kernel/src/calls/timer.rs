@@ -7,8 +7,8 @@ use crate::objects::timer::Timer;
 use crate::request::{CallResult, DONE, Request, word};
 use abi::{Error, ObjectKind, join};
 
-/// The shortest period of a timer, in parts of a second: shorter ones would leave no time for anything else.
-const SHORTEST_PERIOD: u64 = 100_000;
+/// The most expiries of a timer in a second: more would leave no time for anything else.
+const MOST_EXPIRIES_PER_SECOND: u64 = 100_000;
 
 impl<M: Machine> Kernel<M> {
     pub(super) fn timer_create(&mut self, request: Request) -> CallResult {
@@ -24,7 +24,7 @@ impl<M: Machine> Kernel<M> {
         let [low, high, period_low, period_high] = request.message.words;
         let timer = self.find_timer(&request)?;
         let period = join(period_low, period_high);
-        if period != 0 && period < machine.clock().0 / SHORTEST_PERIOD {
+        if period != 0 && period < machine.clock().0 / MOST_EXPIRIES_PER_SECOND {
             return Err(Error::BadArgument.into());
         }
         self.set_timer(timer, Time(join(low, high)), period);

@@ -74,11 +74,6 @@ impl Deadlines {
         self.items.first().map(|item| (item.time, Owner::from_number(item.owner as usize)))
     }
 
-    /// How many are set.
-    pub const fn count(&self) -> usize {
-        self.count as usize
-    }
-
     /// Whether this owner has one.
     pub fn is_set(&self, owner: Owner) -> bool {
         self.places.get(owner.number()).is_some_and(|place| *place != 0)

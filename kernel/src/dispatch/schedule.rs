@@ -7,6 +7,9 @@
 
 use crate::tables::{Arena, Link, Linked, List};
 
+#[cfg(test)]
+mod checks;
+
 /// A thread's priority inside the core: 0 is the idle thread's, 1 to 64 stand for the interface's 0 to 63.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
@@ -205,16 +208,6 @@ impl Schedule {
     pub fn remove_preempted<T: Schedulable, const N: usize>(&mut self, threads: &mut Arena<T, N>, link: Link) {
         threads.unlink::<QUEUE>(&mut self.chain, link);
         self.refresh(threads);
-    }
-
-    /// The preempted threads, highest first, for checks.
-    pub const fn chain(&self) -> &List {
-        &self.chain
-    }
-
-    /// The queue of a priority, for checks.
-    pub fn queue(&self, priority: Priority) -> Option<&List> {
-        self.ready.get(priority.0 as usize)
     }
 
     /// Recomputes the bar and the successor, after each change of queues, chain or slice.

@@ -100,18 +100,9 @@ impl<M: Machine> Kernel<M> {
 
     /// Takes a range of ports from a process, even from the running one.
     pub(crate) fn detach_ports(&mut self, machine: &mut M, process: Link, range: PortRange) {
-        self.port_versions = self.port_versions.wrapping_add(1);
-        let version = self.port_versions;
+        let version = self.next_ports_version();
         let Some(entry) = self.processes.at_mut(process) else { return };
-        let home = &mut entry.home;
-        // The last range of the process takes the place of the one that goes.
-        let last = (home.port_ranges as usize).wrapping_sub(1);
-        let Some(moved) = home.ports.get_mut(last).map(core::mem::take) else { return };
-        if let Some(place) = home.ports.iter_mut().find(|other| **other == range) {
-            *place = moved;
-        }
-        home.port_ranges = last as u8;
-        home.ports_version = version;
+        entry.home.remove_ports(range, version);
         if self.threads.at(self.current).is_some_and(|thread| thread.process == process) {
             self.reload_home(machine, process);
         }

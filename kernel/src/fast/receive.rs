@@ -74,7 +74,7 @@ impl<M: Machine> Kernel<M> {
         let endpoint = self.quiet_endpoint(server, handle)?;
         self.fast_wait(server, endpoint)?;
         self.threads.at_mut(server)?.forget_debt();
-        self.charge_call(machine, tag, server, client)?;
+        self.charge_call(machine, tag, server, client);
         let resume = self.pass(Tag::outgoing(Kind::Reply, tag.label(), 0), origin, server, client)?;
         self.resume_next(machine, client);
         Some(resume)
@@ -91,7 +91,7 @@ impl<M: Machine> Kernel<M> {
         self.fast_wait(handler, endpoint)?;
         self.threads.at_mut(handler)?.forget_debt();
         self.threads.at_mut(faulty)?.end_fault();
-        self.charge_call(machine, tag, handler, faulty)?;
+        self.charge_call(machine, tag, handler, faulty);
         self.resume_next(machine, faulty);
         Some(Resume::Saved)
     }
@@ -108,7 +108,7 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     fn give_way(&mut self, machine: &mut M, tag: Tag, from: Link, next: Link) -> Option<Resume> {
         self.schedule.take_successor();
-        self.charge_call(machine, tag, from, next)?;
+        self.charge_call(machine, tag, from, next);
         self.resume_next(machine, next);
         Some(Resume::Saved)
     }

@@ -67,7 +67,7 @@ impl<M: Machine> Kernel<M> {
         let now = machine.now();
         self.account.faults = self.account.faults.wrapping_add(1);
         self.account.trace(TraceKind::Fault, now, faulty, fault.vector as u32);
-        self.hand_over(machine, faulty, handler, now)?;
+        self.hand_over(machine, faulty, handler, now);
         Some(resume)
     }
 }

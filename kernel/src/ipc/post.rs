@@ -49,7 +49,7 @@ impl<M: Machine> Kernel<M> {
         Next::Woken(receiver)
     }
 
-    /// Records the latency from trap to driver, if the thread that runs now holds an interrupt's message.
+    /// Records the latency of the interrupt whose message a thread now runs with, if it hasn't been recorded.
     pub(crate) fn note_delivery(&mut self, receiver: Link, now: Time) {
         let delivery = self.threads.at_mut(receiver).and_then(|thread| thread.take_delivery());
         let Some((source, raised)) = delivery else { return };

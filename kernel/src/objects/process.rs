@@ -141,8 +141,6 @@ pub struct Process<M: Machine> {
     pub replies: Members,
     /// What is mapped in it.
     pub mappings: Mappings,
-    /// The root of its address space.
-    pub root: Frame,
     /// A frame on its way to become a page table, or the root of a child.
     pub spare: SpareFrame,
     exit: Exit,
@@ -255,7 +253,6 @@ impl<M: Machine> Process<M> {
             sources: Members::EMPTY,
             replies: Members::EMPTY,
             mappings: Mappings::EMPTY,
-            root: Frame(0),
             spare: SpareFrame::NONE,
             exit: Exit { how: ExitKind::Exited, words: [0; 4] },
             reap: Reap { stage: 0, position: 0, target: Name::NONE },

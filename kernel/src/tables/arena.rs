@@ -74,8 +74,8 @@ impl<T: Entry, const N: usize> Arena<T, N> {
         Some(slot.name)
     }
 
-    /// Frees a slot of whose name no copy is left. The name is used again, so that the slots of objects that come and
-    /// go with every message don't wear out.
+    /// Frees a slot whose name has no copy left. The next entry gets the same name, so that objects that come and go
+    /// with every message use up no generations.
     pub fn recycle(&mut self, link: Link) {
         if let Some(slot) = self.slots.get_mut(link.index()).filter(|slot| slot.name != Name::NONE) {
             slot.generation -= 1;
@@ -163,17 +163,5 @@ impl<T, const N: usize> Arena<T, N> {
     /// The number of slots that were ever in use: an upper bound for walks.
     pub fn extent(&self) -> usize {
         self.fresh as usize
-    }
-
-    /// The live entries with their links.
-    pub fn iter(&self) -> impl Iterator<Item = (Link, &T)> {
-        let live = |(index, slot): (usize, &'_ Slot<T>)| (slot.name != Name::NONE).then_some(Link::new(index));
-        let slots = &self.slots;
-        slots
-            .iter()
-            .enumerate()
-            .take(self.fresh as usize)
-            .filter_map(live)
-            .filter_map(|link| Some((link, self.at(link)?)))
     }
 }

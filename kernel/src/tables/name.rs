@@ -65,17 +65,8 @@ impl Name {
         Link(self.0 & 0xFFFF)
     }
 
-    pub(super) const fn generation(self) -> u16 {
-        (self.0 >> 16) as u16
-    }
-
-    /// The name as the bare number that trace entries and counters show.
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-
-    /// Whether it names nothing.
+    /// Whether it names nothing: generations count from 1.
     pub const fn is_none(self) -> bool {
-        self.generation() == 0
+        self.0 >> 16 == 0
     }
 }

@@ -4,6 +4,11 @@ use super::{BRANCHES, Deadlines, Owner};
 use std::vec::Vec;
 
 impl Deadlines {
+    /// How many are set.
+    pub(crate) fn count(&self) -> usize {
+        self.count as usize
+    }
+
     /// The owners of the deadlines that are set; panics unless the heap and the owners' places agree.
     pub(crate) fn owners(&self) -> Vec<Owner> {
         let items = &self.items[..self.count as usize];

@@ -1,9 +1,14 @@
 //! What tests look at inside tables: whether each slot is where its state says.
 
-use super::{Arena, Name};
+use super::{Arena, Link, Name};
 use std::vec;
 
 impl<T, const N: usize> Arena<T, N> {
+    /// The live entries with their links.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Link, &T)> {
+        (0..self.extent()).map(Link::new).filter_map(move |link| Some((link, self.live(link)?)))
+    }
+
     /// Panics unless every slot is either in use, or free and reachable, or never used.
     pub(crate) fn check_slots(&self) {
         let mut free = vec![false; N];
