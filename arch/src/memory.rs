@@ -1,5 +1,5 @@
-//! Physical memory while the kernel boots. The loader's map becomes sets of frames. Boot code takes from them what
-//! stays for good, and the core gets the rest.
+//! Physical memory while the kernel boots, and where things lie. The loader's map becomes sets of frames. Boot code
+//! takes from them what stays for good, and the core gets the rest.
 
 mod boot_memory;
 #[cfg_attr(target_arch = "x86", path = "memory/layout/i686.rs")]
@@ -36,7 +36,7 @@ pub fn frames_touching(bytes: Range<u64>) -> Range<u32> {
     frame_number(bytes.start / FRAME_BYTES)..frame_number(bytes.end.div_ceil(FRAME_BYTES))
 }
 
-/// Frame numbers have 32 bits: what lies further up is beyond reach, and reads as the end.
+/// Converts to 32 bits. A larger number becomes the largest: the kernel can't use such frames.
 fn frame_number(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

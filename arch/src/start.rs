@@ -115,7 +115,8 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
     }
 }
 
-/// Fills the gates. The lowest 16 interrupts may be an 8259A's, which can be spurious, so their vectors are doubted.
+/// Fills the gates. An interrupt of an 8259A may be spurious, so its 16 vectors lead to `trap`, which asks the chip;
+/// all higher ones lead to the fast path.
 fn fill<S: Smap>(mut gates: TableFiller<'_, Bell, S>) {
     gates
         .trap_lowest_48()
@@ -124,7 +125,7 @@ fn fill<S: Smap>(mut gates: TableFiller<'_, Bell, S>) {
         .system_call_vector(CALL_VECTOR);
 }
 
-/// Fills the gates of the lowest 16 interrupts anew, for a machine whose vectors needn't be doubted.
+/// Leads the lowest 16 interrupts to the fast path too, on a machine whose lines don't come through the 8259As.
 fn trust_vectors() {
     // SAFETY: interrupts are off, and nothing else uses the table; the CPU reads a gate only when it takes a vector.
     let gates = unsafe { GATES.borrow() };

@@ -97,8 +97,8 @@ unsafe impl x86_entry::KernelEntry for Bell {
     }
 }
 
-/// Handles an interrupt whose frame is the running thread's. The fast path takes the vector for a driver's line: any
-/// other vector has no source, and goes the slow path.
+/// Handles an interrupt of ring 3. The fast path takes every vector for a driver's line: a vector that means anything
+/// else has no source, and takes the slow path.
 #[inline(always)]
 pub(crate) fn direct_interrupt(vector: u8) -> ! {
     // SAFETY: this is a trap's first function.
@@ -109,8 +109,8 @@ pub(crate) fn direct_interrupt(vector: u8) -> ! {
     }
 }
 
-/// Handles the interrupt of a device's line or of the timer, or a spurious one. Only ring 3 and the idle loop can be
-/// interrupted.
+/// Handles an interrupt on the slow path: of a device's line or of the timer, or a spurious one. It has interrupted
+/// ring 3 or the idle loop.
 #[cold]
 #[inline(never)]
 fn interrupt_otherwise(vector: u8) -> ! {

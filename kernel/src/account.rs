@@ -1,6 +1,5 @@
-//! Counters, latency histograms and the trace: what is recorded and never decided by.
-//!
-//! No decision of the core reads this module, so that a model checker can explore the core's state without it.
+//! Counters, latency histograms and the trace. No decision of the core depends on them, so a model checker can explore
+//! the core's state without them.
 
 use crate::machine::Time;
 use crate::tables::Link;
@@ -113,8 +112,8 @@ pub const TRACE_ENTRIES: usize = 16;
 #[repr(C)]
 struct What {
     detail: u32,
-    /// The kind and, in the low half, the thread. A call's kind is 0, so that the most frequent entry is the bare
-    /// thread.
+    /// The kind in the upper half, the thread in the lower one. A call's kind is 0, so the most frequent entry needs no
+    /// `or`.
     who: u32,
 }
 

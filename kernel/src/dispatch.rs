@@ -17,7 +17,7 @@ pub enum Next {
     /// The running thread if it can still run and no ready thread outranks it, else the highest ready thread.
     Scheduled,
     /// This thread can run now and is in no queue: it runs at once if it outranks the running thread and all that are
-    /// ready, else in its turn. With no thread's link this is [`Self::Scheduled`].
+    /// ready, else in its turn. A link of no thread means [`Self::Scheduled`].
     Woken(Link),
     /// This thread, which is in no queue, runs in the place of the running one, which waits for it.
     HandOver(Link),

@@ -34,18 +34,22 @@
 //! # The route of an interrupt
 //!
 //! ```text
-//!                                              the driver waits and may run at once
-//!                                           .----------> fast/trap.rs ----------.
-//! line -> stub (x86-entry) -> trap (arch) -|                                      >-> driver
-//!                                           '-> traps.rs -> ipc/post.rs -> tail -'
-//!                                              else
+//!            arch/entry      arch        kernel                                     arch            user
+//! fast path  direct stub ->  trap.rs ->  fast/trap.rs --------------------------->  trap/leave.rs -> driver
+//!                               |                                                   ^
+//! slow path                     '----->  traps.rs -> ipc/post.rs -> traps/tail.rs --'
 //! ```
 //!
-//! 1. `fast/trap.rs`: [`Kernel::fast_interrupt`] does all of it if a driver of higher priority waits alone.
-//! 2. `traps.rs`: else [`Kernel::interrupt`] notes it at its source (`objects/source.rs`) and masks a level line.
-//! 3. `ipc/post.rs`: the message goes to a thread that waits, or its source joins the endpoint's queue of events.
-//! 4. `traps/tail.rs`: the highest-priority thread runs.
-//! 5. The driver's next receive completes the message: `fast/receive.rs`, or `ipc/interrupt.rs`.
+//! 1. The stub (`arch/entry/src/stub/x86_64/direct.rs`, or that of i686) saves the registers and calls
+//!    `direct_interrupt` (`arch/src/trap.rs`), which tries the fast path.
+//! 2. Fast path, `fast/trap.rs`: [`Kernel::fast_interrupt`] gives the message to the driver. It takes a driver that
+//!    waits alone and outranks every thread, while no thread is preempted and no slice is measured.
+//! 3. Slow path, `traps.rs`: [`Kernel::interrupt`] counts the interrupt at its source (`objects/source.rs`), and masks
+//!    a level line. This path also takes each interrupt of the idle loop and of an 8259A, and every NMI.
+//! 4. `ipc/post.rs`: a thread that waits gets the message, or the source joins the endpoint's queue of events.
+//! 5. `traps/tail.rs`: the highest-priority thread is switched to.
+//! 6. The way out, `arch/src/trap/leave.rs`: resumes that thread with its message.
+//! 7. The driver's next receive completes the message: `fast/receive.rs`, or `ipc/interrupt.rs`.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 

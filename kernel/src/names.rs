@@ -1,10 +1,9 @@
 //! Stale names, and the sweep that forgets them, so that generations can wrap.
 //!
-//! A name says which life of a slot it means by a generation of 16 bits. A stale name must not become valid again when
-//! the generations have gone round once. So a sweep goes through all places that hold names, a few at every few
-//! creations, and replaces those that are stale by [`Name::GONE`]: a slot has lived [`GENERATIONS`] times before a
-//! generation returns, which takes as many creations, and by then the sweep has been everywhere. What is stale can't be
-//! copied, or a program could keep a name ahead of the sweep.
+//! A name has a generation of 16 bits, which tells the entries apart that a slot has had. A stale name must not become
+//! valid again when the slot's generations wrap. So every few creations, a sweep looks at a few of the places that hold
+//! names, and replaces stale names by [`Name::GONE`]. A generation returns after [`GENERATIONS`] creations, and a round
+//! of the sweep takes fewer. A stale name can't be copied: otherwise a program could keep a copy ahead of the sweep.
 //!
 //! The alternative, retiring a slot whose generations are used up, lets a program use up the tables for good.
 
@@ -26,7 +25,7 @@ const CREATIONS_PER_ROUND: usize = PLACES.div_ceil(NAMES_PER_SWEEP) * CREATIONS_
 
 const _: () = assert!(
     2 * CREATIONS_PER_ROUND < GENERATIONS as usize,
-    "a generation could return before a round that began after its end is over"
+    "a generation could return before a whole round of the sweep has followed its end"
 );
 
 impl<M: Machine> Kernel<M> {

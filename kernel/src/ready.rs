@@ -6,11 +6,10 @@ use crate::machine::{Machine, Time};
 use crate::objects::thread::State;
 use crate::tables::Link;
 
-/// How long a thread runs before a peer of its priority gets its turn, in parts of a second.
+/// The slices of a second: a thread runs for 10 ms before a peer of its priority gets its turn.
 pub(crate) const SLICES_PER_SECOND: u64 = 100;
 
-/// How long the timer pauses before it raises a trap for what is due already, in parts of such a slice: 2.4
-/// microseconds.
+/// The pauses of a slice: 2.4 microseconds pass before the timer raises the next trap, if more is due already.
 const PAUSES_PER_SLICE: u64 = 4096;
 
 impl<M: Machine> Kernel<M> {

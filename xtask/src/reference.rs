@@ -17,7 +17,7 @@ const HEAD: &str = "# System calls
 
 A call takes a handle, a tag and four words in registers, and returns a tag and four words in the same registers; the
 kernel never follows a user pointer. Drivers use the SDK, whose stubs come from the same table. Those marked `unsafe`
-could break what Rust promises to the caller's own code; whose memory, threads and handles they change is its to know.
+can break what Rust promises to the caller's code: the caller must know whose memory, threads and handles they change.
 
 | | x86_64 in | x86_64 out | i686 in | i686 out |
 |---|---|---|---|---|

@@ -1,8 +1,8 @@
-//! The fast calls that a boot loader or firmware left on, which the kernel doesn't offer: ring 3 must not reach what
-//! their registers name.
+//! Turns off the fast call that this width doesn't offer: a boot loader or firmware may have left its registers set,
+//! and ring 3 would reach the code that they name.
 //!
-//! x86_64 offers `syscall`, i686 `sysenter`. Each width makes the other's registers name nothing: `sysenter` with a
-//! null code selector is #GP (SDM 2B, SYSENTER), and `syscall` without EFER.SCE is #UD (SDM 2B, SYSCALL).
+//! x86_64 offers `syscall`, i686 `sysenter`. `sysenter` with a null code selector is #GP (SDM 2B, SYSENTER), and
+//! `syscall` without EFER.SCE is #UD (SDM 2B, SYSCALL).
 
 use crate::cpu::features::cpuid;
 use x86::msr::{

@@ -98,7 +98,7 @@ impl LocalApic {
         if last >= 4 {
             self.write(XAPIC_LVT_PMI, MASKED);
         }
-        // The firmware may use these two, delivered as SMI. They are masked where they would come to the kernel.
+        // Where the firmware has these two delivered as SMI, they are its own. Otherwise they would come to the kernel.
         for (first, source) in [(5, XAPIC_LVT_THERMAL), (6, XAPIC_LVT_CMCI)] {
             if last >= first && self.read(source) & DELIVERY == 0 {
                 self.write(source, MASKED);

@@ -89,7 +89,7 @@ impl Controller {
         Self { pins, end: local.block(), pic: None, retired: Some(retired), local: Some(local), timer }
     }
 
-    /// Tells whether no vector can be a spurious one of an 8259A.
+    /// Tells whether lines don't come through the 8259As, whose interrupts can be spurious.
     pub const fn has_sure_vectors(&self) -> bool {
         self.pic.is_none()
     }

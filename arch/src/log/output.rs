@@ -1,15 +1,16 @@
 //! The log's way from its ring to the serial line.
 //!
-//! The ring has every byte; the output knows how far the line is behind. While the kernel boots and when it has
-//! crashed, nobody else can run, and it waits for the chip. In between the chip gets what it takes at once, and the
-//! rest when the kernel looks again: at the next write to the log, or at the alarm that [`Output::next_look`] asks for.
+//! The ring has every byte, and the output knows the first one that the chip hasn't got. While the kernel boots, and
+//! when it has crashed, it waits for the chip, since nobody else can run. While programs run, it never waits: a look
+//! gives the chip what that takes at once. The kernel looks at each write to the log, and at the alarm that
+//! [`Output::next_look`] asks for.
 
 use crate::log::ring::Ring;
 use crate::log::serial::{Chip, SerialPort};
 
 /// The time in which a chip at 115200 baud sends a full buffer: 16 bytes of ten bits take 1,389 microseconds.
 const BUFFER_MICROSECONDS: u32 = 1_500;
-/// The times that the wait for a chip which takes nothing is doubled at most: to 192 ms.
+/// The most doublings of the wait for a chip that takes nothing: 1.5 ms become 192 ms.
 const MOST_DOUBLINGS: u8 = 7;
 /// The bytes that one look gives the chip at most, however many it takes: interrupts are off meanwhile.
 const MOST_AT_ONCE: u32 = 12;

@@ -33,10 +33,9 @@ pub(super) const TRANSMITTER_EMPTY: u8 = 0x20;
 /// The last byte has been sent.
 pub(super) const SENDER_EMPTY: u8 = 0x40;
 
-/// The number of looks at a full transmitter before its byte is given up. A look takes a microsecond on real ports, and
-/// a byte a hundred of those. A look at an emulated port takes a tenth of that, and the program that reads its bytes
-/// may be slow. Output must never hang on a stuck chip, so after one byte that was waited for in vain the others get
-/// one look, until the chip takes one.
+/// The number of looks at a full transmitter before a byte is given up: a minute on real ports, where a look takes a
+/// microsecond and a byte a hundred looks; six seconds on emulated ports, whose reader may be slow. After a byte that
+/// was given up, each further byte gets one look until the chip takes one: output never hangs on a stuck chip.
 const PATIENCE: u32 = 60_000_000;
 /// The number of looks for a crash record, which has no second chance: ten minutes on real ports, and one on emulated
 /// ones.

@@ -1,6 +1,6 @@
 //! The one table of system calls. Call numbers, the decoder, the rights each call needs, the SDK's stubs and the
-//! reference page all come from it. Numbers are never reused. The first three are those that the kernel's entry tells apart by
-//! one comparison, the most frequent first.
+//! reference page all come from it. Numbers are never reused. The first three are the most frequent calls, which the
+//! kernel's entry tells apart by one comparison.
 
 use crate::Rights;
 

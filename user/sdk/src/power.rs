@@ -1,5 +1,5 @@
-//! Which clients may reset the machine: what `init` tells those who serve something, since they know a client by its
-//! badge alone.
+//! Which clients may reset the machine. A server knows a client by its badge alone, so `init` tells each server the
+//! badges of the programs with the right `reset`.
 
 use crate::Grants;
 use abi::{StartupEntry, StartupKind};

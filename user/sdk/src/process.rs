@@ -7,8 +7,8 @@ use abi::{Options, Rights};
 
 handle_type! {
     @exclusive
-    /// An address space, a handle table and a quota; never those of the program that has this. Its memory is its
-    /// maker's concern: mapping into it and starting threads there can't harm the maker.
+    /// Another process: its address space, handle table and quota. What is mapped or run there can't break this
+    /// program's memory.
     #[must_use = "the handle is closed when this is dropped"]
     Process
 }

@@ -135,7 +135,7 @@ impl Tasks {
         .await
     }
 
-    /// Runs the tasks until receiving fails. Faults of other threads are let try again.
+    /// Runs the tasks until receiving fails. Answers each fault of another thread by letting the thread try again.
     ///
     /// # Panics
     /// If they are running already.

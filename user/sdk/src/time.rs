@@ -39,7 +39,7 @@ pub fn uptime() -> Result<Duration> {
     Ok(Instant(join(low, high)) - Instant(join(began_low, began_high)))
 }
 
-/// A point in time, in cycles of the counter since the machine was switched on.
+/// A point in time: a value of the processor's cycle counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
