@@ -117,6 +117,12 @@ impl<M: Machine> Kernel<M> {
         self.threads.at(self.current).map(|thread| &thread.context)
     }
 
+    /// The saved registers of all threads, for tests that look at the machine from outside.
+    #[cfg(any(test, feature = "fake"))]
+    pub fn contexts(&self) -> impl Iterator<Item = &M::Context> {
+        self.threads.iter().map(|(_, thread)| &thread.context)
+    }
+
     /// The home of the running thread's process.
     pub fn running_home(&self) -> Option<&Home<M::Space>> {
         let thread = self.threads.at(self.current)?;

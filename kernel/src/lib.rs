@@ -53,7 +53,7 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-#[cfg(any(test, feature = "small-tables"))]
+#[cfg(any(test, feature = "fake"))]
 extern crate std;
 
 pub mod account;
@@ -61,7 +61,7 @@ pub mod boot;
 mod calls;
 pub mod dispatch;
 mod ends;
-#[cfg(any(test, feature = "small-tables"))]
+#[cfg(any(test, feature = "fake"))]
 pub mod fake;
 pub mod fast;
 pub mod frames;
