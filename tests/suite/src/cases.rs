@@ -51,4 +51,10 @@ pub const ALL: &[&[Case]] = &[
     hostile::stacks::CASES,
     hostile::instructions::CASES,
     hostile::random::CASES,
+    hostile::ending::CASES,
+    hostile::names::CASES,
+    hostile::unanswered::CASES,
+    hostile::deferred::CASES,
+    hostile::spinning::CASES,
+    hostile::drivers::CASES,
 ];

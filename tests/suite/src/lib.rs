@@ -12,6 +12,7 @@ pub mod code;
 pub mod entry;
 pub mod float;
 pub mod held;
+pub mod hostile;
 pub mod image;
 pub mod report;
 pub mod role;

@@ -23,6 +23,8 @@ pub enum Role {
     Device,
     /// Holds a pattern in every register, see [`crate::witness`].
     Witness,
+    /// Makes the attempt that it is told, see [`crate::hostile`].
+    Hostile,
     /// Overflows a stack, see [`crate::safe::overflow`].
     Overflow,
     /// Has the heap fail to grow, see [`crate::safe::grow`].
@@ -35,7 +37,7 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Echo,
         Self::Clock,
         Self::Wait,
@@ -46,6 +48,7 @@ impl Role {
         Self::Claim,
         Self::Device,
         Self::Witness,
+        Self::Hostile,
         Self::Overflow,
         Self::Grow,
         Self::Allocate,
@@ -65,6 +68,7 @@ impl Role {
             Self::Claim => "claim",
             Self::Device => "device",
             Self::Witness => "witness",
+            Self::Hostile => "hostile",
             Self::Overflow => "overflow",
             Self::Grow => "grow",
             Self::Allocate => "allocate",

@@ -12,7 +12,7 @@ use bellwire::{
 };
 use suite::bare;
 use suite::role::{self, Role};
-use suite::{code, float, safe};
+use suite::{code, float, hostile, safe};
 
 bellwire::main!(run);
 
@@ -32,6 +32,7 @@ fn run(startup: Startup) -> Result<()> {
         Role::Claim => claim(startup),
         Role::Device => device(),
         Role::Witness => suite::witness::run(),
+        Role::Hostile => hostile::run(&startup),
         Role::Overflow => safe::overflow(priority(&startup)),
         Role::Grow => safe::grow(),
         Role::Join => safe::spawn_and_join(priority(&startup)),

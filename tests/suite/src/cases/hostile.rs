@@ -1,29 +1,39 @@
 //! What hostile programs try: each attempt ends as a fault of that program or has no effect, and harms no other
-//! program. The techniques are those of published holes in the entry code of other kernels; `docs/entry-hostile.md` has
-//! the table.
+//! program. Some techniques are those of published holes in the entry code of other kernels; `docs/entry-hostile.md`
+//! has the table. The others are about objects and servers; `docs/isolation.md` says what each shows.
 //!
 //! Each case runs beside a witness, see [`crate::scene`].
 
 mod assembly;
 pub mod bases;
+pub mod deferred;
+pub mod drivers;
+pub mod ending;
 pub mod endless;
 pub mod fast_entry;
 pub mod flags;
 pub mod instructions;
 pub mod leftovers;
+pub mod names;
 pub mod random;
 pub mod returns;
 pub mod selectors;
+pub mod spinning;
 pub mod stacks;
 pub mod steps;
+pub mod unanswered;
 
+use crate::case::Outcome;
+use crate::check_eq;
 use crate::emulator::Fault;
 use crate::partner::Partner;
 use crate::scene::Scene;
 use abi::{Access, PAGE_BYTES};
-use bellwire::{Handle, Memory};
+use bellwire::{Handle, HowEnded, Memory};
 use suite::bare;
 use suite::float::cpuid;
+use suite::hostile::Attempt;
+use suite::role::Role;
 
 /// A stack pointer that no program uses.
 const STACK: usize = 0x1000;
@@ -54,6 +64,14 @@ fn has_own_returns(scene: &Scene<'_>) -> bool {
     const SMAP: u32 = 1 << 20;
     let [highest, ..] = cpuid(0);
     highest < 7 || cpuid(7)[1] & SMAP == 0 || !scene.system.faults.have(Fault::KernelsReturns)
+}
+
+/// A partner makes an attempt, and has to see that it gets nothing by it.
+fn attempt(scene: &Scene<'_>, attempt: Attempt) -> Outcome {
+    let mut partner = scene.system.image.start_with(Role::Hostile, 76, 30, [attempt as u64, 0])?;
+    let exit = partner.wait()?;
+    check_eq!(exit.how, HowEnded::Exited { code: 0 }, "{attempt:?}: the line of hostile.rs");
+    Ok(())
 }
 
 /// Where an outlaw's code lies.
