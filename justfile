@@ -83,6 +83,14 @@ bench-scale *arguments:
 fuzz-entry *arguments:
     @{{ xtask }} fuzz "$@"
 
+# Fuzz the core on the host with hostile programs: [seed=N] [first=ROUND] [rounds=COUNT] [steps=COUNT] [lives=COUNT]
+fuzz-calls *arguments:
+    @{{ xtask }} fuzz-calls "$@"
+
+# Put faults back into a copy of the tree, one by one, and check that a test finds each: [PART OF A NAME]
+faults *part:
+    @{{ xtask }} faults "$@"
+
 # Check the format, the lints on host and targets, and the docs
 check:
     @{{ xtask }} check

@@ -5,10 +5,12 @@
 pub mod abi;
 pub mod arrows;
 pub mod build;
+pub mod calls;
 pub mod check;
 pub mod debian;
 pub mod docs_index;
 pub mod editor;
+pub mod faults;
 pub mod hook;
 pub mod iso;
 pub mod lines;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use xtask::build::Need;
 use xtask::{
-    Result, Width, abi, arrows, build, check, editor, hook, iso, lines, manifest, pages, place, reference, root, test,
+    Result, Width, abi, arrows, build, calls, check, editor, faults, hook, iso, lines, manifest, pages, place,
+    reference, root, test,
 };
 
 const USAGE: &str = "usage: xtask build [i686|x86_64|all]
@@ -18,6 +19,8 @@ const USAGE: &str = "usage: xtask build [i686|x86_64|all]
        xtask bench [--check|--write]
        xtask bench-scale [--write]
        xtask fuzz [i686|x86_64|all] [seed=NUMBER] [first=STEP] [steps=COUNT] [cpu=MODEL]
+       xtask fuzz-calls [seed=NUMBER] [first=ROUND] [rounds=COUNT] [steps=COUNT] [lives=COUNT]
+       xtask faults [PART OF A NAME]
        xtask where i686|x86_64 PROGRAM ADDRESS
        xtask picture [FILE]
        xtask check
@@ -70,6 +73,9 @@ fn run(arguments: &[String]) -> Result {
         ["bench", rest @ ..] => test::bench(rest),
         ["bench-scale", rest @ ..] => test::bench_scale(rest),
         ["fuzz", rest @ ..] => test::fuzz(rest),
+        ["fuzz-calls", rest @ ..] => calls::fuzz(rest),
+        ["faults"] => faults::check(""),
+        ["faults", part] => faults::check(part),
         ["where", width, program, address] => {
             widths(width)?.into_iter().try_for_each(|width| place::show(width, program, address))
         }

@@ -12,7 +12,7 @@ use crate::build::{Need, add_steps, build, build_counter};
 use crate::iso::{self, Disc};
 use crate::process::{ENTRY, command, stable_cargo};
 use crate::steps::Steps;
-use crate::{Result, Width, say};
+use crate::{Result, Width, calls, faults, say};
 
 /// A part of the tests that can run by itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -130,6 +130,8 @@ fn run(part: Part, arguments: &[String]) -> Result<Count> {
                 },
                 &[],
             )?;
+            say("running the fuzzer of the calls, small tables");
+            let calls = calls_tests(&["--features", calls::SMALL], &[])?;
             let long = if arguments.iter().any(|argument| argument == LONG) {
                 say("running the long fuzzer of the firmware's tables");
                 host_tests(
@@ -144,7 +146,17 @@ fn run(part: Part, arguments: &[String]) -> Result<Count> {
             } else {
                 Count::default()
             };
-            let parts = [others, entry, long];
+            let [calls_full, calls_small] = if arguments.iter().any(|argument| argument == LONG) {
+                say("running the long fuzzer of the calls, and the lives of objects");
+                let long = |options: &[&str]| calls_tests(&[&["--release"], options].concat(), &["--ignored"]);
+                let counts = [long(&[])?, long(&["--features", calls::SMALL])?];
+                say("putting faults back");
+                faults::check("")?;
+                counts
+            } else {
+                [Count::default(); 2]
+            };
+            let parts = [others, entry, calls, long, calls_full, calls_small];
             Ok(Count {
                 passed: parts.iter().map(|count| count.passed).sum(),
                 failed: parts.iter().map(|count| count.failed).sum(),
@@ -153,6 +165,16 @@ fn run(part: Part, arguments: &[String]) -> Result<Count> {
         Part::Machine(width) => booted("runner", width),
         Part::Bochs(width) => booted("bochs-runner", width),
     }
+}
+
+/// Runs the tests of the fuzzer of the calls, built with these options.
+fn calls_tests(options: &[&str], choice: &[&str]) -> Result<Count> {
+    let cargo = || {
+        let mut cargo = command("cargo");
+        cargo.args(["test", "--quiet", "-p", calls::PACKAGE]).args(options);
+        cargo
+    };
+    host_tests("the fuzzer of the calls", cargo, choice)
 }
 
 /// Compiles tests, then runs and counts them. `choice` goes to libtest.

@@ -50,6 +50,31 @@ fn quoted_tests_are_the_tests() {
     }
 }
 
+/// Where the tests are that `docs/isolation.md` names, by the first part of the name.
+const TESTS: [(&str, &str); 3] =
+    [("kernel", "kernel/src"), ("suite", "tests/suite/src/cases"), ("fuzz_calls", "tests/fuzz-calls/src")];
+
+/// Each promise names a test, and each test that it names exists: `PACKAGE::FILE::FUNCTION`, or all of a file by `*`.
+#[test]
+fn promises_name_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("docs/isolation.md")).expect("the page");
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| a program")).collect();
+    assert!(rows.len() > 20, "{} promises", rows.len());
+    for row in rows {
+        let names: Vec<_> = row.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        for name in names {
+            let parts: Vec<_> = name.split("::").collect();
+            let [package, path @ .., function] = parts.as_slice() else { panic!("no test: {name}") };
+            let folder = TESTS.iter().find(|(known, _)| known == package);
+            let (_, folder) = folder.unwrap_or_else(|| panic!("no package of tests: {name}"));
+            let file = root().join(folder).join(path.join("/")).with_extension("rs");
+            let source = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(*function == "*" || source.contains(&format!("fn {function}(")), "no such test: {name}");
+        }
+    }
+}
+
 fn read_sources(folder: &Path, sources: &mut Vec<String>) {
     for path in folder.read_dir().expect("a folder").flatten().map(|entry| entry.path()) {
         if path.is_dir() {

@@ -39,6 +39,8 @@ pub const COVER: &[(&str, Cover)] = &[
     ("bench-linux", Cover::By("needs packages of a distribution's kernels, which it downloads")),
     ("bench-scale", Cover::By(".ci/run")),
     ("fuzz-entry", Cover::By("the case `fuzz` of `just test`, with fewer steps")),
+    ("fuzz-calls", Cover::By("the tests of `fuzz-calls`, with fewer steps")),
+    ("faults", Cover::By("the part `faults` of `just test-long`; takes minutes")),
     ("check", Cover::By(".ci/run")),
     ("fmt", Cover::By("`just check` does the same without writing")),
     ("reference", Cover::By("the host test `reference` compares what it writes")),
@@ -142,6 +144,8 @@ fn accepts(recipe: &str, argument: &str) -> Result<bool> {
         "bench" => ["--check", "--write"].contains(&argument),
         "bench-scale" => argument == "--write",
         "bench-linux" => is_width || has_key(&["cpu"]),
+        "fuzz-calls" => has_key(&["seed", "first", "rounds", "steps", "lives"]),
+        "faults" => true,
         "fuzz-entry" => is_width || has_key(&["seed", "first", "steps", "cpu"]),
         "abi" => argument == "--only" || PLACEHOLDERS.contains(&argument) || argument == "sse",
         // These go to QEMU or to another program, which booted cases run.
