@@ -8,6 +8,9 @@ use crate::world::{ENTRY, World};
 use abi::{Access, InfoItem, Message, Operation, Options, PAGE_BYTES, Rights, Tag};
 use kernel::fake::DEVICE_FIRST;
 
+/// A receive takes handles: an option that has no effect where receives always do.
+const TAKE_HANDLE: Options = Options::from_bits_truncate(1 << 5);
+
 /// How often which call is made.
 const WEIGHTS: &[(Operation, usize)] = &[
     (Operation::Call, 14),
@@ -182,8 +185,13 @@ fn choose(world: &mut World, random: &mut Random, process: ProcessNumber) -> Cal
                 options |= Options::HANDLE;
                 words[3] = carried;
             }
+            if operation == Operation::ReplyReceive && random.one_in(2) {
+                options |= TAKE_HANDLE;
+            }
         }
         Operation::Receive => {
+            // Some take handles, where taking them has to be asked for.
+            options |= if random.one_in(2) { TAKE_HANDLE } else { Options::empty() };
             options |= [Options::NO_WAIT, Options::NO_WAIT, Options::DEADLINE, Options::empty()][random.below(4)];
             options.set(Options::KEEP, random.one_in(4));
             if options.contains(Options::DEADLINE) {

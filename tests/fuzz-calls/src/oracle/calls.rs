@@ -558,11 +558,9 @@ impl Oracle {
             let rights = Rights::DESTROY | Rights::DMA;
             self.add_handle(process, quarantined, super::Grant { object: None, rights, badge: 0 });
         }
+        self.forget_quotas();
         if left == 0 {
             self.end_reaping(target);
-            for process in &mut self.processes {
-                process.quota = None;
-            }
         }
     }
 
@@ -584,6 +582,10 @@ impl Oracle {
         if owner != process {
             self.processes[owner].quota = None;
         }
+        // What was in quarantine may be charged to a process further up.
+        if matches!(&self.objects[object].detail, Detail::Memory(memory) if memory.is_known) {
+            self.forget_quotas();
+        }
         if left == 0 {
             return self.end_object(object);
         }
@@ -593,6 +595,10 @@ impl Oracle {
             Detail::Memory(_) => self.forget_frames(object),
             _ => {}
         }
+    }
+
+    fn forget_quotas(&mut self) {
+        self.processes.iter_mut().for_each(|process| process.quota = None);
     }
 
     fn notified(&mut self, object: Option<ObjectNumber>, bits: u32) {

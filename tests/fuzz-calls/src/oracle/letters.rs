@@ -164,7 +164,19 @@ impl Oracle {
                     None => self.breaches.push(format!("{endpoint} was told of the end of {}", tag.badge())),
                 }
             }
-            kind => self.breaches.push(format!("thread {number} received, and got {kind:?}")),
+            kind if kind as u8 <= Kind::Exit as u8 || kind == Kind::Error => {
+                self.breaches.push(format!("thread {number} received, and got {kind:?}"));
+            }
+            // Other events have no rule of their own. What they say of a Reply closes its handle.
+            _ => self.close_reply(self.threads[&number].process, first as u32),
+        }
+    }
+
+    fn close_reply(&mut self, process: usize, handle: u32) {
+        let object = self.grant(process, handle as usize).and_then(|grant| grant.object);
+        if let Some(object) = object.filter(|object| matches!(self.objects[*object].detail, Detail::Reply(_))) {
+            self.objects[object].being = Being::Gone;
+            self.close(process, handle);
         }
     }
 
