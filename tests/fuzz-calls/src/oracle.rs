@@ -84,6 +84,7 @@ impl Oracle {
             is_reaped: false,
             supervisor: None,
             badge: 0,
+            frames: usize::MAX,
             makes: Rights::all(),
             handles: handles.into(),
             stale: Vec::new(),

@@ -321,6 +321,7 @@ impl Oracle {
             Operation::MemoryCreate => {
                 let frames = one.div_ceil(PAGE_BYTES) as u32;
                 self.make(process, first, Detail::Memory(Memory { frames, ..Memory::default() }));
+                self.check_quotas(process);
             }
             Operation::MemoryDevice => {
                 let [_, _, bytes, _] = asked;
@@ -495,7 +496,7 @@ impl Oracle {
         let Some(space) = space else {
             return rule!(self, handle == 0, "a process was made without memory");
         };
-        let [_, _, supervisor, badge] = call.message.words;
+        let [frames, _, supervisor, badge] = call.message.words;
         let supervisor = if supervisor == 0 { None } else { self.object(process, supervisor) };
         let number = self.processes.len();
         let object = self.make(process, handle, Detail::Process(number));
@@ -510,6 +511,7 @@ impl Oracle {
             is_reaped: false,
             supervisor,
             badge: badge as u16,
+            frames,
             makes,
             handles: BTreeMap::new(),
             stale: Vec::new(),
@@ -639,6 +641,8 @@ impl Oracle {
             .values()
             .any(|grant| grant.object.is_some_and(|object| matches!(self.objects[object].detail, Detail::Reply(_))));
         let [frames, used, objects, objects_used] = words;
+        let given = self.processes[process].frames;
+        rule!(self, frames <= given, "process {process} was given {given} frames, and has {frames}");
         rule!(self, used <= frames && objects_used <= objects, "process {process} uses more than it has: {words:?}");
         if let Some(before) = self.processes[process].quota {
             rule!(self, before == words, "process {process} had the quota {before:?}, and has {words:?}");

@@ -86,6 +86,22 @@ impl Oracle {
         }
     }
 
+    /// A process, and all that it made, has no more memory than was given to it, however often it ends and reaps.
+    pub(super) fn check_quotas(&mut self, process: ProcessNumber) {
+        let mut next = Some(process);
+        while let Some(number) = next {
+            let family = self.family(number);
+            let held = |object: &super::things::Object| match &object.detail {
+                Detail::Memory(memory) if object.being == Being::Alive && !memory.is_device => memory.frames as usize,
+                _ => 0,
+            };
+            let sum: usize = self.objects.iter().filter(|object| family.contains(&object.owner)).map(held).sum();
+            let given = self.processes[number].frames;
+            rule!(self, sum <= given, "process {number} was given {given} frames, and its family has {sum}");
+            next = self.processes[number].parent;
+        }
+    }
+
     /// A memory object's frames go back: others may get them.
     pub(super) fn forget_frames(&mut self, object: ObjectNumber) {
         self.frames.retain(|_, owner| !matches!(owner, Owner::Memory(other) if *other == object));

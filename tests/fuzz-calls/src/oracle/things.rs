@@ -56,6 +56,8 @@ pub struct Process {
     pub is_reaped: bool,
     pub supervisor: Option<ObjectNumber>,
     pub badge: u16,
+    /// The frames that its maker gave it.
+    pub frames: usize,
     pub makes: Rights,
     pub handles: BTreeMap<u32, Grant>,
     /// Values that were handles once.
