@@ -12,6 +12,9 @@ use suite::role::{self, Role};
 
 pub const CASES: &[Case] = hostile!["deferred": callers_are_told_before_the_server_is_reaped];
 
+/// The server's.
+const BADGE: u16 = 75;
+
 const PENDING: u32 = 0;
 
 /// How the caller's call ended: an error's code.
@@ -36,11 +39,13 @@ fn callers_are_told_before_the_server_is_reaped(scene: &Scene<'_>) -> Outcome {
     let service = Endpoint::new()?;
     let rights = Rights::RECEIVE | Rights::BIND | Rights::COPY;
     let grant = Grant { name: "service", handle: service.raw(), rights, badge: 0 };
-    let mut server = scene.system.image.start(Role::Echo, 75, 35, &[grant])?;
-    let caller = Worker::start(30, call, service.raw() as usize)?;
-    // An answered call behind the first shows that the server holds that.
-    scene.breathe()?;
+    let mut server = scene.system.image.start(Role::Echo, BADGE, 35, &[grant])?;
+    // From here on the server waits for calls.
     check_eq!(service.call(role::ECHO, [1; 4])?.words, [1; 4]);
+    let before = scene.system.calls_of(BADGE)?;
+    let caller = Worker::start(30, call, service.raw() as usize)?;
+    // It takes the right to answer, and receives again.
+    scene.system.wait_until("the server puts its caller off", || Ok(scene.system.calls_of(BADGE)? >= before + 2))?;
     check_eq!(RESULT.load(Ordering::Acquire), PENDING, "the call's end");
     server.kill(0)?;
     server.wait()?;
