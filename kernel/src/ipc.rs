@@ -8,5 +8,6 @@ mod failure;
 mod interrupt;
 mod post;
 mod receive;
+mod reply;
 mod send;
 mod timer;

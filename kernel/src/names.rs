@@ -12,13 +12,13 @@ use crate::machine::Machine;
 use crate::objects::handle::Grant;
 use crate::request::Refusal;
 use crate::tables::sizes::{
-    CREATIONS_PER_SWEEP, GENERATIONS, HANDLES, INTERRUPTS, NAMES_PER_SWEEP, PROCESSES, THREADS, TIMERS,
+    CREATIONS_PER_SWEEP, GENERATIONS, HANDLES, INTERRUPTS, NAMES_PER_SWEEP, PROCESSES, REPLIES, THREADS, TIMERS,
 };
 use crate::tables::{Link, Name};
 use abi::{Error, ObjectKind};
 
-/// The places that hold names: handles, threads, sources, timers, processes.
-const PLACES: usize = HANDLES + THREADS + INTERRUPTS + TIMERS + PROCESSES;
+/// The places that hold names: handles, threads, sources, timers, processes, Replies.
+const PLACES: usize = HANDLES + THREADS + INTERRUPTS + TIMERS + PROCESSES + REPLIES;
 
 /// How many creations a round of the sweep takes.
 const CREATIONS_PER_ROUND: usize = PLACES.div_ceil(NAMES_PER_SWEEP) * CREATIONS_PER_SWEEP;
@@ -80,9 +80,10 @@ impl<M: Machine> Kernel<M> {
                 Some(source) => self.sweep_source(Link::new(source)),
             };
         };
-        match timer.checked_sub(TIMERS) {
-            None => self.sweep_timer(Link::new(timer)),
-            Some(process) => self.sweep_process(Link::new(process)),
+        let Some(process) = timer.checked_sub(TIMERS) else { return self.sweep_timer(Link::new(timer)) };
+        match process.checked_sub(PROCESSES) {
+            None => self.sweep_process(Link::new(process)),
+            Some(reply) => self.sweep_reply(Link::new(reply)),
         }
     }
 
@@ -109,6 +110,15 @@ impl<M: Machine> Kernel<M> {
             && self.endpoints.get(timer.endpoint()).is_none()
         {
             timer.forget_endpoint();
+        }
+    }
+
+    fn sweep_reply(&mut self, link: Link) {
+        if let Some(reply) = self.replies.at_mut(link)
+            && !reply.endpoint().is_none()
+            && self.endpoints.get(reply.endpoint()).is_none()
+        {
+            reply.forget_endpoint();
         }
     }
 

@@ -10,6 +10,7 @@ mod faults;
 mod handles;
 mod interrupts;
 mod invariants;
+mod lost_callers;
 mod memory;
 mod messages;
 mod names;

@@ -61,6 +61,10 @@ errors! {
     ReceiverFull = 18,
     /// This machine lacks the hardware for it, or nobody serves it: do without, or by other means.
     Unsupported = 19,
+    /// The receiver takes no handles: send the message without one.
+    HandleUnwanted = 20,
+    /// The service grants one client no more of this at a time: wait for what was asked before, or give some back.
+    OverLimit = 21,
 }
 
 impl core::fmt::Display for Error {

@@ -111,6 +111,10 @@ pub enum Kind {
     Fault = 6,
     /// A process has ended. The label says how: see [`crate::ExitKind`], which says what the words are.
     Exit = 7,
+    /// A caller has gone whose call a Reply stood for: its deadline has passed, or it was ended. Word 0 is the number
+    /// that the Reply's handle had until now: this message has closed the handle. Word 0 is 0 if the handle was another
+    /// process's, which receives on the same endpoint.
+    CallerGone = 8,
     /// The call failed: the label is an [`Error`]'s code.
     Error = 15,
 }
@@ -126,6 +130,7 @@ impl Kind {
             5 => Self::Timer,
             6 => Self::Fault,
             7 => Self::Exit,
+            8 => Self::CallerGone,
             _ => Self::Error,
         }
     }
@@ -145,6 +150,9 @@ bitflags! {
         const KEEP = 1 << 3;
         /// Memory that a new process makes carries the right [`crate::Rights::DMA`], as far as its maker's does.
         const DMA = 1 << 4;
+        /// A `receive` or `reply_receive` takes handles that come along. Without it a caller that sends one gets
+        /// [`Error::HandleUnwanted`].
+        const TAKE_HANDLE = 1 << 5;
         /// The bits of [`Access`] stand from here on, in `memory_map`.
         const ACCESS_READ = 1 << 8;
         /// See [`Access::WRITE`].

@@ -53,7 +53,7 @@ impl<M: Machine> Kernel<M> {
                     StateKind::Stopped => (ThreadState::Stopped, 0),
                     StateKind::Ready | StateKind::Preempted => (ThreadState::Ready, 0),
                     StateKind::Running => (ThreadState::Running, 0),
-                    StateKind::Receiving => (ThreadState::Receiving, target.index() + 1),
+                    StateKind::Receiving | StateKind::ReceivingHandles => (ThreadState::Receiving, target.index() + 1),
                     StateKind::Sending => (waiting(ThreadState::Calling), target.index() + 1),
                     StateKind::Awaiting => {
                         let server = self.threads.at(target).map_or(Link::NONE, |server| server.process);

@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::machine::{Context, Machine, Time};
 use crate::objects::endpoint::{Endpoint, notification};
 use crate::objects::reply::{HELD, Reply};
-use crate::objects::thread::{Sent, State, StateKind};
+use crate::objects::thread::{Luggage, Sent, State};
 use crate::request::{CallResult, Outcome, Request, word};
 use crate::tables::Link;
 use abi::{Error, Message, ObjectKind, Options, Rights, join};
@@ -34,7 +34,7 @@ impl<M: Machine> Kernel<M> {
         } else {
             self.forget_token(caller);
         }
-        self.next_message(machine, caller, endpoint, answered)
+        self.next_message(machine, caller, (endpoint, luggage(request.message.tag.options())), answered)
     }
 
     /// Sends a message and waits for the reply.
@@ -83,8 +83,8 @@ impl<M: Machine> Kernel<M> {
         } else {
             self.complete_implicitly(machine, request.caller, endpoint);
         }
-        let result = self.next_message(machine, request.caller, endpoint, Link::NONE);
-        let waits = self.threads.at(request.caller).is_some_and(|thread| thread.state().kind() == StateKind::Receiving);
+        let result = self.next_message(machine, request.caller, (endpoint, luggage(options)), Link::NONE);
+        let waits = self.threads.at(request.caller).is_some_and(|thread| thread.state().is_receiving());
         if waits && options.contains(Options::NO_WAIT) {
             self.fail_running(request.caller, Error::WouldBlock);
         } else if waits && options.contains(Options::DEADLINE) {
@@ -118,12 +118,7 @@ impl<M: Machine> Kernel<M> {
                 return Err(answered.err().unwrap_or(Error::Stale).into());
             }
             // The Reply's only handle goes with it.
-            if let Some(process) = self.processes.at_mut(request.process) {
-                process.replies.remove::<HELD, _, _>(&mut self.replies, grant.link());
-                self.handles.close(&mut process.table, request.handle);
-                process.quota.refund(0, 1);
-            }
-            self.replies.recycle(grant.link());
+            self.end_reply(grant.link());
             answered?
         };
         self.set_done(request.caller);
@@ -149,17 +144,20 @@ impl<M: Machine> Kernel<M> {
 
     pub(super) fn reply_take(&mut self, request: Request) -> CallResult {
         let thread = self.threads.at(request.caller).ok_or(Error::BadHandle)?;
-        let caller = thread.owes();
+        let (caller, endpoint) = (thread.owes(), thread.serves);
         if self.threads.at(caller).is_none_or(|waiting| waiting.state() != State::awaiting(request.caller)) {
             return Err(Error::Stale.into());
         }
         let handle = self.create(request, ObjectKind::Reply, |kernel| {
-            let name = kernel.replies.insert(Reply::new(caller, request.process))?;
+            let name = kernel.replies.insert(Reply::new(caller, request.process, endpoint))?;
             let process = kernel.processes.at_mut(request.process)?;
             process.replies.add::<HELD, _, _>(&mut kernel.replies, name.link());
             Some(name)
         })?;
         let grant = self.find_in(request.process, handle, Rights::REPLY)?;
+        if let Some(reply) = self.replies.at_mut(grant.link()) {
+            reply.set_handle(handle);
+        }
         if let Some(waiting) = self.threads.at_mut(caller) {
             waiting.begin_awaiting_reply(grant.link());
         }
@@ -196,4 +194,9 @@ impl<M: Machine> Kernel<M> {
             thread.forget_token();
         }
     }
+}
+
+/// Whether a receive takes handles that come along.
+fn luggage(options: Options) -> Luggage {
+    if options.contains(Options::TAKE_HANDLE) { Luggage::Taken } else { Luggage::Refused }
 }

@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
 use crate::objects::event::Event;
 use crate::objects::process::{Exit, Life};
-use crate::objects::thread::{State, Thread};
+use crate::objects::thread::{State, StateKind, Thread};
 use crate::tables::Link;
 
 /// How much of a process's end one slice does. A step takes about as long as stopping a thread for which no caller
@@ -29,6 +29,9 @@ const STEPS_TO_UNBIND: u32 = 2;
 
 /// Ending a Reply, whose caller may have a deadline.
 const STEPS_TO_DROP: u32 = STEPS_TO_FAIL + STEPS_TO_CLEAR;
+
+/// Ending a wait for an answer that a Reply stands for, whose holder is told.
+const STEPS_TO_LOSE: u32 = 2;
 
 /// The supervisor's message.
 const STEPS_TO_TELL: u32 = 2;
@@ -105,8 +108,11 @@ impl<M: Machine> Kernel<M> {
     /// The number of steps that stopping a thread takes.
     fn steps_to_stop(&self, link: Link) -> u32 {
         let has_deadline = |link| self.deadlines.is_set(Owner::Thread(link)) as u32 * STEPS_TO_CLEAR;
-        let caller = self.threads.at(link).map_or(Link::NONE, |thread| thread.owes());
+        let thread = self.threads.at(link);
+        let caller = thread.map_or(Link::NONE, |thread| thread.owes());
+        let put_off = thread.is_some_and(|thread| thread.state().kind() == StateKind::AwaitingReply);
         let waits = self.threads.at(caller).is_some_and(|caller| caller.state() == State::awaiting(link));
-        1 + has_deadline(link) + if waits { STEPS_TO_FAIL + has_deadline(caller) } else { 0 }
+        let own = 1 + has_deadline(link) + put_off as u32 * STEPS_TO_LOSE;
+        own + if waits { STEPS_TO_FAIL + has_deadline(caller) } else { 0 }
     }
 }

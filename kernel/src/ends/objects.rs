@@ -4,7 +4,6 @@ use crate::kernel::Kernel;
 use crate::machine::{Machine, PortRange};
 use crate::objects::event::Event;
 use crate::objects::memory::MemoryKind;
-use crate::objects::reply::HELD;
 use crate::objects::thread::State;
 use crate::tables::{Link, Name};
 use abi::Error;
@@ -15,14 +14,9 @@ const PROCESSES_PER_SLICE: usize = 32;
 impl<M: Machine> Kernel<M> {
     /// Ends a Reply that can't be used any more: its caller gets an error.
     pub(crate) fn drop_reply(&mut self, name: Name) {
-        let Some(reply) = self.replies.get(name).copied() else { return };
-        // Its only handle is closed, or its process is dead.
-        if let Some(process) = self.processes.at_mut(reply.owner()) {
-            process.replies.remove::<HELD, _, _>(&mut self.replies, name.link());
-            process.quota.refund(0, 1);
-        }
-        self.replies.recycle(name.link());
-        self.abandon(reply.caller(), State::awaiting_reply(name.link()));
+        let Some(caller) = self.replies.get(name).map(|reply| reply.caller()) else { return };
+        self.end_reply(name.link());
+        self.abandon(caller, State::awaiting_reply(name.link()));
     }
 
     pub(crate) fn destroy_endpoint_slice(&mut self, machine: &mut M, link: Link) -> usize {
@@ -46,6 +40,7 @@ impl<M: Machine> Kernel<M> {
                     }
                 }
                 Event::Exit(_) => self.withdraw(event),
+                Event::CallerGone(reply) => self.end_reply(reply),
             }
             return 1;
         }

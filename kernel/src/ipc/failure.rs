@@ -5,7 +5,7 @@ use crate::dispatch::Owner;
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
 use crate::objects::process::{Exit, Life};
-use crate::objects::thread::{Sent, State, StateKind};
+use crate::objects::thread::{Luggage, Sent, State, StateKind};
 use crate::tables::Link;
 use abi::{Error, Message};
 
@@ -29,7 +29,7 @@ impl<M: Machine> Kernel<M> {
         match state.kind() {
             StateKind::Ready => self.schedule.remove_ready(&mut self.threads, link),
             StateKind::Preempted => self.schedule.remove_preempted(&mut self.threads, link),
-            StateKind::Receiving => {
+            StateKind::Receiving | StateKind::ReceivingHandles => {
                 if let Some(endpoint) = self.endpoints.at_mut(state.target()) {
                     endpoint.remove_receiver(&mut self.threads, link);
                 }
@@ -39,7 +39,8 @@ impl<M: Machine> Kernel<M> {
                     endpoint.remove_sender(&mut self.threads, link);
                 }
             }
-            StateKind::Stopped | StateKind::Running | StateKind::Awaiting | StateKind::AwaitingReply => {}
+            StateKind::AwaitingReply => self.lose_caller(state.target()),
+            StateKind::Stopped | StateKind::Running | StateKind::Awaiting => {}
         }
     }
 
@@ -95,7 +96,7 @@ impl<M: Machine> Kernel<M> {
             return;
         }
         // The first sender is the fault, which carries no handle.
-        if let Ok(Some(message)) = self.take_sender(receiver, endpoint) {
+        if let Ok(Some(message)) = self.take_sender(receiver, endpoint, Luggage::Refused) {
             let next = self.give(receiver, message);
             self.defer(next);
         }

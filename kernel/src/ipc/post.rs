@@ -38,6 +38,7 @@ impl<M: Machine> Kernel<M> {
                 let exit = process.exit();
                 Message::new(Tag::outgoing(Kind::Exit, exit.how as u8, process.badge), exit.words)
             }
+            Event::CallerGone(reply) => self.caller_gone_message(reply, receiver),
         }
     }
 

@@ -3,26 +3,33 @@
 use crate::dispatch::Next;
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
+use crate::objects::thread::Luggage;
 use crate::request::{CallResult, Outcome};
 use crate::tables::Link;
 use abi::{Error, Message};
 
-/// How many senders one receive refuses whose handles have no room at the receiver.
+/// How many senders one receive refuses whose handles the receiver doesn't take, or has no room for.
 const REFUSALS_PER_CALL: usize = 2;
 
 impl<M: Machine> Kernel<M> {
     /// Takes the next message or waits for it; `answered` is a client that was just answered and is in no queue.
     #[inline(never)]
-    pub(crate) fn next_message(&mut self, machine: &mut M, caller: Link, endpoint: Link, answered: Link) -> CallResult {
+    pub(crate) fn next_message(
+        &mut self,
+        machine: &mut M,
+        caller: Link,
+        (endpoint, luggage): (Link, Luggage),
+        answered: Link,
+    ) -> CallResult {
         if let Some(thread) = self.threads.at_mut(caller) {
             thread.serves = self.endpoints.name(endpoint);
         }
-        let taken = self.take_message(machine, caller, endpoint);
+        let taken = self.take_message(machine, caller, endpoint, luggage);
         if let Ok(Some(message)) = taken {
             self.set_message(caller, message);
             return Ok(Outcome::Next(Next::Woken(answered)));
         }
-        if let Err(error) = taken.and_then(|_| self.wait(caller, endpoint)) {
+        if let Err(error) = taken.and_then(|_| self.wait(caller, endpoint, luggage)) {
             if answered.is_some() {
                 self.enqueue(answered);
             }
@@ -39,6 +46,7 @@ impl<M: Machine> Kernel<M> {
         machine: &mut M,
         receiver: Link,
         endpoint: Link,
+        luggage: Luggage,
     ) -> Result<Option<Message>, Error> {
         let Some(target) = self.endpoints.at_mut(endpoint) else { return Ok(None) };
         if let Some(message) = target.take_bits() {
@@ -50,20 +58,25 @@ impl<M: Machine> Kernel<M> {
             self.note_delivery(receiver, self.now);
             return Ok(Some(message));
         }
-        self.take_sender(receiver, endpoint)
+        self.take_sender(receiver, endpoint, luggage)
     }
 
     /// Takes the message of the first sender that can be received, and installs the handle that it carries. Senders
-    /// whose handle finds no room are refused, at most [`REFUSALS_PER_CALL`] a call: then the receiver gets the error,
-    /// and may try again.
-    pub(crate) fn take_sender(&mut self, receiver: Link, endpoint: Link) -> Result<Option<Message>, Error> {
+    /// whose handle isn't taken or finds no room are refused, at most [`REFUSALS_PER_CALL`] a call: then the receiver
+    /// gets the error, and may try again.
+    pub(crate) fn take_sender(
+        &mut self,
+        receiver: Link,
+        endpoint: Link,
+        luggage: Luggage,
+    ) -> Result<Option<Message>, Error> {
         for _ in 0..REFUSALS_PER_CALL {
             let Some(target) = self.endpoints.at_mut(endpoint) else { return Ok(None) };
             let sender = target.take_sender(&mut self.threads);
             if !sender.is_some() {
                 return Ok(None);
             }
-            match self.sender_message(sender, receiver) {
+            match self.sender_message(sender, receiver, luggage) {
                 Ok(message) => {
                     if let Some(thread) = self.threads.at_mut(sender) {
                         thread.begin_awaiting(receiver);
@@ -90,11 +103,11 @@ impl<M: Machine> Kernel<M> {
 
     /// Lets a thread wait at an endpoint where nothing is to be received.
     #[inline(never)]
-    pub(crate) fn wait(&mut self, thread: Link, endpoint: Link) -> Result<(), Error> {
+    pub(crate) fn wait(&mut self, thread: Link, endpoint: Link, luggage: Luggage) -> Result<(), Error> {
         let Some(target) = self.endpoints.at_mut(endpoint).filter(|target| !target.is_dying()) else {
             return Err(Error::Gone);
         };
-        target.queue_receiver(&mut self.threads, endpoint, thread);
+        target.queue_receiver(&mut self.threads, endpoint, thread, luggage);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use crate::dispatch::Next;
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
-use crate::objects::thread::Sent;
+use crate::objects::thread::{Luggage, Sent};
 use crate::tables::Link;
 use abi::{Error, Kind, Message, Rights, Tag};
 
@@ -21,7 +21,8 @@ impl<M: Machine> Kernel<M> {
             target.queue_sender(&mut self.threads, endpoint, current);
             return Next::Scheduled;
         }
-        match self.sender_message(current, receiver) {
+        let luggage = self.threads.at(receiver).map_or(Luggage::Refused, |thread| thread.state().luggage());
+        match self.sender_message(current, receiver, luggage) {
             Ok(message) => {
                 if let Some(target) = self.endpoints.at_mut(endpoint) {
                     target.remove_receiver(&mut self.threads, receiver);
@@ -43,7 +44,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The message of a sender, as the receiver gets it. Installs the handle that it carries in the receiver's process.
-    pub(crate) fn sender_message(&mut self, sender: Link, receiver: Link) -> Result<Message, Error> {
+    pub(crate) fn sender_message(&mut self, sender: Link, receiver: Link, luggage: Luggage) -> Result<Message, Error> {
         let Some(thread) = self.threads.at(sender) else { return Err(Error::Gone) };
         match thread.sent() {
             Sent::Call => {
@@ -51,6 +52,9 @@ impl<M: Machine> Kernel<M> {
                 let tag = Tag::outgoing(Kind::Call, message.tag.label(), thread.badge);
                 let (process, carries) = (thread.process, thread.carries);
                 if carries != 0 {
+                    if luggage == Luggage::Refused {
+                        return Err(Error::HandleUnwanted);
+                    }
                     let Some(to) = self.threads.at(receiver).map(|thread| thread.process) else {
                         return Err(Error::Gone);
                     };

@@ -1,14 +1,14 @@
 //! Endpoints: where messages arrive.
 //!
 //! An endpoint has three queues, all threaded through the objects themselves, so that posting needs no memory and can't
-//! fail: threads that wait to receive, threads that wait to send, and events (interrupts, timers, exits) with a message
-//! to give. Events go before senders. At most one of the first queue and the other two is non-empty.
+//! fail: threads that wait to receive, threads that wait to send, and events (interrupts, timers, exits, lost callers)
+//! with a message to give. Events go before senders. At most one of the first queue and the other two is non-empty.
 //!
 //! The queues change here alone, together with the state of the thread or event that joins or leaves them.
 
 use crate::dispatch::QUEUE;
 use crate::objects::event::{Event, Events};
-use crate::objects::thread::Threads;
+use crate::objects::thread::{Luggage, Threads};
 use crate::tables::{Entry, Link, List};
 use abi::{Kind, Message, Tag};
 use bitflags::bitflags;
@@ -72,10 +72,10 @@ impl Endpoint {
     }
 
     /// A thread waits at the endpoint numbered `here`, behind those that wait already.
-    pub fn queue_receiver<C>(&mut self, threads: &mut Threads<C>, here: Link, receiver: Link) {
+    pub fn queue_receiver<C>(&mut self, threads: &mut Threads<C>, here: Link, receiver: Link, luggage: Luggage) {
         threads.push_back::<QUEUE>(&mut self.receivers, receiver);
         if let Some(thread) = threads.at_mut(receiver) {
-            thread.begin_receiving(here);
+            thread.begin_waiting(here, luggage);
         }
     }
 

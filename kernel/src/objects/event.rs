@@ -1,7 +1,7 @@
 //! What can post to an endpoint without being a thread, and its place in the endpoint's queue.
 
 use crate::dispatch::QUEUE;
-use crate::tables::sizes::{INTERRUPTS, PROCESSES, TIMERS};
+use crate::tables::sizes::{INTERRUPTS, PROCESSES, REPLIES, TIMERS};
 use crate::tables::{Arena, Entry, Link, Linked, Links};
 
 /// What can post to an endpoint without being a thread.
@@ -13,10 +13,17 @@ pub enum Event {
     Timer(Link),
     /// The end of a process.
     Exit(Link),
+    /// The end of the caller that a Reply stands for.
+    CallerGone(Link),
 }
 
 /// As many as there are objects that can post.
-pub const EVENTS: usize = INTERRUPTS + TIMERS + PROCESSES;
+pub const EVENTS: usize = INTERRUPTS + TIMERS + PROCESSES + REPLIES;
+
+/// The first slot of each kind.
+const FIRST_TIMER: usize = INTERRUPTS;
+const FIRST_EXIT: usize = FIRST_TIMER + TIMERS;
+const FIRST_REPLY: usize = FIRST_EXIT + PROCESSES;
 
 impl Event {
     /// Its slot among all events.
@@ -24,19 +31,22 @@ impl Event {
     pub const fn link(self) -> Link {
         match self {
             Self::Interrupt(link) => link,
-            Self::Timer(link) => Link::new(INTERRUPTS.wrapping_add(link.index())),
-            Self::Exit(link) => Link::new((INTERRUPTS + TIMERS).wrapping_add(link.index())),
+            Self::Timer(link) => Link::new(FIRST_TIMER.wrapping_add(link.index())),
+            Self::Exit(link) => Link::new(FIRST_EXIT.wrapping_add(link.index())),
+            Self::CallerGone(link) => Link::new(FIRST_REPLY.wrapping_add(link.index())),
         }
     }
 
     pub(crate) const fn from_link(link: Link) -> Self {
         let index = link.index();
-        if index < INTERRUPTS {
+        if index < FIRST_TIMER {
             Self::Interrupt(link)
-        } else if index < INTERRUPTS + TIMERS {
-            Self::Timer(Link::new(index - INTERRUPTS))
+        } else if index < FIRST_EXIT {
+            Self::Timer(Link::new(index - FIRST_TIMER))
+        } else if index < FIRST_REPLY {
+            Self::Exit(Link::new(index - FIRST_EXIT))
         } else {
-            Self::Exit(Link::new(index - INTERRUPTS - TIMERS))
+            Self::CallerGone(Link::new(index - FIRST_REPLY))
         }
     }
 }

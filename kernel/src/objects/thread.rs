@@ -9,7 +9,7 @@ use crate::tables::{Arena, Entry, Link, Linked, Links, Name};
 
 mod state;
 
-pub use state::{Fault, Sent, State, StateKind, Token};
+pub use state::{Fault, Luggage, Sent, State, StateKind, Token};
 
 /// All threads.
 pub type Threads<C> = Arena<Thread<C>, THREADS>;
@@ -190,10 +190,18 @@ impl<C> Thread<C> {
         self.state = State::STOPPED;
     }
 
-    /// It waits for a message at an endpoint.
+    /// It waits for a message without a handle at an endpoint.
     #[inline(always)]
     pub const fn begin_receiving(&mut self, endpoint: Link) {
         self.state = State::receiving(endpoint);
+    }
+
+    /// It waits for a message at an endpoint, and takes a handle with it or doesn't.
+    pub const fn begin_waiting(&mut self, endpoint: Link, luggage: Luggage) {
+        self.state = match luggage {
+            Luggage::Refused => State::receiving(endpoint),
+            Luggage::Taken => State::receiving_handles(endpoint),
+        };
     }
 
     /// Its call or fault waits at an endpoint.

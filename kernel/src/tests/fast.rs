@@ -61,6 +61,15 @@ fn description(world: &World) -> Vec<String> {
         let events: Vec<Link> = std::iter::successors(first, after).collect();
         lines.push(format!("{link:?} {queues:?} {events:?} {} {}", endpoint.bits(), endpoint.is_dying()));
     }
+    for (link, reply) in kernel.replies.iter() {
+        lines.push(format!(
+            "{link:?} {:?} {:?} {} {:?}",
+            reply.caller(),
+            reply.owner(),
+            reply.handle(),
+            reply.endpoint()
+        ));
+    }
     for (link, source) in kernel.interrupts.iter() {
         lines.push(format!("{link:?} {:?}", source.at_rest()));
     }

@@ -13,7 +13,7 @@ use crate::dispatch::Next;
 use crate::objects::process::Exit;
 use crate::objects::thread::{Sent, StateKind};
 use crate::request::Request;
-use abi::{Message, ObjectKind, Operation, Rights, Tag};
+use abi::{Kind, Message, ObjectKind, Operation, Rights, Tag};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -136,13 +136,17 @@ fn walks_reach_every_call() {
     let mut runner = TestRunner::deterministic();
     let mut done: BTreeMap<u8, u32> = BTreeMap::new();
     let mut errors: BTreeMap<u8, u32> = BTreeMap::new();
+    let mut lost_callers = 0;
     for _ in 0..40 {
         let steps = prop::collection::vec(step(), 300).new_tree(&mut runner).unwrap().current();
         let mut world = crowd();
         for step in &steps {
             if let Some((operation, answer)) = step.take(&mut world) {
                 match answer.result() {
-                    Ok(_) => *done.entry(operation as u8).or_default() += 1,
+                    Ok(_) => {
+                        *done.entry(operation as u8).or_default() += 1;
+                        lost_callers += (answer.tag.kind() == Kind::CallerGone) as u32;
+                    }
                     Err(error) => *errors.entry(error as u8).or_default() += 1,
                 }
             }
@@ -155,5 +159,6 @@ fn walks_reach_every_call() {
         abi::DESCRIPTIONS.iter().filter(answered).filter(|row| !done.contains_key(&row.number)).collect();
     assert!(missing.is_empty(), "never succeeded: {missing:?}; succeeded: {done:?}; errors: {errors:?}");
     assert!(errors.len() >= 14, "{errors:?}");
+    assert!(lost_callers > 0, "no server was told of a caller that has gone");
     std::println!("succeeded: {done:?}; errors: {errors:?}");
 }

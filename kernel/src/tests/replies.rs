@@ -115,25 +115,9 @@ fn callers_that_were_put_off_get_an_error_at_the_end_of_their_server() {
 }
 
 #[test]
-fn a_reply_handle_to_a_caller_that_gave_up_is_stale() {
-    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
-    world.done(Operation::Deadline, 0, [world.machine.time as usize + 100, 0, 0, 0]);
-    world.call(Operation::Call, calls, [0; 4]);
-    let reply = world.make(Operation::ReplyTake, 0, [0; 4]);
-    world.receive(serves);
-    world.advance(100);
-    assert!(world.is_running(client.thread));
-    assert_eq!(world.message(client.thread).result(), Err(Error::TimedOut));
-    world.call(Operation::Notify, calls, [1, 0, 0, 0]);
-    assert!(world.is_running(server.thread));
-    assert_eq!(world.refused(Operation::Reply, reply, [0; 4]), Error::Stale);
-    assert_eq!(world.refused(Operation::Reply, reply, [0; 4]), Error::BadHandle, "it is used up all the same");
-    assert_eq!(world.kernel.replies.used(), 0);
-}
-
-#[test]
 fn a_handle_travels_with_a_call_and_with_a_reply() {
-    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    let Pair { mut world, server, client, serves, calls, .. } = pair(20, 10);
+    world.receive_with_handles(serves);
     let memory = world.make(Operation::MemoryCreate, 0, [1, 0, 0, 0]);
     let with_handle = |operation| Tag::incoming(operation, 1, Options::HANDLE);
     world.call_with(with_handle(Operation::Call), calls, [1, 2, 3, memory]);
@@ -178,9 +162,9 @@ fn a_full_receiver_refuses_a_message_with_a_handle_as_a_whole() {
     fill_table(&mut world, spare);
     let tag = Tag::incoming(Operation::Call, 1, Options::HANDLE);
     // The receiver waits: the caller hears at once.
-    world.receive(serves);
+    world.receive_with_handles(serves);
     assert_eq!(world.refused_with(tag, calls, [0, 0, 0, calls]), Error::ReceiverFull);
-    assert_eq!(world.state(server.thread).kind(), StateKind::Receiving);
+    assert_eq!(world.state(server.thread).kind(), StateKind::ReceivingHandles);
     // The receiver is busy: the caller hears when its turn comes, and the next caller is served.
     world.call(Operation::Notify, calls, [1, 0, 0, 0]);
     assert!(world.is_running(server.thread));
@@ -190,13 +174,57 @@ fn a_full_receiver_refuses_a_message_with_a_handle_as_a_whole() {
     assert!(world.is_running(client.thread));
     world.call_with(tag, calls, [0, 0, 0, calls]);
     assert!(world.is_running(server.thread));
-    world.receive(serves);
+    world.receive_with_handles(serves);
     assert!(world.is_running(client.thread));
     assert_eq!(world.message(client.thread).result(), Err(Error::ReceiverFull));
 }
 
 #[test]
+fn a_receiver_that_takes_no_handles_gets_none() {
+    let Pair { mut world, server, client, serves, calls, .. } = served(20, 10);
+    let memory = world.make(Operation::MemoryCreate, 0, [1, 0, 0, 0]);
+    let before = world.kernel.handles.used();
+    let tag = Tag::incoming(Operation::Call, 1, Options::HANDLE);
+    // The receiver waits.
+    assert_eq!(world.refused_with(tag, calls, [0, 0, 0, memory]), Error::HandleUnwanted);
+    assert_eq!(world.state(server.thread).kind(), StateKind::Receiving);
+    // It has taken handles before.
+    world.call(Operation::Notify, calls, [1, 0, 0, 0]);
+    world.receive_with_handles(serves);
+    world.call(Operation::Notify, calls, [1, 0, 0, 0]);
+    world.call(Operation::ReplyReceive, serves, [0; 4]);
+    assert_eq!(world.refused_with(tag, calls, [0, 0, 0, memory]), Error::HandleUnwanted);
+    // It is busy.
+    world.call(Operation::Notify, calls, [1, 0, 0, 0]);
+    world.ring();
+    world.done(Operation::ThreadPriority, client.thread_handle, [30, 0, 0, 0]);
+    world.park();
+    world.call_with(tag, calls, [0, 0, 0, memory]);
+    assert!(world.is_running(server.thread));
+    world.receive(serves);
+    assert!(world.is_running(client.thread));
+    assert_eq!(world.message(client.thread).result(), Err(Error::HandleUnwanted));
+    assert_eq!(world.kernel.handles.used(), before);
+    // A call without a handle is taken, and so is one with a handle by a receiver that takes it.
+    world.call(Operation::Call, calls, [7; 4]);
+    assert_eq!(world.message(server.thread).words, [7; 4]);
+    world.call_with(Tag::incoming(Operation::ReplyReceive, 0, Options::TAKE_HANDLE), serves, [8; 4]);
+    assert_eq!(world.message(client.thread).words, [8; 4]);
+    world.call_with(tag, calls, [1, 2, 3, memory]);
+    assert!(world.message(server.thread).tag.has_handle());
+}
+
+#[test]
 fn a_full_receiver_refuses_a_few_callers_a_call() {
+    refuse_a_few_callers_a_call(Options::TAKE_HANDLE);
+}
+
+#[test]
+fn a_receiver_that_takes_no_handles_refuses_a_few_callers_a_call() {
+    refuse_a_few_callers_a_call(Options::empty());
+}
+
+fn refuse_a_few_callers_a_call(options: Options) {
     const CALLERS: usize = 5;
     let mut world = World::new();
     let endpoint = world.endpoint();
@@ -219,12 +247,12 @@ fn a_full_receiver_refuses_a_few_callers_a_call() {
     };
     let mut before = 0;
     while before < CALLERS - 1 {
-        assert_eq!(world.poll(endpoint), Err(Error::NoHandleSlot), "after {before}");
+        assert_eq!(world.poll_with(endpoint, options), Err(Error::NoHandleSlot), "after {before}");
         let now = refused(&world);
         assert!(before < now && now <= before + 2, "{before} refused, then {now}");
         before = now;
     }
-    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
+    assert_eq!(world.poll_with(endpoint, options), Err(Error::WouldBlock));
 }
 
 #[test]

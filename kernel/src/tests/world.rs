@@ -264,9 +264,19 @@ impl World {
         self.call(Operation::Receive, endpoint, [0; 4])
     }
 
+    /// The running thread waits on an endpoint, and takes handles that come along.
+    pub fn receive_with_handles(&mut self, endpoint: usize) -> Message {
+        self.call_with(Tag::incoming(Operation::Receive, 0, Options::TAKE_HANDLE), endpoint, [0; 4])
+    }
+
     /// The running thread looks whether there is a message.
     pub fn poll(&mut self, endpoint: usize) -> Result<Message, Error> {
-        let answer = self.call_with(Tag::incoming(Operation::Receive, 0, Options::NO_WAIT), endpoint, [0; 4]);
+        self.poll_with(endpoint, Options::empty())
+    }
+
+    /// The running thread looks whether there is a message, with further options.
+    pub fn poll_with(&mut self, endpoint: usize, options: Options) -> Result<Message, Error> {
+        let answer = self.call_with(Tag::incoming(Operation::Receive, 0, Options::NO_WAIT | options), endpoint, [0; 4]);
         answer.result().map(|_| answer)
     }
 

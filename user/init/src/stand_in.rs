@@ -68,7 +68,11 @@ fn answer_until_relieved(server: &mut Server, clients: &Endpoint) -> Result<()> 
     loop {
         match server.next_at(clients)? {
             // The answer has to be on its way before the thread receives elsewhere.
-            Event::Call(call) if call.badge == INIT => return call.defer()?.answer([0; 4]),
+            Event::Call(call) if call.badge == INIT => {
+                // Otherwise the next receive answers, which is at `control`.
+                call.defer().map(|reply| reply.answer([0; 4]));
+                return Ok(());
+            }
             Event::Call(call) => call.answer_as(ABSENT, [0; 4]),
             _ => {}
         }

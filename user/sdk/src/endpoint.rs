@@ -3,7 +3,7 @@
 use crate::handle::{self, handle_type};
 use crate::protocol::{DONE, Request, outcome};
 use crate::raw::SafeOperation;
-use crate::{Error, Handle, Instant, OwnedHandle, Result, raw};
+use crate::{Delivery, Handle, Instant, OwnedHandle, Result, raw};
 use abi::{Message, Options, Rights, split};
 
 handle_type! {
@@ -122,19 +122,22 @@ handle_type! {
 }
 
 impl Reply {
-    /// Answers the call. [`Error::Stale`] if the caller has gone.
-    pub fn answer(self, words: [usize; 4]) -> Result<()> {
+    /// Answers the call.
+    pub fn answer(self, words: [usize; 4]) -> Delivery {
         self.answer_as(DONE, words)
     }
 
     /// Answers the call with a label other than [`DONE`].
-    pub fn answer_as(self, label: u8, words: [usize; 4]) -> Result<()> {
+    pub fn answer_as(self, label: u8, words: [usize; 4]) -> Delivery {
         let message = raw::invoke(SafeOperation::Reply, self.raw(), label, Options::empty(), words);
-        let answered = raw::checked(message).map(drop);
-        if matches!(answered, Ok(()) | Err(Error::Stale)) {
-            // The handle is gone with the right: closing it would be one call more.
-            self.into_raw();
-        }
-        answered
+        let answered = raw::checked(message).is_ok();
+        // The handle is gone with the right: closing it would be one call more.
+        self.forget();
+        if answered { Delivery::Delivered } else { Delivery::CallerGone }
+    }
+
+    /// Gives up a Reply whose handle the kernel has closed, since its caller has gone.
+    pub(crate) fn forget(self) {
+        self.into_raw();
     }
 }

@@ -1,9 +1,9 @@
 //! What arrives at a server: everything that can happen to it, as one enum.
 
 use crate::entry::{ABSENT, FAILED, PANICKED};
-use crate::protocol::{DONE, REFUSED, Request};
+use crate::protocol::{DONE, OVER_LIMIT, REFUSED, Request};
 use crate::server::Owed;
-use crate::{Handle, OwnedHandle, Reply, Result, raw};
+use crate::{CallerGone, Handle, OwnedHandle, Reply, Sent, raw};
 use abi::{Exception, ExitKind, InterruptMessage, Kind, Message, PageFaultCode};
 
 /// An event at a server.
@@ -22,6 +22,8 @@ pub enum Event<'a> {
     Fault(Fault<'a>),
     /// A process that this one supervises has ended.
     Exit(Exit),
+    /// A caller has gone whose call was put off by [`Call::defer`].
+    CallerGone(CallerGone),
 }
 
 impl<'a> Event<'a> {
@@ -30,7 +32,7 @@ impl<'a> Event<'a> {
         let [word0, word1, word2, word3] = message.words;
         Some(match message.tag.kind() {
             Kind::Call => {
-                let handle = message.tag.has_handle().then(|| OwnedHandle::installed(word3));
+                let handle = message.tag.has_handle().then(|| Sent::new(OwnedHandle::installed(word3)));
                 *owed = Owed::REFUSAL;
                 Self::Call(Call { label: message.tag.label(), words: message.words, badge, handle, owed })
             }
@@ -43,6 +45,7 @@ impl<'a> Event<'a> {
                 Self::Fault(Fault { badge, vector, code: word0, address: word1, instruction: word2, owed })
             }
             Kind::Exit => Self::Exit(Exit::from_message(&message)?),
+            Kind::CallerGone => Self::CallerGone(CallerGone { reply: word0 as u32 }),
             Kind::Done | Kind::Reply | Kind::Error => return None,
         })
     }
@@ -58,8 +61,9 @@ pub struct Call<'a> {
     pub words: [usize; 4],
     /// The badge of the client's handle, which says who calls.
     pub badge: u16,
-    /// The handle that came along; take it to keep it.
-    pub handle: Option<OwnedHandle>,
+    /// The object whose handle came along; take it to keep it. Only a server that was made by
+    /// [`crate::Server::taking_handles`] gets any.
+    pub handle: Option<Sent<OwnedHandle>>,
     owed: &'a mut Owed,
 }
 
@@ -92,11 +96,21 @@ impl Call<'_> {
         self.answer_as(REFUSED, [0; 4]);
     }
 
-    /// Keeps the right to answer for later, when what the client waits for is there.
-    pub fn defer(self) -> Result<Reply> {
-        let message = raw::reply_take(abi::NO_HANDLE, [0; 4])?;
-        *self.owed = Owed::Nothing;
-        Ok(Reply::installed(message.words[0]))
+    /// Keeps the right to answer for later, when what the client waits for is there. None if the client has gone
+    /// already, or if there is no room for a further Reply, which is answered with [`OVER_LIMIT`]: then nothing is left
+    /// to do. If the client goes later, that is an [`Event::CallerGone`]. [`crate::Callers`] keeps several of these.
+    #[must_use = "dropped, it gives the caller `Gone`"]
+    pub fn defer(self) -> Option<Reply> {
+        match raw::reply_take(abi::NO_HANDLE, [0; 4]) {
+            Ok(message) => {
+                *self.owed = Owed::Nothing;
+                Some(Reply::installed(message.words[0]))
+            }
+            Err(_) => {
+                self.answer_as(OVER_LIMIT, [0; 4]);
+                None
+            }
+        }
     }
 }
 

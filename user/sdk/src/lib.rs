@@ -49,6 +49,7 @@
 
 extern crate alloc;
 
+mod client;
 mod endpoint;
 pub mod entry;
 mod event;
@@ -82,6 +83,7 @@ pub use abi::{
     LineState, Message, Options, PAGE_BYTES, Register, Rights, RouteKind, StartupBlock, StartupEntry, StartupKind, Tag,
     ThreadState, join, split,
 };
+pub use client::{Caller, CallerGone, Callers, ClientError, Delivery, Sent};
 pub use endpoint::{Answer, Endpoint, Reply};
 pub use entry::absent;
 pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};

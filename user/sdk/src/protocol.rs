@@ -5,7 +5,7 @@
 //! one server may speak several of these (the keyboard driver is a stream of keys and a mouse). All words are used
 //! with 32 bits, so the same bytes travel on both widths.
 //!
-//! A reply's label is [`DONE`], [`REFUSED`] or [`ABSENT`].
+//! A reply's label is [`DONE`], [`REFUSED`], [`ABSENT`] or [`OVER_LIMIT`].
 
 mod clock;
 mod console;
@@ -16,6 +16,7 @@ mod pci;
 mod power;
 mod programs;
 mod stream;
+mod supervision;
 mod timer;
 
 pub use clock::{ClockRequest, DateTime, Ticks};
@@ -27,6 +28,7 @@ pub use pci::{PciAddress, PciBar, PciFunction, PciId, PciRequest, PciSignal};
 pub use power::PowerRequest;
 pub use programs::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
 pub use stream::{CHUNK_BYTES, Chunk, StreamRequest};
+pub use supervision::SupervisionRequest;
 pub use timer::TimerRequest;
 
 /// A reply's label: the request was carried out, the words are the answer.
@@ -39,12 +41,17 @@ pub const REFUSED: u8 = 1;
 /// the program's place, at once; [`crate::Endpoint::request`] makes [`crate::Error::Unsupported`] of it.
 pub const ABSENT: u8 = 2;
 
+/// A reply's label: the server grants one client no more of this at a time. [`crate::Endpoint::request`] makes
+/// [`crate::Error::OverLimit`] of it.
+pub const OVER_LIMIT: u8 = 3;
+
 /// What a reply's label says: [`crate::Error::BadArgument`] if the server refuses the request, and
 /// [`crate::Error::Unsupported`] if there is none. [`crate::Endpoint::request`] looks by itself.
 pub fn outcome(label: u8) -> crate::Result<()> {
     match label {
         DONE => Ok(()),
         ABSENT => Err(crate::Error::Unsupported),
+        OVER_LIMIT => Err(crate::Error::OverLimit),
         _ => Err(crate::Error::BadArgument),
     }
 }

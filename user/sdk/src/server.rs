@@ -78,12 +78,20 @@ pub struct Server {
     _right: ReceiveRight,
     endpoint: Endpoint,
     owed: Owed,
+    /// The option by which handles are taken, or none.
+    luggage: Options,
 }
 
 impl Server {
     /// Makes the calling thread's server, on an endpoint whose handle must have the right to receive.
     pub const fn new(right: ReceiveRight, endpoint: Endpoint) -> Self {
-        Self { _right: right, endpoint, owed: Owed::Nothing }
+        Self { _right: right, endpoint, owed: Owed::Nothing, luggage: Options::empty() }
+    }
+
+    /// Makes the server one that takes handles that clients send along. To others no client can send any: its call
+    /// fails with [`Error::HandleUnwanted`]. Receiving takes the kernel's slow path then.
+    pub fn taking_handles(self) -> Self {
+        Self { luggage: Options::TAKE_HANDLE, ..self }
     }
 
     /// The endpoint, for binding more sources to it.
@@ -121,7 +129,7 @@ impl Server {
     pub fn next_before(&mut self, deadline: Instant) -> Result<Event<'_>> {
         let [low, high] = split(deadline.cycles());
         self.reply();
-        let message = receive(self.endpoint.raw(), Options::DEADLINE, [low, high, 0, 0]);
+        let message = receive(self.endpoint.raw(), Options::DEADLINE | self.luggage, [low, high, 0, 0]);
         self.event(message)
     }
 
@@ -129,7 +137,7 @@ impl Server {
     /// Never waits.
     pub fn poll(&mut self) -> Result<Option<Event<'_>>> {
         self.reply();
-        let message = receive(self.endpoint.raw(), Options::NO_WAIT, [0; 4]);
+        let message = receive(self.endpoint.raw(), Options::NO_WAIT | self.luggage, [0; 4]);
         match self.event(message) {
             Err(Error::WouldBlock) => Ok(None),
             result => result.map(Some),
@@ -143,27 +151,45 @@ impl Server {
 
     #[inline]
     fn reply_receive_at(&mut self, endpoint: u32, options: Options) -> Message {
-        let (label, with_handle, words, _handle) = match core::mem::replace(&mut self.owed, Owed::Nothing) {
-            Owed::Nothing => (0, Options::empty(), [0; 4], None),
-            Owed::Answer { label, words, handle: None } => (label, Options::empty(), words, None),
-            Owed::Answer { label, words, handle } => (label, Options::HANDLE, words, handle),
+        let options = options | self.luggage;
+        let (label, words) = match core::mem::replace(&mut self.owed, Owed::Nothing) {
+            Owed::Nothing => (0, [0; 4]),
+            Owed::Answer { label, words, handle: None } => (label, words),
+            Owed::Answer { label, words, handle: Some(handle) } => {
+                answer_with_handle(label, words, handle);
+                (0, [0; 4])
+            }
             Owed::Withheld => return receive(endpoint, options, [0; 4]),
         };
-        let message = raw::invoke(SafeOperation::ReplyReceive, endpoint, label, options | with_handle, words);
+        let message = raw::invoke(SafeOperation::ReplyReceive, endpoint, label, options, words);
         if has_refused(&message) { receive(endpoint, options, [0; 4]) } else { message }
     }
 
     /// Answers without receiving. A caller that has gone meanwhile needs no answer.
     fn reply(&mut self) {
-        if let Owed::Answer { label, words, handle } = core::mem::replace(&mut self.owed, Owed::Nothing) {
-            let options = if handle.is_some() { Options::HANDLE } else { Options::empty() };
-            raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, label, options, words);
+        match core::mem::replace(&mut self.owed, Owed::Nothing) {
+            Owed::Answer { label, words, handle: Some(handle) } => answer_with_handle(label, words, handle),
+            Owed::Answer { label, words, handle: None } => {
+                raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, label, Options::empty(), words);
+            }
+            Owed::Nothing | Owed::Withheld => {}
         }
     }
 
     fn event(&mut self, message: Message) -> Result<Event<'_>> {
         let message = raw::checked(message)?;
         Event::new(message, &mut self.owed).ok_or(Error::UnknownCall)
+    }
+}
+
+/// Answers with a handle, in a call of its own: the client may have no room for it, which isn't this program's error.
+/// Then the client is refused.
+#[cold]
+fn answer_with_handle(label: u8, words: [usize; 4], _handle: OwnedHandle) {
+    let message = raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, label, Options::HANDLE, words);
+    if raw::checked(message).is_err() {
+        // A caller that has gone meanwhile needs no answer.
+        raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, REFUSED, Options::empty(), [0; 4]);
     }
 }
 
@@ -177,7 +203,8 @@ fn receive(endpoint: u32, options: Options, words: [usize; 4]) -> Message {
     }
 }
 
-/// Whether a receive only refused callers, whose handles have no room here. Others may wait behind them.
+/// Whether a receive only refused callers, whose handles aren't taken or have no room here. Others may wait behind
+/// them.
 fn has_refused(message: &Message) -> bool {
     raw::checked(*message) == Err(Error::NoHandleSlot)
 }

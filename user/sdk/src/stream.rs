@@ -2,8 +2,7 @@
 //! the listener that is told of it.
 
 use crate::protocol::Chunk;
-use crate::{Call, Endpoint, Reply, Result};
-use alloc::collections::VecDeque;
+use crate::{Call, CallerGone, Callers, Delivery, Endpoint, Result};
 
 /// The bit of a listener's notify word that says: there is input, come and poll.
 pub const INPUT: u32 = 1;
@@ -21,7 +20,7 @@ pub trait Source {
 /// notifies it instead.
 #[derive(Debug, Default)]
 pub struct Readers {
-    waiting: VecDeque<Reply>,
+    waiting: Callers<()>,
     listener: Option<Endpoint>,
     listener_knows: Knowledge,
 }
@@ -40,15 +39,19 @@ impl Readers {
     }
 
     /// Answers a call to read; the caller waits if there is no input.
-    pub fn read(&mut self, call: Call<'_>, source: &mut impl Source) -> Result<()> {
+    pub fn read(&mut self, call: Call<'_>, source: &mut impl Source) {
         match source.peek() {
-            chunk if chunk.is_empty() => self.waiting.push_back(call.defer()?),
+            chunk if chunk.is_empty() => self.waiting.put_off(call, ()),
             chunk => {
                 source.consume(chunk.bytes().len());
                 call.answer(chunk.to_words());
             }
         }
-        Ok(())
+    }
+
+    /// Forgets a caller that has gone, if it is one of these.
+    pub fn forget(&mut self, gone: CallerGone) {
+        self.waiting.forget(gone);
     }
 
     /// Answers a call to poll.
@@ -67,9 +70,9 @@ impl Readers {
             if chunk.is_empty() {
                 return Ok(());
             }
-            let Some(reader) = self.waiting.pop_front() else { break };
+            let Some(reader) = self.waiting.take_first() else { break };
             // A reader that has gone meanwhile leaves its bytes to the next one.
-            if reader.answer(chunk.to_words()).is_ok() {
+            if reader.reply.answer(chunk.to_words()) == Delivery::Delivered {
                 source.consume(chunk.bytes().len());
             }
         }

@@ -14,6 +14,7 @@ mod call;
 mod inbox;
 mod woken;
 
+use call::State;
 pub use call::TaskCall;
 
 use crate::{
@@ -45,6 +46,8 @@ struct Shared {
     endpoint: Borrowed<'static, Endpoint>,
     inbox: RefCell<Inbox>,
     spawned: RefCell<Vec<Task>>,
+    /// The calls that tasks have and haven't answered.
+    kept: RefCell<Vec<Rc<RefCell<State>>>>,
     woken: Arc<Woken>,
 }
 
@@ -70,6 +73,7 @@ impl Tasks {
                 endpoint: Endpoint::borrowed(endpoint),
                 inbox: RefCell::default(),
                 spawned: RefCell::default(),
+                kept: RefCell::default(),
                 woken: Arc::new(Woken::new(endpoint)),
             }),
         }
@@ -145,24 +149,28 @@ impl Tasks {
         self.poll(&mut tasks);
         loop {
             let event = server.next()?;
-            self.deliver(event, &mut tasks)?;
+            self.deliver(event, &mut tasks);
         }
     }
 
     /// Lets the tasks have an event. A call is held until they have: what they didn't answer, they keep.
-    fn deliver(&self, event: Event<'_>, tasks: &mut Vec<Task>) -> Result<()> {
+    fn deliver(&self, event: Event<'_>, tasks: &mut Vec<Task>) {
         match event {
             Event::Call(mut call) => {
                 let (kept, state) = TaskCall::new(&mut call);
                 self.shared.inbox.borrow_mut().calls.push_back(kept);
                 self.poll(tasks);
-                return call::settle(call, &state);
+                call::settle(call, &state);
+                let mut kept = self.shared.kept.borrow_mut();
+                kept.retain(|state| Rc::strong_count(state) > 1);
+                kept.push(state);
+                return;
             }
+            Event::CallerGone(gone) => self.shared.kept.borrow_mut().retain(|state| !call::forget(gone, state)),
             Event::Fault(fault) => fault.retry(),
             other => self.shared.inbox.borrow_mut().add(&other),
         }
         self.poll(tasks);
-        Ok(())
     }
 
     /// Wakes what awaits an event, and polls all tasks until none has anything to do. Which task was woken doesn't

@@ -43,6 +43,9 @@ impl fmt::Display for Failure {
             Self::Refused(Error::Unsupported) => {
                 formatter.write_str("nobody serves that: its program is stopped, or its device isn't there (see ps)")
             }
+            Self::Refused(Error::OverLimit) => {
+                formatter.write_str("the service grants one program no more of that at a time")
+            }
             Self::Refused(Error::TimedOut) => formatter.write_str("no answer came in time"),
             Self::Refused(Error::NoMemory) => formatter.write_str("there is no memory left for that"),
             Self::Refused(error) => write!(formatter, "that failed: {error}"),

@@ -30,6 +30,17 @@ pub enum StateKind {
     Awaiting = 6,
     /// A Reply object stands for its call.
     AwaitingReply = 7,
+    /// In an endpoint's queue of receivers, and takes handles that come along.
+    ReceivingHandles = 8,
+}
+
+/// Whether a receiver takes handles that come along with messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Luggage {
+    /// A caller that sends one gets an error.
+    Refused,
+    /// The handle is installed in the receiver's process.
+    Taken,
 }
 
 impl State {
@@ -47,6 +58,11 @@ impl State {
     /// In that endpoint's queue of receivers.
     pub const fn receiving(endpoint: Link) -> Self {
         Self(((StateKind::Receiving as u32) << KIND_SHIFT).wrapping_add(endpoint.word()))
+    }
+
+    /// In that endpoint's queue of receivers, to take handles too.
+    pub const fn receiving_handles(endpoint: Link) -> Self {
+        Self(((StateKind::ReceivingHandles as u32) << KIND_SHIFT).wrapping_add(endpoint.word()))
     }
 
     /// In that endpoint's queue of senders.
@@ -74,7 +90,21 @@ impl State {
             5 => StateKind::Sending,
             6 => StateKind::Awaiting,
             7 => StateKind::AwaitingReply,
+            8 => StateKind::ReceivingHandles,
             _ => StateKind::Stopped,
+        }
+    }
+
+    /// Whether it is in an endpoint's queue of receivers.
+    pub const fn is_receiving(self) -> bool {
+        matches!(self.kind(), StateKind::Receiving | StateKind::ReceivingHandles)
+    }
+
+    /// Whether a receiver in this state takes handles.
+    pub const fn luggage(self) -> Luggage {
+        match self.kind() {
+            StateKind::ReceivingHandles => Luggage::Taken,
+            _ => Luggage::Refused,
         }
     }
 

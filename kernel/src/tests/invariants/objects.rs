@@ -1,7 +1,9 @@
 //! Objects: each has an owner that pays for it, and handles name what they say.
 
+use crate::objects::event::Event;
 use crate::objects::memory::MemoryKind;
 use crate::objects::process::Life;
+use crate::objects::thread::State;
 use crate::tables::Link;
 use crate::tests::world::World;
 use abi::{ObjectKind, Rights};
@@ -11,6 +13,7 @@ pub fn check(world: &World) {
     check_quotas(world);
     check_handles(world);
     check_ports(world);
+    check_replies(world);
 }
 
 /// What a process uses is what it holds and what it gave to its children.
@@ -85,6 +88,23 @@ fn check_handles(world: &World) {
     assert_eq!(count, kernel.handles.count_entries(), "a handle is outside of every process's table");
     assert_eq!(count, kernel.handles.used(), "handles are counted wrongly");
     assert_eq!(replies.len(), kernel.replies.used(), "a Reply has no handle, or two");
+}
+
+/// A Reply has a caller that waits for it, or waits itself to tell that the caller has gone.
+fn check_replies(world: &World) {
+    let kernel = &world.kernel;
+    for (link, reply) in kernel.replies.iter() {
+        let waits =
+            kernel.threads.at(reply.caller()).is_some_and(|caller| caller.state() == State::awaiting_reply(link));
+        let tells = kernel.events.at(Event::CallerGone(link).link()).unwrap().queued_at().is_some();
+        assert_ne!(waits, tells, "a Reply has lost its caller and tells nobody, or has one and tells");
+        let table = &kernel.processes.at(reply.owner()).unwrap().table;
+        let named =
+            kernel.handles.of(table).iter().any(|(value, grant)| {
+                *value == reply.handle() && grant.kind == ObjectKind::Reply && grant.link() == link
+            });
+        assert!(named, "a Reply's handle has another number");
+    }
 }
 
 /// Claimed ranges don't overlap, and a process uses only ranges that are claimed.

@@ -47,12 +47,15 @@ fn check_queues(world: &World) {
     }
     placed.extend(chain);
     for (endpoint, entry) in kernel.endpoints.iter() {
-        for (list, kind) in [(&entry.receivers(), StateKind::Receiving), (&entry.senders(), StateKind::Sending)] {
-            for link in kernel.threads.walk::<QUEUE>(list) {
-                let state = kernel.threads.at(link).unwrap().state();
-                assert_eq!((state.kind(), state.target()), (kind, endpoint));
-                placed.push(link);
-            }
+        for link in kernel.threads.walk::<QUEUE>(entry.receivers()) {
+            let state = kernel.threads.at(link).unwrap().state();
+            assert!(state.is_receiving() && state.target() == endpoint);
+            placed.push(link);
+        }
+        for link in kernel.threads.walk::<QUEUE>(entry.senders()) {
+            let state = kernel.threads.at(link).unwrap().state();
+            assert_eq!((state.kind(), state.target()), (StateKind::Sending, endpoint));
+            placed.push(link);
         }
     }
     let count = placed.len();
@@ -62,7 +65,7 @@ fn check_queues(world: &World) {
     for (link, thread) in kernel.threads.iter() {
         let queued = match thread.state().kind() {
             StateKind::Ready => link != kernel.idle,
-            StateKind::Preempted | StateKind::Receiving | StateKind::Sending => true,
+            StateKind::Preempted | StateKind::Receiving | StateKind::ReceivingHandles | StateKind::Sending => true,
             StateKind::Stopped | StateKind::Running | StateKind::Awaiting | StateKind::AwaitingReply => false,
         };
         assert_eq!(placed.contains(&link), queued, "{link:?} is {:?}", thread.state().kind());
@@ -86,7 +89,9 @@ fn check_waiting(world: &World) {
                 assert!(kernel.replies.live(target).is_some(), "a call waits for a Reply that is gone");
                 assert_eq!(kernel.replies.at(target).unwrap().caller(), link);
             }
-            StateKind::Receiving => assert_eq!(thread.owes(), Link::NONE, "a receiver owes a reply"),
+            StateKind::Receiving | StateKind::ReceivingHandles => {
+                assert_eq!(thread.owes(), Link::NONE, "a receiver owes a reply")
+            }
             _ => {}
         }
     }
@@ -157,12 +162,9 @@ fn check_time(world: &World) {
         match owner {
             Owner::Thread(link) => {
                 assert!(kernel.threads.live(link).is_some(), "a thread that is gone has a deadline");
-                let kind = kernel.threads.at(link).unwrap().state().kind();
-                let waits = matches!(
-                    kind,
-                    StateKind::Receiving | StateKind::Sending | StateKind::Awaiting | StateKind::AwaitingReply
-                );
-                assert!(waits, "a thread has a deadline although it is {kind:?}");
+                let state = kernel.threads.at(link).unwrap().state();
+                let waits = matches!(state.kind(), StateKind::Sending | StateKind::Awaiting | StateKind::AwaitingReply);
+                assert!(waits || state.is_receiving(), "a thread has a deadline although it is {:?}", state.kind());
             }
             Owner::Timer(link) => assert!(kernel.timers.live(link).is_some(), "a timer that is gone has a deadline"),
             Owner::Process(link) => {

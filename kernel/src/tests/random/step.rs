@@ -160,7 +160,8 @@ impl Step {
                 words[3] = pick_handle(world, abi::Rights::COPY, raw[3]) as usize;
             }
             Operation::ProcessCreate => flags = Options::from_bits_truncate(options) & Options::DMA,
-            Operation::Receive => flags = Options::from_bits_truncate(options & 0b1110),
+            Operation::ReplyReceive if options.is_multiple_of(3) => flags = Options::TAKE_HANDLE,
+            Operation::Receive => flags = Options::from_bits_truncate(options & 0b10_1110),
             Operation::MemoryMap => flags = Options::from_bits_truncate(options & 0x700),
             _ => {}
         }

@@ -57,7 +57,7 @@ fn wait() -> Result<()> {
 fn echo(startup: Startup) -> Result<()> {
     let endpoint = startup.handle("service").map(Endpoint::from)?;
     let own = endpoint.raw();
-    let mut server = Server::new(startup.receive_right()?, endpoint);
+    let mut server = Server::new(startup.receive_right()?, endpoint).taking_handles();
     let mut held: Option<Reply> = None;
     let mut filling: Vec<OwnedHandle> = Vec::with_capacity(abi::PAGE_BYTES / 8);
     loop {
@@ -74,20 +74,20 @@ fn echo(startup: Startup) -> Result<()> {
             }
             role::NOTIFY => {
                 if let Some(handle) = call.handle.take() {
-                    Endpoint::from(handle).notify(word as u32)?;
+                    let _ = handle.as_kind::<Endpoint>().attempt(|endpoint| endpoint.notify(word as u32));
                 }
                 call.answer([0; 4]);
             }
             role::BACK => match call.handle.take() {
-                Some(handle) => call.answer_with_handle([1, 2, 3], handle),
+                Some(handle) => call.answer_with_handle([1, 2, 3], handle.vouch_for()),
                 None => call.refuse(),
             },
             role::DIE => return Ok(()),
             // A caller whose deadline has passed meanwhile leaves nothing to hold.
-            role::HOLD => held = call.defer().ok(),
+            role::HOLD => held = call.defer(),
             role::RELEASE => {
                 if let Some(reply) = held.take() {
-                    reply.answer([word, 0, 0, 0])?;
+                    let _ = reply.answer([word, 0, 0, 0]);
                 }
                 call.answer([0; 4]);
             }
@@ -120,7 +120,7 @@ fn swap(mut call: Call<'_>) -> Result<()> {
         return Ok(());
     };
     let [word, ..] = call.words;
-    let mapping = Memory::from(handle).map(Access::READ | Access::WRITE)?;
+    let mapping = Memory::from(handle.vouch_for()).map(Access::READ | Access::WRITE)?;
     let before: u32 = mapping.read(0);
     mapping.write::<u32>(0, word as u32);
     call.answer([before as usize, 0, 0, 0]);

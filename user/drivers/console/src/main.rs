@@ -49,12 +49,13 @@ fn run(startup: Startup) -> Result<()> {
         match server.next()? {
             Event::Call(call) => match call.request() {
                 Some(StreamRequest::Write(chunk)) => console.write(call, chunk)?,
-                Some(StreamRequest::Read) => readers.read(call, &mut console.inputs)?,
+                Some(StreamRequest::Read) => readers.read(call, &mut console.inputs),
                 Some(StreamRequest::Poll) => readers.poll(call, &mut console.inputs),
                 None => console.serve(call),
             },
             Event::Notify(_) => readers.offer(&mut console.inputs)?,
             Event::Timer(_) => console.draw(),
+            Event::CallerGone(gone) => readers.forget(gone),
             _ => {}
         }
         console.follow_keys()?;

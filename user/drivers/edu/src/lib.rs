@@ -21,6 +21,9 @@ const RAISE: usize = 0x60;
 /// Removes causes of an interrupt.
 const ACKNOWLEDGE: usize = 0x64;
 
+/// The least number whose factorial is 0 modulo 2^32: it has 32 factors of 2.
+const ALL_ZERO: u32 = 34;
+
 /// How often a device is asked for further causes, of which there are two. A device that then still has some is stuck,
 /// or has vanished and reads as ones.
 const ROUNDS: usize = 16;
@@ -111,10 +114,11 @@ impl<R: Registers> Edu<R> {
         self.registers.write(RAISE, Causes::RAISED);
     }
 
-    /// Makes the device calculate a factorial, and interrupt then.
+    /// Makes the device calculate a factorial modulo 2^32, and interrupt then. The device multiplies number by number,
+    /// so it isn't asked for more than [`ALL_ZERO`]: those have the same result.
     pub fn calculate(&mut self, number: u32) {
         self.registers.write(STATUS, INTERRUPT_WHEN_CALCULATED);
-        self.registers.write(FACTORIAL, number);
+        self.registers.write(FACTORIAL, number.min(ALL_ZERO));
     }
 
     /// Returns the factorial, modulo 2^32.
@@ -171,7 +175,8 @@ mod tests {
             match offset {
                 LIVENESS => self.liveness = !value,
                 FACTORIAL => {
-                    self.factorial = (1..=value).product();
+                    assert!(value <= ALL_ZERO, "it would calculate for long");
+                    self.factorial = (1..=value).fold(1, u32::wrapping_mul);
                     if self.status & INTERRUPT_WHEN_CALCULATED != 0 {
                         self.causes |= Causes::CALCULATED;
                     }
@@ -219,6 +224,11 @@ mod tests {
         let causes = device.serve().unwrap();
         assert!(causes.has_calculated() && !causes.was_raised());
         assert_eq!(device.calculated(), 120);
+        assert!(device.serve().is_ok());
+        for (number, result) in [(33, 0x8000_0000), (34, 0), (u32::MAX, 0)] {
+            device.calculate(number);
+            assert_eq!((device.calculated(), device.serve().map(Causes::has_calculated)), (result, Ok(true)));
+        }
         assert_eq!(device.serve(), Ok(Causes::default()));
     }
 }

@@ -9,10 +9,10 @@ extern crate alloc;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use bellwire::protocol::{EduCounts, EduRequest, PciAddress};
+use bellwire::protocol::{EduCounts, EduRequest, OVER_LIMIT, PciAddress};
 use bellwire::{
-    Access, Call, Event, Grants, Interrupt, InterruptMessage, Mapping, PAGE_BYTES, PciDevice, PciInterrupt, Reply,
-    Result, Server, Startup,
+    Access, Call, Caller, CallerGone, Callers, Event, Grants, Interrupt, InterruptMessage, Mapping, PAGE_BYTES,
+    PciDevice, PciInterrupt, Result, Server, Startup,
 };
 use driver_edu::{Edu, Registers};
 
@@ -31,7 +31,7 @@ struct Driver {
     /// Each interrupt once. The index of an interrupt is its badge.
     sources: Vec<(PciInterrupt, Interrupt)>,
     counts: EduCounts,
-    work: Work,
+    jobs: Jobs,
 }
 
 struct Device {
@@ -49,23 +49,36 @@ enum State {
     Raised,
 }
 
-/// The work that a client waits for.
+/// What a client waits for.
+enum Job {
+    /// Rounds that are left: in each, all devices interrupt once.
+    Raise(u32),
+    Factorial(u32),
+}
+
+/// What the devices do at this moment.
 enum Work {
     Nothing,
-    Raising {
-        left: u32,
-        client: Reply,
-    },
-    Calculating {
-        client: Reply,
-    },
+    /// A round of interrupts, for a caller unless that has gone.
+    Raising(Option<Caller<Job>>),
+    /// A factorial, likewise.
+    Calculating(Option<Caller<Job>>),
     /// The driver serves no device any more, as [`EduRequest::Hold`] asks.
     Holding,
 }
 
+/// The callers' work. Clients take turns, round by round, so none of them keeps the devices to itself.
+struct Jobs {
+    work: Work,
+    waiting: Callers<Job>,
+    /// The client that had the last turn.
+    last: u16,
+}
+
 impl Driver {
     fn new(server: Server) -> Self {
-        Self { server, devices: Vec::new(), sources: Vec::new(), counts: EduCounts::default(), work: Work::Nothing }
+        let jobs = Jobs { work: Work::Nothing, waiting: Callers::default(), last: 0 };
+        Self { server, devices: Vec::new(), sources: Vec::new(), counts: EduCounts::default(), jobs }
     }
 
     /// Takes all devices over, and binds an interrupt only then: another device may assert the same line.
@@ -96,18 +109,17 @@ impl Driver {
     fn serve(&mut self) -> Result<(), String> {
         loop {
             // The interrupt that is held must stay masked, even if a client calls meanwhile.
-            let event = match self.work {
+            let event = match self.jobs.work {
                 Work::Holding => self.server.next_keeping(),
                 _ => self.server.next(),
             };
             match event {
                 Ok(Event::Interrupt(interrupt)) => {
                     note(&mut self.counts, interrupt);
-                    advance(&mut self.work, &mut self.devices, &mut self.counts, interrupt.badge)?;
+                    self.jobs.advance(&mut self.devices, &mut self.counts, interrupt.badge)?;
                 }
-                Ok(Event::Call(call)) => {
-                    begin(&mut self.work, &mut self.devices, &self.counts, call).map_err(|error| error.to_string())?;
-                }
+                Ok(Event::Call(call)) => self.jobs.begin(&mut self.devices, &self.counts, call),
+                Ok(Event::CallerGone(gone)) => self.jobs.forget(gone),
                 Ok(_) => {}
                 Err(error) => return Err(error.to_string()),
             }
@@ -122,59 +134,94 @@ fn open(device: &PciDevice) -> Result<Edu<Memory>, String> {
     Edu::new(Memory(memory)).map_err(|error| format!("{}: {error}", device.address))
 }
 
-/// Serves the devices behind an interrupt, and goes on with the work that a client waits for.
-fn advance(work: &mut Work, devices: &mut [Device], counts: &mut EduCounts, source: u16) -> Result<(), String> {
-    if let Work::Holding = work {
-        return Ok(());
-    }
-    let mut has_calculated = false;
-    for device in devices.iter_mut().filter(|device| device.source == source) {
-        let causes = device.edu.serve().map_err(|stuck| format!("{}: {stuck}", device.address))?;
-        if !causes.is_empty() {
-            counts.served = counts.served.wrapping_add(1);
+impl Jobs {
+    /// Serves the devices behind an interrupt, and goes on with the work that clients wait for.
+    fn advance(&mut self, devices: &mut [Device], counts: &mut EduCounts, source: u16) -> Result<(), String> {
+        if let Work::Holding = self.work {
+            return Ok(());
         }
-        if causes.was_raised() {
-            device.state = State::Served;
-        }
-        has_calculated |= causes.has_calculated();
-    }
-    let all_served = devices.iter().all(|device| device.state == State::Served);
-    match core::mem::replace(work, Work::Nothing) {
-        Work::Raising { left: 0 | 1, client } if all_served => answer(client, counts.to_words()),
-        Work::Raising { left, client } if all_served => {
-            *work = Work::Raising { left: left - 1, client };
-            raise(devices);
-        }
-        Work::Calculating { client } if has_calculated => {
-            let result = devices.first_mut().map_or(0, |device| device.edu.calculated());
-            answer(client, [result as usize, 0, 0, 0]);
-        }
-        unfinished => *work = unfinished,
-    }
-    Ok(())
-}
-
-fn begin(work: &mut Work, devices: &mut [Device], counts: &EduCounts, call: Call<'_>) -> Result<()> {
-    match (call.request(), &work) {
-        (Some(EduRequest::Counts | EduRequest::Raise(0)), _) => call.answer(counts.to_words()),
-        (Some(EduRequest::Raise(count)), Work::Nothing) => {
-            *work = Work::Raising { left: count, client: call.defer()? };
-            raise(devices);
-        }
-        (Some(EduRequest::Factorial(number)), Work::Nothing) => {
-            *work = Work::Calculating { client: call.defer()? };
-            if let Some(device) = devices.first_mut() {
-                device.edu.calculate(number);
+        let mut has_calculated = false;
+        for device in devices.iter_mut().filter(|device| device.source == source) {
+            let causes = device.edu.serve().map_err(|stuck| format!("{}: {stuck}", device.address))?;
+            if !causes.is_empty() {
+                counts.served = counts.served.wrapping_add(1);
             }
+            if causes.was_raised() {
+                device.state = State::Served;
+            }
+            has_calculated |= causes.has_calculated();
         }
-        (Some(EduRequest::Hold), Work::Nothing) => {
-            *work = Work::Holding;
-            raise(devices);
-            call.answer(counts.to_words());
+        let all_served = devices.iter().all(|device| device.state == State::Served);
+        match core::mem::replace(&mut self.work, Work::Nothing) {
+            Work::Raising(caller) if all_served => self.end_round(caller, counts),
+            Work::Calculating(caller) if has_calculated => {
+                let result = devices.first_mut().map_or(0, |device| device.edu.calculated());
+                answer(caller, [result as usize, 0, 0, 0]);
+            }
+            unfinished => self.work = unfinished,
         }
-        _ => call.refuse(),
+        self.go_on(devices);
+        Ok(())
     }
-    Ok(())
+
+    /// Answers the caller whose last round it was. Another one waits for its next turn.
+    fn end_round(&mut self, caller: Option<Caller<Job>>, counts: &EduCounts) {
+        let Some(mut caller) = caller else { return };
+        match &mut caller.wish {
+            Job::Raise(left) if *left > 1 => {
+                *left -= 1;
+                self.waiting.put_back(caller);
+            }
+            _ => answer(Some(caller), counts.to_words()),
+        }
+    }
+
+    fn begin(&mut self, devices: &mut [Device], counts: &EduCounts, call: Call<'_>) {
+        match call.request() {
+            Some(EduRequest::Counts | EduRequest::Raise(0)) => call.answer(counts.to_words()),
+            // The devices aren't served any more: who asks for work would wait until the driver is ended.
+            _ if matches!(self.work, Work::Holding) => call.refuse(),
+            Some(EduRequest::Raise(count)) if count > EduRequest::MOST_ROUNDS => call.answer_as(OVER_LIMIT, [0; 4]),
+            Some(EduRequest::Raise(count)) => self.waiting.put_off(call, Job::Raise(count)),
+            Some(EduRequest::Factorial(number)) => self.waiting.put_off(call, Job::Factorial(number)),
+            Some(EduRequest::Hold) if matches!(self.work, Work::Nothing) => {
+                self.work = Work::Holding;
+                raise(devices);
+                call.answer(counts.to_words());
+            }
+            _ => call.refuse(),
+        }
+        self.go_on(devices);
+    }
+
+    /// Begins the next turn, if the devices have nothing to do.
+    fn go_on(&mut self, devices: &mut [Device]) {
+        let Work::Nothing = self.work else { return };
+        let Some(caller) = self.waiting.take_next(self.last) else { return };
+        self.last = caller.client;
+        self.work = match caller.wish {
+            Job::Raise(_) => {
+                raise(devices);
+                Work::Raising(Some(caller))
+            }
+            Job::Factorial(number) => {
+                if let Some(device) = devices.first_mut() {
+                    device.edu.calculate(number);
+                }
+                Work::Calculating(Some(caller))
+            }
+        };
+    }
+
+    /// Forgets a caller that has gone. What the devices have begun for it, they end.
+    fn forget(&mut self, gone: CallerGone) {
+        if let Work::Raising(caller) | Work::Calculating(caller) = &mut self.work
+            && caller.as_ref().is_some_and(|caller| gone.is_of(&caller.reply))
+        {
+            *caller = None;
+        }
+        self.waiting.forget(gone);
+    }
 }
 
 fn raise(devices: &mut [Device]) {
@@ -184,9 +231,11 @@ fn raise(devices: &mut [Device]) {
     }
 }
 
-/// Answers a client. A client that has gone meanwhile needs no answer.
-fn answer(client: Reply, words: [usize; 4]) {
-    let _ = client.answer(words);
+/// Answers a caller. One that goes at this moment needs no answer.
+fn answer(caller: Option<Caller<Job>>, words: [usize; 4]) {
+    if let Some(caller) = caller {
+        let _ = caller.reply.answer(words);
+    }
 }
 
 /// Counts a message. A message that only says "poll your device" stands for no interrupt.

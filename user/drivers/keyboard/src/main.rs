@@ -77,14 +77,15 @@ fn run(startup: Startup) -> Result<()> {
                     call.refuse();
                 }
             }
-            Ok(Event::Call(call)) => answer(call, &mut controller, &mut readers)?,
+            Ok(Event::Call(call)) => answer(call, &mut controller, &mut readers),
+            Ok(Event::CallerGone(gone)) => readers.forget(gone),
             Err(bellwire::Error::TimedOut) => flow = controller.serve(Instant::now()),
             other => drop(other?),
         }
     }
 }
 
-fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut Readers) -> Result<()> {
+fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut Readers) {
     if let Some(MouseRequest::State) = call.request() {
         call.answer(controller.mouse.state().to_words());
     } else if let Some(request) = call.request() {
@@ -94,12 +95,11 @@ fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut R
         call.answer([controller.keys.layout() as usize, 0, 0, 0]);
     } else {
         match call.request() {
-            Some(StreamRequest::Read) => readers.read(call, &mut controller.keys)?,
+            Some(StreamRequest::Read) => readers.read(call, &mut controller.keys),
             Some(StreamRequest::Poll) => readers.poll(call, &mut controller.keys),
             Some(StreamRequest::Write(_)) | None => call.refuse(),
         }
     }
-    Ok(())
 }
 
 /// Returns the layout that the last argument of the form `layout=NAME` names: the kernel's command line comes after the

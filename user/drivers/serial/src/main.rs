@@ -3,12 +3,9 @@
 //! Serves `serial` as a [`StreamRequest`] stream, and tells `console` when there is input.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-extern crate alloc;
-
-use alloc::collections::VecDeque;
 use bellwire::protocol::{Chunk, StreamRequest};
 use bellwire::stream::Readers;
-use bellwire::{Call, Endpoint, Error, Event, Instant, PortRange, Reply, Result, Root, Startup};
+use bellwire::{Call, Callers, Endpoint, Error, Event, Instant, PortRange, Result, Root, Startup};
 use core::time::Duration;
 use driver_serial::Uart;
 
@@ -35,7 +32,7 @@ fn run(startup: Startup) -> Result<()> {
     let mut port = Port {
         uart: Uart::new(ports),
         readers: Readers::new(Some(startup.notifies("console")?)),
-        writers: VecDeque::new(),
+        writers: Callers::default(),
     };
     server.bind(&line, 0)?;
     port.uart.serve();
@@ -56,7 +53,12 @@ fn run(startup: Startup) -> Result<()> {
                 port.uart.serve();
                 look_at = None;
             }
-            Ok(Event::Call(call)) => port.answer(call)?,
+            Ok(Event::Call(call)) => port.answer(call),
+            Ok(Event::CallerGone(gone)) => {
+                port.readers.forget(gone);
+                // What a writer that has given up wanted to send isn't sent.
+                port.writers.forget(gone);
+            }
             Ok(_) => {}
             Err(Error::TimedOut) => {
                 port.uart.look();
@@ -95,29 +97,28 @@ fn await_log(log: &Root) -> Result<()> {
 struct Port {
     uart: Uart<PortRange>,
     readers: Readers,
-    writers: VecDeque<(Reply, Chunk)>,
+    writers: Callers<Chunk>,
 }
 
 impl Port {
-    fn answer(&mut self, call: Call<'_>) -> Result<()> {
+    fn answer(&mut self, call: Call<'_>) {
         match call.request() {
-            Some(StreamRequest::Read) => self.readers.read(call, &mut self.uart)?,
+            Some(StreamRequest::Read) => self.readers.read(call, &mut self.uart),
             Some(StreamRequest::Poll) => self.readers.poll(call, &mut self.uart),
             Some(StreamRequest::Write(chunk)) if self.writers.is_empty() && self.uart.has_room() => {
                 call.answer([self.uart.write(chunk.bytes()), 0, 0, 0]);
             }
-            Some(StreamRequest::Write(chunk)) => self.writers.push_back((call.defer()?, chunk)),
+            Some(StreamRequest::Write(chunk)) => self.writers.put_off(call, chunk),
             None => call.refuse(),
         }
-        Ok(())
     }
 
     fn answer_those_who_waited(&mut self) -> Result<()> {
         while self.uart.has_room()
-            && let Some((writer, chunk)) = self.writers.pop_front()
+            && let Some(writer) = self.writers.take_first()
         {
-            // The bytes of a writer that has gone meanwhile are sent, too.
-            let _ = writer.answer([self.uart.write(chunk.bytes()), 0, 0, 0]);
+            // The bytes of a writer that goes at this moment are sent, too.
+            let _ = writer.reply.answer([self.uart.write(writer.wish.bytes()), 0, 0, 0]);
         }
         self.readers.offer(&mut self.uart)
     }

@@ -4,6 +4,8 @@
 
 extern crate alloc;
 
+mod limits;
 mod schedule;
 
+pub use limits::{EXPIRIES_PER_SECOND, REQUESTS, REQUESTS_PER_CLIENT, Weight, is_within_limits};
 pub use schedule::{Full, LARGEST, Schedule};

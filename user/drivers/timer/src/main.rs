@@ -1,24 +1,24 @@
 //! The timer service: deadlines and periods for clients that have no timer object of their own, or want many.
 //!
-//! Serves `timer` as [`TimerRequest`], with one timer of the kernel's, which is always set to the next deadline.
+//! Serves `timer` as [`TimerRequest`], with one timer of the kernel's, which is always set to the next deadline. What
+//! one client can ask for is bounded, and given back when the client ends.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use bellwire::protocol::TimerRequest;
-use bellwire::{Call, Endpoint, Event, Instant, Reply, Result, Startup, Timer};
-use driver_timer::Schedule;
-
-/// The most entries of one client.
-const ENTRIES_PER_CLIENT: usize = 64;
+use bellwire::protocol::{OVER_LIMIT, SupervisionRequest, TimerRequest};
+use bellwire::{Call, CallerGone, Endpoint, Event, Instant, Reply, Result, Sent, Startup, Timer, time};
+use driver_timer::{Schedule, Weight, is_within_limits};
 
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<()> {
-    let mut server = startup.server("timer")?;
+    let mut server = startup.server("timer")?.taking_handles();
     let alarm = Timer::new(server.endpoint(), 0)?;
     let mut schedule = Schedule::default();
     loop {
-        if let Event::Call(call) = server.next()? {
-            admit(call, &mut schedule)?;
+        match server.next()? {
+            Event::Call(call) => admit(call, &mut schedule),
+            Event::CallerGone(gone) => schedule.remove(|entry| entry.waits_as(gone)),
+            _ => {}
         }
         while let Some((due, number, entry)) = schedule.take_due(Instant::now().cycles()) {
             if let Some((next, entry)) = entry.ring(due) {
@@ -31,21 +31,39 @@ fn run(startup: Startup) -> Result<()> {
     }
 }
 
-fn admit(mut call: Call<'_>, schedule: &mut Schedule<Entry>) -> Result<()> {
+fn admit(mut call: Call<'_>, schedule: &mut Schedule<Entry>) {
     let client = call.badge;
-    let has_room = schedule.count(|entry| entry.client == client) < ENTRIES_PER_CLIENT;
-    match call.request() {
-        Some(TimerRequest::SleepUntil(due)) if has_room => {
-            let sleeper = Wants::Answer(call.defer()?);
-            // Without room the entry is dropped here, and with it the right to answer, so the caller gets an error.
-            let _ = schedule.add(due, |_| Entry { client, wants: sleeper });
+    if let Some(SupervisionRequest::ClientEnded { badge }) = call.request() {
+        if client != SupervisionRequest::SUPERVISOR {
+            return call.refuse();
         }
-        Some(TimerRequest::Every { period, bit }) if has_room && period >= TimerRequest::SHORTEST_PERIOD => {
-            let Some(handle) = call.handle.take() else { return Ok(()) };
-            let wants = Wants::Notice { endpoint: Endpoint::from(handle), bits: 1 << bit, period };
+        schedule.remove(|entry| entry.client == badge);
+        return call.answer([0; 4]);
+    }
+    let has_room_for = |schedule: &Schedule<Entry>, wanted| {
+        let held = schedule.iter().filter(|entry| entry.client == client).map(Entry::weight);
+        schedule.has_room() && is_within_limits(schedule.iter().count(), held, wanted, time::frequency())
+    };
+    match call.request() {
+        Some(TimerRequest::SleepUntil(due)) if due <= Instant::now().cycles() => call.answer([0; 4]),
+        Some(TimerRequest::SleepUntil(due)) => {
+            if !has_room_for(schedule, Weight::Once) {
+                return call.answer_as(OVER_LIMIT, [0; 4]);
+            }
+            if let Some(sleeper) = call.defer() {
+                // There is room.
+                let _ = schedule.add(due, |_| Entry { client, wants: Wants::Answer(sleeper) });
+            }
+        }
+        Some(TimerRequest::Every { period, bit }) if period > 0 => {
+            if !has_room_for(schedule, Weight::Every(period)) {
+                return call.answer_as(OVER_LIMIT, [0; 4]);
+            }
+            let Some(handle) = call.handle.take() else { return call.refuse() };
+            let wants = Wants::Notice { endpoint: handle.as_kind(), bits: 1 << bit, period };
             match schedule.add(Instant::now().cycles().saturating_add(period), |_| Entry { client, wants }) {
                 Ok(number) => call.answer([number as usize, 0, 0, 0]),
-                Err(_) => call.refuse(),
+                Err(_) => call.answer_as(OVER_LIMIT, [0; 4]),
             }
         }
         Some(TimerRequest::Stop(number)) => match schedule.take(number, |entry| entry.client == client) {
@@ -54,7 +72,6 @@ fn admit(mut call: Call<'_>, schedule: &mut Schedule<Entry>) -> Result<()> {
         },
         _ => call.refuse(),
     }
-    Ok(())
 }
 
 /// Something that is due, and its client.
@@ -67,10 +84,22 @@ enum Wants {
     /// The answer to a call, once.
     Answer(Reply),
     /// A notification every period.
-    Notice { endpoint: Endpoint, bits: u32, period: u64 },
+    Notice { endpoint: Sent<Endpoint>, bits: u32, period: u64 },
 }
 
 impl Entry {
+    fn weight(&self) -> Weight {
+        match self.wants {
+            Wants::Answer(_) => Weight::Once,
+            Wants::Notice { period, .. } => Weight::Every(period),
+        }
+    }
+
+    /// Tells whether the entry is that of a caller that has gone.
+    fn waits_as(&self, gone: CallerGone) -> bool {
+        matches!(&self.wants, Wants::Answer(reply) if gone.is_of(reply))
+    }
+
     /// Answers or notifies the client. Returns the next deadline of a period, unless the client is gone.
     fn ring(self, due: u64) -> Option<(u64, Self)> {
         match self.wants {
@@ -79,7 +108,7 @@ impl Entry {
                 None
             }
             Wants::Notice { ref endpoint, bits, period } => {
-                endpoint.notify(bits).ok()?;
+                endpoint.attempt(|endpoint| endpoint.notify(bits)).ok()?;
                 // Missed periods become one notification, as they would in the notify word anyhow.
                 let missed = Instant::now().cycles().saturating_sub(due) / period;
                 Some((due.saturating_add((missed + 1).saturating_mul(period)), self))

@@ -2,8 +2,8 @@
 
 use alloc::collections::BTreeMap;
 
-/// The most entries of all clients, so that the service's memory suffices.
-pub const LARGEST: usize = 1024;
+/// The most entries of all clients, so that the service's handle table suffices: each entry has a handle.
+pub const LARGEST: usize = 52;
 
 /// The schedule has [`LARGEST`] entries already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl<T> Default for Schedule<T> {
 impl<T> Schedule<T> {
     /// Adds an entry, which gets a number of its own, and returns that number.
     pub fn add(&mut self, due: u64, make: impl FnOnce(u32) -> T) -> Result<u32, Full> {
-        if self.entries.len() == LARGEST {
+        if !self.has_room() {
             return Err(Full);
         }
         loop {
@@ -57,9 +57,19 @@ impl<T> Schedule<T> {
         if test(what) { self.entries.remove(&key) } else { None }
     }
 
-    /// Returns how many entries pass a test.
-    pub fn count(&self, test: impl Fn(&T) -> bool) -> usize {
-        self.entries.values().filter(|what| test(what)).count()
+    /// Takes out all entries that pass a test.
+    pub fn remove(&mut self, test: impl Fn(&T) -> bool) {
+        self.entries.retain(|_, what| !test(what));
+    }
+
+    /// Returns all entries, the one that is due first.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.values()
+    }
+
+    /// Returns whether there is room for a further entry.
+    pub fn has_room(&self) -> bool {
+        self.entries.len() < LARGEST
     }
 
     /// Returns when the next entry is due.
@@ -104,7 +114,11 @@ mod tests {
         let mut schedule = Schedule::default();
         let number = schedule.add(1, |_| 'x').unwrap();
         assert_eq!(schedule.take(number, |what| *what == 'y'), None);
-        assert_eq!(schedule.count(|what| *what == 'x'), 1);
+        assert_eq!(schedule.iter().count(), 1);
+        schedule.remove(|what| *what == 'y');
+        assert_eq!(schedule.iter().count(), 1);
+        schedule.remove(|what| *what == 'x');
+        assert_eq!(schedule.next_due(), None);
     }
 
     #[test]

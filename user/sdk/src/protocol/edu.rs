@@ -33,14 +33,20 @@ impl EduCounts {
 pub enum EduRequest {
     /// The present [`EduCounts`].
     Counts,
-    /// Have each device interrupt this many times, again when all are served. Answered with the [`EduCounts`] after the
-    /// last time.
+    /// Have each device interrupt this many times, again when all are served; [`EduRequest::MOST_ROUNDS`] at most.
+    /// Answered with the [`EduCounts`] after the last time.
     Raise(u32),
     /// Have each device interrupt, and serve none of them any more: their lines stay asserted until the driver ends.
     Hold,
     /// Have the first device calculate a factorial, which it reports by an interrupt. Answered with the result, modulo
     /// 2^32.
     Factorial(u32),
+}
+
+impl EduRequest {
+    /// The most interrupts that one request asks of each device. The driver's priority is above those of its clients, so
+    /// a request without bound would keep them all from the processor.
+    pub const MOST_ROUNDS: u32 = 100_000;
 }
 
 impl Request for EduRequest {

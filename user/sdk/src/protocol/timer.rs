@@ -4,6 +4,9 @@ use super::Request;
 use abi::{join, split};
 
 /// What a client asks of the timer service. Times are clock cycles.
+///
+/// The service grants a client 10 requests at a time, whose periods may add up to 4,000 expiries a second. What is over
+/// that is answered with [`super::OVER_LIMIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerRequest {
     /// Answer when this absolute time has come.
@@ -11,18 +14,13 @@ pub enum TimerRequest {
     /// Set a bit of the notify word of the endpoint whose handle comes along, again after each period. Answered with
     /// the number to stop it by (word 0).
     Every {
-        /// The cycles between two notifications; at least [`TimerRequest::SHORTEST_PERIOD`].
+        /// The cycles between two notifications, more than 0.
         period: u64,
         /// Which bit, from 0 to 31.
         bit: u8,
     },
     /// Stop the notifications of that number, which must be the caller's own.
     Stop(u32),
-}
-
-impl TimerRequest {
-    /// The shortest period that is granted, in cycles: a shorter one would leave no time for anything else.
-    pub const SHORTEST_PERIOD: u64 = 1 << 16;
 }
 
 impl Request for TimerRequest {

@@ -1,7 +1,7 @@
 //! A client's call in a task's hands.
 
 use crate::protocol::{DONE, REFUSED, Request};
-use crate::{Call, OwnedHandle, Reply, Result};
+use crate::{Call, CallerGone, OwnedHandle, Reply, Sent};
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
@@ -13,8 +13,8 @@ pub struct TaskCall {
     pub words: [usize; 4],
     /// The badge of the client's handle, which says who calls.
     pub badge: u16,
-    /// The handle that came along; take it to keep it.
-    pub handle: Option<OwnedHandle>,
+    /// The object whose handle came along; take it to keep it.
+    pub handle: Option<Sent<OwnedHandle>>,
     answer: Rc<RefCell<State>>,
 }
 
@@ -69,12 +69,25 @@ impl Drop for TaskCall {
     }
 }
 
-/// Takes a call's answer over to the next receive, or keeps the call where the tasks haven't answered it.
-pub fn settle(call: Call<'_>, state: &RefCell<State>) -> Result<()> {
+/// Takes a call's answer over to the next receive, or keeps the call where the tasks haven't answered it. A call that
+/// can't be kept is over.
+pub fn settle(call: Call<'_>, state: &RefCell<State>) {
     match state.replace(State::Over) {
-        State::Fresh => _ = state.replace(State::Kept(call.defer()?)),
+        State::Fresh => {
+            if let Some(reply) = call.defer() {
+                state.replace(State::Kept(reply));
+            }
+        }
         State::Answered(label, words) => call.answer_as(label, words),
         kept => _ = state.replace(kept),
     }
-    Ok(())
+}
+
+/// Forgets a call whose caller has gone. Returns whether it is this one.
+pub fn forget(gone: CallerGone, state: &RefCell<State>) -> bool {
+    let is_its = matches!(&*state.borrow(), State::Kept(reply) if gone.is_of(reply));
+    if is_its && let State::Kept(reply) = state.replace(State::Over) {
+        reply.forget();
+    }
+    is_its
 }

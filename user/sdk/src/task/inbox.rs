@@ -42,7 +42,7 @@ impl Inbox {
             }
             Event::Notify(bits) => self.bits |= bits & !WAKE,
             Event::Exit(exit) => self.exits.push_back(exit),
-            Event::Call(_) | Event::Fault(_) => {}
+            Event::Call(_) | Event::Fault(_) | Event::CallerGone(_) => {}
         }
     }
 }

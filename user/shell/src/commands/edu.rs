@@ -6,9 +6,8 @@ use alloc::format;
 use bellwire::protocol::{EduCounts, EduRequest, ProgramState};
 use core::fmt::Write;
 
-/// The most interrupts that one command asks of each device. The bound is there since the driver goes on after Ctrl-C,
-/// at a priority above the shell's.
-const MOST_TIMES: u32 = 100_000;
+/// The most interrupts that one command asks of each device.
+const MOST_TIMES: u32 = EduRequest::MOST_ROUNDS;
 /// The largest number whose factorial has 32 bits: the device calculates in 32 bits.
 const MOST_FACTORIAL: u32 = 12;
 
