@@ -144,7 +144,10 @@ impl SpawnedThread {
     /// Ends the thread wherever it is. What it owned stays as it is, a lock that it had stays locked, and its stack
     /// isn't given back: what lies there may be pinned.
     pub fn destroy(self) -> Result<()> {
-        self.thread.destroy()
+        stacks::sweep();
+        self.thread.destroy()?;
+        stacks::leave(&self.running);
+        Ok(())
     }
 
     /// Changes the thread's priority, within the ceiling of the process.

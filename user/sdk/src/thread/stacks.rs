@@ -27,6 +27,13 @@ impl Stack {
         }
     }
 
+    /// Leaves the stack mapped for good, and closes its handle.
+    fn leave(mut self) {
+        // SAFETY: `self` is forgotten, so nothing drops it again.
+        drop(unsafe { ManuallyDrop::take(&mut self.memory) });
+        core::mem::forget(self);
+    }
+
     /// Its end, where a thread's stack pointer begins.
     pub fn top(&self) -> usize {
         self.mapping.address() + self.mapping.len()
@@ -91,6 +98,15 @@ static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
 /// Keeps the stack of a thread until the thread is over.
 pub fn keep(thread: Thread, stack: Stack, running: Arc<Running>) {
     KEPT.lock().push(Kept { thread, stack, running });
+}
+
+/// Leaves the stack of a thread that was ended within its function, and closes the handles that belong to it.
+pub fn leave(running: &Arc<Running>) {
+    let mut kept = KEPT.lock();
+    let Some(at) = kept.iter().position(|kept| Arc::ptr_eq(&kept.running, running)) else { return };
+    let Kept { stack, .. } = kept.swap_remove(at);
+    drop(kept);
+    stack.leave();
 }
 
 /// Gives back the stacks of all threads that are over.
