@@ -6,12 +6,16 @@ use crate::program::{Program, Surroundings};
 use crate::service::Services;
 use alloc::string::String;
 use alloc::vec::Vec;
-use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
+use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest, SupervisionRequest};
 use bellwire::{Call, Endpoint, Error, Event, Exit, HowEnded, Instant, ReceiveRight, Result, Rights, Server, Timer};
+use core::time::Duration;
 use manifest::{Manifest, PCI_SERVICE, Right};
 
 /// The name of this program. It isn't among the programs that it starts.
 const INIT: &str = "init";
+
+/// How long `init` waits for a server that is told of a client's end.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// All programs, and what `init` needs for them.
 #[derive(Debug)]
@@ -105,6 +109,21 @@ impl Programs {
         let program = usize::from(exit.badge).checked_sub(1).and_then(|index| self.programs.get_mut(index));
         if let Some(program) = program {
             program.ended(exit, killer.as_deref(), bus);
+            self.tell_servers(exit.badge);
+        }
+    }
+
+    /// Tells the servers that a program used of the program's end, so that they give back what they keep for it. A
+    /// server that isn't ready isn't waited for: one that hangs mustn't hold `init` up.
+    fn tell_servers(&mut self, badge: u16) {
+        let used = self.by_badge(badge).map(|program| program.facts.uses.clone()).unwrap_or_default();
+        let runs = |service: &&String| self.programs.iter().any(|program| program.serves(service));
+        for service in used.iter().filter(runs) {
+            if let Ok(endpoint) = self.services.endpoint(service) {
+                // A server that ends meanwhile has nothing left to give back. Servers that keep nothing refuse.
+                let until = Instant::now() + PATIENCE;
+                let _ = endpoint.request_before(until, SupervisionRequest::ClientEnded { badge });
+            }
         }
     }
 
