@@ -48,7 +48,7 @@ pub enum Set {
     Fuzz,
     /// The bench of large systems.
     Scale,
-    /// The shipped programs, with a driver that gets stuck.
+    /// The shipped programs, with a driver that gets stuck, and one that dies over and over.
     Clumsy,
 }
 
@@ -67,7 +67,7 @@ impl Set {
             Set::BenchMessages => &["user/system.toml", "tests/bench/system.toml", "tests/bench/msi.toml"],
             Set::Fuzz => &["tests/fuzz/system.toml"],
             Set::Scale => &["tests/bench/scale.toml"],
-            Set::Clumsy => &["user/system.toml", "tests/clumsy/system.toml"],
+            Set::Clumsy => &["user/system.toml", "tests/clumsy/system.toml", "tests/restarts/system.toml"],
         };
         files.iter().map(|file| root().join(file)).collect()
     }

@@ -3,14 +3,50 @@
 
 use std::path::{Path, PathBuf};
 
-use manifest::Manifest;
+use manifest::{Manifest, Program, Right};
+use serde::Deserialize;
 
 use crate::{Result, root};
 
 /// Folders that are packages, or have packages in them.
 const PACKAGES: [&str; 8] = ["arch", "boot", "kernel", "tests", "user", "user/drivers", "user/shell", "xtask"];
 
-/// Reads manifests as one and checks it. A program of a later file takes the place of one with its name.
+/// A manifest's file. One that is read after others may also change their programs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(rename = "program", default)]
+    programs: Vec<Program>,
+    #[serde(rename = "change", default)]
+    changes: Vec<Change>,
+}
+
+/// A change of a program of an earlier file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    name: String,
+    /// Services that it uses as well.
+    #[serde(default)]
+    uses: Vec<String>,
+    /// Rights that it loses.
+    #[serde(default)]
+    without: Vec<Right>,
+}
+
+impl Change {
+    fn apply(self, manifest: &mut Manifest) -> Result {
+        let Some(program) = manifest.programs.iter_mut().find(|program| program.name == self.name) else {
+            return Err(format!("there is no program {:?} to change", self.name));
+        };
+        program.uses.extend(self.uses);
+        program.rights.retain(|right| !self.without.contains(right));
+        Ok(())
+    }
+}
+
+/// Reads manifests as one and checks it. A program of a later file takes the place of one with its name, and a change
+/// of a later file changes one.
 pub fn read(files: &[impl AsRef<Path>]) -> Result<Manifest> {
     let mut texts = Vec::new();
     let mut names = Vec::new();
@@ -91,7 +127,7 @@ fn distance(one: &str, other: &str) -> usize {
 pub fn parse(texts: &[impl AsRef<str>]) -> Result<Manifest> {
     let mut manifest = Manifest::default();
     for text in texts {
-        let part: Manifest = toml::from_str(text.as_ref()).map_err(|error| error.to_string())?;
+        let part: File = toml::from_str(text.as_ref()).map_err(|error| error.to_string())?;
         let earlier = manifest.programs.len();
         for program in part.programs {
             match manifest.programs[..earlier].iter_mut().find(|other| other.name == program.name) {
@@ -99,6 +135,7 @@ pub fn parse(texts: &[impl AsRef<str>]) -> Result<Manifest> {
                 None => manifest.programs.push(program),
             }
         }
+        part.changes.into_iter().try_for_each(|change| change.apply(&mut manifest))?;
     }
     manifest.check()?;
     Ok(manifest)
@@ -186,6 +223,16 @@ mod tests {
         assert_eq!(all, [("a", 9), ("b", 2), ("c", 3)]);
         let twice = parse(&[format!("{first}{second}")]).unwrap_err();
         assert_eq!(twice, "two programs are called \"a\"");
+    }
+
+    #[test]
+    fn a_later_file_changes_programs() {
+        let first = "[[program]]\nname = \"a\"\npriority = 1\nserves = [\"a\"]\nrights = [\"log\", \"reset\"]\n";
+        let second = "[[change]]\nname = \"a\"\nuses = [\"a\"]\nwithout = [\"reset\"]\n";
+        let manifest = parse(&[first, second]).unwrap();
+        let program = &manifest.programs[0];
+        assert_eq!((program.uses.as_slice(), program.rights.as_slice()), (&["a".to_owned()][..], &[Right::Log][..]));
+        assert_eq!(parse(&[second]).unwrap_err(), "there is no program \"a\" to change");
     }
 
     #[test]

@@ -93,6 +93,7 @@ const ALL: &[&[Case]] = &[
     editing::CASES,
     help::CASES,
     pci::CASES,
+    pci::LONG,
     devices::CASES,
     diagnosis::CASES,
     reports::CASES,

@@ -1,15 +1,16 @@
 //! The PCI functions that a program drives: found when it first starts, granted to each of its instances, turned on
-//! before an instance starts and off when it has ended.
+//! before an instance starts and off when it has ended. A function masters the bus from the time on when the instance
+//! says that its device is at rest.
 //!
 //! Configuration space says where a function's registers are. The program behind the service `pci` keeps it; `init`
 //! gives the rights to memory, ports and interrupts.
 
 use alloc::vec::Vec;
 use bellwire::pci::entries;
-use bellwire::protocol::{PciAddress, PciBar, PciFunction, PciId, PciRequest, PciSignal, Request};
+use bellwire::protocol::{PciBar, PciFunction, PciId, PciRequest, PciSignal, Request};
 use bellwire::{
-    Endpoint, Error, FIRST_VECTOR, Instant, Interrupt, InterruptWrite, Memory, PAGE_BYTES, PciInterrupt, Ports,
-    Process, Result, Rights, Root, StartupEntry, Trust,
+    DrivenFunction, Endpoint, Error, FIRST_VECTOR, Instant, Interrupt, InterruptWrite, Memory, PAGE_BYTES,
+    PciInterrupt, Ports, Process, Result, Rights, Root, StartupEntry,
 };
 use core::fmt;
 use core::time::Duration;
@@ -28,7 +29,10 @@ pub struct Devices {
     functions: Vec<Function>,
     /// The lines of all functions, each once.
     lines: Vec<(u8, Interrupt)>,
-    trust: Trust,
+    /// The program's badge, if it may let the functions master the bus.
+    master: Option<u16>,
+    /// The right to hand the functions' registers on, if the program has that.
+    shared: Rights,
 }
 
 #[derive(Debug)]
@@ -89,13 +93,14 @@ impl Bus<'_> {
 
 impl Devices {
     /// Finds a program's functions and claims their registers and interrupts.
-    pub fn claim(root: &Root, bus: Bus<'_>, program: &Program) -> Result<Self, Missing> {
+    pub fn claim(root: &Root, bus: Bus<'_>, program: &Program, badge: u16) -> Result<Self, Missing> {
         let found = bus.find(program).map_err(Missing::Bus)?;
         if found.is_empty() {
             return Err(Missing::Absent);
         }
-        let trust = if program.rights.contains(&Right::Dma) { Trust::Dma } else { Trust::Contained };
-        let mut devices = Self { functions: Vec::new(), lines: Vec::new(), trust };
+        let master = program.rights.contains(&Right::Dma).then_some(badge);
+        let shared = if program.rights.contains(&Right::Share) { Rights::COPY } else { Rights::empty() };
+        let mut devices = Self { functions: Vec::new(), lines: Vec::new(), master, shared };
         for (function, bars) in found {
             // The log says why a function can't be had. The program drives the others.
             let _ = devices.claim_function(root, program, function, bars);
@@ -103,9 +108,10 @@ impl Devices {
         if devices.functions.is_empty() { Err(Missing::Refused) } else { Ok(devices) }
     }
 
-    /// Returns the addresses of the program's functions.
-    pub fn addresses(&self) -> impl Iterator<Item = PciAddress> {
-        self.functions.iter().map(|function| function.found.address)
+    /// Returns the program's functions, as `pci` is told of them.
+    pub fn driven(&self) -> impl Iterator<Item = DrivenFunction> {
+        let master = self.master;
+        self.functions.iter().map(move |function| DrivenFunction { address: function.found.address, master })
     }
 
     fn claim_function(
@@ -174,7 +180,7 @@ impl Devices {
                 ClaimedSignal::Line(_) => PciSignal::Line,
                 ClaimedSignal::Message(_, write) => PciSignal::Message(*write),
             };
-            bus.ask(PciRequest::Enable { function: function.found.address, signal, trust: self.trust })?;
+            bus.ask(PciRequest::Enable { function: function.found.address, signal, master: self.master })?;
         }
         Ok(())
     }
@@ -187,13 +193,16 @@ impl Devices {
         })
     }
 
-    /// Grants the functions to an instance, and adds their names to `entries`.
-    pub fn grant(&self, process: &Process, entries: &mut Vec<StartupEntry>) -> Result<()> {
+    /// Grants the functions to an instance, and adds their names to `entries`. `bus` is the service `pci`, which an
+    /// instance that may let them master the bus calls.
+    pub fn grant(&self, process: &Process, bus: &Endpoint, entries: &mut Vec<StartupEntry>) -> Result<()> {
+        if let Some(badge) = self.master {
+            entries.push(entries::bus(process.grant_badged(bus, Rights::CALL, badge)?));
+        }
         for (index, function) in self.functions.iter().enumerate() {
             entries.push(entries::function(index, function.found.id, function.found.address));
             for (register, memory, bytes) in &function.memory {
-                // A driver may show its device to its clients.
-                let handle = process.grant(memory, Rights::READ | Rights::WRITE | Rights::COPY)?;
+                let handle = process.grant(memory, Rights::READ | Rights::WRITE | self.shared)?;
                 entries.push(entries::memory(index, *register, handle, *bytes));
             }
             for (register, ports, first, count) in &function.ports {

@@ -12,15 +12,19 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use bellwire::entry::ABSENT;
 use bellwire::pci::entries;
-use bellwire::protocol::{Control, PciAddress, ProgramName, ProgramState, ProgramStatus};
+use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus};
 use bellwire::{
-    Endpoint, Error, Exit, HowEnded, Instant, Limits, Memory, PAGE_BYTES, Process, Result, Rights, StartupEntry,
-    StartupKind, Trust,
+    DrivenFunction, Endpoint, Error, Exit, HowEnded, Instant, Limits, Memory, PAGE_BYTES, Process, Result, Rights,
+    StartupEntry, StartupKind, Trust,
 };
+use core::time::Duration;
 use manifest::{PCI_SERVICE, Restart, Right};
 
 /// Frames for a process's page tables and thread state, so that manifests needn't count them.
 const TABLE_FRAMES: usize = 32;
+
+/// The time after which `init` tries again to turn a dead program's devices off, where the bus doesn't answer.
+const BURIAL_RETRY: Duration = Duration::from_secs(1);
 
 /// Objects for the mappings that `init` makes in a process, and for its first thread.
 const INIT_OBJECTS: usize = 16;
@@ -36,6 +40,8 @@ pub struct Program {
     /// The program's PCI functions, once they were found.
     devices: Option<Devices>,
     life: Life,
+    /// What is left of the program's last process.
+    remains: Option<Remains>,
     /// One stand-in for each service, which answers clients while the program is not to run. Made when first needed.
     stand_ins: Vec<StandIn>,
     backoff: Backoff,
@@ -50,6 +56,16 @@ enum Life {
     Waiting { until: Instant },
     Ended,
     Absent,
+}
+
+/// A process that has ended and isn't torn down yet. Its memory and its objects stay charged to it.
+#[derive(Debug)]
+struct Remains {
+    process: Process,
+    /// Dropped when the process has been reaped.
+    _pages: Pages,
+    /// When to try again, if the bus runs and couldn't turn the devices off.
+    retry: Option<Instant>,
 }
 
 /// The plan for a running program once it has ended.
@@ -73,7 +89,7 @@ pub struct Surroundings<'a> {
     /// The PCI bus, if its program runs.
     pub bus: Option<Bus<'a>>,
     /// The PCI functions that running programs drive.
-    pub driven: &'a [PciAddress],
+    pub driven: &'a [DrivenFunction],
     /// The badges of the programs that may reset the machine.
     pub resetters: &'a [u16],
 }
@@ -83,11 +99,16 @@ impl Program {
     pub fn new(machine: &Machine, facts: manifest::Program, badge: u16) -> Self {
         let claims = Claims::new(machine, &facts);
         let (life, stand_ins, backoff) = (Life::Stopped, Vec::new(), Backoff::NEW);
-        Self { facts, badge, claims, devices: None, life, stand_ins, backoff, restarts: 0 }
+        Self { facts, badge, claims, devices: None, life, remains: None, stand_ins, backoff, restarts: 0 }
     }
 
     /// Starts the program. A failure is logged, and counts as a death.
     pub fn start(&mut self, surroundings: Surroundings<'_>) {
+        if let Err(error) = self.bury(surroundings.bus) {
+            bellwire::println!("can't start {}: the last process isn't torn down: {error}", self.facts.name);
+            self.wait(Instant::now());
+            return;
+        }
         if let Err(missing) = self.find_devices(surroundings) {
             match missing {
                 Missing::Absent => self.life = Life::Absent,
@@ -127,7 +148,7 @@ impl Program {
         let bus = surroundings.bus.ok_or(Missing::Bus(Error::Gone))?;
         let devices = match self.devices.take() {
             Some(devices) => devices,
-            None => Devices::claim(surroundings.machine.root, bus, &self.facts)?,
+            None => Devices::claim(surroundings.machine.root, bus, &self.facts, self.badge)?,
         };
         self.devices.insert(devices).enable(bus).map_err(|error| match error {
             // `pci` says in the log why, and would say it at each further try.
@@ -137,30 +158,14 @@ impl Program {
     }
 
     /// Cleans up after the program's process: turns its devices off, gives back what it held, and decides what comes
-    /// next. Call this when its exit message has come. Frames to which a device may still write stay out of use.
-    /// `killer` is the program that has ended it, if one has.
+    /// next. Call this when its exit message has come. `killer` is the program that has ended it, if one has.
     pub fn ended(&mut self, exit: Exit, killer: Option<&str>, bus: Option<Bus<'_>>) {
         let life = core::mem::replace(&mut self.life, Life::Ended);
         let Life::Running { process, pages, since, ends } = life else { return };
-        let quiet = self.devices.as_ref().is_some_and(|devices| {
-            let outcome = bus.ok_or(Error::Gone).and_then(|bus| devices.disable(bus));
-            if let Err(error) = outcome {
-                bellwire::println!("can't turn the devices of {} off: {error}", self.facts.name);
-            }
-            outcome.is_ok()
-        });
-        let quarantine = |memory: Memory| {
-            if quiet {
-                // Memory that can't be destroyed stays out of use, too.
-                let _ = memory.destroy();
-            } else {
-                memory.into_raw();
-            }
-        };
-        if let Err(error) = process.reap(quarantine) {
-            bellwire::println!("can't tear {} down: {error}", self.facts.name);
+        self.remains = Some(Remains { process, _pages: pages, retry: None });
+        if let Err(error) = self.bury(bus) {
+            bellwire::println!("can't tear {} down yet: {error}", self.facts.name);
         }
-        drop(pages);
         if exit.how == (HowEnded::Exited { code: ABSENT }) {
             // The program has logged itself what is missing.
             self.life = Life::Absent;
@@ -185,9 +190,36 @@ impl Program {
         self.life = Life::Waiting { until: Instant::now() + wait };
     }
 
-    /// Makes sure that the program's clients get answers: from the program if it runs or is about to, else from
-    /// stand-ins.
-    pub fn settle(&mut self, services: &Services) {
+    /// Tears down what is left of the program's last process, if something is. A device may write to the process's
+    /// memory until its bus mastering is off, so that comes first; without the bus everything stays as it is. So
+    /// nothing piles up, however often the program or the bus dies: the program isn't started again before.
+    fn bury(&mut self, bus: Option<Bus<'_>>) -> Result<()> {
+        let Some(remains) = &mut self.remains else { return Ok(()) };
+        let quiet = match &self.devices {
+            Some(devices) => bus.ok_or(Error::Gone).and_then(|bus| devices.disable(bus)),
+            // Without PCI functions the program hasn't the right to tell a device about its memory.
+            None => Ok(()),
+        };
+        let give_back = |memory: Memory| {
+            // Memory that can't be destroyed stays out of use.
+            let _ = memory.destroy();
+        };
+        let buried = quiet.and_then(|()| remains.process.reap(give_back));
+        match buried {
+            Ok(()) => self.remains = None,
+            Err(_) => remains.retry = bus.map(|_| Instant::now() + BURIAL_RETRY),
+        }
+        buried
+    }
+
+    /// Tears down what is left of the program's last process, once the bus is there. Makes sure that the program's
+    /// clients get answers: from the program if it runs or is about to, else from stand-ins.
+    pub fn settle(&mut self, services: &Services, bus: Option<Bus<'_>>) {
+        let is_due = |remains: &Remains| remains.retry.is_none_or(|retry| retry <= Instant::now());
+        if self.remains.as_ref().is_some_and(is_due) {
+            // It is tried again.
+            let _ = self.bury(bus);
+        }
         if !matches!(self.life, Life::Stopped | Life::Ended | Life::Absent) {
             self.relieve_stand_ins();
             return;
@@ -253,6 +285,11 @@ impl Program {
         self.claims.have_line(line) || self.devices.as_ref().is_some_and(|devices| devices.have_line(line))
     }
 
+    /// Returns when `init` has something to do for the program, whatever happens.
+    pub fn next_act(&self) -> Option<Instant> {
+        self.due().into_iter().chain(self.remains.as_ref().and_then(|remains| remains.retry)).min()
+    }
+
     /// Returns when the program is to be started again, if it is.
     pub fn due(&self) -> Option<Instant> {
         match self.life {
@@ -275,9 +312,9 @@ impl Program {
     }
 
     /// Returns the PCI functions that the program drives at this moment.
-    pub fn driven(&self) -> impl Iterator<Item = PciAddress> {
+    pub fn driven(&self) -> impl Iterator<Item = DrivenFunction> {
         let runs = matches!(self.life, Life::Running { .. });
-        self.devices.iter().filter(move |_| runs).flat_map(Devices::addresses)
+        self.devices.iter().filter(move |_| runs).flat_map(Devices::driven)
     }
 
     /// Returns whether the program runs and serves a service.
@@ -353,7 +390,7 @@ impl Program {
         }
         self.claims.grant(process, &mut entries)?;
         if let Some(devices) = &self.devices {
-            devices.grant(process, &mut entries)?;
+            devices.grant(process, services.endpoint(PCI_SERVICE)?, &mut entries)?;
         }
         if self.facts.serves.iter().any(|name| name == PCI_SERVICE) {
             entries.extend(driven.iter().copied().map(entries::driven));

@@ -73,7 +73,7 @@ impl Supervisor {
 
     /// Sets the one timer to the first start that is due.
     fn set_timer(&self) {
-        let next = self.programs.programs.iter().filter_map(Program::due).min();
+        let next = self.programs.programs.iter().filter_map(Program::next_act).min();
         if let Some(Err(error)) = next.map(|next| self.timer.set(next)) {
             bellwire::println!("can't set the timer: {error}");
         }
@@ -127,9 +127,10 @@ impl Programs {
         }
     }
 
-    /// Makes sure that no client waits for a program that is not to run.
+    /// Tears down what is left of programs, and makes sure that no client waits for a program that is not to run.
     fn settle(&mut self) {
-        self.programs.iter_mut().for_each(|program| program.settle(&self.services));
+        let bus = bus(&self.programs, &self.services);
+        self.programs.iter_mut().for_each(|program| program.settle(&self.services, bus));
     }
 
     fn answer(&mut self, call: Call<'_>) {

@@ -168,10 +168,22 @@ fn check_pci(programs: &[Program]) -> Result {
             if program.interrupt == Signal::Msi {
                 return Err(format!("{name}: without PCI devices nothing interrupts by messages"));
             }
+            if program.rights.contains(&Right::Dma) {
+                return Err(format!(
+                    "{name}: the right \"dma\" takes PCI devices, since `init` can turn no others off when it has ended"
+                ));
+            }
             continue;
         }
-        if server.is_none_or(|server| server >= place) {
+        let Some(server) = server.filter(|server| *server < place).map(|server| &programs[server]) else {
             return Err(format!("{name} drives PCI devices, and no program before it serves {PCI_SERVICE:?}"));
+        };
+        if program.rights.contains(&Right::Dma) && server.priority < program.priority {
+            return Err(format!(
+                "{name} (priority {}) lets its devices master the bus through {PCI_SERVICE:?} of {} (priority {}): a \
+                 server's priority must be at least its callers'",
+                program.priority, server.name, server.priority
+            ));
         }
         if program.interrupt == Signal::Msi && !program.rights.contains(&Right::Dma) {
             return Err(format!(
@@ -335,6 +347,23 @@ mod tests {
         assert_eq!(error(device, serve), "first drives PCI devices, and no program before it serves \"pci\"");
         let low = error(|first| first.serves = names("pci"), device);
         assert!(low.starts_with("first (priority 20) serves \"pci\" for init (priority 40)"), "{low}");
+    }
+
+    /// A device that nobody can turn off would write to memory that has another owner by then.
+    #[test]
+    fn dma_takes_devices_that_can_be_turned_off() {
+        let serve = |program: &mut Program| (program.serves, program.priority) = (names("pci"), 42);
+        let trusted = |program: &mut Program| program.rights = vec![Right::Dma];
+        assert!(error(serve, trusted).starts_with("second: the right \"dma\" takes PCI devices"));
+        let drives = |priority| {
+            move |program: &mut Program| {
+                trusted(program);
+                (program.pci, program.priority) = (vec![PciId { vendor: 0x1234, device: 0x11E8 }], priority);
+            }
+        };
+        assert_eq!(error(serve, drives(42)), "");
+        let high = error(serve, drives(43));
+        assert!(high.starts_with("second (priority 43) lets its devices master the bus through \"pci\""), "{high}");
     }
 
     #[test]

@@ -142,11 +142,14 @@ pub enum Right {
     Screen,
     /// Resets the machine, through a service that can.
     Reset,
+    /// Hands the registers of its PCI devices on to its clients, which keep them when the program has ended.
+    Share,
 }
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 6] = [Self::Dma, Self::Supervise, Self::Log, Self::Info, Self::Screen, Self::Reset];
+    pub const ALL: [Self; 7] =
+        [Self::Dma, Self::Supervise, Self::Log, Self::Info, Self::Screen, Self::Reset, Self::Share];
 
     /// Returns the right's name in the manifest and in the blob.
     pub const fn name(self) -> &'static str {
@@ -157,6 +160,7 @@ impl Right {
             Self::Info => "info",
             Self::Screen => "screen",
             Self::Reset => "reset",
+            Self::Share => "share",
         }
     }
 }

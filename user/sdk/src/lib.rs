@@ -93,7 +93,7 @@ pub use interrupt::{Interrupt, InterruptWrite, Pending, Trigger};
 pub use lock::{Mutex, MutexGuard};
 pub use mapping::{MappedRegister, Mapping, Plain};
 pub use memory::Memory;
-pub use pci::{PciDevice, PciInterrupt};
+pub use pci::{DrivenFunction, PciDevice, PciInterrupt};
 pub use ports::{Port, PortRange, PortValue, Ports};
 pub use process::{Limits, Process, Trust};
 pub use root::Root;

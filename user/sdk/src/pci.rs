@@ -1,8 +1,8 @@
 //! A function of a PCI device, as its driver gets it. Configuration space stays with the program `pci`: the function is
-//! switched on before the driver starts, and off when it has ended.
+//! switched on before the driver starts, and off when it has ended. It masters the bus only once the driver says so.
 
-use crate::protocol::{PciAddress, PciId};
-use crate::{Error, Grants, Interrupt, Memory, Pending, PortRange, Result, Server, Trigger};
+use crate::protocol::{PciAddress, PciId, PciRequest};
+use crate::{Endpoint, Error, Grants, Interrupt, Memory, Pending, PortRange, Result, Server, Trigger};
 use abi::StartupKind;
 use alloc::format;
 
@@ -41,6 +41,22 @@ impl PciDevice {
         Ok(PortRange::new(first as u16, count as u16))
     }
 
+    /// Lets the function master the bus: read and write memory by itself, and interrupt by messages. Call this once the
+    /// device does nothing any more that a predecessor or the firmware has told it: what it still did would reach
+    /// memory that belongs to somebody else by now. [`Error::Unsupported`] without the right `dma`.
+    pub fn master_bus(&self) -> Result<()> {
+        let bus = self.grants.entries().find(|entry| entry.name() == BUS && entry.kind == StartupKind::Handle);
+        // All functions of the program share the handle, so nobody owns it.
+        let bus = Endpoint::borrowed(bus.ok_or(Error::Unsupported)?.value);
+        loop {
+            match bus.request(PciRequest::Master(self.address)) {
+                // The bus died before it answered. Its successor is told which functions are driven.
+                Err(Error::Gone) => {}
+                result => return result.map(drop),
+            }
+        }
+    }
+
     /// Lets the function's interrupts arrive at a server, with a badge. Functions that share a line share an interrupt:
     /// bound once, it is [`Error::Busy`] for the second.
     pub fn bind(&self, server: &Server, badge: u16) -> Result<(Interrupt, Pending)> {
@@ -77,17 +93,32 @@ impl Grants {
 /// How `init` names to the program `pci` which functions are driven.
 const DRIVEN: &str = "driven";
 
+/// How `init` names the service `pci` to a driver that may let its functions master the bus.
+const BUS: &str = "pci bus";
+
+/// A PCI function that a program drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrivenFunction {
+    /// The function's place on the bus.
+    pub address: PciAddress,
+    /// The badge of the program that may let the function master the bus, if one may.
+    pub master: Option<u16>,
+}
+
 impl Grants {
     /// The PCI functions that programs drive at this moment. Only the program that serves `pci` is told.
-    pub fn driven_functions(&self) -> impl Iterator<Item = PciAddress> {
+    pub fn driven_functions(&self) -> impl Iterator<Item = DrivenFunction> {
         let named = self.entries().filter(|entry| entry.name() == DRIVEN && entry.kind == StartupKind::Number);
-        named.map(|entry| PciAddress::from_number(entry.extra[0] as u16))
+        named.map(|entry| {
+            let [address, master] = entry.extra;
+            DrivenFunction { address: PciAddress::from_number(address as u16), master: u16::try_from(master).ok() }
+        })
     }
 }
 
 /// How `init` names what a program gets of its function with an index; the driver's side of it is [`PciDevice`].
 pub mod entries {
-    use super::{DRIVEN, PciInterrupt, StartupKind, format};
+    use super::{BUS, DRIVEN, DrivenFunction, PciInterrupt, StartupKind, format};
     use crate::protocol::{PciAddress, PciId};
     use abi::StartupEntry;
 
@@ -98,8 +129,15 @@ pub mod entries {
     }
 
     /// A function that a program drives, for [`crate::Grants::driven_functions`].
-    pub fn driven(address: PciAddress) -> StartupEntry {
-        StartupEntry::new(DRIVEN, StartupKind::Number, 0, [u64::from(address.number()), 0])
+    pub fn driven(function: DrivenFunction) -> StartupEntry {
+        // No badge is as large as the number that stands for none.
+        let master = function.master.map_or(u64::MAX, u64::from);
+        StartupEntry::new(DRIVEN, StartupKind::Number, 0, [u64::from(function.address.number()), master])
+    }
+
+    /// The service `pci`, for [`crate::PciDevice::master_bus`].
+    pub fn bus(handle: u32) -> StartupEntry {
+        StartupEntry::new(BUS, StartupKind::Handle, handle, [0; 2])
     }
 
     /// Registers in memory.
@@ -132,6 +170,10 @@ mod tests {
     fn a_driver_finds_what_init_names() {
         let id = PciId { vendor: 0x1234, device: 0x11E8 };
         let address = [PciAddress::new(0, 4, 0), PciAddress::new(1, 8, 3)];
+        let driven = [
+            DrivenFunction { address: address[1], master: Some(u16::MAX) },
+            DrivenFunction { address: address[0], master: None },
+        ];
         let all = [
             entries::function(0, id, address[0]),
             entries::memory(0, 0, 5, 1 << 20),
@@ -139,8 +181,8 @@ mod tests {
             entries::function(1, id, address[1]),
             entries::ports(1, 4, 0xC000, 32),
             entries::interrupt(1, 7, PciInterrupt::Message),
-            entries::driven(address[1]),
-            entries::driven(address[0]),
+            entries::driven(driven[0]),
+            entries::driven(driven[1]),
         ];
         let grants = crate::startup::tests::grants(&all);
         let devices: Vec<PciDevice> = grants.pci_devices().collect();
@@ -151,6 +193,33 @@ mod tests {
         assert_eq!(memory.raw(), 5);
         assert_eq!(first.memory(1).err(), Some(Error::BadHandle));
         assert_eq!(second.ports(4), Ok(PortRange::new(0xC000, 32)));
-        assert_eq!(grants.driven_functions().collect::<Vec<_>>(), [address[1], address[0]]);
+        assert_eq!(grants.driven_functions().collect::<Vec<_>>(), driven);
+        assert_eq!(first.master_bus(), Err(Error::Unsupported), "nothing lets it reach the bus");
+    }
+
+    #[test]
+    fn a_driver_asks_the_bus_until_one_answers() {
+        use crate::raw::fake;
+        use std::cell::RefCell;
+        use std::rc::Rc;
+
+        let asked = Rc::new(RefCell::new(Vec::new()));
+        fake::answer_with({
+            let asked = asked.clone();
+            move |operation, handle, words| {
+                if operation != abi::Operation::Call {
+                    return Ok(words);
+                }
+                asked.borrow_mut().push((handle, words[0]));
+                if asked.borrow().len() == 1 { Err(Error::Gone) } else { Ok([0; 4]) }
+            }
+        });
+        let address = PciAddress::new(0, 4, 0);
+        let id = PciId { vendor: 0x1234, device: 0x11E8 };
+        let all = [entries::function(0, id, address), entries::interrupt(0, 7, PciInterrupt::Message), entries::bus(9)];
+        let grants = crate::startup::tests::grants(&all);
+        let device = grants.pci_devices().next().unwrap();
+        assert_eq!(device.master_bus(), Ok(()));
+        assert_eq!(*asked.borrow(), [(9, usize::from(address.number())); 2]);
     }
 }

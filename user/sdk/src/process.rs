@@ -86,8 +86,8 @@ impl Process {
     /// Tears down what is left of the process after its end, slice by slice, and gives its quota back.
     ///
     /// Memory of which it knew the physical address may still be written by a device: it is handed over, and is to be
-    /// destroyed only once the device is quiet.
-    pub fn reap(self, mut quarantine: impl FnMut(Memory)) -> Result<()> {
+    /// destroyed only once the device is quiet. After an error, reaping goes on where it was when this is called again.
+    pub fn reap(&self, mut quarantine: impl FnMut(Memory)) -> Result<()> {
         loop {
             let [left, memory, ..] = raw::process_reap(self.raw(), [0; 4])?.words;
             if memory != 0 {

@@ -33,7 +33,11 @@ fn run(startup: Startup) -> Result<()> {
     let registers = memory.map_part(0, PAGE_BYTES, Access::READ | Access::WRITE)?;
     let kind = match device.interrupt {
         PciInterrupt::Line(_) => BY_LINE,
-        PciInterrupt::Message => BY_MESSAGE,
+        PciInterrupt::Message => {
+            // The device was told nothing before.
+            device.master_bus()?;
+            BY_MESSAGE
+        }
     };
     let bound = device.bind(&server, 0)?;
     let endpoint = server.endpoint().raw();

@@ -22,8 +22,14 @@ pub const CASES: &[Case] = cases![
     devices_with_messages_are_told_apart,
     a_driver_by_its_line_gets_no_bus_master,
     the_bus_comes_back_after_its_end,
+    a_pending_transfer_reaches_nobody_else_and_nothing_is_lost,
+    without_the_bus_a_driver_that_dies_loses_nothing,
 ];
+pub const LONG: &[Case] =
+    cases![Long: a_thousand_restarts_lose_nothing, a_thousand_restarts_without_the_bus_lose_nothing];
 
+/// How often a driver is ended with a transfer under way.
+const RESTARTS: u32 = 100;
 /// How often a device is told to interrupt.
 const TIMES: u32 = 3000;
 /// A place on the bus that firmware for QEMU's machines wires to a line of its own.
@@ -155,6 +161,43 @@ fn the_bus_comes_back_after_its_end(width: Width) {
     each_arrives_once(&mut machine, line);
     restart(&mut machine, "edu");
     each_arrives_once(&mut machine, line);
+}
+
+/// A driver dies while its device is about to write to memory. The frames have another owner when the device does
+/// write, so nothing that it writes may arrive.
+fn a_pending_transfer_reaches_nobody_else_and_nothing_is_lost(width: Width) {
+    restart_over_and_over(width, 0, RESTARTS);
+}
+
+/// Nobody can turn the device off at once, so what the driver had stays as it is until somebody can.
+fn without_the_bus_a_driver_that_dies_loses_nothing(width: Width) {
+    restart_over_and_over(width, 1, RESTARTS);
+}
+
+fn a_thousand_restarts_lose_nothing(width: Width) {
+    restart_over_and_over(width, 0, 1000);
+}
+
+fn a_thousand_restarts_without_the_bus_lose_nothing(width: Width) {
+    restart_over_and_over(width, 1, 1000);
+}
+
+/// The machine's time is instructions: the device writes 100 ms after it was told to, whatever the host does.
+fn restart_over_and_over(width: Width, way: u32, rounds: u32) {
+    let mut machine = boot_to_the_prompt(Hardware::timed(width).with(&["-M", "pc"]).with(&DEVICE), Direct::clumsy());
+    ask(&mut machine, &format!("call restarts {way} {rounds}"));
+    machine.type_line("log -f");
+    for line in 1..=rounds / 50 {
+        machine.expect(&format!("restarts: {} rounds\r\n", line * 50));
+    }
+    machine.expect("after\r\n");
+    machine.expect("restarts: ");
+    let end = machine.expect(": nothing is lost");
+    let numbers: Vec<u32> = end.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [asked, starts, same_frames, changed, worked] = numbers[..] else { panic!("{end}") };
+    assert_eq!((asked, starts, worked), (rounds, rounds, rounds), "{end}");
+    assert!(same_frames >= rounds / 2, "the frames were meant to be somebody else's: {end}");
+    assert_eq!(changed, 0, "the device wrote to memory of somebody else: {end}");
 }
 
 fn by_line(machine: &mut Machine) {

@@ -23,6 +23,19 @@ const ACKNOWLEDGE: usize = 0x64;
 
 /// The least number whose factorial is 0 modulo 2^32: it has 32 factors of 2.
 const ALL_ZERO: u32 = 34;
+/// Transfers between memory and the device's buffer: source, destination, length in bytes, and the command, which reads
+/// as it was written until the transfer is done.
+const TRANSFER_SOURCE: usize = 0x80;
+const TRANSFER_DESTINATION: usize = 0x88;
+const TRANSFER_BYTES: usize = 0x90;
+const TRANSFER_COMMAND: usize = 0x98;
+const RUN: u32 = 1 << 0;
+const TO_MEMORY: u32 = 1 << 1;
+/// The device's own address of its buffer.
+const BUFFER: u32 = 0x4_0000;
+
+/// How many pauses a transfer may take. With pauses of a millisecond that is ten times as long as any takes.
+const MOST_PAUSES: usize = 1000;
 
 /// How often a device is asked for further causes, of which there are two. A device that then still has some is stuck,
 /// or has vanished and reads as ones.
@@ -109,6 +122,43 @@ impl<R: Registers> Edu<R> {
         Ok(device)
     }
 
+    /// Waits until the device makes no transfer any more, which a dead driver may have begun: nothing ends one early.
+    /// `pause` lets a millisecond or more pass.
+    pub fn come_to_rest(&mut self, mut pause: impl FnMut()) -> Result<(), Stuck> {
+        for _ in 0..MOST_PAUSES {
+            if !self.is_transferring() {
+                return Ok(());
+            }
+            pause();
+        }
+        Err(Stuck)
+    }
+
+    /// Returns whether the device makes a transfer.
+    pub fn is_transferring(&mut self) -> bool {
+        self.registers.read(TRANSFER_COMMAND) & RUN != 0
+    }
+
+    /// The most bytes of a transfer. The buffer has 4096, but QEMU 7.2 ends itself over a transfer of all of them.
+    pub const MOST_BYTES: u32 = 4092;
+
+    /// Has the device write its buffer to memory by a physical address. It does so 100 milliseconds later.
+    pub fn write_to_memory(&mut self, address: u32, bytes: u32) {
+        self.transfer(BUFFER, address, bytes, TO_MEMORY);
+    }
+
+    /// Has the device read its buffer from memory. It does so 100 milliseconds later.
+    pub fn read_from_memory(&mut self, address: u32, bytes: u32) {
+        self.transfer(address, BUFFER, bytes, 0);
+    }
+
+    fn transfer(&mut self, source: u32, destination: u32, bytes: u32, direction: u32) {
+        self.registers.write(TRANSFER_SOURCE, source);
+        self.registers.write(TRANSFER_DESTINATION, destination);
+        self.registers.write(TRANSFER_BYTES, bytes);
+        self.registers.write(TRANSFER_COMMAND, RUN | direction);
+    }
+
     /// Makes the device interrupt.
     pub fn raise(&mut self) {
         self.registers.write(RAISE, Causes::RAISED);
@@ -153,11 +203,20 @@ mod tests {
         causes: u32,
         /// Causes that no acknowledgement removes.
         stuck: u32,
+        /// Source, destination, length and command of a transfer.
+        transfer: [u32; 4],
     }
 
     impl Fake {
-        const NEW: Self =
-            Self { identification: 0x0100_00ED, liveness: 0, factorial: 0, status: 0, causes: 0, stuck: 0 };
+        const NEW: Self = Self {
+            identification: 0x0100_00ED,
+            liveness: 0,
+            factorial: 0,
+            status: 0,
+            causes: 0,
+            stuck: 0,
+            transfer: [0; 4],
+        };
     }
 
     impl Registers for &mut Fake {
@@ -167,6 +226,7 @@ mod tests {
                 LIVENESS => self.liveness,
                 FACTORIAL => self.factorial,
                 INTERRUPT_STATUS => self.causes | self.stuck,
+                TRANSFER_SOURCE..=TRANSFER_COMMAND => self.transfer[(offset - TRANSFER_SOURCE) / 8],
                 _ => panic!("a read of {offset:#x}"),
             }
         }
@@ -184,6 +244,8 @@ mod tests {
                 STATUS => self.status = value,
                 RAISE => self.causes |= value,
                 ACKNOWLEDGE => self.causes &= !value,
+                TRANSFER_SOURCE..=TRANSFER_COMMAND if self.transfer[3] & RUN != 0 => {}
+                TRANSFER_SOURCE..=TRANSFER_COMMAND => self.transfer[(offset - TRANSFER_SOURCE) / 8] = value,
                 _ => panic!("a write of {offset:#x}"),
             }
         }
@@ -210,6 +272,21 @@ mod tests {
         let mut device = Edu::new(&mut fake).unwrap();
         device.registers.stuck = u32::MAX;
         assert_eq!(device.serve(), Err(Stuck), "as one that has vanished");
+    }
+
+    #[test]
+    fn a_transfer_is_waited_for() {
+        let mut fake = Fake::NEW;
+        let mut device = Edu::new(&mut fake).unwrap();
+        device.write_to_memory(0x10_0000, 4092);
+        assert_eq!(device.registers.transfer, [0x4_0000, 0x10_0000, 4092, 3]);
+        let mut pauses = 0;
+        assert_eq!(device.come_to_rest(|| pauses += 1), Err(Stuck), "it never ends");
+        assert_eq!(pauses, MOST_PAUSES);
+        device.registers.transfer[3] &= !RUN;
+        assert_eq!(device.come_to_rest(|| panic!("it has ended")), Ok(()));
+        device.read_from_memory(0x20_0000, 16);
+        assert_eq!(device.registers.transfer, [0x20_0000, 0x4_0000, 16, 1]);
     }
 
     #[test]

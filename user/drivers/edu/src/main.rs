@@ -11,9 +11,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::protocol::{EduCounts, EduRequest, OVER_LIMIT, PciAddress};
 use bellwire::{
-    Access, Call, Caller, CallerGone, Callers, Event, Grants, Interrupt, InterruptMessage, Mapping, PAGE_BYTES,
-    PciDevice, PciInterrupt, Result, Server, Startup,
+    Access, Call, Caller, CallerGone, Callers, Endpoint, Event, Grants, Instant, Interrupt, InterruptMessage, Mapping,
+    PAGE_BYTES, PciDevice, PciInterrupt, Result, Server, Startup,
 };
+use core::time::Duration;
 use driver_edu::{Edu, Registers};
 
 bellwire::main!(run);
@@ -127,11 +128,21 @@ impl Driver {
     }
 }
 
-/// Maps a device's registers and leaves it at rest.
+/// Maps a device's registers, brings it to rest, and only then lets it write to memory where it interrupts so.
 fn open(device: &PciDevice) -> Result<Edu<Memory>, String> {
+    let failed = |error: &dyn core::fmt::Display| format!("{}: {error}", device.address);
     let memory = device.memory(0).and_then(|memory| memory.map_part(0, PAGE_BYTES, Access::READ | Access::WRITE));
-    let memory = memory.map_err(|error| format!("{}: {error}", device.address))?;
-    Edu::new(Memory(memory)).map_err(|error| format!("{}: {error}", device.address))
+    let memory = memory.map_err(|error| failed(&error))?;
+    let mut edu = Edu::new(Memory(memory)).map_err(|error| failed(&error))?;
+    let nobody = Endpoint::new().map_err(|error| failed(&error))?;
+    // No thread takes this call, so it only lets a millisecond pass.
+    let pause = || drop(nobody.call_before(Instant::now() + Duration::from_millis(1), 0, [0; 4]));
+    edu.come_to_rest(pause).map_err(|error| failed(&error))?;
+    nobody.destroy().map_err(|error| failed(&error))?;
+    if device.interrupt == PciInterrupt::Message {
+        device.master_bus().map_err(|error| failed(&error))?;
+    }
+    Ok(edu)
 }
 
 impl Jobs {

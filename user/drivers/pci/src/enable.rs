@@ -1,4 +1,7 @@
 //! Turning a function on for its driver, and off when the driver has ended.
+//!
+//! A function that is turned on doesn't master the bus yet: its device may still do what a dead driver or the firmware
+//! has told it, to memory that belongs to somebody else by now. The driver says when its device is at rest.
 
 use crate::bar::Kinds;
 use crate::capability::{MessageCapability, disable_messages};
@@ -30,8 +33,8 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Lets a function answer to its addresses and interrupt. Everything that its last driver or the firmware left on is
-/// turned off first.
+/// Lets a function answer to its addresses and interrupt by its pin. Everything that its last driver or the firmware
+/// left on is turned off first. Messages are set up, and are sent from [`master`] on.
 pub fn enable(
     space: &mut impl ConfigurationSpace,
     function: PciAddress,
@@ -52,8 +55,18 @@ pub fn enable(
             capability.enable(space, write).ok_or(Refused::NoMessages)?;
         }
     }
-    command.set(Command::BUS_MASTER, trust == Trust::Dma);
     space.set_command(function, command);
+    Ok(())
+}
+
+/// Lets a function read and write memory by itself, and send messages. Call this when its driver says that the device
+/// does nothing any more that it was told before.
+pub fn master(space: &mut impl ConfigurationSpace, function: PciAddress) -> Result<(), Refused> {
+    if id(space, function).is_none() {
+        return Err(Refused::Gone);
+    }
+    let command = space.command(function);
+    space.set_command(function, command | Command::BUS_MASTER);
     Ok(())
 }
 
@@ -106,6 +119,8 @@ mod tests {
     fn by_messages_its_pin_is_silent() {
         let (mut fake, function) = function();
         assert_eq!(enable(&mut fake, function, MESSAGE, Trust::Dma), Ok(()));
+        assert_eq!(command(&mut fake, function), 0x0503, "its device may still do what it was told before");
+        assert_eq!(master(&mut fake, function), Ok(()));
         assert_eq!(command(&mut fake, function), 0x0507);
         assert_eq!([0x40, 0x44, 0x4C].map(|register| fake.read(function, register)), [0x0081_0005, 0xFEE0_0000, 0x90]);
         disable(&mut fake, function);
@@ -128,6 +143,7 @@ mod tests {
         let (mut fake, function) = function();
         fake.remove(function);
         assert_eq!(enable(&mut fake, function, PciSignal::Line, Trust::Contained), Err(Refused::Gone));
+        assert_eq!(master(&mut fake, function), Err(Refused::Gone));
         disable(&mut fake, function);
     }
 

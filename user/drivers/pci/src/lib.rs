@@ -23,7 +23,7 @@ mod space;
 pub use bar::bar;
 pub use bus::{Bus, Refusal};
 pub use capability::{Capability, MessageCapability, disable_messages};
-pub use enable::{Refused, disable, enable};
+pub use enable::{Refused, disable, enable, master};
 pub use quiet::{Pin, put_to_rest, quiet};
 pub use scan::scan;
 pub use space::{ConfigurationSpace, Mechanism};

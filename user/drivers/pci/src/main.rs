@@ -1,7 +1,8 @@
 //! The PCI bus. It finds all functions, puts to rest those that no program drives, and turns functions on and off for
 //! their drivers.
 //!
-//! Serves `pci` as [`bellwire::protocol::PciRequest`]: every client may ask what there is, only `init` may change it.
+//! Serves `pci` as [`bellwire::protocol::PciRequest`]: every client may ask what there is, only `init` may change it,
+//! and a driver lets its function master the bus.
 //! No driver touches configuration space, in which it could give a function the address of another. Serves the
 //! chipset's reset, too, as [`PowerRequest`] for clients with the right `reset`, since its port lies among the
 //! mechanism's own.
@@ -9,9 +10,10 @@
 
 extern crate alloc;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use bellwire::protocol::{PciAddress, PowerRequest};
-use bellwire::{Event, Result, Startup};
+use bellwire::protocol::PowerRequest;
+use bellwire::{DrivenFunction, Error, Event, Mutex, Result, Startup, Thread};
 use driver_pci::{Bus, Mechanism, Refusal};
 
 bellwire::main!(run);
@@ -22,12 +24,17 @@ const RESET_CONTROL: u16 = 0xCF9 - Mechanism::FIRST_PORT;
 const SYSTEM_RESET: u8 = 1 << 1;
 const RESET_NOW: u8 = 1 << 2;
 
+/// The priority of the search for functions, which takes milliseconds: below that of drivers, which may be working
+/// already when the bus has been started again. This program serves above them, since they call it.
+const SEARCH_PRIORITY: u8 = 41;
+
+const STACK_BYTES: usize = 32 << 10;
+
 fn run(startup: Startup) -> Result<()> {
     let mut server = startup.server("pci")?;
     let ports = startup.ports(Mechanism::FIRST_PORT)?;
     let reset = ports.port::<u8>(RESET_CONTROL);
-    let driven: Vec<PciAddress> = startup.driven_functions().collect();
-    let mut bus = Bus::new(Mechanism::new(ports), &driven);
+    let mut bus = search(Mechanism::new(ports), startup.driven_functions().collect())?;
     for function in bus.loud() {
         bellwire::println!("the interrupt pin of {function} can't be turned off; nobody drives it");
     }
@@ -54,4 +61,16 @@ fn run(startup: Startup) -> Result<()> {
             }
         }
     }
+}
+
+/// Finds the functions, at a priority of its own. Callers wait meanwhile.
+fn search(mechanism: Option<Mechanism>, driven: Vec<DrivenFunction>) -> Result<Bus<Mechanism>> {
+    let found = Arc::new(Mutex::new(None));
+    let theirs = found.clone();
+    let thread = Thread::spawn(SEARCH_PRIORITY, STACK_BYTES, move |_| {
+        *theirs.lock() = Some(Bus::new(mechanism, &driven));
+    })?;
+    thread.join();
+    let bus = found.lock().take();
+    bus.ok_or(Error::Gone)
 }

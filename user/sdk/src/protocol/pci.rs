@@ -1,7 +1,7 @@
 //! The PCI bus: what is on it, and, for `init` alone, what its devices may do.
 
 use super::Request;
-use crate::{InterruptWrite, Trust};
+use crate::InterruptWrite;
 use abi::{join, split};
 use alloc::format;
 use core::fmt;
@@ -177,38 +177,46 @@ pub enum PciRequest {
         /// The index of one of its base address registers; where a 64-bit one takes two, the second is none.
         index: u8,
     },
-    /// Let a function answer to its addresses and interrupt. For `init` alone.
+    /// Let a function answer to its addresses and interrupt by its pin. It doesn't master the bus, and so sends no
+    /// message, before [`PciRequest::Master`]. For `init` alone.
     Enable {
         /// The function.
         function: PciAddress,
         /// How it interrupts.
         signal: PciSignal,
-        /// Whether the function may read and write memory by itself. Messages are such writes.
-        trust: Trust,
+        /// The badge of the client that may let the function master the bus; `None` if it must not. Messages need it.
+        master: Option<u16>,
     },
     /// Have a function neither interrupt nor read and write memory from now on; what it wrote before the answer has
     /// arrived. For `init` alone.
     Disable(PciAddress),
+    /// Let a function master the bus: read and write memory by itself, and send messages. For the function's driver
+    /// alone, once its device does nothing any more that it was told before.
+    Master(PciAddress),
 }
 
 const ENABLE_MESSAGE: usize = 1 << 16;
-const ENABLE_DMA: usize = 1 << 17;
+const ENABLE_MASTER: usize = 1 << 17;
+/// The place of the badge in the word that holds the 16 bits of a message.
+const BADGE_SHIFT: u32 = 16;
 
 impl Request for PciRequest {
     fn encode(self) -> (u8, [usize; 4]) {
         match self {
             Self::Get(index) => (96, [index as usize, 0, 0, 0]),
             Self::Bar { function, index } => (97, [function.number().into(), index.into(), 0, 0]),
-            Self::Enable { function, signal, trust } => {
-                let dma = if trust == Trust::Dma { ENABLE_DMA } else { 0 };
+            Self::Enable { function, signal, master } => {
+                let masters = if master.is_some() { ENABLE_MASTER } else { 0 };
                 let (flag, InterruptWrite { address, data }) = match signal {
                     PciSignal::Line => (0, InterruptWrite { address: 0, data: 0 }),
                     PciSignal::Message(write) => (ENABLE_MESSAGE, write),
                 };
                 let [low, high] = split(address);
-                (98, [usize::from(function.number()) | flag | dma, low, high, data as usize])
+                let last = data & 0xFFFF | u32::from(master.unwrap_or_default()) << BADGE_SHIFT;
+                (98, [usize::from(function.number()) | flag | masters, low, high, last as usize])
             }
             Self::Disable(function) => (99, [function.number().into(), 0, 0, 0]),
+            Self::Master(function) => (100, [function.number().into(), 0, 0, 0]),
         }
     }
 
@@ -219,12 +227,13 @@ impl Request for PciRequest {
             96 => Some(Self::Get(first as u32)),
             97 if second < 6 => Some(Self::Bar { function, index: second as u8 }),
             98 => {
-                let write = InterruptWrite { address: join(second, third), data: fourth as u32 };
+                let write = InterruptWrite { address: join(second, third), data: fourth as u32 & 0xFFFF };
                 let signal = if first & ENABLE_MESSAGE != 0 { PciSignal::Message(write) } else { PciSignal::Line };
-                let trust = if first & ENABLE_DMA != 0 { Trust::Dma } else { Trust::Contained };
-                Some(Self::Enable { function, signal, trust })
+                let master = (first & ENABLE_MASTER != 0).then_some((fourth as u32 >> BADGE_SHIFT) as u16);
+                Some(Self::Enable { function, signal, master })
             }
             99 => Some(Self::Disable(function)),
+            100 => Some(Self::Master(function)),
             _ => None,
         }
     }
@@ -271,9 +280,11 @@ mod tests {
         for request in [
             PciRequest::Get(7),
             PciRequest::Bar { function, index: 5 },
-            PciRequest::Enable { function, signal, trust: Trust::Dma },
-            PciRequest::Enable { function, signal: PciSignal::Line, trust: Trust::Contained },
+            PciRequest::Enable { function, signal, master: Some(0) },
+            PciRequest::Enable { function, signal, master: Some(0xFFFE) },
+            PciRequest::Enable { function, signal: PciSignal::Line, master: None },
             PciRequest::Disable(function),
+            PciRequest::Master(function),
         ] {
             let (label, words) = request.encode();
             assert_eq!(PciRequest::decode(label, words), Some(request));

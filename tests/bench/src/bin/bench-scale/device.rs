@@ -7,7 +7,7 @@ use abi::Access;
 use bellwire::protocol::{PciAddress, PciBar, PciFunction, PciId, PciSignal};
 use bellwire::{Error, Interrupt, InterruptWrite, Mapping, Memory, PAGE_BYTES, PortRange, Result, Root, Trust};
 use bench::EDU_RAISE;
-use driver_pci::{Mechanism, bar, enable, scan};
+use driver_pci::{Mechanism, bar, enable, master, scan};
 
 const EDU: PciId = PciId { vendor: 0x1234, device: 0x11E8 };
 /// The ports of the mechanism: its address, its data.
@@ -56,7 +56,13 @@ impl Device {
             Signal::Line => (PciSignal::Line, Trust::Contained),
             Signal::Message => (PciSignal::Message(self.write), Trust::Dma),
         };
-        with_space(root, |space| enable(space, self.address, signal, trust).map_err(|_| Error::Unsupported))
+        with_space(root, |space| {
+            let enabled = enable(space, self.address, signal, trust);
+            // The device was told nothing before.
+            let enabled =
+                if trust == Trust::Dma { enabled.and_then(|()| master(space, self.address)) } else { enabled };
+            enabled.map_err(|_| Error::Unsupported)
+        })
     }
 
     /// The address of the register that makes it interrupt.
