@@ -78,9 +78,9 @@ enum Slice {
     Child { position: usize, child: Link },
     /// The stage is done.
     Done,
-    /// The supervisor got this handle to frames whose address a device may know.
+    /// The caller got this handle to frames whose address a device may know.
     Quarantined(u32),
-    /// It can't go on before the supervisor has room for a handle.
+    /// It can't go on before the caller has room for a handle.
     Stuck(Error),
 }
 
@@ -113,7 +113,9 @@ impl<M: Machine> Kernel<M> {
             self.set_target(process, parent);
             return word(1);
         };
-        let (stage, position) = match self.slice(machine, target, *kind, position, request.process) {
+        // What a descendant leaves in quarantine goes with what its parent leaves.
+        let heir = (target == process).then_some(request.process);
+        let (stage, position) = match self.slice(machine, target, *kind, position, heir) {
             Slice::More(position) => (stage, position),
             Slice::Child { position, child } => {
                 let child = self.processes.name(child);
@@ -137,7 +139,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn slice(&mut self, machine: &mut M, target: Link, stage: Stage, position: usize, supervisor: Link) -> Slice {
+    fn slice(&mut self, machine: &mut M, target: Link, stage: Stage, position: usize, heir: Option<Link>) -> Slice {
         match stage {
             Stage::Children => self.reap_child(machine, target, position),
             Stage::Mappings => self.reap_mapping(machine, target),
@@ -156,7 +158,7 @@ impl<M: Machine> Kernel<M> {
             }
             Stage::Endpoints => self
                 .walk(position, Self::ENDPOINTS, target, |kernel, link| kernel.destroy_endpoint_slice(machine, link)),
-            Stage::Memories => self.reap_memory(machine, target, position, supervisor),
+            Stage::Memories => self.reap_memory(machine, target, position, heir),
             Stage::Handles => self.reap_handles(target, position),
             Stage::Spare => self.reap_spare(target),
             Stage::Tables => self.reap_tables(machine, target, position),
@@ -275,37 +277,45 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn reap_memory(&mut self, machine: &mut M, target: Link, position: usize, supervisor: Link) -> Slice {
+    fn reap_memory(&mut self, machine: &mut M, target: Link, position: usize, heir: Option<Link>) -> Slice {
         let link = match self.search(position, &Self::MEMORIES, target) {
             Found::Here(link) => link,
             Found::Later(slice) => return slice,
         };
         if self.memories.at(link).is_some_and(|memory| memory.may_be_known_to_device()) {
-            return self.quarantine(link, target, supervisor);
+            return self.quarantine(link, target, position, heir);
         }
         let left = self.destroy_memory(machine, link);
         Slice::More(if left == 0 { position + 1 } else { position })
     }
 
-    /// Gives frames that a device may still write to the supervisor, which destroys the object once the device is
-    /// quiet.
-    fn quarantine(&mut self, link: Link, target: Link, supervisor: Link) -> Slice {
-        let object = self.memories.name(link);
-        let rights = Rights::DESTROY | Rights::DMA;
-        let Some(owner) = self.processes.at_mut(supervisor) else { return Slice::Stuck(Error::Gone) };
+    /// Keeps frames that a device may still write out of use. The process's parent owns them from now on, and `heir`
+    /// gets a handle, by which it destroys them once the device is quiet.
+    ///
+    /// The frames stay charged to the quota that they came from: that of the process shrinks by them, and is a part of
+    /// what its parent uses, whether as the process's quota or as memory of the parent's own.
+    fn quarantine(&mut self, link: Link, target: Link, position: usize, heir: Option<Link>) -> Slice {
+        let parent = self.processes.at(target).and_then(|target| self.processes.resolve(target.parent));
+        let (Some(parent), Some(memory)) = (parent, self.memories.at(link)) else { return Slice::Stuck(Error::Gone) };
         // A module's frames were in no quota.
-        let Some(memory) = self.memories.at_mut(link) else { return Slice::Done };
         let count = if memory.kind() == MemoryKind::Module { 0 } else { memory.run().count };
-        let grant = Grant { object, kind: ObjectKind::Memory, rights, badge: 0 };
-        let handle = match self.handles.install(&mut owner.table, grant) {
-            Ok(handle) => handle,
-            Err(error) => return Slice::Stuck(error),
+        let slice = match heir {
+            None => Slice::More(position),
+            Some(heir) => {
+                let (object, rights) = (self.memories.name(link), Rights::DESTROY | Rights::DMA);
+                match self.install(heir, Grant { object, kind: ObjectKind::Memory, rights, badge: 0 }) {
+                    Ok(handle) => Slice::Quarantined(handle),
+                    Err(error) => return Slice::Stuck(error),
+                }
+            }
         };
-        // The frames were the supervisor's before it gave them away as quota, so that taking them back always fits.
-        owner.quota.take_over(count, 1);
-        memory.set_owner(supervisor);
-        self.refund(target, count, 1);
-        Slice::Quarantined(handle)
+        if let Some(memory) = self.memories.at_mut(link) {
+            memory.set_owner(parent);
+        }
+        if let Some(target) = self.processes.at_mut(target) {
+            target.quota.cede(count, 1);
+        }
+        slice
     }
 
     /// Removes a process: its name is stale from now on, and its quota goes back to its parent.

@@ -90,10 +90,12 @@ impl Quota {
         self.frames = self.frames.saturating_add(frames);
     }
 
-    /// Charges what was this process's before it gave it away as quota, so that it fits.
-    pub const fn take_over(&mut self, frames: u32, objects: u32) {
-        self.frames_used = self.frames_used.saturating_add(frames);
-        self.objects_used = self.objects_used.saturating_add(objects);
+    /// Gives up frames and objects that are used: they are in this quota no more, and another's use from now on.
+    pub const fn cede(&mut self, frames: u32, objects: u32) {
+        self.frames = self.frames.saturating_sub(frames);
+        self.frames_used = self.frames_used.saturating_sub(frames);
+        self.objects = self.objects.saturating_sub(objects);
+        self.objects_used = self.objects_used.saturating_sub(objects);
     }
 
     /// Charges frames and objects, or leaves everything as it was.

@@ -53,6 +53,8 @@ fn check_quotas(world: &World) {
         let quota = process.quota;
         assert_eq!(quota.frames_used(), frames_used, "the frames of process {}", process.badge);
         assert_eq!(quota.objects_used(), objects_used, "the objects of process {}", process.badge);
+        assert!(quota.frames_used() <= quota.frames(), "process {} has more frames than its quota", process.badge);
+        assert!(quota.objects_used() <= quota.objects(), "process {} has more objects than its quota", process.badge);
     }
     let live = |owner: Link| kernel.processes.live(owner).is_some();
     assert!(kernel.endpoints.iter().all(|(_, endpoint)| live(endpoint.owner())));
