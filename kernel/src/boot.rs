@@ -1,6 +1,6 @@
 //! What the boot code builds the first process with: the only part of the core that is used before there are threads.
 
-use crate::dispatch::{Next, Priority};
+use crate::dispatch::{Next, Priority, Watch};
 use crate::frames::{Frame, FrameRun, Records, Zone};
 use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Context, FramePart, Machine};
@@ -9,7 +9,7 @@ use crate::objects::memory::{Memory, MemoryKind, Stretch};
 use crate::objects::process::{Process, Quota};
 use crate::objects::thread::Thread;
 use crate::tables::{Link, Name};
-use abi::{Access, Error, ObjectKind, PAGE_BYTES, Rights};
+use abi::{Access, Error, ObjectKind, PAGE_BYTES, Rights, Share};
 
 /// The machine's memory, as the boot code found it.
 pub struct Setup<R> {
@@ -45,11 +45,12 @@ impl<M: Machine> Kernel<M> {
         self.root = process.link();
         self.slice_end = NEVER;
         self.armed = NEVER;
+        self.watch = Watch::NONE;
         self.slice_cycles = machine.clock().0 / crate::ready::SLICES_PER_SECOND;
         Ok(())
     }
 
-    /// Makes the first process, with all memory as its quota, a handle to itself and one to the root.
+    /// Makes the first process, with all memory as its quota, the whole CPU as its share, a handle to itself and one to the root.
     pub fn boot_process(&mut self, machine: &mut M) -> Result<FirstProcess, Error> {
         let frames = self.frames.free() as u32;
         let mut quota = Quota::new(frames, u32::MAX / 2);
@@ -60,6 +61,7 @@ impl<M: Machine> Kernel<M> {
         if let Some(first) = self.processes.at_mut(process) {
             first.ceiling = Priority::HIGHEST;
             first.makes = Rights::all();
+            first.standing.own(process, Share::WHOLE, machine.now());
         }
         let grant = |object, kind| Grant { object, kind, rights: Rights::all_of(kind), badge: 0 };
         let root = grant(self.processes.name(self.root), ObjectKind::Root);

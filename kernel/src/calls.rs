@@ -51,6 +51,7 @@ impl<M: Machine> Kernel<M> {
             Operation::ProcessCreate => self.process_create(machine, request),
             Operation::ProcessGrant => self.process_grant(request),
             Operation::ProcessKill => self.process_kill(machine, request),
+            Operation::ProcessShare => self.process_share(request),
             Operation::ProcessReap => self.process_reap(machine, request),
             Operation::Exit => self.exit(machine, request),
             Operation::ThreadCreate => self.thread_create(machine, request),

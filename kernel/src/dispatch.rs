@@ -1,11 +1,15 @@
-//! Which thread runs next, and when something is due: priorities, the ready threads, and deadlines. Nothing here knows
-//! what a thread is beyond [`Schedulable`].
+//! Which thread runs next, and when something is due: priorities, the ready threads, budgets, and deadlines. Nothing
+//! here knows what a thread is beyond [`Schedulable`].
 
+mod budget;
 mod deadlines;
 mod schedule;
+mod watch;
 
+pub use budget::Budget;
 pub use deadlines::{Deadlines, Owner};
-pub use schedule::{Priority, QUEUE, Schedulable, Schedule, Slice};
+pub use schedule::{Priority, QUEUE, Schedulable, Schedule, Slice, Wakes};
+pub use watch::{Load, Watch};
 
 use crate::tables::Link;
 

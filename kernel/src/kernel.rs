@@ -1,7 +1,7 @@
 //! The state of one CPU's kernel, and the questions and small steps that all rooms above share.
 
 use crate::account::{Account, TraceKind};
-use crate::dispatch::{Deadlines, Schedule};
+use crate::dispatch::{Deadlines, Schedule, Watch};
 use crate::frames::Frames;
 use crate::machine::{Context, Home, Machine, Resume, Time};
 use crate::objects::endpoint::Endpoint;
@@ -52,7 +52,9 @@ pub struct Kernel<M: Machine> {
     pub(crate) root: Link,
     /// When the running thread has to let its peers run; `NEVER` if it has none.
     pub(crate) slice_end: u64,
+    /// The length of a slice, which is also the window that a budget's credit is for.
     pub(crate) slice_cycles: u64,
+    pub(crate) watch: Watch,
     /// The time that the one-shot timer is set to.
     pub(crate) armed: u64,
     /// The earliest time that the timer may be set to.
@@ -98,6 +100,7 @@ impl<M: Machine> Kernel<M> {
         root: Link::NONE,
         slice_end: 0,
         slice_cycles: 0,
+        watch: Watch::EMPTY,
         armed: 0,
         not_before: 0,
         now: Time(0),

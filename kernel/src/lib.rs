@@ -17,6 +17,7 @@
 //! | `ends` | the ends of processes, threads and objects, and reaping |
 //! | [`fast`] | the fast path: calls, answers, interrupts and faults for which somebody waits |
 //! | `switch` | going from one thread to another |
+//! | `budget` | whose share of the CPU pays for what, and is used up |
 //! | `ipc` | send, receive, answer, post; interrupts, timers and faults as messages |
 //! | `memory` | mapping memory objects |
 //! | `lookup` | what a handle names |
@@ -58,6 +59,7 @@ extern crate std;
 
 pub mod account;
 pub mod boot;
+mod budget;
 mod calls;
 pub mod dispatch;
 mod ends;

@@ -10,5 +10,6 @@ pub mod ports;
 pub mod process;
 pub mod reply;
 pub mod source;
+pub mod standing;
 pub mod thread;
 pub mod timer;

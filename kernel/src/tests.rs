@@ -4,6 +4,7 @@
 
 mod arena;
 mod boot;
+mod budgets;
 mod diagnosis;
 mod fast;
 mod faults;

@@ -1,11 +1,13 @@
 //! The entries of the core: each trap comes in here, does its work by the steps below, and leaves by one tail.
 
 use crate::account::TraceKind;
+use crate::budget::{EXPIRY_CYCLES, INTERRUPT_CYCLES};
 use crate::dispatch::{Next, Owner};
 use crate::ends::STEPS_PER_SLICE;
 use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Context, Line, Machine};
 use crate::objects::event::Event;
+use crate::objects::process::Life;
 use crate::objects::source::Noted;
 use crate::objects::thread::Fault;
 use crate::request::{Outcome, Request};
@@ -28,13 +30,16 @@ impl<M: Machine> Kernel<M> {
         let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
         let Some(source) = self.interrupts.at_mut(link) else { return self.unowned(machine, line) };
         let Some(endpoint) = self.endpoints.resolve(source.endpoint()) else { return self.unowned(machine, line) };
-        let noted = source.fire(machine, self.now, times);
+        let (noted, holder) = (source.fire(machine, self.now, times), source.holder());
         if line != Line::NMI {
             machine.end_of_interrupt(line);
         }
         let next = match noted {
             Noted::Post => self.post(endpoint, Event::Interrupt(link)),
-            Noted::Coalesced | Noted::Storm => Next::Scheduled,
+            Noted::Coalesced | Noted::Storm => {
+                self.charge_for(holder, INTERRUPT_CYCLES);
+                Next::Scheduled
+            }
         };
         self.leave(machine, next);
     }
@@ -131,12 +136,13 @@ impl<M: Machine> Kernel<M> {
         self.now = machine.now();
         self.armed = NEVER;
         self.trace(TraceKind::Timer, 0);
-        let next = self.expire(machine);
+        // A look goes first: a program's deadlines could be due without end.
+        let next = if self.watch.is_due(self.now) { self.look() } else { self.expire(machine) };
         if self.slice_end <= self.now.0 {
             self.yield_turn();
         }
         // The timer's interrupt has the highest priority. If more deadlines are due, devices get their chance first.
-        let more = self.deadlines.first().is_some_and(|(time, _)| time <= self.now);
+        let more = self.watch.is_due(self.now) || self.deadlines.first().is_some_and(|(time, _)| time <= self.now);
         self.not_before = if more { self.after_pause() } else { 0 };
         self.leave(machine, next);
     }
@@ -148,15 +154,26 @@ impl<M: Machine> Kernel<M> {
         };
         if let Owner::Process(process) = owner {
             self.deadlines.clear(owner);
+            if self.processes.at(process).is_some_and(|process| process.life() == Life::Alive) {
+                return self.review(process).unwrap_or(Next::Scheduled);
+            }
             return self.go_on_ending(machine, process, STEPS_PER_SLICE);
         }
         self.account.expiries = self.account.expiries.wrapping_add(1);
         match owner {
             Owner::Thread(thread) => {
+                let process = self.threads.at(thread).map_or(Link::NONE, |thread| thread.process);
+                self.charge_for(process, EXPIRY_CYCLES);
                 self.fail(thread, Error::TimedOut);
                 Next::Scheduled
             }
             Owner::Timer(timer) => {
+                let process = self.timers.at(timer).map_or(Link::NONE, |timer| timer.owner());
+                self.charge_for(process, EXPIRY_CYCLES);
+                if let Some(later) = self.put_off(process) {
+                    self.deadlines.set(owner, later);
+                    return Next::Scheduled;
+                }
                 self.deadlines.clear(owner);
                 self.expire_timer(timer, time)
             }

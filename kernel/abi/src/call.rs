@@ -58,6 +58,7 @@ macro_rules! for_each_call {
             43 ThreadExit thread_exit empty safe [] [] "Ends the calling thread; the process's last thread ends the process.";
             44 ThreadPointer thread_pointer empty unsafe [address] [] "Sets the calling thread's FS base.";
             45 MessageInterruptCreate message_interrupt_create ROOT_LINES safe [] [interrupt address_low address_high data] "Claims a message interrupt (MSI, MSI-X): one that its device raises by writing the returned data to the returned physical address. It is bound and completed as a line's is, and always edge-triggered. `Unsupported` on a machine without local APIC.";
+            46 ProcessShare process_share PROCESS safe [thousandths] [] "Gives a process that the caller has made, and that has no thread yet, a share of the CPU of its own, taken from the share that the caller runs on; `NoShare` unless something is left of that. Without this call a process runs on its maker's share. A process that has used up its share runs below all that haven't, until its share pays for it again; its supervisor is told if that goes on.";
         }
     };
 }

@@ -65,6 +65,8 @@ errors! {
     HandleUnwanted = 20,
     /// The service grants one client no more of this at a time: wait for what was asked before, or give some back.
     OverLimit = 21,
+    /// The caller's share of the CPU doesn't leave that much: give less.
+    NoShare = 22,
 }
 
 impl core::fmt::Display for Error {

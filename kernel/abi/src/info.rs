@@ -94,6 +94,10 @@ numbered! {
         /// The index of the process that its quota came from plus 1, or 0 if that has gone: that one's used frames and
         /// objects contain this one's quota.
         Parent = 3,
+        /// The share of the CPU of its own, in thousandths, or 0 if it runs on its maker's; 1 while that is used up, so
+        /// that it runs below all others; how often its supervisor was told of that; the index of the process whose
+        /// share it runs on plus 1.
+        Share = 4,
     }
 }
 

@@ -28,6 +28,7 @@ mod line;
 mod message;
 mod register;
 mod rights;
+mod share;
 mod startup;
 
 pub use call::{CallDescription, DESCRIPTIONS, Operation, Safety};
@@ -39,6 +40,7 @@ pub use line::{FIRST_VECTOR, LineFlags, LineState, RouteKind};
 pub use message::{Access, Kind, Message, Options, Tag, join, split};
 pub use register::Register;
 pub use rights::{ObjectKind, Rights};
+pub use share::Share;
 pub use startup::{StartupBlock, StartupEntry, StartupKind};
 
 /// The size of a page and of a frame, in bytes, on both widths.

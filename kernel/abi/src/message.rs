@@ -115,6 +115,9 @@ pub enum Kind {
     /// that the Reply's handle had until now: this message has closed the handle. Word 0 is 0 if the handle was another
     /// process's, which receives on the same endpoint.
     CallerGone = 8,
+    /// A process has used up its share of the CPU for two seconds, which is said once until it has kept to its share
+    /// again. Words: the share in thousandths, how long so far in cycles (low, high), 0.
+    Overrun = 9,
     /// The call failed: the label is an [`Error`]'s code.
     Error = 15,
 }
@@ -131,6 +134,7 @@ impl Kind {
             6 => Self::Fault,
             7 => Self::Exit,
             8 => Self::CallerGone,
+            9 => Self::Overrun,
             _ => Self::Error,
         }
     }

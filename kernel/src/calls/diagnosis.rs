@@ -64,7 +64,7 @@ impl<M: Machine> Kernel<M> {
                         (waiting(ThreadState::Awaiting), self.badge_of(owner) as usize + 1)
                     }
                 };
-                let who = self.badge_of(thread.process) as usize | thread.priority().number() << 16;
+                let who = self.badge_of(thread.process) as usize | thread.asked_priority().number() << 16;
                 [state as usize, who, self.endpoint_number(thread.serves), target]
             }
             ThreadPart::Fault => {

@@ -89,7 +89,7 @@ impl<M: Machine> Kernel<M> {
                 let mut highest = 0;
                 let mut thread = process.first_thread();
                 while let Some(entry) = self.threads.at(thread) {
-                    highest = entry.priority().number().max(highest);
+                    highest = entry.asked_priority().number().max(highest);
                     thread = self.threads.next::<SIBLINGS>(thread);
                 }
                 let state = if process.life() == Life::Alive { 1 } else { 2 };
@@ -107,6 +107,12 @@ impl<M: Machine> Kernel<M> {
             }
             ProcessPart::Parent => {
                 [self.processes.resolve(process.parent).map_or(0, |parent| parent.index() + 1), 0, 0, 0]
+            }
+            ProcessPart::Share => {
+                let standing = &process.standing;
+                let payer = if standing.payer().is_some() { standing.payer().index() + 1 } else { 0 };
+                let share = standing.budget.share().thousandths() as usize;
+                [share, standing.is_lowered() as usize, standing.overruns() as usize, payer]
             }
         })
     }

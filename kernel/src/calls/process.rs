@@ -6,9 +6,10 @@ use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::objects::handle::{Grant, TableSize};
 use crate::objects::process::{Exit, Life, Process, Quota, SpareFrame};
-use crate::request::{CallResult, Outcome, Request, word};
+use crate::objects::standing::Standing;
+use crate::request::{CallResult, DONE, Outcome, Request, word};
 use crate::tables::Name;
-use abi::{Error, ExitKind, ObjectKind, Options, Rights};
+use abi::{Error, ExitKind, ObjectKind, Options, Rights, Share};
 
 impl<M: Machine> Kernel<M> {
     pub(super) fn process_create(&mut self, machine: &mut M, request: Request) -> CallResult {
@@ -48,6 +49,7 @@ impl<M: Machine> Kernel<M> {
             }
         };
         parent.quota = rest;
+        let standing = Standing::on(parent.standing.payer());
         let parent = self.processes.name(request.process);
         if let Some(process) = self.processes.at_mut(name.link()) {
             process.badge = badge as u16;
@@ -55,10 +57,42 @@ impl<M: Machine> Kernel<M> {
             process.makes = makes;
             process.supervisor = supervisor;
             process.parent = parent;
+            process.standing = standing;
         }
         let rights = Rights::all_of(ObjectKind::Process);
         let grant = Grant { object: name, kind: ObjectKind::Process, rights, badge: 0 };
         word(self.install(request.process, grant)? as usize)
+    }
+
+    pub(super) fn process_share(&mut self, request: Request) -> CallResult {
+        let [thousandths, ..] = request.message.words;
+        let link = self.find_process(&request)?;
+        let share = Share::from_thousandths(thousandths).filter(|share| *share != Share::NONE);
+        let share = share.ok_or(Error::BadArgument)?;
+        let maker = self.processes.name(request.process);
+        let process = self.processes.at(link).ok_or(Error::BadHandle)?;
+        let payer = process.standing.payer();
+        if process.parent != maker {
+            return Err(Error::BadArgument.into());
+        }
+        if process.life() != Life::Alive || process.thread_count() != 0 || payer == link {
+            return Err(Error::Busy.into());
+        }
+        // What it has used so far is for the budget that it ran on.
+        let _ = self.review(link);
+        let (now, window) = (self.now, self.slice_cycles);
+        let giver = self.processes.at_mut(payer).ok_or(Error::Gone)?;
+        giver.standing.budget.accrue(now, window);
+        if !giver.standing.budget.give(share, window) {
+            return Err(Error::NoShare.into());
+        }
+        if let Some(process) = self.processes.at_mut(link) {
+            process.standing.own(link, share, now);
+        }
+        if self.watch.add_budget() {
+            self.wake_watch();
+        }
+        DONE
     }
 
     pub(super) fn process_grant(&mut self, request: Request) -> CallResult {

@@ -95,22 +95,7 @@ impl<M: Machine> Kernel<M> {
         let priority = Priority::new(priority).ok_or(Error::BadArgument)?;
         let owner = self.threads.at(link).map_or(Link::NONE, |thread| thread.process);
         self.check_ceiling(request.process, owner, priority)?;
-        let kind = self.threads.at(link).map_or(StateKind::Stopped, |thread| thread.state().kind());
-        let ready = matches!(kind, StateKind::Ready | StateKind::Preempted);
-        if ready {
-            // A ready thread has no deadline: it only has to leave its queue.
-            self.detach(link);
-        }
-        if let Some(thread) = self.threads.at_mut(link) {
-            thread.set_priority(priority);
-        }
-        if ready {
-            self.enqueue(link);
-        } else if link == self.current {
-            // The thread may no longer be the highest, or may have peers now. It can't join the chain, which holds only
-            // threads that outranked the chain when they were preempted.
-            self.yield_turn();
-        }
+        self.reprioritise(link, |thread| thread.ask_priority(priority));
         DONE
     }
 
@@ -140,6 +125,9 @@ impl<M: Machine> Kernel<M> {
         };
         owner.add_thread(&mut self.threads, name.link());
         if let Some(thread) = self.threads.at_mut(name.link()) {
+            if owner.standing.is_lowered() {
+                thread.lower();
+            }
             thread.context.start(entry, stack);
             machine.settle(&mut thread.context, &owner.home);
         }

@@ -23,7 +23,7 @@ pub enum Owner {
     Thread(Link),
     /// A timer's.
     Timer(Link),
-    /// A process's whose end goes on in slices.
+    /// A process's: its end goes on in slices, or its share of the CPU is used up and will be paid for.
     Process(Link),
 }
 

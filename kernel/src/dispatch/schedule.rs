@@ -1,4 +1,4 @@
-//! Which thread runs next: 64 priorities, round robin within one.
+//! Which thread runs next: 64 priorities and one below them, round robin within one.
 //!
 //! Ready threads stand in one FIFO a priority; a bitmap finds the highest. A preempted thread keeps its turn: it joins
 //! a chain of strictly falling priority instead of a queue, so that an interrupt's way to its driver and back touches
@@ -10,7 +10,8 @@ use crate::tables::{Arena, Link, Linked, List};
 #[cfg(test)]
 mod checks;
 
-/// A thread's priority inside the core: 0 is the idle thread's, 1 to 64 stand for the interface's 0 to 63.
+/// A thread's priority inside the core: 0 is the idle thread's, 1 is that of threads whose process has used up its share
+/// of the CPU, and 2 to 65 stand for the interface's 0 to 63.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Priority(u8);
@@ -18,19 +19,23 @@ pub struct Priority(u8);
 impl Priority {
     /// The idle thread's, below every program's.
     pub const IDLE: Self = Self(0);
+    /// That of threads whose process has used up its share of the CPU, below every other program's.
+    pub const LOWERED: Self = Self(1);
+    /// The lowest that a program can ask for.
+    const LOWEST: Self = Self(2);
     /// The highest.
-    pub const HIGHEST: Self = Self(abi::PRIORITIES);
+    pub const HIGHEST: Self = Self(Self::LOWEST.0 + abi::PRIORITIES - 1);
     /// Above every thread: see [`Schedule::bar`].
     const MEASURED: Self = Self(u8::MAX);
 
     /// The priority of the interface's number.
     pub const fn new(number: usize) -> Option<Self> {
-        if number < abi::PRIORITIES as usize { Some(Self(number as u8 + 1)) } else { None }
+        if number < abi::PRIORITIES as usize { Some(Self(Self::LOWEST.0 + number as u8)) } else { None }
     }
 
-    /// The interface's number; 0 for the idle thread too.
+    /// The interface's number; 0 for those that have none.
     pub const fn number(self) -> usize {
-        self.0.saturating_sub(1) as usize
+        self.0.saturating_sub(Self::LOWEST.0) as usize
     }
 }
 
@@ -47,17 +52,19 @@ pub trait Schedulable: Linked<QUEUE> {
 
 /// The ready threads.
 pub struct Schedule {
-    ready: [List; abi::PRIORITIES as usize + 1],
+    ready: [List; Priority::HIGHEST.0 as usize + 1],
+    /// Which queues of priorities that programs ask for have threads.
     bitmap: u64,
     chain: List,
     /// The priority that a thread must exceed to run at once without beginning or keeping a slice: the highest in
-    /// queues and chain, or more than any thread has while the running thread's slice is measured.
+    /// queues and chain, or more than any thread has while the running thread's slice is measured or the watch sleeps.
     bar: Priority,
     /// The highest priority in the queues; `IDLE` if all are empty.
     queued: Priority,
-    /// The highest in queues and chain, which the bar doesn't say while a slice is measured.
+    /// The highest in queues and chain, where the bar doesn't say that.
     behind_the_bar: Priority,
     slice: Slice,
+    wakes: Wakes,
     /// The thread that runs when the running one waits, if only the chain changes by that: the only preempted thread,
     /// if it outranks all queued threads and isn't in a slice, or the idle thread if no thread is ready. Otherwise a
     /// link that no thread has.
@@ -77,16 +84,26 @@ pub enum Slice {
     Measured,
 }
 
+/// Which path a thread that becomes ready may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wakes {
+    /// The fast path, if it is simple.
+    Any,
+    /// The slow path, which wakes the watch.
+    Slow,
+}
+
 impl Schedule {
     /// No thread is ready, not even the idle thread.
     pub const EMPTY: Self = Self {
-        ready: [List::EMPTY; abi::PRIORITIES as usize + 1],
+        ready: [List::EMPTY; Priority::HIGHEST.0 as usize + 1],
         bitmap: 0,
         chain: List::EMPTY,
         bar: Priority::IDLE,
         queued: Priority::IDLE,
         behind_the_bar: Priority::IDLE,
         slice: Slice::Open,
+        wakes: Wakes::Any,
         successor: Link::NONE,
         second: Link::NONE,
         idle: Link::NONE,
@@ -101,9 +118,9 @@ impl Schedule {
     /// The highest priority of a thread that waits for the processor.
     #[inline(always)]
     pub const fn highest(&self) -> Priority {
-        match self.slice {
-            Slice::Open => self.bar,
-            Slice::Measured => self.behind_the_bar,
+        match self.bar {
+            Priority::MEASURED => self.behind_the_bar,
+            bar => bar,
         }
     }
 
@@ -119,6 +136,20 @@ impl Schedule {
             self.slice = slice;
             self.refresh(threads);
         }
+    }
+
+    /// Sets which path a thread that becomes ready may take.
+    pub fn set_wakes<T: Schedulable, const N: usize>(&mut self, threads: &Arena<T, N>, wakes: Wakes) {
+        if self.wakes != wakes {
+            self.wakes = wakes;
+            self.refresh(threads);
+        }
+    }
+
+    /// Which path a thread that becomes ready may take, for the tests.
+    #[cfg(test)]
+    pub fn wakes(&self) -> Wakes {
+        self.wakes
     }
 
     /// Whether a running thread that is preempted now would be alone in the chain.
@@ -152,7 +183,15 @@ impl Schedule {
     /// Whether another thread of that priority waits in its queue.
     #[inline(always)]
     pub const fn has_peer(&self, priority: Priority) -> bool {
-        priority.0 != 0 && self.bitmap & (1 << (priority.0 - 1)) != 0
+        match priority {
+            Priority::LOWERED => !self.lowered().is_empty(),
+            priority => self.bitmap & bit(priority) != 0,
+        }
+    }
+
+    #[inline(always)]
+    const fn lowered(&self) -> &List {
+        &self.ready[Priority::LOWERED.0 as usize]
     }
 
     /// Queues a ready thread behind its peers.
@@ -212,26 +251,30 @@ impl Schedule {
 
     /// Recomputes the bar and the successor, after each change of queues, chain or slice.
     fn refresh<T: Schedulable, const N: usize>(&mut self, threads: &Arena<T, N>) {
-        self.queued = Priority(64 - self.bitmap.leading_zeros() as u8);
+        self.queued = match self.bitmap {
+            0 if self.lowered().is_empty() => Priority::IDLE,
+            0 => Priority::LOWERED,
+            bits => Priority(Priority::LOWEST.0 + bits.ilog2() as u8),
+        };
         let first = threads.at(self.chain.head());
         let highest = first.map_or(self.queued, |first| first.priority().max(self.queued));
         self.behind_the_bar = highest;
         self.second = if self.queued == Priority::IDLE { self.idle } else { Link::NONE };
-        (self.bar, self.successor) = match (self.slice, first) {
-            (Slice::Measured, _) => (Priority::MEASURED, Link::NONE),
-            (Slice::Open, None) => (highest, self.second),
-            (Slice::Open, Some(first)) if first.priority() > self.queued && !first.is_in_slice() => {
+        (self.bar, self.successor) = match (self.slice, self.wakes, first) {
+            (Slice::Measured, _, _) | (_, Wakes::Slow, _) => (Priority::MEASURED, Link::NONE),
+            (Slice::Open, Wakes::Any, None) => (highest, self.second),
+            (Slice::Open, Wakes::Any, Some(first)) if first.priority() > self.queued && !first.is_in_slice() => {
                 (highest, self.chain.only())
             }
-            (Slice::Open, Some(_)) => (highest, Link::NONE),
+            (Slice::Open, Wakes::Any, Some(_)) => (highest, Link::NONE),
         };
     }
 }
 
-/// A priority's bit in the bitmap; 0 for the idle thread, which is never queued.
+/// A priority's bit in the bitmap; 0 for one that no program asks for.
 const fn bit(priority: Priority) -> u64 {
-    match priority.0 {
-        0 => 0,
-        number => 1 << (number - 1),
+    match priority.0.checked_sub(Priority::LOWEST.0) {
+        Some(number) if number < abi::PRIORITIES => 1 << number,
+        _ => 0,
     }
 }

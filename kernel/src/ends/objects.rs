@@ -39,7 +39,7 @@ impl<M: Machine> Kernel<M> {
                         timer.forget_expiries();
                     }
                 }
-                Event::Exit(_) => self.withdraw(event),
+                Event::Exit(_) | Event::Overrun(_) => self.withdraw(event),
                 Event::CallerGone(reply) => self.end_reply(reply),
             }
             return 1;

@@ -318,9 +318,12 @@ impl<M: Machine> Kernel<M> {
         slice
     }
 
-    /// Removes a process: its name is stale from now on, and its quota goes back to its parent.
+    /// Removes a process: its name is stale from now on, and its quota and share go back to where they
+    /// came from.
     fn bury(&mut self, link: Link) {
         self.withdraw(Event::Exit(link));
+        self.withdraw(Event::Overrun(link));
+        self.close_account(link);
         let Some(process) = self.processes.at(link) else { return };
         let (parent, quota) = (process.parent, process.quota);
         self.handles.give_back_table(process.table);

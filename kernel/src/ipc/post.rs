@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
 use crate::objects::event::Event;
 use crate::tables::Link;
-use abi::{Kind, Message, Tag};
+use abi::{Kind, Message, Share, Tag, split};
 
 impl<M: Machine> Kernel<M> {
     /// Gives an event's message to a waiting receiver, or queues the event.
@@ -39,6 +39,14 @@ impl<M: Machine> Kernel<M> {
                 Message::new(Tag::outgoing(Kind::Exit, exit.how as u8, process.badge), exit.words)
             }
             Event::CallerGone(reply) => self.caller_gone_message(reply, receiver),
+            Event::Overrun(process) => {
+                let Some(process) = self.processes.at(process) else { return Message::default() };
+                let payer = self.processes.at(process.standing.payer());
+                let share = payer.map_or(Share::NONE, |payer| payer.standing.budget.share());
+                let [low, high] = split(process.standing.cycles_over(self.now));
+                let words = [share.thousandths() as usize, low, high, 0];
+                Message::new(Tag::outgoing(Kind::Overrun, 0, process.badge), words)
+            }
         }
     }
 

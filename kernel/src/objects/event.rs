@@ -15,15 +15,18 @@ pub enum Event {
     Exit(Link),
     /// The end of the caller that a Reply stands for.
     CallerGone(Link),
+    /// A process has used up its share of the CPU for a while.
+    Overrun(Link),
 }
 
 /// As many as there are objects that can post.
-pub const EVENTS: usize = INTERRUPTS + TIMERS + PROCESSES + REPLIES;
+pub const EVENTS: usize = FIRST_OVERRUN + PROCESSES;
 
 /// The first slot of each kind.
 const FIRST_TIMER: usize = INTERRUPTS;
 const FIRST_EXIT: usize = FIRST_TIMER + TIMERS;
 const FIRST_REPLY: usize = FIRST_EXIT + PROCESSES;
+const FIRST_OVERRUN: usize = FIRST_REPLY + REPLIES;
 
 impl Event {
     /// Its slot among all events.
@@ -34,6 +37,7 @@ impl Event {
             Self::Timer(link) => Link::new(FIRST_TIMER.wrapping_add(link.index())),
             Self::Exit(link) => Link::new(FIRST_EXIT.wrapping_add(link.index())),
             Self::CallerGone(link) => Link::new(FIRST_REPLY.wrapping_add(link.index())),
+            Self::Overrun(link) => Link::new(FIRST_OVERRUN.wrapping_add(link.index())),
         }
     }
 
@@ -45,8 +49,10 @@ impl Event {
             Self::Timer(Link::new(index - FIRST_TIMER))
         } else if index < FIRST_REPLY {
             Self::Exit(Link::new(index - FIRST_EXIT))
-        } else {
+        } else if index < FIRST_OVERRUN {
             Self::CallerGone(Link::new(index - FIRST_REPLY))
+        } else {
+            Self::Overrun(Link::new(index - FIRST_OVERRUN))
         }
     }
 }

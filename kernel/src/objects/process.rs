@@ -5,6 +5,7 @@ use crate::frames::Frame;
 use crate::machine::{FramePart, Home, Machine, PORT_RANGES, PortRange};
 use crate::objects::handle::Table;
 use crate::objects::memory::Mappings;
+use crate::objects::standing::Standing;
 use crate::objects::thread::{Fault, SIBLINGS, Threads};
 use crate::tables::{Arena, Entry, Link, Linked, List, Name};
 use abi::{ExitKind, Rights};
@@ -130,6 +131,8 @@ pub struct Process<M: Machine> {
     pub table: Table,
     /// What it may use and uses.
     pub quota: Quota,
+    /// How it stands with the budget that pays for its time.
+    pub standing: Standing,
     /// The highest priority that it may give to a thread, and that its own threads may have.
     pub ceiling: Priority,
     /// The rights that objects of its making may carry.
@@ -248,6 +251,7 @@ impl<M: Machine> Process<M> {
             parent: Name::NONE,
             table: Table::NONE,
             quota: Quota::new(0, 0),
+            standing: Standing::on(Link::NONE),
             ceiling: Priority::IDLE,
             makes: Rights::empty(),
             threads: Members::EMPTY,

@@ -37,7 +37,8 @@ pub struct Thread<C> {
     calls: usize,
     /// Processor time that it used, in cycles; while it runs, less the time when it began to.
     cycles: u64,
-    /// Its priority.
+    /// The priority that it runs with: the one that was asked for, or [`Priority::LOWERED`] while its process has used up
+    /// its share of the CPU.
     priority: Priority,
     /// Its priority while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`], which
     /// outranks no thread: so one comparison tells the fast path whether it may let the thread run; a thread that needs
@@ -45,6 +46,8 @@ pub struct Thread<C> {
     rank: Priority,
     /// What it sent, while it waits for a reply.
     sent: Sent,
+    /// The priority that was asked for.
+    asked: Priority,
     /// The fault that it sent, while it waits for the handler's reply.
     fault: Fault,
     /// The badge that its queued message carries.
@@ -82,6 +85,7 @@ impl<C: Context> Entry for Thread<C> {
         priority: Priority::IDLE,
         rank: Priority::IDLE,
         sent: Sent::Call,
+        asked: Priority::IDLE,
         fault: Fault { vector: 0, error: 0, address: 0, instruction: 0 },
         badge: 0,
         carries: 0,
@@ -111,6 +115,7 @@ impl<C: Context> Entry for Thread<C> {
             priority,
             rank,
             sent,
+            asked,
             fault,
             badge,
             carries,
@@ -134,6 +139,7 @@ impl<C: Context> Entry for Thread<C> {
         *priority = Self::EMPTY.priority;
         *rank = Self::EMPTY.rank;
         *sent = Self::EMPTY.sent;
+        *asked = Self::EMPTY.asked;
         *fault = Self::EMPTY.fault;
         *badge = Self::EMPTY.badge;
         *carries = Self::EMPTY.carries;
@@ -151,7 +157,7 @@ impl<C: Context> Thread<C> {
     /// A thread that was never started.
     #[inline(always)]
     pub fn new(process: Link, run: Run, priority: Priority) -> Self {
-        Self { process, run, priority, rank: priority, ..Self::EMPTY }
+        Self { process, run, priority, rank: priority, asked: priority, ..Self::EMPTY }
     }
 }
 
@@ -243,10 +249,20 @@ impl<C> Thread<C> {
         core::mem::replace(&mut self.reply_to, Link::NONE)
     }
 
-    /// Its priority.
+    /// The priority that it runs with.
     #[inline(always)]
     pub const fn priority(&self) -> Priority {
         self.priority
+    }
+
+    /// The priority that was asked for.
+    pub const fn asked_priority(&self) -> Priority {
+        self.asked
+    }
+
+    /// Whether it runs below the priority that was asked for.
+    pub fn is_lowered(&self) -> bool {
+        self.priority == Priority::LOWERED
     }
 
     /// Its priority, but [`Priority::IDLE`] while it has a deadline or waits for the answer to a fault.
@@ -255,8 +271,25 @@ impl<C> Thread<C> {
         self.rank
     }
 
-    /// Gives it another priority.
-    pub fn set_priority(&mut self, priority: Priority) {
+    /// Another priority is asked for. It runs with that unless it is lowered.
+    pub fn ask_priority(&mut self, priority: Priority) {
+        self.asked = priority;
+        if !self.is_lowered() {
+            self.set_priority(priority);
+        }
+    }
+
+    /// Its process has used up its share of the CPU.
+    pub fn lower(&mut self) {
+        self.set_priority(Priority::LOWERED);
+    }
+
+    /// Its process has a share left: it runs with the priority that was asked for.
+    pub fn restore(&mut self) {
+        self.set_priority(self.asked);
+    }
+
+    fn set_priority(&mut self, priority: Priority) {
         self.rank = if self.rank == Priority::IDLE { Priority::IDLE } else { priority };
         self.priority = priority;
     }

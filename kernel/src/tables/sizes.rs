@@ -38,7 +38,7 @@ mod values {
     /// Threads.
     pub const THREADS: usize = 12;
     /// Processes.
-    pub const PROCESSES: usize = 6;
+    pub const PROCESSES: usize = 7;
     /// Endpoints.
     pub const ENDPOINTS: usize = 8;
     /// Claimed interrupt lines.

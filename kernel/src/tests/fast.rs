@@ -74,11 +74,13 @@ fn description(world: &World) -> Vec<String> {
         lines.push(format!("{link:?} {:?}", source.at_rest()));
     }
     for (link, process) in kernel.processes.iter() {
-        lines.push(format!("{link:?} {:?} {} {}", process.exit(), process.former_usage().0, process.former_usage().1));
+        lines.push(format!("{link:?} {:?} {:?} {:?}", process.exit(), process.former_usage(), process.standing));
     }
     let queue = |number| kernel.threads.walk::<QUEUE>(kernel.schedule.queue(Priority::new(number).unwrap()).unwrap());
     let queues: Vec<Vec<Link>> = (0..abi::PRIORITIES as usize).map(queue).collect();
-    lines.push(format!("{queues:?} {:?}", kernel.threads.walk::<QUEUE>(kernel.schedule.chain())));
+    let lowered = kernel.threads.walk::<QUEUE>(kernel.schedule.queue(Priority::LOWERED).unwrap());
+    lines.push(format!("{queues:?} {lowered:?} {:?}", kernel.threads.walk::<QUEUE>(kernel.schedule.chain())));
+    lines.push(format!("{:?} {:?}", kernel.watch, kernel.schedule.wakes()));
     lines.push(format!("{:?} {:?} {}", kernel.current, kernel.deadlines.owners(), kernel.slice_end));
     let account = &kernel.account;
     let counts = (account.calls, account.switches, account.faults, account.unowned, account.stale_replies);

@@ -1,6 +1,7 @@
 //! What holds after every trap, whatever programs and devices do: checked from the outside, against the fake machine
 //! and against each other, in the plainest way rather than the core's.
 
+mod budgets;
 pub mod memory;
 mod objects;
 mod sources;
@@ -22,6 +23,7 @@ pub fn check(world: &World) {
     kernel.ports.check_slots();
     kernel.replies.check_slots();
     threads::check(world);
+    budgets::check(world);
     sources::check(world);
     objects::check(world);
     memory::check(world);

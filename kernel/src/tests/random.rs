@@ -8,12 +8,12 @@ pub(super) mod step;
 mod words;
 
 use super::invariants;
-use super::world::{Actor, ENTRY, STACK, World};
+use super::world::{ENTRY, STACK, World};
 use crate::dispatch::Next;
 use crate::objects::process::Exit;
 use crate::objects::thread::{Sent, StateKind};
 use crate::request::Request;
-use abi::{Kind, Message, ObjectKind, Operation, Rights, Tag};
+use abi::{Kind, Message, ObjectKind, Operation, Options, Rights, Tag};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -26,11 +26,12 @@ pub(super) fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..Default::default() }
 }
 
-/// Three processes of two threads each, who know each other, two endpoints and the root.
+/// Three processes of two threads each, which know each other, two endpoints and the root.
 pub(super) fn crowd() -> World {
     let mut world = World::new();
     let shared = [world.endpoint(), world.endpoint()];
-    let actors: Vec<Actor> = [20, 20, 10].into_iter().map(|priority| world.spawn(priority)).collect();
+    // Two have a share of the CPU of their own; the third runs on init's.
+    let actors = [world.spawn_sharing(20, 300), world.spawn_sharing(20, 200), world.spawn(10)];
     for (number, actor) in actors.iter().enumerate() {
         let second = world.make(Operation::ThreadCreate, actor.process_handle, [ENTRY, STACK, 15, shared[0]]);
         world.done(Operation::ThreadStart, second, [0; 4]);
@@ -43,6 +44,9 @@ pub(super) fn crowd() -> World {
     world.grant(actors[0], actors[1].process_handle, Rights::all_of(ObjectKind::Process), 0);
     world.grant(actors[1], actors[2].process_handle, Rights::all_of(ObjectKind::Process), 0);
     world.park();
+    // The first of them has a child that can get a share still.
+    let create = Tag::incoming(Operation::ProcessCreate, 20, Options::empty());
+    world.make_with(create, 0, [6, 4, 0, 0]);
     world
 }
 
@@ -137,7 +141,7 @@ fn walks_reach_every_call() {
     let mut done: BTreeMap<u8, u32> = BTreeMap::new();
     let mut errors: BTreeMap<u8, u32> = BTreeMap::new();
     let mut lost_callers = 0;
-    for _ in 0..40 {
+    for _ in 0..60 {
         let steps = prop::collection::vec(step(), 300).new_tree(&mut runner).unwrap().current();
         let mut world = crowd();
         for step in &steps {

@@ -299,6 +299,20 @@ impl World {
         Actor { process, thread, process_handle, thread_handle, badge }
     }
 
+    /// Init makes a process with a share of its own and one thread of that priority, and starts it.
+    #[track_caller]
+    pub fn spawn_sharing(&mut self, priority: usize, thousandths: usize) -> Actor {
+        self.badges += 1;
+        let badge = self.badges;
+        let create = Tag::incoming(Operation::ProcessCreate, 63, Options::DMA);
+        let process_handle = self.make_with(create, 0, [40, 30, self.supervisor, badge]);
+        self.done(Operation::ProcessShare, process_handle, [thousandths, 0, 0, 0]);
+        let thread_handle = self.make(Operation::ThreadCreate, process_handle, [ENTRY, STACK, priority, 0]);
+        self.done(Operation::ThreadStart, thread_handle, [0; 4]);
+        let (process, thread) = (self.object(process_handle), self.object(thread_handle));
+        Actor { process, thread, process_handle, thread_handle, badge }
+    }
+
     /// The slot of the object that one of the running process's handles names.
     pub fn object(&self, handle: usize) -> Link {
         let process = self.kernel.threads.at(self.kernel.current).unwrap().process;

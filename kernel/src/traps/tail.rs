@@ -78,6 +78,9 @@ impl<M: Machine> Kernel<M> {
             State::PREEMPTED_IN_SLICE => now.0.saturating_add(thread.slice_left),
             _ => NEVER,
         });
+        if self.watch.is_asleep() && link != self.idle {
+            self.wake_watch();
+        }
         self.hand_over(machine, self.current, link, now);
         self.note_delivery(link, now);
         self.begin_slice_if_shared();
@@ -85,7 +88,7 @@ impl<M: Machine> Kernel<M> {
 
     pub(crate) fn arm(&mut self, machine: &mut M) {
         let deadline = self.deadlines.first().map_or(NEVER, |(time, _)| time.0);
-        let next = deadline.min(self.slice_end).max(self.not_before);
+        let next = deadline.min(self.slice_end).min(self.watch.next()).max(self.not_before);
         if next != self.armed {
             self.armed = next;
             machine.arm(if next == NEVER { None } else { Some(Time(next)) });

@@ -4,7 +4,7 @@ use crate::entry::{ABSENT, FAILED, PANICKED};
 use crate::protocol::{DONE, OVER_LIMIT, REFUSED, Request};
 use crate::server::Owed;
 use crate::{CallerGone, Handle, OwnedHandle, Reply, Sent, raw};
-use abi::{Exception, ExitKind, InterruptMessage, Kind, Message, PageFaultCode};
+use abi::{Exception, ExitKind, InterruptMessage, Kind, Message, PageFaultCode, Share, join};
 
 /// An event at a server.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub enum Event<'a> {
     Exit(Exit),
     /// A caller has gone whose call was put off by [`Call::defer`].
     CallerGone(CallerGone),
+    /// A process that this one supervises has used up its share of the CPU for a while.
+    Overrun(Overrun),
 }
 
 impl<'a> Event<'a> {
@@ -46,6 +48,7 @@ impl<'a> Event<'a> {
             }
             Kind::Exit => Self::Exit(Exit::from_message(&message)?),
             Kind::CallerGone => Self::CallerGone(CallerGone { reply: word0 as u32 }),
+            Kind::Overrun => Self::Overrun(Overrun::from_message(&message)?),
             Kind::Done | Kind::Reply | Kind::Error => return None,
         })
     }
@@ -172,6 +175,27 @@ impl Exit {
     }
 }
 
+/// A process wants more than its share of the CPU. It runs on below all others. The supervisor is told once, until the
+/// process has kept to its share for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overrun {
+    /// The badge that the process's supervisor gave it.
+    pub badge: u16,
+    /// The share.
+    pub share: Share,
+    /// For how long so far, in cycles.
+    pub cycles: u64,
+}
+
+impl Overrun {
+    /// The overrun that a message tells of, if it is of that kind.
+    pub fn from_message(message: &Message) -> Option<Self> {
+        let [share, low, high, _] = message.words;
+        let share = Share::from_thousandths(share).filter(|_| message.tag.kind() == Kind::Overrun)?;
+        Some(Self { badge: message.tag.badge(), share, cycles: join(low, high) })
+    }
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HowEnded {
@@ -225,6 +249,16 @@ impl core::fmt::Display for HowEnded {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+
+    #[test]
+    fn an_overrun_is_read_from_its_message_alone() {
+        let message = Message::new(abi::Tag::outgoing(Kind::Overrun, 0, 7), [200, 5, 1, 0]);
+        let share = Share::from_thousandths(200).unwrap();
+        let overrun = Overrun { badge: 7, share, cycles: (1 << 32) + 5 };
+        assert_eq!(Overrun::from_message(&message), Some(overrun));
+        let other = Message::new(abi::Tag::outgoing(Kind::Timer, 0, 7), [200, 5, 1, 0]);
+        assert_eq!(Overrun::from_message(&other), None);
+    }
 
     #[test]
     fn ends_are_told_in_words() {

@@ -1,7 +1,7 @@
 //! The kernel's counters, by name.
 
 use crate::{Root, raw};
-use abi::{Error, InfoItem, InterruptPart, LineState, ProcessPart, ThreadPart, ThreadState, join};
+use abi::{Error, InfoItem, InterruptPart, LineState, ProcessPart, Share, ThreadPart, ThreadState, join};
 
 /// A source of interrupts and what it has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,6 +98,12 @@ pub struct ProcessUse {
     pub calls: u64,
     /// Cycles of the processor that it used.
     pub cycles: u64,
+    /// The share of the CPU on which it runs: its own or its maker's.
+    pub share: Share,
+    /// Whether that is used up, so that it runs below all others.
+    pub is_over: bool,
+    /// How often its supervisor was told that it wants more.
+    pub overruns: u32,
     /// The slot of the process that its quota came from: that process's use contains this one's quota.
     pub parent: Option<usize>,
 }
@@ -213,6 +219,10 @@ impl Root {
         let quota = self.info(InfoItem::Process, index, ProcessPart::Quota as usize)?.map(|word| word as u32);
         let usage = self.info(InfoItem::Process, index, ProcessPart::Usage as usize)?;
         let [parent, ..] = self.info(InfoItem::Process, index, ProcessPart::Parent as usize)?;
+        let [mut share, over, overruns, payer] = self.info(InfoItem::Process, index, ProcessPart::Share as usize)?;
+        if let (0, Some(payer)) = (share, payer.checked_sub(1)) {
+            [share, ..] = self.info(InfoItem::Process, payer, ProcessPart::Share as usize)?;
+        }
         Ok(Some(ProcessUse {
             ended: state == 2,
             badge: badge as u16,
@@ -222,6 +232,9 @@ impl Root {
             objects: (quota[2], quota[3]),
             calls: join(usage[0], usage[1]),
             cycles: join(usage[2], usage[3]),
+            share: Share::from_thousandths(share).unwrap_or_default(),
+            is_over: over != 0,
+            overruns: overruns as u32,
             parent: parent.checked_sub(1),
         }))
     }

@@ -80,13 +80,13 @@ mod timer;
 
 pub use abi::{
     Access, Error, Exception, ExitKind, FIRST_VECTOR, InterruptFlags, InterruptMessage, Kind, LINE_NMI, LineFlags,
-    LineState, Message, Options, PAGE_BYTES, Register, Rights, RouteKind, StartupBlock, StartupEntry, StartupKind, Tag,
-    ThreadState, join, split,
+    LineState, Message, Options, PAGE_BYTES, Register, Rights, RouteKind, Share, StartupBlock, StartupEntry,
+    StartupKind, Tag, ThreadState, join, split,
 };
 pub use client::{Caller, CallerGone, Callers, ClientError, Delivery, Sent};
 pub use endpoint::{Answer, Endpoint, Reply};
 pub use entry::absent;
-pub use event::{Call, Event, Exit, Fault, HowEnded, TimerMessage};
+pub use event::{Call, Event, Exit, Fault, HowEnded, Overrun, TimerMessage};
 pub use handle::{Borrowed, Handle, OwnedHandle};
 pub use info::{KernelCounters, MemoryUse, ProcessUse, Source, ThreadFault, ThreadUse};
 pub use interrupt::{Interrupt, InterruptWrite, Pending, Trigger};

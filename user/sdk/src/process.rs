@@ -3,7 +3,7 @@
 use crate::handle::handle_type;
 use crate::raw::SafeOperation;
 use crate::{Endpoint, Handle, Memory, Result, Thread, raw, thread};
-use abi::{Options, Rights};
+use abi::{Options, Rights, Share};
 
 handle_type! {
     @exclusive
@@ -49,6 +49,12 @@ impl Process {
         };
         let message = raw::repeated(|| raw::invoke(operation, abi::NO_HANDLE, limits.priority, options, words))?;
         Ok(Self::installed(message.words[0]))
+    }
+
+    /// Gives the process a share of the CPU of its own, which is taken out of that on which this process runs. Call
+    /// this before it has a thread; without it the process runs on its maker's share.
+    pub fn give_share(&self, share: Share) -> Result<()> {
+        raw::process_share(self.raw(), [share.thousandths().into(), 0, 0, 0]).map(drop)
     }
 
     /// Takes over a handle's number.

@@ -112,7 +112,10 @@ fn check_events(world: &World) {
     let live = |link: &Link| {
         kernel.interrupts.iter().any(|(source, _)| Event::Interrupt(source).link() == *link)
             || kernel.timers.iter().any(|(timer, _)| Event::Timer(timer).link() == *link)
-            || kernel.processes.iter().any(|(process, _)| Event::Exit(process).link() == *link)
+            || kernel
+                .processes
+                .iter()
+                .any(|(process, _)| [Event::Exit(process).link(), Event::Overrun(process).link()].contains(link))
             || kernel.replies.iter().any(|(reply, _)| Event::CallerGone(reply).link() == *link)
     };
     assert!(queued.iter().all(live), "the event of an object that is gone is queued");

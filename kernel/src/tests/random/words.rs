@@ -52,6 +52,7 @@ pub fn shape(world: &World, name: &str, raw: u32) -> usize {
         "objects" => number % 30,
         "rights" => [usize::MAX, number][number % 2],
         "priority" => number % 64,
+        "thousandths" => 1 + number % 250,
         "entry" => ENTRY,
         "stack" => STACK,
         "register" => number % 20,
