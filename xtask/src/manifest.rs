@@ -166,7 +166,7 @@ mod tests {
             rights = ["log"]
             "#]);
         let text = manifest.map(|manifest| manifest.encode());
-        let expected = "program serial\npriority 40\nmemory 65536\nobjects 64\nrestart always\nline 4\nports 1016 8\n\
+        let expected = "program serial\npriority 40\nmemory 65536\nobjects 64\nbudget 50\nrestart always\nline 4\nports 1016 8\n\
                         device-memory 753664 32768\nserves console\nnotifies programs\nright log\n";
         assert_eq!(text.as_deref(), Ok(expected));
     }
@@ -181,6 +181,19 @@ mod tests {
     fn a_wrong_amount_of_memory_is_refused() {
         let error = parse(&["[[program]]\nname = \"a\"\npriority = 1\nmemory = \"1 GB\"\n"]).unwrap_err();
         assert!(error.contains("is no amount of memory"), "{error}");
+    }
+
+    #[test]
+    fn a_budget_is_a_part_of_the_cpu() {
+        let budget = |text: &str| {
+            let manifest = parse(&[format!("[[program]]\nname = \"a\"\npriority = 1\nbudget = \"{text}\"\n")]);
+            manifest.map(|manifest| manifest.programs[0].budget.0)
+        };
+        assert_eq!([budget("20 %"), budget("2.5%"), budget("95 %")], [Ok(200), Ok(25), Ok(950)]);
+        for wrong in ["20", "0 %", "101 %", "1.25 %", "-5 %", "+5 %", ". %", "6554 %", "a lot"] {
+            let error = budget(wrong).unwrap_err();
+            assert!(error.contains("is no share of the CPU"), "{wrong}: {error}");
+        }
     }
 
     fn package_error(program: &str) -> String {

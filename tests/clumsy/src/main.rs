@@ -5,10 +5,15 @@
 //! the line stays asserted until the port is read.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+extern crate alloc;
+
 mod faulty;
 
+use alloc::vec::Vec;
 use bellwire::protocol::{EduCounts, EduRequest, TimerRequest};
-use bellwire::{Endpoint, Error, Event, Instant, Interrupt, Port, PortRange, Result, Server, Startup, Thread, Trigger};
+use bellwire::{
+    Endpoint, Error, Event, Instant, Interrupt, Port, PortRange, Result, Server, Startup, Thread, Timer, Trigger,
+};
 use core::time::Duration;
 
 bellwire::main!(run);
@@ -19,6 +24,9 @@ const PORTS: u16 = 0x2F8;
 
 /// Below the shell, which asks about it while it is busy.
 const PRIORITY: u8 = 10;
+
+/// That of a driver, as the manifest has it.
+const HIGH_PRIORITY: u8 = 47;
 
 const STACK_BYTES: usize = 32 << 10;
 
@@ -62,10 +70,14 @@ enum Way {
     Panics = 16,
     /// Panics in a second.
     PanicsLater = 17,
+    /// Runs for ever, above all but the timer and the drivers that ship.
+    Spins = 18,
+    /// Has eight timers expire as often as the kernel allows.
+    Timers = 19,
 }
 
 impl Way {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 19] = [
         Self::Silent,
         Self::Well,
         Self::Keep,
@@ -83,6 +95,8 @@ impl Way {
         Self::WritesAnywhere,
         Self::Panics,
         Self::PanicsLater,
+        Self::Spins,
+        Self::Timers,
     ];
 }
 
@@ -91,7 +105,8 @@ fn run(startup: Startup) -> Result<()> {
     let way = way(&mut clients)?;
     let device = Device::new(startup.ports(PORTS)?);
     let (line, endpoint, timer) = (startup.line(LINE)?, Endpoint::new()?, startup.uses("timer")?);
-    Thread::spawn(PRIORITY, STACK_BYTES, move |right| {
+    let priority = if matches!(way, Way::Spins | Way::Timers) { HIGH_PRIORITY } else { PRIORITY };
+    Thread::spawn(priority, STACK_BYTES, move |right| {
         let mut driver = Driver { device, line, server: Server::new(right, endpoint), timer };
         if let Err(error) = driver.get_stuck(way) {
             bellwire::println!("{way:?}: {error}");
@@ -135,6 +150,8 @@ impl Driver {
                 self.timer.request(TimerRequest::SleepUntil(then.cycles()))?;
                 panic!("as it was told a second ago")
             }
+            Way::Spins => busy(),
+            Way::Timers => return self.expire_for_ever(),
             _ => {}
         }
         let trigger = match way {
@@ -178,6 +195,17 @@ impl Driver {
                 self.server.next()?;
                 self.device.quiet();
             },
+        }
+    }
+}
+
+impl Driver {
+    fn expire_for_ever(&mut self) -> Result<()> {
+        let period = Duration::from_micros(10);
+        let timers = (0..8).map(|badge| Timer::new(self.server.endpoint(), badge)).collect::<Result<Vec<_>>>()?;
+        timers.iter().try_for_each(|timer| timer.set_periodic(Instant::now() + period, period))?;
+        loop {
+            self.server.next()?;
         }
     }
 }

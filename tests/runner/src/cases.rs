@@ -3,6 +3,7 @@
 mod abi;
 mod anywhere;
 mod boot;
+mod budgets;
 mod clocks;
 mod crashes;
 mod devices;
@@ -77,6 +78,7 @@ const ALL: &[&[Case]] = &[
     anywhere::CASES,
     anywhere::LONG,
     boot::CASES,
+    budgets::CASES,
     clocks::CASES,
     linked::CASES,
     refusals::CASES,

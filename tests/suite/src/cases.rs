@@ -1,6 +1,7 @@
 //! All cases, by what they are about.
 
 mod anywhere;
+mod budgets;
 mod calls;
 mod entries;
 mod faults;
@@ -40,6 +41,7 @@ pub const ALL: &[&[Case]] = &[
     pointers::CASES,
     processes::CASES,
     safe::CASES,
+    budgets::CASES,
     hostile::returns::CASES,
     hostile::fast_entry::CASES,
     hostile::leftovers::CASES,

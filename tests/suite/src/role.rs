@@ -33,6 +33,8 @@ pub enum Role {
     Allocate,
     /// Spawns and joins threads, see [`crate::safe::spawn_and_join`].
     Join,
+    /// Has eight timers expire as often as the kernel allows.
+    Timers,
 }
 
 impl Role {
@@ -53,6 +55,7 @@ impl Role {
         Self::Grow,
         Self::Allocate,
         Self::Join,
+        Self::Timers,
     ];
 
     /// The word for it.
@@ -73,6 +76,7 @@ impl Role {
             Self::Grow => "grow",
             Self::Allocate => "allocate",
             Self::Join => "join",
+            Self::Timers => "timers",
         }
     }
 }

@@ -14,11 +14,11 @@ use bellwire::entry::ABSENT;
 use bellwire::pci::entries;
 use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus};
 use bellwire::{
-    DrivenFunction, Endpoint, Error, Exit, HowEnded, Instant, Limits, Memory, PAGE_BYTES, Process, Result, Rights,
-    StartupEntry, StartupKind, Trust,
+    DrivenFunction, Endpoint, Error, Exit, HowEnded, Instant, Limits, Memory, Overrun, PAGE_BYTES, Process, Result,
+    Rights, Share, StartupEntry, StartupKind, Trust, time,
 };
 use core::time::Duration;
-use manifest::{PCI_SERVICE, Restart, Right};
+use manifest::{OnOverrun, PCI_SERVICE, Restart, Right};
 
 /// Frames for a process's page tables and thread state, so that manifests needn't count them.
 const TABLE_FRAMES: usize = 32;
@@ -188,6 +188,21 @@ impl Program {
         let wait = self.backoff.after(Instant::now() - since);
         bellwire::println!("{name} {how}; it is started again in {} ms", wait.as_millis());
         self.life = Life::Waiting { until: Instant::now() + wait };
+    }
+
+    /// Says that the program has used up its share of the CPU, and ends it if the manifest says so.
+    pub fn overran(&self, overrun: Overrun) {
+        let (name, share) = (&self.facts.name, overrun.share);
+        let seconds = time::duration(overrun.cycles).as_secs();
+        match self.facts.on_overrun {
+            OnOverrun::Log => bellwire::println!("{name} has used up its {share} for {seconds} s"),
+            OnOverrun::Restart => {
+                bellwire::println!("{name} has used up its {share} for {seconds} s, and is ended for that");
+                if let Err(error) = self.kill(0) {
+                    bellwire::println!("can't end {name}: {error}");
+                }
+            }
+        }
     }
 
     /// Tears down what is left of the program's last process, if something is. A device may write to the process's
@@ -361,6 +376,9 @@ impl Program {
         module: &Module,
         pages: &mut Pages,
     ) -> Result<(), LoadError> {
+        // The manifest's check leaves `init` a share for this.
+        let share = Share::from_thousandths(self.facts.budget.0.into()).unwrap_or_default();
+        process.give_share(share)?;
         let entries = self.grant(surroundings, process)?;
         let start = pages.load(process, module, &entries)?;
         Ok(start.go(process, self.facts.priority)?)

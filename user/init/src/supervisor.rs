@@ -7,7 +7,9 @@ use crate::service::Services;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest, SupervisionRequest};
-use bellwire::{Call, Endpoint, Error, Event, Exit, HowEnded, Instant, ReceiveRight, Result, Rights, Server, Timer};
+use bellwire::{
+    Call, Endpoint, Error, Event, Exit, HowEnded, Instant, Overrun, ReceiveRight, Result, Rights, Server, Timer,
+};
 use core::time::Duration;
 use manifest::{Manifest, PCI_SERVICE, Right};
 
@@ -59,6 +61,7 @@ impl Supervisor {
             self.programs.settle();
             match self.server.next() {
                 Ok(Event::Exit(exit)) => self.programs.ended(exit),
+                Ok(Event::Overrun(overrun)) => self.programs.overran(overrun),
                 Ok(Event::Timer(_)) => {
                     let now = Instant::now();
                     self.programs.each(|program, surroundings| program.start_if_due(now, surroundings));
@@ -110,6 +113,12 @@ impl Programs {
         if let Some(program) = program {
             program.ended(exit, killer.as_deref(), bus);
             self.tell_servers(exit.badge);
+        }
+    }
+
+    fn overran(&mut self, overrun: Overrun) {
+        if let Some(program) = self.by_badge(overrun.badge) {
+            program.overran(overrun);
         }
     }
 

@@ -4,7 +4,7 @@
 //! lines up to the next one belong to it. A range is its first number and its count. The module is text so that a
 //! person can look at what an image was built with.
 
-use crate::{Manifest, Objects, PciId, Program, Quota, Range, Restart, Right, Signal};
+use crate::{Budget, Manifest, Objects, OnOverrun, PciId, Program, Quota, Range, Restart, Right, Signal};
 use alloc::string::{String, ToString};
 use alloc::{format, vec};
 use core::fmt;
@@ -50,6 +50,8 @@ impl Manifest {
             "priority" => program.priority = value.parse().ok()?,
             "memory" => program.memory = Quota(value.parse().ok()?),
             "keeps" => program.keeps = Some(Quota(value.parse().ok()?)),
+            "budget" => program.budget = Budget(value.parse().ok()?),
+            "on-overrun" if value == "restart" => program.on_overrun = OnOverrun::Restart,
             "restart" if value == "always" => program.restart = Restart::Always,
             "restart" if value == "never" => program.restart = Restart::Never,
             "argument" => program.arguments.push(value.to_string()),
@@ -87,9 +89,13 @@ impl Program {
             format!("priority {}", self.priority),
             format!("memory {}", self.memory.0),
             format!("objects {}", self.objects.0),
+            format!("budget {}", self.budget.0),
             format!("restart {restart}"),
         ];
         let range = |fact: &str, range: &Range| format!("{fact} {} {}", range.first, range.count());
+        if self.on_overrun == OnOverrun::Restart {
+            lines.push("on-overrun restart".to_string());
+        }
         lines.extend(self.keeps.iter().map(|bytes| format!("keeps {}", bytes.0)));
         lines.extend(self.arguments.iter().map(|word| format!("argument {word}")));
         lines.extend(self.lines.iter().map(|line| format!("line {line}")));
@@ -127,6 +133,8 @@ mod tests {
             name in "[a-z][a-z0-9-]{0,11}",
             (priority, memory, keeps, objects) in any::<(u8, u64, Option<u64>, u16)>(),
             restart in prop_oneof![Just(Restart::Always), Just(Restart::Never)],
+            budget in any::<u16>().prop_map(Budget),
+            on_overrun in prop_oneof![Just(OnOverrun::Log), Just(OnOverrun::Restart)],
             lines in vec(any::<u8>(), 0..4),
             (ports, device_memory) in (ranges(), ranges()),
             pci in vec(any::<(u16, u16)>().prop_map(|(vendor, device)| PciId { vendor, device }), 0..4),
@@ -136,7 +144,7 @@ mod tests {
         ) -> Program {
             let (memory, keeps, objects) = (Quota(memory), keeps.map(Quota), Objects(objects));
             Program {
-                name, package: None, binary: None, priority, memory, keeps, objects, restart, arguments, lines, ports,
+                name, package: None, binary: None, priority, memory, keeps, objects, budget, on_overrun, restart, arguments, lines, ports,
                 device_memory, pci, interrupt, serves, uses, notifies, rights,
             }
         }

@@ -1,6 +1,6 @@
 //! The rules that a manifest must fulfil before an image is made of it. Each error names every program concerned.
 
-use crate::{Manifest, Program, Quota, Range, Right, Signal};
+use crate::{Budget, Manifest, Program, Quota, Range, Right, Signal};
 use alloc::string::String;
 use alloc::vec::Vec;
 use alloc::{format, vec};
@@ -15,6 +15,9 @@ pub const PCI_SERVICE: &str = "pci";
 
 /// The priority of `init` while it serves.
 pub const INIT_PRIORITY: u8 = 40;
+
+/// The share of the CPU that `init` keeps.
+pub const INIT_BUDGET: Budget = Budget(50);
 
 /// Names that programs can't have: files of the image, and entries of the startup block in which `init` finds its
 /// modules.
@@ -67,6 +70,7 @@ impl Manifest {
             }
             check_values(program)?;
         }
+        check_budgets(programs)?;
         check_claims(programs)?;
         check_endpoints(programs)?;
         check_pci(programs)
@@ -124,6 +128,16 @@ fn check_values(program: &Program) -> Result {
         return Err(format!("{name}: the argument {word:?} isn't one word of 1 to 24 bytes"));
     }
     Ok(())
+}
+
+/// Checks that the programs' shares and that of `init` are no more than the CPU.
+fn check_budgets(programs: &[Program]) -> Result {
+    let total = programs.iter().map(|program| u32::from(program.budget.0)).sum::<u32>() + u32::from(INIT_BUDGET.0);
+    if total <= u32::from(Budget::WHOLE.0) {
+        return Ok(());
+    }
+    let shares = programs.iter().map(|program| format!("{} {}", program.name, program.budget)).collect::<Vec<_>>();
+    Err(format!("the budgets add up to {}.{} %: init {INIT_BUDGET}, {}", total / 10, total % 10, shares.join(", ")))
 }
 
 fn check_claims(programs: &[Program]) -> Result {
@@ -281,6 +295,14 @@ mod tests {
             program.uses = vec!["console".into(), "programs".into()];
         };
         assert_eq!(error(first, second), "");
+    }
+
+    #[test]
+    fn budgets_over_the_whole_name_all() {
+        let budget = |thousandths| move |program: &mut Program| program.budget = Budget(thousandths);
+        assert_eq!(error(budget(600), budget(350)), "");
+        let over = error(budget(600), budget(355));
+        assert_eq!(over, "the budgets add up to 100.5 %: init 5 %, first 60 %, second 35.5 %");
     }
 
     #[test]

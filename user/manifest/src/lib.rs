@@ -11,6 +11,8 @@
 //! memory = "256 KiB"          # what it may take of RAM, beside its image and stack
 //! keeps = "4 KiB"             # memory that it finds again when it is started again; none unless said
 //! objects = 64                # how many kernel objects it may own
+//! budget = "5 %"              # its share of the CPU's time while others want it
+//! on_overrun = "log"          # or "restart", if it wants more than that for two seconds
 //! restart = "always"          # or "never", after it died
 //! arguments = ["115200"]      # words for its startup block
 //! lines = [4]                 # interrupt lines
@@ -43,9 +45,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use blob::BlobError;
-pub use check::{INIT_PRIORITY, INIT_SERVICE, PCI_SERVICE};
+pub use check::{INIT_BUDGET, INIT_PRIORITY, INIT_SERVICE, PCI_SERVICE};
 pub use pci::{PciId, Signal};
-pub use quota::{Objects, Quota};
+pub use quota::{Budget, Objects, Quota};
 pub use range::Range;
 
 /// The whole manifest.
@@ -80,6 +82,12 @@ pub struct Program {
     /// How many kernel objects the program may own.
     #[cfg_attr(feature = "serde", serde(default))]
     pub objects: Objects,
+    /// The program's share of the CPU's time while others want it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub budget: Budget,
+    /// What `init` does when the program has used up its share for a while.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub on_overrun: OnOverrun,
     /// What `init` does when the program has ended.
     #[cfg_attr(feature = "serde", serde(default))]
     pub restart: Restart,
@@ -124,6 +132,17 @@ pub enum Restart {
     Always,
     /// Leaves the program ended.
     Never,
+}
+
+/// What `init` does when a program has used up its share of the CPU for a while.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum OnOverrun {
+    /// Says so in the log.
+    #[default]
+    Log,
+    /// Says so, and ends the program, which then is started again if [`Restart`] says so.
+    Restart,
 }
 
 /// A right that no line, port or endpoint stands for.

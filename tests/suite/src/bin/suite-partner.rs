@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 use bellwire::raw::SafeOperation;
 use bellwire::{
     Call, Endpoint, Error, Event, Handle, Instant, InterruptMessage, Limits, Memory, OwnedHandle, Process, Reply,
-    Result, Server, Startup, Trust, raw,
+    Result, Server, Startup, Timer, Trust, raw,
 };
+use core::time::Duration;
 use suite::bare;
 use suite::role::{self, Role};
 use suite::{code, float, hostile, safe};
@@ -36,6 +37,7 @@ fn run(startup: Startup) -> Result<()> {
         Role::Overflow => safe::overflow(priority(&startup)),
         Role::Grow => safe::grow(),
         Role::Join => safe::spawn_and_join(priority(&startup)),
+        Role::Timers => timers(),
         // Its first thread is the lower one.
         Role::Allocate => safe::allocate_in_two_threads(priority(&startup) + 1),
     }
@@ -44,6 +46,17 @@ fn run(startup: Startup) -> Result<()> {
 /// The first thread's priority, as the conductor tells it.
 fn priority(startup: &Startup) -> u8 {
     startup.number("numbers").unwrap_or_default()[0] as u8
+}
+
+/// Eight timers of the shortest period.
+fn timers() -> Result<()> {
+    let endpoint = Endpoint::new()?;
+    let period = Duration::from_micros(10);
+    let timers: Vec<Timer> = (0..8).map(|badge| Timer::new(&endpoint, badge)).collect::<Result<_>>()?;
+    timers.iter().try_for_each(|timer| timer.set_periodic(Instant::now() + period, period))?;
+    loop {
+        raw::receive(endpoint.raw(), [0; 4])?;
+    }
 }
 
 fn wait() -> Result<()> {

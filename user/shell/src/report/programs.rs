@@ -17,8 +17,9 @@ impl Command for Programs {
     const HELP: &str = "\
 Lists init and the programs: how they are doing, how often they were started again, and what of the machine they use. \
 A program is absent if its device isn't there, and stopped until somebody starts it. PRIORITY is that of its highest \
-thread; 63 runs first. MEMORY is what it holds, page tables included. CALLS counts system calls. (idle) is the time \
-in which nobody ran.";
+thread; 63 runs first. MEMORY is what it holds, page tables included. CALLS counts system calls. SHARE is the part \
+of the CPU that it gets while others want it; with a !, that is used up, and it runs below all others. (idle) is the \
+time in which nobody ran.";
 
     fn parse(words: &[&str]) -> Option<Self> {
         words.is_empty().then_some(Self)
@@ -34,6 +35,7 @@ in which nobody ran.";
             Column::numbers("THREADS", 4),
             Column::numbers("MEMORY", 2),
             Column::numbers("CALLS", 3),
+            Column::numbers("SHARE", 2),
             Column::numbers("CPU TIME", 1),
         ]);
         for program in shell.programs()? {
@@ -47,7 +49,7 @@ in which nobody ran.";
             let (name, restarts) = (program.name.to_string().into(), program.restarts.to_string().into());
             let Some((slot, process)) = processes.iter().find(|(_, process)| is_its(process)) else {
                 let none = || Cell::from("-").styled(Style::Faint);
-                table.row([name, state, restarts, none(), none(), none(), none(), none()]);
+                table.row([name, state, restarts, none(), none(), none(), none(), none(), none()]);
                 continue;
             };
             table.row([
@@ -58,14 +60,15 @@ in which nobody ran.";
                 process.threads.to_string().into(),
                 memory(held(*slot, process, &processes)),
                 process.calls.to_string().into(),
+                share(process),
                 cpu(process),
             ]);
         }
         for (slot, kernel) in processes.iter().filter(|(_, process)| process.badge == ProcessUse::KERNEL) {
             let own = memory(held(*slot, kernel, &processes));
             let none = Cell::default;
-            table.row(["(kernel)".into(), none(), none(), none(), none(), own, none(), none()]);
-            table.row(["(idle)".into(), none(), none(), none(), none(), none(), none(), cpu(kernel)]);
+            table.row(["(kernel)".into(), none(), none(), none(), none(), own, none(), none(), none()]);
+            table.row(["(idle)".into(), none(), none(), none(), none(), none(), none(), none(), cpu(kernel)]);
         }
         shell.show(&table)
     }
@@ -86,6 +89,15 @@ fn state(shell: &Shell, program: &ProgramStatus) -> Result<String, Failure> {
 
 fn memory(frames: u32) -> Cell {
     format!("{}K", frames as usize * PAGE_BYTES / 1024).into()
+}
+
+/// A process's share of the CPU, marked if it is used up.
+fn share(process: &ProcessUse) -> Cell {
+    if process.is_over {
+        Cell::from(format!("! {}", process.share)).styled(Style::Warning)
+    } else {
+        process.share.to_string().into()
+    }
 }
 
 fn cpu(process: &ProcessUse) -> Cell {

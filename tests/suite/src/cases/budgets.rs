@@ -1,0 +1,98 @@
+//! Shares of the CPU: no program keeps others from theirs, and who tries is named.
+
+use crate::case::{Case, Outcome};
+use crate::partner::{FRAMES, OBJECTS, Partner};
+use crate::system::{PRIORITY, System, milliseconds, receive};
+use crate::{cases, check, check_eq};
+use abi::Kind;
+use bellwire::{Error, Instant, Overrun, Result, Share};
+use core::hint::spin_loop;
+use suite::role::Role;
+
+pub const CASES: &[Case] = cases!["budgets":
+    a_loop_above_all_others_leaves_them_the_processor, a_loop_is_told_to_its_supervisor,
+    timers_are_paid_for_by_their_owner, shares_are_the_makers_to_give,
+];
+
+/// A twentieth of the CPU.
+const PART: usize = 50;
+
+/// What the kernel charges a timer's owner for each expiry, in cycles (`kernel/src/budget.rs`).
+const EXPIRY_CYCLES: u64 = 2_000;
+
+fn share(thousandths: usize) -> Result<Share> {
+    Share::from_thousandths(thousandths).ok_or(Error::BadArgument)
+}
+
+/// Starts a partner with a share of its own, above the thread that runs the cases.
+fn start(system: &System, role: Role, badge: u16) -> Result<Partner> {
+    let partner = Partner::new(badge, PRIORITY + 7, [FRAMES, OBJECTS])?;
+    partner.process.give_share(share(PART)?)?;
+    system.image.load(partner, role, PRIORITY + 7, &[], [0; 2])
+}
+
+/// Runs until the clock has gone on so far.
+fn spin(cycles: u64) {
+    let end = Instant::now().cycles() + cycles;
+    while Instant::now().cycles() < end {
+        spin_loop();
+    }
+}
+
+/// A host that stops the machine for a while may do so while the loop runs, so the bound is loose. Without a budget the
+/// case would never go on.
+fn a_loop_above_all_others_leaves_them_the_processor(system: &System) -> Outcome {
+    let partner = start(system, Role::Spin, 61)?;
+    let before = system.find_process(61)?.cycles;
+    let cycles = milliseconds(400);
+    let begin = Instant::now().cycles();
+    spin(cycles);
+    let elapsed = Instant::now().cycles() - begin;
+    let process = system.find_process(61)?;
+    check!(process.cycles > before, "it runs");
+    check!(process.cycles - before < elapsed / 2, "{} of {elapsed} cycles", process.cycles - before);
+    check_eq!(process.share.thousandths() as usize, PART);
+    drop(partner);
+    Ok(())
+}
+
+fn a_loop_is_told_to_its_supervisor(system: &System) -> Outcome {
+    let partner = start(system, Role::Spin, 62)?;
+    let message = receive(&partner.exits)?;
+    check_eq!(message.tag.kind(), Kind::Overrun);
+    let overrun = Overrun::from_message(&message).ok_or(Error::BadArgument)?;
+    check_eq!((overrun.badge, overrun.share), (62, share(PART)?));
+    check!(overrun.cycles >= milliseconds(1_900), "after {} cycles", overrun.cycles);
+    check_eq!(system.find_process(62)?.overruns, 1);
+    Ok(())
+}
+
+fn timers_are_paid_for_by_their_owner(system: &System) -> Outcome {
+    let _partner = start(system, Role::Timers, 63)?;
+    spin(milliseconds(20));
+    let (before, begin) = (system.root.kernel()?.timers, Instant::now().cycles());
+    spin(milliseconds(200));
+    let elapsed = Instant::now().cycles() - begin;
+    let cost = u64::from(system.root.kernel()?.timers - before) * EXPIRY_CYCLES;
+    // The share's part, and what one look overshoots by.
+    let most = elapsed * PART as u64 / 1_000 * 2;
+    check!(cost <= most, "{cost} of {elapsed} cycles are for the timers of a program with a twentieth");
+    Ok(())
+}
+
+fn shares_are_the_makers_to_give(system: &System) -> Outcome {
+    let all = share(1_000)?;
+    let first = Partner::new(64, PRIORITY, [FRAMES, OBJECTS])?;
+    check_eq!(first.process.give_share(all), Err(Error::NoShare));
+    first.process.give_share(share(600)?)?;
+    check_eq!(first.process.give_share(share(1)?), Err(Error::Busy));
+    let second = Partner::new(65, PRIORITY, [FRAMES, OBJECTS])?;
+    check_eq!(second.process.give_share(share(400)?), Err(Error::NoShare));
+    second.process.give_share(share(399)?)?;
+    check_eq!(system.find_process(65)?.share, share(399)?);
+    drop((first, second));
+    // It has come back.
+    let third = Partner::new(66, PRIORITY, [FRAMES, OBJECTS])?;
+    third.process.give_share(share(999)?)?;
+    Ok(())
+}
