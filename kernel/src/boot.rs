@@ -50,7 +50,8 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    /// Makes the first process, with all memory as its quota, the whole CPU as its share, a handle to itself and one to the root.
+    /// Makes the first process, with all memory as its quota, the whole CPU as its share, a handle to itself and one to
+    /// the root.
     pub fn boot_process(&mut self, machine: &mut M) -> Result<FirstProcess, Error> {
         let frames = self.frames.free() as u32;
         let mut quota = Quota::new(frames, u32::MAX / 2);

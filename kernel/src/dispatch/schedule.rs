@@ -10,8 +10,8 @@ use crate::tables::{Arena, Link, Linked, List};
 #[cfg(test)]
 mod checks;
 
-/// A thread's priority inside the core: 0 is the idle thread's, 1 is that of threads whose process has used up its share
-/// of the CPU, and 2 to 65 stand for the interface's 0 to 63.
+/// A thread's priority inside the core: 0 is the idle thread's, 1 is that of threads whose process has used up its
+/// share of the CPU, and 2 to 65 stand for the interface's 0 to 63.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Priority(u8);

@@ -37,8 +37,8 @@ pub struct Thread<C> {
     calls: usize,
     /// Processor time that it used, in cycles; while it runs, less the time when it began to.
     cycles: u64,
-    /// The priority that it runs with: the one that was asked for, or [`Priority::LOWERED`] while its process has used up
-    /// its share of the CPU.
+    /// The priority that it runs with: the one that was asked for, or [`Priority::LOWERED`] while its process has used
+    /// up its share of the CPU.
     priority: Priority,
     /// Its priority while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`], which
     /// outranks no thread: so one comparison tells the fast path whether it may let the thread run; a thread that needs

@@ -144,8 +144,8 @@ mod tests {
         ) -> Program {
             let (memory, keeps, objects) = (Quota(memory), keeps.map(Quota), Objects(objects));
             Program {
-                name, package: None, binary: None, priority, memory, keeps, objects, budget, on_overrun, restart, arguments, lines, ports,
-                device_memory, pci, interrupt, serves, uses, notifies, rights,
+                name, package: None, binary: None, priority, memory, keeps, objects, budget, on_overrun, restart,
+                arguments, lines, ports, device_memory, pci, interrupt, serves, uses, notifies, rights,
             }
         }
     }
