@@ -26,6 +26,9 @@ const TABLE_FRAMES: usize = 32;
 /// The time after which `init` tries again to turn a dead program's devices off, where the bus doesn't answer.
 const BURIAL_RETRY: Duration = Duration::from_secs(1);
 
+/// The argument with which all programs run on `init`'s share.
+const NO_BUDGETS: &str = "budgets=off";
+
 /// Objects for the mappings that `init` makes in a process, and for its first thread.
 const INIT_OBJECTS: usize = 16;
 
@@ -376,9 +379,11 @@ impl Program {
         module: &Module,
         pages: &mut Pages,
     ) -> Result<(), LoadError> {
-        // The manifest's check leaves `init` a share for this.
-        let share = Share::from_thousandths(self.facts.budget.0.into()).unwrap_or_default();
-        process.give_share(share)?;
+        if !surroundings.machine.arguments_for("init").any(|word| word == NO_BUDGETS) {
+            // The manifest's check leaves `init` a share for this.
+            let share = Share::from_thousandths(self.facts.budget.0.into()).unwrap_or_default();
+            process.give_share(share)?;
+        }
         let entries = self.grant(surroundings, process)?;
         let start = pages.load(process, module, &entries)?;
         Ok(start.go(process, self.facts.priority)?)

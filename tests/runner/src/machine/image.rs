@@ -29,6 +29,9 @@ pub(super) enum Modules {
     Files(Vec<(String, PathBuf)>),
 }
 
+/// Has `init` give no program a share of the CPU.
+const NO_BUDGETS: &str = "init.budgets=off";
+
 impl Direct {
     fn of(modules: Modules) -> Direct {
         Direct { kernel: None, modules, command_line: String::new() }
@@ -54,9 +57,10 @@ impl Direct {
         Direct::of(Modules::Of(Set::Suite))
     }
 
-    /// The modules of the shipped image and the benches.
+    /// The modules of the shipped image and the benches. They run without budgets: what they measure wants more than
+    /// any share, and a program that is lowered doesn't preempt another.
     pub fn bench() -> Direct {
-        Direct::of(Modules::Of(Set::Bench))
+        Direct::of(Modules::Of(Set::Bench)).command_line(NO_BUDGETS)
     }
 
     /// The modules of the shipped image, with a device's interrupts as messages.
@@ -66,7 +70,7 @@ impl Direct {
 
     /// The benches of interrupts, with the device's as messages.
     pub fn bench_messages() -> Direct {
-        Direct::of(Modules::Of(Set::BenchMessages))
+        Direct::of(Modules::Of(Set::BenchMessages)).command_line(NO_BUDGETS)
     }
 
     /// The fuzzer.
