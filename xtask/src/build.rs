@@ -50,12 +50,23 @@ pub enum Set {
     Scale,
     /// The shipped programs, with a driver that gets stuck, and one that dies over and over.
     Clumsy,
+    /// The shipped programs, with a hostile client of all of them.
+    Vandal,
 }
 
 impl Set {
     /// All sets.
-    pub const ALL: [Set; 8] =
-        [Set::Shipped, Set::Suite, Set::Bench, Set::Messages, Set::BenchMessages, Set::Fuzz, Set::Scale, Set::Clumsy];
+    pub const ALL: [Set; 9] = [
+        Set::Shipped,
+        Set::Suite,
+        Set::Bench,
+        Set::Messages,
+        Set::BenchMessages,
+        Set::Fuzz,
+        Set::Scale,
+        Set::Clumsy,
+        Set::Vandal,
+    ];
 
     /// Returns the manifests of the set, which are read as one.
     pub fn manifests(self) -> Vec<PathBuf> {
@@ -68,6 +79,7 @@ impl Set {
             Set::Fuzz => &["tests/fuzz/system.toml"],
             Set::Scale => &["tests/bench/scale.toml"],
             Set::Clumsy => &["user/system.toml", "tests/clumsy/system.toml", "tests/restarts/system.toml"],
+            Set::Vandal => &["user/system.toml", "tests/vandal/system.toml"],
         };
         files.iter().map(|file| root().join(file)).collect()
     }
@@ -76,7 +88,7 @@ impl Set {
     /// large systems take `init`'s place, since they do what only the first process may.
     fn first(self) -> (&'static str, &'static str) {
         match self {
-            Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages | Set::Clumsy => (INIT, INIT),
+            Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages | Set::Clumsy | Set::Vandal => (INIT, INIT),
             Set::Suite => ("suite", "suite"),
             Set::Fuzz => ("fuzz", "fuzz"),
             Set::Scale => ("bench", "bench-scale"),
@@ -113,6 +125,7 @@ impl Set {
             Set::Fuzz => width.image_folder().join("fuzz"),
             Set::Scale => width.image_folder().join("scale"),
             Set::Clumsy => width.image_folder().join("clumsy"),
+            Set::Vandal => width.image_folder().join("vandal"),
         }
     }
 

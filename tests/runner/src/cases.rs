@@ -26,6 +26,7 @@ mod person;
 mod refusals;
 mod reports;
 mod shell;
+mod vandal;
 mod whole_suite;
 
 use std::time::Duration;
@@ -101,6 +102,7 @@ const ALL: &[&[Case]] = &[
     reports::CASES,
     interrupts::CASES,
     fuzz::CASES,
+    vandal::CASES,
     whole_suite::CASES,
 ];
 

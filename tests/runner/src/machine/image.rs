@@ -88,6 +88,11 @@ impl Direct {
         Direct::of(Modules::Of(Set::Clumsy))
     }
 
+    /// The modules of the shipped image, with a hostile client of all servers.
+    pub fn vandal() -> Direct {
+        Direct::of(Modules::Of(Set::Vandal))
+    }
+
     /// Files under the names that the kernel shall see.
     pub fn files(modules: Vec<(String, PathBuf)>) -> Direct {
         Direct::of(Modules::Files(modules))
