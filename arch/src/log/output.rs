@@ -5,6 +5,7 @@
 //! gives the chip what that takes at once. The kernel looks at each write to the log, and at the alarm that
 //! [`Output::next_look`] asks for.
 
+use crate::log::mark::Mark;
 use crate::log::ring::Ring;
 use crate::log::serial::{Chip, SerialPort};
 
@@ -35,12 +36,14 @@ pub struct Output<C> {
     returned: bool,
     /// The latest consecutive looks at which the chip took nothing.
     vain_looks: u8,
+    /// What the chip gets before the bytes at `next`.
+    mark: Mark,
 }
 
 impl<C: Chip> Output<C> {
     /// Makes an output that begins at a position of the ring, and waits.
     pub const fn new(port: SerialPort<C>, next: u32) -> Self {
-        Self { port, pace: Pace::Waits, next, returned: false, vain_looks: 0 }
+        Self { port, pace: Pace::Waits, next, returned: false, vain_looks: 0, mark: Mark::NONE }
     }
 
     /// Gives the output another port: for a crash record, behind which the bytes that still wait are sent too.
@@ -53,7 +56,8 @@ impl<C: Chip> Output<C> {
         self.pace = pace;
     }
 
-    /// Gives the chip what the ring has, as the pace allows. A byte that was waited for in vain is given up.
+    /// Gives the chip what the ring has, as the pace allows. A byte that was waited for in vain is given up. Where the
+    /// ring has overwritten bytes before the chip got them, the line gets a mark.
     #[optimize(speed)]
     pub fn look<const BYTES: usize>(&mut self, ring: &Ring<BYTES>) {
         let mut given = 0;
@@ -62,8 +66,18 @@ impl<C: Chip> Output<C> {
             Pace::AtOnce => MOST_AT_ONCE,
         };
         'look: loop {
+            if !self.give_mark(&mut given) {
+                break;
+            }
             let mut bytes = [0; 16];
             let (end, count) = ring.read(self.next, &mut bytes);
+            let lost = end.wrapping_sub(count as u32).wrapping_sub(self.next);
+            if lost != 0 {
+                self.next = self.next.wrapping_add(lost);
+                self.returned = false;
+                self.mark = Mark::new(lost);
+                continue;
+            }
             let Some(bytes) = bytes.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
             let mut position = end.wrapping_sub(count as u32);
             for &byte in bytes {
@@ -89,7 +103,7 @@ impl<C: Chip> Output<C> {
 
     /// Gives the number of bytes that the chip hasn't got.
     pub fn waiting<const BYTES: usize>(&self, ring: &Ring<BYTES>) -> usize {
-        (ring.position().wrapping_sub(self.next) as usize).min(BYTES)
+        (ring.position().wrapping_sub(self.next) as usize).min(BYTES) + self.mark.left()
     }
 
     /// Gives the microseconds until another look is worth it, if bytes wait.
@@ -100,6 +114,17 @@ impl<C: Chip> Output<C> {
     /// Waits until the chip has sent what it has.
     pub fn finish(&mut self) {
         self.port.finish();
+    }
+
+    /// Gives the chip the mark, if there is one. Tells whether it has all of it.
+    fn give_mark(&mut self, given: &mut u32) -> bool {
+        while let Some(byte) = self.mark.first() {
+            if !self.give(byte, given) {
+                return false;
+            }
+            self.mark.advance();
+        }
+        true
     }
 
     /// Gives the chip a byte of the log; a line feed also returns the carriage, as terminals want it. Tells whether the
@@ -252,13 +277,22 @@ mod tests {
     }
 
     #[test]
-    fn what_the_ring_has_lost_is_skipped() {
+    fn what_the_ring_has_lost_is_marked_on_the_line() {
         let (ring, mut fake) = (Ring::<16>::new(), Fake { depth: FIFO_BYTES, is_quick: true, ..Fake::default() });
         let mut output = output(&mut fake);
         ring.write(b"never seen on the line: 0123456789abcdef");
         assert_eq!(output.waiting(&ring), 16);
-        (0..2).for_each(|_| output.look(&ring));
-        assert_eq!(fake.sent, b"0123456789abcdef");
+        (0..5).for_each(|_| output.look(&ring));
+        assert_eq!((output.waiting(&ring), output.next_look(&ring)), (0, None));
+        assert_eq!(output.port.chip().sent, b"\r\n[24 bytes lost]\r\n0123456789abcdef");
+        output.port.chip().sent.clear();
+        // More is lost while the mark is on its way.
+        ring.write(&[b'-'; 116]);
+        output.look(&ring);
+        assert_eq!(output.port.chip().sent, b"\r\n[100 bytes");
+        ring.write(b"0123456789abcdef");
+        (0..8).for_each(|_| output.look(&ring));
+        assert_eq!(fake.sent, b"\r\n[100 bytes lost]\r\n\r\n[16 bytes lost]\r\n0123456789abcdef");
     }
 
     /// A crash waits, for a bounded time, and first sends what the line is behind.
