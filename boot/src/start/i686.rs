@@ -1,4 +1,4 @@
-//! i686: PAE tables of 2 MiB pages that show the first GiB at 0 and at 3 GiB, then paging, then Rust.
+//! i686: long mode off, PAE tables of 2 MiB pages that show the first GiB at 0 and at 3 GiB, then paging, then Rust.
 
 use core::arch::global_asm;
 
@@ -20,6 +20,14 @@ pub(super) const POINTER_SLOT: usize = 1;
 /// The flags of an entry that names a directory.
 pub(super) const DIRECTORY_FLAGS: u64 = PRESENT as u64;
 
+/// The highest extended leaf of CPUID, and the leaf whose `edx` says whether the CPU has long mode (SDM 2A, CPUID).
+const EXTENDED_LEAVES: u32 = 0x8000_0000;
+const EXTENDED_FEATURES: u32 = 0x8000_0001;
+const HAS_LONG_MODE: u32 = 1 << 29;
+/// EFER, and its bit that makes paging begin in long mode (SDM 3A 2.2.1, 9.8.5).
+const EFER: u32 = 0xC000_0080;
+const LONG_MODE_ENABLE: u32 = 1 << 8;
+
 /// The offset of the image's GiB in the directory pointers.
 const IMAGE_SLOT: usize = (arch::layout::KERNEL_BASE >> 30) * ENTRY_BYTES;
 /// A directory-pointer entry of PAE allows no other bit than "present" here.
@@ -29,6 +37,20 @@ global_asm!(
     ".pushsection .boot.text, \"ax\"",
     ".code32",
     "prepare_paging:",
+    // A 64-bit loader may have left long mode enabled. With it, paging would read these tables as those of long mode.
+    "mov eax, {extended_leaves}",
+    "cpuid",
+    "cmp eax, {extended_features}",
+    "jb 3f",
+    "mov eax, {extended_features}",
+    "cpuid",
+    "test edx, {has_long_mode}",
+    "jz 3f",
+    "mov ecx, {efer}",
+    "rdmsr",
+    "and eax, {not_long_mode}",
+    "wrmsr",
+    "3:",
     // A directory of large pages; the tables were zeroed by the loader, so the upper halves stay as they are.
     "mov ebx, offset {directory} + {to_physical}",
     "mov eax, {large_page}",
@@ -99,6 +121,11 @@ global_asm!(
     code_selector = const CODE_SELECTOR,
     data_selector = const DATA_SELECTOR,
     present = const PRESENT,
+    extended_leaves = const EXTENDED_LEAVES,
+    extended_features = const EXTENDED_FEATURES,
+    has_long_mode = const HAS_LONG_MODE,
+    efer = const EFER,
+    not_long_mode = const !LONG_MODE_ENABLE,
     cr4_pae = const CR4_PAE,
     cr0_pg_wp = const CR0_PG_WP,
     stack = sym BOOT_STACK,

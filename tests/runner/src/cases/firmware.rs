@@ -23,6 +23,7 @@ pub const CASES: &[Case] = cases![
     an_ioapic_that_is_not_there_leaves_the_8259,
     clocks_that_are_not_there_leave_the_8254,
     fast_calls_that_a_loader_left_are_off,
+    long_mode_that_a_loader_left_enabled_is_no_obstacle,
 ];
 
 /// Where a BIOS puts the root pointer.
@@ -304,23 +305,44 @@ fn fast_calls_that_a_loader_left_are_off(width: Width) {
     };
     let image = Direct::suite().command_line("log=plain only=other");
     let (mut machine, mut gdb, registers) = at_the_entry(width, hardware, image);
+    write_registers(&mut gdb, &registers, width, SYSENTER.into_iter().chain(SYSCALL));
+    gdb.release().expect("the machine runs");
+    let (text, exit) = machine.output();
+    let passed = ["faults::other_fast_entries", "instructions::the_other_widths_instructions"];
+    let has_passed = |name: &&str| text.contains(&format!("{name} ... ok"));
+    assert!(passed.iter().all(has_passed) && text.contains(" passed, 0 failed, "), "{exit:?}:\n{text}");
+}
+
+/// A 64-bit loader leaves long mode by turning paging off, and may leave it enabled: then paging would begin it again.
+fn long_mode_that_a_loader_left_enabled_is_no_obstacle(width: Width) {
+    const EFER: (u32, u64) = (0xC000_0080, 1 << 8);
+    let hardware = Hardware::new(width).with_long_mode();
+    let (machine, mut gdb, registers) = at_the_entry(width, hardware, Direct::shipped());
+    write_registers(&mut gdb, &registers, Width::X86_64, [EFER]);
+    gdb.release().expect("the machine runs");
+    comes_up(machine, &[BY_IOAPIC]);
+}
+
+/// Has the machine write model-specific registers as a loader does, and return to the kernel's first instruction.
+/// `emulated` is the width whose emulator runs the machine.
+fn write_registers(
+    gdb: &mut Gdb,
+    registers: &Registers,
+    emulated: Width,
+    values: impl IntoIterator<Item = (u32, u64)>,
+) {
     let mut code = Vec::new();
-    for (register, value) in SYSENTER.into_iter().chain(SYSCALL) {
+    for (register, value) in values {
         // mov ecx, REGISTER; mov eax, LOW; mov edx, HIGH; wrmsr
         code.extend([&[0xB9][..], &register.to_le_bytes(), &[0xB8], &(value as u32).to_le_bytes(), &[0xBA]].concat());
         code.extend([&((value >> 32) as u32).to_le_bytes()[..], &[0x0F, 0x30]].concat());
     }
     let end = FREE + code.len() as u64;
     gdb.write(FREE, &code).expect("the stub writes memory");
-    let name = if width == Width::I686 { "eip" } else { "rip" };
+    let name = if emulated == Width::I686 { "eip" } else { "rip" };
     gdb.set(name, FREE).expect("the stub sets registers");
     gdb.insert(&[end]).expect("a breakpoint");
     gdb.resume().expect("the stub answers").expect("the loader's code ends");
     gdb.remove(&[end]).expect("no breakpoint");
-    gdb.restore(&registers).expect("the stub sets registers");
-    gdb.release().expect("the machine runs");
-    let (text, exit) = machine.output();
-    let passed = ["faults::other_fast_entries", "instructions::the_other_widths_instructions"];
-    let has_passed = |name: &&str| text.contains(&format!("{name} ... ok"));
-    assert!(passed.iter().all(has_passed) && text.contains(" passed, 0 failed, "), "{exit:?}:\n{text}");
+    gdb.restore(registers).expect("the stub sets registers");
 }

@@ -16,6 +16,7 @@ use crate::qemu::{Qemu, Serial};
 /// The machine before it is switched on.
 pub struct Hardware {
     width: Width,
+    emulator: &'static str,
     arguments: Vec<String>,
     serial: Serial,
 }
@@ -23,14 +24,22 @@ pub struct Hardware {
 impl Hardware {
     /// The usual machine: a PC with every feature that the emulator has.
     pub fn new(width: Width) -> Hardware {
-        let arguments = ["-cpu", "max", "-m", "128M"].map(str::to_owned).to_vec();
-        Hardware { width, arguments, serial: Serial::default() }
+        Hardware::of(width, &["-cpu", "max", "-m", "128M"])
     }
 
     /// The machine of the benches: its clock counts instructions, exactly and repeatably.
     pub fn counting(width: Width) -> Hardware {
-        let arguments = ["-M", "pc", "-cpu", "max", "-m", "256", "-icount", "shift=0,sleep=off"];
-        Hardware { width, arguments: arguments.map(str::to_owned).to_vec(), serial: Serial::default() }
+        Hardware::of(width, &["-M", "pc", "-cpu", "max", "-m", "256", "-icount", "shift=0,sleep=off"])
+    }
+
+    fn of(width: Width, arguments: &[&str]) -> Hardware {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Hardware { width, emulator: width.qemu(), arguments, serial: Serial::default() }
+    }
+
+    /// Gives the machine a CPU with 64-bit mode, even if it boots an image for i686.
+    pub fn with_long_mode(self) -> Hardware {
+        Hardware { emulator: Width::X86_64.qemu(), ..self }
     }
 
     /// The usual machine, with instructions as its time and a real-time clock that goes by it. An instruction takes 16
@@ -109,7 +118,7 @@ impl Hardware {
                 }
             }
         }
-        Qemu::start(self.width.qemu(), &self.arguments, self.serial, folder)
+        Qemu::start(self.emulator, &self.arguments, self.serial, folder)
     }
 }
 
