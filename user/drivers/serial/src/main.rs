@@ -29,11 +29,11 @@ fn run(startup: Startup) -> Result<()> {
         await_log(log)?;
     }
     log.log_release()?;
-    let mut port = Port {
-        uart: Uart::new(ports),
-        readers: Readers::new(Some(startup.notifies("console")?)),
-        writers: Callers::default(),
-    };
+    let nobody = Endpoint::new()?;
+    let uart = Uart::new(ports, || pause(&nobody));
+    nobody.destroy()?;
+    let mut port =
+        Port { uart, readers: Readers::new(Some(startup.notifies("console")?)), writers: Callers::default() };
     server.bind(&line, 0)?;
     port.uart.serve();
     let mut reported = false;
@@ -87,10 +87,14 @@ fn await_log(log: &Root) -> Result<()> {
         if core::mem::replace(&mut before, waiting) > waiting {
             continue;
         }
-        // A call that no thread takes: its outcome is that a millisecond has passed.
-        let _ = nobody.call_before(Instant::now() + Duration::from_millis(1), 0, [0; 4]);
+        pause(&nobody);
     }
     nobody.destroy()
+}
+
+/// Lets a millisecond pass, by a call that no thread takes.
+fn pause(nobody: &Endpoint) {
+    let _ = nobody.call_before(Instant::now() + Duration::from_millis(1), 0, [0; 4]);
 }
 
 /// The line, and who waits for it.

@@ -27,9 +27,9 @@ pub const RING_BYTES: usize = 4096;
 /// more.
 const DIVISOR: u16 = 1;
 
-/// How often the line status is read before a transmitter counts as stuck. Sixteen bytes at this speed take 1400
-/// microseconds, a port of the ISA bus about one.
-const PATIENCE: usize = 10_000;
+/// How many pauses a transmitter gets to send what it has before it counts as stuck. Sixteen bytes at this speed take
+/// 1400 microseconds, and a pause at least a millisecond. A count of port reads would be no bound in time.
+const MOST_PAUSES: usize = 10;
 
 /// How often the chip may ask for service without anything to do before its interrupt counts as stuck.
 const IDLE_ROUNDS: usize = 64;
@@ -112,7 +112,8 @@ pub struct Uart<R> {
 
 impl<R: Registers> Uart<R> {
     /// Programs a chip that [`answers`], and keeps what has already arrived: a person may type while the system starts.
-    pub fn new(registers: R) -> Self {
+    /// `pause` lets a millisecond or more pass, in which a predecessor's bytes leave.
+    pub fn new(registers: R, pause: impl FnMut()) -> Self {
         let mut uart = Self {
             registers,
             interrupts: IER::empty(),
@@ -125,7 +126,7 @@ impl<R: Registers> Uart<R> {
             repeated: (0, 0),
             fault: None,
         };
-        uart.wait_until_sent();
+        uart.wait_until_sent(pause);
         let frame = LCR::empty().set_word_length(WordLength::EightBits);
         uart.write_register(offsets::IER, 0);
         uart.write_register(offsets::LCR, (frame | LCR::DLAB).bits());
@@ -288,8 +289,13 @@ impl<R: Registers> Uart<R> {
 
     /// Waits until the transmitter is empty, or stuck. A predecessor or the kernel's log may still be sending, and a
     /// new divisor would garble that.
-    fn wait_until_sent(&mut self) {
-        let _ = (0..PATIENCE).find(|_| self.line_status().contains(LSR::TRANSMITTER_EMPTY));
+    fn wait_until_sent(&mut self, mut pause: impl FnMut()) {
+        for _ in 0..MOST_PAUSES {
+            if self.line_status().contains(LSR::TRANSMITTER_EMPTY) {
+                break;
+            }
+            pause();
+        }
     }
 
     /// Reads the line status, and counts the errors in it: reading clears them.

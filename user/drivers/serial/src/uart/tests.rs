@@ -148,7 +148,7 @@ impl Registers for Shared {
 
 fn set_up() -> (Shared, Uart<Shared>) {
     let chip = Shared::default();
-    let uart = Uart::new(chip.clone());
+    let uart = Uart::new(chip.clone(), || {});
     (chip, uart)
 }
 
@@ -198,14 +198,14 @@ fn a_sender_without_flow_control_is_counted() {
 fn what_arrived_before_the_driver_is_kept() {
     let chip = Shared::default();
     chip.borrow_mut().arrive(b'x');
-    let mut uart = Uart::new(chip);
+    let mut uart = Uart::new(chip, || {});
     assert_eq!(read(&mut uart).bytes(), b"x");
 }
 
 fn with(model: Model) -> (Shared, Uart<Shared>) {
     let chip = Shared::default();
     chip.borrow_mut().model = model;
-    let uart = Uart::new(chip.clone());
+    let uart = Uart::new(chip.clone(), || {});
     (chip, uart)
 }
 
