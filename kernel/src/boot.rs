@@ -64,7 +64,7 @@ impl<M: Machine> Kernel<M> {
             first.makes = Rights::all();
             first.standing.own(process, Share::WHOLE, machine.now());
         }
-        let grant = |object, kind| Grant { object, kind, rights: Rights::all_of(kind), badge: 0 };
+        let grant = |object, kind| Grant::new(object, kind, Rights::all_of(kind));
         let root = grant(self.processes.name(self.root), ObjectKind::Root);
         let root = Grant { rights: root.rights - Rights::DESTROY, ..root };
         let own = grant(name, ObjectKind::Process);
@@ -129,7 +129,7 @@ impl<M: Machine> Kernel<M> {
     /// Gives the first process a handle to a memory object.
     pub fn boot_grant(&mut self, process: Link, memory: BootMemory) -> Result<u32, Error> {
         let kind = ObjectKind::Memory;
-        self.install(process, Grant { object: memory.name, kind, rights: Rights::all_of(kind), badge: 0 })
+        self.install(process, Grant::new(memory.name, kind, Rights::all_of(kind)))
     }
 
     /// Makes the first process's thread ready, with the highest priority and these words in its message registers.

@@ -182,16 +182,17 @@ impl<M: Machine> Kernel<M> {
         let caller = self.current;
         let thread = self.threads.at(caller)?;
         let grant = self.handles.look_up(thread.run, handle, Rights::NOTIFY)?;
-        let bits = match origin {
+        let asked = match origin {
             Origin::Registers([bits, ..]) => bits,
             Origin::Saved => thread.context.word(0),
         };
-        if bits as u32 == 0 {
+        let bits = asked as u32 & grant.mask.bits();
+        if bits == 0 {
             return None;
         }
         let target = self.endpoints.get_mut(grant.object)?;
         if target.has_no_receiver() {
-            target.note(bits as u32);
+            target.note(bits);
             self.note_call(caller, tag, Time(0));
             return self.return_nothing(caller, origin);
         }
@@ -210,7 +211,7 @@ impl<M: Machine> Kernel<M> {
         self.preempt_alone(caller, now);
         let thread = self.threads.at_mut(receiver)?;
         thread.begin_time(now);
-        let resume = thread.context.deliver(notification(bits as u32));
+        let resume = thread.context.deliver(notification(bits));
         self.resume_next(machine, receiver);
         Some(resume)
     }

@@ -105,7 +105,7 @@ impl<M: Machine> Kernel<M> {
             self.refund(request.process, 0, 1);
             return Err(Error::TableFull.into());
         };
-        let grant = Grant { object, kind, rights, badge: 0 };
+        let grant = Grant::new(object, kind, rights);
         Ok(self.install(request.process, grant)?)
     }
 

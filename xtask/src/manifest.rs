@@ -167,7 +167,7 @@ mod tests {
             "#]);
         let text = manifest.map(|manifest| manifest.encode());
         let expected = "program serial\npriority 40\nmemory 65536\nobjects 64\nbudget 50\nrestart always\nline 4\n\
-                        ports 1016 8\ndevice-memory 753664 32768\nserves console\nnotifies programs\nright log\n";
+                        ports 1016 8\ndevice-memory 753664 32768\nserves console\nnotifies programs:0\nright log\n";
         assert_eq!(text.as_deref(), Ok(expected));
     }
 

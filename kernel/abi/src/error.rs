@@ -49,7 +49,7 @@ errors! {
     WouldBlock = 12,
     /// The acknowledgement or reply answers something that is over; nothing was changed.
     Stale = 13,
-    /// The object is in a state that doesn't allow this yet.
+    /// The object is in a state that doesn't allow this yet, or its end has begun: go on with that, or do without it.
     Busy = 14,
     /// The memory isn't prepared (zeroed) to its end yet.
     NotPrepared = 15,

@@ -39,7 +39,7 @@ pub use interrupt::{InterruptFlags, InterruptMessage};
 pub use line::{FIRST_VECTOR, LineFlags, LineState, RouteKind};
 pub use message::{Access, Kind, Message, Options, Tag, join, split};
 pub use register::Register;
-pub use rights::{ObjectKind, Rights};
+pub use rights::{NotifyMask, ObjectKind, Rights};
 pub use share::Share;
 pub use startup::{StartupBlock, StartupEntry, StartupKind};
 

@@ -8,9 +8,9 @@ use abi::{Error, ObjectKind, Rights};
 
 impl<M: Machine> Kernel<M> {
     pub(super) fn handle_copy(&mut self, request: Request) -> CallResult {
-        let [rights, badge, ..] = request.message.words;
+        let [rights, badge, without, _] = request.message.words;
         let grant = self.check_copy(self.find(&request, Rights::COPY)?)?;
-        let grant = grant.restricted(Rights::from_bits_truncate(rights as u32), Some(badge as u16));
+        let grant = grant.restricted(Rights::from_bits_truncate(rights as u32), badge as u16, without as u32);
         word(self.install(request.process, grant)? as usize)
     }
 

@@ -127,18 +127,23 @@ impl<M: Machine> Kernel<M> {
 
     /// Sets bits in an endpoint's notify word.
     pub(super) fn notify(&mut self, request: Request) -> CallResult {
-        let endpoint = self.find_endpoint(&request, Rights::NOTIFY)?.0;
-        let [bits, ..] = request.message.words;
+        let grant = self.find(&request, Rights::NOTIFY)?;
+        let endpoint = self.endpoints.resolve(grant.object).ok_or(Error::BadHandle)?;
+        let [asked, ..] = request.message.words;
+        let bits = asked as u32 & grant.mask.bits();
+        if bits == 0 && asked as u32 != 0 {
+            return Err(Error::MissingRight.into());
+        }
         self.set_done(request.caller);
-        if bits as u32 == 0 {
+        if bits == 0 {
             return Ok(Outcome::Next(Next::Scheduled));
         }
         let Some(target) = self.endpoints.at_mut(endpoint) else { return Err(Error::BadHandle.into()) };
         let receiver = target.take_receiver(&mut self.threads);
         if receiver.is_some() {
-            return Ok(Outcome::Next(self.give(receiver, notification(bits as u32))));
+            return Ok(Outcome::Next(self.give(receiver, notification(bits))));
         }
-        target.note(bits as u32);
+        target.note(bits);
         Ok(Outcome::Next(Next::Scheduled))
     }
 

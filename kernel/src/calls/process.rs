@@ -60,8 +60,7 @@ impl<M: Machine> Kernel<M> {
             process.standing = standing;
         }
         let rights = Rights::all_of(ObjectKind::Process);
-        let grant = Grant { object: name, kind: ObjectKind::Process, rights, badge: 0 };
-        word(self.install(request.process, grant)? as usize)
+        word(self.install(request.process, Grant::new(name, ObjectKind::Process, rights))? as usize)
     }
 
     pub(super) fn process_share(&mut self, request: Request) -> CallResult {
@@ -96,14 +95,14 @@ impl<M: Machine> Kernel<M> {
     }
 
     pub(super) fn process_grant(&mut self, request: Request) -> CallResult {
-        let [handle, rights, badge, _] = request.message.words;
+        let [handle, rights, badge, without] = request.message.words;
         let process = self.find_process(&request)?;
         // A process whose handles are torn down already must not get new ones.
         if self.processes.at(process).is_none_or(|process| process.life() != Life::Alive) {
             return Err(Error::Gone.into());
         }
         let grant = self.check_copy(self.find_in(request.process, handle as u32, Rights::COPY)?)?;
-        let grant = grant.restricted(Rights::from_bits_truncate(rights as u32), Some(badge as u16));
+        let grant = grant.restricted(Rights::from_bits_truncate(rights as u32), badge as u16, without as u32);
         word(self.install(process, grant)? as usize)
     }
 

@@ -32,7 +32,7 @@ impl<M: Machine> Kernel<M> {
             thread.fault_badge = request.message.tag.label() as u16;
         }
         let rights = Rights::all_of(ObjectKind::Thread);
-        let grant = Grant { object: name, kind: ObjectKind::Thread, rights, badge: 0 };
+        let grant = Grant::new(name, ObjectKind::Thread, rights);
         word(self.install(request.process, grant)? as usize)
     }
 

@@ -303,7 +303,7 @@ impl<M: Machine> Kernel<M> {
             None => Slice::More(position),
             Some(heir) => {
                 let (object, rights) = (self.memories.name(link), Rights::DESTROY | Rights::DMA);
-                match self.install(heir, Grant { object, kind: ObjectKind::Memory, rights, badge: 0 }) {
+                match self.install(heir, Grant::new(object, ObjectKind::Memory, rights)) {
                     Ok(handle) => Slice::Quarantined(handle),
                     Err(error) => return Slice::Stuck(error),
                 }

@@ -73,6 +73,6 @@ impl<M: Machine> Kernel<M> {
         let Some(source) = self.processes.at(from) else { return Err(Error::BadHandle) };
         let grant = self.handles.find(source.table.run(), handle, Rights::COPY)?;
         let grant = self.check_copy(grant).map_err(|refusal| refusal.error)?;
-        self.install(to, grant).map_err(|_| Error::ReceiverFull)
+        self.install(to, grant.passed_on()).map_err(|_| Error::ReceiverFull)
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::tables::sizes::{HANDLES, LARGE_TABLE_HANDLES, TABLE_HANDLES};
 use crate::tables::{Link, Name};
-use abi::{Error, ObjectKind, Rights};
+use abi::{Error, NotifyMask, ObjectKind, Rights};
 
 #[cfg(test)]
 mod checks;
@@ -27,6 +27,8 @@ pub struct Handle {
     badge: u16,
     /// Of what kind it is; of a free entry, of none.
     kind: ObjectKind,
+    /// The bits of an endpoint's notify word that it may set.
+    mask: NotifyMask,
 }
 
 const _: () = assert!(size_of::<Handle>() == 16, "an entry's place is found by a shift");
@@ -95,20 +97,33 @@ pub struct Grant {
     pub rights: Rights,
     /// The badge of messages sent through it.
     pub badge: u16,
+    /// The bits of an endpoint's notify word that it may set.
+    pub mask: NotifyMask,
 }
 
 impl Grant {
-    /// What a copy of the handle says: these rights at most, and the badge if the handle has the right to choose one.
-    pub fn restricted(self, rights: Rights, badge: Option<u16>) -> Self {
-        let badge = match badge {
-            Some(badge) if self.rights.contains(Rights::BIND) => badge,
-            _ => self.badge,
-        };
-        Self { rights: self.rights & rights, badge, ..self }
+    /// What the first handle to an object says, apart from its badge.
+    pub const fn new(object: Name, kind: ObjectKind, rights: Rights) -> Self {
+        Self { object, kind, rights, badge: 0, mask: NotifyMask::ALL }
+    }
+
+    /// What a copy of the handle says: these rights at most, the badge if the handle has the right to choose one, and
+    /// not these bits of the notify word.
+    pub fn restricted(self, rights: Rights, badge: u16, without: u32) -> Self {
+        let badge = if self.rights.contains(Rights::BIND) { badge } else { self.badge };
+        let copy = self.passed_on();
+        Self { rights: copy.rights & rights, badge, mask: self.mask.without(without), ..copy }
+    }
+
+    /// What a copy says that is as the handle is, as far as this may be passed on.
+    pub fn passed_on(self) -> Self {
+        let kept = if self.rights.contains(Rights::DESTROY) { Rights::empty() } else { Rights::OF_OWNER };
+        Self { rights: self.rights - kept, ..self }
     }
 }
 
-const FREE: Handle = Handle { value: 0, can: 0, object: Name::NONE, badge: 0, kind: ObjectKind::None };
+const FREE: Handle =
+    Handle { value: 0, can: 0, object: Name::NONE, badge: 0, kind: ObjectKind::None, mask: NotifyMask::ALL };
 
 const BLOCKS: usize = HANDLES / TABLE_HANDLES;
 
@@ -246,6 +261,7 @@ impl Handles {
             object: grant.object,
             badge: grant.badge,
             kind: grant.kind,
+            mask: grant.mask,
         };
         self.used += 1;
         Ok(entry.value)
@@ -288,7 +304,8 @@ impl Handles {
 impl Handle {
     #[inline(always)]
     const fn grant(&self) -> Grant {
-        Grant { object: self.object, kind: self.kind, rights: Rights::from_bits_truncate(self.can), badge: self.badge }
+        let Self { object, kind, badge, mask, .. } = *self;
+        Grant { object, kind, rights: Rights::from_bits_truncate(self.can), badge, mask }
     }
 }
 

@@ -33,6 +33,80 @@ fn a_copy_has_the_rights_that_both_allow() {
     assert_eq!(world.refused(Operation::HandleCopy, none, [0; 4]), Error::MissingRight);
 }
 
+/// A server that was granted its service can't give it to a process that outlives it: neither the right to receive nor
+/// that to bind events and choose badges goes on, by none of the three ways.
+#[test]
+fn a_server_cannot_pass_its_service_on() {
+    let mut world = World::new();
+    let [server, other] = [world.spawn(20), world.spawn(30)];
+    let endpoint = world.endpoint();
+    let rights = Rights::RECEIVE | Rights::BIND | Rights::NOTIFY | Rights::CALL | Rights::COPY;
+    let serves = world.grant(server, endpoint, rights, 0);
+    let process = world.grant(server, other.process_handle, Rights::PROCESS, 0);
+    let channel = world.endpoint();
+    let receives = world.grant(other, channel, Rights::RECEIVE, 0);
+    let calls = world.grant(server, channel, Rights::CALL, 0);
+    // The other process waits for a message.
+    world.park();
+    world.receive(receives);
+    let copy = world.make(Operation::HandleCopy, serves, [usize::MAX, 0, 0, 0]);
+    let granted = world.make(Operation::ProcessGrant, process, [serves, usize::MAX, 0, 0]);
+    for operation in [Operation::Receive, Operation::ReplyReceive] {
+        assert_eq!(world.refused(operation, copy, [0; 4]), Error::MissingRight);
+    }
+    assert_eq!(world.refused(Operation::TimerCreate, 0, [copy, 0, 0, 0]), Error::MissingRight);
+    world.done(Operation::Notify, copy, [1, 0, 0, 0]);
+    world.call_with(Tag::incoming(Operation::Call, 0, Options::HANDLE), calls, [0, 0, 0, serves]);
+    assert!(world.is_running(other.thread));
+    let sent = world.message(other.thread).words[3];
+    for handle in [granted, sent] {
+        assert_eq!(world.refused(Operation::Receive, handle, [0; 4]), Error::MissingRight);
+        assert_eq!(world.refused(Operation::TimerCreate, 0, [handle, 0, 0, 0]), Error::MissingRight);
+        world.done(Operation::Notify, handle, [1, 0, 0, 0]);
+        // Nor does a copy of the copy get a badge of its maker's choice.
+        let badged = world.make(Operation::HandleCopy, handle, [usize::MAX, 7, 0, 0]);
+        assert_eq!(world.refused(Operation::Receive, badged, [0; 4]), Error::MissingRight);
+    }
+}
+
+#[test]
+fn a_handle_sets_no_other_bits_than_its_own() {
+    let mut world = World::new();
+    let endpoint = world.endpoint();
+    let copy = |world: &mut World, handle, without: u32| {
+        world.make(Operation::HandleCopy, handle, [usize::MAX, 0, without as usize, 0])
+    };
+    let only_5 = copy(&mut world, endpoint, !(1 << 5));
+    world.done(Operation::Notify, only_5, [1 << 5 | 1 << 4 | 1 << 20, 0, 0, 0]);
+    assert_eq!(world.poll(endpoint).unwrap().words[0], 1 << 5, "the bits that it has");
+    for bits in [1 << 4, 1 << 6, 1 << 7, 1 << 31, u32::MAX & !(1 << 5)] {
+        assert_eq!(world.refused(Operation::Notify, only_5, [bits as usize, 0, 0, 0]), Error::MissingRight);
+    }
+    world.done(Operation::Notify, only_5, [0; 4]);
+    assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
+    // A copy has no more than its original.
+    let same = copy(&mut world, only_5, 0);
+    assert_eq!(world.refused(Operation::Notify, same, [1, 0, 0, 0]), Error::MissingRight);
+    let none = copy(&mut world, only_5, 1 << 5);
+    assert_eq!(world.refused(Operation::Notify, none, [1 << 5, 0, 0, 0]), Error::MissingRight);
+    // The bits from 7 on are allowed together.
+    let high = copy(&mut world, endpoint, 0x7F);
+    world.done(Operation::Notify, high, [usize::MAX, 0, 0, 0]);
+    assert_eq!(world.poll(endpoint).unwrap().words[0] as u32, u32::MAX << 7);
+    let low = copy(&mut world, endpoint, 1 << 9);
+    world.done(Operation::Notify, low, [usize::MAX, 0, 0, 0]);
+    assert_eq!(world.poll(endpoint).unwrap().words[0] as u32, 0x7F);
+    // So it is by a grant, and where a receiver waits: the fast path.
+    let actor = world.spawn(20);
+    let theirs = world.make(Operation::ProcessGrant, actor.process_handle, [endpoint, usize::MAX, 0, !2 as usize]);
+    world.park();
+    assert_eq!(world.refused(Operation::Notify, theirs, [4, 0, 0, 0]), Error::MissingRight);
+    world.ring();
+    world.receive(endpoint);
+    world.done(Operation::Notify, theirs, [7, 0, 0, 0]);
+    assert_eq!(world.message(world.init_thread).words[0], 2);
+}
+
 #[test]
 fn only_who_may_bind_changes_a_badge() {
     let mut world = World::new();

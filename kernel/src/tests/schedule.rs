@@ -186,12 +186,7 @@ fn a_thread_that_lowers_itself_goes_behind_the_chain() {
     world.ring();
     let own = {
         let name = world.kernel.threads.name(own_thread);
-        let grant = crate::objects::handle::Grant {
-            object: name,
-            kind: abi::ObjectKind::Thread,
-            rights: Rights::THREAD,
-            badge: 0,
-        };
+        let grant = crate::objects::handle::Grant::new(name, abi::ObjectKind::Thread, Rights::THREAD);
         world.kernel.install(world.init.process, grant).unwrap() as usize
     };
     world.done(Operation::ThreadPriority, own, [3, 0, 0, 0]);

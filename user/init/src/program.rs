@@ -32,6 +32,13 @@ const NO_BUDGETS: &str = "budgets=off";
 /// Objects for the mappings that `init` makes in a process, and for its first thread.
 const INIT_OBJECTS: usize = 16;
 
+/// What each right of the manifest lets a program do with the kernel's log.
+const LOG_RIGHTS: [(Right, Rights); 3] = [
+    (Right::Log, Rights::ROOT_LOG_WRITE),
+    (Right::LogRead, Rights::ROOT_LOG_READ),
+    (Right::LogLine, Rights::ROOT_LOG_LINE),
+];
+
 /// A program.
 #[derive(Debug)]
 pub struct Program {
@@ -405,8 +412,10 @@ impl Program {
         let facts = ["clock", "century-register", "framebuffer-format"];
         let facts = facts.into_iter().filter_map(|name| machine.fact(name).map(|numbers| (name, numbers)));
         entries.extend(facts.map(|(name, numbers)| StartupEntry::new(name, StartupKind::Number, 0, numbers)));
-        for (right, name, rights) in [(Right::Log, "log", Rights::ROOT_LOG), (Right::Info, "info", Rights::ROOT_INFO)] {
-            if self.facts.rights.contains(&right) {
+        for (name, rights) in [("log", &LOG_RIGHTS[..]), ("info", &[(Right::Info, Rights::ROOT_INFO)])] {
+            let granted = rights.iter().filter(|(right, _)| self.facts.rights.contains(right));
+            let rights = granted.fold(Rights::empty(), |all, (_, right)| all | *right);
+            if !rights.is_empty() {
                 let handle = process.grant(machine.root, rights)?;
                 entries.push(StartupEntry::new(name, StartupKind::Handle, handle, [0; 2]));
             }

@@ -9,11 +9,9 @@ use alloc::vec::Vec;
 use bellwire::{Endpoint, Error, Process, Result, Rights, StartupEntry, StartupKind};
 use manifest::{INIT_SERVICE, Manifest, Program};
 
-/// A server's rights to its endpoint. By a copy it lets others notify it.
+/// A server's rights to its endpoint. By a copy it lets others notify it. A copy can neither receive nor bind events,
+/// so that no process keeps the service when the server has ended.
 const SERVER: Rights = Rights::RECEIVE.union(Rights::BIND).union(Rights::NOTIFY).union(Rights::COPY);
-
-/// A client's rights to an endpoint.
-const CLIENT: Rights = Rights::CALL.union(Rights::NOTIFY);
 
 /// The endpoints, by the names of their services.
 #[derive(Debug)]
@@ -40,12 +38,17 @@ impl Services {
         process: &Process,
         entries: &mut Vec<StartupEntry>,
     ) -> Result<()> {
-        let serves = program.serves.iter().map(|name| ("serves", name, SERVER));
-        let uses = program.uses.iter().map(|name| ("uses", name, CLIENT));
-        let notifies = program.notifies.iter().map(|name| ("notify", name, Rights::NOTIFY));
-        for (verb, name, rights) in serves.chain(uses).chain(notifies) {
-            let handle = process.grant_badged(self.endpoint(name)?, rights, badge)?;
+        let mut name = |verb: &str, name: &str, handle| {
             entries.push(StartupEntry::new(&format!("{verb} {name}"), StartupKind::Handle, handle, [0; 2]));
+        };
+        let serves = program.serves.iter().map(|service| ("serves", service, SERVER));
+        let uses = program.uses.iter().map(|service| ("uses", service, Rights::CALL));
+        for (verb, service, rights) in serves.chain(uses) {
+            name(verb, service, process.grant_badged(self.endpoint(service)?, rights, badge)?);
+        }
+        for notify in &program.notifies {
+            let endpoint = self.endpoint(&notify.service)?;
+            name("notify", &notify.service, process.grant_notifier(endpoint, notify.mask())?);
         }
         Ok(())
     }

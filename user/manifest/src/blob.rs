@@ -4,7 +4,7 @@
 //! lines up to the next one belong to it. A range is its first number and its count. The module is text so that a
 //! person can look at what an image was built with.
 
-use crate::{Budget, Manifest, Objects, OnOverrun, PciId, Program, Quota, Range, Restart, Right, Signal};
+use crate::{Budget, Manifest, Notify, Objects, OnOverrun, PciId, Program, Quota, Range, Restart, Right, Signal};
 use alloc::string::{String, ToString};
 use alloc::{format, vec};
 use core::fmt;
@@ -64,7 +64,7 @@ impl Manifest {
             "interrupt" if value == "msi" => program.interrupt = Signal::Msi,
             "serves" => program.serves.push(value.to_string()),
             "uses" => program.uses.push(value.to_string()),
-            "notifies" => program.notifies.push(value.to_string()),
+            "notifies" => program.notifies.push(Notify::parse(value)?),
             "right" => program.rights.push(Right::ALL.into_iter().find(|right| right.name() == value)?),
             _ => return None,
         }
@@ -139,7 +139,8 @@ mod tests {
             (ports, device_memory) in (ranges(), ranges()),
             pci in vec(any::<(u16, u16)>().prop_map(|(vendor, device)| PciId { vendor, device }), 0..4),
             interrupt in prop_oneof![Just(Signal::Line), Just(Signal::Msi)],
-            [arguments, serves, uses, notifies] in [const { 0 }; 4].map(|_| vec("[!-~]{1,16}", 0..4)),
+            [arguments, serves, uses] in [const { 0 }; 3].map(|_| vec("[!-~]{1,16}", 0..4)),
+            notifies in vec(("[a-z-]{1,16}", 0..Notify::BITS).prop_map(|(service, bit)| Notify { service, bit }), 0..4),
             rights in vec(proptest::sample::select(Right::ALL.to_vec()), 0..4),
         ) -> Program {
             let (memory, keeps, objects) = (Quota(memory), keeps.map(Quota), Objects(objects));

@@ -239,10 +239,10 @@ fn check_endpoints(programs: &[Program]) -> Result {
         servers.iter().find(|server| server.endpoint == endpoint).ok_or_else(unknown)
     };
     for program in programs {
-        for endpoint in &program.notifies {
-            find(program, "notifies", endpoint)?;
-            if program.uses.contains(endpoint) {
-                return Err(format!("{} both uses and notifies {endpoint:?}: using it is enough", program.name));
+        for (place, notify) in program.notifies.iter().enumerate() {
+            find(program, "notifies", &notify.service)?;
+            if program.notifies[..place].iter().any(|other| other.service == notify.service) {
+                return Err(format!("{} notifies {:?} twice", program.name, notify.service));
             }
         }
         for endpoint in &program.uses {
@@ -348,7 +348,8 @@ mod tests {
             error(|first| first.uses = names("timer"), nothing),
             "first uses \"timer\", which no program serves"
         );
-        let error = error(|first| first.notifies = names("timer"), nothing);
+        let notify = || vec![crate::Notify { service: "timer".into(), bit: 0 }];
+        let error = error(|first| first.notifies = notify(), nothing);
         assert_eq!(error, "first notifies \"timer\", which no program serves");
     }
 
@@ -425,7 +426,11 @@ mod tests {
     fn calls_go_uphill_and_notifications_anywhere() {
         let down = error(|first| first.uses = names("timer"), |second| second.serves = names("timer"));
         assert!(down.starts_with("first (priority 20) uses \"timer\" of second (priority 10)"), "{down}");
-        assert_eq!(error(|first| first.notifies = names("timer"), |second| second.serves = names("timer")), "");
+        let serve = |program: &mut Program| program.serves = names("timer");
+        let notify = |bit| crate::Notify { service: "timer".into(), bit };
+        assert_eq!(error(|first| first.notifies = vec![notify(6)], serve), "");
+        let twice = error(|first| first.notifies = vec![notify(0), notify(1)], serve);
+        assert_eq!(twice, "first notifies \"timer\" twice");
         let init = error(|first| (first.priority, first.uses) = (41, names("programs")), nothing);
         assert!(init.contains("of init (priority 40)"), "{init}");
     }

@@ -22,7 +22,7 @@
 //! interrupt = "line"          # how these interrupt; or "msi", which needs the right "dma"
 //! serves = ["serial"]         # endpoints that it receives on
 //! uses = ["timer"]            # endpoints of others that it calls
-//! notifies = ["console"]      # endpoints of others that it only notifies
+//! notifies = ["console"]      # endpoints of others that it notifies with bit 0; "console:3" with bit 3
 //! rights = ["log"]            # further rights, see `Right`
 //! ```
 //!
@@ -36,6 +36,7 @@ extern crate alloc;
 
 mod blob;
 mod check;
+mod notify;
 mod pci;
 mod quota;
 mod range;
@@ -46,6 +47,7 @@ use alloc::vec::Vec;
 
 pub use blob::BlobError;
 pub use check::{INIT_BUDGET, INIT_PRIORITY, INIT_SERVICE, PCI_SERVICE};
+pub use notify::Notify;
 pub use pci::{PciId, Signal};
 pub use quota::{Budget, Objects, Quota};
 pub use range::Range;
@@ -115,9 +117,9 @@ pub struct Program {
     /// Endpoints of other programs that the program calls.
     #[cfg_attr(feature = "serde", serde(default))]
     pub uses: Vec<String>,
-    /// Endpoints of other programs that the program only notifies. Those programs may have a lower priority.
+    /// Endpoints of other programs that the program notifies. Those programs may have a lower priority.
     #[cfg_attr(feature = "serde", serde(default))]
-    pub notifies: Vec<String>,
+    pub notifies: Vec<Notify>,
     /// Further rights.
     #[cfg_attr(feature = "serde", serde(default))]
     pub rights: Vec<Right>,
@@ -147,14 +149,18 @@ pub enum OnOverrun {
 
 /// A right that no line, port or endpoint stands for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Right {
     /// Reads physical addresses, for devices that master the bus. Without an IOMMU this is full trust.
     Dma,
     /// Ends other programs, through `init`.
     Supervise,
-    /// Writes to the kernel's log, reads it and takes the serial port over from it.
+    /// Writes to the kernel's log.
     Log,
+    /// Reads the kernel's log, in which all programs write.
+    LogRead,
+    /// Takes the serial line over from the kernel's log.
+    LogLine,
     /// Reads the counters of the whole machine.
     Info,
     /// Draws on the screen, whatever kind of screen it is.
@@ -167,8 +173,17 @@ pub enum Right {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 7] =
-        [Self::Dma, Self::Supervise, Self::Log, Self::Info, Self::Screen, Self::Reset, Self::Share];
+    pub const ALL: [Self; 9] = [
+        Self::Dma,
+        Self::Supervise,
+        Self::Log,
+        Self::LogRead,
+        Self::LogLine,
+        Self::Info,
+        Self::Screen,
+        Self::Reset,
+        Self::Share,
+    ];
 
     /// Returns the right's name in the manifest and in the blob.
     pub const fn name(self) -> &'static str {
@@ -176,6 +191,8 @@ impl Right {
             Self::Dma => "dma",
             Self::Supervise => "supervise",
             Self::Log => "log",
+            Self::LogRead => "log-read",
+            Self::LogLine => "log-line",
             Self::Info => "info",
             Self::Screen => "screen",
             Self::Reset => "reset",

@@ -100,6 +100,15 @@ impl Endpoint {
         handle::copy(self.raw(), rights, badge).map(Self)
     }
 
+    /// Makes a second handle that may only notify, and set no other bits than these: for a program that is to say one
+    /// thing. Bits from 7 on are allowed only together, so that a mask of single ones of them has none
+    /// ([`crate::NotifyMask`]). The handle may be sent in a message.
+    pub fn notifier(&self, bits: u32) -> Result<Self> {
+        let rights = Rights::NOTIFY | Rights::COPY;
+        let message = raw::handle_copy(self.raw(), [rights.bits() as usize, 0, !bits as usize, 0])?;
+        Ok(Self::installed(message.words[0]))
+    }
+
     fn call_with(&self, label: u8, options: Options, words: [usize; 4]) -> Result<Answer> {
         raw::checked(raw::invoke(SafeOperation::Call, self.raw(), label, options, words)).map(Answer::from_message)
     }

@@ -80,7 +80,8 @@ mod timer;
 
 pub use abi::{
     Access, Error, Exception, ExitKind, FIRST_VECTOR, InterruptFlags, InterruptMessage, Kind, LINE_NMI, LineFlags,
-    LineState, Message, Options, PAGE_BYTES, Register, Rights, RouteKind, Share, StartupBlock, StartupEntry,
+    LineState, Message, NotifyMask, Options, PAGE_BYTES, Register, Rights, RouteKind, Share, StartupBlock,
+    StartupEntry,
     StartupKind, Tag, ThreadState, join, split,
 };
 pub use client::{Caller, CallerGone, Callers, ClientError, Delivery, Sent};

@@ -84,6 +84,12 @@ impl Process {
         Ok(raw::process_grant(self.raw(), words)?.words[0] as u32)
     }
 
+    /// Gives it a copy of an endpoint's handle that may only notify, and set no other bits than these.
+    pub fn grant_notifier(&self, endpoint: &Endpoint, bits: u32) -> Result<u32> {
+        let words = [endpoint.raw() as usize, Rights::NOTIFY.bits() as usize, 0, !bits as usize];
+        Ok(raw::process_grant(self.raw(), words)?.words[0] as u32)
+    }
+
     /// Ends the process.
     pub fn kill(&self, reason: usize) -> Result<()> {
         raw::process_kill(self.raw(), [reason, 0, 0, 0]).map(drop)

@@ -124,8 +124,8 @@ impl Grants {
         self.handle(&format!("uses {service}")).map(Endpoint::from)
     }
 
-    /// The endpoint of a service that this program only notifies. The entry is called `notify SERVICE`, which leaves
-    /// room for the longest service's name.
+    /// The endpoint of a service that this program notifies, with the bit that the manifest says. The entry is called
+    /// `notify SERVICE`, which leaves room for the longest service's name.
     pub fn notifies(&self, service: &str) -> Result<Endpoint> {
         self.handle(&format!("notify {service}")).map(Endpoint::from)
     }
@@ -170,7 +170,8 @@ impl Grants {
         })
     }
 
-    /// The kernel's log, with the right `log`. [`crate::println`] uses the same handle by itself, so nobody owns it.
+    /// The kernel's log, with one of the rights `log`, `log-read` and `log-line`. [`crate::println`] uses the same
+    /// handle by itself, so nobody owns it.
     pub fn log(&self) -> Result<&'static Root> {
         self.find("log", |entry| entry.kind == StartupKind::Handle)?;
         log::root().ok_or(Error::BadHandle)

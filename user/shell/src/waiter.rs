@@ -23,7 +23,9 @@ const GIVEN_UP: usize = 16;
 /// Waits for everything that the shell waits for.
 pub struct Waiter {
     server: RefCell<Server>,
-    /// A handle to the same endpoint, for services that notify the shell.
+    /// A handle to the same endpoint, by which callers say that they have an answer.
+    answers: Endpoint,
+    /// A handle to the same endpoint, by which services notify the shell.
     notifier: Endpoint,
     console: Rc<Endpoint>,
     typed: RefCell<TypedAhead>,
@@ -46,7 +48,8 @@ impl Waiter {
     /// calling thread's.
     pub fn new(server: Server, console: Rc<Endpoint>, priority: u8) -> Result<Self> {
         Ok(Self {
-            notifier: server.endpoint().copy(Rights::NOTIFY | Rights::COPY)?,
+            answers: server.endpoint().notifier(ANSWER)?,
+            notifier: server.endpoint().notifier(1 << NOTICE)?,
             server: RefCell::new(server),
             console,
             typed: RefCell::default(),
@@ -146,7 +149,7 @@ impl Waiter {
                 if callers.len() >= GIVEN_UP {
                     callers.remove(0).end()?;
                 }
-                callers.push(Caller::new(self.priority, self.notifier.copy(Rights::NOTIFY)?, ANSWER)?);
+                callers.push(Caller::new(self.priority, self.answers.copy(Rights::NOTIFY)?, ANSWER)?);
                 callers.len() - 1
             }
         };

@@ -51,6 +51,7 @@ pub fn shape(world: &World, name: &str, raw: u32) -> usize {
         "frames" => number % 50,
         "objects" => number % 30,
         "rights" => [usize::MAX, number][number % 2],
+        "without" => [0, number][number % 2],
         "priority" => number % 64,
         "thousandths" => 1 + number % 250,
         "entry" => ENTRY,

@@ -55,7 +55,7 @@ fn a_handle_needs_the_right(system: &System) -> Outcome {
     check_eq!(client.copy(Rights::all()).map(drop), Err(Error::MissingRight), "copying");
     check_eq!(Timer::new(&client, 0).map(drop), Err(Error::MissingRight), "binding a timer");
     check_eq!(bare::destroy(client.raw(), [0; 4]).map(drop), Err(Error::MissingRight), "destroying");
-    let weak = system.root.copy(Rights::ROOT_LOG)?;
+    let weak = system.root.copy(Rights::ROOT_LOG_WRITE)?;
     check_eq!(weak.line(1).map(drop), Err(Error::MissingRight), "claiming a line");
     check_eq!(weak.kernel().map(drop), Err(Error::MissingRight), "reading counters");
     // A copy of a copy has no more rights, and no other badge without the right to bind.
