@@ -72,10 +72,8 @@ impl Oracle {
         self.objects.push(Object { owner: 0, being: Being::Alive, detail: Detail::Root });
         self.objects.push(Object { owner: 0, being: Being::Alive, detail: Detail::Process(0) });
         let root_rights = everything(ObjectKind::Root) - Rights::DESTROY;
-        let handles = [
-            (root, Grant { object: Some(0), rights: root_rights, badge: 0 }),
-            (own, Grant { object: Some(1), rights: everything(ObjectKind::Process), badge: 0 }),
-        ];
+        let handles =
+            [(root, Grant::new(Some(0), root_rights)), (own, Grant::new(Some(1), everything(ObjectKind::Process)))];
         self.processes.push(Process {
             parent: None,
             object: 1,

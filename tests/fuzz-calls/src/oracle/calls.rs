@@ -386,7 +386,10 @@ impl Oracle {
             }
             Operation::HandleClose => self.handle_closed(process, call.handle, object),
             Operation::Destroy => self.destroyed(process, object, first),
-            Operation::Notify => self.notified(object, one as u32),
+            Operation::Notify => {
+                let allowed = self.grant(process, call.handle as usize).map_or(0, |grant| grant.mask.bits());
+                self.notified(object, one as u32 & allowed);
+            }
             Operation::Deadline => {
                 if let Some(thread) = self.threads.get_mut(&number) {
                     thread.has_deadline = abi::join(one, two) != 0;
@@ -524,15 +527,16 @@ impl Oracle {
     }
 
     fn copied(&mut self, process: usize, operation: Operation, call: Call, handle: usize) {
-        let [one, two, three, _] = call.message.words;
-        let (target, from, rights, badge) = match operation {
-            Operation::HandleCopy => (Some(process), call.handle as usize, one, two),
-            _ => (self.target(process, call.handle as usize), one, two, three),
+        let [one, two, three, four] = call.message.words;
+        let (target, from, rights, badge, without) = match operation {
+            Operation::HandleCopy => (Some(process), call.handle as usize, one, two, three),
+            _ => (self.target(process, call.handle as usize), one, two, three, four),
         };
         let (Some(target), Some(grant)) = (target, self.grant(process, from)) else { return };
         let badge = if grant.rights.contains(Rights::BIND) { badge as u16 } else { grant.badge };
-        let rights = grant.rights & Rights::from_bits_truncate(rights as u32);
-        self.add_handle(target, handle, super::Grant { rights, badge, ..grant });
+        let rights = grant.passed_on().rights & Rights::from_bits_truncate(rights as u32);
+        let mask = grant.mask.without(without as u32);
+        self.add_handle(target, handle, super::Grant { rights, badge, mask, ..grant });
     }
 
     fn thread_made(&mut self, process: usize, call: Call, handle: usize) {
@@ -558,7 +562,7 @@ impl Oracle {
         self.begin_reaping(target);
         if quarantined != 0 {
             let rights = Rights::DESTROY | Rights::DMA;
-            self.add_handle(process, quarantined, super::Grant { object: None, rights, badge: 0 });
+            self.add_handle(process, quarantined, super::Grant::new(None, rights));
         }
         self.forget_quotas();
         if left == 0 {

@@ -111,7 +111,7 @@ impl Oracle {
         let equal = sent[..plain] == words[..plain];
         rule!(self, equal, "thread {number} got the words {words:x?}, and {sent:x?} were sent");
         match carries {
-            Some(Some(grant)) => self.add_handle(self.threads[&number].process, words[3], grant),
+            Some(Some(grant)) => self.add_handle(self.threads[&number].process, words[3], grant.passed_on()),
             Some(None) => self.breaches.push(format!("thread {number} got a handle that its sender doesn't have")),
             None => {}
         }

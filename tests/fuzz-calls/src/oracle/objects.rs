@@ -23,7 +23,7 @@ impl Oracle {
         self.objects.push(Object { owner: process, being: Being::Alive, detail });
         let object = self.objects.len() - 1;
         let rights = Rights::all_of(kind) & makes;
-        self.add_handle(process, handle, Grant { object: Some(object), rights, badge: 0 });
+        self.add_handle(process, handle, Grant::new(Some(object), rights));
         object
     }
 

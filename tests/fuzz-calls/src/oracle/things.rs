@@ -1,7 +1,7 @@
 //! What the oracle knows of processes, threads, objects and calls. Numbers are never used again, so that a stale one is
 //! noticed.
 
-use abi::{Message, ObjectKind, Rights};
+use abi::{Message, NotifyMask, ObjectKind, Rights};
 use kernel::fake::{Registers, Space};
 use kernel::frames::Frame;
 use kernel::machine::{Page, PortRange};
@@ -23,6 +23,22 @@ pub struct Grant {
     pub object: Option<ObjectNumber>,
     pub rights: Rights,
     pub badge: u16,
+    /// The bits of an endpoint's notify word that it may set.
+    pub mask: NotifyMask,
+}
+
+impl Grant {
+    /// What the first handle to an object says.
+    pub fn new(object: Option<ObjectNumber>, rights: Rights) -> Self {
+        Self { object, rights, badge: 0, mask: NotifyMask::ALL }
+    }
+
+    /// What a copy of it may say at most: the rights to receive and to bind need the right to destroy.
+    pub fn passed_on(self) -> Self {
+        let is_owners = self.rights.contains(Rights::DESTROY);
+        let lost = if is_owners { Rights::empty() } else { Rights::RECEIVE | Rights::BIND };
+        Self { rights: self.rights - lost, ..self }
+    }
 }
 
 /// How far a process is.
