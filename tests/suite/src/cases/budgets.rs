@@ -1,17 +1,17 @@
-//! Shares of the CPU: no program keeps others from theirs, and who tries is named.
+//! Shares of the CPU: no program keeps others from theirs. That the supervisor is told takes two seconds, which is long
+//! where instructions are counted: the runner's `budgets` await it.
 
 use crate::case::{Case, Outcome};
 use crate::partner::{FRAMES, OBJECTS, Partner};
-use crate::system::{PRIORITY, System, milliseconds, receive};
+use crate::system::{PRIORITY, System, milliseconds};
 use crate::{cases, check, check_eq};
-use abi::Kind;
-use bellwire::{Error, Instant, Overrun, Result, Share};
+use bellwire::{Error, Instant, Result, Share};
 use core::hint::spin_loop;
 use suite::role::Role;
 
 pub const CASES: &[Case] = cases!["budgets":
-    a_loop_above_all_others_leaves_them_the_processor, a_loop_is_told_to_its_supervisor,
-    timers_are_paid_for_by_their_owner, shares_are_the_makers_to_give,
+    a_loop_above_all_others_leaves_them_the_processor, timers_are_paid_for_by_their_owner,
+    shares_are_the_makers_to_give,
 ];
 
 /// A twentieth of the CPU.
@@ -51,17 +51,6 @@ fn a_loop_above_all_others_leaves_them_the_processor(system: &System) -> Outcome
     }
     check_eq!(loops()?.share.thousandths() as usize, PART);
     drop(partner);
-    Ok(())
-}
-
-fn a_loop_is_told_to_its_supervisor(system: &System) -> Outcome {
-    let partner = start(system, Role::Spin, 62)?;
-    let message = receive(&partner.exits)?;
-    check_eq!(message.tag.kind(), Kind::Overrun);
-    let overrun = Overrun::from_message(&message).ok_or(Error::BadArgument)?;
-    check_eq!((overrun.badge, overrun.share), (62, share(PART)?));
-    check!(overrun.cycles >= milliseconds(1_900), "after {} cycles", overrun.cycles);
-    check_eq!(system.find_process(62)?.overruns, 1);
     Ok(())
 }
 
