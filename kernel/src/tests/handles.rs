@@ -98,7 +98,7 @@ fn a_handle_sets_no_other_bits_than_its_own() {
     assert_eq!(world.poll(endpoint).unwrap().words[0] as u32, 0x7F);
     // So it is by a grant, and where a receiver waits: the fast path.
     let actor = world.spawn(20);
-    let theirs = world.make(Operation::ProcessGrant, actor.process_handle, [endpoint, usize::MAX, 0, !2 as usize]);
+    let theirs = world.make(Operation::ProcessGrant, actor.process_handle, [endpoint, usize::MAX, 0, !2]);
     world.park();
     assert_eq!(world.refused(Operation::Notify, theirs, [4, 0, 0, 0]), Error::MissingRight);
     world.ring();
