@@ -5,7 +5,10 @@
 //! has to follow from what the caller's handles allow. The rest of the world must stay as it was.
 
 mod calls;
+mod done;
+mod ended;
 mod letters;
+mod made;
 mod memory;
 mod objects;
 mod quiet;

@@ -18,7 +18,7 @@ pub const CASES: &[Case] = hostile!["drivers":
 
 const BADGE: u16 = 73;
 
-/// Below the case: who is above a bad driver goes on.
+/// Below the case: programs above a bad driver go on.
 const PRIORITY: u8 = 20;
 
 /// Starts a bad driver with the clock's line and ports.

@@ -1,4 +1,4 @@
-//! A program that never gives the CPU back, at each priority below the case's: whoever is above it goes on.
+//! A program that never gives the CPU back, at each priority below the case's: programs above it go on.
 
 use crate::case::{Case, Outcome};
 use crate::hostile;
