@@ -1,7 +1,7 @@
 //! What a hostile program does next: mostly calls that get somewhere, with handles of its own, and now and then what no
 //! program should do.
 
-use crate::oracle::things::{Call, Detail, ProcessNumber, State, ThreadNumber};
+use crate::oracle::things::{Call, Detail, Grant, ProcessNumber, State, ThreadNumber};
 use crate::oracle::{STACK_STEP, STACKS};
 use crate::random::Random;
 use crate::world::{ENTRY, World};
@@ -34,7 +34,7 @@ const WEIGHTS: &[(Operation, usize)] = &[
     (Operation::MemoryDevice, 1),
     (Operation::MemoryMap, 10),
     (Operation::MemoryUnmap, 2),
-    (Operation::MemorySeal, 1),
+    (Operation::MemorySeal, 3),
     (Operation::MemoryInfo, 2),
     (Operation::PortsCreate, 1),
     (Operation::PortsAttach, 1),
@@ -280,10 +280,21 @@ fn choose(world: &mut World, random: &mut Random, process: ProcessNumber) -> Cal
     if operation == Operation::Reply && random.one_in(2) {
         handle = 0;
     }
+    if operation == Operation::MemorySeal && random.one_in(2) {
+        handle = written(world, process).unwrap_or(handle);
+    }
     if operation == Operation::HandleClose && is_precious(world, process, handle) && !random.one_in(8) {
         handle = random.pick(&world.oracle.processes[process].stale).copied().unwrap_or(1);
     }
     Call { message: Message::new(Tag::incoming(operation, label, options), words), handle }
+}
+
+/// A handle that could seal memory which the process may write to.
+fn written(world: &World, process: ProcessNumber) -> Option<u32> {
+    let owner = &world.oracle.processes[process];
+    let page = owner.pages.values().find(|page| page.is_writable)?;
+    let seals = |grant: &Grant| grant.object == Some(page.object) && grant.rights.contains(Rights::SEAL);
+    owner.handles.iter().find(|(_, grant)| seals(grant)).map(|(value, _)| *value)
 }
 
 /// Whether a program that closes that handle couldn't do much any more.
