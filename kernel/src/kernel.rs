@@ -123,7 +123,8 @@ impl<M: Machine> Kernel<M> {
     /// The saved registers of all threads, for tests that look at the machine from outside.
     #[cfg(any(test, feature = "fake"))]
     pub fn contexts(&self) -> impl Iterator<Item = &M::Context> {
-        (0..self.threads.extent()).filter_map(|index| self.threads.live(Link::new(index))).map(|thread| &thread.context)
+        let live = |index| self.threads.live(Link::new(index));
+        (0..self.threads.extent()).filter_map(live).map(|thread| &thread.context)
     }
 
     /// The home of the running thread's process.

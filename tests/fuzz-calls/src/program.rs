@@ -292,9 +292,10 @@ fn choose(world: &mut World, random: &mut Random, process: ProcessNumber) -> Cal
 /// A handle that could seal memory which the process may write to.
 fn written(world: &World, process: ProcessNumber) -> Option<u32> {
     let owner = &world.oracle.processes[process];
-    let page = owner.pages.values().find(|page| page.is_writable)?;
-    let seals = |grant: &Grant| grant.object == Some(page.object) && grant.rights.contains(Rights::SEAL);
-    owner.handles.iter().find(|(_, grant)| seals(grant)).map(|(value, _)| *value)
+    owner.pages.values().filter(|page| page.is_writable).find_map(|page| {
+        let seals = |grant: &Grant| grant.object == Some(page.object) && grant.rights.contains(Rights::SEAL);
+        owner.handles.iter().find(|(_, grant)| seals(grant)).map(|(value, _)| *value)
+    })
 }
 
 /// Whether a program that closes that handle couldn't do much any more.
