@@ -238,6 +238,7 @@ impl Oracle {
             serves: None,
             served: None,
             owes: None,
+            sequence: 0,
             has_deadline: false,
             may_time_out: false,
             registers,

@@ -24,7 +24,7 @@ const WEIGHTS: &[(Operation, usize)] = &[
     (Operation::EndpointCreate, 3),
     (Operation::InterruptCreate, 2),
     (Operation::InterruptBind, 3),
-    (Operation::InterruptComplete, 1),
+    (Operation::InterruptComplete, 3),
     (Operation::InterruptUnbind, 1),
     (Operation::TimerCreate, 2),
     (Operation::TimerSet, 4),
@@ -206,7 +206,10 @@ fn choose(world: &mut World, random: &mut Random, process: ProcessNumber) -> Cal
             let endpoint = pick(random, Rights::BIND);
             words = [endpoint, words[0] & 0xFFFF, random.below(3), 0];
         }
-        Operation::InterruptComplete => words[0] = random.below(9),
+        Operation::InterruptComplete => {
+            let threads = world.oracle.threads.values().filter(|thread| thread.process == process);
+            words[0] = threads.map(|thread| thread.sequence).max().unwrap_or(1);
+        }
         Operation::TimerSet => {
             words = [deadline, 0, [0, 20_000, 500_000][random.below(3)], 0];
         }

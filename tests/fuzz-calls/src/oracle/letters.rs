@@ -148,6 +148,9 @@ impl Oracle {
                 rule!(self, is_its, "an expiry of no timer arrived at {endpoint}, with badge {}", tag.badge());
             }
             Kind::Interrupt => {
+                if let Some(thread) = self.threads.get_mut(&number) {
+                    thread.sequence = message.words[1];
+                }
                 let is_its = self.objects.iter().any(|object| {
                     let Detail::Source { bound, .. } = object.detail else { return false };
                     object.being != Being::Gone && bound == Some((endpoint, tag.badge()))

@@ -175,6 +175,8 @@ pub struct Thread {
     pub served: Option<ObjectNumber>,
     /// The call or fault that it received and hasn't answered.
     pub owes: Option<LetterNumber>,
+    /// The number of the interrupt message that it received last.
+    pub sequence: usize,
     /// Whether its next call has a deadline.
     pub has_deadline: bool,
     /// Whether the present receive has to be over at once, or at a deadline.
