@@ -81,8 +81,7 @@ mod timer;
 pub use abi::{
     Access, Error, Exception, ExitKind, FIRST_VECTOR, InterruptFlags, InterruptMessage, Kind, LINE_NMI, LineFlags,
     LineState, Message, NotifyMask, Options, PAGE_BYTES, Register, Rights, RouteKind, Share, StartupBlock,
-    StartupEntry,
-    StartupKind, Tag, ThreadState, join, split,
+    StartupEntry, StartupKind, Tag, ThreadState, join, split,
 };
 pub use client::{Caller, CallerGone, Callers, ClientError, Delivery, Sent};
 pub use endpoint::{Answer, Endpoint, Reply};

@@ -12,7 +12,7 @@ impl Oracle {
         self.begin_reaping(target);
         if quarantined != 0 {
             let rights = Rights::DESTROY | Rights::DMA;
-            self.add_handle(process, quarantined, Grant { object: None, rights, badge: 0 });
+            self.add_handle(process, quarantined, Grant::new(None, rights));
         }
         self.forget_quotas();
         if left == 0 {

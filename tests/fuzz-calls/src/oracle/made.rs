@@ -125,8 +125,9 @@ impl Oracle {
         };
         let (Some(target), Some(grant)) = (target, self.grant(process, from)) else { return };
         let badge = if grant.rights.contains(Rights::BIND) { badge as u16 } else { grant.badge };
-        let rights = grant.rights & Rights::from_bits_truncate(rights as u32);
-        self.add_handle(target, handle, Grant { rights, badge, ..grant });
+        let rights = grant.passed_on().rights & Rights::from_bits_truncate(rights as u32);
+        let mask = grant.mask.without(without as u32);
+        self.add_handle(target, handle, Grant { rights, badge, mask, ..grant });
     }
 
     pub(super) fn thread_made(&mut self, process: usize, call: Call, handle: usize) {
