@@ -91,6 +91,9 @@ bitflags! {
 pub struct NotifyMask(i8);
 
 impl NotifyMask {
+    /// No bit.
+    pub const NONE: Self = Self(0);
+
     /// All bits.
     pub const ALL: Self = Self(-1);
 

@@ -123,7 +123,7 @@ impl Grant {
 }
 
 const FREE: Handle =
-    Handle { value: 0, can: 0, object: Name::NONE, badge: 0, kind: ObjectKind::None, mask: NotifyMask::ALL };
+    Handle { value: 0, can: 0, object: Name::NONE, badge: 0, kind: ObjectKind::None, mask: NotifyMask::NONE };
 
 const BLOCKS: usize = HANDLES / TABLE_HANDLES;
 

@@ -48,7 +48,7 @@ fn a_server_cannot_pass_its_service_on() {
     let calls = world.grant(server, channel, Rights::CALL, 0);
     // The other process waits for a message.
     world.park();
-    world.receive(receives);
+    world.receive_with_handles(receives);
     let copy = world.make(Operation::HandleCopy, serves, [usize::MAX, 0, 0, 0]);
     let granted = world.make(Operation::ProcessGrant, process, [serves, usize::MAX, 0, 0]);
     for operation in [Operation::Receive, Operation::ReplyReceive] {
@@ -80,7 +80,7 @@ fn a_handle_sets_no_other_bits_than_its_own() {
     world.done(Operation::Notify, only_5, [1 << 5 | 1 << 4 | 1 << 20, 0, 0, 0]);
     assert_eq!(world.poll(endpoint).unwrap().words[0], 1 << 5, "the bits that it has");
     for bits in [1 << 4, 1 << 6, 1 << 7, 1 << 31, u32::MAX & !(1 << 5)] {
-        assert_eq!(world.refused(Operation::Notify, only_5, [bits as usize, 0, 0, 0]), Error::MissingRight);
+        assert_eq!(world.refused(Operation::Notify, only_5, [bits, 0, 0, 0]), Error::MissingRight);
     }
     world.done(Operation::Notify, only_5, [0; 4]);
     assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
