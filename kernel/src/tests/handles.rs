@@ -79,7 +79,7 @@ fn a_handle_sets_no_other_bits_than_its_own() {
     let only_5 = copy(&mut world, endpoint, !(1 << 5));
     world.done(Operation::Notify, only_5, [1 << 5 | 1 << 4 | 1 << 20, 0, 0, 0]);
     assert_eq!(world.poll(endpoint).unwrap().words[0], 1 << 5, "the bits that it has");
-    for bits in [1 << 4, 1 << 6, 1 << 7, 1 << 31, u32::MAX & !(1 << 5)] {
+    for bits in [1 << 4, 1 << 6, 1 << 7, 1 << 31, u32::MAX as usize & !(1 << 5)] {
         assert_eq!(world.refused(Operation::Notify, only_5, [bits, 0, 0, 0]), Error::MissingRight);
     }
     world.done(Operation::Notify, only_5, [0; 4]);
