@@ -1,7 +1,9 @@
 //! Has a driver die over and over, and counts what the system holds before and after.
 //!
 //! Serves `restarts`: a call with label 0 ends the driver with a transfer under way as often as word 0 says. With label
-//! 1 the PCI bus dies each time before the driver does, so that nobody can turn the device off at once.
+//! 1 the PCI bus dies each time before the driver does, so that nobody can turn the device off at once. The answer comes
+//! at the end: so its caller waits meanwhile, and nobody but those that are watched has work. It carries the [`Record`] of
+//! these rounds, or is refused if something was lost, which the log then tells.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -19,9 +21,6 @@ const BUS: &str = "pci";
 
 /// What goes on before anything is counted: `init`'s heap grows to what it needs.
 const FIRST_ROUNDS: usize = 8;
-/// A line of the log stands for this many rounds.
-const ROUNDS_A_LINE: usize = 50;
-
 fn run(startup: Startup) -> Result<(), String> {
     let failed = |error: Error| error.to_string();
     let mut server = startup.server("restarts").map_err(failed)?;
@@ -33,9 +32,10 @@ fn run(startup: Startup) -> Result<(), String> {
     loop {
         if let Event::Call(call) = server.next().map_err(failed)? {
             let (way, [rounds, ..]) = (call.label, call.words);
-            call.answer([0; 4]);
-            server.poll().map_err(failed)?;
-            system.run(&info, way == 1, rounds).map_err(failed)?;
+            match system.run(&info, way == 1, rounds).map_err(failed)? {
+                Some(record) => call.answer(record.to_words()),
+                None => call.refuse(),
+            }
         }
     }
 }
@@ -46,28 +46,25 @@ struct System {
 }
 
 impl System {
-    fn run(&self, info: &Root, without_bus: bool, rounds: usize) -> Result<()> {
+    /// Returns what the driver has seen in these rounds; nothing if the system then holds more or less than before.
+    fn run(&self, info: &Root, without_bus: bool, rounds: usize) -> Result<Option<Record>> {
         for _ in 0..FIRST_ROUNDS {
             self.round(without_bus)?;
         }
-        let (before, first) = (held(info)?, self.record()?);
-        for round in 1..=rounds {
+        // The driver has all that it needs once it answers.
+        let (first, before) = (self.record()?, held(info)?);
+        for _ in 0..rounds {
             self.round(without_bus)?;
-            if round.is_multiple_of(ROUNDS_A_LINE) {
-                bellwire::println!("{round} rounds");
-            }
         }
-        let (after, last) = (held(info)?, self.record()?);
+        let (last, after) = (self.record()?, held(info)?);
         bellwire::println!("held {before:?} before, {after:?} after");
-        bellwire::println!(
-            "{rounds} rounds, {} starts, {} in the same frames, {} words changed, {} devices worked: {}",
-            last.starts - first.starts,
-            last.same_frames - first.same_frames,
-            last.changed - first.changed,
-            last.worked - first.worked,
-            if before == after { "nothing is lost" } else { "something is lost" }
-        );
-        Ok(())
+        let record = Record {
+            starts: last.starts - first.starts,
+            same_frames: last.same_frames - first.same_frames,
+            changed: last.changed - first.changed,
+            worked: last.worked - first.worked,
+        };
+        Ok((before == after).then_some(record))
     }
 
     /// Ends the driver while its device is about to write, and starts it anew at once.
