@@ -27,6 +27,10 @@ pub(crate) const EXPIRY_CYCLES: u64 = 2_000;
 /// for is paid by the driver's thread: its time begins with the trap.
 pub(crate) const INTERRUPT_CYCLES: u64 = 2_000;
 
+/// The longest time until a lowered process is reviewed again, in slices: its budget may get a share back meanwhile, which
+/// pays the debt sooner.
+const SLICES_TO_REVIEW: u64 = 10;
+
 /// How many slots a look goes through for a process that lives.
 const SLOTS_PER_LOOK: u32 = 8;
 
@@ -123,7 +127,8 @@ impl<M: Machine> Kernel<M> {
         let Some(process) = self.processes.at(link) else { return };
         let paid = match self.processes.at(process.standing.payer()) {
             Some(payer) if level == Level::Lowered => {
-                soon.max(Time(self.now.0.saturating_add(payer.standing.budget.cycles_to_pay())))
+                let cycles = payer.standing.budget.cycles_to_pay().min(self.slice_cycles * SLICES_TO_REVIEW);
+                soon.max(Time(self.now.0.saturating_add(cycles)))
             }
             _ => soon,
         };

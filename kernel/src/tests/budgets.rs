@@ -406,6 +406,22 @@ fn shares_come_from_the_maker_and_go_back() {
 }
 
 #[test]
+fn a_debt_is_forgiven_when_all_shares_have_come_back() {
+    let mut world = World::new();
+    let create = Tag::incoming(Operation::ProcessCreate, 20, Options::empty());
+    let child = world.make_with(create, 0, [6, 4, 0, 7]);
+    world.done(Operation::ProcessShare, child, [999, 0, 0, 0]);
+    let lowered = |world: &World| world.kernel.threads.at(world.init_thread).unwrap().is_lowered();
+    // Half a second would take 500 seconds to pay.
+    world.advance(SECOND / 2);
+    assert!(lowered(&world));
+    world.done(Operation::ProcessKill, child, [0; 4]);
+    world.reap(child);
+    world.advance(SECOND / 5);
+    assert!(!lowered(&world), "the whole CPU is its own");
+}
+
+#[test]
 fn only_the_maker_gives_a_share() {
     let mut world = World::new();
     let other = world.spawn(30);

@@ -62,7 +62,8 @@ pub fn run(startup: Startup) -> Result<()> {
     let back = threads::measure::<{ kind::BACK }>;
     bench.row("ipc_reply", back, Plan::of(partner, send(STAMP), [0; 4]), overhead, Some(2))?;
     let waiter = threads::measure::<{ kind::NOTIFY }>;
-    bench.row("notify_to_waiter", waiter, Plan::of(partner, notify, [1, 0, 0, 0]), overhead, Some(4))?;
+    let bell = startup.notifies("bench-partner")?;
+    bench.row("notify_to_waiter", waiter, Plan::of(bell.raw(), notify, [1, 0, 0, 0]), overhead, Some(4))?;
     // SAFETY: the partner has made it, with code that takes any words.
     unsafe { raw::thread_start(faulting as u32, [0; 4]) }?;
     let faults = Plan::of(faults as u32, null, [faulting, 0, 0, 0]);

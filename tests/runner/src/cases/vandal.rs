@@ -25,8 +25,9 @@ fn a_hostile_client_ends_no_server_and_delays_nobody(width: Width) {
         let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         let [quiet, mean, median, failures] = numbers[..] else { panic!("{line}") };
         assert_eq!(failures, 0, "{line}");
-        // `init` starts the vandal again after each of its lives, and answers nobody for some milliseconds then.
-        let loud = if line.contains("programs") { median } else { mean };
+        // `init` starts the vandal again after each of its lives, and answers nobody for some milliseconds then. While
+        // the clock's registers change, `rtc` pauses a millisecond, which is more than many calls.
+        let loud = if ["programs", "rtc"].iter().any(|name| line.contains(name)) { median } else { mean };
         assert!(quiet > 0 && loud <= 2 * quiet, "others are kept waiting: {line}");
     }
     // What is typed reaches the shell, not a dead reader.
