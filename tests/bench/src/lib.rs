@@ -36,6 +36,9 @@ pub const NOTIFIED: u8 = 3;
 pub const FLOAT: u8 = 4;
 /// Asks the partner for the endpoint where its faulting thread's faults arrive: the handle in word 3 of the answer.
 pub const FAULTS: u8 = 5;
+/// Asks the partner for the endpoint where it serves all other requests later, in the same way: a client's own handle
+/// either calls or notifies, and a row does both by one.
+pub const BOTH: u8 = 7;
 /// Asks the partner for its faulting thread, in the same way; then it becomes the server of all other requests.
 pub const FAULTING: u8 = 6;
 

@@ -7,8 +7,8 @@ use bellwire::raw::SafeOperation;
 use bellwire::{Access, Endpoint, Error, Handle, Instant, Memory, PAGE_BYTES, Result, Root, Startup, join, raw, split};
 use bench::meter::{First, Meter};
 use bench::{
-    BY_LINE, Cost, ECHO, EDU_RAISE, FAULTING, FAULTS, FLOAT, INTERRUPTED, Plan, REGISTERS, ROUNDS, STAMP, WARM_UP,
-    kind, marks, threads,
+    BOTH, BY_LINE, Cost, ECHO, EDU_RAISE, FAULTING, FAULTS, FLOAT, INTERRUPTED, Plan, REGISTERS, ROUNDS, STAMP,
+    WARM_UP, kind, marks, threads,
 };
 use core::time::Duration;
 
@@ -48,7 +48,10 @@ pub fn run(startup: Startup) -> Result<()> {
     let partner = bench.partner.raw();
     let call = |label| raw::checked(raw::invoke(SafeOperation::Call, partner, label, Options::empty(), [0; 4]));
     let [.., faults] = call(FAULTS)?.words;
+    let [.., both] = call(BOTH)?.words;
     let [.., faulting] = call(FAULTING)?.words;
+    let partner = both as u32;
+    let call = |label| raw::checked(raw::invoke(SafeOperation::Call, partner, label, Options::empty(), [0; 4]));
 
     let null = Tag::incoming(Operation::Null, 0, Options::empty());
     let send = |label| Tag::incoming(Operation::Call, label, Options::empty());
@@ -62,8 +65,7 @@ pub fn run(startup: Startup) -> Result<()> {
     let back = threads::measure::<{ kind::BACK }>;
     bench.row("ipc_reply", back, Plan::of(partner, send(STAMP), [0; 4]), overhead, Some(2))?;
     let waiter = threads::measure::<{ kind::NOTIFY }>;
-    let bell = startup.notifies("bench-partner")?;
-    bench.row("notify_to_waiter", waiter, Plan::of(bell.raw(), notify, [1, 0, 0, 0]), overhead, Some(4))?;
+    bench.row("notify_to_waiter", waiter, Plan::of(partner, notify, [1, 0, 0, 0]), overhead, Some(4))?;
     // SAFETY: the partner has made it, with code that takes any words.
     unsafe { raw::thread_start(faulting as u32, [0; 4]) }?;
     let faults = Plan::of(faults as u32, null, [faulting, 0, 0, 0]);

@@ -10,7 +10,7 @@ use bellwire::raw::SafeOperation;
 #[cfg(target_os = "none")]
 use bellwire::{Endpoint, Handle, Memory, Result, Startup, Thread, raw};
 #[cfg(target_os = "none")]
-use bench::{FAULTING, FAULTS, threads};
+use bench::{BOTH, FAULTING, FAULTS, threads};
 
 #[cfg(target_os = "none")]
 bellwire::main!(run);
@@ -29,7 +29,7 @@ const FAULTING_PRIORITY: u8 = 5;
 #[cfg(target_os = "none")]
 fn run(startup: Startup) -> Result<()> {
     let endpoint = startup.serves("bench-partner")?.into_raw();
-    let faults = Endpoint::new()?;
+    let [own, faults] = [Endpoint::new()?, Endpoint::new()?];
     let faulting = thread(FAULTING_PRIORITY, threads::fault as *const () as usize, Some(&faults))?;
     let mut given = abi::NO_HANDLE;
     loop {
@@ -42,13 +42,14 @@ fn run(startup: Startup) -> Result<()> {
         given = match message.tag.label() {
             FAULTS => faults.raw(),
             FAULTING => faulting.raw(),
+            BOTH => own.raw(),
             _ => abi::NO_HANDLE,
         };
     }
     let server = thread(SERVER_PRIORITY, threads::serve as *const () as usize, None)?;
-    server.start([endpoint as usize, 0, 0, 0])?;
+    server.start([own.raw() as usize, 0, 0, 0])?;
     // The process needs these up to its end.
-    core::mem::forget((faults, faulting, server));
+    core::mem::forget((own, faults, faulting, server));
     raw::thread_exit(abi::NO_HANDLE, [0; 4]).map(drop)
 }
 
