@@ -14,7 +14,7 @@ use crate::dispatch::{Load, Next, Owner, Wakes};
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
 use crate::objects::event::Event;
-use crate::objects::process::Life;
+use crate::objects::process::{Life, Process};
 use crate::objects::standing::Level;
 use crate::objects::thread::{SIBLINGS, StateKind, Thread};
 use crate::tables::Link;
@@ -165,8 +165,9 @@ impl<M: Machine> Kernel<M> {
     /// used up; nothing for the kernel's own process, which has none.
     fn charge_budget(&mut self, link: Link, used_cycles: u64) -> Option<bool> {
         let (now, window) = (self.now, self.slice_cycles);
+        let most = self.watch.most_cycles(now);
         let standing = &mut self.processes.at_mut(link)?.standing;
-        let cycles = standing.take_uncharged(used_cycles);
+        let cycles = standing.take_uncharged(used_cycles).min(most);
         let payer = standing.payer();
         let budget = &mut self.processes.at_mut(payer)?.standing.budget;
         budget.accrue(now, window);
@@ -186,14 +187,27 @@ impl<M: Machine> Kernel<M> {
         if interrupted.payer() == payer {
             return;
         }
-        if let Some(payer) = self.processes.at_mut(payer) {
-            payer.standing.budget.debit(cycles, window);
+        let Some(paying) = self.processes.at_mut(payer) else { return };
+        paying.standing.budget.debit(cycles, window);
+        if paying.standing.budget.is_used_up() {
+            self.review_soon(owner);
         }
         // What is used while lowered isn't charged, so there is nothing to give back.
         if !interrupted.is_lowered()
             && let Some(spared) = self.processes.at_mut(interrupted.payer())
         {
             spared.standing.budget.refund(cycles, window);
+        }
+    }
+
+    /// Has a process reviewed that costs time without running: a look reviews the running process, and each of the others
+    /// when its turn comes.
+    fn review_soon(&mut self, link: Link) {
+        let due = Time(self.after_pause());
+        let process = self.processes.at(link);
+        let may_be_lowered = |process: &&Process<M>| process.life() == Life::Alive && !process.standing.is_lowered();
+        if process.filter(may_be_lowered).is_some() && !self.deadlines.is_set(Owner::Process(link)) {
+            self.deadlines.set(Owner::Process(link), due);
         }
     }
 

@@ -88,7 +88,7 @@ impl<M: Machine> Kernel<M> {
         if let Some(process) = self.processes.at_mut(link) {
             process.standing.own(link, share, now);
         }
-        if self.watch.add_budget() {
+        if self.watch.add_budget(self.now) {
             self.wake_watch();
         }
         DONE

@@ -17,6 +17,8 @@ const NEVER: u64 = u64::MAX;
 pub struct Watch {
     /// When the next look is due.
     next: u64,
+    /// When the first of the present budgets was given.
+    began: Time,
     /// The time of the last look.
     last: Time,
     /// What the idle thread had used then, in cycles.
@@ -38,7 +40,7 @@ pub enum Load {
 
 impl Watch {
     /// All zeros, for tables that need no image.
-    pub const EMPTY: Self = Self { next: 0, last: Time(0), idle_cycles: 0, budgets: 0, place: 0 };
+    pub const EMPTY: Self = Self { next: 0, began: Time(0), last: Time(0), idle_cycles: 0, budgets: 0, place: 0 };
 
     /// There is nothing to watch: one budget pays for all.
     pub const NONE: Self = Self { next: NEVER, ..Self::EMPTY };
@@ -70,9 +72,18 @@ impl Watch {
     }
 
     /// A further budget exists. Returns whether it is the first.
-    pub const fn add_budget(&mut self) -> bool {
+    pub const fn add_budget(&mut self, now: Time) -> bool {
         self.budgets += 1;
-        self.budgets == 1
+        let is_first = self.budgets == 1;
+        if is_first {
+            self.began = now;
+        }
+        is_first
+    }
+
+    /// The most that a process can have used since there are budgets, in cycles: what it used before isn't charged.
+    pub const fn most_cycles(&self, now: Time) -> u64 {
+        now.0.saturating_sub(self.began.0)
     }
 
     /// A budget has ended. Returns whether none is left but the first process's.

@@ -74,7 +74,6 @@ impl<M: Machine> Kernel<M> {
 
     /// Begins the end of a process that lives; slices have to follow. Returns false for one that has ended or is
     /// ending: it keeps its reason.
-    #[inline(always)]
     pub(crate) fn begin_ending(&mut self, link: Link, exit: Exit) -> bool {
         let Some(process) = self.processes.at_mut(link).filter(|process| process.life() == Life::Alive) else {
             return false;

@@ -422,6 +422,17 @@ fn a_debt_is_forgiven_when_all_shares_have_come_back() {
 }
 
 #[test]
+fn what_was_used_before_there_were_budgets_is_not_charged() {
+    let mut world = World::new();
+    world.advance(5 * SECOND);
+    world.spawn_sharing(5, 50);
+    pass(&mut world, WINDOW * 2);
+    let init = world.kernel.threads.at(world.init_thread).unwrap().process;
+    let credit = world.kernel.processes.at(init).unwrap().standing.budget.credit();
+    assert!(credit > -(WINDOW as i64 * 1_000), "a debt of {credit} thousandths of a cycle");
+}
+
+#[test]
 fn only_the_maker_gives_a_share() {
     let mut world = World::new();
     let other = world.spawn(30);

@@ -33,14 +33,20 @@ pub fn measure(width: Width, figures: &mut Figures) {
     let hardware = Hardware::counting(width).with(&["-rtc", "base=2000-01-01,clock=vm"]);
     let mut suite = hardware.speaking().counted().boot(Direct::suite());
     // Line by line: a busy host may take long for all of them.
+    let mut failed = String::new();
     let result = loop {
         match suite.line() {
             Ok(line) if line.starts_with("suite: ") && line.contains(" passed, ") => break line,
+            Ok(line) if line.contains("... FAILED") => failed.push_str(&line),
             Ok(_) => {}
             Err(missing) => panic!("{}: the suite didn't end ({missing:?}): {}", width.name(), suite.last_words()),
         }
     };
-    assert!(result.contains(" 0 failed, "), "{}: the suite failed while it was counted: {result}", width.name());
+    assert!(
+        result.contains(" 0 failed, "),
+        "{}: the suite failed while it was counted: {result}{failed}",
+        width.name()
+    );
     let mut stretches = suite.counts().stretches;
     let fuzz = Fuzz { width, cpu: "max".to_owned(), seed: SEED, first: 0, steps: STEPS };
     match fuzz.counts() {
