@@ -27,8 +27,8 @@ pub(crate) const EXPIRY_CYCLES: u64 = 2_000;
 /// for is paid by the driver's thread: its time begins with the trap.
 pub(crate) const INTERRUPT_CYCLES: u64 = 2_000;
 
-/// The longest time until a lowered process is reviewed again, in slices: its budget may get a share back meanwhile, which
-/// pays the debt sooner.
+/// The longest time until a lowered process is reviewed again, in slices: its budget may get a share back meanwhile,
+/// which pays the debt sooner.
 const SLICES_TO_REVIEW: u64 = 10;
 
 /// How many slots a look goes through for a process that lives.
@@ -200,8 +200,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Has a process reviewed that costs time without running: a look reviews the running process, and each of the others
-    /// when its turn comes.
+    /// Has a process reviewed that costs time without running: a look reviews the running process, and each of the
+    /// others when its turn comes.
     fn review_soon(&mut self, link: Link) {
         let due = Time(self.after_pause());
         let process = self.processes.at(link);

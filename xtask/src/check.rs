@@ -20,7 +20,7 @@ const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
 const USER_FOLDERS: [&str; 3] = ["user", "user/drivers", "tests"];
 
 /// Other packages inside those folders: host tools and a kernel.
-const OTHER_PACKAGES: [&str; 3] = ["counter", "entry-abi", "runner"];
+const OTHER_PACKAGES: [&str; 4] = ["counter", "entry-abi", "fuzz-calls", "runner"];
 
 /// Checks everything; the first failure ends it.
 pub fn check() -> Result {

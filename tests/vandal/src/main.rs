@@ -1,7 +1,7 @@
 //! A hostile client of all shipped servers, and a guest of the same servers that measures what it notices of that.
 //!
-//! The program's first argument is its role. The vandal lives several times: each life tries other tricks, and ends with
-//! calls at all servers. The guest tells the vandal which life it is, and says on the console how it went.
+//! The program's first argument is its role. The vandal lives several times: each life tries other tricks, and ends
+//! with calls at all servers. The guest tells the vandal which life it is, and says on the console how it went.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;

@@ -43,8 +43,8 @@ impl fmt::Display for ClientError {
     }
 }
 
-/// A client's object, by a handle that came along with its call. It may be of another kind than the server expects, lack
-/// rights, and end at any time.
+/// A client's object, by a handle that came along with its call. It may be of another kind than the server expects,
+/// lack rights, and end at any time.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the handle is closed when this is dropped"]
 pub struct Sent<T>(T);

@@ -1,9 +1,9 @@
 //! Has a driver die over and over, and counts what the system holds before and after.
 //!
 //! Serves `restarts`: a call with label 0 ends the driver with a transfer under way as often as word 0 says. With label
-//! 1 the PCI bus dies each time before the driver does, so that nobody can turn the device off at once. The answer comes
-//! at the end: so its caller waits meanwhile, and nobody but those that are watched has work. It carries the [`Record`] of
-//! these rounds, or is refused if something was lost, which the log then tells.
+//! 1 the PCI bus dies each time before the driver does, so that nobody can turn the device off at once. The answer
+//! comes at the end: so its caller waits meanwhile, and nobody but those that are watched has work. It carries the
+//! [`Record`] of these rounds, or is refused if something was lost, which the log then tells.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;

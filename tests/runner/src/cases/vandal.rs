@@ -1,4 +1,5 @@
-//! A hostile client (`tests/vandal`) tries every trick at every server. None of them ends, and others are served as before.
+//! A hostile client (`tests/vandal`) tries every trick at every server. None of them ends, and others are served as
+//! before.
 
 use runner::machine::{Direct, Hardware, Machine};
 use xtask::Width;

@@ -44,8 +44,8 @@ pub enum EduRequest {
 }
 
 impl EduRequest {
-    /// The most interrupts that one request asks of each device. The driver's priority is above those of its clients, so
-    /// a request without bound would keep them all from the processor.
+    /// The most interrupts that one request asks of each device. The driver's priority is above those of its clients,
+    /// so a request without bound would keep them all from the processor.
     pub const MOST_ROUNDS: u32 = 100_000;
 }
 
