@@ -38,13 +38,13 @@ impl Endpoint {
 
     /// Calls the server and waits for its answer.
     ///
-    /// If the server dies meanwhile, this is [`Error::Gone`]; its successor receives from the same endpoint, so the
-    /// client may simply call again.
+    /// If the server dies meanwhile, this is [`crate::Error::Gone`]; its successor receives from the same endpoint, so
+    /// the client may simply call again.
     pub fn call(&self, label: u8, words: [usize; 4]) -> Result<Answer> {
         self.call_with(label, Options::empty(), words)
     }
 
-    /// Calls the server and waits for its answer until the deadline; then it is [`Error::TimedOut`].
+    /// Calls the server and waits for its answer until the deadline; then it is [`crate::Error::TimedOut`].
     pub fn call_before(&self, deadline: Instant, label: u8, words: [usize; 4]) -> Result<Answer> {
         set_deadline(deadline)?;
         let answer = self.call(label, words);
@@ -61,8 +61,8 @@ impl Endpoint {
         self.call_with(label, Options::HANDLE, [word0, word1, word2, handle.raw() as usize])
     }
 
-    /// Carries a request of some protocol to its server. [`Error::BadArgument`] if the server refuses it, and
-    /// [`Error::Unsupported`] if there is none: its device isn't there, or it was stopped.
+    /// Carries a request of some protocol to its server. [`crate::Error::BadArgument`] if the server refuses it, and
+    /// [`crate::Error::Unsupported`] if there is none: its device isn't there, or it was stopped.
     ///
     /// ```no_run
     /// # use bellwire::{Endpoint, Result, protocol::{ClockRequest, DateTime}};
@@ -126,7 +126,7 @@ fn set_deadline(deadline: Instant) -> Result<()> {
 
 handle_type! {
     /// The right to answer one call, once: see [`crate::Call::defer`]. Dropped unanswered, it gives the caller
-    /// [`Error::Gone`].
+    /// [`crate::Error::Gone`].
     Reply
 }
 

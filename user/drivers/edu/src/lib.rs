@@ -165,7 +165,7 @@ impl<R: Registers> Edu<R> {
     }
 
     /// Makes the device calculate a factorial modulo 2^32, and interrupt then. The device multiplies number by number,
-    /// so it isn't asked for more than [`ALL_ZERO`]: those have the same result.
+    /// so it isn't asked for more than `ALL_ZERO`: those have the same result.
     pub fn calculate(&mut self, number: u32) {
         self.registers.write(STATUS, INTERRUPT_WHEN_CALCULATED);
         self.registers.write(FACTORIAL, number.min(ALL_ZERO));
