@@ -24,12 +24,12 @@ fn a_hostile_client_ends_no_server_and_delays_nobody(width: Width) {
     assert_eq!(lines.len(), SERVERS.len() + 1, "init serves, too: {report}");
     for line in lines {
         let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let [quiet, mean, median, failures] = numbers[..] else { panic!("{line}") };
+        let [quiet, _mean, median, failures] = numbers[..] else { panic!("{line}") };
         assert_eq!(failures, 0, "{line}");
-        // `init` starts the vandal again after each of its lives, and answers nobody for some milliseconds then. While
-        // the clock's registers change, `rtc` pauses a millisecond, which is more than many calls.
-        let loud = if ["programs", "rtc"].iter().any(|name| line.contains(name)) { median } else { mean };
-        assert!(quiet > 0 && loud <= 2 * quiet, "others are kept waiting: {line}");
+        // The time that half of the calls keep to, since single calls take milliseconds for reasons of their own:
+        // `init` starts the vandal again after each of its lives, `rtc` pauses while the clock's registers change, and
+        // the machine waits for a host that is slow to read its serial line. The mean is shown for people.
+        assert!(quiet > 0 && median <= 2 * quiet, "others are kept waiting: {line}");
     }
     // What is typed reaches the shell, not a dead reader.
     machine.send(b"\r");
