@@ -180,7 +180,7 @@ impl<M: Machine> Kernel<M> {
         if !self.watch.is_needed() {
             return;
         }
-        let window = self.slice_cycles;
+        let (now, window) = (self.now, self.slice_cycles);
         let payer = self.processes.at(owner).map_or(Link::NONE, |owner| owner.standing.payer());
         let interrupted = self.threads.at(self.current).map_or(Link::NONE, |thread| thread.process);
         let Some(interrupted) = self.processes.at(interrupted).map(|process| process.standing) else { return };
@@ -188,6 +188,7 @@ impl<M: Machine> Kernel<M> {
             return;
         }
         let Some(paying) = self.processes.at_mut(payer) else { return };
+        paying.standing.budget.accrue(now, window);
         paying.standing.budget.debit(cycles, window);
         if paying.standing.budget.is_used_up() {
             self.review_soon(owner);
@@ -196,12 +197,13 @@ impl<M: Machine> Kernel<M> {
         if !interrupted.is_lowered()
             && let Some(spared) = self.processes.at_mut(interrupted.payer())
         {
+            spared.standing.budget.accrue(now, window);
             spared.standing.budget.refund(cycles, window);
         }
     }
 
-    /// Has a process reviewed that costs time without running: a look reviews the running process, and each of the
-    /// others when its turn comes.
+    /// Reviews a process at the next trap of the timer. Call this for work that is charged to a process that doesn't run:
+    /// a look finds such a process only in its turn, which is long where many live.
     fn review_soon(&mut self, link: Link) {
         let due = Time(self.after_pause());
         let process = self.processes.at(link);

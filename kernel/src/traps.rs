@@ -152,22 +152,23 @@ impl<M: Machine> Kernel<M> {
         let Some((time, owner)) = self.deadlines.first().filter(|(time, _)| *time <= self.now) else {
             return Next::Scheduled;
         };
-        if let Owner::Process(process) = owner {
-            self.deadlines.clear(owner);
-            if self.processes.at(process).is_some_and(|process| process.life() == Life::Alive) {
-                return self.review(process).unwrap_or(Next::Scheduled);
-            }
-            return self.go_on_ending(machine, process, STEPS_PER_SLICE);
-        }
-        self.account.expiries = self.account.expiries.wrapping_add(1);
         match owner {
+            Owner::Process(process) => {
+                self.deadlines.clear(owner);
+                if self.processes.at(process).is_some_and(|process| process.life() == Life::Alive) {
+                    return self.review(process).unwrap_or(Next::Scheduled);
+                }
+                self.go_on_ending(machine, process, STEPS_PER_SLICE)
+            }
             Owner::Thread(thread) => {
+                self.account.expiries = self.account.expiries.wrapping_add(1);
                 let process = self.threads.at(thread).map_or(Link::NONE, |thread| thread.process);
                 self.charge_for(process, EXPIRY_CYCLES);
                 self.fail(thread, Error::TimedOut);
                 Next::Scheduled
             }
             Owner::Timer(timer) => {
+                self.account.expiries = self.account.expiries.wrapping_add(1);
                 let process = self.timers.at(timer).map_or(Link::NONE, |timer| timer.owner());
                 self.charge_for(process, EXPIRY_CYCLES);
                 if let Some(later) = self.put_off(process) {
@@ -177,7 +178,6 @@ impl<M: Machine> Kernel<M> {
                 self.deadlines.clear(owner);
                 self.expire_timer(timer, time)
             }
-            Owner::Process(_) => Next::Scheduled,
         }
     }
 }
