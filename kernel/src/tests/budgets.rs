@@ -1,12 +1,12 @@
 //! Budgets: no process gets more of the CPU than its share while others want it, whatever it tries, and none gets less.
 
-use super::world::{Actor, ENTRY, STACK, World};
+use super::world::{ENTRY, STACK, World};
 use crate::budget::EXPIRY_CYCLES;
 use crate::fake::FREQUENCY;
 use crate::machine::Line;
 use crate::objects::thread::{SIBLINGS, StateKind};
 use crate::tables::Link;
-use abi::{Error, InfoItem, Kind, Operation, Options, ProcessPart, Rights, Tag, join, split};
+use abi::{InfoItem, Kind, Operation, Options, ProcessPart, Rights, Tag, join, split};
 
 const WINDOW: u64 = FREQUENCY / crate::ready::SLICES_PER_SECOND;
 const SECOND: u64 = FREQUENCY;
@@ -36,7 +36,7 @@ fn pass(world: &mut World, cycles: u64) {
     }
 }
 
-/// Lets time pass in steps while whoever runs just runs, or does what `act` does between the steps. Returns what a
+/// Lets time pass in steps, and calls `act` before each. Returns what a
 /// process used of it, in thousandths.
 fn part_used(world: &mut World, process: Link, cycles: u64, step: u64, mut act: impl FnMut(&mut World)) -> u64 {
     let (begin, before) = (world.machine.time, used(world, process));
@@ -100,20 +100,11 @@ fn all_that_want_more_than_their_shares_share_what_is_left() {
     assert!(part >= 200 && other >= 100 && part + other >= 999, "{part} and {other}");
 }
 
-/// A driver that waits on an endpoint of its own for a line.
-fn driver(world: &mut World, priority: usize, share: usize, line: Line) -> (Actor, usize) {
-    let actor = world.spawn_sharing(priority, share);
-    let endpoint = world.endpoint();
-    let source = world.make(Operation::InterruptCreate, world.init.root as usize, [line.0 as usize, 0, 0, 0]);
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
-    let theirs = world.grant(actor, endpoint, Rights::RECEIVE, 0);
-    (actor, theirs)
-}
-
 #[test]
 fn giving_up_the_cpu_before_each_look_gains_nothing() {
     let mut world = World::new();
-    let (dodger, endpoint) = driver(&mut world, 47, 50, Line(8));
+    let dodger = world.spawn_sharing(47, 50);
+    let endpoint = world.bind_for(dodger, Line(8));
     let modest = world.spawn(10);
     park(&mut world);
     let part = part_used(&mut world, dodger.process, 4 * SECOND, WINDOW / 64, |world| {
@@ -263,7 +254,8 @@ fn threads_are_lowered_and_restored_in_every_state() {
 #[test]
 fn a_priority_that_is_asked_for_while_lowered_counts_later() {
     let mut world = World::new();
-    let (waker, bell) = driver(&mut world, 60, 10, Line(8));
+    let waker = world.spawn_sharing(60, 10);
+    let bell = world.bind_for(waker, Line(8));
     let greedy = world.spawn_sharing(47, 100);
     let theirs = world.grant(waker, greedy.thread_handle, Rights::THREAD, 0);
     let modest = world.spawn(50);
@@ -293,7 +285,8 @@ fn a_priority_that_is_asked_for_while_lowered_counts_later() {
 #[test]
 fn the_supervisor_is_told_once_an_episode() {
     let mut world = World::new();
-    let (greedy, bell) = driver(&mut world, 47, 100, Line(8));
+    let greedy = world.spawn_sharing(47, 100);
+    let bell = world.bind_for(greedy, Line(8));
     world.spawn(10);
     park(&mut world);
     for episode in 1..=2 {
@@ -381,72 +374,10 @@ fn timers_of_an_idle_system_are_never_put_off() {
 }
 
 #[test]
-fn shares_come_from_the_maker_and_go_back() {
-    let mut world = World::new();
-    let create = Tag::incoming(Operation::ProcessCreate, 20, Options::empty());
-    let child = world.make_with(create, 0, [6, 4, 0, 7]);
-    for bad in [0, 1_001, usize::MAX] {
-        assert_eq!(world.refused(Operation::ProcessShare, child, [bad, 0, 0, 0]), Error::BadArgument);
-    }
-    assert_eq!(world.refused(Operation::ProcessShare, child, [1_000, 0, 0, 0]), Error::NoShare);
-    world.done(Operation::ProcessShare, child, [999, 0, 0, 0]);
-    assert_eq!(world.refused(Operation::ProcessShare, child, [1, 0, 0, 0]), Error::Busy);
-    let second = world.make_with(create, 0, [6, 4, 0, 8]);
-    assert_eq!(world.refused(Operation::ProcessShare, second, [1, 0, 0, 0]), Error::NoShare);
-    world.done(Operation::ProcessKill, child, [0; 4]);
-    world.reap(child);
-    world.done(Operation::ProcessShare, second, [999, 0, 0, 0]);
-    let own = world.init.own as usize;
-    assert_eq!(world.refused(Operation::ProcessShare, own, [1, 0, 0, 0]), Error::BadArgument);
-    world.done(Operation::ProcessKill, second, [0; 4]);
-    assert_eq!(world.refused(Operation::ProcessShare, second, [1, 0, 0, 0]), Error::Busy);
-    world.reap(second);
-    let with_thread = world.spawn_stopped(5);
-    assert_eq!(world.refused(Operation::ProcessShare, with_thread.process_handle, [1, 0, 0, 0]), Error::Busy);
-}
-
-#[test]
-fn a_debt_is_forgiven_when_all_shares_have_come_back() {
-    let mut world = World::new();
-    let create = Tag::incoming(Operation::ProcessCreate, 20, Options::empty());
-    let child = world.make_with(create, 0, [6, 4, 0, 7]);
-    world.done(Operation::ProcessShare, child, [999, 0, 0, 0]);
-    let lowered = |world: &World| world.kernel.threads.at(world.init_thread).unwrap().is_lowered();
-    // Half a second would take 500 seconds to pay.
-    world.advance(SECOND / 2);
-    assert!(lowered(&world));
-    world.done(Operation::ProcessKill, child, [0; 4]);
-    world.reap(child);
-    world.advance(SECOND / 5);
-    assert!(!lowered(&world), "the whole CPU is its own");
-}
-
-#[test]
-fn what_was_used_before_there_were_budgets_is_not_charged() {
-    let mut world = World::new();
-    world.advance(5 * SECOND);
-    world.spawn_sharing(5, 50);
-    pass(&mut world, WINDOW * 2);
-    let init = world.kernel.threads.at(world.init_thread).unwrap().process;
-    let credit = world.kernel.processes.at(init).unwrap().standing.budget.credit();
-    assert!(credit > -(WINDOW as i64 * 1_000), "a debt of {credit} thousandths of a cycle");
-}
-
-#[test]
-fn only_the_maker_gives_a_share() {
-    let mut world = World::new();
-    let other = world.spawn(30);
-    let create = Tag::incoming(Operation::ProcessCreate, 20, Options::empty());
-    let child = world.make_with(create, 0, [6, 4, 0, 7]);
-    let theirs = world.grant(other, child, Rights::PROCESS, 0);
-    park(&mut world);
-    assert_eq!(world.refused(Operation::ProcessShare, theirs, [1, 0, 0, 0]), Error::BadArgument);
-}
-
-#[test]
 fn the_watch_sleeps_while_nothing_happens_and_wakes_with_the_first_thread() {
     let mut world = World::new();
-    let (driver, bell) = driver(&mut world, 47, 100, Line(8));
+    let driver = world.spawn_sharing(47, 100);
+    let bell = world.bind_for(driver, Line(8));
     park(&mut world);
     while world.is_running(driver.thread) {
         world.receive(bell);
@@ -467,7 +398,8 @@ fn the_watch_sleeps_while_nothing_happens_and_wakes_with_the_first_thread() {
 #[test]
 fn interrupts_that_come_often_stay_on_the_fast_path() {
     let mut world = World::new();
-    let (driver, bell) = driver(&mut world, 47, 100, Line(8));
+    let driver = world.spawn_sharing(47, 100);
+    let bell = world.bind_for(driver, Line(8));
     park(&mut world);
     while world.is_running(driver.thread) {
         world.receive(bell);

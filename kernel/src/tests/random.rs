@@ -79,7 +79,7 @@ fn take_back(world: &mut World) {
         }
     }
     assert_eq!(world.kernel.processes.used(), 2, "the kernel's and init");
-    // Threads of init's may still wait for each other, in a row as long as they like, and for answers to their faults.
+    // Threads of init's may still wait for each other, in chains of any length, and for answers to their faults.
     for (_, thread) in world.kernel.threads.iter().filter(|(_, thread)| thread.state().kind() == StateKind::Awaiting) {
         assert_eq!(thread.process, init, "only init can still wait");
         if thread.sent() == Sent::Call {
@@ -156,7 +156,7 @@ fn walks_reach_every_call() {
             }
         }
     }
-    // Whoever exits gets no answer.
+    // A process that exits gets no answer.
     let exits = [Operation::Exit as u8, Operation::ThreadExit as u8];
     let answered = |row: &&abi::CallDescription| !exits.contains(&row.number);
     let missing: Vec<_> =

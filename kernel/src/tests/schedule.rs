@@ -1,21 +1,11 @@
 //! Who runs: priorities, preemption, turns and slices.
 
-use super::world::{Actor, World};
+use super::world::World;
 use crate::fake::FREQUENCY;
 use crate::machine::Line;
 use abi::{Error, Kind, Operation, Options, Rights, Tag};
 
 const SLICE: u64 = FREQUENCY / crate::ready::SLICES_PER_SECOND;
-
-/// An actor that waits on an endpoint of its own, to which a line is bound.
-fn driver(world: &mut World, priority: usize, line: Line) -> (Actor, usize) {
-    let actor = world.spawn(priority);
-    let endpoint = world.endpoint();
-    let source = world.make(Operation::InterruptCreate, world.init.root as usize, [line.0 as usize, 0, 0, 0]);
-    world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
-    let theirs = world.grant(actor, endpoint, Rights::RECEIVE, 0);
-    (actor, theirs)
-}
 
 #[test]
 fn the_highest_runs_and_the_next_when_it_waits() {
@@ -64,7 +54,8 @@ fn peers_take_turns_by_slices_and_a_lone_thread_is_not_disturbed() {
 #[test]
 fn slices_go_on_where_a_preemption_interrupted_them() {
     let mut world = World::new();
-    let (driver, endpoint) = driver(&mut world, 20, Line(8));
+    let driver = world.spawn(20);
+    let endpoint = world.bind_for(driver, Line(8));
     let one = world.spawn(7);
     let two = world.spawn(7);
     world.park();
@@ -98,7 +89,7 @@ fn a_ready_peer_costs_a_running_thread_no_switch() {
 }
 
 #[test]
-fn whoever_is_told_of_an_end_waits_behind_ready_peers() {
+fn a_supervisor_that_is_told_of_an_end_waits_behind_ready_peers() {
     let mut world = World::new();
     // As high as init, which supervises them.
     let [ending, peer] = [abi::PRIORITIES as usize - 1; 2].map(|priority| world.spawn(priority));
@@ -113,8 +104,10 @@ fn whoever_is_told_of_an_end_waits_behind_ready_peers() {
 #[test]
 fn a_preempted_thread_keeps_its_turn_along_a_falling_chain() {
     let mut world = World::new();
-    let (middle, middle_endpoint) = driver(&mut world, 20, Line(8));
-    let (top, top_endpoint) = driver(&mut world, 30, Line(9));
+    let middle = world.spawn(20);
+    let middle_endpoint = world.bind_for(middle, Line(8));
+    let top = world.spawn(30);
+    let top_endpoint = world.bind_for(top, Line(9));
     let worker = world.spawn(10);
     let peer = world.spawn(10);
     world.park();
@@ -138,7 +131,8 @@ fn a_preempted_thread_keeps_its_turn_along_a_falling_chain() {
 #[test]
 fn an_interrupt_of_a_lower_driver_waits() {
     let mut world = World::new();
-    let (driver, endpoint) = driver(&mut world, 5, Line(8));
+    let driver = world.spawn(5);
+    let endpoint = world.bind_for(driver, Line(8));
     world.park();
     while world.is_running(driver.thread) {
         world.receive(endpoint);
@@ -157,7 +151,8 @@ fn an_interrupt_of_a_lower_driver_waits() {
 #[test]
 fn a_thread_that_lowers_itself_makes_room() {
     let mut world = World::new();
-    let (driver, endpoint) = driver(&mut world, 20, Line(8));
+    let driver = world.spawn(20);
+    let endpoint = world.bind_for(driver, Line(8));
     let high = world.spawn_stopped(12);
     let own = world.grant(high, high.thread_handle, Rights::THREAD, 0);
     let other = world.spawn(5);

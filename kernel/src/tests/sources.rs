@@ -62,7 +62,7 @@ fn a_source_survives_the_death_of_the_endpoint_that_it_was_bound_to() {
     world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
     world.raise(EDGE);
     while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
-    // Whoever gets the endpoint's slot next has nothing to do with the source.
+    // The next object in the endpoint's slot has nothing to do with the source.
     let innocent = world.endpoint();
     world.raise(EDGE);
     assert_eq!(world.poll(innocent), Err(Error::WouldBlock));

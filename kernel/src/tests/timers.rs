@@ -36,7 +36,7 @@ fn a_timer_fires_once_at_its_time() {
 }
 
 #[test]
-fn a_timer_wakes_whoever_waits() {
+fn a_timer_wakes_the_thread_that_waits() {
     let mut world = World::new();
     let endpoint = world.endpoint();
     let timer = timer(&mut world, endpoint);

@@ -345,6 +345,14 @@ impl World {
         self.receive(self.supervisor);
     }
 
+    /// Binds a line to a new endpoint, and returns the actor's handle to receive there.
+    pub fn bind_for(&mut self, actor: Actor, line: Line) -> usize {
+        let endpoint = self.endpoint();
+        let source = self.make(Operation::InterruptCreate, self.init.root as usize, [line.0 as usize, 0, 0, 0]);
+        self.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
+        self.grant(actor, endpoint, Rights::RECEIVE, 0)
+    }
+
     /// Init runs again, with the interrupt's message in its registers.
     #[track_caller]
     pub fn ring(&mut self) {
