@@ -145,7 +145,7 @@ mod tests {
         assert!(!faults.is_empty(), "{FOLDER} is empty");
     }
 
-    /// A patch that doesn't apply any more has to be made anew, or deleted with its reason.
+    /// Fails if a patch no longer applies: make it anew from what its head says, or delete it and say why.
     #[test]
     fn each_patch_applies() {
         for fault in all().expect("the patches are read") {

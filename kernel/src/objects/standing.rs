@@ -35,13 +35,13 @@ pub struct Standing {
     /// Its own budget.
     pub budget: Budget,
     level: Level,
-    /// Up to which sum its time is charged, in cycles.
+    /// The part of its threads' time that was charged, in cycles.
     charged: u64,
-    /// When it will have paid, as far as is known, while it is lowered.
+    /// While it is lowered: when its debt will be paid if nothing more is charged.
     pays_until: Time,
-    /// Since when it has been over its share again and again.
+    /// When the present episode of being over its share began.
     over_since: Time,
-    /// When it last had paid.
+    /// When its debt was last paid.
     restored: Time,
     told: Told,
     overruns: u32,
@@ -109,12 +109,12 @@ impl Standing {
         self.restored = now;
     }
 
-    /// While it is lowered: when it will have paid, as far as is known.
+    /// While it is lowered: when its debt will be paid if nothing more is charged.
     pub const fn pays_until(&self) -> Time {
         self.pays_until
     }
 
-    /// Notes when it will have paid.
+    /// Notes when its debt will be paid.
     pub const fn set_pays_until(&mut self, time: Time) {
         self.pays_until = time;
     }

@@ -16,7 +16,7 @@ const BELL: u8 = 15;
 const PROGRAMS: usize = if sizes::PROCESSES < 16 { 3 } else { 6 };
 /// A program's quota.
 const QUOTA: [usize; 2] = if sizes::PROCESSES < 16 { [90, 24] } else { [90, 60] };
-/// What a reaping takes at most.
+/// The most calls that reaping one process takes.
 const SLICES: usize = 100_000;
 
 /// A round.

@@ -41,7 +41,7 @@ impl Attempt {
 /// More lives than a generation of 16 bits tells apart.
 const LIVES: usize = (1 << 16) + 64;
 
-/// The calls that [`Attempt::ShortLived`] makes at most.
+/// The number of calls that [`Attempt::ShortLived`] makes if it isn't told to end before.
 pub const MOST_CALLS: u64 = 24;
 
 /// Ends the attempt, with the line's number, unless the condition holds.

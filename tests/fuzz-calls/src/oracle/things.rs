@@ -68,7 +68,7 @@ pub struct Process {
     pub object: ObjectNumber,
     pub space: Space,
     pub life: Life,
-    /// Whether its reaping has begun.
+    /// Whether `process_reap` was called for it.
     pub is_reaped: bool,
     pub supervisor: Option<ObjectNumber>,
     pub badge: u16,

@@ -17,7 +17,7 @@ const CURSOR_HEIGHT: usize = 2;
 pub struct Layout {
     /// The offset of the first pixel.
     pub offset: usize,
-    /// Pixels in a row.
+    /// The width in pixels.
     pub width: usize,
     /// Rows.
     pub height: usize,

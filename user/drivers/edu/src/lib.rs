@@ -23,8 +23,8 @@ const ACKNOWLEDGE: usize = 0x64;
 
 /// The least number whose factorial is 0 modulo 2^32: it has 32 factors of 2.
 const ALL_ZERO: u32 = 34;
-/// Transfers between memory and the device's buffer: source, destination, length in bytes, and the command, which reads
-/// as it was written until the transfer is done.
+// The registers of transfers between memory and the device's buffer. The command register keeps its value until the
+// transfer is done.
 const TRANSFER_SOURCE: usize = 0x80;
 const TRANSFER_DESTINATION: usize = 0x88;
 const TRANSFER_BYTES: usize = 0x90;

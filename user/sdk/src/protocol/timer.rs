@@ -14,7 +14,7 @@ pub enum TimerRequest {
     /// Set a bit of the notify word of the endpoint whose handle comes along, again after each period. Answered with
     /// the number to stop it by (word 0).
     Every {
-        /// The cycles between two notifications, more than 0.
+        /// The time between two notifications, in cycles; not 0.
         period: u64,
         /// Which bit, from 0 to 31.
         bit: u8,
