@@ -202,8 +202,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Reviews a process at the next trap of the timer. Call this for work that is charged to a process that doesn't run:
-    /// a look finds such a process only in its turn, which is long where many live.
+    /// Reviews a process at the next trap of the timer. Call this for work that is charged to a process that doesn't
+    /// run: a look finds such a process only in its turn, which is long where many live.
     fn review_soon(&mut self, link: Link) {
         let due = Time(self.after_pause());
         let process = self.processes.at(link);

@@ -33,10 +33,12 @@ fn attached_ports_are_loaded_with_their_process() {
     world.park();
     let (_, home) = world.machine.resumes.unwrap();
     assert_eq!(home.port_ranges, 0);
+    let version = home.ports_version;
     world.done(Operation::PortsAttach, theirs, [0; 4]);
     world.done(Operation::PortsAttach, theirs, [0; 4]);
     let (_, home) = world.machine.resumes.unwrap();
     assert_eq!((home.port_ranges, home.ports[0].first, home.ports[0].count), (1, 0x60, 5));
+    assert_ne!(home.ports_version, version, "the machine would keep the ports that it has loaded");
 }
 
 #[test]
