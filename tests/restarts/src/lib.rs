@@ -1,7 +1,8 @@
-//! What the driver that dies tells the program that has it die.
+//! What the driver that dies and the program that has it die share: the driver's record, and memory that is watched.
 #![no_std]
 #![forbid(unsafe_code)]
 
+use bellwire::Mapping;
 use bellwire::protocol::Request;
 
 /// What a client asks of the driver.
@@ -45,4 +46,23 @@ impl Record {
         let [starts, same_frames, changed, worked] = words.map(|word| word as u32);
         Self { starts, same_frames, changed, worked }
     }
+}
+
+/// The memory objects that a watcher takes: large ones, so that no program's image gets their frames, and many, so that
+/// those of a dead driver are among them.
+pub const BLOCKS: usize = 8;
+/// The size of each of them, in bytes.
+pub const BLOCK_BYTES: usize = 256 << 10;
+
+/// What no device writes: its buffer holds zeros.
+const PATTERN: u32 = 0xA5A5_5A5A;
+
+/// Fills the first words of a block, in which changes are looked for.
+pub fn fill(block: &Mapping, words: usize) {
+    (0..words).for_each(|word| block.write(4 * word, PATTERN));
+}
+
+/// Returns how many of these words were changed.
+pub fn changed(block: &Mapping, words: usize) -> u32 {
+    (0..words).filter(|word| block.read::<u32>(4 * word) != PATTERN).count() as u32
 }

@@ -1,19 +1,19 @@
 //! Has a driver die over and over, and counts what the system holds before and after.
 //!
-//! Serves `restarts`: a call with label 0 ends the driver with a transfer under way as often as word 0 says. With label
-//! 1 the PCI bus dies each time before the driver does, so that nobody can turn the device off at once. The answer
-//! comes at the end: so its caller waits meanwhile, and nobody but those that are watched has work. It carries the
-//! [`Record`] of these rounds, or is refused if something was lost, which the log then tells.
+//! Serves `restarts`: a call with label 0 ends the driver with a transfer under way as often as word 0 says. The label
+//! is a [`Way`]. The answer comes at the end: so its caller waits meanwhile, and nobody but those that are watched has
+//! work. It carries the [`Record`] of these rounds, or is refused if something was lost, which the log then tells.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
 
 use abi::InfoItem;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use bellwire::protocol::{Control, ProgramName, ProgramsRequest};
-use bellwire::{Endpoint, Error, Event, Instant, Result, Root, Startup};
+use bellwire::{Access, Endpoint, Error, Event, Instant, Memory, Result, Root, Startup};
 use core::time::Duration;
-use restarts::{Record, TransferRequest};
+use restarts::{BLOCK_BYTES, BLOCKS, Record, TransferRequest};
 
 bellwire::main!(run);
 
@@ -24,6 +24,8 @@ const BUS: &str = "pci";
 const FIRST_ROUNDS: usize = 8;
 /// How often in succession the system holds the same where nobody has work.
 const READINGS_AT_REST: usize = 10;
+/// Longer than the device takes for a transfer.
+const TRANSFER: Duration = Duration::from_millis(150);
 const BETWEEN_READINGS: Duration = Duration::from_millis(10);
 fn run(startup: Startup) -> Result<(), String> {
     let failed = |error: Error| error.to_string();
@@ -35,12 +37,33 @@ fn run(startup: Startup) -> Result<(), String> {
     };
     loop {
         if let Event::Call(call) = server.next().map_err(failed)? {
-            let (way, [rounds, ..]) = (call.label, call.words);
-            match system.run(&info, way == 1, rounds).map_err(failed)? {
+            let [rounds, ..] = call.words;
+            let Some(way) = Way::from_label(call.label) else {
+                call.refuse();
+                continue;
+            };
+            match system.run(&info, way, rounds).map_err(failed)? {
                 Some(record) => call.answer(record.to_words()),
                 None => call.refuse(),
             }
         }
+    }
+}
+
+/// How the driver dies, and what comes after.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Its next instance starts at once, and takes the frames.
+    Restarted,
+    /// The bus dies first, so that nobody can turn the device off at once.
+    WithoutBus,
+    /// It stays dead until its transfer would have been done, and this program takes the frames.
+    Stopped,
+}
+
+impl Way {
+    fn from_label(label: u8) -> Option<Self> {
+        [Self::Restarted, Self::WithoutBus, Self::Stopped].get(usize::from(label)).copied()
     }
 }
 
@@ -51,36 +74,45 @@ struct System {
 
 impl System {
     /// Returns what the driver has seen in these rounds; nothing if the system then holds more or less than before.
-    fn run(&self, info: &Root, without_bus: bool, rounds: usize) -> Result<Option<Record>> {
+    fn run(&self, info: &Root, way: Way, rounds: usize) -> Result<Option<Record>> {
         for _ in 0..FIRST_ROUNDS {
-            self.round(without_bus)?;
+            self.round(way)?;
         }
         let (first, before) = (self.record()?, held_at_rest(info)?);
+        let mut changed = 0;
         for _ in 0..rounds {
-            self.round(without_bus)?;
+            changed += self.round(way)?;
         }
         let (last, after) = (self.record()?, held_at_rest(info)?);
         bellwire::println!("held {before:?} before, {after:?} after");
         let record = Record {
             starts: last.starts - first.starts,
             same_frames: last.same_frames - first.same_frames,
-            changed: last.changed - first.changed,
+            changed: last.changed - first.changed + changed,
             worked: last.worked - first.worked,
         };
         Ok((before == after).then_some(record))
     }
 
-    /// Ends the driver while its device is about to write, and starts it anew at once.
-    fn round(&self, without_bus: bool) -> Result<()> {
+    /// Ends the driver while its device is about to write, and starts it anew. Returns how many words of this program's
+    /// memory the device has changed.
+    fn round(&self, way: Way) -> Result<u32> {
         self.record()?;
-        if without_bus {
-            self.control(ProgramsRequest::Kill(name(BUS)?))?;
+        let mut changed = 0;
+        match way {
+            Way::Restarted => drop(self.control(ProgramsRequest::Kill(name(DRIVER)?))?),
+            Way::WithoutBus => {
+                self.control(ProgramsRequest::Kill(name(BUS)?))?;
+                self.control(ProgramsRequest::Kill(name(DRIVER)?))?;
+                self.start(BUS)?;
+            }
+            Way::Stopped => {
+                self.control(ProgramsRequest::Stop(name(DRIVER)?))?;
+                changed = changed_in_frames_of_the_dead()?;
+            }
         }
-        self.control(ProgramsRequest::Kill(name(DRIVER)?))?;
-        if without_bus {
-            self.start(BUS)?;
-        }
-        self.start(DRIVER)
+        self.start(DRIVER)?;
+        Ok(changed)
     }
 
     fn start(&self, program: &str) -> Result<()> {
@@ -106,6 +138,23 @@ impl System {
 
 fn name(program: &str) -> Result<ProgramName> {
     ProgramName::new(program).ok_or(Error::BadArgument)
+}
+
+/// Takes the frames of a dead driver until its transfer would have been done, and returns how many words have changed.
+fn changed_in_frames_of_the_dead() -> Result<u32> {
+    let memories = (0..BLOCKS).map(|_| Memory::new(BLOCK_BYTES)).collect::<Result<Vec<_>>>()?;
+    let map = |memory: &Memory| memory.map(Access::READ | Access::WRITE);
+    let blocks = memories.iter().map(map).collect::<Result<Vec<_>>>()?;
+    let words = BLOCK_BYTES / size_of::<u32>();
+    blocks.iter().for_each(|block| restarts::fill(block, words));
+    let nobody = Endpoint::new()?;
+    // No thread takes this call, so it only lets time pass.
+    drop(nobody.call_before(Instant::now() + TRANSFER, 0, [0; 4]));
+    nobody.destroy()?;
+    let changed = blocks.iter().map(|block| restarts::changed(block, words)).sum();
+    drop(blocks);
+    memories.into_iter().try_for_each(Memory::destroy)?;
+    Ok(changed)
 }
 
 /// What is held once nobody takes or gives back anything: the bus goes on looking for functions after its driver runs.

@@ -9,17 +9,9 @@ use alloc::vec::Vec;
 use bellwire::{Access, Endpoint, Event, Instant, Mapping, Memory, PAGE_BYTES, Result, Startup};
 use core::time::Duration;
 use driver_edu::{Edu, Registers};
-use restarts::{Record, TransferRequest};
+use restarts::{BLOCK_BYTES, BLOCKS, Record, TransferRequest};
 
 bellwire::main!(run);
-
-/// What no device writes: its buffer holds zeros.
-const PATTERN: u32 = 0xA5A5_5A5A;
-
-/// The memory objects that an instance takes: large ones, so that no program's image gets their frames, and many, so
-/// that those of the instance before are among them.
-const BLOCKS: usize = 8;
-const BLOCK_BYTES: usize = 256 << 10;
 
 /// What the device writes.
 const WORDS: usize = Edu::<Device>::MOST_BYTES as usize / 4;
@@ -89,11 +81,11 @@ impl Block {
     }
 
     fn fill(&self) {
-        (0..WORDS).for_each(|word| self.mapping.write(4 * word, PATTERN));
+        restarts::fill(&self.mapping, WORDS);
     }
 
     fn changed(&self) -> u32 {
-        (0..WORDS).filter(|word| self.mapping.read::<u32>(4 * word) != PATTERN).count() as u32
+        restarts::changed(&self.mapping, WORDS)
     }
 }
 

@@ -24,6 +24,7 @@ pub const CASES: &[Case] = cases![
     the_bus_comes_back_after_its_end,
     a_pending_transfer_reaches_nobody_else_and_nothing_is_lost,
     without_the_bus_a_driver_that_dies_loses_nothing,
+    a_transfer_of_a_dead_driver_reaches_nobody,
 ];
 pub const LONG: &[Case] =
     cases![Long: a_thousand_restarts_lose_nothing, a_thousand_restarts_without_the_bus_lose_nothing];
@@ -174,6 +175,11 @@ fn a_pending_transfer_reaches_nobody_else_and_nothing_is_lost(width: Width) {
 /// Nobody can turn the device off at once, so what the driver had stays as it is until somebody can.
 fn without_the_bus_a_driver_that_dies_loses_nothing(width: Width) {
     restart_over_and_over(width, 1, RESTARTS);
+}
+
+/// The driver stays dead, and another program has its frames when the device would write.
+fn a_transfer_of_a_dead_driver_reaches_nobody(width: Width) {
+    restart_over_and_over(width, 2, ROUNDS_A_CALL);
 }
 
 fn a_thousand_restarts_lose_nothing(width: Width) {
