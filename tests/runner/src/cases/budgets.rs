@@ -10,6 +10,7 @@ pub const CASES: &[Case] = cases![
     a_loop_at_high_priority_is_named_and_hinders_nobody,
     a_storm_of_timers_hinders_nobody,
     a_paste_beside_a_loop_loses_nothing,
+    a_loop_is_ended_where_the_manifest_says_so,
 ];
 
 /// Instructions are this machine's time, so that a busy host doesn't matter.
@@ -39,6 +40,16 @@ fn a_storm_of_timers_hinders_nobody(width: Width) {
     assert_eq!(ask(&mut machine, "echo on"), "on\r\n");
     ask(&mut machine, "kill edu");
     machine.wait_until("edu to run again", |machine| row(&ask(machine, "ps"), "edu")[1..3] == ["running", "1"]);
+}
+
+fn a_loop_is_ended_where_the_manifest_says_so(width: Width) {
+    let mut machine = boot(width);
+    assert_eq!(ask(&mut machine, "call runaway 0"), "label 0, words 0 0 0 0\r\n");
+    machine.wait_until("runaway to run again", |machine| row(&ask(machine, "ps"), "runaway")[1..3] == ["running", "1"]);
+    let log = ask(&mut machine, "log");
+    assert!(log.contains("init: runaway has used up its 5 % for 2 s, and is ended for that"), "{log}");
+    // It serves again.
+    assert_eq!(ask(&mut machine, "call runaway 0"), "label 0, words 0 0 0 0\r\n");
 }
 
 /// A line of a paste is a command; each has its answer.
