@@ -10,15 +10,17 @@ use bellwire::protocol::Request;
 pub enum TransferRequest {
     /// The [`Record`] so far. It is answered once a transfer is under way.
     Record,
+    /// The physical address to which the device is about to write, in word 0.
+    Destination,
 }
 
 impl Request for TransferRequest {
     fn encode(self) -> (u8, [usize; 4]) {
-        (0, [0; 4])
+        (self as u8, [0; 4])
     }
 
     fn decode(label: u8, _: [usize; 4]) -> Option<Self> {
-        (label == 0).then_some(Self::Record)
+        [Self::Record, Self::Destination].get(usize::from(label)).copied()
     }
 }
 
@@ -27,9 +29,9 @@ impl Request for TransferRequest {
 pub struct Record {
     /// How many instances there were.
     pub starts: u32,
-    /// How many had the frames to which the instance before had told the device to write.
+    /// How often somebody else had the frames to which an instance had told the device to write.
     pub same_frames: u32,
-    /// How many words of these the device has changed.
+    /// How many words of these frames the device has changed.
     pub changed: u32,
     /// How many instances have had the device write to memory of their own.
     pub worked: u32,
@@ -54,15 +56,18 @@ pub const BLOCKS: usize = 8;
 /// The size of each of them, in bytes.
 pub const BLOCK_BYTES: usize = 256 << 10;
 
+/// How many words the device writes at once, at the start of a block.
+pub const WORDS: usize = 1023;
+
 /// What no device writes: its buffer holds zeros.
 const PATTERN: u32 = 0xA5A5_5A5A;
 
-/// Fills the first words of a block, in which changes are looked for.
-pub fn fill(block: &Mapping, words: usize) {
-    (0..words).for_each(|word| block.write(4 * word, PATTERN));
+/// Fills the words of a block in which changes are looked for.
+pub fn fill(block: &Mapping) {
+    (0..WORDS).for_each(|word| block.write(4 * word, PATTERN));
 }
 
 /// Returns how many of these words were changed.
-pub fn changed(block: &Mapping, words: usize) -> u32 {
-    (0..words).filter(|word| block.read::<u32>(4 * word) != PATTERN).count() as u32
+pub fn changed(block: &Mapping) -> u32 {
+    (0..WORDS).filter(|word| block.read::<u32>(4 * word) != PATTERN).count() as u32
 }

@@ -27,6 +27,7 @@ const READINGS_AT_REST: usize = 10;
 /// Longer than the device takes for a transfer.
 const TRANSFER: Duration = Duration::from_millis(150);
 const BETWEEN_READINGS: Duration = Duration::from_millis(10);
+
 fn run(startup: Startup) -> Result<(), String> {
     let failed = |error: Error| error.to_string();
     let mut server = startup.server("restarts").map_err(failed)?;
@@ -79,26 +80,31 @@ impl System {
             self.round(way)?;
         }
         let (first, before) = (self.record()?, held_at_rest(info)?);
-        let mut changed = 0;
+        let mut watched = Watched::default();
         for _ in 0..rounds {
-            changed += self.round(way)?;
+            let round = self.round(way)?;
+            watched.same_frames += round.same_frames;
+            watched.changed += round.changed;
         }
         let (last, after) = (self.record()?, held_at_rest(info)?);
         bellwire::println!("held {before:?} before, {after:?} after");
         let record = Record {
             starts: last.starts - first.starts,
-            same_frames: last.same_frames - first.same_frames,
-            changed: last.changed - first.changed + changed,
+            same_frames: match way {
+                Way::Restarted | Way::WithoutBus => last.same_frames - first.same_frames,
+                Way::Stopped => watched.same_frames,
+            },
+            changed: last.changed - first.changed + watched.changed,
             worked: last.worked - first.worked,
         };
         Ok((before == after).then_some(record))
     }
 
-    /// Ends the driver while its device is about to write, and starts it anew. Returns how many words of this program's
-    /// memory the device has changed.
-    fn round(&self, way: Way) -> Result<u32> {
+    /// Ends the driver while its device is about to write, and starts it anew. Returns what this program saw of the
+    /// frames.
+    fn round(&self, way: Way) -> Result<Watched> {
         self.record()?;
-        let mut changed = 0;
+        let mut watched = Watched::default();
         match way {
             Way::Restarted => drop(self.control(ProgramsRequest::Kill(name(DRIVER)?))?),
             Way::WithoutBus => {
@@ -107,12 +113,13 @@ impl System {
                 self.start(BUS)?;
             }
             Way::Stopped => {
+                let [destination, ..] = self.driver.request(TransferRequest::Destination)?;
                 self.control(ProgramsRequest::Stop(name(DRIVER)?))?;
-                changed = changed_in_frames_of_the_dead()?;
+                watched = watch(destination)?;
             }
         }
         self.start(DRIVER)?;
-        Ok(changed)
+        Ok(watched)
     }
 
     fn start(&self, program: &str) -> Result<()> {
@@ -140,21 +147,32 @@ fn name(program: &str) -> Result<ProgramName> {
     ProgramName::new(program).ok_or(Error::BadArgument)
 }
 
-/// Takes the frames of a dead driver until its transfer would have been done, and returns how many words have changed.
-fn changed_in_frames_of_the_dead() -> Result<u32> {
+/// What this program saw of frames that a dead driver had told its device to write to.
+#[derive(Default)]
+struct Watched {
+    /// How often this program had them.
+    same_frames: u32,
+    /// How many words of them the device has changed.
+    changed: u32,
+}
+
+/// Takes the frames of a dead driver until its transfer to `destination` would have been done.
+fn watch(destination: usize) -> Result<Watched> {
     let memories = (0..BLOCKS).map(|_| Memory::new(BLOCK_BYTES)).collect::<Result<Vec<_>>>()?;
-    let map = |memory: &Memory| memory.map(Access::READ | Access::WRITE);
-    let blocks = memories.iter().map(map).collect::<Result<Vec<_>>>()?;
-    let words = BLOCK_BYTES / size_of::<u32>();
-    blocks.iter().for_each(|block| restarts::fill(block, words));
+    let mut watched = Watched::default();
     let nobody = Endpoint::new()?;
-    // No thread takes this call, so it only lets time pass.
-    drop(nobody.call_before(Instant::now() + TRANSFER, 0, [0; 4]));
+    for memory in &memories {
+        if memory.physical_address()? as usize == destination {
+            let block = memory.map(Access::READ | Access::WRITE)?;
+            restarts::fill(&block);
+            // No thread takes this call, so it only lets time pass.
+            drop(nobody.call_before(Instant::now() + TRANSFER, 0, [0; 4]));
+            watched = Watched { same_frames: 1, changed: restarts::changed(&block) };
+        }
+    }
     nobody.destroy()?;
-    let changed = blocks.iter().map(|block| restarts::changed(block, words)).sum();
-    drop(blocks);
     memories.into_iter().try_for_each(Memory::destroy)?;
-    Ok(changed)
+    Ok(watched)
 }
 
 /// What is held once nobody takes or gives back anything: the bus goes on looking for functions after its driver runs.

@@ -9,12 +9,11 @@ use alloc::vec::Vec;
 use bellwire::{Access, Endpoint, Event, Instant, Mapping, Memory, PAGE_BYTES, Result, Startup};
 use core::time::Duration;
 use driver_edu::{Edu, Registers};
-use restarts::{BLOCK_BYTES, BLOCKS, Record, TransferRequest};
+use restarts::{BLOCK_BYTES, BLOCKS, Record, TransferRequest, WORDS};
 
 bellwire::main!(run);
 
-/// What the device writes.
-const WORDS: usize = Edu::<Device>::MOST_BYTES as usize / 4;
+const _: () = assert!(WORDS == Edu::<Device>::MOST_BYTES as usize / 4, "watched is what the device writes");
 
 /// Where the kept memory has the destination of the last transfer, and the record.
 const DESTINATION: usize = 0;
@@ -53,6 +52,7 @@ fn run(startup: Startup) -> Result<(), String> {
         if let Event::Call(call) = server.next().map_err(failed)? {
             match call.request() {
                 Some(TransferRequest::Record) => call.answer(record.to_words()),
+                Some(TransferRequest::Destination) => call.answer([own.address as usize, 0, 0, 0]),
                 None => call.refuse(),
             }
         }
@@ -81,11 +81,11 @@ impl Block {
     }
 
     fn fill(&self) {
-        restarts::fill(&self.mapping, WORDS);
+        restarts::fill(&self.mapping);
     }
 
     fn changed(&self) -> u32 {
-        restarts::changed(&self.mapping, WORDS)
+        restarts::changed(&self.mapping)
     }
 }
 
