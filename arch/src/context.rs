@@ -22,7 +22,7 @@ use x86_entry::vector::REQUIRES_IRET;
 /// Flags that a program may have: arithmetic, DF, TF, RF, AC, ID. Not NT, which would make `iret` a task switch.
 pub(crate) const USER_FLAGS: u32 = 0x0DD5 | 1 << 16 | 1 << 18 | 1 << 21;
 /// IF, and the bit that is always set.
-const INITIAL_FLAGS: u32 = 1 << 9 | 1 << 1;
+const INITIAL_FLAGS: usize = 1 << 9 | 1 << 1;
 
 /// The saved registers of a thread.
 #[repr(C, align(16))]
@@ -144,7 +144,7 @@ impl machine::Context for ThreadContext {
 impl ThreadContext {
     fn finish_frame(&mut self) {
         self.frame.vector = REQUIRES_IRET as _;
-        Self::set_flags(&mut self.frame, INITIAL_FLAGS);
+        self.frame.set_flags(INITIAL_FLAGS);
         self.fs_base = 0;
         self.area = Area::NONE;
         self.extras = Extras::empty();

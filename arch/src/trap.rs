@@ -57,6 +57,9 @@ use x86_entry::{CallerStackPointer, TrapFrame, TrapStack};
 pub(crate) use leave::enter_first;
 pub(crate) use width::enable_fast_calls;
 
+/// The flag TF: single-stepping.
+const TRAP_FLAG: usize = 1 << 8;
+
 /// The vector of the system call's gate.
 pub(crate) const CALL_VECTOR: u8 = 0x80;
 
@@ -222,7 +225,7 @@ fn fault_address(vector: usize) -> usize {
 /// neither.
 fn debug_in_kernel(frame: &mut TrapFrame) {
     take_debug_status();
-    width::stop_single_step(frame);
+    frame.set_flags(frame.flags() & !TRAP_FLAG);
 }
 
 /// Reads DR6 and clears it, since the CPU never does (SDM 3B, 18.2.3).

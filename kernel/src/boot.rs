@@ -34,11 +34,9 @@ impl<M: Machine> Kernel<M> {
         let process = self.processes.insert(process).ok_or(Error::TableFull)?;
         let idle = Thread::new(process.link(), Run::NONE, Priority::IDLE);
         self.idle = self.threads.insert(idle).ok_or(Error::TableFull)?.link();
-        if let Some(idle) = self.threads.at_mut(self.idle) {
+        if let (Some(idle), Some(process)) = (self.threads.at_mut(self.idle), self.processes.at(process.link())) {
             idle.context.start_idle();
-            if let Some(process) = self.processes.at(process.link()) {
-                machine.settle(&mut idle.context, &process.home);
-            }
+            machine.settle(&mut idle.context, &process.home);
         }
         self.schedule.set_idle(&self.threads, self.idle);
         self.current = self.idle;
@@ -142,9 +140,7 @@ impl<M: Machine> Kernel<M> {
         words: [usize; 4],
     ) -> Result<(), Error> {
         let name = self.make_thread(machine, process, entry, stack, Priority::HIGHEST)?;
-        if let Some(thread) = self.threads.at_mut(name.link()) {
-            thread.context.set_message(abi::Message::new(Default::default(), words));
-        }
+        self.set_message(name.link(), abi::Message::new(Default::default(), words));
         self.enqueue(name.link());
         Ok(())
     }

@@ -8,6 +8,8 @@ pub mod sizes;
 mod tree;
 
 pub use arena::{Arena, Entry};
+pub(crate) use list::linked;
 pub use list::{Linked, Links, List};
 pub use name::{Link, Name};
+pub(crate) use tree::ordered;
 pub use tree::{Branches, Ordered, Tree};

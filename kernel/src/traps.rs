@@ -69,7 +69,7 @@ impl<M: Machine> Kernel<M> {
     /// Masks a line that no process listens to. A source notices here that its endpoint was destroyed: the end of an
     /// endpoint doesn't search all sources.
     #[cold]
-    pub(crate) fn unowned(&mut self, machine: &mut M, line: Line) {
+    fn unowned(&mut self, machine: &mut M, line: Line) {
         let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
         self.unbind(machine, link);
         machine.mask(line);

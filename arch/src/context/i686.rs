@@ -131,8 +131,4 @@ impl ThreadContext {
         } = value as u32;
         Some(())
     }
-
-    pub(crate) fn set_flags(frame: &mut TrapFrame, flags: u32) {
-        frame.eflags = flags;
-    }
 }

@@ -130,8 +130,4 @@ impl ThreadContext {
         } = value as u64;
         Some(())
     }
-
-    pub(crate) fn set_flags(frame: &mut TrapFrame, flags: u32) {
-        frame.rflags = flags.into();
-    }
 }

@@ -82,14 +82,6 @@ pub(crate) unsafe fn resume_current() -> ! {
     unsafe { resume_with_message::<Bell>(current_frame().as_ptr().wrapping_add(1)) }
 }
 
-/// EFLAGS.TF.
-const TRAP_FLAG: u32 = 1 << 8;
-
-/// Ends single-stepping of the interrupted code.
-pub(crate) fn stop_single_step(frame: &mut TrapFrame) {
-    frame.eflags &= !TRAP_FLAG;
-}
-
 /// Makes `sysenter` lead to the kernel, if the CPU has it.
 ///
 /// # Safety

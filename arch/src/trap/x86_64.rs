@@ -17,14 +17,6 @@ pub(crate) const SYSENTER_RETURN_ADDRESS: usize = 0;
 /// 64-bit mode has no hardware tasks.
 pub(crate) const TASK_SWITCHES: bool = false;
 
-/// RFLAGS.TF.
-const TRAP_FLAG: u64 = 1 << 8;
-
-/// Ends single-stepping of the interrupted code.
-pub(crate) fn stop_single_step(frame: &mut TrapFrame) {
-    frame.rflags &= !TRAP_FLAG;
-}
-
 /// Makes `syscall` lead to the kernel. Every CPU with 64-bit mode has it.
 ///
 /// # Safety

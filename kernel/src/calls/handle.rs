@@ -3,7 +3,6 @@
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::request::{CallResult, DONE, Request, word};
-use crate::tables::Link;
 use abi::{Error, ObjectKind, Rights};
 
 impl<M: Machine> Kernel<M> {
@@ -27,33 +26,21 @@ impl<M: Machine> Kernel<M> {
 
     pub(super) fn destroy(&mut self, machine: &mut M, request: Request) -> CallResult {
         let grant = self.find(&request, Rights::DESTROY)?;
-        let link = grant.link();
-        match grant.kind {
-            ObjectKind::Endpoint if self.endpoints.get(grant.object).is_some() => {
-                word(self.destroy_endpoint_slice(machine, link))
-            }
-            ObjectKind::Interrupt if self.interrupts.get(grant.object).is_some() => {
-                self.destroy_interrupt(machine, link);
-                DONE
-            }
-            ObjectKind::Timer if self.timers.get(grant.object).is_some() => {
-                let owner = self.timers.at(link).map_or(Link::NONE, |timer| timer.owner());
-                self.remove_timer(link);
-                self.refund(owner, 0, 1);
-                DONE
-            }
-            ObjectKind::Memory if self.memories.get(grant.object).is_some() => word(self.destroy_memory(machine, link)),
-            ObjectKind::Ports if self.ports.get(grant.object).is_some() => word(self.destroy_ports(machine, link)),
-            ObjectKind::Thread if self.threads.get(grant.object).is_some() => {
-                if link == request.caller {
-                    return Err(Error::Busy.into());
-                }
-                self.remove_thread(machine, link);
-                DONE
-            }
+        if matches!(grant.kind, ObjectKind::Process | ObjectKind::Root) {
             // A process is ended by `process_kill` and torn down by `process_reap`; the root is for ever.
-            ObjectKind::Process | ObjectKind::Root => Err(Error::WrongType.into()),
-            _ => Err(Error::BadHandle.into()),
+            return Err(Error::WrongType.into());
         }
+        let link = self.check_copy(grant)?.link();
+        match grant.kind {
+            ObjectKind::Endpoint => return word(self.destroy_endpoint_slice(machine, link)),
+            ObjectKind::Memory => return word(self.destroy_memory(machine, link)),
+            ObjectKind::Ports => return word(self.destroy_ports(machine, link)),
+            ObjectKind::Interrupt => self.destroy_interrupt(machine, link),
+            ObjectKind::Timer => self.destroy_timer(link),
+            ObjectKind::Thread if link == request.caller => return Err(Error::Busy.into()),
+            ObjectKind::Thread => self.remove_thread(machine, link),
+            _ => return Err(Error::BadHandle.into()),
+        }
+        DONE
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn slot<T, const N: usize>(table: &Arena<T, N>, index: usize) -> Resu
 }
 
 impl<M: Machine> Kernel<M> {
-    pub(crate) fn info(&mut self, machine: &mut M, request: Request) -> CallResult {
+    pub(super) fn info(&mut self, machine: &mut M, request: Request) -> CallResult {
         let [item, index, part, _] = request.message.words;
         let item = InfoItem::from_number(item).ok_or(Error::BadArgument)?;
         let open = matches!(item, InfoItem::Clock | InfoItem::Now | InfoItem::Memory);
@@ -118,7 +118,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The calls and the processor time of a process, including those of its former threads.
-    pub(crate) fn usage(&self, machine: &mut M, link: Link) -> (usize, u64) {
+    fn usage(&self, machine: &mut M, link: Link) -> (usize, u64) {
         let Some(process) = self.processes.at(link) else { return (0, 0) };
         let (mut calls, mut cycles) = process.former_usage();
         // The idle thread is in no process's list: it never ends.

@@ -14,27 +14,14 @@ impl<M: Machine> Kernel<M> {
     /// Answers, completes, and waits for the next message.
     pub(super) fn reply_receive(&mut self, machine: &mut M, request: Request) -> CallResult {
         let endpoint = self.find_endpoint(&request, Rights::RECEIVE)?.0;
-        let caller = request.caller;
-        let owes = self.threads.at(caller).map_or(Link::NONE, |thread| thread.owes());
-        let answered = if owes.is_some() {
-            match self.answer(caller, request.message, State::awaiting(caller)) {
-                Ok(client) => client,
-                // The caller has gone or timed out: no thread waits for the answer, so the loop goes on.
-                Err(Error::Stale) => Link::NONE,
-                Err(error) => {
-                    self.restore_debt(caller, owes);
-                    return Err(error.into());
-                }
-            }
-        } else {
-            Link::NONE
+        let answered = match self.answer(request.caller, request.message) {
+            Ok(client) => client,
+            // There is no caller, or it has gone or timed out: the loop goes on.
+            Err(Error::Stale) => Link::NONE,
+            Err(error) => return Err(error.into()),
         };
-        if !request.message.tag.options().contains(Options::KEEP) {
-            self.complete_implicitly(machine, caller, endpoint);
-        } else {
-            self.forget_token(caller);
-        }
-        self.next_message(machine, caller, (endpoint, luggage(request.message.tag.options())), answered)
+        self.settle_interrupt(machine, &request, endpoint);
+        self.next_message(machine, request.caller, (endpoint, luggage(request.message.tag.options())), answered)
     }
 
     /// Sends a message and waits for the reply.
@@ -69,7 +56,7 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn receive(&mut self, machine: &mut M, request: Request) -> CallResult {
         let endpoint = self.find_endpoint(&request, Rights::RECEIVE)?.0;
         let options = request.message.tag.options();
-        // What was taken and not answered can't be answered any more: a caller gets the error now, and a fault ends its
+        // The call or fault that the thread has taken can't be answered any more: the call fails, or the fault ends its
         // process.
         let client = self.threads.at_mut(request.caller).map_or(Link::NONE, |thread| thread.take_debt());
         let expected = State::awaiting(request.caller);
@@ -78,11 +65,7 @@ impl<M: Machine> Kernel<M> {
             Some(Sent::Fault) => self.end_unanswered(client),
             None => {}
         }
-        if options.contains(Options::KEEP) {
-            self.forget_token(request.caller);
-        } else {
-            self.complete_implicitly(machine, request.caller, endpoint);
-        }
+        self.settle_interrupt(machine, &request, endpoint);
         let result = self.next_message(machine, request.caller, (endpoint, luggage(options)), Link::NONE);
         let waits = self.threads.at(request.caller).is_some_and(|thread| thread.state().is_receiving());
         if waits && options.contains(Options::NO_WAIT) {
@@ -97,28 +80,16 @@ impl<M: Machine> Kernel<M> {
     /// Answers without receiving.
     pub(super) fn reply(&mut self, request: Request) -> CallResult {
         let client = if request.handle == abi::NO_HANDLE {
-            let owes = self.threads.at(request.caller).map_or(Link::NONE, |thread| thread.owes());
-            match self.answer(request.caller, request.message, State::awaiting(request.caller)) {
-                Err(error) if error != Error::Stale => {
-                    self.restore_debt(request.caller, owes);
-                    return Err(error.into());
-                }
-                other => other?,
-            }
+            self.answer(request.caller, request.message)?
         } else {
             let grant = self.find(&request, Rights::REPLY)?;
-            let Some(reply) = self.replies.get(grant.object).copied() else { return Err(Error::BadHandle.into()) };
-            let answered = self.answer_caller(
-                request.process,
-                reply.caller(),
-                request.message,
-                State::awaiting_reply(grant.link()),
-            );
-            if matches!(answered, Err(error) if error != Error::Stale) {
-                return Err(answered.err().unwrap_or(Error::Stale).into());
+            let caller = self.replies.get(grant.object).ok_or(Error::BadHandle)?.caller();
+            let expected = State::awaiting_reply(grant.link());
+            let answered = self.answer_caller(request.process, caller, request.message, expected);
+            if matches!(answered, Ok(_) | Err(Error::Stale)) {
+                // The Reply's only handle goes with it.
+                self.end_reply(grant.link());
             }
-            // The Reply's only handle goes with it.
-            self.end_reply(grant.link());
             answered?
         };
         self.set_done(request.caller);
@@ -187,15 +158,11 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Restores the debt of a server whose answer couldn't be delivered by its own mistake.
-    fn restore_debt(&mut self, server: Link, client: Link) {
-        if let Some(thread) = self.threads.at_mut(server) {
-            thread.owe(client);
-        }
-    }
-
-    fn forget_token(&mut self, link: Link) {
-        if let Some(thread) = self.threads.at_mut(link) {
+    /// Completes the interrupt whose message the caller has taken, or leaves that to `interrupt_complete`.
+    fn settle_interrupt(&mut self, machine: &mut M, request: &Request, endpoint: Link) {
+        if !request.message.tag.options().contains(Options::KEEP) {
+            self.complete_implicitly(machine, request.caller, endpoint);
+        } else if let Some(thread) = self.threads.at_mut(request.caller) {
             thread.forget_token();
         }
     }

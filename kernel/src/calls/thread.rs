@@ -135,19 +135,19 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Checks a thread's priority against the ceiling of its own process and that of the process that sets it.
-    pub(crate) fn check_ceiling(&self, setter: Link, owner: Link, priority: Priority) -> Result<(), Error> {
+    fn check_ceiling(&self, setter: Link, owner: Link, priority: Priority) -> Result<(), Error> {
         let within = |link| self.processes.at(link).is_some_and(|process| priority <= process.ceiling);
         if within(setter) && within(owner) { Ok(()) } else { Err(Error::Priority) }
     }
 
-    pub(crate) fn find_stopped(&self, request: &Request) -> Result<Link, Refusal> {
+    fn find_stopped(&self, request: &Request) -> Result<Link, Refusal> {
         let link = self.find_not_running(request)?;
         let thread = self.threads.at(link).ok_or(Error::BadHandle)?;
         let alive = self.processes.at(thread.process).is_some_and(|process| process.life() == Life::Alive);
         if thread.state().kind() == StateKind::Stopped && alive { Ok(link) } else { Err(Error::Busy.into()) }
     }
 
-    pub(crate) fn find_not_running(&self, request: &Request) -> Result<Link, Refusal> {
+    fn find_not_running(&self, request: &Request) -> Result<Link, Refusal> {
         let grant = self.find(request, Rights::THREAD)?;
         let link = self.threads.resolve(grant.object).ok_or(Error::BadHandle)?;
         if link == request.caller { Err(Error::Busy.into()) } else { Ok(link) }

@@ -56,20 +56,21 @@ pub struct Schedule {
     /// Which queues of priorities that programs ask for have threads.
     bitmap: u64,
     chain: List,
-    /// The priority that a thread must exceed to run at once without beginning or keeping a slice: the highest in
-    /// queues and chain, or more than any thread has while the running thread's slice is measured or the watch sleeps.
+    /// The priority that a thread must exceed for the fast path to run it at once. It is the highest in queues and
+    /// chain. While the running thread's slice is measured or the watch sleeps, no thread exceeds it: the slow path keeps
+    /// slices, and wakes the watch.
     bar: Priority,
     /// The highest priority in the queues; `IDLE` if all are empty.
     queued: Priority,
-    /// The highest in queues and chain, where the bar doesn't say that.
+    /// The highest priority in queues and chain, whatever the bar is.
     behind_the_bar: Priority,
     slice: Slice,
     wakes: Wakes,
-    /// The thread that runs when the running one waits, if only the chain changes by that: the only preempted thread,
-    /// if it outranks all queued threads and isn't in a slice, or the idle thread if no thread is ready. Otherwise a
-    /// link that no thread has.
+    /// The thread that runs when the running one waits, where that is known without a search: the only preempted
+    /// thread, if it outranks all queued threads and isn't in a slice; or the idle thread, if no thread is ready.
+    /// Otherwise a link of no thread.
     successor: Link,
-    /// The successor that the successor has.
+    /// What `successor` becomes when that thread is taken.
     second: Link,
     /// What runs when no thread is ready.
     idle: Link,
@@ -124,7 +125,7 @@ impl Schedule {
         }
     }
 
-    /// The priority that a thread must exceed to run at once without beginning or keeping a slice.
+    /// The priority that a thread must exceed for the fast path to run it at once.
     #[inline(always)]
     pub const fn bar(&self) -> Priority {
         self.bar

@@ -1,5 +1,6 @@
 //! The ends of objects: destroying an object revokes it for everyone.
 
+use crate::dispatch::Owner;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, PortRange};
 use crate::objects::event::Event;
@@ -30,7 +31,7 @@ impl<M: Machine> Kernel<M> {
             }
         }
         if let Some(event) = endpoint.first_event() {
-            // An object that posts anew before the endpoint is gone has to find its event in the state it left it in.
+            // The object may post again before the endpoint has gone: its counts must fit an event in no queue.
             match event {
                 Event::Interrupt(source) => self.unbind(machine, source),
                 Event::Timer(timer) => {
@@ -50,6 +51,14 @@ impl<M: Machine> Kernel<M> {
         0
     }
 
+    pub(crate) fn destroy_timer(&mut self, link: Link) {
+        let owner = self.timers.at(link).map_or(Link::NONE, |timer| timer.owner());
+        self.deadlines.clear(Owner::Timer(link));
+        self.withdraw(Event::Timer(link));
+        self.timers.remove(link);
+        self.refund(owner, 0, 1);
+    }
+
     pub(crate) fn destroy_interrupt(&mut self, machine: &mut M, link: Link) {
         self.unbind(machine, link);
         let Some(source) = self.interrupts.at(link).copied() else { return };
@@ -65,7 +74,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn destroy_ports(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(ports) = self.ports.at_mut(link) else { return 0 };
         let (range, owner) = (ports.range(), ports.owner());
-        // The processes that have the range attached lose it: the death of an object is its revocation.
+        // The processes that have the range attached lose it.
         let mut position = ports.begin_end();
         let mut left = PROCESSES_PER_SLICE;
         while position < self.processes.extent() {
@@ -94,7 +103,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Takes a range of ports from a process, even from the running one.
-    pub(crate) fn detach_ports(&mut self, machine: &mut M, process: Link, range: PortRange) {
+    fn detach_ports(&mut self, machine: &mut M, process: Link, range: PortRange) {
         let version = self.next_ports_version();
         let Some(entry) = self.processes.at_mut(process) else { return };
         entry.home.remove_ports(range, version);

@@ -10,13 +10,18 @@ use crate::ends::exit::STEPS_PER_SLICE;
 use crate::frames::{Frame, FrameRun};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::objects::endpoint::Endpoint;
 use crate::objects::event::Event;
 use crate::objects::handle::Grant;
-use crate::objects::memory::MemoryKind;
+use crate::objects::memory::{Memory, MemoryKind};
+use crate::objects::ports::Ports;
 use crate::objects::process::{Exit, Life};
+use crate::objects::source::Source;
+use crate::objects::timer::Timer;
 use crate::request::{CallResult, Outcome, Request, word};
-use crate::tables::{Link, Name};
+use crate::tables::{Arena, Link, Name};
 use abi::{Error, ExitKind, ObjectKind, Rights};
+use core::convert::identity;
 
 /// Slots of a table that one slice looks at.
 const SLOTS_PER_SLICE: usize = 16;
@@ -24,64 +29,49 @@ const SLOTS_PER_SLICE: usize = 16;
 /// Entries of the process's part of the handle table that one slice clears.
 const HANDLES_PER_SLICE: usize = 16;
 
-/// The stages, in order: objects that refer to others go before those that they refer to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Stage {
-    Children,
-    Mappings,
-    Threads,
-    Timers,
-    Interrupts,
-    Ports,
-    Endpoints,
-    Memories,
-    Handles,
-    Spare,
-    Tables,
+/// What a slice is about.
+#[derive(Clone, Copy)]
+struct Job {
+    /// The ended process.
+    target: Link,
+    /// Where its stage goes on.
+    position: usize,
+    /// The process that gets what is left in quarantine. What a descendant leaves goes with what its parent leaves.
+    heir: Option<Link>,
 }
 
-const STAGES: [Stage; 11] = [
-    Stage::Children,
-    Stage::Mappings,
-    Stage::Threads,
-    Stage::Timers,
-    Stage::Interrupts,
-    Stage::Ports,
-    Stage::Endpoints,
-    Stage::Memories,
-    Stage::Handles,
-    Stage::Spare,
-    Stage::Tables,
-];
-
-/// A table whose objects have owners.
-struct Table<M: Machine> {
-    extent: fn(&Kernel<M>) -> usize,
-    /// The owner of the live object in a slot.
-    owner: fn(&Kernel<M>, Link) -> Option<Link>,
+impl Job {
+    /// How the stage goes on after work on the object at its position. `left` is 0 if the object has ended.
+    fn after(self, left: usize) -> Slice {
+        Slice::More(if left == 0 { self.position + 1 } else { self.position })
+    }
 }
 
-/// What a search for a process's objects came upon.
-enum Found {
-    /// One where it began.
-    Here(Link),
-    /// None there: what the slice found out.
-    Later(Slice),
-}
-
-/// What a slice found out.
+/// How a stage goes on after a slice.
 enum Slice {
-    /// The stage goes on from here.
+    /// From here.
     More(usize),
-    /// The stage goes on from here when that process is gone.
+    /// From here, once that process has gone.
     Child { position: usize, child: Link },
-    /// The stage is done.
+    /// It is done.
     Done,
-    /// The caller got this handle to frames whose address a device may know.
+    /// The heir got this handle to frames whose address a device may know.
     Quarantined(u32),
-    /// It can't go on before the caller has room for a handle.
+    /// It can't go on before the heir has room for a handle.
     Stuck(Error),
+}
+
+/// Looks at a few slots of a table for an object that the process owns. Finds only one at the job's position: a search
+/// is all that a slice does.
+fn search<T, const N: usize>(table: &Arena<T, N>, job: Job, owner: fn(&T) -> Link) -> Result<Link, Slice> {
+    let stop = (job.position + SLOTS_PER_SLICE).min(table.extent());
+    let is_owned = |index: &usize| table.live(Link::new(*index)).map(owner) == Some(job.target);
+    match (job.position..stop).find(is_owned) {
+        Some(index) if index == job.position => Ok(Link::new(index)),
+        Some(index) => Err(Slice::More(index)),
+        None if stop >= table.extent() => Err(Slice::Done),
+        None => Err(Slice::More(stop)),
+    }
 }
 
 impl<M: Machine> Kernel<M> {
@@ -92,6 +82,8 @@ impl<M: Machine> Kernel<M> {
         // If the descendant has gone since, the process itself goes on; it may have more descendants.
         let target = self.processes.resolve(target).unwrap_or(process);
         let Some(ended) = self.processes.at(target) else { return Err(Error::BadHandle.into()) };
+        let (parent, stage) = (ended.parent, ended.reap.stage);
+        let job = Job { target, position: ended.reap.position, heir: (target == process).then_some(request.process) };
         match ended.life() {
             Life::Dead => {}
             Life::Ending => {
@@ -102,9 +94,7 @@ impl<M: Machine> Kernel<M> {
             }
             Life::Alive => return Err(Error::Busy.into()),
         }
-        let (stage, position) = (ended.reap.stage, ended.reap.position);
-        let Some(kind) = STAGES.get(stage as usize) else {
-            let parent = ended.parent;
+        let Some(slice) = self.reap_slice(machine, stage, job) else {
             self.bury(target);
             if target == process {
                 return word(0);
@@ -113,9 +103,7 @@ impl<M: Machine> Kernel<M> {
             self.set_target(process, parent);
             return word(1);
         };
-        // What a descendant leaves in quarantine goes with what its parent leaves.
-        let heir = (target == process).then_some(request.process);
-        let (stage, position) = match self.slice(machine, target, *kind, position, heir) {
+        let (stage, position) = match slice {
             Slice::More(position) => (stage, position),
             Slice::Child { position, child } => {
                 let child = self.processes.name(child);
@@ -139,33 +127,26 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn slice(&mut self, machine: &mut M, target: Link, stage: Stage, position: usize, heir: Option<Link>) -> Slice {
-        match stage {
-            Stage::Children => self.reap_child(machine, target, position),
-            Stage::Mappings => self.reap_mapping(machine, target),
-            Stage::Threads => self.reap_thread(machine, target),
-            Stage::Timers => self.walk(position, Self::TIMERS, target, |kernel, link| {
-                kernel.remove_timer(link);
-                kernel.refund(target, 0, 1);
-                0
-            }),
-            Stage::Interrupts => self.walk(position, Self::INTERRUPTS, target, |kernel, link| {
-                kernel.destroy_interrupt(machine, link);
-                0
-            }),
-            Stage::Ports => {
-                self.walk(position, Self::PORTS, target, |kernel, link| kernel.destroy_ports(machine, link))
-            }
-            Stage::Endpoints => self
-                .walk(position, Self::ENDPOINTS, target, |kernel, link| kernel.destroy_endpoint_slice(machine, link)),
-            Stage::Memories => self.reap_memory(machine, target, position, heir),
-            Stage::Handles => self.reap_handles(target, position),
-            Stage::Spare => self.reap_spare(target),
-            Stage::Tables => self.reap_tables(machine, target, position),
-        }
+    /// Does a slice of a stage; nothing behind the last stage. Objects that refer to others go before those that they
+    /// refer to.
+    fn reap_slice(&mut self, machine: &mut M, stage: u8, job: Job) -> Option<Slice> {
+        Some(match stage {
+            0 => self.reap_child(machine, job),
+            1 => self.reap_mapping(machine, job),
+            2 => self.reap_thread(machine, job),
+            3 => self.reap_timer(job),
+            4 => self.reap_interrupt(machine, job),
+            5 => self.reap_ports(machine, job),
+            6 => self.reap_endpoint(machine, job),
+            7 => self.reap_memory(machine, job),
+            8 => self.reap_handles(job),
+            9 => self.reap_spare(job),
+            10 => self.reap_tables(machine, job),
+            _ => return None,
+        })
     }
 
-    fn reap_child(&mut self, machine: &mut M, target: Link, position: usize) -> Slice {
+    fn reap_child(&mut self, machine: &mut M, Job { target, position, .. }: Job) -> Slice {
         let parent = self.processes.name(target);
         let end = self.processes.extent().min(position + SLOTS_PER_SLICE);
         let is_child = |link: &Link| self.processes.live(*link).is_some_and(|process| process.parent == parent);
@@ -180,8 +161,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn reap_mapping(&mut self, machine: &mut M, target: Link) -> Slice {
-        let mapping = self.processes.at(target).map_or(Link::NONE, |process| process.mappings.any());
+    fn reap_mapping(&mut self, machine: &mut M, job: Job) -> Slice {
+        let mapping = self.processes.at(job.target).map_or(Link::NONE, |process| process.mappings.any());
         if !mapping.is_some() {
             return Slice::Done;
         }
@@ -189,8 +170,8 @@ impl<M: Machine> Kernel<M> {
         Slice::More(0)
     }
 
-    fn reap_thread(&mut self, machine: &mut M, target: Link) -> Slice {
-        let thread = self.processes.at(target).map_or(Link::NONE, |process| process.first_thread());
+    fn reap_thread(&mut self, machine: &mut M, job: Job) -> Slice {
+        let thread = self.processes.at(job.target).map_or(Link::NONE, |process| process.first_thread());
         if !thread.is_some() {
             return Slice::Done;
         }
@@ -198,7 +179,40 @@ impl<M: Machine> Kernel<M> {
         Slice::More(0)
     }
 
-    fn reap_handles(&mut self, target: Link, position: usize) -> Slice {
+    fn reap_timer(&mut self, job: Job) -> Slice {
+        search(&self.timers, job, Timer::owner).map_or_else(identity, |link| {
+            self.destroy_timer(link);
+            job.after(0)
+        })
+    }
+
+    fn reap_interrupt(&mut self, machine: &mut M, job: Job) -> Slice {
+        search(&self.interrupts, job, Source::owner).map_or_else(identity, |link| {
+            self.destroy_interrupt(machine, link);
+            job.after(0)
+        })
+    }
+
+    fn reap_ports(&mut self, machine: &mut M, job: Job) -> Slice {
+        search(&self.ports, job, Ports::owner)
+            .map_or_else(identity, |link| job.after(self.destroy_ports(machine, link)))
+    }
+
+    fn reap_endpoint(&mut self, machine: &mut M, job: Job) -> Slice {
+        search(&self.endpoints, job, Endpoint::owner)
+            .map_or_else(identity, |link| job.after(self.destroy_endpoint_slice(machine, link)))
+    }
+
+    fn reap_memory(&mut self, machine: &mut M, job: Job) -> Slice {
+        search(&self.memories, job, Memory::owner).map_or_else(identity, |link| {
+            if self.memories.at(link).is_some_and(Memory::may_be_known_to_device) {
+                return self.quarantine(link, job);
+            }
+            job.after(self.destroy_memory(machine, link))
+        })
+    }
+
+    fn reap_handles(&mut self, Job { target, position, .. }: Job) -> Slice {
         let Some(process) = self.processes.at(target) else { return Slice::Done };
         let end = (position + HANDLES_PER_SLICE).min(process.table.entries());
         for position in position..end {
@@ -207,8 +221,8 @@ impl<M: Machine> Kernel<M> {
         if end == process.table.entries() { Slice::Done } else { Slice::More(end) }
     }
 
-    fn reap_spare(&mut self, target: Link) -> Slice {
-        let Some(process) = self.processes.at_mut(target) else { return Slice::Done };
+    fn reap_spare(&mut self, job: Job) -> Slice {
+        let Some(process) = self.processes.at_mut(job.target) else { return Slice::Done };
         let frame = core::mem::take(&mut process.spare).frame;
         if frame != Frame(0) {
             self.frames.give_back(FrameRun { first: frame, count: 1 });
@@ -217,76 +231,14 @@ impl<M: Machine> Kernel<M> {
         Slice::Done
     }
 
-    fn reap_tables(&mut self, machine: &mut M, target: Link, position: usize) -> Slice {
-        let Some(process) = self.processes.at_mut(target) else { return Slice::Done };
+    fn reap_tables(&mut self, machine: &mut M, job: Job) -> Slice {
+        let Some(process) = self.processes.at_mut(job.target) else { return Slice::Done };
         let (space, frames, quota) = (process.home.space, &mut self.frames, &mut process.quota);
         let mut give_back = |frame| {
             frames.give_back(FrameRun { first: frame, count: 1 });
             quota.refund(1, 0);
         };
-        machine.release_tables(space, position, &mut give_back).map_or(Slice::Done, Slice::More)
-    }
-
-    const TIMERS: Table<M> = Table {
-        extent: |kernel| kernel.timers.extent(),
-        owner: |kernel, link| Some(kernel.timers.live(link)?.owner()),
-    };
-    const INTERRUPTS: Table<M> = Table {
-        extent: |kernel| kernel.interrupts.extent(),
-        owner: |kernel, link| Some(kernel.interrupts.live(link)?.owner()),
-    };
-    const PORTS: Table<M> =
-        Table { extent: |kernel| kernel.ports.extent(), owner: |kernel, link| Some(kernel.ports.live(link)?.owner()) };
-    const ENDPOINTS: Table<M> = Table {
-        extent: |kernel| kernel.endpoints.extent(),
-        owner: |kernel, link| Some(kernel.endpoints.live(link)?.owner()),
-    };
-    const MEMORIES: Table<M> = Table {
-        extent: |kernel| kernel.memories.extent(),
-        owner: |kernel, link| Some(kernel.memories.live(link)?.owner()),
-    };
-
-    /// Ends the object of a slot if the process owns it, else looks for the next that it owns, at a few slots. `end`
-    /// returns 0 once it is gone.
-    fn walk(
-        &mut self,
-        position: usize,
-        table: Table<M>,
-        owner: Link,
-        end: impl FnOnce(&mut Self, Link) -> usize,
-    ) -> Slice {
-        match self.search(position, &table, owner) {
-            Found::Here(link) => {
-                let left = end(self, link);
-                Slice::More(if left == 0 { position + 1 } else { position })
-            }
-            Found::Later(slice) => slice,
-        }
-    }
-
-    /// Looks at a few slots of a table for an object that the process owns.
-    fn search(&self, position: usize, table: &Table<M>, owner: Link) -> Found {
-        let extent = (table.extent)(self);
-        let stop = (position + SLOTS_PER_SLICE).min(extent);
-        match (position..stop).find(|index| (table.owner)(self, Link::new(*index)) == Some(owner)) {
-            Some(index) if index == position => Found::Here(Link::new(index)),
-            // The search was work enough.
-            Some(index) => Found::Later(Slice::More(index)),
-            None if stop >= extent => Found::Later(Slice::Done),
-            None => Found::Later(Slice::More(stop)),
-        }
-    }
-
-    fn reap_memory(&mut self, machine: &mut M, target: Link, position: usize, heir: Option<Link>) -> Slice {
-        let link = match self.search(position, &Self::MEMORIES, target) {
-            Found::Here(link) => link,
-            Found::Later(slice) => return slice,
-        };
-        if self.memories.at(link).is_some_and(|memory| memory.may_be_known_to_device()) {
-            return self.quarantine(link, target, position, heir);
-        }
-        let left = self.destroy_memory(machine, link);
-        Slice::More(if left == 0 { position + 1 } else { position })
+        machine.release_tables(space, job.position, &mut give_back).map_or(Slice::Done, Slice::More)
     }
 
     /// Keeps frames that a device may still write out of use. The process's parent owns them from now on, and `heir`
@@ -294,7 +246,7 @@ impl<M: Machine> Kernel<M> {
     ///
     /// The frames stay charged to the quota that they came from: that of the process shrinks by them, and is a part of
     /// what its parent uses, whether as the process's quota or as memory of the parent's own.
-    fn quarantine(&mut self, link: Link, target: Link, position: usize, heir: Option<Link>) -> Slice {
+    fn quarantine(&mut self, link: Link, Job { target, position, heir }: Job) -> Slice {
         let parent = self.processes.at(target).and_then(|target| self.processes.resolve(target.parent));
         let (Some(parent), Some(memory)) = (parent, self.memories.at(link)) else { return Slice::Stuck(Error::Gone) };
         // A module's frames were in no quota.

@@ -8,8 +8,8 @@ use crate::tables::{Link, Name};
 use abi::{Kind, Rights, Tag};
 
 impl<M: Machine> Kernel<M> {
-    /// Completes or answers what a server or driver has done, and lets it wait where nothing is to be received. What it
-    /// owes is looked at before the endpoint is, so that only one of the two has to be kept in registers.
+    /// Completes the interrupt or answers the call that the running thread has served, and lets the thread wait. The
+    /// thread's debt is read before the endpoint, so that only one of the two is kept in registers.
     #[inline(always)]
     pub(super) fn fast_reply_receive(
         &mut self,

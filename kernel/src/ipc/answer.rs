@@ -1,21 +1,27 @@
 //! Answering a call or a fault.
 
 use crate::kernel::Kernel;
-use crate::machine::{Context, Machine};
+use crate::machine::Machine;
 use crate::objects::thread::{Sent, State};
 use crate::tables::Link;
 use abi::{Error, Kind, Message, Tag};
 
 impl<M: Machine> Kernel<M> {
-    /// Answers the caller that a thread owes a reply. Returns the caller, which can run now and is in no queue.
-    pub(crate) fn answer(&mut self, server: Link, message: Message, expected: State) -> Result<Link, Error> {
-        let Some(thread) = self.threads.at_mut(server) else { return Err(Error::Stale) };
-        let caller = thread.take_debt();
-        let process = thread.process;
-        self.answer_caller(process, caller, message, expected)
+    /// Answers the caller that a thread owes a reply. Returns the caller, which can run now and is in no queue. If the
+    /// message itself can't be delivered, the thread still owes the reply.
+    pub(crate) fn answer(&mut self, server: Link, message: Message) -> Result<Link, Error> {
+        let Some(thread) = self.threads.at(server) else { return Err(Error::Stale) };
+        let (process, caller) = (thread.process, thread.owes());
+        let answered = self.answer_caller(process, caller, message, State::awaiting(server));
+        if matches!(answered, Ok(_) | Err(Error::Stale))
+            && let Some(thread) = self.threads.at_mut(server)
+        {
+            thread.forget_debt();
+        }
+        answered
     }
 
-    /// Answers a caller whose state says that it waits for just this answer.
+    /// Answers a caller, if its state is `expected`.
     #[inline(never)]
     pub(crate) fn answer_caller(
         &mut self,
@@ -39,9 +45,7 @@ impl<M: Machine> Kernel<M> {
                 words = [one, two, three, installed as usize];
                 tag = Tag(tag.0 | Tag::HANDLE);
             }
-            if let Some(waiting) = self.threads.at_mut(caller) {
-                waiting.context.set_message(Message::new(tag, words));
-            }
+            self.set_message(caller, Message::new(tag, words));
         } else {
             waiting.end_fault();
         }

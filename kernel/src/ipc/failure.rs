@@ -67,7 +67,7 @@ impl<M: Machine> Kernel<M> {
         thread.stop();
         thread.end_fault();
         if self.begin_ending(process, fault.into()) {
-            // In slices of its own: this may be one of another process's end.
+            // The timer raises the first slice: this code may run in a slice of another process's end.
             self.deadlines.set(Owner::Process(process), self.now);
         }
     }

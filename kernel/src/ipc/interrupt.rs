@@ -15,7 +15,7 @@ use abi::{Error, Message};
 
 impl<M: Machine> Kernel<M> {
     /// Takes the message of an interrupt source for a receiver, which has to complete it.
-    pub(crate) fn interrupt_message(&mut self, source: Link, receiver: Link) -> Message {
+    pub(super) fn interrupt_message(&mut self, source: Link, receiver: Link) -> Message {
         let name = self.interrupts.name(source);
         let Some(interrupt) = self.interrupts.at_mut(source) else { return Message::default() };
         let taken = interrupt.take();

@@ -2,7 +2,7 @@
 
 use crate::dispatch::Next;
 use crate::kernel::Kernel;
-use crate::machine::{Context, Machine};
+use crate::machine::Machine;
 use crate::objects::thread::Luggage;
 use crate::request::{CallResult, Outcome};
 use crate::tables::Link;
@@ -95,15 +95,13 @@ impl<M: Machine> Kernel<M> {
     /// Fails the call of a queued sender whose handle can't be delivered: the sender is ready again.
     fn refuse_sender(&mut self, sender: Link, error: Error) {
         self.clear_deadline(sender);
-        if let Some(thread) = self.threads.at_mut(sender) {
-            thread.context.set_message(Message::error(error, [0; 2]));
-        }
+        self.set_message(sender, Message::error(error, [0; 2]));
         self.enqueue(sender);
     }
 
     /// Lets a thread wait at an endpoint where nothing is to be received.
     #[inline(never)]
-    pub(crate) fn wait(&mut self, thread: Link, endpoint: Link, luggage: Luggage) -> Result<(), Error> {
+    fn wait(&mut self, thread: Link, endpoint: Link, luggage: Luggage) -> Result<(), Error> {
         let Some(target) = self.endpoints.at_mut(endpoint).filter(|target| !target.is_dying()) else {
             return Err(Error::Gone);
         };

@@ -28,11 +28,4 @@ impl<M: Machine> Kernel<M> {
             self.set_deadline(Owner::Timer(link), deadline);
         }
     }
-
-    /// Takes a timer out of everything that refers to it.
-    pub(crate) fn remove_timer(&mut self, link: Link) {
-        self.deadlines.clear(Owner::Timer(link));
-        self.withdraw(Event::Timer(link));
-        self.timers.remove(link);
-    }
 }

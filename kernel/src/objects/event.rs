@@ -2,7 +2,7 @@
 
 use crate::dispatch::QUEUE;
 use crate::tables::sizes::{INTERRUPTS, PROCESSES, REPLIES, TIMERS};
-use crate::tables::{Arena, Entry, Link, Linked, Links};
+use crate::tables::{Arena, Entry, Link, Links, linked};
 
 /// What can post to an endpoint without being a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +93,4 @@ impl Entry for EventSlot {
     const EMPTY: Self = Self { queued_at: Link::NONE, links: Links::NONE };
 }
 
-impl Linked<QUEUE> for EventSlot {
-    fn links(&mut self) -> &mut Links {
-        &mut self.links
-    }
-    fn links_ref(&self) -> &Links {
-        &self.links
-    }
-}
+linked!(EventSlot, QUEUE, links);

@@ -3,7 +3,7 @@
 use crate::frames::{Frame, FrameRun};
 use crate::machine::{FramePart, Page};
 use crate::tables::sizes::MAPPINGS;
-use crate::tables::{Arena, Branches, Entry, Link, Linked, Links, List, Ordered, Tree};
+use crate::tables::{Arena, Branches, Entry, Link, Links, List, Tree, linked, ordered};
 use abi::{Access, Error, PAGE_BYTES};
 
 #[cfg(test)]
@@ -165,17 +165,7 @@ impl Memory {
     }
 }
 
-impl Ordered for Memory {
-    fn key(&self) -> usize {
-        self.run.first.0 as usize
-    }
-    fn branches(&mut self) -> &mut Branches {
-        &mut self.claimed
-    }
-    fn branches_ref(&self) -> &Branches {
-        &self.claimed
-    }
-}
+ordered!(Memory, claimed, |memory| memory.run.first.0 as usize);
 
 impl Entry for Memory {
     const EMPTY: Self = Self {
@@ -284,26 +274,9 @@ impl Entry for MappedRange {
 /// The kind of list that a memory object's mappings stand in.
 pub const IN_MEMORY: usize = 0;
 
-impl Ordered for MappedRange {
-    fn key(&self) -> usize {
-        self.address
-    }
-    fn branches(&mut self) -> &mut Branches {
-        &mut self.in_process
-    }
-    fn branches_ref(&self) -> &Branches {
-        &self.in_process
-    }
-}
+ordered!(MappedRange, in_process, |range| range.address);
 
-impl Linked<IN_MEMORY> for MappedRange {
-    fn links(&mut self) -> &mut Links {
-        &mut self.in_memory
-    }
-    fn links_ref(&self) -> &Links {
-        &self.in_memory
-    }
-}
+linked!(MappedRange, IN_MEMORY, in_memory);
 
 /// A part of a memory object and where it is to appear.
 #[derive(Clone, Copy, Debug)]

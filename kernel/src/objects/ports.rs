@@ -1,7 +1,7 @@
 //! Claimed ranges of I/O ports.
 
 use crate::machine::PortRange;
-use crate::tables::{Branches, Entry, Link, Ordered};
+use crate::tables::{Branches, Entry, Link, ordered};
 
 /// A range of I/O ports that a process has claimed.
 #[derive(Clone, Copy, Debug)]
@@ -52,14 +52,4 @@ impl Entry for Ports {
     const EMPTY: Self = Self::new(PortRange { first: 0, count: 0 }, Link::NONE);
 }
 
-impl Ordered for Ports {
-    fn key(&self) -> usize {
-        self.range.first as usize
-    }
-    fn branches(&mut self) -> &mut Branches {
-        &mut self.claimed
-    }
-    fn branches_ref(&self) -> &Branches {
-        &self.claimed
-    }
-}
+ordered!(Ports, claimed, |ports| ports.range.first as usize);

@@ -1,6 +1,6 @@
 //! Reply objects: the right to answer one call, as a handle.
 
-use crate::tables::{Entry, Link, Linked, Links, Name};
+use crate::tables::{Entry, Link, Links, Name, linked};
 
 /// The right to answer one call.
 #[derive(Clone, Copy, Debug)]
@@ -18,14 +18,7 @@ pub struct Reply {
 /// The kind of list that a process's Replies stand in.
 pub const HELD: usize = 0;
 
-impl Linked<HELD> for Reply {
-    fn links(&mut self) -> &mut Links {
-        &mut self.siblings
-    }
-    fn links_ref(&self) -> &Links {
-        &self.siblings
-    }
-}
+linked!(Reply, HELD, siblings);
 
 impl Reply {
     /// The right to answer a thread, for a process that has received its call on an endpoint.

@@ -5,7 +5,7 @@
 
 use crate::account::SourceCounters;
 use crate::machine::{Line, Machine, Masked, Time, Trigger};
-use crate::tables::{Entry, Link, Linked, Links, Name};
+use crate::tables::{Entry, Link, Links, Name, linked};
 use abi::{InterruptFlags, Kind, Message, Tag, split};
 
 #[cfg(test)]
@@ -27,13 +27,13 @@ pub struct Source {
     holder: Link,
     /// The badge of its messages.
     badge: u16,
-    /// The tag of a message that says only how the line signals.
+    /// The tag of a message without flags but for the line's trigger, kept ready for the fast path.
     plain_tag: Tag,
     /// The number of its last message that was received and isn't completed; 0 for none.
     outstanding: u32,
     /// The number of its last message.
     sequence: u32,
-    /// What the pending message says of how it came about.
+    /// The flags of the pending message.
     flags: InterruptFlags,
     /// Whether a message is pending.
     pending: bool,
@@ -71,14 +71,7 @@ impl Entry for Source {
 /// The kind of list that a process's bound sources stand in.
 pub const SOURCES: usize = 0;
 
-impl Linked<SOURCES> for Source {
-    fn links(&mut self) -> &mut Links {
-        &mut self.siblings
-    }
-    fn links_ref(&self) -> &Links {
-        &self.siblings
-    }
-}
+linked!(Source, SOURCES, siblings);
 
 /// What the receiver of a pending message is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +82,7 @@ pub struct Taken {
     pub sequence: u32,
     /// When the first came.
     pub first: Time,
-    /// How it came about.
+    /// Its flags.
     pub flags: InterruptFlags,
     /// The badge of the binding.
     pub badge: u16,
@@ -188,7 +181,7 @@ impl Source {
         (message(self.plain_tag, 1, self.sequence, now), self.sequence)
     }
 
-    /// Counts an interrupt that [`Source::note_and_take`] noted, and what it took to let its driver run.
+    /// Counts an interrupt that [`Source::note_and_take`] noted, and its latency.
     #[inline(always)]
     pub fn count_delivered(&mut self, latency_cycles: u32) {
         self.counters.taken = self.counters.taken.wrapping_add(1);
@@ -295,12 +288,12 @@ impl Source {
         core::mem::replace(&mut self.holder, Link::NONE)
     }
 
-    /// Masks its line until the message of its level is completed.
+    /// Masks its level line until the message is completed.
     fn mask<M: Machine>(&mut self, machine: &mut M) {
         self.masked = machine.mask(self.line);
     }
 
-    /// Masks its line on the fast path, until the message of its level is completed.
+    /// Masks its level line on the fast path, until the message is completed.
     #[inline(always)]
     pub fn mask_directly<M: Machine>(&mut self, machine: &mut M) {
         self.masked = Masked::Directly;

@@ -5,7 +5,7 @@ use crate::frames::Frame;
 use crate::machine::{Context, Time};
 use crate::objects::handle::Run;
 use crate::tables::sizes::THREADS;
-use crate::tables::{Arena, Entry, Link, Linked, Links, Name};
+use crate::tables::{Arena, Entry, Link, Links, Name, linked};
 
 mod state;
 
@@ -22,11 +22,11 @@ pub struct Thread<C> {
     pub context: C,
     /// What it does or waits for.
     state: State,
-    /// The thread that it owes a reply, as long as that one's state agrees.
+    /// The thread that it owes a reply. It owes none if that thread's state isn't [`State::awaiting`] this one.
     reply_to: Link,
     /// The interrupt message that it completes by receiving again.
     completes: Token,
-    /// When the interrupt came whose message it got and hasn't run with yet; 0 for none.
+    /// The time of the interrupt whose message it has, but hasn't run with yet; 0 for none.
     raised: u64,
     /// The endpoint that it received on last.
     pub serves: Name,
@@ -40,9 +40,8 @@ pub struct Thread<C> {
     /// The priority that it runs with: the one that was asked for, or [`Priority::LOWERED`] while its process has used
     /// up its share of the CPU.
     priority: Priority,
-    /// Its priority while it has no deadline and waits for no answer to a fault, else [`Priority::IDLE`], which
-    /// outranks no thread: so one comparison tells the fast path whether it may let the thread run; a thread that needs
-    /// more is left to the slow path.
+    /// Its priority, or [`Priority::IDLE`] while it has a deadline or waits for the answer to a fault. So one
+    /// comparison tells the fast path whether it may run the thread: the slow path clears deadlines and faults.
     rank: Priority,
     /// What it sent, while it waits for a reply.
     sent: Sent,
@@ -101,55 +100,17 @@ impl<C: Context> Entry for Thread<C> {
     /// Clears all fields but the registers, which are most of the entry: clearing them would double the cost of a
     /// thread's end.
     fn clear(&mut self) {
-        let Self {
-            context: _,
-            state,
-            reply_to,
-            completes,
-            raised,
-            serves,
-            process,
-            run,
-            calls,
-            cycles,
-            priority,
-            rank,
-            sent,
-            asked,
-            fault,
-            badge,
-            carries,
-            call_deadline,
-            slice_left,
-            fault_endpoint,
-            fault_badge,
-            floating_point,
-            queue,
-            siblings,
-        } = self;
-        *state = Self::EMPTY.state;
-        *reply_to = Self::EMPTY.reply_to;
-        *completes = Self::EMPTY.completes;
-        *raised = Self::EMPTY.raised;
-        *serves = Self::EMPTY.serves;
-        *process = Self::EMPTY.process;
-        *run = Self::EMPTY.run;
-        *calls = Self::EMPTY.calls;
-        *cycles = Self::EMPTY.cycles;
-        *priority = Self::EMPTY.priority;
-        *rank = Self::EMPTY.rank;
-        *sent = Self::EMPTY.sent;
-        *asked = Self::EMPTY.asked;
-        *fault = Self::EMPTY.fault;
-        *badge = Self::EMPTY.badge;
-        *carries = Self::EMPTY.carries;
-        *call_deadline = Self::EMPTY.call_deadline;
-        *slice_left = Self::EMPTY.slice_left;
-        *fault_endpoint = Self::EMPTY.fault_endpoint;
-        *fault_badge = Self::EMPTY.fault_badge;
-        *floating_point = Self::EMPTY.floating_point;
-        *queue = Self::EMPTY.queue;
-        *siblings = Self::EMPTY.siblings;
+        // The pattern names every field, so that none can be forgotten.
+        macro_rules! clear {
+            ($($field:ident)*) => {{
+                let Self { context: _, $($field),* } = self;
+                $(*$field = Self::EMPTY.$field;)*
+            }};
+        }
+        clear! {
+            state reply_to completes raised serves process run calls cycles priority rank sent asked fault badge
+            carries call_deadline slice_left fault_endpoint fault_badge floating_point queue siblings
+        }
     }
 }
 
@@ -360,7 +321,8 @@ impl<C> Thread<C> {
         self.raised
     }
 
-    /// It runs, or is told, for the first time since it got an interrupt's message: the source, and when it fired.
+    /// Returns the source and the time of the interrupt whose message it has, once: when it first runs with the
+    /// message.
     pub fn take_delivery(&mut self) -> Option<(Name, Time)> {
         let raised = core::mem::replace(&mut self.raised, 0);
         (raised != 0).then_some((self.completes.source, Time(raised)))
@@ -401,23 +363,8 @@ impl<C> Thread<C> {
 /// The kind of list that a process's threads stand in.
 pub const SIBLINGS: usize = 1;
 
-impl<C> Linked<QUEUE> for Thread<C> {
-    fn links(&mut self) -> &mut Links {
-        &mut self.queue
-    }
-    fn links_ref(&self) -> &Links {
-        &self.queue
-    }
-}
-
-impl<C> Linked<SIBLINGS> for Thread<C> {
-    fn links(&mut self) -> &mut Links {
-        &mut self.siblings
-    }
-    fn links_ref(&self) -> &Links {
-        &self.siblings
-    }
-}
+linked!(Thread<C>, QUEUE, queue);
+linked!(Thread<C>, SIBLINGS, siblings);
 
 impl<C> Schedulable for Thread<C> {
     fn priority(&self) -> Priority {

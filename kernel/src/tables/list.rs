@@ -26,6 +26,21 @@ pub trait Linked<const KIND: usize> {
     fn links_ref(&self) -> &Links;
 }
 
+/// Implements [`Linked`] by a field: `linked!(Thread<C>, QUEUE, queue)`.
+macro_rules! linked {
+    ($entry:ident $(<$parameter:ident>)?, $kind:ident, $field:ident) => {
+        impl$(<$parameter>)? $crate::tables::Linked<$kind> for $entry$(<$parameter>)? {
+            fn links(&mut self) -> &mut $crate::tables::Links {
+                &mut self.$field
+            }
+            fn links_ref(&self) -> &$crate::tables::Links {
+                &self.$field
+            }
+        }
+    };
+}
+pub(crate) use linked;
+
 /// A list through a table's entries.
 ///
 /// Most lists have one entry. One word describes such a list, and one store makes or ends it.

@@ -30,6 +30,25 @@ pub trait Ordered {
     fn branches_ref(&self) -> &Branches;
 }
 
+/// Implements [`Ordered`] by a field and a key: `ordered!(MappedRange, in_process, |range| range.address)`.
+macro_rules! ordered {
+    ($entry:ident, $field:ident, |$of:ident| $key:expr) => {
+        impl $crate::tables::Ordered for $entry {
+            fn key(&self) -> usize {
+                let $of = self;
+                $key
+            }
+            fn branches(&mut self) -> &mut $crate::tables::Branches {
+                &mut self.$field
+            }
+            fn branches_ref(&self) -> &$crate::tables::Branches {
+                &self.$field
+            }
+        }
+    };
+}
+pub(crate) use ordered;
+
 /// A set of a table's entries, in the order of their keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tree {

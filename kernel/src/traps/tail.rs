@@ -50,7 +50,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Preempts the running thread for a higher one: it keeps its turn.
-    pub(crate) fn preempt_current(&mut self) {
+    fn preempt_current(&mut self) {
         let current = self.current;
         let Some(thread) = self.threads.at_mut(current) else { return };
         if current == self.idle {
@@ -86,7 +86,8 @@ impl<M: Machine> Kernel<M> {
         self.begin_slice_if_shared();
     }
 
-    pub(crate) fn arm(&mut self, machine: &mut M) {
+    /// Sets the timer to what is due next.
+    fn arm(&mut self, machine: &mut M) {
         let deadline = self.deadlines.first().map_or(NEVER, |(time, _)| time.0);
         let next = deadline.min(self.slice_end).min(self.watch.next()).max(self.not_before);
         if next != self.armed {

@@ -126,9 +126,9 @@ pub struct TimerMessage {
     pub count: u32,
 }
 
-/// A thread's fault. Dropped, it leaves the thread where it is; the thread's supervisor should end its process then.
+/// A thread's fault. If it is dropped, the thread's process ends at the server's next receive.
 #[derive(Debug)]
-#[must_use = "the thread stays where it is unless this is answered"]
+#[must_use = "the thread's process ends unless this is answered"]
 pub struct Fault<'a> {
     /// The badge of the fault endpoint's handle.
     pub badge: u16,
