@@ -52,13 +52,13 @@ pub fn crash_at_non_maskable() {
 /// Ends the kernel at a non-maskable interrupt, if [`crash_at_non_maskable`] asked for that.
 pub(crate) fn at_non_maskable(frame: &TrapFrame) {
     if AT_NON_MASKABLE.load(Ordering::Relaxed) {
-        in_kernel(frame);
+        exception(frame);
     }
 }
 
 /// Writes the record of an exception and stops.
 #[cold]
-pub fn in_kernel(frame: &TrapFrame) -> ! {
+pub fn exception(frame: &TrapFrame) -> ! {
     let number = frame.vector();
     let place = if frame.from_user() { "a program" } else { "the kernel" };
     record(Some(frame), format_args!("{} (vector {number}) in {place}", vector::name(number)))

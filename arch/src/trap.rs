@@ -75,7 +75,7 @@ unsafe impl x86_entry::KernelEntry for Bell {
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the stub's frame is not borrowed yet.
         let vector = unsafe { frame.as_ref() }.vector();
-        if vector < usize::from(FIRST_VECTOR) { exception(frame) } else { interrupt_otherwise(vector as u8) }
+        if vector < usize::from(FIRST_VECTOR) { exception(frame) } else { slow_interrupt(vector as u8) }
     }
 
     #[optimize(speed)]
@@ -95,7 +95,7 @@ unsafe impl x86_entry::KernelEntry for Bell {
                 }
             }
             vector if vector == DEBUG.number() => debug_in_kernel(frame),
-            _ => crash::in_kernel(frame),
+            _ => crash::exception(frame),
         }
     }
 }
@@ -108,7 +108,7 @@ pub(crate) fn direct_interrupt(vector: u8) -> ! {
     let (kernel, cpu) = unsafe { state() };
     match kernel.fast_interrupt(cpu, Line(vector.wrapping_sub(FIRST_VECTOR))) {
         Some(resume) => leave_fast(kernel, cpu, resume),
-        None => interrupt_otherwise(vector),
+        None => slow_interrupt(vector),
     }
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn direct_interrupt(vector: u8) -> ! {
 /// ring 3 or the idle loop.
 #[cold]
 #[inline(never)]
-fn interrupt_otherwise(vector: u8) -> ! {
+fn slow_interrupt(vector: u8) -> ! {
     // SAFETY: this is a trap's first function, or its last.
     let (kernel, cpu) = unsafe { state() };
     if vector != idle::DELIVER_VECTOR {
@@ -148,11 +148,11 @@ fn exception(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
             crate::fpu::clear_task_switched();
             return frame;
         }
-        crash::in_kernel(saved);
+        crash::exception(saved);
     }
     if vector == MACHINE_CHECK.number() {
         // The machine's fault, not the program's: what else it broke isn't known.
-        crash::in_kernel(saved);
+        crash::exception(saved);
     }
     let fault = Fault {
         vector: vector as u8,

@@ -4,7 +4,7 @@ use crate::dispatch::{Next, Priority, Watch};
 use crate::frames::{Frame, FrameRun, Records, Zone};
 use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Context, FramePart, Machine};
-use crate::objects::handle::{Grant, Run, TableSize};
+use crate::objects::handle::{Grant, HandleRun, TableSize};
 use crate::objects::memory::{Memory, MemoryKind, Stretch};
 use crate::objects::process::{Process, Quota};
 use crate::objects::thread::Thread;
@@ -32,7 +32,7 @@ impl<M: Machine> Kernel<M> {
         let mut process = Process::empty(machine.create_space(root));
         (process.badge, process.quota) = (u16::MAX, quota);
         let process = self.processes.insert(process).ok_or(Error::TableFull)?;
-        let idle = Thread::new(process.link(), Run::NONE, Priority::IDLE);
+        let idle = Thread::new(process.link(), HandleRun::NONE, Priority::IDLE);
         self.idle = self.threads.insert(idle).ok_or(Error::TableFull)?.link();
         if let (Some(idle), Some(process)) = (self.threads.at_mut(self.idle), self.processes.at(process.link())) {
             idle.context.start_idle();

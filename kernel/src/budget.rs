@@ -10,7 +10,7 @@
 //! looks at the running process and at one other, all in turn. A look takes bounded time: it moves one thread at most,
 //! and the process's deadline moves the next one.
 
-use crate::dispatch::{Load, Next, Owner, Wakes};
+use crate::dispatch::{DeadlineOf, Load, Next, Wakes};
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
 use crate::objects::event::Event;
@@ -137,10 +137,10 @@ impl<M: Machine> Kernel<M> {
         }
         match (misplaced.count, level) {
             (0 | 1, Level::Full) => {
-                self.deadlines.clear(Owner::Process(link));
+                self.deadlines.clear(DeadlineOf::Process(link));
             }
-            (0 | 1, Level::Lowered) => self.deadlines.set(Owner::Process(link), paid),
-            _ => self.deadlines.set(Owner::Process(link), soon),
+            (0 | 1, Level::Lowered) => self.deadlines.set(DeadlineOf::Process(link), paid),
+            _ => self.deadlines.set(DeadlineOf::Process(link), soon),
         }
     }
 
@@ -208,8 +208,8 @@ impl<M: Machine> Kernel<M> {
         let due = Time(self.after_pause());
         let process = self.processes.at(link);
         let may_be_lowered = |process: &&Process<M>| process.life() == Life::Alive && !process.standing.is_lowered();
-        if process.filter(may_be_lowered).is_some() && !self.deadlines.is_set(Owner::Process(link)) {
-            self.deadlines.set(Owner::Process(link), due);
+        if process.filter(may_be_lowered).is_some() && !self.deadlines.is_set(DeadlineOf::Process(link)) {
+            self.deadlines.set(DeadlineOf::Process(link), due);
         }
     }
 

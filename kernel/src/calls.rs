@@ -62,7 +62,7 @@ impl<M: Machine> Kernel<M> {
             Operation::ThreadPointer => self.thread_pointer(machine, request),
             Operation::ThreadExit => self.thread_exit(machine, request),
             Operation::Deadline => self.deadline(request),
-            Operation::Yield => self.give_turn(request),
+            Operation::Yield => self.yield_now(request),
             Operation::HandleCopy => self.handle_copy(request),
             Operation::HandleClose => self.handle_close(request),
             Operation::Destroy => self.destroy(machine, request),

@@ -7,7 +7,7 @@ mod schedule;
 mod watch;
 
 pub use budget::Budget;
-pub use deadlines::{Deadlines, Owner};
+pub use deadlines::{DeadlineOf, Deadlines};
 pub use schedule::{Priority, QUEUE, Schedulable, Schedule, Slice, Wakes};
 pub use watch::{Load, Watch};
 

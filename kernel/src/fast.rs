@@ -127,7 +127,7 @@ impl<M: Machine> Kernel<M> {
         if thread.call_deadline != 0 {
             return None;
         }
-        let grant = self.handles.look_up(thread.run, handle, Rights::CALL)?;
+        let grant = self.handles.look_up(thread.handles, handle, Rights::CALL)?;
         let target = self.endpoints.get_mut(grant.object)?;
         let server = target.only_receiver();
         if self.threads.at(server)?.rank() <= self.schedule.bar() {
@@ -181,7 +181,7 @@ impl<M: Machine> Kernel<M> {
     fn fast_notify(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let caller = self.current;
         let thread = self.threads.at(caller)?;
-        let grant = self.handles.look_up(thread.run, handle, Rights::NOTIFY)?;
+        let grant = self.handles.look_up(thread.handles, handle, Rights::NOTIFY)?;
         let asked = match origin {
             Origin::Registers([bits, ..]) => bits,
             Origin::Saved => thread.context.word(0),

@@ -21,7 +21,7 @@
 //! | `ipc` | send, receive, answer, post; interrupts, timers and faults as messages |
 //! | `memory` | mapping memory objects |
 //! | `lookup` | what a handle names |
-//! | `names` | stale names, and the sweep that forgets them |
+//! | `sweep` | stale names, and the sweep that forgets them |
 //! | `ready` | run queues, slices, deadlines of threads |
 //! | [`kernel`] | the state of one CPU's kernel |
 //! | [`objects`] | threads, processes, endpoints, sources, timers, memory, ports, replies, handles |
@@ -72,10 +72,10 @@ pub mod kernel;
 mod lookup;
 pub mod machine;
 mod memory;
-mod names;
 pub mod objects;
 mod ready;
 mod request;
+mod sweep;
 mod switch;
 pub mod tables;
 #[cfg(test)]

@@ -20,7 +20,7 @@ impl<M: Machine> Kernel<M> {
     /// What a process's handle names, if it has that right.
     pub(crate) fn find_in(&self, process: Link, handle: u32, needs: Rights) -> Result<Grant, Refusal> {
         let process = self.processes.at(process).ok_or(Error::BadHandle)?;
-        Ok(self.handles.find(process.table.run(), handle, needs)?)
+        Ok(self.handles.find(process.table.handle_run(), handle, needs)?)
     }
 
     /// The endpoint that the request's handle names, and the handle's badge.

@@ -1,6 +1,6 @@
 //! Becoming ready: run queues, slices and the deadlines of threads. Nothing here switches.
 
-use crate::dispatch::{Next, Owner, Priority, Slice};
+use crate::dispatch::{DeadlineOf, Next, Priority, Slice};
 use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Machine, Time};
 use crate::objects::thread::State;
@@ -60,9 +60,9 @@ impl<M: Machine> Kernel<M> {
     /// Sets the deadline that a program asks for. A deadline that has passed becomes due now, behind those that are due
     /// already: a trap serves only the earliest, so that a program that sets deadlines in the past again and again
     /// would keep all others waiting.
-    pub(crate) fn set_deadline(&mut self, owner: Owner, deadline: Time) {
+    pub(crate) fn set_deadline(&mut self, owner: DeadlineOf, deadline: Time) {
         self.deadlines.set(owner, deadline.max(self.now));
-        if let Owner::Thread(link) = owner
+        if let DeadlineOf::Thread(link) = owner
             && let Some(thread) = self.threads.at_mut(link)
         {
             thread.begin_deadline();
@@ -72,7 +72,7 @@ impl<M: Machine> Kernel<M> {
     /// Clears a thread's deadline, if it has one: its rank is its priority again.
     #[inline(never)]
     pub(crate) fn clear_deadline(&mut self, thread: Link) {
-        if self.deadlines.clear(Owner::Thread(thread))
+        if self.deadlines.clear(DeadlineOf::Thread(thread))
             && let Some(thread) = self.threads.at_mut(thread)
         {
             thread.end_deadline();

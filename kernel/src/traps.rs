@@ -2,7 +2,7 @@
 
 use crate::account::TraceKind;
 use crate::budget::{EXPIRY_CYCLES, INTERRUPT_CYCLES};
-use crate::dispatch::{Next, Owner};
+use crate::dispatch::{DeadlineOf, Next};
 use crate::ends::STEPS_PER_SLICE;
 use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Context, Line, Machine};
@@ -153,21 +153,21 @@ impl<M: Machine> Kernel<M> {
             return Next::Scheduled;
         };
         match owner {
-            Owner::Process(process) => {
+            DeadlineOf::Process(process) => {
                 self.deadlines.clear(owner);
                 if self.processes.at(process).is_some_and(|process| process.life() == Life::Alive) {
                     return self.review(process).unwrap_or(Next::Scheduled);
                 }
                 self.go_on_ending(machine, process, STEPS_PER_SLICE)
             }
-            Owner::Thread(thread) => {
+            DeadlineOf::Thread(thread) => {
                 self.account.expiries = self.account.expiries.wrapping_add(1);
                 let process = self.threads.at(thread).map_or(Link::NONE, |thread| thread.process);
                 self.charge_for(process, EXPIRY_CYCLES);
                 self.fail(thread, Error::TimedOut);
                 Next::Scheduled
             }
-            Owner::Timer(timer) => {
+            DeadlineOf::Timer(timer) => {
                 self.account.expiries = self.account.expiries.wrapping_add(1);
                 let process = self.timers.at(timer).map_or(Link::NONE, |timer| timer.owner());
                 self.charge_for(process, EXPIRY_CYCLES);

@@ -32,7 +32,7 @@ impl<M: Machine> Kernel<M> {
         }
         let link = self.check_copy(grant)?.link();
         match grant.kind {
-            ObjectKind::Endpoint => return word(self.destroy_endpoint_slice(machine, link)),
+            ObjectKind::Endpoint => return word(self.destroy_endpoint(machine, link)),
             ObjectKind::Memory => return word(self.destroy_memory(machine, link)),
             ObjectKind::Ports => return word(self.destroy_ports(machine, link)),
             ObjectKind::Interrupt => self.destroy_interrupt(machine, link),

@@ -1,6 +1,6 @@
 //! The calls of a driver's and a client's loop: sending, receiving, answering, notifying.
 
-use crate::dispatch::{Next, Owner};
+use crate::dispatch::{DeadlineOf, Next};
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine, Time};
 use crate::objects::endpoint::{Endpoint, notification};
@@ -36,14 +36,14 @@ impl<M: Machine> Kernel<M> {
             let [_, _, _, handle] = request.message.words;
             carries = handle as u32;
             if let Some(process) = self.processes.at(request.process) {
-                self.handles.find(process.table.run(), carries, Rights::COPY)?;
+                self.handles.find(process.table.handle_run(), carries, Rights::COPY)?;
             }
         }
         let Some(thread) = self.threads.at_mut(request.caller) else { return Err(Error::Gone.into()) };
         thread.badge = badge;
         thread.carries = carries;
         if deadline != 0 {
-            self.set_deadline(Owner::Thread(request.caller), Time(deadline));
+            self.set_deadline(DeadlineOf::Thread(request.caller), Time(deadline));
         }
         let next = self.send(endpoint);
         if deadline != 0 && self.threads.at(request.caller).is_some_and(|thread| thread.state() == State::RUNNING) {
@@ -72,7 +72,7 @@ impl<M: Machine> Kernel<M> {
             self.fail_running(request.caller, Error::WouldBlock);
         } else if waits && options.contains(Options::DEADLINE) {
             let [low, high, ..] = request.message.words;
-            self.set_deadline(Owner::Thread(request.caller), Time(join(low, high)));
+            self.set_deadline(DeadlineOf::Thread(request.caller), Time(join(low, high)));
         }
         result
     }

@@ -82,7 +82,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Puts the caller behind the ready threads of its priority.
-    pub(super) fn give_turn(&mut self, request: Request) -> CallResult {
+    pub(super) fn yield_now(&mut self, request: Request) -> CallResult {
         self.set_done(request.caller);
         self.yield_turn();
         Ok(Outcome::Next(Next::Scheduled))
@@ -118,7 +118,7 @@ impl<M: Machine> Kernel<M> {
         owner.quota.charge(0, 1).ok_or(Error::NoMemory)?;
         self.note_creation();
         let Some(owner) = self.processes.at_mut(process) else { return Err(Error::Gone) };
-        let run = owner.table.run();
+        let run = owner.table.handle_run();
         let Some(name) = self.threads.insert(Thread::new(process, run, priority)) else {
             owner.quota.refund(0, 1);
             return Err(Error::TableFull);

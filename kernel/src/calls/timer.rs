@@ -1,6 +1,6 @@
 //! The calls about timers and deadlines.
 
-use crate::dispatch::Owner;
+use crate::dispatch::DeadlineOf;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
 use crate::objects::timer::Timer;
@@ -33,7 +33,7 @@ impl<M: Machine> Kernel<M> {
 
     pub(super) fn timer_cancel(&mut self, request: Request) -> CallResult {
         let timer = self.find_timer(&request)?;
-        word(self.deadlines.clear(Owner::Timer(timer)) as usize)
+        word(self.deadlines.clear(DeadlineOf::Timer(timer)) as usize)
     }
 
     /// Sets the deadline of the caller's next call.

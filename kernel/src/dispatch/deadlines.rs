@@ -18,7 +18,7 @@ const BRANCHES: usize = 4;
 
 /// Whose deadline it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub enum DeadlineOf {
     /// A thread's, in a receive or call.
     Thread(Link),
     /// A timer's.
@@ -27,7 +27,7 @@ pub enum Owner {
     Process(Link),
 }
 
-impl Owner {
+impl DeadlineOf {
     const fn number(self) -> usize {
         match self {
             Self::Thread(link) => link.index(),
@@ -67,20 +67,20 @@ impl Deadlines {
 
     /// The earliest deadline.
     #[inline(always)]
-    pub fn first(&self) -> Option<(Time, Owner)> {
+    pub fn first(&self) -> Option<(Time, DeadlineOf)> {
         if self.count == 0 {
             return None;
         }
-        self.items.first().map(|item| (item.time, Owner::from_number(item.owner as usize)))
+        self.items.first().map(|item| (item.time, DeadlineOf::from_number(item.owner as usize)))
     }
 
     /// Whether this owner has one.
-    pub fn is_set(&self, owner: Owner) -> bool {
+    pub fn is_set(&self, owner: DeadlineOf) -> bool {
         self.places.get(owner.number()).is_some_and(|place| *place != 0)
     }
 
     /// Sets an owner's deadline, in place of the one it had.
-    pub fn set(&mut self, owner: Owner, time: Time) {
+    pub fn set(&mut self, owner: DeadlineOf, time: Time) {
         self.clear(owner);
         let place = self.count as usize;
         if place < OWNERS && owner.number() < OWNERS {
@@ -91,7 +91,7 @@ impl Deadlines {
 
     /// Clears an owner's deadline, if it has one. Returns whether it had.
     #[inline(always)]
-    pub fn clear(&mut self, owner: Owner) -> bool {
+    pub fn clear(&mut self, owner: DeadlineOf) -> bool {
         match self.places.get_mut(owner.number()) {
             Some(place) if *place != 0 => {
                 let hole = core::mem::replace(place, 0) as usize - 1;

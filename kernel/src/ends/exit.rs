@@ -6,7 +6,7 @@
 //! which the timer raises within microseconds: other interrupts come in between, and threads of the process may run
 //! until they are stopped. The supervisor's `process_reap` tears down what the process held.
 
-use crate::dispatch::{Next, Owner};
+use crate::dispatch::{DeadlineOf, Next};
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
 use crate::objects::event::Event;
@@ -89,14 +89,14 @@ impl<M: Machine> Kernel<M> {
         }
         if self.processes.at(link).is_some_and(|process| process.life() == Life::Ending) {
             let next = self.after_pause();
-            self.deadlines.set(Owner::Process(link), Time(next));
+            self.deadlines.set(DeadlineOf::Process(link), Time(next));
         }
         decided
     }
 
     /// Does the last step of a process's end: tells its supervisor.
     fn finish_ending(&mut self, link: Link) -> Next {
-        self.deadlines.clear(Owner::Process(link));
+        self.deadlines.clear(DeadlineOf::Process(link));
         let Some(process) = self.processes.at_mut(link) else { return Next::Scheduled };
         process.finish_end();
         match self.endpoints.resolve(process.supervisor) {
@@ -107,7 +107,7 @@ impl<M: Machine> Kernel<M> {
 
     /// The number of steps that stopping a thread takes.
     fn steps_to_stop(&self, link: Link) -> u32 {
-        let has_deadline = |link| self.deadlines.is_set(Owner::Thread(link)) as u32 * STEPS_TO_CLEAR;
+        let has_deadline = |link| self.deadlines.is_set(DeadlineOf::Thread(link)) as u32 * STEPS_TO_CLEAR;
         let thread = self.threads.at(link);
         let caller = thread.map_or(Link::NONE, |thread| thread.owes());
         let put_off = thread.is_some_and(|thread| thread.state().kind() == StateKind::AwaitingReply);

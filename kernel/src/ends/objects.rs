@@ -1,6 +1,6 @@
 //! The ends of objects: destroying an object revokes it for everyone.
 
-use crate::dispatch::Owner;
+use crate::dispatch::DeadlineOf;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, PortRange};
 use crate::objects::event::Event;
@@ -20,7 +20,7 @@ impl<M: Machine> Kernel<M> {
         self.abandon(caller, State::awaiting_reply(name.link()));
     }
 
-    pub(crate) fn destroy_endpoint_slice(&mut self, machine: &mut M, link: Link) -> usize {
+    pub(crate) fn destroy_endpoint(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(endpoint) = self.endpoints.at_mut(link) else { return 0 };
         endpoint.begin_end();
         let endpoint = *endpoint;
@@ -53,7 +53,7 @@ impl<M: Machine> Kernel<M> {
 
     pub(crate) fn destroy_timer(&mut self, link: Link) {
         let owner = self.timers.at(link).map_or(Link::NONE, |timer| timer.owner());
-        self.deadlines.clear(Owner::Timer(link));
+        self.deadlines.clear(DeadlineOf::Timer(link));
         self.withdraw(Event::Timer(link));
         self.timers.remove(link);
         self.refund(owner, 0, 1);

@@ -5,7 +5,7 @@
 //! table back, or looks at a few slots of a table for objects that the process owns. The alternative, a list of each
 //! owner's objects, was rejected: every making and ending of an object would pay for what only reaping needs.
 
-use crate::dispatch::Owner;
+use crate::dispatch::DeadlineOf;
 use crate::ends::exit::STEPS_PER_SLICE;
 use crate::frames::{Frame, FrameRun};
 use crate::kernel::Kernel;
@@ -87,7 +87,7 @@ impl<M: Machine> Kernel<M> {
         match ended.life() {
             Life::Dead => {}
             Life::Ending => {
-                self.deadlines.clear(Owner::Process(target));
+                self.deadlines.clear(DeadlineOf::Process(target));
                 let next = self.go_on_ending(machine, target, STEPS_PER_SLICE);
                 self.defer(next);
                 return word(1);
@@ -200,7 +200,7 @@ impl<M: Machine> Kernel<M> {
 
     fn reap_endpoint(&mut self, machine: &mut M, job: Job) -> Slice {
         search(&self.endpoints, job, Endpoint::owner)
-            .map_or_else(identity, |link| job.after(self.destroy_endpoint_slice(machine, link)))
+            .map_or_else(identity, |link| job.after(self.destroy_endpoint(machine, link)))
     }
 
     fn reap_memory(&mut self, machine: &mut M, job: Job) -> Slice {

@@ -99,7 +99,7 @@ impl<M: Machine> Kernel<M> {
     /// The endpoint that a handle allows to receive on, if its receiver has to wait there, and alone.
     #[inline(always)]
     fn quiet_endpoint(&self, receiver: Link, handle: u32) -> Option<Name> {
-        let run = self.threads.at(receiver)?.run;
+        let run = self.threads.at(receiver)?.handles;
         let grant = self.handles.look_up(run, handle, Rights::RECEIVE)?;
         self.endpoints.get(grant.object)?.is_quiet().then_some(grant.object)
     }

@@ -1,7 +1,7 @@
 //! The end of a wait without a message: by a deadline, or since the other side has gone.
 
 use crate::account::TraceKind;
-use crate::dispatch::Owner;
+use crate::dispatch::DeadlineOf;
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
 use crate::objects::process::{Exit, Life};
@@ -68,7 +68,7 @@ impl<M: Machine> Kernel<M> {
         thread.end_fault();
         if self.begin_ending(process, fault.into()) {
             // The timer raises the first slice: this code may run in a slice of another process's end.
-            self.deadlines.set(Owner::Process(process), self.now);
+            self.deadlines.set(DeadlineOf::Process(process), self.now);
         }
     }
 

@@ -71,7 +71,7 @@ impl<M: Machine> Kernel<M> {
     /// Copies a handle from one process to another, as one that travels in a message.
     pub(crate) fn carry(&mut self, from: Link, handle: u32, to: Link) -> Result<u32, Error> {
         let Some(source) = self.processes.at(from) else { return Err(Error::BadHandle) };
-        let grant = self.handles.find(source.table.run(), handle, Rights::COPY)?;
+        let grant = self.handles.find(source.table.handle_run(), handle, Rights::COPY)?;
         let grant = self.check_copy(grant).map_err(|refusal| refusal.error)?;
         self.install(to, grant.passed_on()).map_err(|_| Error::ReceiverFull)
     }

@@ -1,6 +1,6 @@
 //! Timers' messages.
 
-use crate::dispatch::{Next, Owner};
+use crate::dispatch::{DeadlineOf, Next};
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Time};
 use crate::objects::event::Event;
@@ -13,7 +13,7 @@ impl<M: Machine> Kernel<M> {
         let Some(timer) = self.timers.at_mut(link) else { return Next::Scheduled };
         let name = timer.endpoint();
         if let Some(next) = timer.expire(time, now) {
-            self.deadlines.set(Owner::Timer(link), next);
+            self.deadlines.set(DeadlineOf::Timer(link), next);
         }
         match self.endpoints.resolve(name) {
             Some(endpoint) => self.post(endpoint, Event::Timer(link)),
@@ -25,7 +25,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn set_timer(&mut self, link: Link, deadline: Time, period: u64) {
         if let Some(timer) = self.timers.at_mut(link) {
             timer.set_period(period);
-            self.set_deadline(Owner::Timer(link), deadline);
+            self.set_deadline(DeadlineOf::Timer(link), deadline);
         }
     }
 }

@@ -35,14 +35,14 @@ const _: () = assert!(size_of::<Handle>() == 16, "an entry's place is found by a
 
 /// Which entries are a process's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Run {
+pub struct HandleRun {
     /// Its first entry.
     first: u16,
     /// Its length less one.
     mask: u16,
 }
 
-impl Run {
+impl HandleRun {
     /// No process's.
     pub const NONE: Self = Self { first: 0, mask: 0 };
 
@@ -71,8 +71,8 @@ impl Table {
     pub const NONE: Self = Self { first: 0, mask: 0, free: 0, fresh: 0 };
 
     /// Which entries these are.
-    pub const fn run(&self) -> Run {
-        Run { first: self.first as u16, mask: self.mask as u16 }
+    pub const fn handle_run(&self) -> HandleRun {
+        HandleRun { first: self.first as u16, mask: self.mask as u16 }
     }
 
     /// How many entries these are.
@@ -211,7 +211,7 @@ impl Handles {
 
     /// What a handle says that has the rights, of which there is at least one.
     #[inline(always)]
-    pub fn look_up(&self, run: Run, value: u32, needs: Rights) -> Option<Grant> {
+    pub fn look_up(&self, run: HandleRun, value: u32, needs: Rights) -> Option<Grant> {
         match self.entries.get(run.place(value)) {
             Some(entry) if entry.value == value && entry.can & needs.bits() == needs.bits() => Some(entry.grant()),
             _ => None,
@@ -220,7 +220,7 @@ impl Handles {
 
     /// What a handle says, with the rights checked; `needs` may be empty.
     #[inline(always)]
-    pub fn find(&self, run: Run, value: u32, needs: Rights) -> Result<Grant, Error> {
+    pub fn find(&self, run: HandleRun, value: u32, needs: Rights) -> Result<Grant, Error> {
         match self.look_up(run, value, needs) {
             Some(grant) if grant.kind != ObjectKind::None => Ok(grant),
             _ => Err(self.why_not(run, value, needs)),
@@ -228,7 +228,7 @@ impl Handles {
     }
 
     #[cold]
-    fn why_not(&self, run: Run, value: u32, needs: Rights) -> Error {
+    fn why_not(&self, run: HandleRun, value: u32, needs: Rights) -> Error {
         match self.entries.get(run.place(value)) {
             Some(entry) if entry.value == value && entry.kind != ObjectKind::None => {
                 if Rights::all_of(entry.kind).contains(needs) { Error::MissingRight } else { Error::WrongType }
@@ -280,7 +280,7 @@ impl Handles {
     }
 
     /// What the handle in an entry of the whole array names; of no kind if there is none.
-    pub fn names(&self, place: usize) -> (ObjectKind, Name) {
+    pub fn object_at(&self, place: usize) -> (ObjectKind, Name) {
         self.entries.get(place).map_or((ObjectKind::None, Name::NONE), |entry| (entry.kind, entry.object))
     }
 

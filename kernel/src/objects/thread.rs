@@ -3,7 +3,7 @@
 use crate::dispatch::{Priority, QUEUE, Schedulable, Slice};
 use crate::frames::Frame;
 use crate::machine::{Context, Time};
-use crate::objects::handle::Run;
+use crate::objects::handle::HandleRun;
 use crate::tables::sizes::THREADS;
 use crate::tables::{Arena, Entry, Link, Links, Name, linked};
 
@@ -33,7 +33,7 @@ pub struct Thread<C> {
     /// Its process.
     pub process: Link,
     /// The process's part of the handle table.
-    pub run: Run,
+    pub handles: HandleRun,
     calls: usize,
     /// Processor time that it used, in cycles; while it runs, less the time when it began to.
     cycles: u64,
@@ -78,7 +78,7 @@ impl<C: Context> Entry for Thread<C> {
         raised: 0,
         serves: Name::NONE,
         process: Link::NONE,
-        run: Run::NONE,
+        handles: HandleRun::NONE,
         calls: 0,
         cycles: 0,
         priority: Priority::IDLE,
@@ -108,7 +108,7 @@ impl<C: Context> Entry for Thread<C> {
             }};
         }
         clear! {
-            state reply_to completes raised serves process run calls cycles priority rank sent asked fault badge
+            state reply_to completes raised serves process handles calls cycles priority rank sent asked fault badge
             carries call_deadline slice_left fault_endpoint fault_badge floating_point queue siblings
         }
     }
@@ -117,8 +117,8 @@ impl<C: Context> Entry for Thread<C> {
 impl<C: Context> Thread<C> {
     /// A thread that was never started.
     #[inline(always)]
-    pub fn new(process: Link, run: Run, priority: Priority) -> Self {
-        Self { process, run, priority, rank: priority, asked: priority, ..Self::EMPTY }
+    pub fn new(process: Link, handles: HandleRun, priority: Priority) -> Self {
+        Self { process, handles, priority, rank: priority, asked: priority, ..Self::EMPTY }
     }
 }
 

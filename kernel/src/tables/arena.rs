@@ -12,7 +12,7 @@ pub(super) struct Slot<T> {
     pub(super) value: T,
     /// The entry's present name; none while the slot is free.
     name: Name,
-    /// The generation that the slot had last. It wraps from [`GENERATIONS`] to 1: see `names.rs`.
+    /// The generation that the slot had last. It wraps from [`GENERATIONS`] to 1: see `sweep.rs`.
     generation: u16,
     next_free: u16,
 }

@@ -452,7 +452,7 @@ fn interrupts_that_come_often_stay_on_the_fast_path() {
     world.raise(Line(8));
     pass(&mut world, 100);
     world.receive(bell);
-    let before = world.short_ways.get("interrupt").copied().unwrap_or(0);
+    let before = world.fast_paths.get("interrupt").copied().unwrap_or(0);
     for _ in 0..500 {
         pass(&mut world, WINDOW / 2);
         world.raise(Line(8));
@@ -460,5 +460,5 @@ fn interrupts_that_come_often_stay_on_the_fast_path() {
         pass(&mut world, 100);
         world.receive(bell);
     }
-    assert_eq!(world.short_ways["interrupt"] - before, 500);
+    assert_eq!(world.fast_paths["interrupt"] - before, 500);
 }

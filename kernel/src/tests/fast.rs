@@ -2,7 +2,7 @@
 
 use super::random::step::{Step, step};
 use super::random::{config, crowd};
-use super::world::{Ways, World};
+use super::world::{Paths, World};
 use crate::dispatch::{Priority, QUEUE};
 use crate::objects::thread::{Sent, StateKind};
 use crate::tables::Link;
@@ -108,18 +108,18 @@ fn handled_crowd() -> World {
 
 /// The same steps on two machines, one of which has the slow path alone.
 fn compare(steps: &[Step]) -> World {
-    let (mut all, mut general) = (handled_crowd(), handled_crowd());
-    general.ways = Ways::General;
+    let (mut all, mut slow) = (handled_crowd(), handled_crowd());
+    slow.paths = Paths::SlowOnly;
     // What came before may have gone different ways.
     for number in 0..crate::account::TRACE_ENTRIES as u32 {
-        for world in [&mut all, &mut general] {
+        for world in [&mut all, &mut slow] {
             world.kernel.trace(crate::account::TraceKind::Exit, number);
         }
     }
     for (number, step) in steps.iter().enumerate() {
         step.take(&mut all);
-        step.take(&mut general);
-        let (one, other) = (description(&all), description(&general));
+        step.take(&mut slow);
+        let (one, other) = (description(&all), description(&slow));
         for (one, other) in one.iter().zip(&other) {
             assert_eq!(one, other, "after step {number}, {step:?}");
         }
@@ -144,7 +144,7 @@ fn walks_take_every_short_way() {
     let mut taken: BTreeMap<&str, u32> = BTreeMap::new();
     for _ in 0..60 {
         let steps = prop::collection::vec(busy_step(), 300).new_tree(&mut runner).unwrap().current();
-        for (what, count) in compare(&steps).short_ways {
+        for (what, count) in compare(&steps).fast_paths {
             *taken.entry(what).or_default() += count;
         }
     }

@@ -46,7 +46,7 @@ fn a_handler_hears_of_a_fault_and_its_reply_means_retry() {
         assert_eq!(world.message(faulty.thread), before, "the reply changes no register");
     }
     // There and back by the fast path.
-    assert_eq!(["fault", "reply_receive"].map(|what| world.short_ways.get(what).copied()), [Some(2); 2]);
+    assert_eq!(["fault", "reply_receive"].map(|what| world.fast_paths.get(what).copied()), [Some(2); 2]);
 }
 
 #[test]

@@ -35,21 +35,21 @@ pub struct World {
     pub init_thread: Link,
     /// Init's endpoint: where the bell rings and children's ends are told.
     pub supervisor: usize,
-    /// Which ways through the core traps may go.
-    pub ways: Ways,
-    /// How many went the short one, by what they were.
-    pub short_ways: BTreeMap<&'static str, u32>,
+    /// Which paths through the core traps may go.
+    pub paths: Paths,
+    /// How many took the fast one, by what they were.
+    pub fast_paths: BTreeMap<&'static str, u32>,
     badges: usize,
     endpoints: usize,
 }
 
-/// Which ways through the core traps go.
+/// Which paths traps take through the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ways {
-    /// The short one where there is one, as on real machines.
+pub enum Paths {
+    /// The fast one where there is one, as on real machines.
     All,
-    /// The general one alone.
-    General,
+    /// The slow one alone.
+    SlowOnly,
 }
 
 /// A process with one thread, made by `init`.
@@ -97,8 +97,8 @@ impl World {
             init,
             init_thread,
             supervisor: 0,
-            ways: Ways::All,
-            short_ways: BTreeMap::new(),
+            paths: Paths::All,
+            fast_paths: BTreeMap::new(),
             badges: 100,
             endpoints: 0,
         }
@@ -166,19 +166,19 @@ impl World {
     fn enter(
         &mut self,
         what: &'static str,
-        short: impl FnOnce(&mut Kernel<Fake>, &mut Fake) -> Option<Resume>,
-        general: impl FnOnce(&mut Kernel<Fake>, &mut Fake),
+        fast: impl FnOnce(&mut Kernel<Fake>, &mut Fake) -> Option<Resume>,
+        slow: impl FnOnce(&mut Kernel<Fake>, &mut Fake),
     ) {
-        let ways = self.ways;
-        let is_short = self.trap(|kernel, machine| {
-            let resume = if ways == Ways::All { short(kernel, machine) } else { None };
+        let paths = self.paths;
+        let is_fast = self.trap(|kernel, machine| {
+            let resume = if paths == Paths::All { fast(kernel, machine) } else { None };
             match resume {
                 Some(resume) => kernel.save(resume),
-                None => general(kernel, machine),
+                None => slow(kernel, machine),
             }
             resume.is_some()
         });
-        *self.short_ways.entry(what).or_default() += is_short as u32;
+        *self.fast_paths.entry(what).or_default() += is_fast as u32;
     }
 
     /// The running thread makes a system call. Returns what stands in its message registers afterwards: its answer,
@@ -317,7 +317,7 @@ impl World {
     pub fn object(&self, handle: usize) -> Link {
         let process = self.kernel.threads.at(self.kernel.current).unwrap().process;
         let process = self.kernel.processes.at(process).unwrap();
-        self.kernel.handles.find(process.table.run(), handle as u32, Rights::empty()).unwrap().link()
+        self.kernel.handles.find(process.table.handle_run(), handle as u32, Rights::empty()).unwrap().link()
     }
 
     /// The source that claimed a line.

@@ -1,6 +1,6 @@
 //! What tests look at inside the set of deadlines.
 
-use super::{BRANCHES, Deadlines, Owner};
+use super::{BRANCHES, DeadlineOf, Deadlines};
 use std::vec::Vec;
 
 impl Deadlines {
@@ -10,7 +10,7 @@ impl Deadlines {
     }
 
     /// The owners of the deadlines that are set; panics unless the heap and the owners' places agree.
-    pub(crate) fn owners(&self) -> Vec<Owner> {
+    pub(crate) fn owners(&self) -> Vec<DeadlineOf> {
         let items = &self.items[..self.count as usize];
         for (place, item) in items.iter().enumerate() {
             assert_eq!(self.places[item.owner as usize] as usize, place + 1, "an owner's place is wrong");
@@ -20,6 +20,6 @@ impl Deadlines {
         }
         let placed = self.places.iter().filter(|place| **place != 0).count();
         assert_eq!(placed, items.len(), "an owner has a place without a deadline");
-        items.iter().map(|item| Owner::from_number(item.owner as usize)).collect()
+        items.iter().map(|item| DeadlineOf::from_number(item.owner as usize)).collect()
     }
 }

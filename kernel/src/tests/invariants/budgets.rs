@@ -1,6 +1,6 @@
 //! Budgets: shares add up to the CPU, threads run as their process stands, and the watch is awake while a program runs.
 
-use crate::dispatch::{Owner, Priority, Wakes};
+use crate::dispatch::{DeadlineOf, Priority, Wakes};
 use crate::objects::process::Life;
 use crate::objects::thread::SIBLINGS;
 use crate::tests::world::World;
@@ -48,7 +48,7 @@ fn check_levels(world: &World) {
             assert_eq!(thread.priority(), expected);
             misplaced += (thread.is_lowered() != lowered) as usize;
         }
-        let is_reviewed = kernel.deadlines.is_set(Owner::Process(link));
+        let is_reviewed = kernel.deadlines.is_set(DeadlineOf::Process(link));
         if process.life() == Life::Alive {
             assert!(misplaced == 0 || is_reviewed, "a thread isn't moved");
             assert!(!lowered || is_reviewed, "a process isn't restored");

@@ -1,6 +1,6 @@
 //! Threads: each is where its state says and nowhere else, and the right one runs.
 
-use crate::dispatch::Owner;
+use crate::dispatch::DeadlineOf;
 use crate::dispatch::{Priority, QUEUE};
 use crate::kernel::NEVER;
 use crate::machine::Time;
@@ -138,7 +138,7 @@ fn check_owners(world: &World) {
             let stopped = thread.state().kind() == StateKind::Stopped;
             assert!(stopped || process.life() != Life::Dead, "a thread of a dead process isn't stopped");
         }
-        let ending = kernel.deadlines.is_set(Owner::Process(link));
+        let ending = kernel.deadlines.is_set(DeadlineOf::Process(link));
         match process.life() {
             Life::Ending => assert!(ending, "a process's end doesn't go on"),
             Life::Dead => assert!(!ending, "a dead process has a deadline"),
@@ -158,20 +158,22 @@ fn check_owners(world: &World) {
 fn check_time(world: &World) {
     let kernel = &world.kernel;
     for (link, thread) in kernel.threads.iter() {
-        let last = kernel.deadlines.is_set(Owner::Thread(link)) || thread.sent() == Sent::Fault;
+        let last = kernel.deadlines.is_set(DeadlineOf::Thread(link)) || thread.sent() == Sent::Fault;
         let expected = if last { Priority::IDLE } else { thread.priority() };
         assert_eq!(thread.rank(), expected, "a thread's rank isn't its priority, or ignores its deadline or fault");
     }
     for owner in kernel.deadlines.owners() {
         match owner {
-            Owner::Thread(link) => {
+            DeadlineOf::Thread(link) => {
                 assert!(kernel.threads.live(link).is_some(), "a thread that is gone has a deadline");
                 let state = kernel.threads.at(link).unwrap().state();
                 let waits = matches!(state.kind(), StateKind::Sending | StateKind::Awaiting | StateKind::AwaitingReply);
                 assert!(waits || state.is_receiving(), "a thread has a deadline although it is {:?}", state.kind());
             }
-            Owner::Timer(link) => assert!(kernel.timers.live(link).is_some(), "a timer that is gone has a deadline"),
-            Owner::Process(link) => {
+            DeadlineOf::Timer(link) => {
+                assert!(kernel.timers.live(link).is_some(), "a timer that is gone has a deadline")
+            }
+            DeadlineOf::Process(link) => {
                 assert!(kernel.processes.live(link).is_some(), "a process that is gone has a deadline");
             }
         }

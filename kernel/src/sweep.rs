@@ -68,7 +68,7 @@ impl<M: Machine> Kernel<M> {
 
     fn sweep_place(&mut self, place: usize) {
         let Some(index) = place.checked_sub(HANDLES) else {
-            let (kind, name) = self.handles.names(place);
+            let (kind, name) = self.handles.object_at(place);
             if !self.exists(kind, name) {
                 self.handles.forget_object(place);
             }
