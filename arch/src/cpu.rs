@@ -5,10 +5,10 @@ pub mod cell;
 pub mod features;
 pub(crate) mod idle;
 pub mod io_permission;
-pub(crate) mod left_calls;
 pub(crate) mod machine_check;
 pub(crate) mod nmi;
 #[cfg_attr(target_arch = "x86", path = "cpu/segments/i686.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "cpu/segments/x86_64.rs")]
 pub(crate) mod segments;
 mod stack;
+pub(crate) mod unoffered_calls;

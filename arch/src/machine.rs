@@ -7,11 +7,11 @@ use crate::cpu::features::features;
 use crate::cpu::io_permission::{LoadedPorts, PortUse};
 use crate::cpu::segments::{selectors, switch_thread_pointer};
 use crate::fpu::{Area, FloatingPoint};
-use crate::interrupts::controller::{Controller, Event, MESSAGE_LINES};
+use crate::interrupts::controller::{Controller, MESSAGE_LINES, VectorMeaning};
 use crate::layout;
 use crate::log::journal;
 use crate::memory::{MemoryMap, address_of};
-use crate::paging::{self, Space};
+use crate::paging::{self, PAGE_BITS, Space};
 use abi::LineState;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -21,9 +21,6 @@ use kernel::machine::{
 };
 use x86::controlregs::cr3_write;
 use x86_entry::{EntryData, entry_data};
-
-/// The bits of an address within a page.
-const PAGE_BITS: u8 = abi::PAGE_BYTES.trailing_zeros() as u8;
 
 /// This CPU.
 #[derive(Debug)]
@@ -65,7 +62,7 @@ impl Cpu {
 
     /// Finds out what a device's or timer's vector means.
     #[inline(always)]
-    pub(crate) fn identify(&mut self, vector: u8) -> Event {
+    pub(crate) fn identify(&mut self, vector: u8) -> VectorMeaning {
         self.controller.identify(vector)
     }
 
@@ -84,7 +81,7 @@ impl Cpu {
     #[inline(never)]
     fn attend_to_log(&mut self) {
         if self.clock.has_own_alarm() {
-            journal::look();
+            journal::send();
             self.set_log_alarm();
         }
     }
@@ -94,7 +91,7 @@ impl Cpu {
     #[inline(never)]
     fn set_log_alarm(&mut self) {
         let cycles_of = |microseconds| self.clock.frequency().0 / 1_000_000 * u64::from(microseconds);
-        let at = journal::next_look().map(|wait| Time(now().0.wrapping_add(cycles_of(wait))));
+        let at = journal::next_send().map(|wait| Time(now().0.wrapping_add(cycles_of(wait))));
         self.clock.set_own_alarm(&mut self.controller, at);
     }
 
@@ -335,7 +332,7 @@ impl Machine for Cpu {
         let Some(end) = first.0.checked_add(frames) else { return false };
         let range = first.0..end;
         // An address with more bits than the CPU has would be a fault at its first use.
-        u64::from(end) <= 1 << (features().physical_bits - PAGE_BITS)
+        u64::from(end) <= 1 << (u32::from(features().physical_bits) - PAGE_BITS)
             && !map.available.intersects(range.clone())
             && !map.firmware.intersects(range.clone())
             && !self.controller.has_registers_in(range)

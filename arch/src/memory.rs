@@ -2,17 +2,17 @@
 //! takes from them what stays for good, and the core gets the rest.
 
 mod boot_memory;
+mod bytes;
 #[cfg_attr(target_arch = "x86", path = "memory/layout/i686.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "memory/layout/x86_64.rs")]
 pub mod layout;
 mod map;
 mod run_set;
-mod string;
 
 pub use boot_memory::{BootMemory, low_end};
+pub use bytes::{clear, clear_bytes, copy, equal, fill};
 pub use map::{MemoryMap, Region, RegionKind};
 pub use run_set::RunSet;
-pub use string::{clear, clear_bytes, copy, equal, fill};
 
 use core::ops::Range;
 
@@ -20,7 +20,7 @@ use core::ops::Range;
 pub const FRAME_BYTES: u64 = abi::PAGE_BYTES as u64;
 
 /// The end of the memory that firmware, loaders and devices share in ways that no map tells in full.
-pub const FIRST_MIB: u64 = 0x10_0000;
+pub const FIRST_MIB_BYTES: u64 = 0x10_0000;
 
 /// The frames that lie wholly within a range of addresses.
 pub fn frames_within(bytes: Range<u64>) -> Range<u32> {

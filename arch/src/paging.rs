@@ -17,7 +17,7 @@ mod x86_64;
 mod zero;
 
 pub use entry::{Entry, Flags};
-pub use geometry::{FourLevel, Geometry, Pae};
+pub use geometry::{FourLevel, Geometry, PAGE_BITS, Pae};
 #[cfg(target_arch = "x86")]
 use i686 as width;
 #[cfg(target_arch = "x86")]

@@ -1,11 +1,11 @@
 //! Start-up: brings the machine up, each part after those that it needs, and hands over to the core.
 
-use crate::clock::rulers::{self, Hpet, Interval, PowerManagement, Rulers};
+use crate::clock::references::{self, Hpet, Interval, PowerManagement, References};
 use crate::clock::time::{Clock, ClockError, ClockFeatures};
 use crate::cpu::bell::Bell;
 use crate::cpu::cell::CpuCell;
 use crate::cpu::features::{self, Instruction, cpuid, features};
-use crate::cpu::{left_calls, segments};
+use crate::cpu::{segments, unoffered_calls};
 use crate::firmware::acpi::{self, FirmwareMemory, KernelWindows, Root, Tables};
 use crate::firmware::madt::Madt;
 use crate::fpu::FloatingPointFeatures;
@@ -60,7 +60,7 @@ pub unsafe fn prepare(root: Root, map: &'static MemoryMap) -> Result<Prepared, C
         trust_vectors();
     }
     let before = crate::clock::time::now();
-    cpu.clock = Clock::measure(&mut cpu.controller, clock_features(), &mut rulers(&tables, map))?;
+    cpu.clock = Clock::measure(&mut cpu.controller, clock_features(), &mut references(&tables, map))?;
     let waited = crate::clock::time::now().0.wrapping_sub(before.0);
     let (hertz, _) = cpu.clock.frequency();
     crate::log::journal::set_frequency(hertz);
@@ -104,7 +104,7 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
     // SAFETY: the selectors that the stubs load were just loaded, and the data that they use is set up.
     unsafe { gates.load() };
     // SAFETY: the caller's promise.
-    unsafe { left_calls::take_away() };
+    unsafe { unoffered_calls::take_away() };
     // SAFETY: as above; what the CPU lacks is found out there.
     unsafe { trap::enable_fast_calls(data) };
     if cpuid().get_feature_info().is_some_and(|flags| flags.has_mce()) {
@@ -120,7 +120,7 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
 fn fill<S: Smap>(mut gates: TableFiller<'_, Bell, S>) {
     gates
         .trap_lowest_48()
-        .direct_interrupts(FIRST_VECTOR + pic::LINES..=u8::MAX)
+        .direct_interrupts(FIRST_VECTOR + pic::PIC_LINES..=u8::MAX)
         .paranoid_gates()
         .system_call_vector(CALL_VECTOR);
 }
@@ -129,7 +129,7 @@ fn fill<S: Smap>(mut gates: TableFiller<'_, Bell, S>) {
 fn trust_vectors() {
     // SAFETY: interrupts are off, and nothing else uses the table; the CPU reads a gate only when it takes a vector.
     let gates = unsafe { GATES.borrow() };
-    let lines = FIRST_VECTOR..=FIRST_VECTOR + pic::LINES - 1;
+    let lines = FIRST_VECTOR..=FIRST_VECTOR + pic::PIC_LINES - 1;
     if features().smap {
         gates.fill::<Bell, WithSmap>().direct_interrupts(lines);
     } else {
@@ -188,10 +188,10 @@ fn io_apics(madt: &Madt, local: &LocalApic, map: &MemoryMap) -> IoApics {
 }
 
 /// Collects the clocks that the firmware's tables name, and the 8254, which every PC had.
-fn rulers(tables: &Tables, map: &MemoryMap) -> Rulers {
-    let hpet = tables.hpet.and_then(|address| Hpet::new(device(map, address, rulers::HPET_BYTES)?));
+fn references(tables: &Tables, map: &MemoryMap) -> References {
+    let hpet = tables.hpet.and_then(|address| Hpet::new(device(map, address, references::HPET_BYTES)?));
     let power = tables.fadt.and_then(|fadt| fadt.power_timer).map(PowerManagement::new);
-    Rulers { hpet, power, interval: Interval::default() }
+    References { hpet, power, interval: Interval::default() }
 }
 
 /// Maps a device's registers where the firmware says that they are, unless the memory map contradicts.

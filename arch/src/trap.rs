@@ -41,7 +41,7 @@ use crate::clock::time::Alarm;
 use crate::cpu::bell::Bell;
 use crate::cpu::{idle, nmi};
 use crate::crash;
-use crate::interrupts::controller::{Event, FIRST_VECTOR};
+use crate::interrupts::controller::{FIRST_VECTOR, VectorMeaning};
 use crate::machine::Cpu;
 use crate::state::state;
 use core::ptr::NonNull;
@@ -121,14 +121,14 @@ fn slow_interrupt(vector: u8) -> ! {
     let (kernel, cpu) = unsafe { state() };
     if vector != idle::DELIVER_VECTOR {
         match cpu.identify(vector) {
-            Event::Line(line) => kernel.interrupt(cpu, line),
-            Event::Timer => {
+            VectorMeaning::Line(line) => kernel.interrupt(cpu, line),
+            VectorMeaning::Timer => {
                 if cpu.alarm() == Alarm::Due {
                     kernel.timer(cpu);
                 }
             }
-            Event::SpuriousPic(line) => kernel.spurious(Some(line)),
-            Event::SpuriousApic => kernel.spurious(None),
+            VectorMeaning::SpuriousPic(line) => kernel.spurious(Some(line)),
+            VectorMeaning::SpuriousApic => kernel.spurious(None),
         }
     }
     leave(kernel, cpu)

@@ -8,7 +8,7 @@ use arch::cpu::features;
 use arch::layout;
 use arch::log::journal;
 use arch::log::screen::{AnyGrid, PixelFormat};
-use arch::memory::{BootMemory, FIRST_MIB, FRAME_BYTES, MemoryMap, address_of, frames_touching, low_end};
+use arch::memory::{BootMemory, FIRST_MIB_BYTES, FRAME_BYTES, MemoryMap, address_of, frames_touching, low_end};
 use arch::paging::{self, Image, window};
 use kernel::frames::{Frame, FrameRecord, Records};
 
@@ -44,7 +44,7 @@ pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
     let limit = 1 << features::features().physical_bits.min(layout::PHYSICAL_BITS);
     let map = MemoryMap::new(&information.regions, limit);
     let mut taken = check_modules(information, &map)?;
-    taken.push(0..FIRST_MIB);
+    taken.push(0..FIRST_MIB_BYTES);
     // SAFETY: the loader vouches for the map, of which only what is free of doubt was taken over; what the loader left
     // is copied, in the taken ranges, or not needed any more.
     let mut memory = unsafe { BootMemory::new(map, &taken) };
@@ -52,7 +52,7 @@ pub fn memory(information: &mut Information) -> Result<BootMemory, Failure> {
     if memory.low_free_frames() < need {
         let map = memory.map().clone();
         taken = make_room(information, &memory, need);
-        taken.extend([0..FIRST_MIB, physical_image()]);
+        taken.extend([0..FIRST_MIB_BYTES, physical_image()]);
         taken.extend(information.modules.iter().map(|module| module.physical.clone()));
         // SAFETY: the map is the loader's, and the taken ranges have the modules where they are after the moves.
         memory = unsafe { BootMemory::new(map, &taken) };

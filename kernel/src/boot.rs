@@ -59,7 +59,7 @@ impl<M: Machine> Kernel<M> {
         let process = name.link();
         if let Some(first) = self.processes.at_mut(process) {
             first.ceiling = Priority::HIGHEST;
-            first.makes = Rights::all();
+            first.grantable = Rights::all();
             first.standing.own(process, Share::WHOLE, machine.now());
         }
         let grant = |object, kind| Grant::new(object, kind, Rights::all_of(kind));
@@ -153,7 +153,7 @@ impl<M: Machine> Kernel<M> {
             idle.become_ready();
             idle.begin_time(self.now);
         }
-        self.leave(machine, Next::Scheduled);
+        self.carry_out(machine, Next::Scheduled);
     }
 }
 

@@ -7,7 +7,6 @@ use crate::machine::Machine;
 use crate::request::{CallResult, DONE, Request};
 use abi::Operation;
 
-mod diagnosis;
 mod handle;
 mod info;
 mod interrupt;

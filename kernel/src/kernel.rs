@@ -14,7 +14,7 @@ use crate::objects::reply::Reply;
 use crate::objects::source::Source;
 use crate::objects::thread::Threads;
 use crate::objects::timer::Timer;
-use crate::tables::sizes::{ENDPOINTS, INTERRUPTS, LINES, MEMORIES, PORTS, PROCESSES, REPLIES, TIMERS};
+use crate::tables::sizes::{ENDPOINTS, INTERRUPTS, MAX_LINES, MEMORIES, PORTS, PROCESSES, REPLIES, TIMERS};
 use crate::tables::{Arena, Link, Tree};
 use abi::Tag;
 
@@ -40,7 +40,7 @@ pub struct Kernel<M: Machine> {
     /// The claimed device memory.
     pub(crate) claimed_memory: Tree,
     /// The source that claimed each line.
-    pub(crate) lines: [Link; LINES],
+    pub(crate) lines: [Link; MAX_LINES],
     pub(crate) schedule: Schedule,
     pub(crate) deadlines: Deadlines,
     pub(crate) frames: Frames,
@@ -91,7 +91,7 @@ impl<M: Machine> Kernel<M> {
         handles: Handles::EMPTY,
         claimed_ports: Tree::EMPTY,
         claimed_memory: Tree::EMPTY,
-        lines: [Link::NONE; LINES],
+        lines: [Link::NONE; MAX_LINES],
         schedule: Schedule::EMPTY,
         deadlines: Deadlines::EMPTY,
         frames: Frames::EMPTY,

@@ -19,7 +19,8 @@
 //! | `switch` | going from one thread to another |
 //! | `budget` | whose share of the CPU pays for what, and is used up |
 //! | `ipc` | send, receive, answer, post; interrupts, timers and faults as messages |
-//! | `memory` | mapping memory objects |
+//! | `mapping` | mapping memory objects, and the frames of floating-point areas |
+//! | `create` | an object, with its first handle |
 //! | `lookup` | what a handle names |
 //! | `sweep` | stale names, and the sweep that forgets them |
 //! | `ready` | run queues, slices, deadlines of threads |
@@ -61,6 +62,7 @@ pub mod account;
 pub mod boot;
 mod budget;
 mod calls;
+mod create;
 pub mod dispatch;
 mod ends;
 #[cfg(any(test, feature = "fake"))]
@@ -71,7 +73,7 @@ mod ipc;
 pub mod kernel;
 mod lookup;
 pub mod machine;
-mod memory;
+mod mapping;
 pub mod objects;
 mod ready;
 mod request;

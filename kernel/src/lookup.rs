@@ -1,4 +1,4 @@
-//! Looking up the object that a handle names, and making objects with a handle: the checks that every call begins with.
+//! Looking up the object that a handle names: the checks that every call begins with.
 //!
 //! An object whose end has begun isn't found, so that no call works with what its end has given back already. Only the
 //! calls that go on with the end look it up by themselves.
@@ -85,40 +85,6 @@ impl<M: Machine> Kernel<M> {
         let grant = self.find_in(request.process, handle as u32, Rights::PROCESS)?;
         let process = self.processes.get(grant.object).ok_or(Error::BadHandle)?;
         if process.life() == Life::Alive { Ok(grant.link()) } else { Err(Error::Gone.into()) }
-    }
-
-    /// Makes an object that is charged to the caller, and a handle with every right to it.
-    pub(crate) fn create(
-        &mut self,
-        request: Request,
-        kind: ObjectKind,
-        insert: impl FnOnce(&mut Self) -> Option<Name>,
-    ) -> Result<u32, Refusal> {
-        let process = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
-        if !process.table.has_room() {
-            return Err(Error::NoHandleSlot.into());
-        }
-        process.quota.charge(0, 1).ok_or(Error::NoMemory)?;
-        let rights = Rights::all_of(kind) & process.makes;
-        self.note_creation();
-        let Some(object) = insert(self) else {
-            self.refund(request.process, 0, 1);
-            return Err(Error::TableFull.into());
-        };
-        let grant = Grant::new(object, kind, rights);
-        Ok(self.install(request.process, grant)?)
-    }
-
-    /// Installs a handle in a process.
-    pub(crate) fn install(&mut self, process: Link, grant: Grant) -> Result<u32, Error> {
-        let process = self.processes.at_mut(process).ok_or(Error::Gone)?;
-        self.handles.install(&mut process.table, grant)
-    }
-
-    pub(crate) fn refund(&mut self, process: Link, frames: u32, objects: u32) {
-        if let Some(process) = self.processes.at_mut(process) {
-            process.quota.refund(frames, objects);
-        }
     }
 
     /// The refusal that names the process that has what was asked for.

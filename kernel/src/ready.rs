@@ -23,7 +23,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Makes ready the thread that a step has decided to run next, for a trap that has more to do before its tail.
-    pub(crate) fn defer(&mut self, next: Next) {
+    pub(crate) fn make_ready(&mut self, next: Next) {
         match next {
             Next::Scheduled => {}
             Next::Woken(link) | Next::HandOver(link) => self.enqueue(link),

@@ -41,7 +41,7 @@ impl<M: Machine> Kernel<M> {
                 Next::Scheduled
             }
         };
-        self.leave(machine, next);
+        self.carry_out(machine, next);
     }
 
     /// Non-maskable interrupts that came since the last exit from the kernel.
@@ -85,7 +85,7 @@ impl<M: Machine> Kernel<M> {
         self.trace(TraceKind::Fault, fault.vector as u32);
         self.account.faults = self.account.faults.wrapping_add(1);
         let current = self.current;
-        let Some(thread) = self.threads.at_mut(current) else { return self.leave(machine, Next::Scheduled) };
+        let Some(thread) = self.threads.at_mut(current) else { return self.carry_out(machine, Next::Scheduled) };
         let handler = self.endpoints.resolve(thread.fault_endpoint);
         let process = thread.process;
         let next = match handler {
@@ -99,7 +99,7 @@ impl<M: Machine> Kernel<M> {
             }
             _ => self.end_process(machine, process, fault.into()),
         };
-        self.leave(machine, next);
+        self.carry_out(machine, next);
     }
 
     /// The running thread made a system call; its arguments stand in its saved registers.
@@ -117,10 +117,10 @@ impl<M: Machine> Kernel<M> {
             None => Err(Error::UnknownCall.into()),
         };
         let answer = match result {
-            Ok(Outcome::Next(next)) => return self.leave(machine, next),
+            Ok(Outcome::Next(next)) => return self.carry_out(machine, next),
             Ok(Outcome::Done) => {
                 self.set_done(caller);
-                return self.leave(machine, Next::Scheduled);
+                return self.carry_out(machine, Next::Scheduled);
             }
             Ok(Outcome::Word(word)) => Message::new(Tag::DONE, [word, 0, 0, 0]),
             Ok(Outcome::Return(words)) => Message::new(Tag::DONE, words),
@@ -128,7 +128,7 @@ impl<M: Machine> Kernel<M> {
             Err(refusal) => Message::error(refusal.error, [refusal.badge as usize, 0]),
         };
         self.set_message(caller, answer);
-        self.leave(machine, Next::Scheduled);
+        self.carry_out(machine, Next::Scheduled);
     }
 
     /// The one-shot timer fired.
@@ -144,7 +144,7 @@ impl<M: Machine> Kernel<M> {
         // The timer's interrupt has the highest priority. If more deadlines are due, devices get their chance first.
         let more = self.watch.is_due(self.now) || self.deadlines.first().is_some_and(|(time, _)| time <= self.now);
         self.not_before = if more { self.after_pause() } else { 0 };
-        self.leave(machine, next);
+        self.carry_out(machine, next);
     }
 
     /// Serves the earliest deadline if it has passed. If more have passed, the timer raises the next trap soon.

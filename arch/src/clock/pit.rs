@@ -1,7 +1,7 @@
 //! The 8254 interval timer, as the alarm where there is no local APIC.
 //!
 //! Channel 0 drives line 0. Mode 0 ("interrupt on terminal count") is one-shot and quiet until a count is written, so
-//! stopping it is one write (Intel 8254 data sheet, 231164). Channel 2 is a ruler: see `rulers`.
+//! stopping it is one write (Intel 8254 data sheet, 231164). Channel 2 is a reference: see `references`.
 
 use crate::io::pc;
 use crate::io::port::Port;

@@ -1,11 +1,11 @@
 //! The clock and its alarm: the time stamp counter, and one one-shot timer that is set to absolute times.
 //!
-//! The counter is measured by `rulers`. The timer is the local APIC's, comparing with the counter itself where the CPU
-//! can, else counting down at a measured rate, else the 8254. With any of them, the core sees an alarm that fires at
-//! its time and not before: a wait beyond the timer's reach is cut into pieces here.
+//! The counter is measured by `references`. The timer is the local APIC's, comparing with the counter itself where the
+//! CPU can, else counting down at a measured rate, else the 8254. With any of them, the core sees an alarm that fires
+//! at its time and not before: a wait beyond the timer's reach is cut into pieces here.
 
 use crate::clock::pit;
-use crate::clock::rulers::{Interval, Ruler, Rulers};
+use crate::clock::references::{Interval, Reference, References};
 use crate::clock::scale::Scale;
 use crate::interrupts::apic::LocalApic;
 use crate::interrupts::controller::{Controller, TIMER_VECTOR};
@@ -81,17 +81,17 @@ impl Clock {
     pub const STOPPED: Self = Self { hertz: 0, invariant: false, timer: Timer::None, deadline: None, own: None };
 
     /// Measures the counters and sets up the timer, stopped. Takes 10 ms, more in a virtual machine that is stopped
-    /// meanwhile, and two seconds where there is no ruler but the real-time clock.
+    /// meanwhile, and two seconds where there is no reference but the real-time clock.
     pub fn measure(
         controller: &mut Controller,
         features: ClockFeatures,
-        rulers: &mut Rulers,
+        references: &mut References,
     ) -> Result<Self, ClockError> {
         let mut counter = controller.local().filter(|_| !features.tsc_deadline).map(ApicCounter);
-        let found = rulers.measure(counter.as_mut().map(|counter| counter as &mut dyn Ruler), || now().0);
+        let found = references.measure(counter.as_mut().map(|counter| counter as &mut dyn Reference), || now().0);
         let said = found.rate.ok_or(ClockError::NoRuler)?;
         let hertz = said.rate.hertz();
-        let scale = found.other.and_then(|pace| Scale::new(pace.ruler_hertz(hertz), hertz, u32::MAX));
+        let scale = found.other.and_then(|ratio| Scale::new(ratio.reference_hertz(hertz), hertz, u32::MAX));
         let timer = match (controller.local(), scale) {
             (Some(local), _) if features.tsc_deadline => {
                 // SAFETY: CPUID says that the CPU has this timer.
@@ -224,7 +224,7 @@ impl Timer {
 /// The local APIC's timer while its rate is measured.
 struct ApicCounter<'a>(&'a mut LocalApic);
 
-impl Ruler for ApicCounter<'_> {
+impl Reference for ApicCounter<'_> {
     fn name(&self) -> &'static str {
         "the local APIC's timer"
     }

@@ -43,7 +43,7 @@ pub enum TimerSource {
 
 /// What a vector means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum VectorMeaning {
     /// A device's interrupt, of this line; the core ends it.
     Line(Line),
     /// The timer's interrupt, which is ended already.
@@ -161,26 +161,26 @@ impl Controller {
     /// Finds out what a vector at or above [`FIRST_VECTOR`] means. The timer's interrupt is ended here, since the core
     /// knows no line for it.
     #[inline(always)]
-    pub fn identify(&mut self, vector: u8) -> Event {
+    pub fn identify(&mut self, vector: u8) -> VectorMeaning {
         match vector {
             TIMER_VECTOR => {
                 self.end_local();
-                return Event::Timer;
+                return VectorMeaning::Timer;
             }
-            SPURIOUS_VECTOR => return Event::SpuriousApic,
+            SPURIOUS_VECTOR => return VectorMeaning::SpuriousApic,
             _ => {}
         }
         let line = vector.wrapping_sub(FIRST_VECTOR);
         if let Some(pic) = &mut self.pic
             && pic.arrival(line) == Arrival::Spurious
         {
-            return Event::SpuriousPic(Line(line));
+            return VectorMeaning::SpuriousPic(Line(line));
         }
         if line == PIT_LINE && self.timer == TimerSource::Pit {
             self.end_of_interrupt(Line(line));
-            return Event::Timer;
+            return VectorMeaning::Timer;
         }
-        Event::Line(Line(line))
+        VectorMeaning::Line(Line(line))
     }
 
     /// Tells whether user programs may have the line.
@@ -188,7 +188,7 @@ impl Controller {
         if line == Line::NMI {
             return true;
         }
-        if self.is_timer(line) || usize::from(line.0) >= route::LINES {
+        if self.is_timer(line) || usize::from(line.0) >= route::VECTOR_LINES {
             return false;
         }
         self.pic.as_ref().map_or(self.pins.has_line(line.0), |pic| pic.has_line(line.0))
@@ -296,7 +296,7 @@ impl Controller {
     /// Ends a line's interrupt. The NMI needs no such call: the next `iret` ends it (SDM 3A, 6.7.1).
     pub fn end_of_interrupt(&mut self, line: Line) {
         match &mut self.pic {
-            Some(pic) if line.0 < pic::LINES => pic.end_of_interrupt(line.0),
+            Some(pic) if line.0 < pic::PIC_LINES => pic.end_of_interrupt(line.0),
             _ => self.end_local(),
         }
     }

@@ -5,7 +5,7 @@
 //! (82093AA data sheet, 3.0). Each interrupt of a level-triggered line masks it.
 
 use crate::firmware::madt::{MAX_IOAPICS, Madt, Polarity};
-use crate::interrupts::route::{ISA, LINES, MASKED, redirection, route};
+use crate::interrupts::route::{ISA, MASKED, VECTOR_LINES, redirection, route};
 use crate::io::registers::{Block, Registers};
 use abi::{LineFlags, LineState, RouteKind};
 use kernel::machine::Trigger;
@@ -57,14 +57,14 @@ struct Wiring {
 pub struct IoApics {
     /// The pins by line, for any number of a line.
     pins: [Pin; 256],
-    wirings: [Option<Wiring>; LINES],
+    wirings: [Option<Wiring>; VECTOR_LINES],
     addresses: [u32; MAX_IOAPICS],
 }
 
 impl IoApics {
     /// Gives no IOAPIC, where no line arrives.
     pub const fn none() -> Self {
-        Self { pins: [Pin::NOWHERE; 256], wirings: [None; LINES], addresses: [0; MAX_IOAPICS] }
+        Self { pins: [Pin::NOWHERE; 256], wirings: [None; VECTOR_LINES], addresses: [0; MAX_IOAPICS] }
     }
 
     /// Takes over the IOAPICs that the firmware's table names: every input masked, every line routed to the CPU with
@@ -83,7 +83,7 @@ impl IoApics {
             }
             // Lines beyond those of the ISA bus are the inputs of their numbers.
             let end = entry.first_input.saturating_add(inputs) as usize;
-            for line in 0..end.clamp(ISA, LINES) {
+            for line in 0..end.clamp(ISA, VECTOR_LINES) {
                 let Some(place) = route(madt, line) else { continue };
                 let Some(input) = place.input.checked_sub(entry.first_input).filter(|&input| input < inputs) else {
                     continue;

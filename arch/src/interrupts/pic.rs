@@ -10,9 +10,9 @@ use abi::LineFlags;
 use kernel::machine::Trigger;
 
 /// The lines of both controllers.
-pub const LINES: u8 = 16;
+pub const PIC_LINES: u8 = 16;
 /// The line through which the second controller reaches the first.
-const CASCADE: u8 = 2;
+pub(super) const CASCADE: u8 = 2;
 /// Lines whose devices are edge-triggered in every PC: timer, keyboard, cascade, clock, coprocessor.
 const ALWAYS_EDGE: u16 = 1 << 0 | 1 << 1 | 1 << CASCADE | 1 << 8 | 1 << 13;
 
@@ -62,7 +62,7 @@ impl Triggers {
 
     /// Sets the trigger of a line, or goes back to the firmware's. Lines that are edge-triggered in every PC stay so.
     const fn set(&mut self, line: u8, trigger: Option<Trigger>) {
-        if line >= LINES {
+        if line >= PIC_LINES {
             return;
         }
         let bit = 1 << line & !ALWAYS_EDGE;
@@ -75,7 +75,7 @@ impl Triggers {
 
     /// Gives the trigger of a line.
     const fn of(self, line: u8) -> Trigger {
-        if line < LINES && self.now & 1 << line != 0 { Trigger::Level } else { Trigger::Edge }
+        if line < PIC_LINES && self.now & 1 << line != 0 { Trigger::Level } else { Trigger::Edge }
     }
 }
 
@@ -159,7 +159,7 @@ impl Pic {
 
     /// Tells whether a device may be on this line.
     pub const fn has_line(&self, line: u8) -> bool {
-        matches!(self.presence, Presence::There) && line < LINES && line != CASCADE
+        matches!(self.presence, Presence::There) && line < PIC_LINES && line != CASCADE
     }
 
     /// Tells whether the chips are there.
@@ -276,7 +276,7 @@ mod tests {
                 let own = triggers.of(line);
                 for other in [Trigger::Level, Trigger::Edge] {
                     triggers.set(line, Some(other));
-                    let can_change = line < LINES && ALWAYS_EDGE & 1 << line == 0;
+                    let can_change = line < PIC_LINES && ALWAYS_EDGE & 1 << line == 0;
                     assert_eq!(triggers.of(line), if can_change { other } else { Trigger::Edge }, "line {line}");
                     triggers.set(line, None);
                     assert_eq!(triggers, Triggers::of_firmware(firmware), "line {line} was {own:?}");

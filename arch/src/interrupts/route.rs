@@ -5,14 +5,15 @@
 //! input that is already an ISA line, is not a line of its own.
 
 use crate::firmware::madt::{Madt, Polarity};
+use crate::interrupts::pic;
 use kernel::machine::Trigger;
 
 /// The number of lines: what fits between the first device vector and the system call's.
-pub const LINES: usize = 0x80 - 0x20;
+pub const VECTOR_LINES: usize = 0x80 - 0x20;
 /// The ISA lines.
 pub const ISA: usize = 16;
 /// The cascade of the two 8259As, which carries no device.
-const CASCADE: usize = 2;
+const CASCADE: usize = pic::CASCADE as usize;
 
 /// An input of the IOAPICs and how its line signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Route {
 
 /// Gives the route of a line, if the firmware's table has one.
 pub fn route(madt: &Madt, line: usize) -> Option<Route> {
-    if line >= LINES {
+    if line >= VECTOR_LINES {
         return None;
     }
     if let Some(found) = madt.overrides().iter().find(|entry| usize::from(entry.line) == line) {
@@ -73,7 +74,7 @@ mod tests {
         assert_eq!(input(1), Some(1));
         assert_eq!(input(2), None);
         assert_eq!(input(16), Some(16));
-        assert_eq!(input(LINES), None);
+        assert_eq!(input(VECTOR_LINES), None);
         assert_eq!(route(&madt, 11).map(|found| found.trigger), Some(Trigger::Level));
         assert_eq!(route(&madt, 4).map(|found| found.trigger), Some(Trigger::Edge));
         assert_eq!(route(&madt, 17).map(|found| found.polarity), Some(Polarity::ActiveLow));
@@ -84,7 +85,7 @@ mod tests {
         let madt = Madt::decode(&table(&[&[2, 10, 0, 9, 20, 0, 0, 0, 0x0F, 0]]));
         assert_eq!(route(&madt, 9).map(|found| found.input), Some(20));
         assert_eq!(route(&madt, 20), None);
-        for line in 0..LINES {
+        for line in 0..VECTOR_LINES {
             for other in 0..line {
                 let (one, two) = (route(&madt, line), route(&madt, other));
                 assert!(one.is_none() || one.map(|r| r.input) != two.map(|r| r.input), "{line} and {other}");

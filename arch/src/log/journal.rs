@@ -64,7 +64,7 @@ pub fn write(bytes: &[u8]) {
         }
         put(line);
     }
-    look();
+    send();
 }
 
 /// Appends bytes as they are.
@@ -79,8 +79,8 @@ fn put(bytes: &[u8]) {
 }
 
 /// Gives COM1 what it hasn't got yet: all of it while the kernel may wait, else what the chip takes at once.
-pub fn look() {
-    with_serial(|serial| serial.look(&RING));
+pub fn send() {
+    with_serial(|serial| serial.send(&RING));
 }
 
 /// Gives the number of bytes that COM1 hasn't got yet: 0 once the kernel has left it to user mode.
@@ -88,9 +88,9 @@ pub fn waiting() -> usize {
     with_serial(|serial| serial.waiting(&RING)).unwrap_or(0)
 }
 
-/// Gives the microseconds until [`look`] should be called again, if bytes wait.
-pub fn next_look() -> Option<u32> {
-    with_serial(|serial| serial.next_look(&RING)).flatten()
+/// Gives the microseconds until [`send`] should be called again, if bytes wait.
+pub fn next_send() -> Option<u32> {
+    with_serial(|serial| serial.next_send(&RING)).flatten()
 }
 
 /// Keeps later writes from waiting for COM1. Call this before the first instruction of user mode.

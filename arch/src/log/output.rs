@@ -3,7 +3,7 @@
 //! The ring has every byte, and the output knows the first one that the chip hasn't got. While the kernel boots, and
 //! when it has crashed, it waits for the chip, since nobody else can run. While programs run, it never waits: a look
 //! gives the chip what that takes at once. The kernel looks at each write to the log, and at the alarm that
-//! [`Output::next_look`] asks for.
+//! [`Output::next_send`] asks for.
 
 use crate::log::mark::Mark;
 use crate::log::ring::Ring;
@@ -35,7 +35,7 @@ pub struct Output<C> {
     /// Whether the chip has the carriage return that goes before a line feed at `next`.
     returned: bool,
     /// The latest consecutive looks at which the chip took nothing.
-    vain_looks: u8,
+    vain_sends: u8,
     /// What the chip gets before the bytes at `next`.
     mark: Mark,
 }
@@ -43,7 +43,7 @@ pub struct Output<C> {
 impl<C: Chip> Output<C> {
     /// Makes an output that begins at a position of the ring, and waits.
     pub const fn new(port: SerialPort<C>, next: u32) -> Self {
-        Self { port, pace: Pace::Waits, next, returned: false, vain_looks: 0, mark: Mark::NONE }
+        Self { port, pace: Pace::Waits, next, returned: false, vain_sends: 0, mark: Mark::NONE }
     }
 
     /// Gives the output another port: for a crash record, behind which the bytes that still wait are sent too.
@@ -59,13 +59,13 @@ impl<C: Chip> Output<C> {
     /// Gives the chip what the ring has, as the pace allows. A byte that was waited for in vain is given up. Where the
     /// ring has overwritten bytes before the chip got them, the line gets a mark.
     #[optimize(speed)]
-    pub fn look<const BYTES: usize>(&mut self, ring: &Ring<BYTES>) {
+    pub fn send<const BYTES: usize>(&mut self, ring: &Ring<BYTES>) {
         let mut given = 0;
         let most = match self.pace {
             Pace::Waits => u32::MAX,
             Pace::AtOnce => MOST_AT_ONCE,
         };
-        'look: loop {
+        'send: loop {
             if !self.give_mark(&mut given) {
                 break;
             }
@@ -86,7 +86,7 @@ impl<C: Chip> Output<C> {
                     given += 1;
                     self.port.send(byte);
                 } else if !self.give(byte, &mut given) {
-                    break 'look;
+                    break 'send;
                 }
                 position = position.wrapping_add(1);
                 self.next = position;
@@ -95,8 +95,8 @@ impl<C: Chip> Output<C> {
                 break;
             }
         }
-        self.vain_looks = match given {
-            0 if self.waiting(ring) != 0 => self.vain_looks.saturating_add(1),
+        self.vain_sends = match given {
+            0 if self.waiting(ring) != 0 => self.vain_sends.saturating_add(1),
             _ => 0,
         };
     }
@@ -107,8 +107,8 @@ impl<C: Chip> Output<C> {
     }
 
     /// Gives the microseconds until another look is worth it, if bytes wait.
-    pub fn next_look<const BYTES: usize>(&self, ring: &Ring<BYTES>) -> Option<u32> {
-        (self.waiting(ring) != 0).then(|| BUFFER_MICROSECONDS << self.vain_looks.min(MOST_DOUBLINGS))
+    pub fn next_send<const BYTES: usize>(&self, ring: &Ring<BYTES>) -> Option<u32> {
+        (self.waiting(ring) != 0).then(|| BUFFER_MICROSECONDS << self.vain_sends.min(MOST_DOUBLINGS))
     }
 
     /// Waits until the chip has sent what it has.
@@ -230,11 +230,11 @@ mod tests {
                 let mut left = usize::MAX;
                 while output.waiting(&ring) < left {
                     left = output.waiting(&ring);
-                    output.look(&ring);
+                    output.send(&ring);
                 }
                 let accesses = output.port.chip().accesses - before;
                 assert!(accesses <= usize::from(depth) + 3, "round {look} takes {accesses} accesses");
-                assert_eq!(output.next_look(&ring).is_some(), look < looks, "look {look}");
+                assert_eq!(output.next_send(&ring).is_some(), look < looks, "look {look}");
                 output.port.chip().send();
             }
             assert_eq!(fake.sent, b"one line of the log\r\nand one that follows");
@@ -247,20 +247,20 @@ mod tests {
         let (ring, mut fake) = (Ring::<64>::new(), Fake { depth: FIFO_BYTES, ..Fake::default() });
         let mut output = output(&mut fake);
         ring.write(b"0123456789abcdef");
-        (0..2).for_each(|_| output.look(&ring));
+        (0..2).for_each(|_| output.send(&ring));
         ring.write(b"later\n");
         let mut waits = Vec::new();
         for _ in 0..20 {
             let before = output.port.chip().accesses;
-            output.look(&ring);
+            output.send(&ring);
             assert_eq!(output.port.chip().accesses, before + 1);
-            waits.push(output.next_look(&ring).expect("bytes wait"));
+            waits.push(output.next_send(&ring).expect("bytes wait"));
         }
         assert!(waits.is_sorted() && waits[0] == 2 * BUFFER_MICROSECONDS && waits[19] == 128 * BUFFER_MICROSECONDS);
         assert_eq!(output.waiting(&ring), 6);
         output.port.chip().send();
-        output.look(&ring);
-        assert_eq!((output.waiting(&ring), output.next_look(&ring)), (0, None));
+        output.send(&ring);
+        assert_eq!((output.waiting(&ring), output.next_send(&ring)), (0, None));
         output.port.chip().send();
         assert_eq!(fake.sent, b"0123456789abcdeflater\r\n");
     }
@@ -270,9 +270,9 @@ mod tests {
         let (ring, mut fake) = (Ring::<256>::new(), Fake { depth: FIFO_BYTES, is_quick: true, ..Fake::default() });
         let mut output = output(&mut fake);
         ring.write(&[b'.'; 200]);
-        output.look(&ring);
+        output.send(&ring);
         assert_eq!(output.port.chip().sent.len(), MOST_AT_ONCE as usize);
-        (0..=200 / MOST_AT_ONCE).for_each(|_| output.look(&ring));
+        (0..=200 / MOST_AT_ONCE).for_each(|_| output.send(&ring));
         assert_eq!(output.port.chip().sent, [b'.'; 200]);
     }
 
@@ -282,16 +282,16 @@ mod tests {
         let mut output = output(&mut fake);
         ring.write(b"never seen on the line: 0123456789abcdef");
         assert_eq!(output.waiting(&ring), 16);
-        (0..5).for_each(|_| output.look(&ring));
-        assert_eq!((output.waiting(&ring), output.next_look(&ring)), (0, None));
+        (0..5).for_each(|_| output.send(&ring));
+        assert_eq!((output.waiting(&ring), output.next_send(&ring)), (0, None));
         assert_eq!(output.port.chip().sent, b"\r\n[24 bytes lost]\r\n0123456789abcdef");
         output.port.chip().sent.clear();
         // More is lost while the mark is on its way.
         ring.write(&[b'-'; 116]);
-        output.look(&ring);
+        output.send(&ring);
         assert_eq!(output.port.chip().sent, b"\r\n[100 bytes");
         ring.write(b"0123456789abcdef");
-        (0..8).for_each(|_| output.look(&ring));
+        (0..8).for_each(|_| output.send(&ring));
         assert_eq!(fake.sent, b"\r\n[100 bytes lost]\r\n\r\n[16 bytes lost]\r\n0123456789abcdef");
     }
 
@@ -301,13 +301,13 @@ mod tests {
         let (ring, mut fake) = (Ring::<64>::new(), Fake { depth: FIFO_BYTES, ..Fake::default() });
         let mut old = output(&mut fake);
         ring.write(b"the first sixteen, then these");
-        old.look(&ring);
+        old.send(&ring);
         let next = old.next;
         fake.send();
         fake.is_quick = true;
         let mut output = Output { next, ..Output::new(SerialPort::take_back(&mut fake), 0) };
         ring.write(b"\nCRASH");
-        output.look(&ring);
+        output.send(&ring);
         assert!(fake.sent.ends_with(b"the first sixteen, then these\r\nCRASH"), "{:?}", fake.sent);
     }
 
@@ -324,7 +324,7 @@ mod tests {
         let ring = Ring::<64>::new();
         ring.write(b"nobody reads this\n");
         let mut output = Output::new(SerialPort::take(Nothing(0)), 0);
-        output.look(&ring);
+        output.send(&ring);
         assert_eq!(output.waiting(&ring), 0);
         assert!(output.port.chip().0 < PATIENCE_WITHOUT_CHIP + 100);
     }

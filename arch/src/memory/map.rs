@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use super::{FIRST_MIB, FRAME_BYTES, RunSet, frames_touching, frames_within};
+use super::{FIRST_MIB_BYTES, FRAME_BYTES, RunSet, frames_touching, frames_within};
 use crate::cpu::features::features;
 
 /// The use of a region to the kernel.
@@ -77,7 +77,7 @@ impl MemoryMap {
         let limit = 1 << features().physical_bits;
         let frames = frames_touching(bytes.clone());
         !bytes.is_empty()
-            && (FIRST_MIB..=limit).contains(&bytes.start)
+            && (FIRST_MIB_BYTES..=limit).contains(&bytes.start)
             && bytes.end <= limit
             && !self.available.intersects(frames.clone())
             && !self.firmware.intersects(frames)
@@ -86,9 +86,9 @@ impl MemoryMap {
     /// Tells whether the firmware's tables may be at these addresses: in the first MiB, or where a region keeps memory
     /// from use. What no region lists may be a device's registers, where reading can have effects.
     pub fn may_hold_tables(&self, bytes: Range<u64>) -> bool {
-        let is_low = bytes.end <= FIRST_MIB;
+        let is_low = bytes.end <= FIRST_MIB_BYTES;
         // Beyond the last frame, all addresses have the same frame number.
-        let is_in_reach = bytes.start >= FIRST_MIB && bytes.end <= u64::from(u32::MAX) * FRAME_BYTES;
+        let is_in_reach = bytes.start >= FIRST_MIB_BYTES && bytes.end <= u64::from(u32::MAX) * FRAME_BYTES;
         !bytes.is_empty() && (is_low || is_in_reach && self.denied.contains(frames_touching(bytes)))
     }
 }

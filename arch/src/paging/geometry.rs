@@ -8,7 +8,8 @@ use super::Entry;
 
 /// The bits of an address that one level's index takes; PAE's root has two, which is what remains of 32.
 const INDEX_BITS: u32 = 9;
-const PAGE_BITS: u32 = abi::PAGE_BYTES.trailing_zeros();
+/// The bits of an address within a page.
+pub const PAGE_BITS: u32 = abi::PAGE_BYTES.trailing_zeros();
 
 /// The levels of a width; level 1 holds pages, `LEVELS` is the root.
 pub trait Geometry {

@@ -36,7 +36,7 @@ pub struct Image {
 pub struct OutOfMemory;
 
 /// Frames of the first MiB, of which the kernel uses the text screen's and reads the firmware's.
-const FIRST_MIB: Range<u32> = 0..0x100;
+const FIRST_MIB_FRAMES: Range<u32> = 0..0x100;
 /// VGA memory: text mode's cells are in it.
 const VGA: Range<u32> = 0xA0..0xC0;
 
@@ -71,7 +71,7 @@ pub unsafe fn install(image: &Image, memory: &mut BootMemory) -> Result<(), OutO
     for run in map.available.runs().iter().chain(map.firmware.runs()) {
         shown.add(run.clone());
     }
-    shown.add(FIRST_MIB);
+    shown.add(FIRST_MIB_FRAMES);
     shown.remove(VGA);
     shown.remove(frames_of_image(image));
     for run in shown.runs() {

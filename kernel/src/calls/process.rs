@@ -25,7 +25,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::Priority.into());
         }
         let dma = if request.message.tag.options().contains(Options::DMA) { Rights::DMA } else { Rights::empty() };
-        let makes = parent.makes.difference(Rights::DMA) | (parent.makes & dma);
+        let grantable = parent.grantable.difference(Rights::DMA) | (parent.grantable & dma);
         if !parent.table.has_room() {
             return Err(Error::NoHandleSlot.into());
         }
@@ -54,7 +54,7 @@ impl<M: Machine> Kernel<M> {
         if let Some(process) = self.processes.at_mut(name.link()) {
             process.badge = badge as u16;
             process.ceiling = ceiling;
-            process.makes = makes;
+            process.grantable = grantable;
             process.supervisor = supervisor;
             process.parent = parent;
             process.standing = standing;

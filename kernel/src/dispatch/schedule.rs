@@ -57,13 +57,13 @@ pub struct Schedule {
     bitmap: u64,
     chain: List,
     /// The priority that a thread must exceed for the fast path to run it at once. It is the highest in queues and
-    /// chain. While the running thread's slice is measured or the watch sleeps, no thread exceeds it: the slow path keeps
-    /// slices, and wakes the watch.
+    /// chain. While the running thread's slice is measured or the watch sleeps, no thread exceeds it: the slow path
+    /// keeps slices, and wakes the watch.
     bar: Priority,
     /// The highest priority in the queues; `IDLE` if all are empty.
     queued: Priority,
     /// The highest priority in queues and chain, whatever the bar is.
-    behind_the_bar: Priority,
+    highest: Priority,
     slice: Slice,
     wakes: Wakes,
     /// The thread that runs when the running one waits, where that is known without a search: the only preempted
@@ -102,7 +102,7 @@ impl Schedule {
         chain: List::EMPTY,
         bar: Priority::IDLE,
         queued: Priority::IDLE,
-        behind_the_bar: Priority::IDLE,
+        highest: Priority::IDLE,
         slice: Slice::Open,
         wakes: Wakes::Any,
         successor: Link::NONE,
@@ -120,7 +120,7 @@ impl Schedule {
     #[inline(always)]
     pub const fn highest(&self) -> Priority {
         match self.bar {
-            Priority::MEASURED => self.behind_the_bar,
+            Priority::MEASURED => self.highest,
             bar => bar,
         }
     }
@@ -259,7 +259,7 @@ impl Schedule {
         };
         let first = threads.at(self.chain.head());
         let highest = first.map_or(self.queued, |first| first.priority().max(self.queued));
-        self.behind_the_bar = highest;
+        self.highest = highest;
         self.second = if self.queued == Priority::IDLE { self.idle } else { Link::NONE };
         (self.bar, self.successor) = match (self.slice, self.wakes, first) {
             (Slice::Measured, _, _) | (_, Wakes::Slow, _) => (Priority::MEASURED, Link::NONE),

@@ -89,7 +89,7 @@ impl<M: Machine> Kernel<M> {
             Life::Ending => {
                 self.deadlines.clear(DeadlineOf::Process(target));
                 let next = self.go_on_ending(machine, target, STEPS_PER_SLICE);
-                self.defer(next);
+                self.make_ready(next);
                 return word(1);
             }
             Life::Alive => return Err(Error::Busy.into()),
@@ -153,7 +153,7 @@ impl<M: Machine> Kernel<M> {
         match (position..end).map(Link::new).find(is_child) {
             Some(child) => {
                 let next = self.end_process(machine, child, Exit { how: ExitKind::Killed, words: [0; 4] });
-                self.defer(next);
+                self.make_ready(next);
                 Slice::Child { position, child }
             }
             None if end < self.processes.extent() => Slice::More(end),

@@ -97,7 +97,7 @@ impl<M: Machine> Kernel<M> {
         // The first sender is the fault, which carries no handle.
         if let Ok(Some(message)) = self.take_sender(receiver, endpoint, Luggage::Refused) {
             let next = self.give(receiver, message);
-            self.defer(next);
+            self.make_ready(next);
         }
     }
 }

@@ -108,7 +108,7 @@ impl<M: Machine> Kernel<M> {
         let Some(endpoint) = self.endpoints.resolve(interrupt.endpoint()) else { return Ok(()) };
         if interrupt.replay(now) == Noted::Post {
             let next = self.post(endpoint, Event::Interrupt(source));
-            self.defer(next);
+            self.make_ready(next);
         }
         Ok(())
     }

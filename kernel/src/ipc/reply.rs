@@ -19,7 +19,7 @@ impl<M: Machine> Kernel<M> {
         match self.endpoints.resolve(reply.endpoint()) {
             Some(endpoint) => {
                 let next = self.post(endpoint, Event::CallerGone(link));
-                self.defer(next);
+                self.make_ready(next);
             }
             None => self.end_reply(link),
         }

@@ -136,7 +136,7 @@ pub struct Process<M: Machine> {
     /// The highest priority that it may give to a thread, and that its own threads may have.
     pub ceiling: Priority,
     /// The rights that objects of its making may carry.
-    pub makes: Rights,
+    pub grantable: Rights,
     threads: Members,
     /// While it is ending, the next thread that is to stop.
     stopping: Link,
@@ -253,7 +253,7 @@ impl<M: Machine> Process<M> {
             quota: Quota::new(0, 0),
             standing: Standing::on(Link::NONE),
             ceiling: Priority::IDLE,
-            makes: Rights::empty(),
+            grantable: Rights::empty(),
             threads: Members::EMPTY,
             stopping: Link::NONE,
             sources: Members::EMPTY,

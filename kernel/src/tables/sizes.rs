@@ -70,7 +70,7 @@ pub const TABLE_HANDLES: usize = 64;
 /// The handle table of a process that asks for a large one (`init` does).
 pub const LARGE_TABLE_HANDLES: usize = 1024;
 /// The lines that can be bound; the last stands for the NMI.
-pub const LINES: usize = 256;
+pub const MAX_LINES: usize = 256;
 /// Threads of one process at most, so that a loop over all of them is bounded.
 pub const THREADS_PER_PROCESS: usize = 16;
 /// Stretches mapped in one process at most, so that finding one among them is bounded work.

@@ -6,7 +6,7 @@ use super::world::{Paths, World};
 use crate::dispatch::{Priority, QUEUE};
 use crate::objects::thread::{Sent, StateKind};
 use crate::tables::Link;
-use crate::tables::sizes::LINES;
+use crate::tables::sizes::MAX_LINES;
 use abi::Operation;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -87,7 +87,7 @@ fn description(world: &World) -> Vec<String> {
     let trace: Vec<_> = account.trace_entries().map(|entry| (entry.kind, entry.thread, entry.detail)).collect();
     lines.push(format!("{counts:?} {trace:?}"));
     let machine = &world.machine;
-    let lines_of_machine = &machine.lines[..LINES.min(machine.lines.len())];
+    let lines_of_machine = &machine.lines[..MAX_LINES.min(machine.lines.len())];
     let home = machine.resumes.map(|(mark, home)| (mark, home.process, home.ports_version));
     lines.push(format!("{lines_of_machine:?} {:?} {:?} {home:?}", machine.armed, machine.ended));
     lines

@@ -63,7 +63,7 @@ fn take_back(world: &mut World) {
     for process in others {
         world.trap(|kernel, machine| {
             let next = kernel.end_process(machine, process, Exit::default());
-            kernel.leave(machine, next);
+            kernel.carry_out(machine, next);
         });
         let mut calls = 0;
         while world.kernel.processes.live(process).is_some() {
@@ -72,7 +72,7 @@ fn take_back(world: &mut World) {
             world.trap(|kernel, machine| {
                 let reaped = kernel.reap(machine, process, request);
                 assert!(reaped.is_ok());
-                kernel.leave(machine, Next::Scheduled);
+                kernel.carry_out(machine, Next::Scheduled);
             });
             calls += 1;
             assert!(calls < 10_000, "reaping never ends");

@@ -10,7 +10,7 @@ impl<M: Machine> Kernel<M> {
     /// The tail of every trap, and the only place that switches on the slow path: carries out what the trap decided.
     /// The highest-priority thread that can run runs, and the timer is set.
     #[inline(never)]
-    pub(crate) fn leave(&mut self, machine: &mut M, next: Next) {
+    pub(crate) fn carry_out(&mut self, machine: &mut M, next: Next) {
         match next {
             Next::Scheduled => {}
             Next::Woken(link) => self.place(machine, link),

@@ -19,8 +19,8 @@ use std::sync::Once;
 
 use super::tests::{fadt, hpet, made, pointer, summed};
 use super::*;
-use crate::interrupts::route::{LINES, route};
-use crate::memory::{FIRST_MIB, FRAME_BYTES, MemoryMap, Region, RegionKind};
+use crate::interrupts::route::{VECTOR_LINES, route};
+use crate::memory::{FIRST_MIB_BYTES, FRAME_BYTES, MemoryMap, Region, RegionKind};
 use memory::{HIGH, HIGH_BYTES, Memory, Random};
 
 /// The most bytes of a root table.
@@ -107,13 +107,13 @@ fn regions(random: &mut Random) -> Vec<Region> {
 fn place(random: &mut Random) -> u64 {
     let page = HIGH.start + FRAME_BYTES * random.below(HIGH_BYTES / FRAME_BYTES as usize) as u64;
     let back = random.of(&[4, 8, 36, 44, 100]);
-    let edge = random.of(&[page.wrapping_sub(back), HIGH.end - back, HIGH.start, FIRST_MIB - back, 0xFFFF_FFF0]);
+    let edge = random.of(&[page.wrapping_sub(back), HIGH.end - back, HIGH.start, FIRST_MIB_BYTES - back, 0xFFFF_FFF0]);
     let wild = random.of(&[random.0, u64::MAX, u64::MAX - 35, 1 << 44, (1 << 44) - 36, 1, 0xFEE0_0000]);
     let inside = page + random.next() % FRAME_BYTES;
     match random.below(16) {
         0 => wild,
         1 | 2 => edge,
-        3 => random.next() % FIRST_MIB,
+        3 => random.next() % FIRST_MIB_BYTES,
         _ => inside & !3,
     }
 }
@@ -255,7 +255,8 @@ fn step(number: u64, memory: &mut Memory) -> usize {
         }
     }
     let madt = found.madt.unwrap_or_default();
-    let mut inputs: Vec<u32> = (0..LINES).filter_map(|line| route(&madt, line)).map(|route| route.input).collect();
+    let mut inputs: Vec<u32> =
+        (0..VECTOR_LINES).filter_map(|line| route(&madt, line)).map(|route| route.input).collect();
     let lines = inputs.len();
     inputs.sort_unstable();
     inputs.dedup();

@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 
 use super::Physical;
 use crate::layout;
-use crate::memory::{FIRST_MIB, FRAME_BYTES, MemoryMap, frames_touching};
+use crate::memory::{FIRST_MIB_BYTES, FRAME_BYTES, MemoryMap, frames_touching};
 use crate::paging::window::{self, Caching};
 
 /// The windows that are made at most, and their pages: room for what devices need must be left.
@@ -81,7 +81,7 @@ impl<'a, S: Show> FirmwareMemory<'a, S> {
         if !self.map.may_hold_tables(bytes.clone()) {
             return None;
         }
-        if bytes.end <= FIRST_MIB {
+        if bytes.end <= FIRST_MIB_BYTES {
             return self.show.first_mib(bytes);
         }
         let frames = frames_touching(bytes.clone());

@@ -4,7 +4,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::firmware::acpi::memory::Show;
-use crate::memory::{FIRST_MIB, FRAME_BYTES, Region, RegionKind};
+use crate::memory::{FIRST_MIB_BYTES, FRAME_BYTES, Region, RegionKind};
 
 /// The memory behind the first MiB that has bytes: some pages, the last ones below 4 GiB and the first ones above.
 pub const HIGH: Range<u64> = 0xFFFC_0000..0x1_0004_0000;
@@ -44,7 +44,7 @@ pub struct Memory {
 impl Memory {
     pub fn new() -> Self {
         let zeros = |bytes| vec![0; bytes].into_boxed_slice();
-        Self { regions: Vec::new(), low: zeros(FIRST_MIB as usize), high: zeros(HIGH_BYTES) }
+        Self { regions: Vec::new(), low: zeros(FIRST_MIB_BYTES as usize), high: zeros(HIGH_BYTES) }
     }
 
     /// Tells whether a region that keeps memory from use touches the frame, as the map's own code doesn't compute it.
@@ -59,7 +59,7 @@ impl Memory {
     /// Gives the bytes that tables may be read from, by the reference's own reckoning.
     pub fn readable(&self, address: u64, count: usize) -> Option<&[u8]> {
         let end = address.checked_add(count as u64)?;
-        if end <= FIRST_MIB {
+        if end <= FIRST_MIB_BYTES {
             return self.low.get(address as usize..end as usize);
         }
         let frames = address / FRAME_BYTES..end.div_ceil(FRAME_BYTES);
@@ -71,7 +71,7 @@ impl Memory {
     /// Writes bytes as far as there is memory.
     pub fn write(&mut self, address: u64, bytes: &[u8]) {
         for (address, &byte) in (address..=u64::MAX).zip(bytes) {
-            if address < FIRST_MIB {
+            if address < FIRST_MIB_BYTES {
                 self.low[address as usize] = byte;
             } else if HIGH.contains(&address) {
                 self.high[(address - HIGH.start) as usize] = byte;
@@ -83,14 +83,14 @@ impl Memory {
 // SAFETY: both arrays are as long as what is asked for, and outlive the borrow.
 unsafe impl Show for &Memory {
     fn first_mib(&self, bytes: Range<u64>) -> Option<NonNull<u8>> {
-        assert!(bytes.start < bytes.end && bytes.end <= FIRST_MIB, "{bytes:x?} isn't the first MiB's");
+        assert!(bytes.start < bytes.end && bytes.end <= FIRST_MIB_BYTES, "{bytes:x?} isn't the first MiB's");
         Some(NonNull::from(&self.low[bytes.start as usize]))
     }
 
     unsafe fn map(&self, frames: Range<u32>) -> Option<NonNull<u8>> {
         assert!(!frames.is_empty(), "nothing to map");
         for frame in frames.clone() {
-            assert!(u64::from(frame) * FRAME_BYTES >= FIRST_MIB, "frame {frame:#x} is mapped twice");
+            assert!(u64::from(frame) * FRAME_BYTES >= FIRST_MIB_BYTES, "frame {frame:#x} is mapped twice");
             assert!(self.keeps_from_use(frame.into()), "frame {frame:#x} is mapped, where the map allows no table");
         }
         let (start, end) = (u64::from(frames.start) * FRAME_BYTES, u64::from(frames.end) * FRAME_BYTES);

@@ -1,6 +1,6 @@
 //! The real-time clock's seconds (Motorola MC146818, as every PC has it): the last resort, since it takes two seconds.
 
-use super::{Rate, Said};
+use super::{NamedRate, Rate};
 use crate::io::pc;
 use crate::io::port::Port;
 
@@ -40,13 +40,13 @@ struct End {
 }
 
 /// Measures the time stamp counter by a second. `register` reads a register of the clock.
-pub fn measure(mut register: impl FnMut(u8) -> u8, cycles: &mut impl FnMut() -> u64) -> Option<Said> {
+pub fn measure(mut register: impl FnMut(u8) -> u8, cycles: &mut impl FnMut() -> u64) -> Option<NamedRate> {
     let mut last = end_of_second(&mut register, cycles)?;
     for _ in 0..ATTEMPTS {
         let next = end_of_second(&mut register, cycles)?;
         let rate = Rate { least: next.before.saturating_sub(last.after), most: next.after.saturating_sub(last.before) };
         if rate.most - rate.least <= rate.most / NARROW {
-            return Some(Said::measured("the real-time clock", rate));
+            return Some(NamedRate::measured("the real-time clock", rate));
         }
         last = next;
     }

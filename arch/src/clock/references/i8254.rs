@@ -4,7 +4,7 @@
 //! the channel's status together with its count: the status says how the channel is programmed, which tells a chip from
 //! an empty bus, and whether the count has run out. So nothing depends on port 0x61, but for the channel's gate.
 
-use super::Ruler;
+use super::Reference;
 use crate::clock::pit::{CHANNEL_2, CONTROL, HERTZ, SYSTEM_CONTROL};
 
 /// Channel 2, low byte then high byte, mode 0, binary.
@@ -49,7 +49,7 @@ impl Interval {
     }
 }
 
-impl Ruler for Interval {
+impl Reference for Interval {
     fn name(&self) -> &'static str {
         "the 8254"
     }

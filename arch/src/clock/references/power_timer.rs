@@ -1,6 +1,6 @@
 //! ACPI's power management timer (ACPI 6.5, 4.8.3.3): it always runs, and costs a port to read.
 
-use super::Ruler;
+use super::Reference;
 use crate::firmware::acpi::PowerTimer;
 use crate::io::port::WidePort;
 
@@ -19,7 +19,7 @@ impl PowerManagement {
     }
 }
 
-impl Ruler for PowerManagement {
+impl Reference for PowerManagement {
     fn name(&self) -> &'static str {
         "ACPI's timer"
     }

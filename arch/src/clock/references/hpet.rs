@@ -1,6 +1,6 @@
 //! The high precision event timer (IA-PC HPET Specification 1.0a, 2.3).
 
-use super::Ruler;
+use super::Reference;
 use crate::io::registers::Registers;
 
 /// The bytes of the timer's registers.
@@ -52,7 +52,7 @@ impl Hpet {
     }
 }
 
-impl Ruler for Hpet {
+impl Reference for Hpet {
     fn name(&self) -> &'static str {
         "the HPET"
     }

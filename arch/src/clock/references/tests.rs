@@ -89,7 +89,7 @@ impl<'a> Fake<'a> {
     }
 }
 
-impl Ruler for Fake<'_> {
+impl Reference for Fake<'_> {
     fn name(&self) -> &'static str {
         "the fake"
     }
@@ -128,8 +128,8 @@ impl Ruler for Fake<'_> {
     }
 }
 
-fn run(world: &World, rulers: &mut [Fake<'_>]) -> Vec<Result<Pace, Trouble>> {
-    let mut all: Vec<_> = rulers.iter_mut().map(|ruler| ruler as &mut dyn Ruler).collect();
+fn run(world: &World, references: &mut [Fake<'_>]) -> Vec<Result<Ratio, MeasureError>> {
+    let mut all: Vec<_> = references.iter_mut().map(|reference| reference as &mut dyn Reference).collect();
     measure(&mut all, &mut || world.cycles())
 }
 
@@ -139,20 +139,20 @@ fn off(hertz: u64, right: u64) -> u64 {
 }
 
 #[track_caller]
-fn is_right(pace: &Result<Pace, Trouble>, ruler: &Fake<'_>) {
-    let pace = pace.as_ref().expect("it was measured");
-    let rate = pace.rate(ruler.hertz);
+fn is_right(ratio: &Result<Ratio, MeasureError>, reference: &Fake<'_>) {
+    let ratio = ratio.as_ref().expect("it was measured");
+    let rate = ratio.rate(reference.hertz);
     assert!(rate.least <= CYCLE_HERTZ && CYCLE_HERTZ <= rate.most, "{rate:?}");
     assert!(off(rate.hertz(), CYCLE_HERTZ) < 500, "{} hertz", rate.hertz());
-    assert!(off(pace.ruler_hertz(CYCLE_HERTZ), ruler.hertz) < 500, "{}", pace.ruler_hertz(CYCLE_HERTZ));
+    assert!(off(ratio.reference_hertz(CYCLE_HERTZ), reference.hertz) < 500, "{}", ratio.reference_hertz(CYCLE_HERTZ));
 }
 
 #[test]
-fn all_rulers_measure_in_ten_milliseconds() {
+fn all_references_measure_in_ten_milliseconds() {
     let world = World::stopped_at(&[]);
-    let mut rulers = [Fake::hpet(&world), Fake::power(&world), Fake::interval(&world), Fake::local(&world)];
-    let paces = run(&world, &mut rulers);
-    paces.iter().zip(&rulers).for_each(|(pace, ruler)| is_right(pace, ruler));
+    let mut references = [Fake::hpet(&world), Fake::power(&world), Fake::interval(&world), Fake::local(&world)];
+    let ratios = run(&world, &mut references);
+    ratios.iter().zip(&references).for_each(|(ratio, reference)| is_right(ratio, reference));
     let waited = (world.now.get() - (1 << 40)) * 1000 / CYCLE_HERTZ;
     assert!((10..=11).contains(&waited), "{waited} ms");
 }
@@ -168,11 +168,11 @@ fn a_stop_anywhere_changes_nothing() {
         // From a time slice to so long that the 24 bits wrap around unseen.
         for milliseconds in [4, 60, 3_000, 4_687] {
             let world = World::stopped_at(&[(at, milliseconds * CYCLE_HERTZ / 1000)]);
-            let mut rulers = [Fake::power(&world), Fake::interval(&world)];
-            let paces = run(&world, &mut rulers);
-            for (pace, ruler) in paces.iter().zip(&rulers) {
-                let pace = pace.as_ref().unwrap_or_else(|trouble| panic!("{at}, {milliseconds} ms: {trouble}"));
-                let hertz = pace.rate(ruler.hertz).hertz();
+            let mut references = [Fake::power(&world), Fake::interval(&world)];
+            let ratios = run(&world, &mut references);
+            for (ratio, reference) in ratios.iter().zip(&references) {
+                let ratio = ratio.as_ref().unwrap_or_else(|error| panic!("{at}, {milliseconds} ms: {error}"));
+                let hertz = ratio.rate(reference.hertz).hertz();
                 assert!(off(hertz, CYCLE_HERTZ) < 500, "{at}, {milliseconds} ms: {hertz}");
             }
         }
@@ -181,32 +181,32 @@ fn a_stop_anywhere_changes_nothing() {
 
 #[test]
 fn what_does_not_count_says_nothing() {
-    for (fault, trouble) in [
-        (Fault::Missing, Trouble::Missing),
-        (Fault::StandsStill, Trouble::StandsStill),
-        (Fault::RunsBackward, Trouble::Jumps),
-        (Fault::Changes, Trouble::Unsteady),
+    for (fault, error) in [
+        (Fault::Missing, MeasureError::Missing),
+        (Fault::StandsStill, MeasureError::StandsStill),
+        (Fault::RunsBackward, MeasureError::Jumps),
+        (Fault::Changes, MeasureError::Unsteady),
     ] {
         let world = World::stopped_at(&[]);
-        let mut rulers = [Fake::hpet(&world).with(fault), Fake::power(&world), Fake::interval(&world).with(fault)];
-        let paces = run(&world, &mut rulers);
-        assert_eq!((&paces[0], &paces[2]), (&Err(trouble), &Err(trouble)));
-        is_right(&paces[1], &rulers[1]);
+        let mut references = [Fake::hpet(&world).with(fault), Fake::power(&world), Fake::interval(&world).with(fault)];
+        let ratios = run(&world, &mut references);
+        assert_eq!((&ratios[0], &ratios[2]), (&Err(error), &Err(error)));
+        is_right(&ratios[1], &references[1]);
         let waited = (world.now.get() - (1 << 40)) * 1000 / CYCLE_HERTZ;
-        assert!(waited < 200, "{trouble}: {waited} ms");
+        assert!(waited < 200, "{error}: {waited} ms");
     }
 }
 
 #[test]
 fn a_time_stamp_counter_that_stands_still_ends_the_measurement() {
     let world = World::stopped_at(&[]);
-    let mut ruler = Fake::power(&world);
-    let paces = measure(&mut [&mut ruler], &mut || 7);
-    assert_eq!(paces, [Err(Trouble::TooSlow)]);
+    let mut reference = Fake::power(&world);
+    let ratios = measure(&mut [&mut reference], &mut || 7);
+    assert_eq!(ratios, [Err(MeasureError::TooSlow)]);
 }
 
-fn said(by: &'static str, megahertz: u64) -> Said {
-    Said { by, rate: Rate { least: megahertz * 999_700, most: megahertz * 1_000_300 } }
+fn said(by: &'static str, megahertz: u64) -> NamedRate {
+    NamedRate { by, rate: Rate { least: megahertz * 999_700, most: megahertz * 1_000_300 } }
 }
 
 #[test]
@@ -268,15 +268,15 @@ proptest! {
         stops in proptest::collection::vec((0..4_000u64, 1..30_000_000u64), 0..60),
     ) {
         let world = World::stopped_at(&stops);
-        let mut rulers = [Fake::hpet(&world), Fake::power(&world), Fake::interval(&world), Fake::local(&world)];
-        let paces = run(&world, &mut rulers);
-        for (pace, ruler) in paces.iter().zip(&rulers) {
-            if let Ok(pace) = pace {
-                let rate = pace.rate(ruler.hertz);
+        let mut references = [Fake::hpet(&world), Fake::power(&world), Fake::interval(&world), Fake::local(&world)];
+        let ratios = run(&world, &mut references);
+        for (ratio, reference) in ratios.iter().zip(&references) {
+            if let Ok(ratio) = ratio {
+                let rate = ratio.rate(reference.hertz);
                 prop_assert!(off(rate.hertz(), CYCLE_HERTZ) < 1000, "{rate:?}");
             } else {
                 // The 8254's 55 ms may be over too often.
-                prop_assert!(ruler.once, "{pace:?}");
+                prop_assert!(reference.once, "{ratio:?}");
             }
         }
     }

@@ -1,6 +1,6 @@
-//! Measuring the time stamp counter by several rulers at once.
+//! Measuring the time stamp counter by several references at once.
 //!
-//! Each look at a ruler stands between two reads of the time stamp counter, so a look that took long (the host ran
+//! Each look at a reference stands between two reads of the time stamp counter, so a look that took long (the host ran
 //! something else, firmware took the CPU) says so itself. A measurement has two halves, of at least 5 ms each. A half
 //! ends once its bounds are narrow, and its rate must be the other's: a count that wrapped around unseen, or a counter
 //! that isn't steady, shows there. A measurement that fails by chance is tried again.
@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Rate, Ruler};
+use super::{Rate, Reference};
 
 /// A half takes at least this part of a second.
 const HALVES_A_SECOND: u64 = 200;
@@ -16,33 +16,33 @@ const HALVES_A_SECOND: u64 = 200;
 const LEAST_COUNTS: u64 = 4096;
 /// Bounds are narrow if they differ by less than this part of them.
 const NARROW: u128 = 1024;
-/// Looks at a ruler before a half begins, of which the quickest counts.
+/// Looks at a reference before a half begins, of which the quickest counts.
 const FIRST_LOOKS: usize = 3;
 /// Attempts at a measurement that fails by chance.
 const ATTEMPTS: usize = 8;
-/// Looks at all rulers before an attempt is given up: more than any machine needs for 100 ms.
+/// Looks at all references before an attempt is given up: more than any machine needs for 100 ms.
 const MOST_LOOKS: usize = 1 << 21;
 /// Cycles for which a counter that runs can't show the same count: 20 ms on the quickest CPU.
 const STANDSTILL: u64 = 1 << 27;
 
-/// The reason why a ruler gives no rate; its text continues "clock: the 8254 ".
+/// The reason why a reference gives no rate; its text continues "clock: the 8254 ".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// The ruler isn't there.
+pub enum MeasureError {
+    /// The reference isn't there.
     Missing,
     /// The count doesn't change.
     StandsStill,
     /// The count goes back, or jumps.
     Jumps,
-    /// The ruler ran out before the measurement's end.
+    /// The reference ran out before the measurement's end.
     RanOut,
-    /// A measurement by the ruler doesn't end.
+    /// A measurement by the reference doesn't end.
     TooSlow,
-    /// The ruler's rate, or the time stamp counter's, isn't steady.
+    /// The reference's rate, or the time stamp counter's, isn't steady.
     Unsteady,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for MeasureError {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str(match self {
             Self::Missing => "isn't there",
@@ -55,7 +55,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// A look at a ruler: its count since the start, and the time stamp counter before and after.
+/// A look at a reference: its count since the start, and the time stamp counter before and after.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     before: u64,
@@ -63,15 +63,15 @@ struct Look {
     after: u64,
 }
 
-/// How far the time stamp counter advanced, at least and at most, while a ruler counted.
+/// How far the time stamp counter advanced, at least and at most, while a reference counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct Ratio {
     least: u64,
     most: u64,
     counts: u64,
 }
 
-impl Pace {
+impl Ratio {
     fn between(from: &Look, to: &Look) -> Self {
         Self {
             least: to.before.saturating_sub(from.after),
@@ -97,35 +97,38 @@ impl Pace {
         least.max(other_least) <= most.min(other_most)
     }
 
-    /// Gives the rate of the time stamp counter, if the ruler's is this.
-    pub fn rate(&self, ruler_hertz: u64) -> Rate {
-        let (least, most) = self.bounds(ruler_hertz);
+    /// Gives the rate of the time stamp counter, if the reference's is this.
+    pub fn rate(&self, reference_hertz: u64) -> Rate {
+        let (least, most) = self.bounds(reference_hertz);
         let hertz = |cycles| u64::try_from(cycles).unwrap_or(u64::MAX);
         Rate { least: hertz(least), most: hertz(most) }
     }
 
-    /// Gives the rate of the ruler, if the time stamp counter's is this; 0 if it isn't known.
-    pub fn ruler_hertz(&self, cycle_hertz: u64) -> u64 {
+    /// Gives the rate of the reference, if the time stamp counter's is this; 0 if it isn't known.
+    pub fn reference_hertz(&self, cycle_hertz: u64) -> u64 {
         let cycles = u128::from(u64::midpoint(self.least, self.most)).max(1);
         u64::try_from(u128::from(cycle_hertz) * u128::from(self.counts) / cycles).unwrap_or(0)
     }
 }
 
-/// A ruler in use, and the state of its measurement.
+/// A reference in use, and the state of its measurement.
 struct Track<'a, 'b> {
-    ruler: &'a mut &'b mut dyn Ruler,
+    reference: &'a mut &'b mut dyn Reference,
     last: u32,
     count: u64,
     /// The time stamp counter after the look that showed the last new count.
     changed: u64,
     first: Option<Look>,
     middle: Option<Look>,
-    result: Option<Result<Pace, Trouble>>,
+    result: Option<Result<Ratio, MeasureError>>,
 }
 
-/// Measures by every ruler. The results are in the order of the rulers.
-pub fn measure(rulers: &mut [&mut dyn Ruler], cycles: &mut impl FnMut() -> u64) -> Vec<Result<Pace, Trouble>> {
-    let mut tracks: Vec<_> = rulers.iter_mut().map(Track::new).collect();
+/// Measures by every reference. The results are in the order of the references.
+pub fn measure(
+    references: &mut [&mut dyn Reference],
+    cycles: &mut impl FnMut() -> u64,
+) -> Vec<Result<Ratio, MeasureError>> {
+    let mut tracks: Vec<_> = references.iter_mut().map(Track::new).collect();
     for _ in 0..ATTEMPTS {
         let is_open = |track: &Track<'_, '_>| track.result.is_none();
         tracks.iter_mut().for_each(Track::reopen);
@@ -140,27 +143,27 @@ pub fn measure(rulers: &mut [&mut dyn Ruler], cycles: &mut impl FnMut() -> u64) 
             tracks.iter_mut().filter(|track| is_open(track)).for_each(|track| track.go_on(cycles));
         }
         for track in &mut tracks {
-            track.ruler.stop();
+            track.reference.stop();
             // A measurement that took all looks isn't tried again.
-            track.result.get_or_insert(Err(Trouble::TooSlow));
+            track.result.get_or_insert(Err(MeasureError::TooSlow));
         }
     }
-    tracks.into_iter().map(|track| track.result.unwrap_or(Err(Trouble::TooSlow))).collect()
+    tracks.into_iter().map(|track| track.result.unwrap_or(Err(MeasureError::TooSlow))).collect()
 }
 
 impl<'a, 'b> Track<'a, 'b> {
-    fn new(ruler: &'a mut &'b mut dyn Ruler) -> Self {
-        Self { ruler, last: 0, count: 0, changed: 0, first: None, middle: None, result: None }
+    fn new(reference: &'a mut &'b mut dyn Reference) -> Self {
+        Self { reference, last: 0, count: 0, changed: 0, first: None, middle: None, result: None }
     }
 
-    /// Starts the ruler, and takes the look from which the measurement counts.
+    /// Starts the reference, and takes the look from which the measurement counts.
     fn begin(&mut self, cycles: &mut impl FnMut() -> u64) {
         (self.count, self.first, self.middle) = (0, None, None);
-        let started = self.ruler.start().ok_or(Trouble::Missing);
-        let count = match started.and_then(|()| self.ruler.count().ok_or(Trouble::RanOut)) {
+        let started = self.reference.start().ok_or(MeasureError::Missing);
+        let count = match started.and_then(|()| self.reference.count().ok_or(MeasureError::RanOut)) {
             Ok(count) => count,
-            Err(trouble) => {
-                self.result = Some(Err(trouble));
+            Err(error) => {
+                self.result = Some(Err(error));
                 return;
             }
         };
@@ -172,7 +175,7 @@ impl<'a, 'b> Track<'a, 'b> {
         });
         match first {
             Ok(first) => self.first = first,
-            Err(trouble) => self.result = Some(Err(trouble)),
+            Err(error) => self.result = Some(Err(error)),
         }
     }
 
@@ -180,45 +183,45 @@ impl<'a, 'b> Track<'a, 'b> {
     fn go_on(&mut self, cycles: &mut impl FnMut() -> u64) {
         match self.look(cycles) {
             Ok(look) => self.take(&look),
-            Err(trouble) => self.result = Some(Err(trouble)),
+            Err(error) => self.result = Some(Err(error)),
         }
     }
 
     fn take(&mut self, look: &Look) {
         let Some(first) = self.first else { return };
-        let least = self.ruler.hertz().map_or(LEAST_COUNTS, |hertz| hertz / HALVES_A_SECOND);
-        let pace = Pace::between(self.middle.as_ref().unwrap_or(&first), look);
-        if pace.counts < least || !pace.is_narrow() {
+        let least = self.reference.hertz().map_or(LEAST_COUNTS, |hertz| hertz / HALVES_A_SECOND);
+        let ratio = Ratio::between(self.middle.as_ref().unwrap_or(&first), look);
+        if ratio.counts < least || !ratio.is_narrow() {
             return;
         }
         let Some(middle) = self.middle else {
             self.middle = Some(*look);
             return;
         };
-        let is_steady = pace.agrees(&Pace::between(&first, &middle));
-        self.result = Some(if is_steady { Ok(Pace::between(&first, look)) } else { Err(Trouble::Unsteady) });
+        let is_steady = ratio.agrees(&Ratio::between(&first, &middle));
+        self.result = Some(if is_steady { Ok(Ratio::between(&first, look)) } else { Err(MeasureError::Unsteady) });
     }
 
     /// Starts a measurement again that may have failed by chance.
     fn reopen(&mut self) {
-        if matches!(self.result, Some(Err(Trouble::Jumps | Trouble::RanOut | Trouble::Unsteady))) {
+        if matches!(self.result, Some(Err(MeasureError::Jumps | MeasureError::RanOut | MeasureError::Unsteady))) {
             self.result = None;
         }
     }
 
-    fn look(&mut self, cycles: &mut impl FnMut() -> u64) -> Result<Look, Trouble> {
+    fn look(&mut self, cycles: &mut impl FnMut() -> u64) -> Result<Look, MeasureError> {
         let before = cycles();
-        let count = self.ruler.count();
+        let count = self.reference.count();
         let after = cycles();
-        let count = count.ok_or(Trouble::RanOut)? & self.mask();
+        let count = count.ok_or(MeasureError::RanOut)? & self.mask();
         let advanced = count.wrapping_sub(self.last) & self.mask();
         if advanced > self.mask() / 2 {
-            return Err(Trouble::Jumps);
+            return Err(MeasureError::Jumps);
         }
         if advanced > 0 {
             self.changed = after;
         } else if before.wrapping_sub(self.changed) > STANDSTILL && before > self.changed {
-            return Err(Trouble::StandsStill);
+            return Err(MeasureError::StandsStill);
         }
         self.last = count;
         self.count += u64::from(advanced);
@@ -226,7 +229,7 @@ impl<'a, 'b> Track<'a, 'b> {
     }
 
     fn mask(&self) -> u32 {
-        u32::MAX >> (32 - self.ruler.bits().clamp(1, 32))
+        u32::MAX >> (32 - self.reference.bits().clamp(1, 32))
     }
 }
 

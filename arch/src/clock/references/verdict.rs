@@ -16,7 +16,7 @@ pub struct Rate {
 
 /// A rate and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct NamedRate {
     /// What the source is called in the log.
     pub by: &'static str,
     /// The rate.
@@ -42,7 +42,7 @@ impl Rate {
     }
 }
 
-impl Said {
+impl NamedRate {
     /// Makes what a source measured.
     pub const fn measured(by: &'static str, rate: Rate) -> Self {
         Self { by, rate }
@@ -51,12 +51,12 @@ impl Said {
 
 /// Chooses among the rates of sources, the better ones first: the rate that most of them agree with, and of several
 /// such the first. Logs a line for each source that disagrees.
-pub fn choose(said: &[Said]) -> Option<Said> {
-    let is_plausible = |one: &&Said| PLAUSIBLE.contains(&one.rate.hertz());
+pub fn choose(said: &[NamedRate]) -> Option<NamedRate> {
+    let is_plausible = |one: &&NamedRate| PLAUSIBLE.contains(&one.rate.hertz());
     for one in said.iter().filter(|one| !is_plausible(one)) {
         log::warn!("clock: by {} the CPU would run at {} Hz, which no CPU does", one.by, one.rate.hertz());
     }
-    let votes = |one: &Said| said.iter().filter(|other| one.rate.agrees(&other.rate)).count();
+    let votes = |one: &NamedRate| said.iter().filter(|other| one.rate.agrees(&other.rate)).count();
     let plausible = || said.iter().filter(is_plausible);
     // The first of those with the most votes: `max_by_key` would give the last.
     let most = plausible().map(votes).max()?;
