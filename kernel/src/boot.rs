@@ -4,9 +4,9 @@ use crate::dispatch::{Next, Priority, Watch};
 use crate::frames::{Frame, FrameRun, Records, Zone};
 use crate::kernel::{Kernel, NEVER};
 use crate::machine::{Context, FramePart, Machine};
-use crate::objects::handle::{Grant, HandleRun, TableSize};
+use crate::objects::handle::{Grant, HandleRun, Table, TableSize};
 use crate::objects::memory::{Memory, MemoryKind, Stretch};
-use crate::objects::process::{Process, Quota};
+use crate::objects::process::{Origin, Process, Quota};
 use crate::objects::thread::Thread;
 use crate::tables::{Link, Name};
 use abi::{Access, Error, ObjectKind, PAGE_BYTES, Rights, Share};
@@ -29,8 +29,8 @@ impl<M: Machine> Kernel<M> {
         // The kernel's own process has a badge that no supervisor gives. (0 is the first process's.)
         let mut quota = Quota::new(1, 0);
         quota.charge(1, 0).ok_or(Error::NoMemory)?;
-        let mut process = Process::empty(machine.create_space(root));
-        (process.badge, process.quota) = (u16::MAX, quota);
+        let origin = Origin { badge: u16::MAX, ..Origin::NONE };
+        let process = Process::new(origin, machine.create_space(root), Table::NONE, quota);
         let process = self.processes.insert(process).ok_or(Error::TableFull)?;
         let idle = Thread::new(process.link(), HandleRun::NONE, Priority::IDLE);
         self.idle = self.threads.insert(idle).ok_or(Error::TableFull)?.link();
@@ -41,8 +41,8 @@ impl<M: Machine> Kernel<M> {
         self.schedule.set_idle(&self.threads, self.idle);
         self.current = self.idle;
         self.root = process.link();
-        self.slice_end = NEVER;
-        self.armed = NEVER;
+        self.set_slice_end(NEVER);
+        self.forget_alarm();
         self.watch = Watch::NONE;
         self.slice_cycles = machine.clock().0 / crate::ready::SLICES_PER_SECOND;
         Ok(())
@@ -55,11 +55,10 @@ impl<M: Machine> Kernel<M> {
         let mut quota = Quota::new(frames, u32::MAX / 2);
         quota.charge(1, 0).ok_or(Error::NoMemory)?;
         let root = self.boot_root(machine)?;
-        let name = self.make_process(machine, root, quota, TableSize::Large)?;
+        let origin = Origin { ceiling: Priority::HIGHEST, grantable: Rights::all(), ..Origin::NONE };
+        let name = self.make_process(machine, root, origin, quota, TableSize::Large)?;
         let process = name.link();
         if let Some(first) = self.processes.at_mut(process) {
-            first.ceiling = Priority::HIGHEST;
-            first.grantable = Rights::all();
             first.standing.own(process, Share::WHOLE, machine.now());
         }
         let grant = |object, kind| Grant::new(object, kind, Rights::all_of(kind));
@@ -148,7 +147,7 @@ impl<M: Machine> Kernel<M> {
     /// Decides for the first time which thread runs: the highest that is ready. Afterwards the machine resumes the
     /// registers that it was switched to.
     pub fn start(&mut self, machine: &mut M) {
-        self.now = machine.now();
+        self.read_clock(machine);
         if let Some(idle) = self.threads.at_mut(self.idle) {
             idle.become_ready();
             idle.begin_time(self.now);

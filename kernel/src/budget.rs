@@ -98,6 +98,7 @@ impl<M: Machine> Kernel<M> {
         let is_used_up = self.charge_budget(link, survey.cycles)?;
         let (now, window) = (self.now, self.slice_cycles);
         let process = self.processes.at_mut(link).filter(|process| process.life() == Life::Alive)?;
+        let supervisor = process.origin().supervisor;
         let standing = &mut process.standing;
         // A decision is carried out before the next one is made.
         match (standing.level(), is_used_up) {
@@ -105,7 +106,7 @@ impl<M: Machine> Kernel<M> {
             (Level::Lowered, false) if survey.full.count == 0 => standing.restore(now),
             _ => {}
         }
-        let (level, supervisor) = (standing.level(), process.supervisor);
+        let level = standing.level();
         let misplaced = if level == Level::Lowered { survey.full } else { survey.lowered };
         let is_told = misplaced.count == 0 && standing.take_overrun(now, window);
         self.set_review(link, level, misplaced);
@@ -226,7 +227,7 @@ impl<M: Machine> Kernel<M> {
     /// came from. Its threads are gone.
     pub(crate) fn close_account(&mut self, link: Link) {
         let Some(process) = self.processes.at(link) else { return };
-        let ((_, used), parent) = (process.former_usage(), process.parent);
+        let ((_, used), parent) = (process.former_usage(), process.origin().parent);
         self.charge_budget(link, used);
         let Some(ended) = self.processes.at(link).map(|process| process.standing) else { return };
         if ended.payer() != link {

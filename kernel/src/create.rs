@@ -20,7 +20,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::NoHandleSlot.into());
         }
         process.quota.charge(0, 1).ok_or(Error::NoMemory)?;
-        let rights = Rights::all_of(kind) & process.grantable;
+        let rights = Rights::all_of(kind) & process.origin().grantable;
         self.note_creation();
         let Some(object) = insert(self) else {
             self.refund(request.process, 0, 1);

@@ -124,7 +124,7 @@ impl<M: Machine> Kernel<M> {
     fn fast_send(&mut self, machine: &mut M, tag: Tag, handle: u32, origin: Origin) -> Option<Resume> {
         let caller = self.current;
         let thread = self.threads.at(caller)?;
-        if thread.call_deadline != 0 {
+        if thread.call_deadline() != 0 {
             return None;
         }
         let grant = self.handles.look_up(thread.handles, handle, Rights::CALL)?;

@@ -7,6 +7,7 @@ use crate::machine::{Context, Home, Machine, Resume, Time};
 use crate::objects::endpoint::Endpoint;
 use crate::objects::event::Events;
 use crate::objects::handle::Handles;
+use crate::objects::lines::Lines;
 use crate::objects::memory::{MappedRanges, Memory};
 use crate::objects::ports::Ports;
 use crate::objects::process::Process;
@@ -14,7 +15,7 @@ use crate::objects::reply::Reply;
 use crate::objects::source::Source;
 use crate::objects::thread::Threads;
 use crate::objects::timer::Timer;
-use crate::tables::sizes::{ENDPOINTS, INTERRUPTS, MAX_LINES, MEMORIES, PORTS, PROCESSES, REPLIES, TIMERS};
+use crate::tables::sizes::{ENDPOINTS, INTERRUPTS, MEMORIES, PORTS, PROCESSES, REPLIES, TIMERS};
 use crate::tables::{Arena, Link, Tree};
 use abi::Tag;
 
@@ -40,7 +41,7 @@ pub struct Kernel<M: Machine> {
     /// The claimed device memory.
     pub(crate) claimed_memory: Tree,
     /// The source that claimed each line.
-    pub(crate) lines: [Link; MAX_LINES],
+    pub(crate) lines: Lines,
     pub(crate) schedule: Schedule,
     pub(crate) deadlines: Deadlines,
     pub(crate) frames: Frames,
@@ -91,7 +92,7 @@ impl<M: Machine> Kernel<M> {
         handles: Handles::EMPTY,
         claimed_ports: Tree::EMPTY,
         claimed_memory: Tree::EMPTY,
-        lines: [Link::NONE; MAX_LINES],
+        lines: Lines::EMPTY,
         schedule: Schedule::EMPTY,
         deadlines: Deadlines::EMPTY,
         frames: Frames::EMPTY,
@@ -179,6 +180,13 @@ impl<M: Machine> Kernel<M> {
         if let Some(thread) = self.threads.at_mut(caller) {
             thread.count_call();
         }
+    }
+
+    /// Reads the clock: the time of the trap, or of the switch.
+    #[inline(always)]
+    pub(crate) fn read_clock(&mut self, machine: &mut M) -> Time {
+        self.now = machine.now();
+        self.now
     }
 
     /// Adds an entry about the running thread to the trace.

@@ -94,6 +94,6 @@ impl<M: Machine> Kernel<M> {
 
     /// The badge by which a process is named; 0 for none.
     pub(crate) fn badge_of(&self, process: Link) -> u16 {
-        self.processes.at(process).map_or(0, |process| process.badge)
+        self.processes.at(process).map_or(0, |process| process.origin().badge)
     }
 }

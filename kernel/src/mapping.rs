@@ -2,8 +2,7 @@
 
 use crate::frames::{Frame, Zone};
 use crate::kernel::Kernel;
-use crate::machine::{FramePart, Machine};
-use crate::objects::process::SpareFrame;
+use crate::machine::Machine;
 use crate::tables::Link;
 use abi::Error;
 
@@ -26,9 +25,8 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn prepare_spare(&mut self, machine: &mut M, process: Link) -> Result<Option<Frame>, Error> {
         let owner = self.processes.at_mut(process).ok_or(Error::Gone)?;
         let spare = &mut owner.spare;
-        if let Some(part) = FramePart::new(spare.zeroed).filter(|_| spare.frame != Frame(0)) {
-            machine.zero(spare.frame, part);
-            spare.zeroed += 1;
+        if let Some((frame, part)) = spare.next_part() {
+            machine.zero(frame, part);
             return Ok(None);
         }
         if let Some(frame) = spare.take() {
@@ -37,7 +35,7 @@ impl<M: Machine> Kernel<M> {
         owner.quota.charge(1, 0).ok_or(Error::NoMemory)?;
         match self.frames.take(1, Zone::Low) {
             Some(frame) => {
-                *spare = SpareFrame { frame, zeroed: 0 };
+                spare.begin(frame);
                 Ok(None)
             }
             None => {

@@ -5,6 +5,7 @@
 pub mod endpoint;
 pub mod event;
 pub mod handle;
+pub mod lines;
 pub mod memory;
 pub mod ports;
 pub mod process;

@@ -89,7 +89,7 @@ impl<M: Machine> Kernel<M> {
 
     fn sweep_thread(&mut self, link: Link) {
         let Some(thread) = self.threads.at_mut(link) else { return };
-        for name in [&mut thread.serves, &mut thread.fault_endpoint] {
+        for name in thread.names_mut() {
             forget_if(name, self.endpoints.get(*name).is_none());
         }
         if self.interrupts.get(thread.completes().source).is_none() {
@@ -124,13 +124,14 @@ impl<M: Machine> Kernel<M> {
 
     fn sweep_process(&mut self, link: Link) {
         let Some(process) = self.processes.at(link) else { return };
-        let parent_gone = self.processes.get(process.parent).is_none();
-        let target_gone = self.processes.get(process.reap.target).is_none();
-        let supervisor_gone = self.endpoints.get(process.supervisor).is_none();
+        let parent_gone = self.processes.get(process.origin().parent).is_none();
+        let target_gone = self.processes.get(process.reap().target).is_none();
+        let supervisor_gone = self.endpoints.get(process.origin().supervisor).is_none();
         let Some(process) = self.processes.at_mut(link) else { return };
-        forget_if(&mut process.parent, parent_gone);
-        forget_if(&mut process.reap.target, target_gone);
-        forget_if(&mut process.supervisor, supervisor_gone);
+        let [parent, target, supervisor] = process.names_mut();
+        forget_if(parent, parent_gone);
+        forget_if(target, target_gone);
+        forget_if(supervisor, supervisor_gone);
     }
 }
 

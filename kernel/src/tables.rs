@@ -3,6 +3,7 @@
 
 mod arena;
 mod list;
+mod members;
 mod name;
 pub mod sizes;
 mod tree;
@@ -10,6 +11,7 @@ mod tree;
 pub use arena::{Arena, Entry};
 pub(crate) use list::linked;
 pub use list::{Linked, Links, List};
+pub use members::Members;
 pub use name::{Link, Name};
 pub(crate) use tree::ordered;
 pub use tree::{Branches, Ordered, Tree};

@@ -4,7 +4,7 @@ use crate::account::TraceKind;
 use crate::budget::{EXPIRY_CYCLES, INTERRUPT_CYCLES};
 use crate::dispatch::{DeadlineOf, Next};
 use crate::ends::STEPS_PER_SLICE;
-use crate::kernel::{Kernel, NEVER};
+use crate::kernel::Kernel;
 use crate::machine::{Context, Line, Machine};
 use crate::objects::event::Event;
 use crate::objects::process::Life;
@@ -25,9 +25,9 @@ impl<M: Machine> Kernel<M> {
     /// A line fired `times` times, once at least, since the kernel looked last: one message tells of all.
     #[inline(always)]
     fn interrupt_times(&mut self, machine: &mut M, line: Line, times: u32) {
-        self.now = machine.now();
+        self.read_clock(machine);
         self.trace(TraceKind::Interrupt, line.0 as u32);
-        let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
+        let link = self.lines.source(line);
         let Some(source) = self.interrupts.at_mut(link) else { return self.unowned(machine, line) };
         let Some(endpoint) = self.endpoints.resolve(source.endpoint()) else { return self.unowned(machine, line) };
         let (noted, holder) = (source.fire(machine, self.now, times), source.holder());
@@ -47,7 +47,7 @@ impl<M: Machine> Kernel<M> {
     /// Non-maskable interrupts that came since the last exit from the kernel.
     pub fn non_maskable(&mut self, machine: &mut M, count: u32) {
         self.account.nmis = self.account.nmis.wrapping_add(count);
-        if count > 0 && self.lines.get(Line::NMI.0 as usize).is_some_and(|link| link.is_some()) {
+        if count > 0 && self.lines.source(Line::NMI).is_some() {
             self.interrupt_times(machine, Line::NMI, count);
         }
     }
@@ -57,7 +57,7 @@ impl<M: Machine> Kernel<M> {
         match line {
             Some(line) => {
                 self.account.spurious_pic = self.account.spurious_pic.wrapping_add(1);
-                let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
+                let link = self.lines.source(line);
                 if let Some(source) = self.interrupts.at_mut(link).filter(|source| !source.endpoint().is_none()) {
                     source.note_spurious();
                 }
@@ -70,7 +70,7 @@ impl<M: Machine> Kernel<M> {
     /// endpoint doesn't search all sources.
     #[cold]
     fn unowned(&mut self, machine: &mut M, line: Line) {
-        let link = self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE);
+        let link = self.lines.source(line);
         self.unbind(machine, link);
         machine.mask(line);
         if line != Line::NMI {
@@ -81,17 +81,17 @@ impl<M: Machine> Kernel<M> {
 
     /// The running thread raised an exception. Its handler's reply means "retry".
     pub fn fault(&mut self, machine: &mut M, fault: Fault) {
-        self.now = machine.now();
+        self.read_clock(machine);
         self.trace(TraceKind::Fault, fault.vector as u32);
         self.account.faults = self.account.faults.wrapping_add(1);
         let current = self.current;
         let Some(thread) = self.threads.at_mut(current) else { return self.carry_out(machine, Next::Scheduled) };
-        let handler = self.endpoints.resolve(thread.fault_endpoint);
+        let handler = self.endpoints.resolve(thread.fault_endpoint());
         let process = thread.process;
         let next = match handler {
             // A thread can't be its own handler: it would wait for itself.
             Some(endpoint)
-                if thread.serves != thread.fault_endpoint
+                if thread.serves() != thread.fault_endpoint()
                     && self.endpoints.at(endpoint).is_some_and(|target| !target.is_dying()) =>
             {
                 thread.begin_fault(fault);
@@ -109,7 +109,7 @@ impl<M: Machine> Kernel<M> {
         let message = thread.context.message();
         let handle = thread.context.handle();
         let process = thread.process;
-        self.now = machine.now();
+        self.read_clock(machine);
         self.note_call(caller, message.tag, self.now);
         let request = Request { caller, process, handle, message };
         let result = match Operation::from_number(message.tag.operation_number()) {
@@ -133,8 +133,8 @@ impl<M: Machine> Kernel<M> {
 
     /// The one-shot timer fired.
     pub fn timer(&mut self, machine: &mut M) {
-        self.now = machine.now();
-        self.armed = NEVER;
+        self.read_clock(machine);
+        self.forget_alarm();
         self.trace(TraceKind::Timer, 0);
         // A look goes first: a program's deadlines could be due without end.
         let next = if self.watch.is_due(self.now) { self.look() } else { self.expire(machine) };

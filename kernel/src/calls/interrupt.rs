@@ -5,7 +5,6 @@ use crate::machine::{InterruptWrite, Line, Machine, Trigger};
 use crate::objects::source::{Binding, Source};
 use crate::objects::thread::Token;
 use crate::request::{CallResult, DONE, Outcome, Refusal, Request, word};
-use crate::tables::Link;
 use abi::{Error, ObjectKind, Rights, split};
 
 impl<M: Machine> Kernel<M> {
@@ -25,10 +24,7 @@ impl<M: Machine> Kernel<M> {
     /// Claims the first free message. The search is short: a machine has about a hundred messages.
     pub(super) fn message_interrupt_create(&mut self, machine: &mut M, request: Request) -> CallResult {
         self.find(&request, Rights::ROOT_LINES)?;
-        let first = M::MESSAGE_LINES.start;
-        let claims = self.lines.get(first as usize..M::MESSAGE_LINES.end as usize).unwrap_or(&[]);
-        let free = claims.iter().position(|claim| !claim.is_some()).ok_or(Error::TableFull)?;
-        let line = Line(first + free as u8);
+        let line = self.lines.first_free(M::MESSAGE_LINES).ok_or(Error::TableFull)?;
         let InterruptWrite { address, data } = machine.message(line).ok_or(Error::Unsupported)?;
         let interrupt = self.claim(machine, request, line)?;
         let [low, high] = split(address);
@@ -64,7 +60,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn claim_of(&self, line: Line) -> Option<&Source> {
-        self.interrupts.at(self.lines.get(line.0 as usize).copied().unwrap_or(Link::NONE))
+        self.interrupts.at(self.lines.source(line))
     }
 
     /// Makes the source of a line that no process has claimed.
@@ -74,9 +70,7 @@ impl<M: Machine> Kernel<M> {
         let result = self.create(request, ObjectKind::Interrupt, |kernel| {
             let source = Source::new(line, trigger, owner);
             let name = kernel.interrupts.insert(source)?;
-            if let Some(slot) = kernel.lines.get_mut(line.0 as usize) {
-                *slot = name.link();
-            }
+            kernel.lines.claim(line, name.link());
             Some(name)
         });
         machine.mask(line);

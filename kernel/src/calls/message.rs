@@ -28,7 +28,7 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn call_endpoint(&mut self, request: Request) -> CallResult {
         // The deadline is this call's, even if the call can't be sent.
         let thread = self.threads.at_mut(request.caller).ok_or(Error::Gone)?;
-        let deadline = core::mem::replace(&mut thread.call_deadline, 0);
+        let deadline = thread.take_call_deadline();
         let (endpoint, badge) = self.find_endpoint(&request, Rights::CALL)?;
         let options = request.message.tag.options();
         let mut carries = 0;
@@ -40,8 +40,7 @@ impl<M: Machine> Kernel<M> {
             }
         }
         let Some(thread) = self.threads.at_mut(request.caller) else { return Err(Error::Gone.into()) };
-        thread.badge = badge;
-        thread.carries = carries;
+        thread.begin_call(badge, carries);
         if deadline != 0 {
             self.set_deadline(DeadlineOf::Thread(request.caller), Time(deadline));
         }
@@ -120,7 +119,7 @@ impl<M: Machine> Kernel<M> {
 
     pub(super) fn reply_take(&mut self, request: Request) -> CallResult {
         let thread = self.threads.at(request.caller).ok_or(Error::BadHandle)?;
-        let (caller, endpoint) = (thread.owes(), thread.serves);
+        let (caller, endpoint) = (thread.owes(), thread.serves());
         if self.threads.at(caller).is_none_or(|waiting| waiting.state() != State::awaiting(request.caller)) {
             return Err(Error::Stale.into());
         }

@@ -5,7 +5,7 @@ use crate::frames::Frame;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::objects::handle::{Grant, TableSize};
-use crate::objects::process::{Exit, Life, Process, Quota, SpareFrame};
+use crate::objects::process::{Exit, Life, Origin, Process, Quota};
 use crate::objects::standing::Standing;
 use crate::request::{CallResult, DONE, Outcome, Request, word};
 use crate::tables::Name;
@@ -21,11 +21,11 @@ impl<M: Machine> Kernel<M> {
         };
         let ceiling = Priority::new(request.message.tag.label() as usize).ok_or(Error::BadArgument)?;
         let parent = self.processes.at(request.process).ok_or(Error::Gone)?;
-        if ceiling > parent.ceiling {
+        if ceiling > parent.origin().ceiling {
             return Err(Error::Priority.into());
         }
         let dma = if request.message.tag.options().contains(Options::DMA) { Rights::DMA } else { Rights::empty() };
-        let grantable = parent.grantable.difference(Rights::DMA) | (parent.grantable & dma);
+        let grantable = parent.origin().grantable.difference(Rights::DMA) | (parent.origin().grantable & dma);
         if !parent.table.has_room() {
             return Err(Error::NoHandleSlot.into());
         }
@@ -34,29 +34,25 @@ impl<M: Machine> Kernel<M> {
         }
         // The root is zeroed as the caller's spare frame. Once it is ready, it is charged to the child instead.
         let mut rest = parent.quota;
-        rest.refund((parent.spare.frame != Frame(0)) as u32, 0);
+        rest.refund(parent.spare.is_some() as u32, 0);
         rest.charge(frames, objects.saturating_add(1)).ok_or(Error::NoMemory)?;
         let mut quota = Quota::new(frames, objects);
         quota.charge(1, 0).ok_or(Error::NoMemory)?;
         let Some(root) = self.prepare_spare(machine, request.process)? else { return word(abi::NO_HANDLE as usize) };
-        let made = self.make_process(machine, root, quota, TableSize::Common);
+        let parent = self.processes.name(request.process);
+        let origin = Origin { badge: badge as u16, supervisor, parent, ceiling, grantable };
+        let made = self.make_process(machine, root, origin, quota, TableSize::Common);
         let parent = self.processes.at_mut(request.process).ok_or(Error::Gone)?;
         let name = match made {
             Ok(name) => name,
             Err(error) => {
-                parent.spare = SpareFrame::ready(root);
+                parent.spare.put_back(root);
                 return Err(error.into());
             }
         };
         parent.quota = rest;
         let standing = Standing::on(parent.standing.payer());
-        let parent = self.processes.name(request.process);
         if let Some(process) = self.processes.at_mut(name.link()) {
-            process.badge = badge as u16;
-            process.ceiling = ceiling;
-            process.grantable = grantable;
-            process.supervisor = supervisor;
-            process.parent = parent;
             process.standing = standing;
         }
         let rights = Rights::all_of(ObjectKind::Process);
@@ -71,7 +67,7 @@ impl<M: Machine> Kernel<M> {
         let maker = self.processes.name(request.process);
         let process = self.processes.at(link).ok_or(Error::BadHandle)?;
         let payer = process.standing.payer();
-        if process.parent != maker {
+        if process.origin().parent != maker {
             return Err(Error::BadArgument.into());
         }
         if process.life() != Life::Alive || process.thread_count() != 0 || payer == link {
@@ -132,6 +128,7 @@ impl<M: Machine> Kernel<M> {
         &mut self,
         machine: &mut M,
         root: Frame,
+        origin: Origin,
         quota: Quota,
         size: TableSize,
     ) -> Result<Name, Error> {
@@ -141,9 +138,7 @@ impl<M: Machine> Kernel<M> {
         self.note_creation();
         let table = self.handles.take_table(size).ok_or(Error::TableFull)?;
         let space = machine.create_space(root);
-        let mut process = Process::empty(space);
-        (process.table, process.quota) = (table, quota);
-        let name = self.processes.insert(process).ok_or(Error::TableFull)?;
+        let name = self.processes.insert(Process::new(origin, space, table, quota)).ok_or(Error::TableFull)?;
         let version = self.next_ports_version();
         if let Some(process) = self.processes.at_mut(name.link()) {
             process.home.process = name.link().index() as u16;

@@ -28,8 +28,7 @@ impl<M: Machine> Kernel<M> {
         }
         let name = self.make_thread(machine, target, entry, stack, priority)?;
         if let Some(thread) = self.threads.at_mut(name.link()) {
-            thread.fault_endpoint = fault_endpoint;
-            thread.fault_badge = request.message.tag.label() as u16;
+            thread.set_fault_handler(fault_endpoint, request.message.tag.label() as u16);
         }
         let rights = Rights::all_of(ObjectKind::Thread);
         let grant = Grant::new(name, ObjectKind::Thread, rights);
@@ -136,7 +135,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Checks a thread's priority against the ceiling of its own process and that of the process that sets it.
     fn check_ceiling(&self, setter: Link, owner: Link, priority: Priority) -> Result<(), Error> {
-        let within = |link| self.processes.at(link).is_some_and(|process| priority <= process.ceiling);
+        let within = |link| self.processes.at(link).is_some_and(|process| priority <= process.origin().ceiling);
         if within(setter) && within(owner) { Ok(()) } else { Err(Error::Priority) }
     }
 

@@ -40,7 +40,7 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn deadline(&mut self, request: Request) -> CallResult {
         let [low, high, ..] = request.message.words;
         if let Some(thread) = self.threads.at_mut(request.caller) {
-            thread.call_deadline = join(low, high);
+            thread.set_call_deadline(join(low, high));
         }
         DONE
     }

@@ -99,7 +99,7 @@ impl<M: Machine> Kernel<M> {
         self.deadlines.clear(DeadlineOf::Process(link));
         let Some(process) = self.processes.at_mut(link) else { return Next::Scheduled };
         process.finish_end();
-        match self.endpoints.resolve(process.supervisor) {
+        match self.endpoints.resolve(process.origin().supervisor) {
             Some(endpoint) => self.post(endpoint, Event::Exit(link)),
             None => Next::Scheduled,
         }

@@ -62,9 +62,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn destroy_interrupt(&mut self, machine: &mut M, link: Link) {
         self.unbind(machine, link);
         let Some(source) = self.interrupts.at(link).copied() else { return };
-        if let Some(slot) = self.lines.get_mut(source.line().0 as usize) {
-            *slot = Link::NONE;
-        }
+        self.lines.release(source.line());
         self.interrupts.remove(link);
         self.refund(source.owner(), 0, 1);
     }
@@ -133,7 +131,7 @@ impl<M: Machine> Kernel<M> {
             MemoryKind::Module => {
                 let (count, usable) = self.frames.adopt_block(run);
                 // All memory is the first process's quota, this from now on too.
-                if let Some(owner) = self.processes.at_mut(owner).filter(|owner| owner.parent.is_none()) {
+                if let Some(owner) = self.processes.at_mut(owner).filter(|owner| owner.origin().parent.is_none()) {
                     owner.quota.grow(usable);
                 }
                 count

@@ -7,7 +7,7 @@
 
 use crate::dispatch::DeadlineOf;
 use crate::ends::exit::STEPS_PER_SLICE;
-use crate::frames::{Frame, FrameRun};
+use crate::frames::FrameRun;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::objects::endpoint::Endpoint;
@@ -78,12 +78,12 @@ impl<M: Machine> Kernel<M> {
     /// Does a slice of an ended process's tear-down. Word 0 is 0 when nothing is left. Word 1 is a handle to frames in
     /// quarantine, if this slice found some.
     pub(crate) fn reap(&mut self, machine: &mut M, process: Link, request: Request) -> CallResult {
-        let target = self.processes.at(process).map_or(Name::NONE, |process| process.reap.target);
+        let target = self.processes.at(process).map_or(Name::NONE, |process| process.reap().target);
         // If the descendant has gone since, the process itself goes on; it may have more descendants.
         let target = self.processes.resolve(target).unwrap_or(process);
         let Some(ended) = self.processes.at(target) else { return Err(Error::BadHandle.into()) };
-        let (parent, stage) = (ended.parent, ended.reap.stage);
-        let job = Job { target, position: ended.reap.position, heir: (target == process).then_some(request.process) };
+        let (parent, stage) = (ended.origin().parent, ended.reap().stage);
+        let job = Job { target, position: ended.reap().position, heir: (target == process).then_some(request.process) };
         match ended.life() {
             Life::Dead => {}
             Life::Ending => {
@@ -115,7 +115,7 @@ impl<M: Machine> Kernel<M> {
             Slice::Stuck(error) => return Err(error.into()),
         };
         if let Some(ended) = self.processes.at_mut(target) {
-            (ended.reap.stage, ended.reap.position) = (stage, position);
+            ended.go_on_reaping(stage, position);
         }
         word(1)
     }
@@ -123,7 +123,7 @@ impl<M: Machine> Kernel<M> {
     /// Lets the next slice tear down this descendant.
     fn set_target(&mut self, process: Link, target: Name) {
         if let Some(process) = self.processes.at_mut(process) {
-            process.reap.target = target;
+            process.reap_first(target);
         }
     }
 
@@ -149,7 +149,8 @@ impl<M: Machine> Kernel<M> {
     fn reap_child(&mut self, machine: &mut M, Job { target, position, .. }: Job) -> Slice {
         let parent = self.processes.name(target);
         let end = self.processes.extent().min(position + SLOTS_PER_SLICE);
-        let is_child = |link: &Link| self.processes.live(*link).is_some_and(|process| process.parent == parent);
+        let is_child =
+            |link: &Link| self.processes.live(*link).is_some_and(|process| process.origin().parent == parent);
         match (position..end).map(Link::new).find(is_child) {
             Some(child) => {
                 let next = self.end_process(machine, child, Exit { how: ExitKind::Killed, words: [0; 4] });
@@ -223,8 +224,7 @@ impl<M: Machine> Kernel<M> {
 
     fn reap_spare(&mut self, job: Job) -> Slice {
         let Some(process) = self.processes.at_mut(job.target) else { return Slice::Done };
-        let frame = core::mem::take(&mut process.spare).frame;
-        if frame != Frame(0) {
+        if let Some(frame) = process.spare.give_up() {
             self.frames.give_back(FrameRun { first: frame, count: 1 });
             process.quota.refund(1, 0);
         }
@@ -247,7 +247,7 @@ impl<M: Machine> Kernel<M> {
     /// The frames stay charged to the quota that they came from: that of the process shrinks by them, and is a part of
     /// what its parent uses, whether as the process's quota or as memory of the parent's own.
     fn quarantine(&mut self, link: Link, Job { target, position, heir }: Job) -> Slice {
-        let parent = self.processes.at(target).and_then(|target| self.processes.resolve(target.parent));
+        let parent = self.processes.at(target).and_then(|target| self.processes.resolve(target.origin().parent));
         let (Some(parent), Some(memory)) = (parent, self.memories.at(link)) else { return Slice::Stuck(Error::Gone) };
         // A module's frames were in no quota.
         let count = if memory.kind() == MemoryKind::Module { 0 } else { memory.run().count };
@@ -277,7 +277,7 @@ impl<M: Machine> Kernel<M> {
         self.withdraw(Event::Overrun(link));
         self.close_account(link);
         let Some(process) = self.processes.at(link) else { return };
-        let (parent, quota) = (process.parent, process.quota);
+        let (parent, quota) = (process.origin().parent, process.quota);
         self.handles.give_back_table(process.table);
         if let Some(parent) = self.processes.get_mut(parent) {
             parent.quota.refund(quota.frames(), quota.objects().saturating_add(1));

@@ -119,7 +119,7 @@ impl<M: Machine> Kernel<M> {
         self.endpoints.at_mut(endpoint.link())?.set_only_receiver(server);
         let thread = self.threads.at_mut(server)?;
         thread.begin_receiving(endpoint.link());
-        thread.serves = endpoint;
+        thread.serve(endpoint);
         Some(())
     }
 }

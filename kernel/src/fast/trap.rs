@@ -11,7 +11,7 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     pub fn fast_interrupt(&mut self, machine: &mut M, line: Line) -> Option<Resume> {
         let interrupted = self.current;
-        let link = *self.lines.get(line.0 as usize)?;
+        let link = self.lines.source(line);
         // No message is pending: if one were, no thread would wait at the endpoint.
         let target = self.endpoints.get_mut(self.interrupts.at(link)?.endpoint())?;
         let receiver = target.only_receiver();
@@ -47,8 +47,8 @@ impl<M: Machine> Kernel<M> {
     pub fn fast_fault(&mut self, machine: &mut M, fault: Fault) -> Option<Resume> {
         let faulty = self.current;
         let thread = self.threads.at(faulty)?;
-        let object = thread.fault_endpoint;
-        if thread.serves == object {
+        let object = thread.fault_endpoint();
+        if thread.serves() == object {
             return None;
         }
         let target = self.endpoints.get_mut(object)?;
@@ -60,7 +60,7 @@ impl<M: Machine> Kernel<M> {
         let thread = self.threads.at_mut(faulty)?;
         thread.begin_awaiting(handler);
         thread.begin_fault(fault);
-        let message = fault.message(thread.fault_badge);
+        let message = fault.message(thread.fault_badge());
         let receiver = self.threads.at_mut(handler)?;
         receiver.owe(faulty);
         let resume = receiver.context.deliver(message);

@@ -53,7 +53,7 @@ impl<M: Machine> Kernel<M> {
         }
         match waiting.sent() {
             Sent::Call => self.fail(caller, Error::Gone),
-            Sent::Fault => match self.endpoints.resolve(waiting.fault_endpoint) {
+            Sent::Fault => match self.endpoints.resolve(waiting.fault_endpoint()) {
                 Some(endpoint) => self.pass_fault_on(caller, endpoint),
                 None => self.end_unanswered(caller),
             },
@@ -79,7 +79,7 @@ impl<M: Machine> Kernel<M> {
             return false;
         };
         process.begin_end(exit);
-        let badge = process.badge;
+        let badge = process.origin().badge;
         self.account.exits = self.account.exits.wrapping_add(1);
         self.trace(TraceKind::Exit, badge as u32);
         true

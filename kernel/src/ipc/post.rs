@@ -36,7 +36,7 @@ impl<M: Machine> Kernel<M> {
             Event::Exit(process) => {
                 let Some(process) = self.processes.at(process) else { return Message::default() };
                 let exit = process.exit();
-                Message::new(Tag::outgoing(Kind::Exit, exit.how as u8, process.badge), exit.words)
+                Message::new(Tag::outgoing(Kind::Exit, exit.how as u8, process.origin().badge), exit.words)
             }
             Event::CallerGone(reply) => self.caller_gone_message(reply, receiver),
             Event::Overrun(process) => {
@@ -45,7 +45,7 @@ impl<M: Machine> Kernel<M> {
                 let share = payer.map_or(Share::NONE, |payer| payer.standing.budget.share());
                 let [low, high] = split(process.standing.cycles_over(self.now));
                 let words = [share.thousandths() as usize, low, high, 0];
-                Message::new(Tag::outgoing(Kind::Overrun, 0, process.badge), words)
+                Message::new(Tag::outgoing(Kind::Overrun, 0, process.origin().badge), words)
             }
         }
     }

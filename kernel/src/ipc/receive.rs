@@ -22,7 +22,7 @@ impl<M: Machine> Kernel<M> {
         answered: Link,
     ) -> CallResult {
         if let Some(thread) = self.threads.at_mut(caller) {
-            thread.serves = self.endpoints.name(endpoint);
+            thread.serve(self.endpoints.name(endpoint));
         }
         let taken = self.take_message(machine, caller, endpoint, luggage);
         if let Ok(Some(message)) = taken {
@@ -54,7 +54,7 @@ impl<M: Machine> Kernel<M> {
         }
         if let Some(event) = target.take_event(&mut self.events) {
             let message = self.event_message(event, receiver);
-            self.now = machine.now();
+            self.read_clock(machine);
             self.note_delivery(receiver, self.now);
             return Ok(Some(message));
         }

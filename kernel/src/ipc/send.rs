@@ -49,8 +49,8 @@ impl<M: Machine> Kernel<M> {
         match thread.sent() {
             Sent::Call => {
                 let message = thread.context.message();
-                let tag = Tag::outgoing(Kind::Call, message.tag.label(), thread.badge);
-                let (process, carries) = (thread.process, thread.carries);
+                let (process, (badge, carries)) = (thread.process, thread.call());
+                let tag = Tag::outgoing(Kind::Call, message.tag.label(), badge);
                 if carries != 0 {
                     if luggage == Luggage::Refused {
                         return Err(Error::HandleUnwanted);
@@ -64,7 +64,7 @@ impl<M: Machine> Kernel<M> {
                 }
                 Ok(Message::new(tag, message.words))
             }
-            Sent::Fault => Ok(thread.fault().message(thread.fault_badge)),
+            Sent::Fault => Ok(thread.fault().message(thread.fault_badge())),
         }
     }
 

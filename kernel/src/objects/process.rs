@@ -1,14 +1,19 @@
 //! A process: an address space, a handle table, a quota, and a supervisor that is told of its end.
 
 use crate::dispatch::Priority;
-use crate::frames::Frame;
-use crate::machine::{FramePart, Home, Machine, PORT_RANGES, PortRange};
+use crate::machine::{Home, Machine, PORT_RANGES, PortRange};
 use crate::objects::handle::Table;
 use crate::objects::memory::Mappings;
 use crate::objects::standing::Standing;
 use crate::objects::thread::{Fault, SIBLINGS, Threads};
-use crate::tables::{Arena, Entry, Link, Linked, List, Name};
+use crate::tables::{Entry, Link, Members, Name};
 use abi::{ExitKind, Rights};
+
+mod quota;
+mod spare_frame;
+
+pub use quota::Quota;
+pub use spare_frame::SpareFrame;
 
 /// How far a process is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,68 +56,30 @@ impl Exit {
     }
 }
 
-/// What a process may use and uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Quota {
-    frames: u32,
-    frames_used: u32,
-    objects: u32,
-    objects_used: u32,
+/// What a process got from its maker, for its life.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The badge of its exit message, and its name in counters.
+    pub badge: u16,
+    /// Where its exit message goes.
+    pub supervisor: Name,
+    /// The process that its quota came from.
+    pub parent: Name,
+    /// The highest priority that it may give to a thread, and that its own threads may have.
+    pub ceiling: Priority,
+    /// The rights that objects of its making may carry.
+    pub grantable: Rights,
 }
 
-impl Quota {
-    /// That many frames and objects, of which none is used.
-    pub const fn new(frames: u32, objects: u32) -> Self {
-        Self { frames, frames_used: 0, objects, objects_used: 0 }
-    }
-
-    /// Frames that the process may use.
-    pub const fn frames(&self) -> u32 {
-        self.frames
-    }
-
-    /// Frames that it uses, given-away quota included.
-    pub const fn frames_used(&self) -> u32 {
-        self.frames_used
-    }
-
-    /// Objects that it may use.
-    pub const fn objects(&self) -> u32 {
-        self.objects
-    }
-
-    /// Objects that it uses, given-away quota included.
-    pub const fn objects_used(&self) -> u32 {
-        self.objects_used
-    }
-
-    /// Lets the process use more frames.
-    pub const fn grow(&mut self, frames: u32) {
-        self.frames = self.frames.saturating_add(frames);
-    }
-
-    /// Gives up frames and objects that are used: they are in this quota no more, and another's use from now on.
-    pub const fn cede(&mut self, frames: u32, objects: u32) {
-        self.frames = self.frames.saturating_sub(frames);
-        self.frames_used = self.frames_used.saturating_sub(frames);
-        self.objects = self.objects.saturating_sub(objects);
-        self.objects_used = self.objects_used.saturating_sub(objects);
-    }
-
-    /// Charges frames and objects, or leaves everything as it was.
-    pub fn charge(&mut self, frames: u32, objects: u32) -> Option<()> {
-        let frames_used = self.frames_used.checked_add(frames).filter(|used| *used <= self.frames)?;
-        let objects_used = self.objects_used.checked_add(objects).filter(|used| *used <= self.objects)?;
-        self.frames_used = frames_used;
-        self.objects_used = objects_used;
-        Some(())
-    }
-
-    /// Takes a charge back.
-    pub fn refund(&mut self, frames: u32, objects: u32) {
-        self.frames_used = self.frames_used.saturating_sub(frames);
-        self.objects_used = self.objects_used.saturating_sub(objects);
-    }
+impl Origin {
+    /// Nobody's: a process that the kernel makes.
+    pub const NONE: Self = Self {
+        badge: 0,
+        supervisor: Name::NONE,
+        parent: Name::NONE,
+        ceiling: Priority::IDLE,
+        grantable: Rights::empty(),
+    };
 }
 
 /// A process.
@@ -121,22 +88,13 @@ pub struct Process<M: Machine> {
     pub home: Home<M::Space>,
     /// How far it is.
     life: Life,
-    /// The badge of its exit message, and its name in counters.
-    pub badge: u16,
-    /// Where its exit message goes.
-    pub supervisor: Name,
-    /// The process that its quota came from.
-    pub parent: Name,
+    origin: Origin,
     /// Its part of the handle table.
     pub table: Table,
     /// What it may use and uses.
     pub quota: Quota,
     /// How it stands with the budget that pays for its time.
     pub standing: Standing,
-    /// The highest priority that it may give to a thread, and that its own threads may have.
-    pub ceiling: Priority,
-    /// The rights that objects of its making may carry.
-    pub grantable: Rights,
     threads: Members,
     /// While it is ending, the next thread that is to stop.
     stopping: Link,
@@ -149,78 +107,11 @@ pub struct Process<M: Machine> {
     /// A frame on its way to become a page table, or the root of a child.
     pub spare: SpareFrame,
     exit: Exit,
-    /// Where `reap` goes on.
-    pub reap: Reap,
+    reap: Reap,
     /// System calls that its former threads made.
     calls: usize,
     /// Processor time of its former threads, in cycles.
     cycles: u64,
-}
-
-/// Objects that belong to a process: a list of them, and its length.
-#[derive(Clone, Copy, Debug)]
-pub struct Members {
-    list: List,
-    count: u16,
-}
-
-impl Members {
-    /// There are none.
-    pub const EMPTY: Self = Self { list: List::EMPTY, count: 0 };
-
-    /// The first of them.
-    pub const fn first(&self) -> Link {
-        self.list.head()
-    }
-
-    /// How many there are.
-    pub const fn count(&self) -> usize {
-        self.count as usize
-    }
-
-    /// Adds an object. The caller has compared [`Members::count`] with its limit, which is at most 65,535.
-    pub fn add<const KIND: usize, T: Linked<KIND>, const N: usize>(&mut self, table: &mut Arena<T, N>, link: Link) {
-        table.push_back::<KIND>(&mut self.list, link);
-        self.count += 1;
-    }
-
-    /// Takes out an object that is one of them.
-    pub fn remove<const KIND: usize, T: Linked<KIND>, const N: usize>(&mut self, table: &mut Arena<T, N>, link: Link) {
-        table.unlink::<KIND>(&mut self.list, link);
-        self.count = self.count.saturating_sub(1);
-    }
-
-    /// The list, for the tests.
-    #[cfg(test)]
-    pub fn list(&self) -> &List {
-        &self.list
-    }
-}
-
-/// A frame of low memory that becomes a page table once all its parts are zeroed, one a call. It is charged to its
-/// process from the start, and stays with the process even if the call that asked for it fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SpareFrame {
-    /// The frame; 0 for none.
-    pub frame: Frame,
-    /// How many of its parts are zeroed.
-    pub zeroed: u8,
-}
-
-impl SpareFrame {
-    /// No frame.
-    pub const NONE: Self = Self { frame: Frame(0), zeroed: 0 };
-
-    /// A frame that is zeroed.
-    pub const fn ready(frame: Frame) -> Self {
-        Self { frame, zeroed: FramePart::COUNT }
-    }
-
-    /// The frame, if it is zeroed.
-    pub fn take(&mut self) -> Option<Frame> {
-        let ready = self.frame != Frame(0) && self.zeroed >= FramePart::COUNT;
-        ready.then(|| core::mem::replace(self, Self::NONE).frame)
-    }
 }
 
 /// How far an ended process is torn down.
@@ -246,14 +137,10 @@ impl<M: Machine> Process<M> {
                 ports_version: 0,
             },
             life: Life::Alive,
-            badge: 0,
-            supervisor: Name::NONE,
-            parent: Name::NONE,
+            origin: Origin::NONE,
             table: Table::NONE,
             quota: Quota::new(0, 0),
             standing: Standing::on(Link::NONE),
-            ceiling: Priority::IDLE,
-            grantable: Rights::empty(),
             threads: Members::EMPTY,
             stopping: Link::NONE,
             sources: Members::EMPTY,
@@ -265,6 +152,21 @@ impl<M: Machine> Process<M> {
             calls: 0,
             cycles: 0,
         }
+    }
+
+    /// A process with an address space, a part of the handle table and a quota.
+    pub const fn new(origin: Origin, space: M::Space, table: Table, quota: Quota) -> Self {
+        Self { origin, table, quota, ..Self::empty(space) }
+    }
+
+    /// What it got from its maker.
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The names that it keeps of objects which may end before it, for the sweep of stale names.
+    pub const fn names_mut(&mut self) -> [&mut Name; 3] {
+        [&mut self.origin.parent, &mut self.reap.target, &mut self.origin.supervisor]
     }
 
     /// How far it is.
@@ -292,6 +194,21 @@ impl<M: Machine> Process<M> {
     /// The thread that was to stop has stopped.
     pub fn note_stopped(&mut self, threads: &Threads<M::Context>) {
         self.stopping = threads.next::<SIBLINGS>(self.stopping);
+    }
+
+    /// How far it is torn down.
+    pub const fn reap(&self) -> Reap {
+        self.reap
+    }
+
+    /// It is torn down from here on next time.
+    pub const fn go_on_reaping(&mut self, stage: u8, position: usize) {
+        (self.reap.stage, self.reap.position) = (stage, position);
+    }
+
+    /// A descendant is torn down next.
+    pub const fn reap_first(&mut self, descendant: Name) {
+        self.reap.target = descendant;
     }
 
     /// Nothing of it goes on any more.
@@ -331,7 +248,7 @@ impl<M: Machine> Process<M> {
 
     /// The list of its threads, for the tests.
     #[cfg(test)]
-    pub fn threads(&self) -> &List {
+    pub fn threads(&self) -> &crate::tables::List {
         self.threads.list()
     }
 }

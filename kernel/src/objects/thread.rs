@@ -8,6 +8,7 @@ use crate::tables::sizes::THREADS;
 use crate::tables::{Arena, Entry, Link, Links, Name, linked};
 
 mod state;
+mod usage;
 
 pub use state::{Fault, Luggage, Sent, State, StateKind, Token};
 
@@ -29,7 +30,7 @@ pub struct Thread<C> {
     /// The time of the interrupt whose message it has, but hasn't run with yet; 0 for none.
     raised: u64,
     /// The endpoint that it received on last.
-    pub serves: Name,
+    serves: Name,
     /// Its process.
     pub process: Link,
     /// The process's part of the handle table.
@@ -50,17 +51,17 @@ pub struct Thread<C> {
     /// The fault that it sent, while it waits for the handler's reply.
     fault: Fault,
     /// The badge that its queued message carries.
-    pub badge: u16,
+    badge: u16,
     /// The handle that goes along with its queued message; 0 for none.
-    pub carries: u32,
+    carries: u32,
     /// The deadline of its next call, in cycles; 0 for none.
-    pub call_deadline: u64,
+    call_deadline: u64,
     /// While it is preempted: what was left of its slice.
-    pub slice_left: u64,
+    slice_left: u64,
     /// Where its faults go; none ends the process.
-    pub fault_endpoint: Name,
+    fault_endpoint: Name,
     /// The badge of its fault messages.
-    pub fault_badge: u16,
+    fault_badge: u16,
     /// Its floating-point state's frame; 0 before first use.
     pub floating_point: Frame,
     /// Its neighbours in the queue it waits in.
@@ -152,6 +153,16 @@ impl<C> Thread<C> {
         };
     }
 
+    /// It was preempted in a slice, of which this is left, in cycles.
+    pub const fn keep_slice(&mut self, left: u64) {
+        self.slice_left = left;
+    }
+
+    /// What is left of the slice in which it was preempted, in cycles.
+    pub const fn slice_left(&self) -> u64 {
+        self.slice_left
+    }
+
     /// It ends, or waits to be started.
     pub const fn stop(&mut self) {
         self.state = State::STOPPED;
@@ -208,6 +219,68 @@ impl<C> Thread<C> {
     /// It owes no answer any more to the thread that this returns.
     pub const fn take_debt(&mut self) -> Link {
         core::mem::replace(&mut self.reply_to, Link::NONE)
+    }
+
+    /// The endpoint that it received on last.
+    #[inline(always)]
+    pub const fn serves(&self) -> Name {
+        self.serves
+    }
+
+    /// It receives on an endpoint.
+    #[inline(always)]
+    pub const fn serve(&mut self, endpoint: Name) {
+        self.serves = endpoint;
+    }
+
+    /// Its next call has a deadline, in cycles; 0 for none.
+    pub const fn set_call_deadline(&mut self, deadline: u64) {
+        self.call_deadline = deadline;
+    }
+
+    /// The deadline of its next call, in cycles; 0 for none.
+    #[inline(always)]
+    pub const fn call_deadline(&self) -> u64 {
+        self.call_deadline
+    }
+
+    /// The deadline of the call that begins; the next one has none.
+    pub const fn take_call_deadline(&mut self) -> u64 {
+        core::mem::replace(&mut self.call_deadline, 0)
+    }
+
+    /// Its call begins, with the badge of the handle that it was made by, and a handle that goes along; 0 for none.
+    pub const fn begin_call(&mut self, badge: u16, carries: u32) {
+        self.badge = badge;
+        self.carries = carries;
+    }
+
+    /// The badge that its call carries, and the handle that goes along; 0 for none.
+    pub const fn call(&self) -> (u16, u32) {
+        (self.badge, self.carries)
+    }
+
+    /// Its faults go to an endpoint with a badge from now on; without an endpoint they end the process.
+    pub const fn set_fault_handler(&mut self, endpoint: Name, badge: u16) {
+        self.fault_endpoint = endpoint;
+        self.fault_badge = badge;
+    }
+
+    /// Where its faults go.
+    #[inline(always)]
+    pub const fn fault_endpoint(&self) -> Name {
+        self.fault_endpoint
+    }
+
+    /// The badge of its fault messages.
+    #[inline(always)]
+    pub const fn fault_badge(&self) -> u16 {
+        self.fault_badge
+    }
+
+    /// The names that it keeps of objects which may end before it, for the sweep of stale names.
+    pub const fn names_mut(&mut self) -> [&mut Name; 2] {
+        [&mut self.serves, &mut self.fault_endpoint]
     }
 
     /// The priority that it runs with.
@@ -326,37 +399,6 @@ impl<C> Thread<C> {
     pub fn take_delivery(&mut self) -> Option<(Name, Time)> {
         let raised = core::mem::replace(&mut self.raised, 0);
         (raised != 0).then_some((self.completes.source, Time(raised)))
-    }
-
-    /// The processor is its own from now on.
-    #[inline(always)]
-    pub const fn begin_time(&mut self, now: Time) {
-        self.cycles = self.cycles.wrapping_sub(now.0);
-    }
-
-    /// The processor isn't its own any more.
-    #[inline(always)]
-    pub const fn end_time(&mut self, now: Time) {
-        self.cycles = self.cycles.wrapping_add(now.0);
-    }
-
-    /// The processor time that it has used, in cycles; `now` if it runs.
-    pub const fn used_cycles(&self, now: Option<Time>) -> u64 {
-        match now {
-            Some(now) => self.cycles.wrapping_add(now.0),
-            None => self.cycles,
-        }
-    }
-
-    /// It made a system call.
-    #[inline(always)]
-    pub const fn count_call(&mut self) {
-        self.calls = self.calls.wrapping_add(1);
-    }
-
-    /// System calls that it made.
-    pub const fn calls(&self) -> usize {
-        self.calls
     }
 }
 

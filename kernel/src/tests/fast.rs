@@ -46,11 +46,11 @@ fn description(world: &World) -> Vec<String> {
         let goes_on = matches!(kind, StateKind::Ready | StateKind::Running | StateKind::Preempted);
         let message = (goes_on || kind == StateKind::Sending).then_some(thread.context.message);
         let calls = kind == StateKind::Sending && fault.is_none();
-        let queued = calls.then_some((thread.badge, thread.carries));
+        let queued = calls.then_some(thread.call());
         let slice =
-            if thread.state() == crate::objects::thread::State::PREEMPTED_IN_SLICE { thread.slice_left } else { 0 };
-        let waits = (thread.state(), thread.owes(), thread.completes(), thread.raised(), thread.serves);
-        let counts = (thread.calls(), thread.used_cycles(None), thread.priority(), thread.call_deadline, slice);
+            if thread.state() == crate::objects::thread::State::PREEMPTED_IN_SLICE { thread.slice_left() } else { 0 };
+        let waits = (thread.state(), thread.owes(), thread.completes(), thread.raised(), thread.serves());
+        let counts = (thread.calls(), thread.used_cycles(None), thread.priority(), thread.call_deadline(), slice);
         let registers = (thread.context.general, thread.context.mark, thread.context.floating_point);
         lines.push(format!("{link:?} {waits:?} {counts:?} {fault:?} {message:?} {queued:?} {registers:?}"));
     }
@@ -96,12 +96,12 @@ fn description(world: &World) -> Vec<String> {
 /// A crowd whose threads all have the same fault handler, so that a fault is seldom the end of a process.
 fn handled_crowd() -> World {
     let mut world = crowd();
-    let named = world.kernel.threads.iter().map(|(_, thread)| thread.fault_endpoint);
+    let named = world.kernel.threads.iter().map(|(_, thread)| thread.fault_endpoint());
     let handler = named.into_iter().find(|endpoint| !endpoint.is_none()).unwrap();
     let spared = [world.kernel.idle, world.init_thread];
     let threads: Vec<Link> = world.kernel.threads.iter().map(|(link, _)| link).collect();
     for link in threads.into_iter().filter(|link| !spared.contains(link)) {
-        world.kernel.threads.at_mut(link).unwrap().fault_endpoint = handler;
+        world.kernel.threads.at_mut(link).unwrap().set_fault_handler(handler, 0);
     }
     world
 }

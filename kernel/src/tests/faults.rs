@@ -110,7 +110,7 @@ fn a_thread_is_not_its_own_handler_because_a_dead_endpoint_had_the_same_slot() {
     let second = world.endpoint();
     assert_eq!(world.object(second), slot);
     let name = world.kernel.endpoints.name(slot);
-    world.kernel.threads.at_mut(stopped.thread).unwrap().fault_endpoint = name;
+    world.kernel.threads.at_mut(stopped.thread).unwrap().set_fault_handler(name, 0);
     world.park();
     world.fault(14);
     assert!(world.is_idle(), "the fault waits for its handler");

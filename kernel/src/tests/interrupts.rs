@@ -115,7 +115,7 @@ fn the_latency_that_is_counted_ends_where_the_driver_gets_the_message() {
     world.machine.advance(5_000);
     world.receive(driver.endpoint);
     interrupt(&world, &driver);
-    let source = world.kernel.lines[EDGE.0 as usize];
+    let source = world.kernel.lines.source(EDGE);
     assert_eq!(world.kernel.interrupts.at(source).unwrap().counters.latency_maximum, 5_000);
 }
 

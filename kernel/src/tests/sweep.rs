@@ -85,7 +85,7 @@ fn what_objects_keep_of_an_endpoint_stays_stale() {
         let names: Vec<_> = kernel
             .threads
             .iter()
-            .flat_map(|(_, thread)| [thread.fault_endpoint, thread.serves])
+            .flat_map(|(_, thread)| [thread.fault_endpoint(), thread.serves()])
             .chain(kernel.timers.iter().map(|(_, timer)| timer.endpoint()))
             .chain(kernel.interrupts.iter().map(|(_, source)| source.endpoint()))
             .collect();

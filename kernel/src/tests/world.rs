@@ -322,7 +322,7 @@ impl World {
 
     /// The source that claimed a line.
     pub fn object_of_line(&self, line: Line) -> Link {
-        self.kernel.lines[line.0 as usize]
+        self.kernel.lines.source(line)
     }
 
     /// The handle by which the running process names an object.

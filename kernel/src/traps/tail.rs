@@ -64,18 +64,17 @@ impl<M: Machine> Kernel<M> {
     /// A thread that is in no queue runs.
     #[inline(never)]
     fn run(&mut self, machine: &mut M, link: Link) {
-        let now = machine.now();
-        self.now = now;
+        let now = self.read_clock(machine);
         // A preempted slice goes on where it stopped. If it began anew, interrupts that come more often than slices end
         // would keep a thread's peers from ever running.
         if let Some(thread) = self.threads.at_mut(self.current)
             && thread.state() == State::PREEMPTED_IN_SLICE
         {
-            thread.slice_left = self.slice_end.saturating_sub(now.0);
+            thread.keep_slice(self.slice_end.saturating_sub(now.0));
         }
         let Some(thread) = self.threads.at(link) else { return };
         self.set_slice_end(match thread.state() {
-            State::PREEMPTED_IN_SLICE => now.0.saturating_add(thread.slice_left),
+            State::PREEMPTED_IN_SLICE => now.0.saturating_add(thread.slice_left()),
             _ => NEVER,
         });
         if self.watch.is_asleep() && link != self.idle {
@@ -84,6 +83,11 @@ impl<M: Machine> Kernel<M> {
         self.hand_over(machine, self.current, link, now);
         self.note_delivery(link, now);
         self.begin_slice_if_shared();
+    }
+
+    /// The timer is set to nothing: it has fired, or was never set.
+    pub(crate) fn forget_alarm(&mut self) {
+        self.armed = NEVER;
     }
 
     /// Sets the timer to what is due next.

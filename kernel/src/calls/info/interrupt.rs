@@ -11,8 +11,8 @@ impl<M: Machine> Kernel<M> {
     #[cold]
     #[inline(never)]
     pub(super) fn line_info(&self, machine: &mut M, index: usize) -> Result<[usize; 4], Error> {
-        let source = self.lines.get(index).copied().ok_or(Error::BadArgument)?;
         let line = Line(u8::try_from(index).map_err(|_| Error::BadArgument)?);
+        let source = self.lines.source(line);
         let [place, flags] = machine.line_state(line).to_words();
         let claimed = if source.is_some() { source.index() + 1 } else { 0 };
         Ok([place, flags, claimed, 0])

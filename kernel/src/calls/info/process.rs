@@ -22,7 +22,7 @@ impl<M: Machine> Kernel<M> {
                     thread = self.threads.next::<SIBLINGS>(thread);
                 }
                 let state = if process.life() == Life::Alive { 1 } else { 2 };
-                [state, process.badge as usize, process.thread_count(), highest]
+                [state, process.origin().badge as usize, process.thread_count(), highest]
             }
             ProcessPart::Quota => {
                 let quota = process.quota;
@@ -35,7 +35,7 @@ impl<M: Machine> Kernel<M> {
                 [calls, calls_high, cycles, cycles_high]
             }
             ProcessPart::Parent => {
-                [self.processes.resolve(process.parent).map_or(0, |parent| parent.index() + 1), 0, 0, 0]
+                [self.processes.resolve(process.origin().parent).map_or(0, |parent| parent.index() + 1), 0, 0, 0]
             }
             ProcessPart::Share => {
                 let standing = &process.standing;

@@ -34,7 +34,7 @@ impl<M: Machine> Kernel<M> {
                     }
                 };
                 let who = self.badge_of(thread.process) as usize | thread.asked_priority().number() << 16;
-                [state as usize, who, self.endpoint_number(thread.serves), target]
+                [state as usize, who, self.endpoint_number(thread.serves()), target]
             }
             ThreadPart::Fault => {
                 let fault = thread.fault();

@@ -38,8 +38,8 @@ pub fn uses(world: &World) -> BTreeMap<Frame, Use> {
         let purpose = if memory.is_prepared() { Use::Memory } else { Use::Unprepared };
         (first..first + memory.run().count).for_each(|frame| note(Frame(frame), purpose));
     }
-    for (_, process) in kernel.processes.iter().filter(|(_, process)| process.spare.frame.0 != 0) {
-        note(process.spare.frame, Use::Unprepared);
+    for (_, process) in kernel.processes.iter().filter(|(_, process)| process.spare.is_some()) {
+        note(process.spare.frame(), Use::Unprepared);
     }
     for (_, thread) in kernel.threads.iter().filter(|(_, thread)| thread.floating_point.0 != 0) {
         note(thread.floating_point, Use::Registers);
@@ -63,7 +63,7 @@ fn check_frames(world: &World) {
     let processes = || kernel.processes.iter().map(|(link, process)| (kernel.processes.name(link), process));
     let used: u32 = processes().map(|(_, process)| process.quota.frames_used()).sum();
     let given: u32 = processes()
-        .filter(|(_, process)| kernel.processes.resolve(process.parent).is_some())
+        .filter(|(_, process)| kernel.processes.resolve(process.origin().parent).is_some())
         .map(|(_, process)| process.quota.frames())
         .sum();
     assert_eq!(
@@ -100,7 +100,7 @@ fn check_mappings(world: &World) {
             }
         }
         if let Some(space) = world.machine.spaces.get(&process.home.space) {
-            assert_eq!(space.pages, expected, "process {} maps something else", process.badge);
+            assert_eq!(space.pages, expected, "process {} maps something else", process.origin().badge);
         } else {
             assert!(expected.is_empty());
         }

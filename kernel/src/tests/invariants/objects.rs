@@ -38,7 +38,7 @@ fn check_quotas(world: &World) {
                 frames_used += memory.run().count;
             }
         }
-        frames_used += (process.spare.frame.0 != 0) as u32;
+        frames_used += process.spare.is_some() as u32;
         for (_, thread) in kernel.threads.iter().filter(|(_, thread)| owned(&thread.process)) {
             frames_used += (thread.floating_point.0 != 0) as u32;
         }
@@ -46,15 +46,23 @@ fn check_quotas(world: &World) {
             frames_used += 1 + space.tables.len() as u32;
         }
         let name = kernel.processes.name(link);
-        for (_, child) in kernel.processes.iter().filter(|(_, child)| child.parent == name) {
+        for (_, child) in kernel.processes.iter().filter(|(_, child)| child.origin().parent == name) {
             frames_used += child.quota.frames();
             objects_used += child.quota.objects() + 1;
         }
         let quota = process.quota;
-        assert_eq!(quota.frames_used(), frames_used, "the frames of process {}", process.badge);
-        assert_eq!(quota.objects_used(), objects_used, "the objects of process {}", process.badge);
-        assert!(quota.frames_used() <= quota.frames(), "process {} has more frames than its quota", process.badge);
-        assert!(quota.objects_used() <= quota.objects(), "process {} has more objects than its quota", process.badge);
+        assert_eq!(quota.frames_used(), frames_used, "the frames of process {}", process.origin().badge);
+        assert_eq!(quota.objects_used(), objects_used, "the objects of process {}", process.origin().badge);
+        assert!(
+            quota.frames_used() <= quota.frames(),
+            "process {} has more frames than its quota",
+            process.origin().badge
+        );
+        assert!(
+            quota.objects_used() <= quota.objects(),
+            "process {} has more objects than its quota",
+            process.origin().badge
+        );
     }
     let live = |owner: Link| kernel.processes.live(owner).is_some();
     assert!(kernel.endpoints.iter().all(|(_, endpoint)| live(endpoint.owner())));

@@ -134,7 +134,7 @@ fn check_owners(world: &World) {
         for thread in threads {
             let thread = kernel.threads.at(thread).unwrap();
             assert_eq!(thread.process, link);
-            assert!(thread.priority() <= process.ceiling);
+            assert!(thread.priority() <= process.origin().ceiling);
             let stopped = thread.state().kind() == StateKind::Stopped;
             assert!(stopped || process.life() != Life::Dead, "a thread of a dead process isn't stopped");
         }

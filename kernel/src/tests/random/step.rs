@@ -212,7 +212,7 @@ fn pick_line(world: &World, choice: u8) -> Line {
 /// Does to a source what thousands of interrupts would, up to just before the storm and the end of its numbers.
 fn age(world: &mut World, choice: u8) {
     let line = pick_line(world, choice);
-    let link = world.kernel.lines[line.0 as usize];
+    let link = world.kernel.lines.source(line);
     let Some(source) = world.kernel.interrupts.at_mut(link) else { return };
     source.come_to_the_edge();
 }
