@@ -4,13 +4,12 @@ use crate::clock::time::{Alarm, Clock, now};
 use crate::context::{Extras, ThreadContext};
 use crate::cpu::bell::Bell;
 use crate::cpu::features::features;
-use crate::cpu::io_permission::{LoadedPorts, PortUse};
-use crate::cpu::segments::{selectors, switch_thread_pointer};
+use crate::cpu::io_permission::LoadedPorts;
+use crate::cpu::segments::selectors;
 use crate::fpu::{Area, FloatingPoint};
 use crate::interrupts::controller::{Controller, MESSAGE_LINES, VectorMeaning};
-use crate::layout;
 use crate::log::journal;
-use crate::memory::{MemoryMap, address_of};
+use crate::memory::MemoryMap;
 use crate::paging::{self, PAGE_BITS, Space};
 use abi::LineState;
 use core::ops::Range;
@@ -21,6 +20,8 @@ use kernel::machine::{
 };
 use x86::controlregs::cr3_write;
 use x86_entry::{EntryData, entry_data};
+
+mod extras;
 
 /// This CPU.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub struct Cpu {
     /// The extras of the thread that was switched to and of the one before it, with the selectors that the latter left.
     /// If this isn't 0, the way out has to call [`Cpu::load_extras`]. The switch doesn't, since the fast path through
     /// the core can't keep a message in registers across a call.
-    due: u32,
+    extras_due: u32,
     map: Option<&'static MemoryMap>,
 }
 
@@ -51,7 +52,7 @@ impl Cpu {
         #[cfg(target_arch = "x86_64")]
         root: 0,
         extras: Extras::empty(),
-        due: 0,
+        extras_due: 0,
         map: None,
     };
 
@@ -95,25 +96,6 @@ impl Cpu {
         self.clock.set_own_alarm(&mut self.controller, at);
     }
 
-    /// Makes a new floating-point area hold the initial state.
-    ///
-    /// # Safety
-    /// The area's frame is the running thread's alone.
-    pub(crate) unsafe fn prepare_area(&self, area: Area) {
-        // SAFETY: the caller vouches for the frame, which low memory shows.
-        self.floating_point.prepare(unsafe { locate(area).cast().as_mut() });
-    }
-
-    /// Turns the running thread's floating-point registers on.
-    ///
-    /// # Safety
-    /// The area is the running thread's, and was prepared.
-    pub(crate) unsafe fn restore_area(&mut self, area: Area) {
-        self.extras |= Extras::FLOATING_POINT;
-        // SAFETY: the caller vouches for this area; others are those of threads that `forget` wasn't told of.
-        unsafe { self.floating_point.restore(area, locate) }
-    }
-
     /// # Safety
     /// `root` is the root of a space that wasn't released.
     #[inline(always)]
@@ -141,43 +123,6 @@ impl Cpu {
         {
             let _ = data;
             self.root
-        }
-    }
-
-    /// Tells whether [`Self::load_extras`] has to be called before ring 3 runs: not 0 if so.
-    #[inline(always)]
-    pub(crate) fn due(&self) -> u32 {
-        self.due
-    }
-
-    /// Loads the extras of the thread that runs next, and takes away those that the thread before had.
-    #[cfg_attr(target_arch = "x86_64", inline(never))]
-    #[optimize(speed)]
-    pub(crate) fn load_extras<'a>(&mut self, to: &ThreadContext, home: impl FnOnce() -> Option<&'a Home<Space>>) {
-        let due = core::mem::replace(&mut self.due, 0);
-        let concerns = |what: Extras| due & what.bits() != 0;
-        self.extras = to.extras;
-        if concerns(Extras::FLOATING_POINT) {
-            // SAFETY: areas are frames that the core gave to threads; it tells `forget` before it takes one back.
-            unsafe { self.floating_point.switch(to.area, locate) };
-        }
-        if due & !(Extras::PORTS | Extras::FLOATING_POINT).bits() != 0 {
-            switch_thread_pointer(to.fs_base);
-        }
-        if concerns(Extras::PORTS) {
-            self.load_ports(home);
-        }
-    }
-
-    #[inline(never)]
-    #[optimize(speed)]
-    fn load_ports<'a>(&mut self, home: impl FnOnce() -> Option<&'a Home<Space>>) {
-        let (Some(mut data), Some(home)) = (entry_data::<Bell>(), home()) else { return };
-        // SAFETY: interrupts are off, and nothing else holds a reference to it.
-        let data = unsafe { data.as_mut() };
-        match self.ports.load(&mut data.io_bitmap, home) {
-            PortUse::Some => data.enable_io_bitmap(),
-            PortUse::None => data.disable_io_bitmap(),
         }
     }
 }
@@ -266,7 +211,7 @@ impl Machine for Cpu {
         // After CR3, so that the way out still has it in a register.
         data.set_current_frame(NonNull::from(&mut to.frame));
         // `self.extras` are those of the thread that left the kernel last, whichever threads were switched to since.
-        self.due = selectors() | self.extras.bits() | to.extras.bits();
+        self.extras_due = selectors() | self.extras.bits() | to.extras.bits();
     }
 
     fn forget(&mut self, context: &mut ThreadContext) {
@@ -341,12 +286,4 @@ impl Machine for Cpu {
     fn are_free_ports(&self, range: PortRange) -> bool {
         self.controller.are_free_ports(range.first, range.count)
     }
-}
-
-/// Gives the address of an area's frame in the kernel's address space. The core takes areas from low memory, all of
-/// which the direct map shows.
-#[inline(always)]
-fn locate(area: Area) -> NonNull<u8> {
-    let address = layout::DIRECT_MAP.wrapping_add(address_of(area.frame()) as usize);
-    NonNull::new(address as *mut u8).unwrap_or(NonNull::dangling())
 }

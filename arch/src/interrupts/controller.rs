@@ -314,41 +314,4 @@ impl Controller {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kernels_own_ports_are_refused() {
-        let with_pit = Controller::ABSENT;
-        let with_apic = Controller { timer: TimerSource::Apic, ..Controller::ABSENT };
-        for (first, count, free, free_with_pit) in [
-            (0x60, 1, true, true),
-            (0x3F8, 8, true, true),
-            (0x20, 1, false, false),
-            (0x21, 1, false, false),
-            (0x22, 0x1E, true, true),
-            (0x1F, 1, true, true),
-            (0x1F, 2, false, false),
-            (0xA1, 4, false, false),
-            (0x400, 0x100, false, false),
-            (0x40, 4, true, false),
-            (0x43, 1, true, false),
-            (0x30, 0x11, true, false),
-            (0xFFFF, 1, true, true),
-            (0xFFFF, 2, false, false),
-            (0, 0xFFFF, false, false),
-        ] {
-            assert_eq!(with_apic.are_free_ports(first, count), free, "{first:#x}, {count}");
-            assert_eq!(with_pit.are_free_ports(first, count), free_with_pit, "{first:#x}, {count}, with the 8254");
-        }
-    }
-
-    #[test]
-    fn the_kernels_timer_is_nobodys_line() {
-        let mut controller = Controller::ABSENT;
-        assert!(!controller.has_line(Line(PIT_LINE)) && controller.has_line(Line(1)) && controller.has_line(Line::NMI));
-        assert_eq!(controller.configure(Line::NMI, Some(Trigger::Level)), Trigger::Edge);
-        controller.timer = TimerSource::Apic;
-        assert!(controller.has_line(Line(PIT_LINE)));
-    }
-}
+mod tests;

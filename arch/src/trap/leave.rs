@@ -9,7 +9,7 @@ use kernel::machine::Resume;
 /// Leaves the kernel after a fast path through the core.
 #[inline(always)]
 pub(super) fn leave_fast(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu, resume: Resume) -> ! {
-    let is_delayed = cpu.due() | nmi::pending() != 0;
+    let is_delayed = cpu.extras_due() | nmi::pending() != 0;
     match resume {
         Resume::With(message) if is_delayed => width::save_and_leave_with(message),
         // SAFETY: the borrows given to this function end here.
@@ -39,7 +39,7 @@ pub(super) fn leave_here(kernel: &mut Kernel<Cpu>, cpu: &mut Cpu) -> ! {
     if nmi::pending() != 0 {
         kernel.non_maskable(cpu, nmi::take());
     }
-    if cpu.due() != 0
+    if cpu.extras_due() != 0
         && let Some(context) = kernel.running()
     {
         cpu.load_extras(context, || kernel.running_home());

@@ -108,7 +108,7 @@ impl<M: Machine> Kernel<M> {
         let process = self.processes.at(target).ok_or(Error::Gone)?;
         let link = process.mappings.last_below(&self.mappings, end);
         let Some(range) = self.mappings.at(link) else { return Ok(0) };
-        let range_end = range.address + range.pages as usize * PAGE_BYTES;
+        let range_end = range.end();
         if range_end <= address {
             Ok(0)
         } else if range.address >= address && range_end <= end {

@@ -49,7 +49,7 @@ impl<M: Machine> Kernel<M> {
                     false => self.add_range(MappedRange::new(link, target, stretch.address, offset, access)),
                 };
                 if let Some(range) = self.mappings.at_mut(range) {
-                    range.pages += mapped as u32;
+                    range.grow(mapped as u32);
                 }
                 Ok(mapped)
             }
@@ -93,12 +93,12 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn unmap_slice(&mut self, machine: &mut M, link: Link) -> usize {
         let Some(range) = self.mappings.at_mut(link) else { return 0 };
         let Some(space) = self.processes.at(range.process).map(|process| process.home.space) else { return 0 };
-        let done = range.pages.min(PAGES_PER_CALL as u32);
-        range.pages -= done;
-        if let Some(page) = Page::new(range.address + range.pages as usize * PAGE_BYTES) {
+        let (done, address) = range.shrink(PAGES_PER_CALL as u32);
+        let is_empty = range.pages() == 0;
+        if let Some(page) = Page::new(address) {
             machine.unmap(space, page, done as usize);
         }
-        if range.pages == 0 {
+        if is_empty {
             self.remove_range(link);
         }
         done as usize

@@ -4,12 +4,17 @@
 //! A lookup compares the value (index and generation in one) and the rights (a bit stands for a type and a right). The
 //! index needs no check of its own, since its 16 bits can't leave the array.
 
-use crate::tables::sizes::{HANDLES, LARGE_TABLE_HANDLES, TABLE_HANDLES};
+use crate::tables::sizes::HANDLES;
 use crate::tables::{Link, Name};
 use abi::{Error, NotifyMask, ObjectKind, Rights};
 
+mod blocks;
 #[cfg(test)]
 mod checks;
+
+pub use blocks::TableSize;
+
+use blocks::Blocks;
 
 /// An entry of the handle table.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +112,11 @@ impl Grant {
         Self { object, kind, rights, badge: 0, mask: NotifyMask::ALL }
     }
 
+    /// The entry that it named when the handle was made; check it against the table that it is in.
+    pub const fn link(&self) -> Link {
+        self.object.link()
+    }
+
     /// What a copy of the handle says: these rights at most, the badge if the handle has the right to choose one, and
     /// not these bits of the notify word.
     pub fn restricted(self, rights: Rights, badge: u16, without: u32) -> Self {
@@ -125,88 +135,36 @@ impl Grant {
 const FREE: Handle =
     Handle { value: 0, can: 0, object: Name::NONE, badge: 0, kind: ObjectKind::None, mask: NotifyMask::NONE };
 
-const BLOCKS: usize = HANDLES / TABLE_HANDLES;
-
-const BLOCKS_A_WORD: usize = u32::BITS as usize;
-
-const WORDS: usize = BLOCKS.div_ceil(BLOCKS_A_WORD);
-
-const _: () = assert!(WORDS <= u32::BITS as usize, "one word tells which words are full");
-
-/// The bits of `blocks` consecutive blocks, which is less than a word has.
-fn run_of(blocks: usize, shift: usize) -> u32 {
-    const {
-        assert!(
-            LARGE_TABLE_HANDLES / TABLE_HANDLES < BLOCKS_A_WORD
-                && BLOCKS_A_WORD.is_multiple_of(LARGE_TABLE_HANDLES / TABLE_HANDLES)
-        )
-    };
-    ((1 << blocks) - 1) << shift
-}
-
 /// The handles of all processes.
 pub struct Handles {
     entries: [Handle; HANDLES],
-    /// A bit a block.
-    taken: [u32; WORDS],
-    /// A bit for each word of `taken` in which no block is free.
-    full: u32,
+    blocks: Blocks,
     used: u32,
 }
 
 impl Handles {
     /// No process has any.
-    pub const EMPTY: Self = Self { entries: [FREE; HANDLES], taken: [0; WORDS], full: 0, used: 0 };
+    pub const EMPTY: Self = Self { entries: [FREE; HANDLES], blocks: Blocks::EMPTY, used: 0 };
 
     /// How many are in use.
     pub const fn used(&self) -> usize {
         self.used as usize
     }
 
-    /// Sets a table aside. One of the common size is found by two looks, a large one by a search, which only booting
-    /// needs.
+    /// Sets a table aside.
     pub fn take_table(&mut self, size: TableSize) -> Option<Table> {
-        let length = size.handles();
-        let blocks = length / TABLE_HANDLES;
-        let (number, shift) = if blocks == 1 {
-            self.free_block()?
-        } else {
-            self.taken.iter().enumerate().find_map(|(number, word)| {
-                let fits = |shift: &usize| word & run_of(blocks, *shift) == 0;
-                let shift = (0..BLOCKS_A_WORD).step_by(blocks).find(fits)?;
-                (number * BLOCKS_A_WORD + shift + blocks <= BLOCKS).then_some((number, shift))
-            })?
-        };
-        let first = number * BLOCKS_A_WORD + shift;
-        let word = self.taken.get_mut(number)?;
-        *word |= run_of(blocks, shift);
-        if *word == u32::MAX {
-            self.full |= 1 << number;
-        }
-        Some(Table { first: (first * TABLE_HANDLES) as u32, mask: length as u32 - 1, ..Table::NONE })
+        let run = self.blocks.take(size)?;
+        Some(Table { first: run.start as u32, mask: run.len() as u32 - 1, ..Table::NONE })
     }
 
     /// Whether a table of the common size is free.
     pub fn has_table(&self) -> bool {
-        self.free_block().is_some()
-    }
-
-    /// The first free block, as a word and a bit.
-    fn free_block(&self) -> Option<(usize, usize)> {
-        let number = (!self.full).trailing_zeros() as usize;
-        let shift = (!self.taken.get(number)?).trailing_zeros() as usize;
-        (number * BLOCKS_A_WORD + shift < BLOCKS).then_some((number, shift))
+        self.blocks.has_one()
     }
 
     /// Gives a table back; its entries keep their generations, so that old values stay stale.
     pub fn give_back_table(&mut self, table: Table) {
-        let first = table.first as usize / TABLE_HANDLES;
-        let blocks = table.entries() / TABLE_HANDLES;
-        let number = first / BLOCKS_A_WORD;
-        if let Some(word) = self.taken.get_mut(number) {
-            *word &= !run_of(blocks, first % BLOCKS_A_WORD);
-            self.full &= !(1 << number);
-        }
+        self.blocks.give_back(table.first as usize..table.first as usize + table.entries());
     }
 
     /// What a handle says that has the rights, of which there is at least one.
@@ -306,32 +264,5 @@ impl Handle {
     const fn grant(&self) -> Grant {
         let Self { object, kind, badge, mask, .. } = *self;
         Grant { object, kind, rights: Rights::from_bits_truncate(self.can), badge, mask }
-    }
-}
-
-/// How many handles a process may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableSize {
-    /// What a driver needs.
-    Common,
-    /// What a supervisor of many needs.
-    Large,
-}
-
-impl TableSize {
-    const fn handles(self) -> usize {
-        match self {
-            Self::Common => TABLE_HANDLES,
-            Self::Large if LARGE_TABLE_HANDLES <= HANDLES / 2 => LARGE_TABLE_HANDLES,
-            Self::Large => TABLE_HANDLES * 2,
-        }
-    }
-}
-
-/// A link that a checked grant names.
-impl Grant {
-    /// The entry that it named when the handle was made; check it against the table that it is in.
-    pub const fn link(&self) -> Link {
-        self.object.link()
     }
 }

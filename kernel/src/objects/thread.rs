@@ -2,11 +2,13 @@
 
 use crate::dispatch::{Priority, QUEUE, Schedulable, Slice};
 use crate::frames::Frame;
-use crate::machine::{Context, Time};
+use crate::machine::Context;
 use crate::objects::handle::HandleRun;
 use crate::tables::sizes::THREADS;
 use crate::tables::{Arena, Entry, Link, Links, Name, linked};
 
+mod delivery;
+mod rank;
 mod state;
 mod usage;
 
@@ -281,124 +283,6 @@ impl<C> Thread<C> {
     /// The names that it keeps of objects which may end before it, for the sweep of stale names.
     pub const fn names_mut(&mut self) -> [&mut Name; 2] {
         [&mut self.serves, &mut self.fault_endpoint]
-    }
-
-    /// The priority that it runs with.
-    #[inline(always)]
-    pub const fn priority(&self) -> Priority {
-        self.priority
-    }
-
-    /// The priority that was asked for.
-    pub const fn asked_priority(&self) -> Priority {
-        self.asked
-    }
-
-    /// Whether it runs below the priority that was asked for.
-    pub fn is_lowered(&self) -> bool {
-        self.priority == Priority::LOWERED
-    }
-
-    /// Its priority, but [`Priority::IDLE`] while it has a deadline or waits for the answer to a fault.
-    #[inline(always)]
-    pub const fn rank(&self) -> Priority {
-        self.rank
-    }
-
-    /// Another priority is asked for. It runs with that unless it is lowered.
-    pub fn ask_priority(&mut self, priority: Priority) {
-        self.asked = priority;
-        if !self.is_lowered() {
-            self.set_priority(priority);
-        }
-    }
-
-    /// Its process has used up its share of the CPU.
-    pub fn lower(&mut self) {
-        self.set_priority(Priority::LOWERED);
-    }
-
-    /// Its process has a share left: it runs with the priority that was asked for.
-    pub fn restore(&mut self) {
-        self.set_priority(self.asked);
-    }
-
-    fn set_priority(&mut self, priority: Priority) {
-        self.rank = if self.rank == Priority::IDLE { Priority::IDLE } else { priority };
-        self.priority = priority;
-    }
-
-    /// It waits with a deadline.
-    pub const fn begin_deadline(&mut self) {
-        self.rank = Priority::IDLE;
-    }
-
-    /// It has no deadline any more.
-    pub const fn end_deadline(&mut self) {
-        self.rank = self.priority;
-    }
-
-    /// It raised an exception, and waits for its handler's answer.
-    #[inline(always)]
-    pub fn begin_fault(&mut self, fault: Fault) {
-        self.sent = Sent::Fault;
-        self.rank = Priority::IDLE;
-        // If the handler dies, the next one has to be told too.
-        self.fault = fault;
-    }
-
-    /// It waits for no answer to a fault any more, nor does it have a deadline.
-    pub fn end_fault(&mut self) {
-        self.sent = Sent::Call;
-        self.rank = self.priority;
-    }
-
-    /// What it sent, while it waits for a reply.
-    #[inline(always)]
-    pub const fn sent(&self) -> Sent {
-        self.sent
-    }
-
-    /// The fault that it sent last.
-    pub const fn fault(&self) -> Fault {
-        self.fault
-    }
-
-    /// The interrupt message that it completes by receiving again.
-    #[inline(always)]
-    pub const fn completes(&self) -> Token {
-        self.completes
-    }
-
-    /// It has taken an interrupt message.
-    #[inline(always)]
-    pub const fn hold(&mut self, token: Token) {
-        self.completes = token;
-    }
-
-    /// It has been given the message of an interrupt that came at this time, and will run with it later.
-    pub fn hold_since(&mut self, token: Token, raised: Option<Time>) {
-        self.completes = token;
-        self.raised = raised.map_or(0, |raised| raised.0.max(1));
-    }
-
-    /// It has no interrupt message to complete any more.
-    #[inline(always)]
-    pub const fn forget_token(&mut self) {
-        self.completes = Token::NONE;
-    }
-
-    /// When the interrupt came whose message it hasn't run with yet; 0 for none.
-    #[cfg(test)]
-    pub fn raised(&self) -> u64 {
-        self.raised
-    }
-
-    /// Returns the source and the time of the interrupt whose message it has, once: when it first runs with the
-    /// message.
-    pub fn take_delivery(&mut self) -> Option<(Name, Time)> {
-        let raised = core::mem::replace(&mut self.raised, 0);
-        (raised != 0).then_some((self.completes.source, Time(raised)))
     }
 }
 

@@ -6,6 +6,11 @@
 
 use super::{Arena, Link};
 
+#[cfg(test)]
+mod checks;
+#[cfg(test)]
+mod tests;
+
 /// An entry's place in a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Branches {
@@ -267,116 +272,6 @@ impl<T: Ordered, const N: usize> Arena<T, N> {
     fn set_lean(&mut self, link: Link, lean: Option<Side>) {
         if let Some(entry) = self.at_mut(link) {
             entry.branches().lean = lean;
-        }
-    }
-}
-
-#[cfg(test)]
-impl<T: Ordered, const N: usize> Arena<T, N> {
-    /// The entries of a set; panics unless it is in order, balanced and linked both ways, and all of it is in use.
-    pub(crate) fn in_order(&self, tree: &Tree) -> std::vec::Vec<Link> {
-        let mut found = std::vec::Vec::new();
-        self.check_branch(tree.root, Link::NONE, &mut found);
-        let keys: std::vec::Vec<_> = found.iter().map(|link| self.at(*link).unwrap().key()).collect();
-        assert!(keys.is_sorted(), "a tree is out of order: {keys:?}");
-        found
-    }
-
-    fn check_branch(&self, link: Link, above: Link, found: &mut std::vec::Vec<Link>) -> u8 {
-        if !link.is_some() {
-            return 0;
-        }
-        assert!(self.live(link).is_some(), "a tree goes through a free slot");
-        let branches = *self.at(link).unwrap().branches_ref();
-        assert_eq!(branches.above, above, "a tree's way up differs from its way down");
-        let lower = self.check_branch(branches.below[0], link, found);
-        found.push(link);
-        let upper = self.check_branch(branches.below[1], link, found);
-        let lean = match (lower, upper) {
-            _ if lower == upper => None,
-            _ if lower == upper + 1 => Some(Side::Lower),
-            _ if lower + 1 == upper => Some(Side::Upper),
-            _ => panic!("a tree isn't balanced"),
-        };
-        assert_eq!(branches.lean, lean, "an entry leans to another side");
-        lower.max(upper) + 1
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tables::Entry;
-    use proptest::prelude::*;
-    use std::boxed::Box;
-    use std::collections::BTreeMap;
-    use std::vec::Vec;
-
-    struct Numbered {
-        key: usize,
-        branches: Branches,
-    }
-
-    impl Entry for Numbered {
-        const EMPTY: Self = Self { key: 0, branches: Branches::NONE };
-    }
-
-    impl Ordered for Numbered {
-        fn key(&self) -> usize {
-            self.key
-        }
-        fn branches(&mut self) -> &mut Branches {
-            &mut self.branches
-        }
-        fn branches_ref(&self) -> &Branches {
-            &self.branches
-        }
-    }
-
-    type Table = Arena<Numbered, 200>;
-
-    fn insert(table: &mut Table, tree: &mut Tree, key: usize) -> Link {
-        let link = table.insert(Numbered { key, branches: Branches::NONE }).unwrap().link();
-        table.add(tree, link);
-        link
-    }
-
-    #[test]
-    fn rising_and_falling_keys_give_flat_trees() {
-        for order in [|number: usize| number, |number| 200 - number] {
-            let mut table = Box::new(Table::EMPTY);
-            let mut tree = Tree::EMPTY;
-            for number in 1..=127 {
-                insert(&mut table, &mut tree, order(number));
-            }
-            assert_eq!(table.in_order(&tree).len(), 127);
-            let mut levels = 0;
-            let mut at = tree.root;
-            while at.is_some() {
-                levels += 1;
-                at = table.below(at, Side::Lower);
-            }
-            assert_eq!(levels, 7);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_tree_is_an_ordered_set(steps in proptest::collection::vec((0usize..150, any::<bool>()), 1..400)) {
-            let mut table = Box::new(Table::EMPTY);
-            let mut tree = Tree::EMPTY;
-            let mut model = BTreeMap::new();
-            for (key, add) in steps {
-                if add {
-                    model.entry(key).or_insert_with(|| insert(&mut table, &mut tree, key));
-                } else if let Some(link) = model.remove(&key) {
-                    table.take_out(&mut tree, link);
-                    table.recycle(link);
-                }
-                prop_assert_eq!(table.in_order(&tree), model.values().copied().collect::<Vec<_>>());
-                let below = model.range(..key).next_back().map_or(Link::NONE, |(_, link)| *link);
-                prop_assert_eq!(table.last_below(&tree, key), below);
-            }
         }
     }
 }

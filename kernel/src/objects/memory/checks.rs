@@ -1,7 +1,7 @@
 //! What the tests look at.
 
-use super::{Mappings, Memory};
-use crate::tables::{Link, List, Tree};
+use super::Memory;
+use crate::tables::List;
 
 impl Memory {
     /// Where it is mapped.
@@ -17,17 +17,5 @@ impl Memory {
     /// How many parts of its frames are still to be zeroed.
     pub fn unprepared(&self) -> u32 {
         self.unprepared
-    }
-}
-
-impl Mappings {
-    /// All of them, by address.
-    pub fn by_address(&self) -> &Tree {
-        &self.by_address
-    }
-
-    /// The stretch that was mapped last.
-    pub fn last(&self) -> Link {
-        self.last
     }
 }

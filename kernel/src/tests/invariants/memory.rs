@@ -87,11 +87,11 @@ fn check_mappings(world: &World) {
         for range in ranges {
             let range = kernel.mappings.at(range).unwrap();
             assert_eq!(range.process, link);
-            assert!(range.pages > 0, "an empty stretch is kept");
+            assert!(range.pages() > 0, "an empty stretch is kept");
             assert!(kernel.memories.live(range.memory).is_some(), "a stretch of memory that is gone");
             let memory = kernel.memories.at(range.memory).unwrap();
-            assert!(range.offset + range.pages <= memory.run().count, "a stretch goes beyond its memory");
-            for number in 0..range.pages {
+            assert!(range.offset + range.pages() <= memory.run().count, "a stretch goes beyond its memory");
+            for number in 0..range.pages() {
                 let page = Page::new(range.address + number as usize * PAGE_BYTES).unwrap();
                 let frame = Frame(memory.run().first.0 + range.offset + number);
                 let memory_type =
