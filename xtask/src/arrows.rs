@@ -27,6 +27,12 @@ use tree::{Reader, Tree};
 /// The crates that have rooms.
 pub const CRATES: [&str; 2] = ["kernel", "arch"];
 
+/// What the reader of the source can't see.
+const LIMITS: &str = "\
+Not seen: calls through function pointers, and those that a macro makes up. A method call on a value of unknown type
+counts as an arrow up only if every method of that name lies above. The fields of a shared type (layers.toml names it)
+are every room's to read and write: that each has one owner is for the reviewer to see.";
+
 /// The uses between the rooms of a crate.
 pub struct Arrows {
     rooms: Vec<String>,
@@ -50,7 +56,9 @@ pub fn check(folder: &Path) -> Result {
 
 /// Prints the calls between the rooms of all crates, and the arrows that run up.
 pub fn show() -> Result {
-    CRATES.iter().try_for_each(|name| show_crate(&root(), name, None))
+    CRATES.iter().try_for_each(|name| show_crate(&root(), name, None))?;
+    println!("{LIMITS}");
+    Ok(())
 }
 
 /// Prints the calls and the arrows that run up for one crate. `table` takes the place of the crate's own table.
