@@ -17,10 +17,14 @@ use crate::{EntryDataLocation, KernelEntry, TrapFrame};
 pub const IO_BITMAP_BYTES: usize = 65536 / 8 + 1;
 
 /// Bytes below the TSS for the frame of a #DB at `sysenter`'s first instruction, when the stack pointer is at `esp0`.
-const ROOM_BELOW_TSS: usize = 64;
+/// The stub asserts that its pushes fit (i686).
+///
+/// The room is as large as the alignment. So the part of the TSS that a task switch reads, its first 104 bytes, crosses
+/// no page boundary (SDM 3A 7.2.1).
+pub(crate) const ROOM_BELOW_TSS: usize = 128;
 
 /// One CPU's data for its entries.
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub struct EntryData {
     room_below: [u8; ROOM_BELOW_TSS],
     /// The TSS (SDM 3A 7.2.1, 7.7). [`EntryData::set_current_frame`] sets its field rsp0 or esp0.
@@ -42,6 +46,11 @@ const IO_BITMAP_OFFSET: usize = core::mem::offset_of!(EntryData, io_bitmap) - co
 
 /// The segment's end as the TSS's I/O map base, which denies every port (SDM 1, "I/O Permission Bit Map").
 const NO_IO_BITMAP: usize = EntryData::TSS_SEGMENT_BYTES;
+
+const _: () = assert!(
+    core::mem::offset_of!(EntryData, tss) == align_of::<EntryData>() && size_of::<TaskStateSegment>() <= ROOM_BELOW_TSS,
+    "a page boundary could lie in the TSS"
+);
 
 impl EntryData {
     /// The length of the TSS's segment: the TSS, the stubs' words behind it, and the I/O bitmap.

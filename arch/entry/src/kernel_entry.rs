@@ -43,6 +43,10 @@ impl EntryDataLocation {
     pub(crate) const fn address(self) -> isize {
         match self {
             Self::Fixed(address) => {
+                assert!(
+                    address.is_multiple_of(align_of::<crate::EntryData>()),
+                    "a fixed place must be aligned as EntryData is"
+                );
                 let address = address as isize;
                 assert!(address as i32 as isize == address, "a fixed place must be reachable by a 32-bit displacement");
                 address

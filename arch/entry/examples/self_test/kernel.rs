@@ -22,7 +22,7 @@ use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_
 use crate::support::console::exit;
 use crate::support::{NAME, Setup, Stack as Memory, timer};
 use crate::variant::{self, Variant};
-use crate::{hooks, storm, watch, width};
+use crate::{hooks, room, storm, watch, width};
 
 /// This kernel in one of its variants, as the entry paths see it.
 pub struct SelfTest<V>(PhantomData<V>);
@@ -150,6 +150,7 @@ pub extern "C" fn kernel_main() -> ! {
 pub fn run<V: Variant>() -> ! {
     line!("self-test: {}", V::NAME);
     let place = data::<V>();
+    room::mark::<V>();
     // SAFETY: it is a static, or memory behind the image; no trap comes now.
     unsafe { place.write(EntryData::new()) };
     // SAFETY: nothing else refers to it now.
@@ -248,6 +249,7 @@ impl State {
             let (in_ring_0, in_ring_3) = storm::counts();
             line!("self-test: {in_ring_0} NMIs in ring 0, {in_ring_3} in ring 3");
             storm::end();
+            room::check::<V>();
             variant::begin_next();
             FINISHED.store(true, Ordering::Relaxed);
             width::double_fault()

@@ -16,6 +16,7 @@ mod support;
 mod chosen_stack;
 mod hooks;
 mod kernel;
+mod room;
 mod script;
 mod storm;
 mod variant;

@@ -14,6 +14,8 @@ mod gate;
 mod keeping;
 mod message_call;
 
+use instructions::{PUSHED_FLAGS, PUSHED_REGISTERS};
+
 use core::mem::offset_of;
 
 pub(crate) use debug::debug_stub;
@@ -26,7 +28,7 @@ pub(crate) use keeping::keeping;
 pub(crate) use message_call::is_in_leave;
 pub use message_call::{enable_message_calls, resume_with_message};
 
-use crate::entry_data::EntryData;
+use crate::entry_data::{EntryData, ROOM_BELOW_TSS};
 use crate::kernel_entry::{EntryDataLocation, KernelEntry};
 
 /// EFLAGS with which `sysexit` leaves the caller: IF, and the bit that is always set. `sysenter` saves no flags.
@@ -37,6 +39,15 @@ const CLEAN_FLAGS: u32 = 1 << 1;
 
 /// TF. Such a frame goes back by `iretd`: before `sysexit`, a `popfd` that sets TF would trap in ring 0.
 const TRAP_FLAG: u32 = 1 << 8;
+
+/// Bytes that a trap of ring 0 pushes on the interrupted stack before its stub moves to another one: three words by the
+/// CPU, error code and vector, [`push_registers`] and [`clean_flags`].
+const PUSHED_IN_RING_0: usize = (3 + 2 + PUSHED_REGISTERS + PUSHED_FLAGS) * size_of::<u32>();
+
+const _: () = assert!(
+    PUSHED_IN_RING_0 <= ROOM_BELOW_TSS + offset_of!(x86::bits32::task::TaskStateSegment, esp0),
+    "a #DB at the first instruction of `sysenter`'s entry, where esp is the address of esp0, would write below EntryData"
+);
 
 /// The offset in [`EntryData`] of TSS.esp0, the end of the current frame.
 const ESP0: usize = offset_of!(EntryData, tss) + offset_of!(x86::bits32::task::TaskStateSegment, esp0);

@@ -24,6 +24,9 @@ macro_rules! push_registers {
     };
 }
 
+/// The words that [`push_registers`] pushes.
+pub(super) const PUSHED_REGISTERS: usize = 4 + 8;
+
 /// Pops the registers that [`push_registers`] pushed.
 macro_rules! pop_registers {
     () => {
@@ -46,3 +49,6 @@ macro_rules! clean_flags {
         "push {clean_flags}\n popfd"
     };
 }
+
+/// The words that [`clean_flags`] pushes, and pops again.
+pub(super) const PUSHED_FLAGS: usize = 1;
