@@ -209,7 +209,7 @@ impl Machine for Cpu {
         // SAFETY: the core switches to no space that it has released.
         unsafe { self.switch_space(data, to.root) };
         // After CR3, so that the way out still has it in a register.
-        data.set_current_frame(NonNull::from(&mut to.frame));
+        data.set_current_frame::<Bell>(NonNull::from(&mut to.frame));
         // `self.extras` are those of the thread that left the kernel last, whichever threads were switched to since.
         self.extras_due = selectors() | self.extras.bits() | to.extras.bits();
     }

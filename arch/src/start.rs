@@ -91,7 +91,7 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
     let Some(mut data) = entry_data::<Bell>() else { return };
     // SAFETY: the data is static, and nothing else refers to it before the first trap.
     let data = unsafe { data.as_mut() };
-    data.set_kernel_stack(stack_top);
+    data.set_cpu_stack::<Bell>(stack_top);
     // SAFETY: the caller's promise; the data is static.
     unsafe { segments::load(data) };
     // SAFETY: nothing else uses the table yet.

@@ -10,7 +10,7 @@ use x86::bits32::task::TaskStateSegment;
 #[cfg(target_arch = "x86_64")]
 use x86::bits64::task::TaskStateSegment;
 
-use crate::{EntryDataLocation, KernelEntry, TrapFrame};
+use crate::{EntryDataLocation, KernelEntry, TrapFrame, TrapStack};
 
 /// Bytes of the I/O permission bitmap: one bit for each port, and a last byte of ones (SDM 1, "I/O Permission Bit
 /// Map").
@@ -43,6 +43,10 @@ pub struct EntryData {
 
 /// Bytes from TSS to bitmap: the TSS's I/O map base while the bitmap is enabled.
 const IO_BITMAP_OFFSET: usize = core::mem::offset_of!(EntryData, io_bitmap) - core::mem::offset_of!(EntryData, tss);
+
+/// Why a kernel with [`TrapStack::PerThread`] can't set a CPU's stack.
+const NO_CPU_STACK: &str = "with TrapStack::PerThread a trap is saved on the thread's kernel stack: `set_thread_stack` \
+                            sets it";
 
 /// The segment's end as the TSS's I/O map base, which denies every port (SDM 1, "I/O Permission Bit Map").
 const NO_IO_BITMAP: usize = EntryData::TSS_SEGMENT_BYTES;
@@ -80,19 +84,47 @@ impl EntryData {
         }
     }
 
-    /// Sets the top of the CPU's kernel stack, a multiple of 16, for a kernel with
-    /// [`TrapStack::PerCpu`](crate::TrapStack).
-    pub const fn set_kernel_stack(&mut self, top: usize) {
-        assert!(top.is_multiple_of(16), "handlers would run on a misaligned stack");
+    /// Sets the top of the current thread's kernel stack, a multiple of 16 (i686: of 4), in TSS.rsp0 or esp0: there the next trap
+    /// from ring 3 is saved. For a kernel with [`TrapStack::PerThread`], to be called before ring 3 runs, and when the
+    /// kernel switches threads.
+    ///
+    /// With [`TrapStack::PerCpu`] the call doesn't compile.
+    #[inline(always)]
+    pub const fn set_thread_stack<K: KernelEntry>(&mut self, top: usize) {
+        const {
+            assert!(
+                matches!(K::TRAP_STACK, TrapStack::PerThread),
+                "with TrapStack::PerCpu there is no stack of a thread: `set_cpu_stack` sets the CPU's stack, and \
+                 `set_current_frame` says where a trap is saved"
+            );
+        }
+        assert!(top != 0 && top.is_multiple_of(align_of::<TrapFrame>()), "a stack's top is aligned, and not 0");
+        self.set_trap_end(top);
+    }
+
+    /// Sets the top of the CPU's kernel stack, a multiple of 16. For a kernel with [`TrapStack::PerCpu`], to be called
+    /// once.
+    ///
+    /// With [`TrapStack::PerThread`] the call doesn't compile.
+    pub const fn set_cpu_stack<K: KernelEntry>(&mut self, top: usize) {
+        const { assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "{}", NO_CPU_STACK) };
+        assert!(top != 0 && top.is_multiple_of(16), "a stack's top is a multiple of 16, and not 0");
         self.stack_top = if cfg!(target_arch = "x86") { top - 16 } else { top };
     }
 
-    /// Has the next trap from ring 3 saved into `frame`. To be called when the kernel switches threads.
+    /// Has the next trap from ring 3 saved into `frame`. For a kernel with [`TrapStack::PerCpu`], to be called before
+    /// ring 3 runs, and when the kernel switches threads.
     ///
-    /// With [`TrapStack::PerThread`](crate::TrapStack), `frame` is the topmost frame of the thread's kernel stack.
+    /// With [`TrapStack::PerThread`] the call doesn't compile.
     #[inline(always)]
-    pub fn set_current_frame(&mut self, frame: NonNull<TrapFrame>) {
-        let end = frame.as_ptr().wrapping_add(1);
+    pub fn set_current_frame<K: KernelEntry>(&mut self, frame: NonNull<TrapFrame>) {
+        const { assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "{}", NO_CPU_STACK) };
+        self.set_trap_end(frame.as_ptr().wrapping_add(1) as usize);
+    }
+
+    /// Sets TSS.rsp0 or esp0.
+    #[inline(always)]
+    const fn set_trap_end(&mut self, end: usize) {
         #[cfg(target_arch = "x86_64")]
         {
             self.tss.rsp[0] = end as u64;
@@ -103,7 +135,8 @@ impl EntryData {
         }
     }
 
-    /// Returns the frame into which the next trap from ring 3 is saved.
+    /// Returns the frame into which the next trap from ring 3 is saved: with [`TrapStack::PerThread`] the topmost frame
+    /// of the thread's stack.
     #[inline(always)]
     pub fn current_frame(&self) -> *mut TrapFrame {
         #[cfg(target_arch = "x86_64")]
@@ -252,7 +285,7 @@ mod tests {
     fn the_current_frame_reads_back() {
         let mut frame = TrapFrame::default();
         let mut data = EntryData::new();
-        data.set_current_frame(NonNull::from(&mut frame));
+        data.set_trap_end((&raw mut frame).wrapping_add(1) as usize);
         assert_eq!(data.current_frame(), &raw mut frame);
     }
 }

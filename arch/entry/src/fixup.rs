@@ -10,7 +10,7 @@
 use core::ptr::NonNull;
 
 use crate::kernel_entry::Target;
-use crate::stub::{RESUME_BYTES, resume};
+use crate::stub::is_in_resume;
 use crate::{KernelEntry, TrapFrame, vector};
 
 #[cfg(target_arch = "x86")]
@@ -38,7 +38,7 @@ pub(crate) extern "C" fn from_ring_0<K: KernelEntry, T: Target>(mut frame: NonNu
     // SAFETY: the stub passes the frame that it just saved, which nothing else refers to.
     let saved = unsafe { frame.as_ref() };
     if is_fault_of_a_selector(saved) && is_in_resume::<K>(saved.instruction_pointer()) {
-        // SAFETY: an entry saved the frame at an instruction of `resume`.
+        // SAFETY: an entry saved the frame at an instruction of `resume` that reads the frame to resume.
         if let Some(interrupted) = unsafe { undo_exit(frame) } {
             // SAFETY: `undo_exit` has written a frame there, and nothing else refers to it.
             take_back_gs::<K>(unsafe { interrupted.as_ref() });
@@ -51,7 +51,7 @@ pub(crate) extern "C" fn from_ring_0<K: KernelEntry, T: Target>(mut frame: NonNu
 /// Undoes the `swapgs` of `resume`, which runs right before `iretq` returns to ring 3.
 #[cfg(target_arch = "x86_64")]
 fn take_back_gs<K: KernelEntry>(interrupted: &TrapFrame) {
-    if interrupted.from_user() && matches!(K::USER_GS, crate::UserGs::Swapped) {
+    if interrupted.from_user() && crate::kernel_entry::swaps_gs::<K>() == 1 {
         // SAFETY: the CPU is in ring 0. `resume` swapped the bases before its `iretq` faulted, and nothing has swapped
         // since.
         unsafe { x86::bits64::segmentation::swapgs() };
@@ -65,9 +65,4 @@ fn take_back_gs<K: KernelEntry>(_interrupted: &TrapFrame) {}
 /// Returns whether the exception is one that loading a selector or returning to one raises (SDM 2A, IRET).
 fn is_fault_of_a_selector(frame: &TrapFrame) -> bool {
     (vector::INVALID_TSS.number()..=vector::GENERAL_PROTECTION.number()).contains(&frame.vector())
-}
-
-/// Returns whether an address is one of `resume`'s.
-pub(crate) fn is_in_resume<K: KernelEntry>(instruction: usize) -> bool {
-    instruction.wrapping_sub(resume::<K> as *const () as usize) < RESUME_BYTES
 }

@@ -9,7 +9,7 @@ use crate::handler::{Handler, Typed, assert_captures_nothing};
 use crate::kernel_entry::{Call, DirectInterrupts, Smap, Trap};
 use crate::stub::{FIRST_DIRECT, Stub, Stubs, direct_stub, stub};
 use crate::vector::{BREAKPOINT, Exception, InterruptHandler, OVERFLOW, VectorRange};
-use crate::{EntryDataLocation, Gate, KernelEntry, PrivilegeLevel, TrapStack, UserGs};
+use crate::{Gate, KernelEntry, PrivilegeLevel, TrapStack};
 
 /// The table as the CPU reads it (SDM 3A 6.10, 6.14.1 for 64-bit mode).
 #[repr(C, align(16))]
@@ -26,13 +26,6 @@ impl InterruptDescriptorTable {
 
     /// Returns a filler of gates for the kernel `K`, on a CPU with or without SMAP.
     pub const fn fill<K: KernelEntry, S: Smap>(&mut self) -> TableFiller<'_, K, S> {
-        const {
-            let needs_gs = matches!(K::DATA_LOCATION, EntryDataLocation::GsBase);
-            assert!(
-                !needs_gs || matches!(K::USER_GS, UserGs::Swapped),
-                "EntryDataLocation::GsBase needs UserGs::Swapped"
-            );
-        }
         TableFiller { gates: &mut self.gates, kinds: core::marker::PhantomData }
     }
 
@@ -101,7 +94,11 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
                 matches!(K::TRAP_STACK, TrapStack::PerCpu),
                 "the frame must be the current thread's: TrapStack::PerCpu"
             );
-            assert!(matches!(K::USER_GS, UserGs::Kept), "a direct interrupt doesn't swap the GS base: UserGs::Kept");
+            #[cfg(target_arch = "x86_64")]
+            assert!(
+                crate::kernel_entry::swaps_gs::<K>() == 0,
+                "a direct interrupt doesn't swap the GS base: UserGs::Kept"
+            );
         }
         for vector in vectors.into_iter().filter(|vector| *vector >= FIRST_DIRECT) {
             self.gates[usize::from(vector)] = gate_at::<K>(direct_stub::<K, S>(vector));

@@ -6,11 +6,12 @@ use crate::{GlobalDescriptorTable, TrapFrame, segments::Selectors};
 /// The stack on which a trap's Rust code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrapStack {
-    /// The current thread's kernel stack: TSS.rsp0 or esp0 is its top. The frame is saved there, and Rust runs below
-    /// it.
+    /// The current thread's kernel stack ([`EntryData::set_thread_stack`](crate::EntryData::set_thread_stack)):
+    /// TSS.rsp0 or esp0 is its top. The frame is saved there, and Rust runs below it.
     PerThread,
-    /// The CPU's only kernel stack ([`EntryData::set_kernel_stack`](crate::EntryData::set_kernel_stack)). TSS.rsp0 or
-    /// esp0 is the end of the current thread's frame: a trap is saved straight into that frame.
+    /// The CPU's only kernel stack ([`EntryData::set_cpu_stack`](crate::EntryData::set_cpu_stack)). TSS.rsp0 or esp0 is the
+    /// end of the current thread's frame ([`EntryData::set_current_frame`](crate::EntryData::set_current_frame)): a trap
+    /// is saved straight into that frame.
     ///
     /// A trap from ring 0 moves to this stack too if its frame was saved in the current frame (an idle context that is
     /// laid out like a thread) or right below the current frame (a faulting return). Any other trap from ring 0 stays
@@ -25,7 +26,7 @@ pub enum EntryDataLocation {
     Static,
     /// At a constant virtual address, where each CPU maps data of its own.
     Fixed(usize),
-    /// At the kernel's GS base (x86_64, with [`UserGs::Swapped`]).
+    /// At the kernel's GS base (x86_64). The entries swap the base, as with [`UserGs::Swapped`].
     GsBase,
 }
 
@@ -59,7 +60,7 @@ impl EntryDataLocation {
 /// Whether the entries exchange the GS base with `swapgs` (x86_64).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserGs {
-    /// Ring 3's GS base stays in use. The kernel uses no GS.
+    /// Ring 3's GS base stays in use, unless [`EntryDataLocation::GsBase`] asks for the kernel's.
     Kept,
     /// Every way in from ring 3 and every way back runs `swapgs` (SDM 2B, SWAPGS).
     Swapped,
@@ -140,7 +141,8 @@ pub unsafe trait KernelEntry: Sized + 'static {
     /// Takes an NMI, #DB, #MC or #DF that interrupted ring 0 between any two instructions, on a stack of its own.
     ///
     /// The function must not touch anything that the interrupted code may have changed halfway. When the function
-    /// returns, the interrupted code is resumed.
+    /// returns, the interrupted code is resumed with the registers of the frame. On i686 its stack stays as it was: a
+    /// changed `esp` or `ss` has no effect.
     extern "C" fn paranoid_trap(frame: &mut TrapFrame);
 
     /// Runs before each typed [`Handler`](crate::Handler), and may change every register of the frame.
@@ -258,6 +260,12 @@ impl Smap for WithoutSmap {
 pub(crate) trait Target: 'static {
     /// Takes the frame, and returns the frame to resume.
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame>;
+}
+
+/// Encodes for the assembler's conditions whether the entries swap the GS base.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const fn swaps_gs<K: KernelEntry>() -> usize {
+    (matches!(K::USER_GS, UserGs::Swapped) || matches!(K::DATA_LOCATION, EntryDataLocation::GsBase)) as usize
 }
 
 /// Encodes for the assembler's conditions whether the stubs keep the floating-point state.

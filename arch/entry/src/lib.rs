@@ -38,8 +38,8 @@
 //!     let mut cpu = x86_entry::entry_data::<Bell>().expect("a static place");
 //!     // SAFETY: nothing else refers to the data now.
 //!     let cpu = unsafe { cpu.as_mut() };
-//!     cpu.set_kernel_stack(0xFFFF_FFFF_8010_0000_u64 as usize);
-//!     cpu.set_current_frame(first); // at each thread switch
+//!     cpu.set_cpu_stack::<Bell>(0xFFFF_FFFF_8010_0000_u64 as usize);
+//!     cpu.set_current_frame::<Bell>(first); // at each thread switch
 //!     // SAFETY: the frame was built for ring 3.
 //!     unsafe { resume::<Bell>(first) }
 //! }

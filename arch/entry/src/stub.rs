@@ -16,6 +16,7 @@ macro_rules! call_rust {
     };
 }
 
+mod check;
 #[cfg(target_arch = "x86")]
 mod i686;
 #[cfg(target_arch = "x86_64")]

@@ -15,10 +15,9 @@ use core::ptr::NonNull;
 use x86::bits32::task::TaskStateSegment;
 use x86::dtables::DescriptorTablePointer;
 
-use crate::fixup::is_in_resume;
 use crate::i686::tss_address;
 use crate::kernel_entry::{KernelEntry, Target, Trap, TrapStack, keeps_state};
-use crate::stub::{is_in_leave, keeping, resume};
+use crate::stub::{is_in_leave, is_in_resume, keeping, resume_frame};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{EntryData, TrapFrame, entry_data};
 
@@ -151,7 +150,7 @@ fn frame_of(left: &TaskStateSegment, vector: usize) -> TrapFrame {
     frame.eip = left.eip;
     frame.cs = left.cs.into();
     frame.eflags = left.eflags;
-    frame.set_stack(left.ss, left.esp as usize);
+    (frame.esp, frame.ss) = (left.esp, left.ss.into());
     frame
 }
 
@@ -218,6 +217,6 @@ unsafe extern "C" fn continue_as_trap<K: KernelEntry>() {
         keeps_state = const keeps_state::<K>(),
         trap = sym K::trap,
         trap_keeping = sym keeping::<Trap<K>>,
-        resume = sym resume::<K>,
+        resume = sym resume_frame,
     )
 }

@@ -1,5 +1,6 @@
 //! What x86_64 dictates, as plain data: it compiles, and is tested, on any host.
 mod gate;
+mod registers;
 mod segments;
 mod trap_frame;
 

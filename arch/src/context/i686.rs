@@ -23,19 +23,21 @@ impl ThreadContext {
         frame.cs = GlobalDescriptorTable::SELECTORS.user_code.into();
         frame.ds = data.into();
         frame.es = data.into();
-        frame.set_stack(data, stack);
+        (frame.esp, frame.ss) = (stack as u32, data.into());
         frame
     }
 
-    /// Makes a frame that enters ring 0. `iretd` leaves the stack pointer right above the flags, from where the CPU
-    /// pushes the next interrupt into the very same frame.
-    pub(crate) fn kernel_frame(entry: usize, _place: *const TrapFrame) -> TrapFrame {
+    /// Makes a frame that enters ring 0. Its stack pointer is right above the flags of the frame at `place`, from where
+    /// the CPU pushes the next interrupt into the very same frame.
+    pub(crate) fn kernel_frame(entry: usize, place: *const TrapFrame) -> TrapFrame {
         let data = GlobalDescriptorTable::SELECTORS.kernel_data;
         let mut frame = TrapFrame::default();
         frame.eip = entry as u32;
         frame.cs = GlobalDescriptorTable::SELECTORS.kernel_code.into();
         frame.ds = data.into();
         frame.es = data.into();
+        frame.esp = place.wrapping_add(1) as u32 - TrapFrame::SAME_RING_GAP as u32;
+        frame.ss = data.into();
         frame
     }
 
@@ -88,7 +90,7 @@ impl ThreadContext {
             Register::Si => frame.esi as usize,
             Register::Di => frame.edi as usize,
             Register::Bp => frame.ebp as usize,
-            Register::Sp => frame.stack_pointer()?,
+            Register::Sp => frame.esp as usize,
             Register::Ip => frame.eip as usize,
             Register::Flags => frame.eflags as usize,
             Register::FsBase => self.fs_base,
@@ -114,10 +116,7 @@ impl ThreadContext {
             Register::Di => &mut frame.edi,
             Register::Bp => &mut frame.ebp,
             Register::Ip if is_user_code(value) => &mut frame.eip,
-            Register::Sp => {
-                frame.set_stack(frame.stack_segment()?, value);
-                return Some(());
-            }
+            Register::Sp => &mut frame.esp,
             Register::Flags => {
                 frame.eflags = frame.eflags & !USER_FLAGS | value as u32 & USER_FLAGS;
                 return Some(());

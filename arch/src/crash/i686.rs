@@ -7,11 +7,7 @@ use x86_entry::TrapFrame;
 /// Writes all registers of a frame.
 pub(crate) fn write_registers(frame: &TrapFrame, to: &mut impl Write) -> fmt::Result {
     writeln!(to, "eip {:#010x} cs {:#x} eflags {:#x}", frame.eip, frame.cs & 0xFFFF, frame.eflags)?;
-    // From ring 0 the CPU saves no stack pointer; `pushad` saw it below what the stub and the CPU had pushed.
-    match frame.stack_pointer() {
-        Some(pointer) => writeln!(to, "esp {pointer:#010x}")?,
-        None => writeln!(to, "esp {:#010x} (in the entry stub)", frame.pushed_esp)?,
-    }
+    writeln!(to, "esp {:#010x}", frame.esp)?;
     let TrapFrame { eax, ebx, ecx, edx, esi, edi, ebp, .. } = *frame;
     writeln!(to, "eax {eax:#010x} ebx {ebx:#010x} ecx {ecx:#010x} edx {edx:#010x}")?;
     writeln!(to, "esi {esi:#010x} edi {edi:#010x} ebp {ebp:#010x}")?;

@@ -110,9 +110,7 @@ pub fn reset() {
     }
     *table().gate(DONE) = table().gate(DONE).callable_from(PrivilegeLevel::Ring3);
     *table().gate(3) = table().gate(3).callable_from(PrivilegeLevel::Ring3);
-    cpu().set_kernel_stack(TRAP_STACK.end());
-    let frame = (TRAP_STACK.end() as *mut TrapFrame).wrapping_sub(1);
-    cpu().set_current_frame(NonNull::new(frame).expect("a static stack"));
+    cpu().set_thread_stack::<Ours>(TRAP_STACK.end());
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -69,12 +69,12 @@ pub fn program_frame() -> TrapFrame {
     let mut frame = with_registers(EMPTY);
     frame.eip = program as *const () as u32;
     frame.cs = selectors.user_code as u32;
-    frame.set_stack(selectors.user_data, STACK.top());
+    (frame.esp, frame.ss) = (STACK.top() as u32, selectors.user_data.into());
     frame
 }
 
 /// A ring-0 frame whose interrupts are saved into `place`: the stub's stack pointer must be where the return leaves it.
-pub fn idle_frame(_place: NonNull<TrapFrame>) -> TrapFrame {
+pub fn idle_frame(place: NonNull<TrapFrame>) -> TrapFrame {
     let selectors = GlobalDescriptorTable::SELECTORS;
     let mut frame = with_registers(EMPTY);
     let data = selectors.kernel_data as u32;
@@ -82,6 +82,8 @@ pub fn idle_frame(_place: NonNull<TrapFrame>) -> TrapFrame {
     frame.eip = idle as *const () as u32;
     frame.cs = selectors.kernel_code as u32;
     frame.eflags = INTERRUPTS_ON;
+    frame.esp = place.as_ptr().wrapping_add(1) as u32 - TrapFrame::SAME_RING_GAP as u32;
+    frame.ss = data;
     frame
 }
 
@@ -92,7 +94,7 @@ pub fn check_registers(frame: &TrapFrame) {
     assert_eq!(kept(frame), kept(&expected), "registers changed");
     let top = STACK.top();
     // A call is made with its return address on the stack.
-    assert!(matches!(frame.stack_pointer(), Some(esp) if esp == top || esp == top - 4), "the stack pointer changed");
+    assert!([top, top - 4].contains(&frame.stack_pointer()), "the stack pointer changed");
     if frame.edx != expected.edx {
         // A call spoils edx and ecx.
         assert_eq!((frame.edx as usize, frame.ecx as usize), (SYSENTER_RETURN_ADDRESS, top - 4));
@@ -106,12 +108,7 @@ pub fn replace(frame: &mut TrapFrame, field: Field, selector: u16) -> u16 {
         Field::Es => &mut frame.es,
         Field::Fs => &mut frame.fs,
         Field::Gs => &mut frame.gs,
-        Field::Ss => {
-            let kept = frame.stack_segment().unwrap_or_default();
-            let pointer = frame.stack_pointer().unwrap_or_default();
-            frame.set_stack(selector, pointer);
-            return kept;
-        }
+        Field::Ss => &mut frame.ss,
     };
     core::mem::replace(place, selector as u32) as u16
 }

@@ -22,7 +22,7 @@ use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_
 use crate::support::console::exit;
 use crate::support::{NAME, Setup, Stack as Memory, timer};
 use crate::variant::{self, Variant};
-use crate::{hooks, room, storm, watch, width};
+use crate::{hooks, room, storm, switch, watch, width};
 
 /// This kernel in one of its variants, as the entry paths see it.
 pub struct SelfTest<V>(PhantomData<V>);
@@ -155,13 +155,10 @@ pub fn run<V: Variant>() -> ! {
     unsafe { place.write(EntryData::new()) };
     // SAFETY: nothing else refers to it now.
     let data: &mut EntryData = unsafe { &mut *place.as_ptr() };
-    let [kernel, double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Memory::top);
-    data.set_kernel_stack(kernel);
+    let [_, double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Memory::top);
     // SAFETY: its program doesn't run.
     unsafe { PROGRAM.frame().write(width::program_frame()) };
-    // SAFETY: it doesn't run.
-    unsafe { IDLE.frame().write(width::idle_frame(IDLE.frame())) };
-    data.set_current_frame(PROGRAM.frame());
+    V::SET_CURRENT(data, PROGRAM.frame());
     // SAFETY: the reference of the variant before isn't used any more.
     let segments = unsafe { SEGMENTS.borrow() };
     // SAFETY: ring 0, interrupts off, everything static.
@@ -173,6 +170,7 @@ pub fn run<V: Variant>() -> ! {
     #[cfg(target_arch = "x86_64")]
     crate::chosen_stack::check(data);
     hooks::check();
+    switch::check();
     // SAFETY: the references of the variant before aren't used any more.
     let state = unsafe { &mut *STATE.0.get() };
     (state.step, state.current) = (0, Current::Program);
@@ -214,7 +212,12 @@ impl State {
         let Some((vector, then)) = STEPS.get(self.step).copied() else {
             return self.trap_in_storm::<V>(frame);
         };
-        assert_eq!(frame, self.current_frame(), "step {}: saved elsewhere", self.step);
+        if self.current == Current::Program || V::TRAP_STACK == TrapStack::PerCpu {
+            assert_eq!(frame, self.current_frame(), "step {}: saved elsewhere", self.step);
+        } else {
+            // On i686 the stub pushes the frame anew, below the words of the CPU.
+            assert!(frame <= self.current_frame(), "step {}: saved above the stack", self.step);
+        }
         // SAFETY: the frame was just saved, and nothing else refers to it.
         let current = unsafe { frame.as_ref() };
         assert_eq!(current.vector(), vector, "step {}: {current:x?}", self.step);
@@ -268,6 +271,8 @@ impl State {
                 width::replace(program, field, self.kept);
             }
             Then::Idle => {
+                // SAFETY: the context doesn't run, and what is left of it on its stack isn't used any more.
+                unsafe { IDLE.frame().write(width::idle_frame(IDLE.frame())) };
                 timer::unmask();
                 self.current = Current::Idle;
             }
@@ -300,9 +305,20 @@ impl State {
     fn resume_current<V: Variant>(&mut self) -> NonNull<TrapFrame> {
         let frame = self.current_frame();
         // SAFETY: only this function and `run` make a reference of it.
-        unsafe { data::<V>().as_mut() }.set_current_frame(frame);
+        V::SET_CURRENT(unsafe { data::<V>().as_mut() }, frame);
         frame
     }
+}
+
+/// Has the next trap of ring 3 saved in a frame, and Rust run on the CPU's stack.
+pub fn save_in_frame<V: Variant>(data: &mut EntryData, frame: NonNull<TrapFrame>) {
+    data.set_cpu_stack::<SelfTest<V>>(STACKS[0].top());
+    data.set_current_frame::<SelfTest<V>>(frame);
+}
+
+/// Has the next trap of ring 3 saved in a frame, which is the topmost one of the stack that lies below it.
+pub fn save_on_stack<V: Variant>(data: &mut EntryData, frame: NonNull<TrapFrame>) {
+    data.set_thread_stack::<SelfTest<V>>(frame.as_ptr().wrapping_add(1) as usize);
 }
 
 /// Sends this CPU an NMI and waits for it.

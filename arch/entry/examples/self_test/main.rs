@@ -19,6 +19,7 @@ mod kernel;
 mod room;
 mod script;
 mod storm;
+mod switch;
 mod variant;
 mod watch;
 

@@ -1,14 +1,20 @@
 //! The kernel's variants, run one after the other: each choice that a kernel may make must work.
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::{CallerStackPointer, EntryDataLocation, TrapStack, UserGs};
+use x86_entry::{CallerStackPointer, EntryData, EntryDataLocation, TrapFrame, TrapStack, UserGs};
 
-use crate::kernel::run;
+use crate::kernel::{run, save_in_frame, save_on_stack};
+
+/// See [`Variant::SET_CURRENT`].
+pub type SetCurrent = fn(&mut EntryData, NonNull<TrapFrame>);
 
 /// One choice of each constant of `KernelEntry`.
 pub trait Variant: 'static {
     const NAME: &str;
     const TRAP_STACK: TrapStack;
+    /// Makes a frame the current thread's, as `TRAP_STACK` needs it.
+    const SET_CURRENT: SetCurrent;
     const DATA_LOCATION: EntryDataLocation;
     const USER_GS: UserGs = UserGs::Kept;
     const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InRsp;
@@ -23,6 +29,7 @@ struct StackPerCpu;
 impl Variant for StackPerCpu {
     const NAME: &str = "a stack a CPU";
     const TRAP_STACK: TrapStack = TrapStack::PerCpu;
+    const SET_CURRENT: SetCurrent = save_in_frame::<Self>;
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
     const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InR10;
 }
@@ -33,6 +40,7 @@ struct StackPerThread;
 impl Variant for StackPerThread {
     const NAME: &str = "a stack a thread";
     const TRAP_STACK: TrapStack = TrapStack::PerThread;
+    const SET_CURRENT: SetCurrent = save_on_stack::<Self>;
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
 }
 
@@ -42,6 +50,7 @@ struct FixedPlace;
 impl Variant for FixedPlace {
     const NAME: &str = "data at a fixed address";
     const TRAP_STACK: TrapStack = TrapStack::PerCpu;
+    const SET_CURRENT: SetCurrent = save_in_frame::<Self>;
     const DATA_LOCATION: EntryDataLocation = FIXED;
 }
 
@@ -53,8 +62,8 @@ struct GsPlace;
 impl Variant for GsPlace {
     const NAME: &str = "data at the GS base, a stack a CPU";
     const TRAP_STACK: TrapStack = TrapStack::PerCpu;
+    const SET_CURRENT: SetCurrent = save_in_frame::<Self>;
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::GsBase;
-    const USER_GS: UserGs = UserGs::Swapped;
 }
 
 /// Data at the GS base, a stack a thread: most kernels' choice.
@@ -65,6 +74,7 @@ struct GsPlaceAndStackPerThread;
 impl Variant for GsPlaceAndStackPerThread {
     const NAME: &str = "data at the GS base, a stack a thread";
     const TRAP_STACK: TrapStack = TrapStack::PerThread;
+    const SET_CURRENT: SetCurrent = save_on_stack::<Self>;
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::GsBase;
     const USER_GS: UserGs = UserGs::Swapped;
     const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InR10;
@@ -78,6 +88,7 @@ struct OwnGs;
 impl Variant for OwnGs {
     const NAME: &str = "data at a fixed address, GS swapped";
     const TRAP_STACK: TrapStack = TrapStack::PerThread;
+    const SET_CURRENT: SetCurrent = save_on_stack::<Self>;
     const DATA_LOCATION: EntryDataLocation = FIXED;
     const USER_GS: UserGs = UserGs::Swapped;
 }

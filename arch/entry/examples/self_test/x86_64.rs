@@ -3,7 +3,7 @@ use core::arch::naked_asm;
 use core::ptr::NonNull;
 
 use x86::msr::{IA32_GS_BASE, IA32_KERNEL_GSBASE, rdmsr, wrmsr};
-use x86_entry::{EntryData, GlobalDescriptorTable, TrapFrame, UserGs};
+use x86_entry::{EntryData, EntryDataLocation, GlobalDescriptorTable, TrapFrame, UserGs};
 
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
@@ -25,9 +25,14 @@ pub unsafe fn enable_fast_calls<V: Variant>(_data: NonNull<EntryData>) {
 /// The program's GS base: nothing is there, so that the kernel mustn't use it.
 const USER_BASE: u64 = HOLE as u64;
 
+/// Whether the variant swaps the GS base.
+fn swaps<V: Variant>() -> bool {
+    V::USER_GS == UserGs::Swapped || V::DATA_LOCATION == EntryDataLocation::GsBase
+}
+
 /// Gives kernel and program GS bases of their own, if the variant swaps them.
 pub fn set_bases<V: Variant>(data: &mut EntryData) {
-    if V::USER_GS == UserGs::Swapped {
+    if swaps::<V>() {
         let base = &raw const *data as u64;
         // SAFETY: ring 0; the stacks are set, and the address is canonical.
         unsafe { data.set_kernel_gs_base(base) };
@@ -38,7 +43,7 @@ pub fn set_bases<V: Variant>(data: &mut EntryData) {
 
 /// Checks that the GS base in use is the kernel's.
 pub fn check_base<V: Variant>(data: NonNull<EntryData>) {
-    if V::USER_GS == UserGs::Swapped {
+    if swaps::<V>() {
         // SAFETY: ring 0.
         assert_eq!(unsafe { rdmsr(IA32_GS_BASE) }, data.as_ptr() as u64, "the program's GS base in the kernel");
     }
@@ -47,7 +52,7 @@ pub fn check_base<V: Variant>(data: NonNull<EntryData>) {
 /// Checks that the program's GS base waits for its turn too.
 pub fn check_bases<V: Variant>(data: NonNull<EntryData>) {
     check_base::<V>(data);
-    if V::USER_GS == UserGs::Swapped {
+    if swaps::<V>() {
         // SAFETY: ring 0.
         assert_eq!(unsafe { rdmsr(IA32_KERNEL_GSBASE) }, USER_BASE, "the program's GS base is lost");
     }

@@ -3,6 +3,7 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use crate::i686::TrapFrame;
+use crate::stub::is_on_way_to_ring_0;
 
 /// The bytes of each instruction of `resume` that can fault, in order, and the offset in the frame that it reads.
 const EXITS: [(&[u8], usize); 5] = [
@@ -15,24 +16,26 @@ const EXITS: [(&[u8], usize); 5] = [
 
 /// Rebuilds the frame that was to be resumed, if a segment pop or `iretd` faulted.
 ///
-/// The CPU saves no stack pointer of ring 0, but the pointer was right above the words that it pushed. The instruction
-/// says to which field of the frame the pointer pointed. From that field upwards the frame is intact. The fields below
-/// are overwritten by the fault's frame, which holds the popped registers.
+/// The instruction says to which field of the frame the stack pointer pointed. From that field upwards the frame is
+/// intact. The fields below are overwritten by the fault's frame, which holds the popped registers.
+///
+/// A bad frame of ring 0 is the kernel's own fault: its `iretd` reads from the stack of ring 0.
 ///
 /// # Safety
 ///
 /// An entry saved `fault` at an instruction of `resume`.
 pub(super) unsafe fn undo_exit(fault: NonNull<TrapFrame>) -> Option<NonNull<TrapFrame>> {
-    let stack_pointer = fault.as_ptr() as usize + TrapFrame::ESP;
-    // SAFETY: the caller promises a saved frame. The words in place of its missing `esp` and `ss` are the stack's. The
-    // code below uses this copy alone.
+    // SAFETY: the caller promises a saved frame. The code below uses this copy alone.
     let fault = unsafe { fault.read() };
     let (_, reads) = EXITS.iter().find(|(bytes, _)| {
         let instruction = fault.eip as *const u8;
         // SAFETY: the address is one of `resume`, which is readable and ends with padding.
         *bytes == unsafe { core::slice::from_raw_parts(instruction, bytes.len()) }
     })?;
-    let interrupted = NonNull::new((stack_pointer - reads) as *mut TrapFrame)?;
+    if *reads == offset_of!(TrapFrame, eip) && is_on_way_to_ring_0(fault.eip as usize) {
+        return None;
+    }
+    let interrupted = NonNull::new((fault.esp as usize - reads) as *mut TrapFrame)?;
     // SAFETY: `resume` had just popped the registers from there.
     let kept = unsafe { interrupted.read() };
     let mut whole = kept;

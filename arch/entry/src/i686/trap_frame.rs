@@ -9,8 +9,9 @@ use crate::error_code::DecodeErrorCode;
 /// registers, and the general registers in the order of `pushad`. The interrupted code is resumed with the fields as
 /// they are then.
 ///
-/// The CPU pushes `ss` and `esp` only if it changes rings. In a frame of ring 0 these fields hold other words of the
-/// stack. So they are private, and [`TrapFrame::stack_pointer`] reads them in frames of ring 3 alone.
+/// The CPU pushes `ss` and `esp` only if it changes rings (SDM 3A 6.12.1). From ring 0 the stubs write them, and
+/// [`resume`](crate::resume) loads them: a frame of ring 0 can be copied, swapped and resumed elsewhere, like a frame of
+/// ring 3.
 #[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
@@ -41,8 +42,9 @@ pub struct TrapFrame {
     /// As for `ds`.
     pub cs: u32,
     pub eflags: u32,
-    esp: u32,
-    ss: u32,
+    pub esp: u32,
+    /// As for `ds`. [`resume`](crate::resume) doesn't load it for ring 0.
+    pub ss: u32,
 }
 
 const _: () = assert!(
@@ -63,13 +65,14 @@ impl TrapFrame {
     /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack.
     ///
     /// If an instruction of the way out faults, the CPU pushes the fault's words right below the words that aren't
-    /// popped yet, and the stub pushes the registers below them. Together they are a frame without `ss` and `esp`.
-    pub const BYTES_BELOW: usize = offset_of!(TrapFrame, esp).next_multiple_of(16);
+    /// popped yet, and the stub pushes the registers below them. Then the stub moves all of it down by the two words of
+    /// `ss` and `esp`. The lowest word that isn't popped yet is at least at `ds`.
+    pub const BYTES_BELOW: usize = size_of::<TrapFrame>().next_multiple_of(16);
 
-    /// Bytes that the CPU doesn't push for a frame of ring 0: `ss` and `esp`.
+    /// Bytes of a frame's end that the CPU doesn't push for ring 0: `ss` and `esp`.
     ///
-    /// A context of ring 0 whose interrupts are to be saved into a frame keeps its stack pointer this many bytes below
-    /// the frame's end.
+    /// With [`TrapStack::PerCpu`](crate::TrapStack), a context of ring 0 whose interrupts are to be saved in the current
+    /// frame keeps its stack pointer this many bytes below the frame's end.
     pub const SAME_RING_GAP: usize = size_of::<TrapFrame>() - offset_of!(TrapFrame, esp);
 
     /// Makes a frame of zeros.
@@ -113,30 +116,31 @@ impl TrapFrame {
         self.require_iret();
     }
 
-    /// Returns the stack pointer of a frame of ring 3.
-    pub const fn stack_pointer(&self) -> Option<usize> {
-        if self.from_user() { Some(self.esp as usize) } else { None }
+    /// Returns the stack pointer.
+    pub const fn stack_pointer(&self) -> usize {
+        self.esp as usize
     }
 
-    /// Returns the stack segment of a frame of ring 3.
-    pub const fn stack_segment(&self) -> Option<u16> {
-        if self.from_user() { Some(self.ss as u16) } else { None }
-    }
-
-    /// Sets the stack of a frame that is resumed in ring 3. `iretd` reads no stack from a frame of ring 0.
-    pub const fn set_stack(&mut self, segment: u16, pointer: usize) {
-        self.ss = segment as u32;
+    /// Sets the stack pointer.
+    ///
+    /// In a frame of ring 0 the [`TrapFrame::RESUME_BYTES`] below the stack pointer must be free: not in use, and not a
+    /// part of the frame.
+    pub const fn set_stack_pointer(&mut self, pointer: usize) {
         self.esp = pointer as u32;
     }
+
+    /// Bytes that [`resume`](crate::resume) writes below the stack pointer of ring 0.
+    pub const RESUME_BYTES: usize = 3 * size_of::<u32>();
 
     /// Returns the flags register.
     pub const fn flags(&self) -> usize {
         self.eflags as usize
     }
 
-    /// Sets the flags register.
+    /// Sets the flags register. The frame is then resumed by `iretd`: `sysexit` loads no flags.
     pub const fn set_flags(&mut self, flags: usize) {
         self.eflags = flags as u32;
+        self.require_iret();
     }
 
     /// Returns the vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
@@ -156,10 +160,6 @@ impl TrapFrame {
             self.vector = crate::vector::REQUIRES_IRET as u32;
         }
     }
-
-    /// The offset of the private field `esp`, for the stubs.
-    #[cfg_attr(not(target_arch = "x86"), expect(dead_code, reason = "only i686 has the stubs that ask"))]
-    pub(crate) const ESP: usize = offset_of!(TrapFrame, esp);
 }
 
 impl Default for TrapFrame {
@@ -174,17 +174,16 @@ mod tests {
 
     #[test]
     fn room_covers_a_fault_of_any_exit_instruction() {
-        // 3 words by the CPU, error code, vector, 4 segment registers and 8 general ones by the stub.
-        const { assert!(TrapFrame::BYTES_BELOW >= 17 * 4) };
+        // 3 words by the CPU, error code, vector, 4 segment registers, 8 general ones and flags by the stub, and the two
+        // words by which it moves them, all of them below `ds`.
+        const { assert!(TrapFrame::BYTES_BELOW + offset_of!(TrapFrame, ds) >= (17 + 1 + 2) * 4) };
     }
 
     #[test]
-    fn ring_0_frames_have_no_stack_pointer() {
-        let mut frame = TrapFrame { cs: 0x08, ..TrapFrame::default() };
-        frame.set_stack(0x23, 0x1000);
-        assert_eq!((frame.stack_pointer(), frame.stack_segment()), (None, None));
-        frame.cs = 0x1B;
-        assert_eq!((frame.stack_pointer(), frame.stack_segment()), (Some(0x1000), Some(0x23)));
+    fn changed_flags_give_up_sysexit() {
+        let mut frame = TrapFrame { vector: crate::vector::FAST_CALL as u32, ..TrapFrame::default() };
+        frame.set_flags(0x202);
+        assert_eq!((frame.vector(), frame.flags()), (crate::vector::REQUIRES_IRET, 0x202));
         assert_eq!(TrapFrame::SAME_RING_GAP, 8);
     }
 }

@@ -20,8 +20,9 @@ use core::mem::offset_of;
 
 pub(crate) use debug::debug_stub;
 pub(crate) use direct::direct_common;
-pub(crate) use exit::RESUME_BYTES;
 pub use exit::resume;
+pub(crate) use exit::resume_frame;
+pub(crate) use exit::{is_in_resume, is_on_way_to_ring_0};
 pub use fast_call::enable_fast_calls;
 pub(crate) use gate::stub;
 pub(crate) use keeping::keeping;
@@ -37,7 +38,7 @@ const CALLER_FLAGS: u32 = 1 << 9 | CLEAN_FLAGS;
 /// EFLAGS without the flags that user code can set: NT, AC, TF, DF, ID and the arithmetic flags.
 const CLEAN_FLAGS: u32 = 1 << 1;
 
-/// TF. Such a frame goes back by `iretd`: before `sysexit`, a `popfd` that sets TF would trap in ring 0.
+/// TF. A frame with it goes back by `iretd`.
 const TRAP_FLAG: u32 = 1 << 8;
 
 /// Bytes that a trap of ring 0 pushes on the interrupted stack before its stub moves to another one: three words by the

@@ -12,8 +12,8 @@ mod paranoid;
 use core::mem::offset_of;
 
 pub(crate) use direct::direct_common;
-pub(crate) use exit::RESUME_BYTES;
 pub use exit::resume;
+pub(crate) use exit::{RESUME_BYTES, is_in_resume, resume_plain, resume_r10, resume_swapping, resume_swapping_r10};
 pub use fast_call::{SYSCALL_FLAG_MASK, enable_fast_calls};
 pub(crate) use gate::stub;
 use keeping::keeping;

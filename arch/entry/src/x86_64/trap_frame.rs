@@ -60,6 +60,12 @@ impl TrapFrame {
     /// the stub pushes the registers below them. Together these are more bytes than the frame has below its rip.
     pub const BYTES_BELOW: usize = size_of::<TrapFrame>() - (offset_of!(TrapFrame, rip) & !0xF);
 
+    /// Bytes of a frame's end that the CPU doesn't push for ring 0: none, as opposed to i686.
+    ///
+    /// With [`TrapStack::PerCpu`](crate::TrapStack), a context of ring 0 whose interrupts are to be saved in the current
+    /// frame keeps its stack pointer this many bytes below the frame's end.
+    pub const SAME_RING_GAP: usize = 0;
+
     /// Makes a frame of zeros.
     pub const fn new() -> Self {
         Self {
@@ -104,9 +110,14 @@ impl TrapFrame {
         self.require_iret();
     }
 
-    /// Returns the stack pointer, which the CPU saves from every ring.
-    pub const fn stack_pointer(&self) -> Option<usize> {
-        Some(self.rsp as usize)
+    /// Returns the stack pointer.
+    pub const fn stack_pointer(&self) -> usize {
+        self.rsp as usize
+    }
+
+    /// Sets the stack pointer.
+    pub const fn set_stack_pointer(&mut self, pointer: usize) {
+        self.rsp = pointer as u64;
     }
 
     /// Returns the flags register.

@@ -128,16 +128,9 @@ extern "x86-interrupt" fn theirs_breaking(mut frame: StackFrame) {
 fn replace(frame: &mut TrapFrame, value: usize) -> usize {
     match part() {
         Part::Code => core::mem::replace(&mut frame.cs, value as _) as usize,
-        #[cfg(target_arch = "x86_64")]
         Part::Stack => core::mem::replace(&mut frame.ss, value as _) as usize,
         #[cfg(target_arch = "x86_64")]
         Part::Instruction => core::mem::replace(&mut frame.rip, value as _) as usize,
-        #[cfg(target_arch = "x86")]
-        Part::Stack => {
-            let kept = frame.stack_segment().unwrap_or_default().into();
-            frame.set_stack(value as u16, frame.stack_pointer().unwrap_or_default());
-            kept
-        }
         #[cfg(target_arch = "x86")]
         Part::Data => core::mem::replace(&mut frame.ds, value as _) as usize,
         #[cfg(target_arch = "x86")]

@@ -3,8 +3,9 @@ use core::arch::naked_asm;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
+use super::exit::POPS;
 use super::fast_call::{self, sysenter_entry};
-use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, location, resume};
+use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, location, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
 use crate::kernel_entry::{KernelEntry, Smap, Target, Trap, TrapStack, keeps_state};
@@ -53,8 +54,8 @@ unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
         "mov ebx, ecx",
         "mov [esp], ecx",
         call_rust!("in_ring_0"),
-        "push ebx",
-        "call {resume}",
+        "mov esp, ebx",
+        "jmp {resume} + {pops}",
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
         cs = const offset_of!(TrapFrame, cs),
@@ -71,18 +72,29 @@ unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
         trap_keeping = sym keeping::<Trap<K>>,
         in_ring_0 = sym InRing0::<K>::enter,
         in_ring_0_keeping = sym keeping::<InRing0<K>>,
-        resume = sym resume::<K>,
+        resume = sym resume_frame,
+        pops = const POPS,
     )
 }
 
-/// Leads to [`debug_in_ring_0`].
+/// Leads to [`debug_in_ring_0`] with a whole frame. The words on the interrupted stack are those below `esp` alone, and
+/// take the changes back.
 struct InRing0<K>(K);
 
 impl<K: KernelEntry> Target for InRing0<K> {
-    extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        // SAFETY: the stub passes the frame that it just saved; nothing else refers to it.
-        debug_in_ring_0::<K>(unsafe { frame.as_mut() });
-        frame
+    extern "C" fn enter(saved: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+        const BYTES: usize = offset_of!(TrapFrame, esp);
+        let mut frame = TrapFrame::new();
+        let (on_stack, copy) = (saved.cast::<u8>(), NonNull::from(&mut frame).cast::<u8>());
+        // SAFETY: the stub passes the words that it just saved, and nothing else refers to them.
+        unsafe { on_stack.copy_to_nonoverlapping(copy, BYTES) };
+        frame.esp = on_stack.as_ptr() as u32 + BYTES as u32;
+        frame.ss = K::SELECTORS.kernel_data.into();
+        debug_in_ring_0::<K>(&mut frame);
+        let copy = NonNull::from(&mut frame).cast::<u8>();
+        // SAFETY: as above; the frame was made here.
+        unsafe { on_stack.copy_from_nonoverlapping(copy, BYTES) };
+        saved
     }
 }
 

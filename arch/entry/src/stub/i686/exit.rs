@@ -3,37 +3,77 @@ use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 use core::ptr::NonNull;
 
-use super::TRAP_FLAG;
+use super::CALLER_FLAGS;
 use crate::i686::TrapFrame;
 use crate::kernel_entry::KernelEntry;
+use crate::stub::check::{CHECKS, check_resume};
 use crate::vector::FAST_CALL;
 
-/// The length of [`resume`], by which a fault of one of its instructions is recognised.
-pub(crate) const RESUME_BYTES: usize = 64;
+/// The length of [`resume_frame`], by which a fault of one of its instructions is recognised.
+const RESUME_BYTES: usize = 192;
 
-/// The offset in [`resume`] of the pops, where the stack pointer is the frame's address and the frame goes back by
+/// The offset in [`resume_frame`] of the way out to ring 0, whose `iretd` reads from the resumed code's stack.
+const TO_RING_0: usize = 128;
+
+/// The offset in [`resume_frame`] of the pops, where the stack pointer is the frame's address and the frame goes back by
 /// `iretd`.
-pub(super) const POPS: usize = 14;
+pub(super) const POPS: usize = if CHECKS == 1 { 48 } else { 21 };
 
 /// Resumes a frame of ring 3 or ring 0, which an entry saved or the kernel built.
 ///
-/// A frame saved by `sysenter` goes back by `sysexit` unless its TF is set. Any other frame goes back by `iretd`. If a
-/// segment pop or `iretd` faults, the entry reports the fault as one of this frame.
+/// A frame saved by `sysenter` goes back by `sysexit` unless its flags were changed. Any other frame goes back by `iretd`.
+/// If a segment pop or the `iretd` to ring 3 faults, the entry reports the fault as one of this frame.
 ///
-/// The function writes a word below the frame, within its [`TrapFrame::BYTES_BELOW`].
+/// `iretd` pops no stack pointer on the way to ring 0. So the function writes the words for it to the resumed code's
+/// stack: the [`TrapFrame::RESUME_BYTES`] below the frame's `esp` must be free, or those of the frame itself.
+///
+/// Debug builds panic if interrupts are on, or if ring 3 is resumed while esp0 is 0.
 ///
 /// # Safety
 ///
 /// 1. The CPU is in ring 0, with interrupts off.
 /// 2. The frame is valid to resume, as [`KernelEntry`] requires.
 /// 3. No code returns to the current stack's frames any more.
+pub unsafe fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! {
+    // SAFETY: the caller promises it.
+    unsafe { resume_frame(frame) }
+}
+
+/// Returns whether an address is one of the way out.
+pub(crate) fn is_in_resume<K: KernelEntry>(instruction: usize) -> bool {
+    offset_in_resume(instruction) < RESUME_BYTES
+}
+
+/// Returns whether an address, one of the way out, belongs to the part that reads from the stack of ring 0 and not from
+/// the frame.
+pub(crate) fn is_on_way_to_ring_0(instruction: usize) -> bool {
+    offset_in_resume(instruction) >= TO_RING_0
+}
+
+fn offset_in_resume(instruction: usize) -> usize {
+    instruction.wrapping_sub(resume_frame as *const () as usize)
+}
+
+/// Does what [`resume`] does. The function has no parameters of types, so it exists once: crates that use the generic
+/// function share its address, by which a fault on the way out is recognised.
 #[unsafe(naked)]
-pub unsafe extern "C" fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! {
+pub(crate) unsafe extern "C" fn resume_frame(frame: NonNull<TrapFrame>) -> ! {
     naked_asm!(
         "2:",
+        ".if {checks}",
+        "mov ebx, [esp + {argument}]",
+        "and esp, {alignment}",
+        "sub esp, {arguments}",
+        "mov [esp], ebx",
+        "call {check}",
+        "mov esp, ebx",
+        ".else",
         "mov esp, [esp + {argument}]",
+        ".endif",
         "cmp dword ptr [esp + {vector}], {fast_call}",
         "je 4f",
+        "test byte ptr [esp + {cs}], 3",
+        "jz 5f",
         // `leave_with` jumps here with a frame that `sysexit` can't resume.
         ".org 2b + {pops}, 0x90",
         "3:",
@@ -41,24 +81,46 @@ pub unsafe extern "C" fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! 
         "add esp, {eip} - {vector}",
         "iretd",
         "4:",
-        "test dword ptr [esp + {eflags}], {trap_flag}",
-        "jnz 3b",
         // `sysexit` loads no flags. The entry has cleaned them, so the thread gets no flag of another one, AC and ID
         // included.
+        "cmp dword ptr [esp + {eflags}], {caller_flags}",
+        "jne 3b",
         pop_registers!(),
         "mov edx, [esp + {eip} - {vector}]",
         "mov ecx, [esp + {esp} - {vector}]",
         // `sti` holds interrupts back until the next instruction is done (SDM 2B, STI).
         "sti",
         "sysexit",
+        ".org 2b + {to_ring_0}, 0xCC",
+        "5:",
+        "mov eax, [esp + {esp}]",
+        "mov ecx, [esp + {eflags}]",
+        "mov edx, [esp + {cs}]",
+        "mov ebx, [esp + {eip}]",
+        "mov [eax - {flags_below}], ecx",
+        "mov [eax - {cs_below}], edx",
+        "mov [eax - {eip_below}], ebx",
+        pop_registers!(),
+        "mov esp, [esp + {esp} - {vector}]",
+        "lea esp, [esp - {eip_below}]",
+        "iretd",
         ".org 2b + {bytes}, 0xCC",
         argument = const size_of::<usize>(),
+        checks = const CHECKS,
+        check = sym check_resume,
+        alignment = const -16,
+        arguments = const 16,
         vector = const offset_of!(TrapFrame, vector),
         fast_call = const FAST_CALL,
         eip = const offset_of!(TrapFrame, eip),
         eflags = const offset_of!(TrapFrame, eflags),
-        esp = const TrapFrame::ESP,
-        trap_flag = const TRAP_FLAG,
+        esp = const offset_of!(TrapFrame, esp),
+        cs = const offset_of!(TrapFrame, cs),
+        caller_flags = const CALLER_FLAGS,
+        to_ring_0 = const TO_RING_0,
+        flags_below = const offset_of!(TrapFrame, esp) - offset_of!(TrapFrame, eflags),
+        cs_below = const offset_of!(TrapFrame, esp) - offset_of!(TrapFrame, cs),
+        eip_below = const TrapFrame::RESUME_BYTES,
         pops = const POPS,
         bytes = const RESUME_BYTES,
     )

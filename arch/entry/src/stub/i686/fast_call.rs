@@ -4,7 +4,7 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, location, resume};
+use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, location, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::kernel_entry::{Call, KernelEntry, TrapStack, keeps_state};
 use crate::vector::FAST_CALL;
@@ -58,7 +58,7 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>
         keeps_state = const keeps_state::<K>(),
         call = sym K::system_call,
         call_keeping = sym keeping::<Call<K>>,
-        resume = sym resume::<K>,
+        resume = sym resume_frame,
     )
 }
 

@@ -2,7 +2,7 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{CLEAN_FLAGS, ESP0, keeping, location, resume};
+use super::{CLEAN_FLAGS, ESP0, keeping, location, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
 use crate::i686::TrapFrame;
@@ -24,26 +24,39 @@ pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const V
     )
 }
 
-/// Saves the registers of the interrupted code.
+/// Saves the registers of the interrupted code, moves to the stack for Rust, calls the target, and resumes the frame
+/// that it returns.
+///
+/// The CPU doesn't align the stack pointer, so the stub does. [`EntryData::set_cpu_stack`] stores a stack's top with room
+/// for an argument above it.
+///
+/// From ring 0 the CPU pushes neither ss nor esp. On a thread's own stack the stub pushes the whole frame anew, below the
+/// words of the CPU.
 #[unsafe(naked)]
 unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
-    naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
-}
-
-/// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved
-/// already.
-///
-/// The CPU doesn't align the stack pointer when it interrupts ring 0, so the stub does. [`EntryData::set_kernel_stack`]
-/// stores a stack's top with room for an argument above it.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
+        ".if {per_cpu}",
+        push_registers!(),
+        "test byte ptr [esp + {cs}], 3",
+        "jz {saved_in_ring_0}",
+        ".else",
+        "test byte ptr [esp + {cs} - {vector}], 3",
+        "jnz 2f",
+        "push {kernel_data}",
+        "push esp",
+        "add dword ptr [esp], {to_interrupted}",
+        ".rept {words}",
+        "push dword ptr [esp + {to_flags}]",
+        ".endr",
+        push_registers!(),
+        "jmp {saved_in_ring_0}",
+        "2:",
+        push_registers!(),
+        ".endif",
         load_segments!(),
         clean_flags!(),
         "mov ecx, esp",
         "xor ebp, ebp",
-        "test byte ptr [esp + {cs}], 3",
-        "jz 2f",
         ".if {per_cpu}",
         with_entry_data!("mov esp,", "stack_top", ""),
         ".else",
@@ -54,42 +67,92 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         call_rust!("target"),
         "push eax",
         "call {resume}",
-        // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting
-        // return) leaves no room for Rust. The kernel stack is empty then.
-        "2:",
+        data = const K::SELECTORS.user_data,
+        clean_flags = const CLEAN_FLAGS,
+        cs = const offset_of!(TrapFrame, cs),
+        vector = const offset_of!(TrapFrame, vector),
+        kernel_data = const K::SELECTORS.kernel_data,
+        // From the pushed ss to above the words of CPU and stub, where the interrupted stack pointer pointed.
+        to_interrupted = const PUSHED_BELOW_STACK + size_of::<u32>(),
+        words = const PUSHED_BELOW_STACK / size_of::<u32>(),
+        // The pushed esp and ss lie below the word that is pushed anew, and the words between them.
+        to_flags = const PUSHED_BELOW_STACK + size_of::<u32>(),
+        saved_in_ring_0 = sym saved_in_ring_0::<K, T, S>,
+        per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
+        location = const location::<K>(),
+        fixed = const K::DATA_LOCATION.address(),
+        entry_data = sym ENTRY_DATA,
+        stack_top = const offset_of!(EntryData, stack_top),
+        alignment = const -16,
+        argument = const 16,
+        keeps_state = const keeps_state::<K>(),
+        target = sym T::enter,
+        target_keeping = sym keeping::<T>,
+        resume = sym resume_frame,
+    )
+}
+
+/// The words that CPU and stub push below esp and ss: flags, cs, eip, error code and vector.
+const PUSHED_BELOW_STACK: usize = offset_of!(TrapFrame, esp) - offset_of!(TrapFrame, vector);
+
+/// Goes on as [`common`] does, for a trap of ring 0 whose registers are saved already.
+///
+/// With [`TrapStack::PerCpu`], the saved words may lie in the current frame (an idle context): then the kernel has
+/// written esp and ss. Otherwise the stub moves the words down, and writes esp and ss above them. Words in the current
+/// frame or right below it (a faulting return) leave no room for Rust. The kernel stack is empty then.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn saved_in_ring_0<K: KernelEntry, T: Target, S: Smap>() {
+    naked_asm!(
+        load_segments!(),
+        clean_flags!(),
+        "mov ecx, esp",
+        "xor ebp, ebp",
         ".if {per_cpu}",
         with_entry_data!("mov eax,", "esp0", ""),
         "sub eax, esp",
-        "cmp eax, {frame_and_room}",
-        "ja 3f",
+        "cmp eax, {frame}",
+        "jne 3f",
+        "2:",
         with_entry_data!("mov esp,", "stack_top", ""),
-        "jmp 4f",
+        "jmp 5f",
         "3:",
+        "mov esi, esp",
+        "lea esp, [esp - {gap}]",
+        "mov edi, esp",
+        "mov ecx, {words}",
+        "rep movsd",
+        "mov [edi], esi",
+        "mov dword ptr [edi + {word}], {kernel_data}",
+        "mov ecx, esp",
+        "cmp eax, {frame_and_room}",
+        "jbe 2b",
         ".endif",
         "and esp, {alignment}",
         "sub esp, {argument}",
-        "4:",
+        "5:",
         "mov [esp], ecx",
         call_rust!("from_ring_0"),
         "push eax",
         "call {resume}",
         data = const K::SELECTORS.user_data,
+        kernel_data = const K::SELECTORS.kernel_data,
         clean_flags = const CLEAN_FLAGS,
-        cs = const offset_of!(TrapFrame, cs),
         per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         location = const location::<K>(),
         fixed = const K::DATA_LOCATION.address(),
         entry_data = sym ENTRY_DATA,
         stack_top = const offset_of!(EntryData, stack_top),
         esp0 = const ESP0,
+        frame = const size_of::<TrapFrame>(),
         frame_and_room = const size_of::<TrapFrame>() + TrapFrame::BYTES_BELOW,
+        gap = const TrapFrame::SAME_RING_GAP,
+        words = const offset_of!(TrapFrame, esp) / size_of::<u32>(),
+        word = const size_of::<u32>(),
         alignment = const -16,
         argument = const 16,
         keeps_state = const keeps_state::<K>(),
-        target = sym T::enter,
-        target_keeping = sym keeping::<T>,
         from_ring_0 = sym fixup::from_ring_0::<K, T>,
         from_ring_0_keeping = sym keeping::<fixup::FromRing0<K, T>>,
-        resume = sym resume::<K>,
+        resume = sym resume_frame,
     )
 }

@@ -2,9 +2,8 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::exit::{POPS, resume};
+use super::exit::{POPS, resume_frame};
 use super::fast_call::set_entry;
 use super::{CALLER_FLAGS, CLEAN_FLAGS, location};
 use crate::entry_data::{ENTRY_DATA, EntryData};
@@ -18,11 +17,6 @@ macro_rules! below_end {
         size_of::<TrapFrame>() - offset_of!(TrapFrame, $field)
     };
 }
-
-/// The offset of `esp` below the frame's end.
-const ESP_BELOW_END: usize = size_of::<TrapFrame>() - TrapFrame::ESP;
-/// The offset of `ss`, the frame's last word.
-const SS_BELOW_END: usize = ESP_BELOW_END - size_of::<u32>();
 
 /// Saves the caller's general registers, and calls [`MessageCalls::message_call`]. IA32_SYSENTER_EIP holds its address.
 ///
@@ -56,7 +50,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         "jmp 2b",
         vector = const below_end!(vector),
         fast_call = const FAST_CALL,
-        esp = const ESP_BELOW_END,
+        esp = const below_end!(esp),
         // `pushad` begins right below them.
         segments = const below_end!(ds),
         data = const K::SELECTORS.user_data,
@@ -66,7 +60,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         entry_data = sym ENTRY_DATA,
         stack_top = const offset_of!(EntryData, stack_top),
         call = sym K::message_call,
-        ss = const SS_BELOW_END,
+        ss = const below_end!(ss),
         user_data = const K::SELECTORS.user_data,
         eflags = const below_end!(eflags),
         caller_flags = const CALLER_FLAGS,
@@ -94,22 +88,25 @@ const LEAVE_BYTES: usize = 32;
 ///
 /// 1. All that [`resume`] requires.
 /// 2. The frame is the one that [`EntryData::set_current_frame`] set last.
+/// 3. In a frame of ring 0, `esp` is [`TrapFrame::SAME_RING_GAP`] below the frame's end: `iretd` reads the frame itself.
 #[inline(always)]
 pub unsafe fn resume_with_message<K: MessageCalls>(end: *const TrapFrame) -> ! {
     // SAFETY: the caller promises that the frame is current and valid to resume.
-    unsafe { leave_with::<K>(end) }
+    unsafe { leave_with(end) }
 }
 
+/// Does what [`resume_with_message`] does, and exists once as [`resume_frame`] does.
+///
 /// Loads no flags before `sysexit`: they have been clean since the entry, and the `test` that finds the mark sets none.
 #[unsafe(naked)]
-unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const TrapFrame) -> ! {
+unsafe extern "fastcall" fn leave_with(end: *const TrapFrame) -> ! {
     naked_asm!(
         "2:",
         "lea esp, [ecx - {frame_bytes}]",
         "test byte ptr [esp + {vector} + {second_byte}], {mark}",
         "jz {resume} + {pops}",
         "popad",
-        "mov edx, {return_address}",
+        "mov edx, [esp + {eip} - {ds}]",
         "mov ecx, [esp + {esp} - {ds}]",
         // `sti` holds interrupts back until the next instruction is done (SDM 2B, STI).
         "sti",
@@ -120,20 +117,17 @@ unsafe extern "fastcall" fn leave_with<K: MessageCalls>(end: *const TrapFrame) -
         second_byte = const 1,
         mark = const FAST_CALL_MARK,
         pops = const POPS,
-        return_address = const K::SYSENTER_RETURN_ADDRESS,
-        esp = const TrapFrame::ESP,
+        eip = const offset_of!(TrapFrame, eip),
+        esp = const offset_of!(TrapFrame, esp),
         ds = const offset_of!(TrapFrame, ds),
-        resume = sym resume::<K>,
+        resume = sym resume_frame,
         bytes = const LEAVE_BYTES,
     )
 }
 
-/// The address of [`leave_with`], once the kernel has enabled message calls.
-static LEAVE: AtomicUsize = AtomicUsize::new(usize::MAX);
-
 /// Returns whether an address is one of [`leave_with`]'s.
 pub(crate) fn is_in_leave(instruction: usize) -> bool {
-    instruction.wrapping_sub(LEAVE.load(Ordering::Relaxed)) < LEAVE_BYTES
+    instruction.wrapping_sub(leave_with as *const () as usize) < LEAVE_BYTES
 }
 
 /// Leads `sysenter` to [`MessageCalls::message_call`] on this CPU, whose data is `cpu`.
@@ -148,7 +142,6 @@ pub unsafe fn enable_message_calls<K: MessageCalls>(cpu: NonNull<EntryData>) {
     const {
         assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the entry stores below TSS.esp0, into the current frame");
     }
-    LEAVE.store(leave_with::<K> as *const () as usize, Ordering::Relaxed);
     // SAFETY: the caller promises all of it, and the address is that of an entry for `sysenter`.
     unsafe { set_entry::<K>(cpu, message_entry::<K> as *const () as usize) };
 }

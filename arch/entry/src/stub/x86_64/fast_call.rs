@@ -1,10 +1,9 @@
 //! The slow path of system calls by `syscall`, which saves a whole frame.
-use core::arch::naked_asm;
 use core::mem::offset_of;
 
-use super::{RSP0, keeping, resume};
+use super::{RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
-use crate::kernel_entry::{Call, CallerStackPointer, KernelEntry, TrapStack, UserGs, keeps_state};
+use crate::kernel_entry::{Call, CallerStackPointer, KernelEntry, TrapStack, keeps_state};
 use crate::vector::FAST_CALL;
 
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).
@@ -18,7 +17,7 @@ pub const SYSCALL_FLAG_MASK: u64 = 1 << 9 | 1 << 8 | 1 << 10 | 1 << 18 | 1 << 14
 /// their own.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
-    naked_asm!(
+    naked_stub!(K:
         ".if {swaps_gs}",
         "swapgs",
         ".endif",
@@ -45,8 +44,7 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
         ".endif",
         call_rust!("call"),
         "mov rdi, rax",
-        "jmp {resume}",
-        swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
+        jump_to_resume!(),
         in_rsp = const matches!(K::CALLER_STACK_POINTER, CallerStackPointer::InRsp) as usize,
         user_data = const K::SELECTORS.user_data,
         user_code = const K::SELECTORS.user_code,
@@ -61,7 +59,6 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
         keeps_state = const keeps_state::<K>(),
         call = sym K::system_call,
         call_keeping = sym keeping::<Call<K>>,
-        resume = sym resume::<K>,
     )
 }
 

@@ -2,10 +2,10 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{RESUME_BYTES, RSP0, keeping, resume};
+use super::{RESUME_BYTES, RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
-use crate::kernel_entry::{EntryDataLocation, KernelEntry, Smap, Target, TrapStack, UserGs, keeps_state};
+use crate::kernel_entry::{EntryDataLocation, KernelEntry, Smap, Target, TrapStack, keeps_state};
 use crate::vector::pushes_error_code;
 use crate::x86_64::TrapFrame;
 
@@ -34,9 +34,13 @@ const IRETQ: u16 = u16::from_le_bytes([0x48, 0xCF]);
 /// whole frame.
 macro_rules! swapgs_if_return_faulted {
     () => {
-        "mov rcx, [rsp + {rip}]\n lea rsi, [rip + {resume}]\n sub rsi, rcx\n neg rsi\n cmp rsi, {resume_bytes}\n \
-         jae 5f\n cmp word ptr [rcx], {iretq}\n jne 5f\n mov rcx, [rsp + {rsp}]\n \
-         test byte ptr [rcx + {cs} - {rip}], 3\n jz 5f\n swapgs\n 5: lfence"
+        concat!(
+            "mov rcx, [rsp + {rip}]\n",
+            with_resume!("lea rsi, [rip +", "]"),
+            "\n sub rsi, rcx\n neg rsi\n cmp rsi, {resume_bytes}\n \
+             jae 5f\n cmp word ptr [rcx], {iretq}\n jne 5f\n mov rcx, [rsp + {rsp}]\n \
+             test byte ptr [rcx + {cs} - {rip}], 3\n jz 5f\n swapgs\n 5: lfence"
+        )
     };
 }
 
@@ -53,7 +57,7 @@ unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
 /// the other (CVE-2019-1125).
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
-    naked_asm!(
+    naked_stub!(K:
         "cld",
         ".if {clears_ac}",
         "clac",
@@ -71,7 +75,7 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         ".endif",
         call_rust!("target"),
         "mov rdi, rax",
-        "jmp {resume}",
+        jump_to_resume!(),
         // From ring 0. A frame that was saved in the current frame (an idle context) or right below it (a faulting
         // return) leaves no room for Rust. The kernel stack is empty then.
         "2:",
@@ -95,10 +99,9 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         ".endif",
         call_rust!("from_ring_0"),
         "mov rdi, rax",
-        "jmp {resume}",
+        jump_to_resume!(),
         clears_ac = const S::CLEARS_AC,
         cs = const offset_of!(TrapFrame, cs),
-        swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
         per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         finds_by_gs = const matches!(K::DATA_LOCATION, EntryDataLocation::GsBase) as usize,
         rip = const offset_of!(TrapFrame, rip),
@@ -116,6 +119,5 @@ pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
         target_keeping = sym keeping::<T>,
         from_ring_0 = sym fixup::from_ring_0::<K, T>,
         from_ring_0_keeping = sym keeping::<fixup::FromRing0<K, T>>,
-        resume = sym resume::<K>,
     )
 }

@@ -31,3 +31,42 @@ macro_rules! pop_call_registers {
          pop rdi\n pop rax"
     };
 }
+
+/// Writes an instruction whose operand is the kernel's way out, such as `jmp`. The stub is a [`naked_stub`].
+#[rustfmt::skip]
+macro_rules! with_resume {
+    ($before:literal, $after:literal) => {
+        concat!(
+            ".if {swaps_gs}\n",
+            ".if {in_r10}\n", $before, " {resume_swapping_r10}", $after, "\n",
+            ".else\n", $before, " {resume_swapping}", $after, "\n.endif\n",
+            ".elseif {in_r10}\n", $before, " {resume_r10}", $after, "\n",
+            ".else\n", $before, " {resume_plain}", $after, "\n.endif"
+        )
+    };
+}
+
+/// Jumps to the kernel's way out.
+macro_rules! jump_to_resume {
+    () => {
+        with_resume!("jmp", "")
+    };
+}
+
+/// Makes a stub's body, with the operands of [`with_resume`] for the kernel `K`.
+macro_rules! naked_stub {
+    ($kernel:ty: $($body:tt)*) => {
+        core::arch::naked_asm!(
+            $($body)*
+            swaps_gs = const $crate::kernel_entry::swaps_gs::<$kernel>(),
+            in_r10 = const matches!(
+                <$kernel as $crate::kernel_entry::KernelEntry>::CALLER_STACK_POINTER,
+                $crate::kernel_entry::CallerStackPointer::InR10
+            ) as usize,
+            resume_plain = sym $crate::stub::resume_plain,
+            resume_r10 = sym $crate::stub::resume_r10,
+            resume_swapping = sym $crate::stub::resume_swapping,
+            resume_swapping_r10 = sym $crate::stub::resume_swapping_r10,
+        )
+    };
+}

@@ -3,10 +3,10 @@ use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
 use super::RSP0;
-use super::exit::{NEEDS_IRET, resume};
+use super::exit::NEEDS_IRET;
 use super::fast_call::set_entry;
 use crate::entry_data::{ENTRY_DATA, EntryData};
-use crate::kernel_entry::{CallerStackPointer, MessageCalls, TrapStack, UserGs};
+use crate::kernel_entry::{CallerStackPointer, MessageCalls, TrapStack, swaps_gs};
 use crate::vector::FAST_CALL;
 use crate::x86_64::TrapFrame;
 
@@ -64,7 +64,7 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
 ///
 /// # Safety
 ///
-/// 1. All that [`resume`] requires.
+/// 1. All that [`resume`](crate::resume) requires.
 /// 2. The frame is the one that [`EntryData::set_current_frame`] set last.
 #[inline(always)]
 pub unsafe fn resume_with_message<K: MessageCalls>(end: *const TrapFrame, edi: u32, words: [usize; 4]) -> ! {
@@ -85,7 +85,7 @@ unsafe extern "C" fn leave_with<K: MessageCalls>(
     r8: usize,
     r9: usize,
 ) -> ! {
-    naked_asm!(
+    naked_stub!(K:
         "mov r11, [rcx - {rflags}]",
         "cmp dword ptr [rcx - {vector}], {fast_call}",
         "jne 2f",
@@ -110,7 +110,7 @@ unsafe extern "C" fn leave_with<K: MessageCalls>(
         "mov [rcx - {r9}], r9",
         "mov qword ptr [rcx - {rax}], 0",
         "lea rdi, [rcx - {frame}]",
-        "jmp {resume}",
+        jump_to_resume!(),
         rflags = const below_end!(rflags),
         rip = const below_end!(rip),
         vector = const below_end!(vector),
@@ -130,7 +130,6 @@ unsafe extern "C" fn leave_with<K: MessageCalls>(
         frame = const size_of::<TrapFrame>(),
         needs_iret = const NEEDS_IRET,
         fast_call = const FAST_CALL,
-        resume = sym resume::<K>,
     )
 }
 
@@ -146,7 +145,7 @@ pub unsafe fn enable_message_calls<K: MessageCalls>() {
             matches!(K::CALLER_STACK_POINTER, CallerStackPointer::InR10),
             "a message leaves no other register free"
         );
-        assert!(matches!(K::USER_GS, UserGs::Kept), "a message call doesn't swap the GS base: UserGs::Kept");
+        assert!(swaps_gs::<K>() == 0, "a message call doesn't swap the GS base: UserGs::Kept");
     }
     // SAFETY: the caller promises all of it, and the address is that of an entry for `syscall`.
     unsafe { set_entry::<K>(message_entry::<K> as *const () as u64) };

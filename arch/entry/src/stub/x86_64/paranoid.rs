@@ -2,9 +2,9 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::{RSP0, keeping, resume};
+use super::{RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
-use crate::kernel_entry::{KernelEntry, Paranoid, Smap, Trap, TrapStack, UserGs, keeps_state};
+use crate::kernel_entry::{KernelEntry, Paranoid, Smap, Trap, TrapStack, keeps_state};
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
 use crate::x86_64::TrapFrame;
 
@@ -35,7 +35,7 @@ pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Smap, const VEC
 /// the saved one afterwards. A #DF always takes this branch.
 #[unsafe(naked)]
 unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usize>() {
-    naked_asm!(
+    naked_stub!(K:
         push_registers!(),
         "cld",
         ".if {clears_ac}",
@@ -71,7 +71,7 @@ unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usiz
         "mov rdi, rdx",
         call_rust!("trap"),
         "mov rdi, rax",
-        "jmp {resume}",
+        jump_to_resume!(),
         ".endif",
         "3:",
         "mov r12, rsp",
@@ -94,11 +94,10 @@ unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usiz
         "wrmsr",
         ".endif",
         "mov rdi, r12",
-        "jmp {resume}",
+        jump_to_resume!(),
         clears_ac = const S::CLEARS_AC,
         returns = const (VECTOR != DOUBLE_FAULT.number()) as usize,
         cs = const offset_of!(TrapFrame, cs),
-        swaps_gs = const matches!(K::USER_GS, UserGs::Swapped) as usize,
         per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         location = const K::DATA_LOCATION.kind(),
         fixed = const K::DATA_LOCATION.address(),
@@ -112,7 +111,6 @@ unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usiz
         keeps_state = const keeps_state::<K>(),
         trap = sym K::trap,
         trap_keeping = sym keeping::<Trap<K>>,
-        resume = sym resume::<K>,
         gs_base = const x86::msr::IA32_GS_BASE,
         half = const size_of::<u32>(),
         paranoid = sym K::paranoid_trap,

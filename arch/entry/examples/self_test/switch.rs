@@ -1,0 +1,85 @@
+//! A switch between contexts of ring 0 whose frames lie anywhere: a safe handler swaps its frame with a saved one.
+//!
+//! Context and first program each have a stack of their own. The handler's `&mut` is the interrupted code's frame on
+//! that code's stack; what it leaves there is resumed. So a frame is resumed from another stack than it was saved on, and
+//! no word of the interrupted stacks may change.
+use core::arch::{asm, naked_asm};
+use core::mem::swap;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use x86_entry::vector::VectorRange;
+use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
+
+use crate::support::{Setup, Stack};
+
+/// The vector that asks for a switch.
+const VECTOR: u8 = 0x82;
+
+/// Switches there and back that are made.
+const ROUNDS: usize = 3;
+
+struct Switching;
+
+// SAFETY: the segments are loaded before `check` runs, and nothing but its own interrupts comes while it does. The
+// frames that the handler leaves were saved there or made for a context with a stack of its own.
+unsafe impl KernelEntry for Switching {
+    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+        panic!("no gate leads here: {frame:?}")
+    }
+
+    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
+        panic!("no gate leads here: {frame:x?}")
+    }
+}
+
+static TABLE: Setup<InterruptDescriptorTable> = Setup::new(InterruptDescriptorTable::new());
+static STACK: Stack = Stack::new();
+
+/// The frame of the context that doesn't run.
+static OTHER: Setup<TrapFrame> = Setup::new(TrapFrame::new());
+
+/// How often the second context ran.
+static ROUND: AtomicUsize = AtomicUsize::new(0);
+
+fn switch(frame: &mut TrapFrame, _vector: u8) {
+    // SAFETY: interrupts are off, and no other reference is in use while a handler runs.
+    swap(frame, unsafe { OTHER.borrow() });
+}
+
+/// The second context: counts, and asks for a switch back, for ever.
+#[unsafe(naked)]
+extern "C" fn second() {
+    naked_asm!("call {count}", "int {vector}", "jmp {second}", count = sym count, vector = const VECTOR, second = sym second)
+}
+
+extern "C" fn count() {
+    ROUND.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Runs the check. The table that is loaded afterwards has no other gate.
+pub fn check() {
+    // SAFETY: interrupts are off, and the references of an earlier call aren't used any more.
+    let table = unsafe { TABLE.borrow() };
+    table.fill::<Switching, WithoutSmap>().interrupts(VectorRange::<VECTOR, VECTOR>, switch);
+    // SAFETY: as above.
+    *unsafe { OTHER.borrow() } = TrapFrame::for_kernel::<Switching>(second as *const () as usize, STACK.top(), 0);
+    // SAFETY: the kernel's segments are loaded.
+    unsafe { table.load() };
+    let before = ROUND.load(Ordering::Relaxed);
+    for round in 1..=ROUNDS {
+        let (first, second): (usize, usize);
+        // SAFETY: the handler resumes the second context, which switches back here with every register as it was.
+        unsafe {
+            asm!(
+                "push {first}", "push {second}", "int {vector}", "pop {second}", "pop {first}",
+                first = inout(reg) 0x1111_1111_usize => first,
+                second = inout(reg) 0x2222_2222_usize => second,
+                vector = const VECTOR,
+            )
+        };
+        assert_eq!([first, second], [0x1111_1111, 0x2222_2222], "words of the interrupted stack changed");
+        assert_eq!(ROUND.load(Ordering::Relaxed), before + round, "the second context didn't run");
+    }
+    line!("self-test: {ROUNDS} switches of ring 0");
+}
