@@ -22,6 +22,7 @@ use crate::trap::{self, CALL_VECTOR};
 use kernel::Kernel;
 use raw_cpuid::CpuIdReader;
 use x86::controlregs::{Cr4, cr4, cr4_write};
+use x86_entry::vector::VectorRange;
 use x86_entry::{InterruptDescriptorTable, Smap, TableFiller, WithSmap, WithoutSmap, entry_data};
 
 /// The gates of all vectors.
@@ -120,16 +121,16 @@ pub unsafe fn catch_exceptions(stack_top: usize) {
 fn fill<S: Smap>(mut gates: TableFiller<'_, Bell, S>) {
     gates
         .trap_lowest_48()
-        .direct_interrupts(FIRST_VECTOR + pic::PIC_LINES..=u8::MAX)
+        .direct_interrupts(VectorRange::<{ FIRST_VECTOR + pic::PIC_LINES }, { u8::MAX }>)
         .paranoid_gates()
-        .system_call_vector(CALL_VECTOR);
+        .system_call_vector::<CALL_VECTOR>();
 }
 
 /// Leads the lowest 16 interrupts to the fast path too, on a machine whose lines don't come through the 8259As.
 fn trust_vectors() {
     // SAFETY: interrupts are off, and nothing else uses the table; the CPU reads a gate only when it takes a vector.
     let gates = unsafe { GATES.borrow() };
-    let lines = FIRST_VECTOR..=FIRST_VECTOR + pic::PIC_LINES - 1;
+    let lines = VectorRange::<FIRST_VECTOR, { FIRST_VECTOR + pic::PIC_LINES - 1 }>;
     if features().smap {
         gates.fill::<Bell, WithSmap>().direct_interrupts(lines);
     } else {

@@ -167,7 +167,7 @@ pub fn build_counter() -> Result {
 }
 
 /// The kernels among the examples of `x86-entry`.
-pub const ENTRY_KERNELS: [&str; 4] = ["self_test", "bare", "port-before", "port-after"];
+pub const ENTRY_KERNELS: [&str; 5] = ["self_test", "bare", "port-before", "port-after", "misuse"];
 
 /// Returns the file of one of [`ENTRY_KERNELS`].
 pub fn entry_kernel(width: Width, name: &str) -> PathBuf {
@@ -236,12 +236,17 @@ fn build_kernels(widths: &[Width]) -> Result {
     widths.iter().try_for_each(|&width| strip(&kernel_with_symbols(width), &kernel(width)))
 }
 
+/// The features of a kernel of [`ENTRY_KERNELS`].
+fn features(name: &str) -> &'static str {
+    if name == "misuse" { "kernels,checks" } else { "kernels" }
+}
+
 /// Builds [`ENTRY_KERNELS`]. They have a linker script of their own, which a package can't choose for its examples
 /// alone.
 fn build_entry_kernels(width: Width) -> Result {
     for name in ENTRY_KERNELS {
         let mut cargo = cargo_for_target("rustc", &width.kernel_target())?;
-        cargo.args(["--release", "--quiet", "-p", "x86-entry", "--features", "kernels", "--example", name, "--"]);
+        cargo.args(["--release", "--quiet", "-p", "x86-entry", "--features", features(name), "--example", name, "--"]);
         cargo.args(["-C", "link-arg=-Tarch/entry/examples/support/link.ld"]);
         run(cargo)?;
         strip(&built(&width.kernel_target(), &format!("examples/{name}")), &entry_kernel(width, name))?;

@@ -75,7 +75,7 @@ fn lint(target: &str, packages: &[String]) -> Result {
 /// Lints the kernels among the examples of `x86-entry`.
 fn lint_entry_kernels(width: Width) -> Result {
     let mut clippy = cargo_for_target("clippy", &width.kernel_target())?;
-    clippy.args(["--quiet", "--release", "-p", ENTRY, "--features", "kernels", "--examples"]);
+    clippy.args(["--quiet", "--release", "-p", ENTRY, "--features", "kernels,checks", "--examples"]);
     deny_lints(&mut clippy);
     run(clippy)
 }

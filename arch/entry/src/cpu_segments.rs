@@ -50,6 +50,10 @@ impl core::fmt::Debug for Task {
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
     /// Makes a table of flat segments with `extra` behind them, without a TSS.
     pub const fn new(extra: [u64; EXTRA]) -> Self {
+        const {
+            let bytes = offset_of!(Self, extra) + EXTRA * size_of::<u64>();
+            assert!(bytes <= 1 << 16, "a descriptor table has at most 8192 descriptors (SDM 3A 3.5.1)");
+        }
         Self {
             table: GlobalDescriptorTable::new(),
             extra,

@@ -2,6 +2,8 @@
 //!
 //! Each type serves both widths, because an error code has 32 bits at most (SDM 3A 6.13). A frame's field is a whole
 //! word, of which the upper half on x86_64 is reserved and left out. The docs name the bits that one width alone has.
+use core::fmt;
+
 use bitflags::bitflags;
 
 /// An error code without further structure: #AC's, which is always 0 (SDM 3A 6.15, interrupt 17), and AMD's of #VC (an
@@ -36,7 +38,7 @@ bitflags! {
     }
 
     /// Which selector a #TS, #NP, #SS or #GP is about (SDM 3A 6.13). Zero means none.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
     pub struct SelectorErrorCode: u32 {
         /// The exception happened while the CPU delivered an event from outside the program.
         const EXTERNAL = 1 << 0;
@@ -120,8 +122,23 @@ impl SelectorErrorCode {
     }
 }
 
+/// Prints the table and the index, or that there is no selector.
+impl fmt::Debug for SelectorErrorCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return formatter.write_str("SelectorErrorCode(none)");
+        }
+        let external = if self.contains(Self::EXTERNAL) { ", external" } else { "" };
+        write!(formatter, "SelectorErrorCode({:?} {}{external})", self.table(), self.index())
+    }
+}
+
 /// A type to which a frame's error code can be decoded.
 pub trait DecodeErrorCode {
+    /// Whether the error code is that of #TS, #NP, #SS and #GP.
+    #[doc(hidden)]
+    const IS_ABOUT_SELECTOR: bool = false;
+
     /// Decodes an error code. Bits that the type doesn't name are kept: a later CPU may define them.
     fn decode(bits: u32) -> Self;
 }
@@ -139,6 +156,8 @@ impl DecodeErrorCode for PageFaultErrorCode {
 }
 
 impl DecodeErrorCode for SelectorErrorCode {
+    const IS_ABOUT_SELECTOR: bool = true;
+
     fn decode(bits: u32) -> Self {
         Self::from_bits_retain(bits)
     }

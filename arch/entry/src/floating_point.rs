@@ -17,7 +17,7 @@ use core::arch::x86_64::{__cpuid_count, CpuidResult};
 
 use x86::controlregs::{Cr0, Cr4, cr0, cr0_write, cr4};
 
-pub(crate) use entry_format::{ENTRY_FORMAT, EntryFormat, Kind};
+pub(crate) use entry_format::{ENTRY_FORMAT, EntryFormat, Kind, has_entry_format};
 
 /// The instructions that save and load a CPU's floating-point state (SDM 1, 8.1.10, 10.5 and 13.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,6 +52,10 @@ impl<T> Returns for fn() -> T {
     note = "a closure that captures nothing will do too, with the types of its parameters written out"
 )]
 pub trait Handler<Class, Marker>: 'static {
+    /// Whether the class is that of the exceptions that a bad frame raises on the way out: #TS, #NP, #SS, #GP.
+    #[doc(hidden)]
+    const MAY_BE_EXIT_FAULT: bool = false;
+
     /// Calls the handler with the arguments of its class.
     #[doc(hidden)]
     fn handle(&self, frame: &mut TrapFrame);
@@ -69,6 +73,8 @@ impl<F: Fn(&mut TrapFrame) + Sync + 'static> Handler<PlainHandler, Fits> for F {
 }
 
 impl<E: DecodeErrorCode, F: Fn(&mut TrapFrame, E) + Sync + 'static> Handler<ErrorCodeHandler<E>, Fits> for F {
+    const MAY_BE_EXIT_FAULT: bool = E::IS_ABOUT_SELECTOR;
+
     #[inline(always)]
     fn handle(&self, frame: &mut TrapFrame) {
         let code = frame.error_code();
@@ -89,6 +95,28 @@ impl<F: Fn(&mut TrapFrame, u8) + Sync + 'static> Handler<InterruptHandler, Fits>
         let vector = frame.vector() as u8;
         self(frame, vector);
     }
+}
+
+/// Marks the implementations that make a function pointer ambiguous.
+///
+/// A pointer has a value, which no stub keeps. The implementations for pointers make the compiler refuse one while it
+/// checks types, as early as an editor does. The error lists them beside those for functions.
+#[derive(Debug)]
+pub struct FunctionPointersAreNoHandlers;
+
+macro_rules! refuse_pointers {
+    ($([$($parameter:tt)*] $class:ty: $pointer:ty;)*) => {
+        $(impl<$($parameter)*> Handler<$class, FunctionPointersAreNoHandlers> for $pointer {
+            fn handle(&self, _: &mut TrapFrame) {}
+        })*
+    };
+}
+
+refuse_pointers! {
+    [] PlainHandler: fn(&mut TrapFrame);
+    [E: DecodeErrorCode + 'static] ErrorCodeHandler<E>: fn(&mut TrapFrame, E);
+    [] DivergingHandler: fn(&mut TrapFrame) -> !;
+    [] InterruptHandler: fn(&mut TrapFrame, u8);
 }
 
 /// Marks the implementation for [`Nothing`].
@@ -119,6 +147,9 @@ where
     Marker: 'static,
     F: Handler<Class, Marker>,
 {
+    const KEEPS_FRAME: bool = true;
+    const MAY_BE_EXIT_FAULT: bool = F::MAY_BE_EXIT_FAULT;
+
     extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         const { assert_captures_nothing::<F>() };
         // SAFETY: F has no bytes to read. `TableFiller` got a value and forgot it, so the value is never dropped.

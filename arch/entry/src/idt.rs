@@ -1,13 +1,11 @@
 //! [`InterruptDescriptorTable`] with its 256 gates, and [`TableFiller`], which leads them to stubs.
-use core::ops::RangeInclusive;
-
 use x86::dtables::{DescriptorTablePointer, lidt};
 
 #[cfg(target_arch = "x86_64")]
 use crate::InterruptStackIndex;
 use crate::handler::{Handler, Typed, assert_captures_nothing};
 use crate::kernel_entry::{Call, DirectInterrupts, Smap, Trap};
-use crate::stub::{FIRST_DIRECT, Stub, Stubs, direct_stub, stub};
+use crate::stub::{Stub, direct_stub, stub, stub_of};
 use crate::vector::{BREAKPOINT, Exception, InterruptHandler, OVERFLOW, VectorRange};
 use crate::{Gate, KernelEntry, PrivilegeLevel, TrapStack};
 
@@ -25,7 +23,13 @@ impl InterruptDescriptorTable {
     }
 
     /// Returns a filler of gates for the kernel `K`, on a CPU with or without SMAP.
-    pub const fn fill<K: KernelEntry, S: Smap>(&mut self) -> TableFiller<'_, K, S> {
+    ///
+    /// # Panics
+    ///
+    /// If the kernel uses floating point anywhere and
+    /// [`FloatingPointFormat::use_in_entries`](crate::FloatingPointFormat::use_in_entries) hasn't run.
+    pub fn fill<K: KernelEntry, S: Smap>(&mut self) -> TableFiller<'_, K, S> {
+        crate::required::assert_floating_point_kept::<K>();
         TableFiller { gates: &mut self.gates, kinds: core::marker::PhantomData }
     }
 
@@ -42,7 +46,14 @@ impl InterruptDescriptorTable {
     /// 2. The table was filled for a kernel whose [`KernelEntry`] promises hold on this CPU: selectors, TSS and entry
     ///    data.
     /// 3. A gate that [`InterruptDescriptorTable::gate`] set leads to code that can take its vector.
+    /// 4. Each handler, and each hook of [`KernelEntry`], leaves a frame that is valid to resume, as [`KernelEntry`]
+    ///    says under 3. Handlers are safe functions, but a frame of ring 0 can be made to continue anywhere.
+    ///
+    /// # Panics
+    ///
+    /// On x86_64, if the crate was built with the red zone: interrupts of ring 0 would overwrite it.
     pub unsafe fn load(&'static self) {
+        crate::required::assert_no_red_zone();
         let pointer = DescriptorTablePointer::new_from_slice(&self.gates);
         // SAFETY: the table is static, and `TableFiller` leads gates to stubs. The caller promises ring 0, what the
         // stubs need, and that gates of its own lead to code for them.
@@ -64,31 +75,36 @@ pub struct TableFiller<'a, K, S> {
 }
 
 impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
-    /// Leads every vector to [`KernelEntry::trap`]. Of the instructions that raise interrupts, ring 3 may use `int3`
-    /// and `into` alone.
+    /// Leads every vector that has no gate yet to [`KernelEntry::trap`]. Of the instructions that raise interrupts,
+    /// ring 3 may use `int3` and `into` alone.
     pub fn trap_every_vector(&mut self) -> &mut Self {
-        for (vector, stub) in Stubs::<K, Trap<K>, S>::ALL.into_iter().enumerate() {
-            self.set(vector, stub);
-        }
-        self
+        self.trap_up_to::<255>()
     }
 
-    /// Leads the lowest 48 vectors to [`KernelEntry::trap`]: 32 of exceptions, and 16 for interrupt lines. Of the
-    /// instructions that raise interrupts, ring 3 may use `int3` and `into` alone.
+    /// Leads those of the lowest 48 vectors that have no gate yet to [`KernelEntry::trap`]: 32 of exceptions, and 16
+    /// for interrupt lines. Of the instructions that raise interrupts, ring 3 may use `int3` and `into` alone.
     pub fn trap_lowest_48(&mut self) -> &mut Self {
-        for (vector, stub) in Stubs::<K, Trap<K>, S>::LOWEST.into_iter().enumerate() {
-            self.set(vector, stub);
+        self.trap_up_to::<47>()
+    }
+
+    fn trap_up_to<const LAST: u8>(&mut self) -> &mut Self {
+        for vector in 0..=LAST {
+            if self.gates[usize::from(vector)] == Gate::MISSING {
+                self.set(vector.into(), stub_of::<K, Trap<K>, S, 0, LAST>(vector));
+            }
         }
         self
     }
 
-    /// Leads those of `vectors` that are no exceptions, from 32 on, to [`DirectInterrupts::direct_interrupt`].
+    /// Leads a range of vectors to [`DirectInterrupts::direct_interrupt`].
     ///
     /// The function gets the interrupts of ring 3. Where ring 0 is interrupted, [`KernelEntry::trap`] gets the frame.
-    pub fn direct_interrupts(&mut self, vectors: RangeInclusive<u8>) -> &mut Self
+    pub fn direct_interrupts<const FIRST: u8, const LAST: u8>(&mut self, _: VectorRange<FIRST, LAST>) -> &mut Self
     where
         K: DirectInterrupts,
     {
+        const { assert!(FIRST >= 32, "vectors below 32 are exceptions, which need a frame") };
+        const { assert!(FIRST <= LAST, "the range of vectors is empty") };
         const {
             assert!(
                 matches!(K::TRAP_STACK, TrapStack::PerCpu),
@@ -100,16 +116,20 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
                 "a direct interrupt doesn't swap the GS base: UserGs::Kept"
             );
         }
-        for vector in vectors.into_iter().filter(|vector| *vector >= FIRST_DIRECT) {
-            self.gates[usize::from(vector)] = gate_at::<K>(direct_stub::<K, S>(vector));
+        for vector in FIRST..=LAST {
+            self.gates[usize::from(vector)] = gate_at::<K>(direct_stub::<K, S, FIRST, LAST>(vector));
         }
         self
     }
 
-    /// Leads a vector to [`KernelEntry::system_call`], and lets ring 3 raise it by `int`.
-    pub fn system_call_vector(&mut self, vector: u8) -> &mut Self {
-        self.set(vector.into(), Stubs::<K, Call<K>, S>::ALL[vector as usize]);
-        self.allow_user(vector.into());
+    /// Leads a vector to [`KernelEntry::system_call`], and lets ring 3 raise it by `int`:
+    /// `system_call_vector::<0x80>()`.
+    ///
+    /// An exception's vector doesn't compile: `int` pushes no error code, and some exceptions' stubs expect one.
+    pub fn system_call_vector<const VECTOR: u8>(&mut self) -> &mut Self {
+        const { assert!(VECTOR >= 32, "vectors below 32 are exceptions: ring 3 mustn't raise them by `int`") };
+        self.set(VECTOR.into(), stub_of::<K, Call<K>, S, VECTOR, VECTOR>(VECTOR));
+        self.allow_user(VECTOR.into());
         self
     }
 
@@ -126,7 +146,7 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
     {
         const { assert_captures_nothing::<F>() };
         core::mem::forget(handler);
-        self.set(VECTOR, stub::<K, Typed<K, Class, Marker, F>, S, VECTOR>);
+        self.set(VECTOR, stub::<K, Typed<K, Class, Marker, F>, S, VECTOR> as *const () as usize);
         self
     }
 
@@ -180,9 +200,9 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
         const { assert!(FIRST <= LAST, "the range of vectors is empty") };
         const { assert_captures_nothing::<F>() };
         core::mem::forget(handler);
-        let stubs = Stubs::<K, Typed<K, InterruptHandler, Marker, F>, S>::ALL;
         for vector in FIRST..=LAST {
-            self.set(vector.into(), stubs[usize::from(vector)]);
+            let stub = stub_of::<K, Typed<K, InterruptHandler, Marker, F>, S, FIRST, LAST>(vector);
+            self.set(vector.into(), stub);
         }
         self
     }
@@ -230,8 +250,8 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
             .task_gate(MACHINE_CHECK, Table::MACHINE_CHECK_TSS)
     }
 
-    fn set(&mut self, vector: usize, stub: Stub) {
-        self.gates[vector] = gate_to::<K>(stub);
+    fn set(&mut self, vector: usize, stub: usize) {
+        self.gates[vector] = gate_at::<K>(stub);
         // Ring 3 may use `int3` and `into`, which check the gate's privilege level as `int` does (SDM 3A 6.12.1.2).
         if vector == BREAKPOINT.number() || vector == OVERFLOW.number() {
             self.allow_user(vector);

@@ -9,9 +9,9 @@ pub enum TrapStack {
     /// The current thread's kernel stack ([`EntryData::set_thread_stack`](crate::EntryData::set_thread_stack)):
     /// TSS.rsp0 or esp0 is its top. The frame is saved there, and Rust runs below it.
     PerThread,
-    /// The CPU's only kernel stack ([`EntryData::set_cpu_stack`](crate::EntryData::set_cpu_stack)). TSS.rsp0 or esp0 is the
-    /// end of the current thread's frame ([`EntryData::set_current_frame`](crate::EntryData::set_current_frame)): a trap
-    /// is saved straight into that frame.
+    /// The CPU's only kernel stack ([`EntryData::set_cpu_stack`](crate::EntryData::set_cpu_stack)). TSS.rsp0 or esp0 is
+    /// the end of the current thread's frame ([`EntryData::set_current_frame`](crate::EntryData::set_current_frame)): a
+    /// trap is saved straight into that frame.
     ///
     /// A trap from ring 0 moves to this stack too if its frame was saved in the current frame (an idle context that is
     /// laid out like a thread) or right below the current frame (a faulting return). Any other trap from ring 0 stays
@@ -105,11 +105,19 @@ pub enum CallerStackPointer {
 /// 1. The constants describe what is loaded: `SELECTORS` selects descriptors of the loaded GDT, and TSS.rsp0 or esp0 is
 ///    what [`TrapStack`] says.
 /// 2. The [`EntryData`](crate::EntryData) at `DATA_LOCATION` is set up, and its TSS is in the task register, before the
-///    first trap from ring 3.
+///    first trap from ring 3, if the kernel makes any of these choices: [`TrapStack::PerCpu`], [paranoid
+///    gates](crate::TableFiller::paranoid_gates), fast or message calls. A kernel without them may keep a GDT and a TSS
+///    of its own: the stubs read none of the crate's data, and the CPU reads rsp0 or esp0 in the kernel's TSS.
 /// 3. A frame that a function returns is valid to resume: an entry saved the frame, or the kernel built it so that its
 ///    selectors, flags and pointers give ring 3 no privilege, or so that ring 0 can soundly run from it.
 /// 4. `trap` is sound to call for each vector whose gate leads to it.
-/// 5. `paranoid_trap` is sound to call between any two instructions of the kernel.
+/// 5. `paranoid_trap` is sound to call between any two instructions of the kernel, and raises no exception: the `iret`
+///    of a fault's handler would unblock NMIs (SDM 3A 6.7.1), and the next one would overwrite this one's stack.
+/// 6. Each function, handler and hook that switches interrupts on switches them off before it returns or calls
+///    [`resume`](crate::resume). An interrupt on the way out would find registers of ring 3, with `swapgs` its GS base
+///    too. Debug builds, and the feature `checks`, check this.
+/// 7. On x86_64, the code of ring 0 is built without the red zone.
+///    [`InterruptDescriptorTable::load`](crate::InterruptDescriptorTable::load) checks this for the crate itself.
 pub unsafe trait KernelEntry: Sized + 'static {
     /// The stack on which Rust runs after a trap.
     const TRAP_STACK: TrapStack = TrapStack::PerThread;
@@ -258,8 +266,24 @@ impl Smap for WithoutSmap {
 
 /// A Rust function that a stub calls.
 pub(crate) trait Target: 'static {
+    /// Whether [`Target::enter`] returns the frame that it got, always.
+    const KEEPS_FRAME: bool = false;
+    /// Whether the trap can be a fault of [`resume`](crate::resume), which becomes one of the code to resume.
+    const MAY_BE_EXIT_FAULT: bool = true;
+
     /// Takes the frame, and returns the frame to resume.
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame>;
+
+    /// Takes the frame that is then resumed, where [`Target::KEEPS_FRAME`].
+    extern "C" fn handle(frame: NonNull<TrapFrame>) {
+        Self::enter(frame);
+    }
+}
+
+/// Encodes for the assembler's conditions whether a stub calls [`Target::handle`] on the interrupted stack, and goes
+/// back from there: the kernel's own stack isn't needed, and no floating-point state is kept.
+pub(crate) const fn is_direct<K: KernelEntry, T: Target>() -> usize {
+    (T::KEEPS_FRAME && matches!(K::TRAP_STACK, TrapStack::PerThread) && keeps_state::<K>() == 0) as usize
 }
 
 /// Encodes for the assembler's conditions whether the entries swap the GS base.

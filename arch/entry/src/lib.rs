@@ -29,9 +29,9 @@
 //! fn set_up(table: &'static mut InterruptDescriptorTable, cpu_has_smap: bool, first: NonNull<TrapFrame>) -> ! {
 //!     // The entries for this CPU are chosen here; code is never patched.
 //!     if cpu_has_smap {
-//!         table.fill::<Bell, WithSmap>().trap_every_vector().system_call_vector(0x80);
+//!         table.fill::<Bell, WithSmap>().trap_every_vector().system_call_vector::<0x80>();
 //!     } else {
-//!         table.fill::<Bell, WithoutSmap>().trap_every_vector().system_call_vector(0x80);
+//!         table.fill::<Bell, WithoutSmap>().trap_every_vector().system_call_vector::<0x80>();
 //!     }
 //!     // SAFETY: the GDT is loaded.
 //!     unsafe { table.load() };
@@ -74,7 +74,8 @@
 //! 2. [`i686`] and [`x86_64`]: frames, gates and segments as plain data. Both modules compile on either width.
 //! 3. [`KernelEntry`]: the kernel's choices and functions.
 //! 4. [`InterruptDescriptorTable`], [`TableFiller`] and [`Handler`]: the gates, and the handlers behind them.
-//! 5. [`EntryData`] and [`CpuSegments`]: the memory that the CPU and the stubs read.
+//! 5. [`EntryData`] and [`CpuSegments`]: the memory that the CPU and the stubs read. [`TakeOnce`] and [`Stack`] keep it
+//!    in statics.
 //! 6. [`resume`], [`enable_fast_calls`] and [`enable_message_calls`]: the way out, and the system calls.
 //!
 //! The README compares this crate with others, and leads to example kernels and to a port from `extern
@@ -109,8 +110,11 @@ pub use kernel_entry::{
 
 mod handler;
 mod idt;
+mod memory;
+mod required;
 pub use handler::{Handler, Never};
 pub use idt::{InterruptDescriptorTable, TableFiller};
+pub use memory::{Stack, TakeOnce};
 
 #[macro_use]
 mod stub;

@@ -8,6 +8,7 @@
 //! one text shows every variant, and a variant costs no instruction in the others.
 use crate::KernelEntry;
 use crate::kernel_entry::{DirectInterrupts, Smap, Target};
+use crate::vector::WITH_ERROR_CODE;
 
 /// Calls `{target}`, or `{target_keeping}`, which keeps the floating-point state around it. The stub has the operands.
 macro_rules! call_rust {
@@ -30,64 +31,61 @@ pub use x86_64::*;
 /// A stub's type. A gate holds a stub's address.
 pub(crate) type Stub = unsafe extern "C" fn();
 
-/// The stubs that lead to the target `T`.
-pub(crate) struct Stubs<K, T, S>(K, T, S);
-
-macro_rules! sixteen {
-    ($stub:ident: $($high:literal)*) => {
-        [$(
-            $stub::<K, T, S, { $high * 16 }>, $stub::<K, T, S, { $high * 16 + 1 }>,
-            $stub::<K, T, S, { $high * 16 + 2 }>, $stub::<K, T, S, { $high * 16 + 3 }>,
-            $stub::<K, T, S, { $high * 16 + 4 }>, $stub::<K, T, S, { $high * 16 + 5 }>,
-            $stub::<K, T, S, { $high * 16 + 6 }>, $stub::<K, T, S, { $high * 16 + 7 }>,
-            $stub::<K, T, S, { $high * 16 + 8 }>, $stub::<K, T, S, { $high * 16 + 9 }>,
-            $stub::<K, T, S, { $high * 16 + 10 }>, $stub::<K, T, S, { $high * 16 + 11 }>,
-            $stub::<K, T, S, { $high * 16 + 12 }>, $stub::<K, T, S, { $high * 16 + 13 }>,
-            $stub::<K, T, S, { $high * 16 + 14 }>, $stub::<K, T, S, { $high * 16 + 15 }>,
-        )*]
+/// Makes consecutive, equally long stubs for the vectors from `FIRST` to `LAST`. Each pushes 0 unless the CPU pushes an
+/// error code, pushes the vector, and jumps to the common part. So no vector needs a function and a name of its own.
+///
+/// The vector's push is written as bytes, because the assembler would encode a shorter one for some vectors.
+macro_rules! naked_stubs {
+    ($common:path) => {
+        core::arch::naked_asm!(
+            ".set .Lx86_entry_vector, {first}",
+            ".rept {count}",
+            "2:",
+            ".set .Lx86_entry_has_code, 0",
+            ".if .Lx86_entry_vector < 32",
+            ".set .Lx86_entry_has_code, ({with_error_code} >> .Lx86_entry_vector) & 1",
+            ".endif",
+            ".if .Lx86_entry_has_code == 0",
+            "push 0",
+            ".endif",
+            ".byte {push_word}",
+            ".long .Lx86_entry_vector",
+            "jmp {common}",
+            ".org 2b + {bytes}, 0xCC",
+            ".set .Lx86_entry_vector, .Lx86_entry_vector + 1",
+            ".endr",
+            first = const FIRST,
+            count = const LAST as usize - FIRST as usize + 1,
+            with_error_code = const WITH_ERROR_CODE,
+            push_word = const PUSH_IMMEDIATE,
+            bytes = const STUB_BYTES,
+            common = sym $common,
+        )
     };
 }
 
-impl<K: KernelEntry, T: Target, S: Smap> Stubs<K, T, S> {
-    /// A stub for each vector.
-    pub(crate) const ALL: [Stub; 256] = sixteen!(stub: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    /// The stubs of the lowest 48 vectors.
-    pub(crate) const LOWEST: [Stub; 48] = sixteen!(stub: 0 1 2);
-}
-
-/// The first vector that has a [`direct_stub`].
-pub(crate) const FIRST_DIRECT: u8 = 32;
-
-/// Returns the address of a vector's direct stub. Direct stubs are consecutive and equally long: no table is needed.
-pub(crate) fn direct_stub<K: DirectInterrupts, S: Smap>(vector: u8) -> usize {
-    direct_stubs::<K, S> as *const () as usize + usize::from(vector - FIRST_DIRECT) * DIRECT_STUB_BYTES
-}
-
-/// The bytes of a direct stub: two pushes and a jump.
-const DIRECT_STUB_BYTES: usize = 12;
-
-/// The direct stubs from [`FIRST_DIRECT`] on. Each pushes 0 and the vector. The vector's push is written as bytes,
-/// because the assembler would encode a shorter one for some vectors.
-#[unsafe(naked)]
-unsafe extern "C" fn direct_stubs<K: DirectInterrupts, S: Smap>() {
-    core::arch::naked_asm!(
-        ".set .Ldirect_vector, {first}",
-        ".rept {count}",
-        "2:",
-        "push 0",
-        ".byte {push_word}",
-        ".long .Ldirect_vector",
-        "jmp {common}",
-        ".org 2b + {bytes}, 0xCC",
-        ".set .Ldirect_vector, .Ldirect_vector + 1",
-        ".endr",
-        first = const FIRST_DIRECT,
-        count = const 256 - FIRST_DIRECT as usize,
-        push_word = const PUSH_IMMEDIATE,
-        bytes = const DIRECT_STUB_BYTES,
-        common = sym direct_common::<K, S>,
-    )
-}
+/// The bytes of a stub: two pushes and a jump.
+const STUB_BYTES: usize = 12;
 
 /// The opcode of `push` with an immediate of 32 bits (SDM 2B, PUSH).
 const PUSH_IMMEDIATE: u8 = 0x68;
+
+/// Returns the address of a vector's stub in the block for `FIRST` to `LAST` that leads to the target `T`.
+pub(crate) fn stub_of<K: KernelEntry, T: Target, S: Smap, const FIRST: u8, const LAST: u8>(vector: u8) -> usize {
+    stubs::<K, T, S, FIRST, LAST> as *const () as usize + usize::from(vector - FIRST) * STUB_BYTES
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn stubs<K: KernelEntry, T: Target, S: Smap, const FIRST: u8, const LAST: u8>() {
+    naked_stubs!(common::<K, T, S>)
+}
+
+/// Returns the address of a vector's direct stub in the block for `FIRST` to `LAST`.
+pub(crate) fn direct_stub<K: DirectInterrupts, S: Smap, const FIRST: u8, const LAST: u8>(vector: u8) -> usize {
+    direct_stubs::<K, S, FIRST, LAST> as *const () as usize + usize::from(vector - FIRST) * STUB_BYTES
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn direct_stubs<K: DirectInterrupts, S: Smap, const FIRST: u8, const LAST: u8>() {
+    naked_stubs!(direct_common::<K, S>)
+}

@@ -9,7 +9,7 @@ use crate::TrapFrame;
 use crate::error_code::{ControlProtectionErrorCode, ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 
 /// Bit `n` is set where the CPU pushes an error code for vector `n` (SDM 3A table 6-1, APM 2 table 8-1).
-const WITH_ERROR_CODE: u32 = 1 << 8 | 0b1_1111 << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
+pub(crate) const WITH_ERROR_CODE: u32 = 1 << 8 | 0b1_1111 << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
 
 /// Returns whether the CPU pushes an error code for this vector.
 pub const fn pushes_error_code(vector: usize) -> bool {

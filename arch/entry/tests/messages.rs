@@ -12,13 +12,22 @@ const PRELUDE: &str = "
 use core::ptr::NonNull;
 use x86_entry::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 use x86_entry::vector::*;
-use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
+use x86_entry::{CpuSegments, EntryData, InterruptDescriptorTable, KernelEntry, TrapFrame, TrapStack, WithoutSmap};
 
 struct Bell;
 unsafe impl KernelEntry for Bell {
     extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
     extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
 }
+
+struct OneStack;
+unsafe impl KernelEntry for OneStack {
+    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
+    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
+    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+}
+
+struct NotSync(core::marker::PhantomData<*mut ()>);
 
 fn plain(frame: &mut TrapFrame) {}
 fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {}
@@ -36,7 +45,7 @@ fn nothing() {}
 fn returns(frame: &mut TrapFrame) -> u32 { 0 }
 extern \"C\" fn foreign(frame: *mut TrapFrame) {}
 
-pub fn fill(table: &mut InterruptDescriptorTable, value: usize, name: String) {
+pub fn fill(table: &mut InterruptDescriptorTable, value: usize, name: String, local: NotSync) {
     let mut fill = table.fill::<Bell, WithoutSmap>();
     fill
 ";
@@ -83,6 +92,29 @@ const WRONG: &[(&str, &[&str])] = &[
     (".interrupts(VectorRange::<48, 47>, device)", &["the range of vectors is empty"]),
     (".interrupts(32..=255, device)", &["expected `VectorRange<_, _>`"]),
     (".exception(14, page_fault)", &["expected `Exception<_,"]),
+    (".system_call_vector::<14>()", &["vectors below 32 are exceptions: ring 3 mustn't raise them by `int`"]),
+    // A pointer has a value, which no stub keeps.
+    (".exception(BREAKPOINT, plain as fn(&mut TrapFrame))", &["FunctionPointersAreNoHandlers"]),
+    (
+        ".exception(PAGE_FAULT, page_fault as fn(&mut TrapFrame, PageFaultErrorCode))",
+        &["FunctionPointersAreNoHandlers"],
+    ),
+    (".interrupts(VectorRange::<32, 32>, device as fn(&mut TrapFrame, u8))", &["FunctionPointersAreNoHandlers"]),
+    // What only one CPU or thread may use.
+    (
+        ".exception(BREAKPOINT, move |_: &mut TrapFrame| { let _ = &local; })",
+        &["cannot be shared between threads safely"],
+    ),
+    // The other kind of stack, and a table that is too long.
+    (
+        "; EntryData::new().set_cpu_stack::<Bell>(4096)",
+        &["with TrapStack::PerThread a trap is saved", "`set_thread_stack`"],
+    ),
+    (
+        "; EntryData::new().set_thread_stack::<OneStack>(4096)",
+        &["with TrapStack::PerCpu there is no stack of a thread"],
+    ),
+    ("; CpuSegments::<9000>::new([0; 9000])", &["a descriptor table has at most 8192 descriptors"]),
     // Captures: there is nowhere to keep them.
     (".exception(BREAKPOINT, move |_: &mut TrapFrame| { value; })", &[CAPTURES]),
     (".exception(BREAKPOINT, move |_: &mut TrapFrame| drop(&name))", &[CAPTURES]),

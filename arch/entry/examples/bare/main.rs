@@ -1,4 +1,5 @@
-//! A small kernel for both widths: it counts a timer's interrupts, takes a breakpoint, and reports a page fault.
+//! A small kernel for both widths: it takes a breakpoint, counts a timer's interrupts, and runs a program in ring 3,
+//! which makes a system call and then a page fault.
 //!
 //! `../support` holds start code, a serial line and a timer, which every kernel has. This file is all that `x86-entry`
 //! asks for. The package's README says how to build and boot the kernel.
@@ -8,27 +9,41 @@
 #[path = "../support/mod.rs"]
 #[macro_use]
 mod support;
+#[path = "../support/panic.rs"]
+mod panic;
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
+use support::{HOLE, NAME, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange, name};
 use x86_entry::{
-    CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, TrapFrame, WithoutSmap, entry_data,
+    CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, Stack, TakeOnce, TrapFrame, WithoutSmap,
+    entry_data, resume,
 };
 
 /// This kernel, as the entries see it: one stack a thread, one CPU, no `swapgs`.
 struct Bare;
 
-// SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
+// SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap. `trap` and `paranoid_trap` end
+// the run, and `system_call` returns the frame that it got.
 unsafe impl KernelEntry for Bare {
     /// Takes each vector that has no handler of its own.
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
         unexpected(unsafe { frame.as_ref() })
+    }
+
+    /// Takes `int 0x80` of ring 3: the result is the number and 1.
+    extern "C" fn system_call(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+        // SAFETY: the entry has just saved it there, and nothing else refers to it.
+        let saved = unsafe { frame.as_mut() };
+        let (number, [argument, ..]) = (saved.accumulator(), saved.arguments());
+        line!("bare: system call {number} with {argument:#x}");
+        saved.set_accumulator(number + 1);
+        frame
     }
 
     /// Takes an NMI, #DB, #MC or #DF that interrupted the kernel, on a stack of its own.
@@ -37,9 +52,13 @@ unsafe impl KernelEntry for Bare {
     }
 }
 
-static SEGMENTS: Setup<CpuSegments> = Setup::new(CpuSegments::new([]));
-static TABLE: Setup<InterruptDescriptorTable> = Setup::new(InterruptDescriptorTable::new());
+static SEGMENTS: TakeOnce<CpuSegments> = TakeOnce::new(CpuSegments::new([]));
+static TABLE: TakeOnce<InterruptDescriptorTable> = TakeOnce::new(InterruptDescriptorTable::new());
+/// For #DF, NMI, #MC and #DB.
 static STACKS: [Stack; 4] = [const { Stack::new() }; 4];
+/// For traps of ring 3: a kernel with several threads has one for each.
+static THREAD_STACK: Stack = Stack::new();
+static PROGRAM_STACK: Stack = Stack::new();
 static TICKS: AtomicUsize = AtomicUsize::new(0);
 
 /// Loads segments and gates.
@@ -53,17 +72,17 @@ unsafe fn set_up() {
     let mut cpu = entry_data::<Bare>().expect("there is one CPU");
     // SAFETY: nothing else refers to the data yet.
     let cpu = unsafe { cpu.as_mut() };
-    // SAFETY: this function runs once.
-    let segments = unsafe { SEGMENTS.borrow() };
+    cpu.set_thread_stack::<Bare>(THREAD_STACK.top());
+    let segments = SEGMENTS.take().expect("this function runs once");
     // SAFETY: the caller's promise; all of it is static.
     unsafe { segments.load::<Bare>(cpu, stacks) };
-    // SAFETY: this function runs once.
-    let table = unsafe { TABLE.borrow() };
+    let table = TABLE.take().expect("this function runs once");
     // This kernel doesn't switch SMAP on, so its entries need no `clac`.
     table
         .fill::<Bare, WithoutSmap>()
         .trap_every_vector()
         .paranoid_gates()
+        .system_call_vector::<0x80>()
         .exception(BREAKPOINT, breakpoint)
         .exception(PAGE_FAULT, page_fault)
         .interrupts(VectorRange::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
@@ -85,11 +104,31 @@ fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {
     // SAFETY: ring 0.
     let address = unsafe { x86::controlregs::cr2() };
     line!("bare: page fault at {:#x}, address {address:#x}, {code:?}", frame.instruction_pointer());
-    exit(if address == HOLE && code.is_empty() { 0 } else { 1 })
+    let is_right = address == HOLE && code == PageFaultErrorCode::USER && frame.accumulator() == PROGRAM_CALL + 1;
+    exit(if is_right { 0 } else { 1 })
+}
+
+/// The number of the program's system call, and its argument.
+const PROGRAM_CALL: usize = 7;
+const PROGRAM_ARGUMENT: usize = 0xCAFE;
+
+/// The program: makes a system call, then reads from where nothing is.
+#[unsafe(naked)]
+extern "C" fn program() {
+    #[cfg(target_arch = "x86_64")]
+    naked_asm!(
+        "mov edi, {argument}", "mov eax, {call}", "int 0x80", "mov edx, {hole}", "mov ecx, [rdx]", "ud2",
+        argument = const PROGRAM_ARGUMENT, call = const PROGRAM_CALL, hole = const HOLE,
+    );
+    #[cfg(target_arch = "x86")]
+    naked_asm!(
+        "mov ebx, {argument}", "mov eax, {call}", "int 0x80", "mov edx, {hole}", "mov ecx, [edx]", "ud2",
+        argument = const PROGRAM_ARGUMENT, call = const PROGRAM_CALL, hole = const HOLE,
+    );
 }
 
 fn unexpected(frame: &TrapFrame) -> ! {
-    line!("bare: {}: {frame:x?}", name(frame.vector()));
+    line!("bare: {}: {frame:?}", name(frame.vector()));
     exit(1)
 }
 
@@ -106,8 +145,9 @@ extern "C" fn kernel_main() -> ! {
         unsafe { asm!("sti", "hlt", "cli") };
     }
     line!("bare: {} ticks", TICKS.load(Ordering::Relaxed));
-    // SAFETY: nothing is there, and the handler doesn't return.
-    unsafe { (HOLE as *const u8).read_volatile() };
-    line!("bare: the hole has a bottom");
-    exit(1)
+    let entry = program as *const () as usize;
+    let mut frame = TrapFrame::for_user::<Bare>(entry, PROGRAM_STACK.top(), TrapFrame::INTERRUPTS_ON);
+    timer::mask();
+    // SAFETY: interrupts are off. The frame is one of ring 3, and the program's code and stack are ring 3's too.
+    unsafe { resume::<Bare>(NonNull::from(&mut frame)) }
 }

@@ -7,16 +7,19 @@
 #[path = "../support/mod.rs"]
 #[macro_use]
 mod support;
+#[path = "../support/panic.rs"]
+mod panic;
 
 use core::arch::{asm, naked_asm};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
+use support::{HOLE, NAME, console::exit, timer};
 use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange};
 use x86_entry::{
-    CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, TrapFrame, WithoutSmap, entry_data,
+    CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, Stack, TakeOnce, TrapFrame, WithoutSmap,
+    entry_data,
 };
 
 /// This kernel, as the entries see it.
@@ -26,16 +29,16 @@ struct Ported;
 unsafe impl KernelEntry for Ported {
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
-        panic!("no handler: {:x?}", unsafe { frame.as_ref() })
+        panic!("no handler: {:?}", unsafe { frame.as_ref() })
     }
 
     extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
-        panic!("in ring 0: {frame:x?}")
+        panic!("in ring 0: {frame:?}")
     }
 }
 
-static SEGMENTS: Setup<CpuSegments> = Setup::new(CpuSegments::new([]));
-static TABLE: Setup<InterruptDescriptorTable> = Setup::new(InterruptDescriptorTable::new());
+static SEGMENTS: TakeOnce<CpuSegments> = TakeOnce::new(CpuSegments::new([]));
+static TABLE: TakeOnce<InterruptDescriptorTable> = TakeOnce::new(InterruptDescriptorTable::new());
 static STACKS: [Stack; 4] = [const { Stack::new() }; 4];
 static BREAKPOINTS: AtomicUsize = AtomicUsize::new(0);
 static TICKS: AtomicUsize = AtomicUsize::new(0);
@@ -51,22 +54,12 @@ fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {
     line!("port: page fault, address {address:#x}, {code:?}");
     frame.set_instruction_pointer(frame.instruction_pointer() + LOAD_BYTES);
     // What was out of reach before: the value that the skipped instruction would have loaded.
-    *accumulator(frame) = SUBSTITUTE as _;
+    frame.set_accumulator(SUBSTITUTE);
 }
 
 fn tick(_frame: &mut TrapFrame, _vector: u8) {
     TICKS.fetch_add(1, Ordering::Relaxed);
     timer::end_of_interrupt();
-}
-
-#[cfg(target_arch = "x86_64")]
-fn accumulator(frame: &mut TrapFrame) -> &mut u64 {
-    &mut frame.rax
-}
-
-#[cfg(target_arch = "x86")]
-fn accumulator(frame: &mut TrapFrame) -> &mut u32 {
-    &mut frame.eax
 }
 
 /// What is loaded from where nothing is.
@@ -81,12 +74,10 @@ unsafe fn set_up() {
     let mut cpu = entry_data::<Ported>().expect("there is one CPU");
     // SAFETY: nothing else refers to the data yet.
     let cpu = unsafe { cpu.as_mut() };
-    // SAFETY: this function runs once.
-    let segments = unsafe { SEGMENTS.borrow() };
+    let segments = SEGMENTS.take().expect("this function runs once");
     // SAFETY: the caller's promise; all of it is static.
     unsafe { segments.load::<Ported>(cpu, stacks) };
-    // SAFETY: this function runs once.
-    let table = unsafe { TABLE.borrow() };
+    let table = TABLE.take().expect("this function runs once");
     table
         .fill::<Ported, WithoutSmap>()
         .trap_every_vector()

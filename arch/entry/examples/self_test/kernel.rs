@@ -173,15 +173,20 @@ pub fn run<V: Variant>() -> ! {
     switch::check();
     // SAFETY: the references of the variant before aren't used any more.
     let state = unsafe { &mut *STATE.0.get() };
-    (state.step, state.current) = (0, Current::Program);
+    (state.step, state.current, state.table) = (0, Current::Program, InterruptDescriptorTable::new());
     if has_smap() {
-        state.table.fill::<SelfTest<V>, WithSmap>().trap_every_vector().system_call_vector(CALL as u8).paranoid_gates();
+        state
+            .table
+            .fill::<SelfTest<V>, WithSmap>()
+            .trap_every_vector()
+            .system_call_vector::<{ CALL as u8 }>()
+            .paranoid_gates();
     } else {
         state
             .table
             .fill::<SelfTest<V>, WithoutSmap>()
             .trap_every_vector()
-            .system_call_vector(CALL as u8)
+            .system_call_vector::<{ CALL as u8 }>()
             .paranoid_gates();
     }
     // SAFETY: the state is static, and the table is changed again only for the next variant.

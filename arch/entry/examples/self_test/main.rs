@@ -11,6 +11,8 @@
 #[path = "../support/mod.rs"]
 #[macro_use]
 mod support;
+#[path = "../support/panic.rs"]
+mod panic;
 
 #[cfg(target_arch = "x86_64")]
 mod chosen_stack;

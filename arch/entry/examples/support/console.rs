@@ -89,9 +89,3 @@ pub fn exit(code: u8) -> ! {
         unsafe { x86::halt() };
     }
 }
-
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo) -> ! {
-    line!("{info}");
-    exit(2)
-}

@@ -2,7 +2,7 @@
 //!
 //! A multiboot loader enters the start code, which maps 4 GiB to themselves but for [`HOLE`] and calls `kernel_main`
 //! with interrupts off.
-#![allow(dead_code, reason = "no example uses all of it")]
+#![allow(dead_code, unused_imports, reason = "no example uses all of it")]
 
 use core::arch::global_asm;
 use core::cell::UnsafeCell;

@@ -31,6 +31,11 @@ pub(crate) static ENTRY_FORMAT: EntryFormat = EntryFormat {
     has_mxcsr: AtomicU32::new(0),
 };
 
+/// Returns whether the kernel has chosen a format.
+pub(crate) fn has_entry_format() -> bool {
+    ENTRY_FORMAT.kind.load(Ordering::Acquire) != 0
+}
+
 impl FloatingPointFormat {
     /// Has the entries of a kernel with [`FloatingPointUse::Anywhere`](crate::FloatingPointUse) keep the state in this
     /// format, on every CPU. To be called once, before the first interrupt.

@@ -35,6 +35,11 @@ impl Gate {
         Self { high, ..self }
     }
 
+    /// Returns whether this is a task gate.
+    pub const fn is_task(self) -> bool {
+        self.high >> 8 & 0xF == TASK >> 8 && self.high & PRESENT != 0
+    }
+
     /// Returns the two words that the CPU reads.
     pub const fn bits(self) -> [u32; 2] {
         [self.low, self.high]

@@ -1,4 +1,5 @@
 //! [`TrapFrame`]: the registers of interrupted code.
+use core::fmt;
 use core::mem::{offset_of, size_of};
 
 use crate::error_code::DecodeErrorCode;
@@ -10,10 +11,10 @@ use crate::error_code::DecodeErrorCode;
 /// they are then.
 ///
 /// The CPU pushes `ss` and `esp` only if it changes rings (SDM 3A 6.12.1). From ring 0 the stubs write them, and
-/// [`resume`](crate::resume) loads them: a frame of ring 0 can be copied, swapped and resumed elsewhere, like a frame of
-/// ring 3.
+/// [`resume`](crate::resume) loads them: a frame of ring 0 can be copied, swapped and resumed elsewhere, like a frame
+/// of ring 3.
 #[repr(C, align(4))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
 pub struct TrapFrame {
     pub edi: u32,
@@ -71,8 +72,8 @@ impl TrapFrame {
 
     /// Bytes of a frame's end that the CPU doesn't push for ring 0: `ss` and `esp`.
     ///
-    /// With [`TrapStack::PerCpu`](crate::TrapStack), a context of ring 0 whose interrupts are to be saved in the current
-    /// frame keeps its stack pointer this many bytes below the frame's end.
+    /// With [`TrapStack::PerCpu`](crate::TrapStack), a context of ring 0 whose interrupts are to be saved in the
+    /// current frame keeps its stack pointer this many bytes below the frame's end.
     pub const SAME_RING_GAP: usize = size_of::<TrapFrame>() - offset_of!(TrapFrame, esp);
 
     /// Makes a frame of zeros.
@@ -162,6 +163,18 @@ impl TrapFrame {
     }
 }
 
+/// Prints the fields in hexadecimal, from the instruction pointer on.
+impl fmt::Debug for TrapFrame {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = formatter.debug_struct("TrapFrame");
+        macro_rules! print {
+            ($($field:ident)*) => { $(fields.field(stringify!($field), &format_args!("{:#x}", self.$field));)* };
+        }
+        print!(vector error_code eip cs eflags esp ss gs fs es ds eax ecx edx ebx pushed_esp ebp esi edi);
+        fields.finish()
+    }
+}
+
 impl Default for TrapFrame {
     fn default() -> Self {
         Self::new()
@@ -174,8 +187,8 @@ mod tests {
 
     #[test]
     fn room_covers_a_fault_of_any_exit_instruction() {
-        // 3 words by the CPU, error code, vector, 4 segment registers, 8 general ones and flags by the stub, and the two
-        // words by which it moves them, all of them below `ds`.
+        // 3 words by the CPU, error code, vector, 4 segment registers, 8 general ones and flags by the stub, and the
+        // two words by which it moves them, all of them below `ds`.
         const { assert!(TrapFrame::BYTES_BELOW + offset_of!(TrapFrame, ds) >= (17 + 1 + 2) * 4) };
     }
 

@@ -6,8 +6,8 @@ use x86::dtables::DescriptorTablePointer;
 
 use crate::TrapFrame;
 
-/// Whether [`check_resume`] is called: in debug builds of this crate.
-pub(super) const CHECKS: usize = cfg!(debug_assertions) as usize;
+/// Whether [`check_resume`] is called: in debug builds of this crate, and with the feature `checks`.
+pub(super) const CHECKS: usize = cfg!(any(debug_assertions, feature = "checks")) as usize;
 
 /// The flag that lets interrupts in.
 const INTERRUPT_FLAG: usize = 1 << 9;

@@ -24,7 +24,7 @@ pub use exit::resume;
 pub(crate) use exit::resume_frame;
 pub(crate) use exit::{is_in_resume, is_on_way_to_ring_0};
 pub use fast_call::enable_fast_calls;
-pub(crate) use gate::stub;
+pub(crate) use gate::{common, stub};
 pub(crate) use keeping::keeping;
 pub(crate) use message_call::is_in_leave;
 pub use message_call::{enable_message_calls, resume_with_message};
@@ -47,7 +47,7 @@ const PUSHED_IN_RING_0: usize = (3 + 2 + PUSHED_REGISTERS + PUSHED_FLAGS) * size
 
 const _: () = assert!(
     PUSHED_IN_RING_0 <= ROOM_BELOW_TSS + offset_of!(x86::bits32::task::TaskStateSegment, esp0),
-    "a #DB at the first instruction of `sysenter`'s entry, where esp is the address of esp0, would write below EntryData"
+    "a #DB at the first instruction of `sysenter`'s entry, where esp is the address of esp0, would write elsewhere"
 );
 
 /// The offset in [`EntryData`] of TSS.esp0, the end of the current frame.

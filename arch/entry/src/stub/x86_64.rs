@@ -15,7 +15,7 @@ pub(crate) use direct::direct_common;
 pub use exit::resume;
 pub(crate) use exit::{RESUME_BYTES, is_in_resume, resume_plain, resume_r10, resume_swapping, resume_swapping_r10};
 pub use fast_call::{SYSCALL_FLAG_MASK, enable_fast_calls};
-pub(crate) use gate::stub;
+pub(crate) use gate::{common, stub};
 use keeping::keeping;
 pub use message_call::{enable_message_calls, resume_with_message};
 pub(crate) use paranoid::paranoid_stub;

@@ -38,6 +38,14 @@ impl Gate {
         Self { low, ..self }
     }
 
+    /// Returns the stack of the interrupt stack table that the gate names, as its number.
+    pub const fn stack(self) -> Option<u8> {
+        match (self.low >> STACK & 7) as u8 {
+            0 => None,
+            number => Some(number),
+        }
+    }
+
     /// Returns the two words that the CPU reads.
     pub const fn bits(self) -> [u64; 2] {
         [self.low, self.high]

@@ -1,4 +1,5 @@
 //! [`TrapFrame`]: the registers of interrupted code.
+use core::fmt;
 use core::mem::{offset_of, size_of};
 
 use crate::error_code::DecodeErrorCode;
@@ -8,7 +9,7 @@ use crate::error_code::DecodeErrorCode;
 /// From the frame's end downwards: the words that the CPU pushes (SDM 3A figure 6-9), error code and vector, general
 /// registers. The interrupted code is resumed with the fields as they are then.
 #[repr(C, align(16))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a register's name says which it is")]
 pub struct TrapFrame {
     pub r15: u64,
@@ -62,8 +63,8 @@ impl TrapFrame {
 
     /// Bytes of a frame's end that the CPU doesn't push for ring 0: none, as opposed to i686.
     ///
-    /// With [`TrapStack::PerCpu`](crate::TrapStack), a context of ring 0 whose interrupts are to be saved in the current
-    /// frame keeps its stack pointer this many bytes below the frame's end.
+    /// With [`TrapStack::PerCpu`](crate::TrapStack), a context of ring 0 whose interrupts are to be saved in the
+    /// current frame keeps its stack pointer this many bytes below the frame's end.
     pub const SAME_RING_GAP: usize = 0;
 
     /// Makes a frame of zeros.
@@ -146,6 +147,18 @@ impl TrapFrame {
         if self.vector == crate::vector::FAST_CALL as u64 {
             self.vector = crate::vector::REQUIRES_IRET as u64;
         }
+    }
+}
+
+/// Prints the fields in hexadecimal, from the instruction pointer on.
+impl fmt::Debug for TrapFrame {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = formatter.debug_struct("TrapFrame");
+        macro_rules! print {
+            ($($field:ident)*) => { $(fields.field(stringify!($field), &format_args!("{:#x}", self.$field));)* };
+        }
+        print!(vector error_code rip cs rflags rsp ss rcx r10 r11 rax rdi rsi rdx r8 r9 rbx rbp r12 r13 r14 r15);
+        fields.finish()
     }
 }
 

@@ -13,12 +13,14 @@ pub const CASES: &[Case] = cases![
     entry_example_of_a_bare_kernel_runs,
     entry_example_before_the_port_runs,
     entry_example_after_the_port_runs,
+    entry_mistakes_are_said,
 ];
 
 /// The kernel takes its program's traps one by one, and ends with 0 only if each was the expected one.
 fn entry_self_test_takes_every_trap_as_it_expects(width: Width) {
     let text = run(width, "self_test");
     assert!(text.contains("self-test: hooks saw and changed"), "{text}");
+    assert!(text.contains("self-test: 3 switches of ring 0"), "{text}");
     assert!(text.contains(" passed"), "{text}");
 }
 
@@ -26,7 +28,8 @@ fn entry_example_of_a_bare_kernel_runs(width: Width) {
     let text = run(width, "bare");
     assert!(text.contains("bare: breakpoint at 0x1"), "{text}");
     assert!(text.contains(" ticks"), "{text}");
-    assert!(text.contains("address 0xd0000000, PageFaultErrorCode(0x0)"), "{text}");
+    assert!(text.contains("bare: system call 7 with 0xcafe"), "{text}");
+    assert!(text.contains("address 0xd0000000, PageFaultErrorCode(USER)"), "{text}");
 }
 
 /// The example with the compiler's ABI.
@@ -41,6 +44,12 @@ fn entry_example_after_the_port_runs(width: Width) {
     let text = run(width, "port-after");
     assert!(text.contains("port: x86-entry on "), "{text}");
     assert!(text.contains(" ticks, loaded 0x51515151"), "{text}");
+}
+
+/// Each mistake of the example is a panic with the sentence that the example expects.
+fn entry_mistakes_are_said(width: Width) {
+    let text = run(width, "misuse");
+    assert!(text.contains("misuse: 4 mistakes, each said"), "{text}");
 }
 
 /// Boots an example, which must end with 0 (and counts a few ticks, or one more where the host is slow), and returns

@@ -13,21 +13,21 @@ use crate::vector::FAST_CALL;
 const RESUME_BYTES: usize = 192;
 
 /// The offset in [`resume_frame`] of the way out to ring 0, whose `iretd` reads from the resumed code's stack.
-const TO_RING_0: usize = 128;
+pub(super) const TO_RING_0: usize = 128;
 
-/// The offset in [`resume_frame`] of the pops, where the stack pointer is the frame's address and the frame goes back by
-/// `iretd`.
+/// The offset in [`resume_frame`] of the pops, where the stack pointer is the frame's address and the frame goes back
+/// by `iretd`.
 pub(super) const POPS: usize = if CHECKS == 1 { 48 } else { 21 };
 
 /// Resumes a frame of ring 3 or ring 0, which an entry saved or the kernel built.
 ///
-/// A frame saved by `sysenter` goes back by `sysexit` unless its flags were changed. Any other frame goes back by `iretd`.
-/// If a segment pop or the `iretd` to ring 3 faults, the entry reports the fault as one of this frame.
+/// A frame saved by `sysenter` goes back by `sysexit` unless its flags were changed. Any other frame goes back by
+/// `iretd`. If a segment pop or the `iretd` to ring 3 faults, the entry reports the fault as one of this frame.
 ///
 /// `iretd` pops no stack pointer on the way to ring 0. So the function writes the words for it to the resumed code's
 /// stack: the [`TrapFrame::RESUME_BYTES`] below the frame's `esp` must be free, or those of the frame itself.
 ///
-/// Debug builds panic if interrupts are on, or if ring 3 is resumed while esp0 is 0.
+/// Debug builds, and the feature `checks`, panic if interrupts are on, or if ring 3 is resumed while esp0 is 0.
 ///
 /// # Safety
 ///

@@ -64,12 +64,16 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>
 
 /// Leads `sysenter` to [`KernelEntry::system_call`] on this CPU, whose data is `cpu`.
 ///
+/// # Panics
+///
+/// If the loaded table has NMI, #MC or #DB on the interrupted stack: at the entry's first instruction that is the TSS.
+/// [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates) comes first.
+///
 /// # Safety
 ///
 /// 1. The CPU is in ring 0, and has `sysenter` (CPUID 1, EDX bit 11, but not on a Pentium Pro: SDM 2B, SYSENTER).
 /// 2. The loaded descriptor table has `K`'s selectors.
 /// 3. `cpu` is never moved or dropped, and every address space maps it.
-/// 4. NMI, #MC and #DB have stacks of their own ([`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates)).
 pub unsafe fn enable_fast_calls<K: KernelEntry>(cpu: NonNull<EntryData>) {
     // SAFETY: the caller promises all of it, and the address is that of an entry for `sysenter`.
     unsafe { set_entry::<K>(cpu, sysenter_entry::<K, CALLER_FLAGS> as *const () as usize) };
@@ -82,6 +86,7 @@ pub unsafe fn enable_fast_calls<K: KernelEntry>(cpu: NonNull<EntryData>) {
 /// 1. All that [`enable_fast_calls`] requires.
 /// 2. `entry` is the address of an entry for `sysenter`.
 pub(super) unsafe fn set_entry<K: KernelEntry>(cpu: NonNull<EntryData>, entry: usize) {
+    crate::required::assert_paranoid_gates();
     use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
     ENTRY.store(entry, Ordering::Relaxed);
     let esp0 = cpu.as_ptr().wrapping_byte_add(ESP0);

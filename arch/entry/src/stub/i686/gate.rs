@@ -2,11 +2,13 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
+use super::exit::{POPS, TO_RING_0};
 use super::{CLEAN_FLAGS, ESP0, keeping, location, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
 use crate::i686::TrapFrame;
-use crate::kernel_entry::{KernelEntry, Smap, Target, TrapStack, keeps_state};
+use crate::kernel_entry::{KernelEntry, Smap, Target, TrapStack, is_direct, keeps_state};
+use crate::stub::check::CHECKS;
 use crate::vector::pushes_error_code;
 
 /// A gate's stub: makes the frame's upper part complete.
@@ -27,13 +29,16 @@ pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const V
 /// Saves the registers of the interrupted code, moves to the stack for Rust, calls the target, and resumes the frame
 /// that it returns.
 ///
-/// The CPU doesn't align the stack pointer, so the stub does. [`EntryData::set_cpu_stack`] stores a stack's top with room
-/// for an argument above it.
+/// The CPU doesn't align the stack pointer, so the stub does. [`EntryData::set_cpu_stack`] stores a stack's top with
+/// room for an argument above it.
 ///
-/// From ring 0 the CPU pushes neither ss nor esp. On a thread's own stack the stub pushes the whole frame anew, below the
-/// words of the CPU.
+/// From ring 0 the CPU pushes neither ss nor esp. On a thread's own stack the stub pushes the whole frame anew, below
+/// the words of the CPU.
+///
+/// A target that keeps the frame is called on the interrupted stack, and ebx keeps the frame's address meanwhile. A
+/// fault of ring 0 that may be one of the way out goes to [`saved_in_ring_0`].
 #[unsafe(naked)]
-unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
+pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
         ".if {per_cpu}",
         push_registers!(),
@@ -48,10 +53,31 @@ unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
         ".rept {words}",
         "push dword ptr [esp + {to_flags}]",
         ".endr",
+        ".if ({is_direct} == 0) | {may_be_exit_fault}",
         push_registers!(),
         "jmp {saved_in_ring_0}",
+        ".endif",
         "2:",
         push_registers!(),
+        ".endif",
+        ".if {is_direct}",
+        load_segments!(),
+        clean_flags!(),
+        "mov ebx, esp",
+        "xor ebp, ebp",
+        "and esp, {alignment}",
+        "sub esp, {argument}",
+        "mov [esp], ebx",
+        "call {handle}",
+        ".if {checks}",
+        "push ebx",
+        "call {resume}",
+        ".else",
+        "mov esp, ebx",
+        "test byte ptr [esp + {cs}], 3",
+        "jnz {resume} + {pops}",
+        "jmp {resume} + {to_ring_0}",
+        ".endif",
         ".endif",
         load_segments!(),
         clean_flags!(),
@@ -77,6 +103,12 @@ unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
         words = const PUSHED_BELOW_STACK / size_of::<u32>(),
         // The pushed esp and ss lie below the word that is pushed anew, and the words between them.
         to_flags = const PUSHED_BELOW_STACK + size_of::<u32>(),
+        is_direct = const is_direct::<K, T>(),
+        may_be_exit_fault = const T::MAY_BE_EXIT_FAULT as usize,
+        handle = sym T::handle,
+        checks = const CHECKS,
+        pops = const POPS,
+        to_ring_0 = const TO_RING_0,
         saved_in_ring_0 = sym saved_in_ring_0::<K, T, S>,
         per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         location = const location::<K>(),

@@ -11,6 +11,10 @@ use crate::x86_64::TrapFrame;
 /// The length of each way out, by which a fault of one of its instructions is recognised.
 pub(crate) const RESUME_BYTES: usize = 192;
 
+/// The offset in a way out of the pops, where the stack pointer is the frame's address and the frame goes back by
+/// `iretq`.
+pub(super) const POPS: usize = if CHECKS == 1 { 48 } else { 13 };
+
 /// TF and RF: `sysret` clears RF, and with TF it would trap one instruction late.
 pub(super) const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
 
@@ -20,7 +24,7 @@ pub(super) const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
 /// in ring 0 (CVE-2012-0217), and neither TF nor RF is set. Any other frame goes back by `iretq`. If `iretq` faults,
 /// the entry reports the fault as one of this frame.
 ///
-/// Debug builds panic if interrupts are on, or if ring 3 is resumed while rsp0 is 0.
+/// Debug builds, and the feature `checks`, panic if interrupts are on, or if ring 3 is resumed while rsp0 is 0.
 ///
 /// # Safety
 ///
@@ -68,6 +72,7 @@ macro_rules! way_out {
                 "mov rsp, rdi",
                 "cmp dword ptr [rsp + {vector}], {fast_call}",
                 "je 4f",
+                ".org 2b + {pops}, 0x90",
                 "3:",
                 pop_call_registers!(),
                 "pop r11",
@@ -125,6 +130,7 @@ macro_rules! way_out {
                 r10 = const offset_of!(TrapFrame, r10),
                 r11 = const offset_of!(TrapFrame, r11),
                 needs_iret = const NEEDS_IRET,
+                pops = const POPS,
                 checks = const CHECKS,
                 check = sym check_resume,
                 alignment = const -16,

@@ -64,11 +64,16 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
 
 /// Leads `syscall` to [`KernelEntry::system_call`] on this CPU.
 ///
+/// # Panics
+///
+/// If the loaded table has NMI, #MC or #DB on the interrupted stack: at the entry's first instruction that is the
+/// caller's. [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates) comes first.
+///
 /// # Safety
 ///
 /// 1. The CPU is in ring 0, and has `syscall` (CPUID 8000_0001h, EDX bit 11).
 /// 2. The loaded descriptor table has `K`'s selectors.
-/// 3. NMI, #MC and #DB have stacks of their own ([`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates)).
+/// 3. [`EntryData`] at [`KernelEntry::DATA_LOCATION`] is set up: the entry loads rsp0 from there.
 pub unsafe fn enable_fast_calls<K: KernelEntry>() {
     // SAFETY: the caller promises all of it, and the address is that of an entry for `syscall`.
     unsafe { set_entry::<K>(syscall_entry::<K> as *const () as u64) };
@@ -81,6 +86,7 @@ pub unsafe fn enable_fast_calls<K: KernelEntry>() {
 /// 1. All that [`enable_fast_calls`] requires.
 /// 2. `entry` is the address of an entry for `syscall`.
 pub(super) unsafe fn set_entry<K: KernelEntry>(entry: u64) {
+    crate::required::assert_paranoid_gates();
     use x86::msr::{IA32_EFER, IA32_FMASK, IA32_LSTAR, IA32_STAR, rdmsr, wrmsr};
     const SYSTEM_CALL_ENABLE: u64 = 1;
     let selectors = K::SELECTORS;

@@ -2,10 +2,12 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
+use super::exit::POPS;
 use super::{RESUME_BYTES, RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
-use crate::kernel_entry::{EntryDataLocation, KernelEntry, Smap, Target, TrapStack, keeps_state};
+use crate::kernel_entry::{EntryDataLocation, KernelEntry, Smap, Target, TrapStack, is_direct, keeps_state};
+use crate::stub::check::CHECKS;
 use crate::vector::pushes_error_code;
 use crate::x86_64::TrapFrame;
 
@@ -44,10 +46,50 @@ macro_rules! swapgs_if_return_faulted {
     };
 }
 
-/// Saves the registers of the interrupted code.
+/// Saves the registers of the interrupted code, and calls the target where that keeps the frame: the frame lies at the
+/// stack pointer before and after the call. Any other target is [`saved`]'s, and so is a fault of ring 0 that may be
+/// one of the way out.
 #[unsafe(naked)]
-unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
-    naked_asm!(push_registers!(), "jmp {saved}", saved = sym saved::<K, T, S>)
+pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
+    naked_stub!(K:
+        push_registers!(),
+        ".if {is_direct}",
+        ".if {swaps_gs} | {may_be_exit_fault}",
+        "test byte ptr [rsp + {cs}], 3",
+        "jz 4f",
+        ".endif",
+        ".if {swaps_gs}",
+        "swapgs",
+        "2: lfence",
+        ".endif",
+        "cld",
+        ".if {clears_ac}",
+        "clac",
+        ".endif",
+        "mov rdi, rsp",
+        "xor ebp, ebp",
+        "call {handle}",
+        ".if {checks}",
+        "mov rdi, rsp",
+        jump_to_resume!(),
+        ".else",
+        with_resume!("jmp", " + {pops}"),
+        ".endif",
+        ".endif",
+        ".if {swaps_gs} & {is_direct} & ({may_be_exit_fault} == 0)",
+        "4: jmp 2b",
+        ".else",
+        "4: jmp {saved}",
+        ".endif",
+        is_direct = const is_direct::<K, T>(),
+        may_be_exit_fault = const T::MAY_BE_EXIT_FAULT as usize,
+        cs = const offset_of!(TrapFrame, cs),
+        clears_ac = const S::CLEARS_AC,
+        handle = sym T::handle,
+        checks = const CHECKS,
+        pops = const POPS,
+        saved = sym saved::<K, T, S>,
+    )
 }
 
 /// Moves to the stack for Rust, calls the target, and resumes the frame that it returns. The registers are saved
