@@ -167,7 +167,7 @@ pub fn build_counter() -> Result {
 }
 
 /// The kernels among the examples of `x86-entry`.
-pub const ENTRY_KERNELS: [&str; 5] = ["self_test", "bare", "port-before", "port-after", "misuse"];
+pub const ENTRY_KERNELS: [&str; 6] = ["self_test", "bare", "port-before", "port-after", "misuse", "cpus"];
 
 /// Returns the file of one of [`ENTRY_KERNELS`].
 pub fn entry_kernel(width: Width, name: &str) -> PathBuf {

@@ -17,6 +17,14 @@ pub mod timer;
 mod start;
 pub use start::{HOLE, NAME};
 
+unsafe extern "C" {
+    /// The start code, in 32-bit mode with flat segments. If eax isn't [`LOADED`], esp is a stack of the caller's.
+    pub fn start();
+}
+
+/// What a multiboot loader leaves in eax (multiboot 0.6.96, 3.2).
+const LOADED: u32 = 0x2BAD_B002;
+
 /// The selectors that the start code loads.
 pub const KERNEL_CODE: u16 = 0x08;
 pub const KERNEL_DATA: u16 = 0x10;

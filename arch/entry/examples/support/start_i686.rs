@@ -5,7 +5,7 @@ use core::cell::UnsafeCell;
 use x86::controlregs::{Cr0, Cr4};
 use x86::dtables::DescriptorTablePointer;
 
-use super::{ACCESSIBLE, KERNEL_CODE, KERNEL_DATA, LARGE, Stack, Table};
+use super::{ACCESSIBLE, KERNEL_CODE, KERNEL_DATA, LARGE, LOADED, Stack, Table};
 
 pub const NAME: &str = "i686";
 
@@ -16,7 +16,11 @@ global_asm!(
     ".pushsection .boot, \"ax\"",
     ".global start",
     "start:",
+    // Another CPU that the kernel starts comes with a stack.
+    "cmp eax, {loaded}",
+    "jne 3f",
     "lea esp, [{stack} + {stack_bytes}]",
+    "3:",
     "mov eax, offset {table}",
     "mov cr3, eax",
     "mov eax, cr4",
@@ -38,6 +42,7 @@ global_asm!(
     "mov es, eax",
     "call {main}",
     ".popsection",
+    loaded = const LOADED,
     stack = sym STACK,
     stack_bytes = const Stack::BYTES,
     table = sym TABLE,

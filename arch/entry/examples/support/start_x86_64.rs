@@ -6,7 +6,7 @@ use x86::controlregs::{Cr0, Cr4};
 use x86::dtables::DescriptorTablePointer;
 use x86::msr::IA32_EFER;
 
-use super::{ACCESSIBLE, KERNEL_CODE, KERNEL_DATA, LARGE, Stack, Table};
+use super::{ACCESSIBLE, KERNEL_CODE, KERNEL_DATA, LARGE, LOADED, Stack, Table};
 
 pub const NAME: &str = "x86_64";
 
@@ -18,7 +18,11 @@ global_asm!(
     ".code32",
     ".global start",
     "start:",
+    // Another CPU that the kernel starts comes with a stack.
+    "cmp eax, {loaded}",
+    "jne 3f",
     "lea esp, [{stack} + {stack_bytes}]",
+    "3:",
     "mov eax, offset {tables}",
     "mov cr3, eax",
     "mov eax, cr4",
@@ -41,9 +45,11 @@ global_asm!(
     "2:",
     "mov eax, {data}",
     "mov ss, eax",
-    "lea rsp, [rip + {stack} + {stack_bytes}]",
+    // The upper half of rsp is undefined after a change of modes.
+    "mov esp, esp",
     "call {main}",
     ".popsection",
+    loaded = const LOADED,
     stack = sym STACK,
     stack_bytes = const Stack::BYTES,
     tables = sym LEVEL_4,

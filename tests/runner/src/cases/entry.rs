@@ -1,7 +1,7 @@
 //! `x86-entry` by itself, in kernels that have nothing else: its examples.
 
 use runner::exit::Exit;
-use runner::machine::{Direct, Machine};
+use runner::machine::{Direct, Hardware, Machine};
 use xtask::Width;
 use xtask::build::entry_kernel;
 
@@ -14,6 +14,7 @@ pub const CASES: &[Case] = cases![
     entry_example_before_the_port_runs,
     entry_example_after_the_port_runs,
     entry_mistakes_are_said,
+    entry_example_of_several_cpus_runs,
 ];
 
 /// The kernel takes its program's traps one by one, and ends with 0 only if each was the expected one.
@@ -50,6 +51,17 @@ fn entry_example_after_the_port_runs(width: Width) {
 fn entry_mistakes_are_said(width: Width) {
     let text = run(width, "misuse");
     assert!(text.contains("misuse: 4 mistakes, each said"), "{text}");
+}
+
+/// Each CPU is started, and takes an interrupt and an NMI with data of its own.
+fn entry_example_of_several_cpus_runs(width: Width) {
+    for count in [2, 4] {
+        let machine = Hardware::new(width).with(&["-smp", &count.to_string()]);
+        let (text, exit) = machine.boot(Direct::kernel(entry_kernel(width, "cpus"))).output();
+        assert_eq!(exit, Exit::Debug(0), "{text}");
+        let others = count - 1;
+        assert!(text.contains(&format!("cpus: {count} CPUs, {others} interrupts, {others} NMIs")), "{text}");
+    }
 }
 
 /// Boots an example, which must end with 0 (and counts a few ticks, or one more where the host is slow), and returns
