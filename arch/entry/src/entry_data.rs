@@ -84,9 +84,9 @@ impl EntryData {
         }
     }
 
-    /// Sets the top of the current thread's kernel stack, a multiple of 16 (i686: of 4), in TSS.rsp0 or esp0: there the next trap
-    /// from ring 3 is saved. For a kernel with [`TrapStack::PerThread`], to be called before ring 3 runs, and when the
-    /// kernel switches threads.
+    /// Sets the top of the current thread's kernel stack, a multiple of 16 (i686: of 4), in TSS.rsp0 or esp0: there the
+    /// next trap from ring 3 is saved. For a kernel with [`TrapStack::PerThread`], to be called before ring 3 runs, and
+    /// when the kernel switches threads.
     ///
     /// With [`TrapStack::PerCpu`] the call doesn't compile.
     #[inline(always)]

@@ -18,27 +18,30 @@ impl ThreadContext {
     /// Makes a frame that enters ring 3.
     pub(crate) fn user_frame(entry: usize, stack: usize) -> TrapFrame {
         let data = GlobalDescriptorTable::SELECTORS.user_data;
-        let mut frame = TrapFrame::default();
-        frame.eip = entry as u32;
-        frame.cs = GlobalDescriptorTable::SELECTORS.user_code.into();
-        frame.ds = data.into();
-        frame.es = data.into();
-        (frame.esp, frame.ss) = (stack as u32, data.into());
-        frame
+        TrapFrame {
+            eip: entry as u32,
+            cs: GlobalDescriptorTable::SELECTORS.user_code.into(),
+            ds: data.into(),
+            es: data.into(),
+            esp: stack as u32,
+            ss: data.into(),
+            ..TrapFrame::default()
+        }
     }
 
     /// Makes a frame that enters ring 0. Its stack pointer is right above the flags of the frame at `place`, from where
     /// the CPU pushes the next interrupt into the very same frame.
     pub(crate) fn kernel_frame(entry: usize, place: *const TrapFrame) -> TrapFrame {
         let data = GlobalDescriptorTable::SELECTORS.kernel_data;
-        let mut frame = TrapFrame::default();
-        frame.eip = entry as u32;
-        frame.cs = GlobalDescriptorTable::SELECTORS.kernel_code.into();
-        frame.ds = data.into();
-        frame.es = data.into();
-        frame.esp = place.wrapping_add(1) as u32 - TrapFrame::SAME_RING_GAP as u32;
-        frame.ss = data.into();
-        frame
+        TrapFrame {
+            eip: entry as u32,
+            cs: GlobalDescriptorTable::SELECTORS.kernel_code.into(),
+            ds: data.into(),
+            es: data.into(),
+            esp: place.wrapping_add(1) as u32 - TrapFrame::SAME_RING_GAP as u32,
+            ss: data.into(),
+            ..TrapFrame::default()
+        }
     }
 
     #[inline(always)]

@@ -4,9 +4,8 @@
 //! own `int` [`DONE`], come to stubs of the harness. They note all registers and return from [`Program::run`] as from a
 //! call, so a broken handler costs its row and no more. No code here is under test.
 use core::cell::UnsafeCell;
-use core::ptr::NonNull;
 
-use x86_entry::{EntryData, FloatingPointFormat, Gate, InterruptDescriptorTable, PrivilegeLevel, TrapFrame};
+use x86_entry::{EntryData, FloatingPointFormat, Gate, InterruptDescriptorTable, PrivilegeLevel};
 
 use crate::console::Text;
 use crate::floats::Floats;

@@ -170,7 +170,7 @@ pub fn run<V: Variant>() -> ! {
     #[cfg(target_arch = "x86_64")]
     crate::chosen_stack::check(data);
     hooks::check();
-    switch::check();
+    switch::check::<V>();
     // SAFETY: the references of the variant before aren't used any more.
     let state = unsafe { &mut *STATE.0.get() };
     (state.step, state.current, state.table) = (0, Current::Program, InterruptDescriptorTable::new());

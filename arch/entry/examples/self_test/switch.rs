@@ -1,29 +1,39 @@
-//! A switch between contexts of ring 0 whose frames lie anywhere: a safe handler swaps its frame with a saved one.
+//! Frames of ring 0, resumed where they were saved and elsewhere: a safe handler swaps its frame with a saved one.
 //!
 //! Context and first program each have a stack of their own. The handler's `&mut` is the interrupted code's frame on
-//! that code's stack; what it leaves there is resumed. So a frame is resumed from another stack than it was saved on, and
-//! no word of the interrupted stacks may change.
+//! that code's stack; what it leaves there is resumed. So a frame is resumed from another stack than it was saved on,
+//! and no word of the interrupted stacks may change.
 use core::arch::{asm, naked_asm};
+use core::marker::PhantomData;
 use core::mem::swap;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use x86_entry::vector::VectorRange;
-use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
+use x86_entry::{EntryDataLocation, InterruptDescriptorTable, KernelEntry, TrapFrame, TrapStack, UserGs, WithoutSmap};
 
 use crate::support::{Setup, Stack};
+use crate::variant::Variant;
 
 /// The vector that asks for a switch.
 const VECTOR: u8 = 0x82;
 
+/// The vector whose handler leaves the frame as it is.
+const STAY: u8 = 0x83;
+
 /// Switches there and back that are made.
 const ROUNDS: usize = 3;
 
-struct Switching;
+/// The kernel with a variant's choices of stack, data and GS.
+struct Switching<V>(PhantomData<V>);
 
 // SAFETY: the segments are loaded before `check` runs, and nothing but its own interrupts comes while it does. The
 // frames that the handler leaves were saved there or made for a context with a stack of its own.
-unsafe impl KernelEntry for Switching {
+unsafe impl<V: Variant> KernelEntry for Switching<V> {
+    const TRAP_STACK: TrapStack = V::TRAP_STACK;
+    const DATA_LOCATION: EntryDataLocation = V::DATA_LOCATION;
+    const USER_GS: UserGs = V::USER_GS;
+
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         panic!("no gate leads here: {frame:?}")
     }
@@ -47,10 +57,26 @@ fn switch(frame: &mut TrapFrame, _vector: u8) {
     swap(frame, unsafe { OTHER.borrow() });
 }
 
+/// Pops the word that the interrupted code pushed, as its next instructions would.
+fn stay(frame: &mut TrapFrame, _vector: u8) {
+    let pointer = frame.stack_pointer();
+    // SAFETY: the frame holds the stack pointer of `check`, which has just pushed a word.
+    let word = unsafe { (pointer as *const usize).read() };
+    frame.set_accumulator(word);
+    frame.set_stack_pointer(pointer + size_of::<usize>());
+}
+
 /// The second context: counts, and asks for a switch back, for ever.
 #[unsafe(naked)]
 extern "C" fn second() {
-    naked_asm!("call {count}", "int {vector}", "jmp {second}", count = sym count, vector = const VECTOR, second = sym second)
+    naked_asm!(
+        "call {count}",
+        "int {vector}",
+        "jmp {second}",
+        count = sym count,
+        vector = const VECTOR,
+        second = sym second,
+    )
 }
 
 extern "C" fn count() {
@@ -58,27 +84,36 @@ extern "C" fn count() {
 }
 
 /// Runs the check. The table that is loaded afterwards has no other gate.
-pub fn check() {
+pub fn check<V: Variant>() {
     // SAFETY: interrupts are off, and the references of an earlier call aren't used any more.
     let table = unsafe { TABLE.borrow() };
-    table.fill::<Switching, WithoutSmap>().interrupts(VectorRange::<VECTOR, VECTOR>, switch);
+    table
+        .fill::<Switching<V>, WithoutSmap>()
+        .interrupts(VectorRange::<VECTOR, VECTOR>, switch)
+        .interrupts(VectorRange::<STAY, STAY>, stay);
     // SAFETY: as above.
-    *unsafe { OTHER.borrow() } = TrapFrame::for_kernel::<Switching>(second as *const () as usize, STACK.top(), 0);
+    *unsafe { OTHER.borrow() } = TrapFrame::for_kernel::<Switching<V>>(second as *const () as usize, STACK.top(), 0);
     // SAFETY: the kernel's segments are loaded.
     unsafe { table.load() };
     let before = ROUND.load(Ordering::Relaxed);
     for round in 1..=ROUNDS {
-        let (first, second): (usize, usize);
-        // SAFETY: the handler resumes the second context, which switches back here with every register as it was.
+        let (first, second, third): (usize, usize, usize);
+        // SAFETY: the handlers resume the second context, which switches back here with every register as it was, or
+        // this code with the word that it pushed.
         unsafe {
             asm!(
-                "push {first}", "push {second}", "int {vector}", "pop {second}", "pop {first}",
+                "push {first}", "push {second}", "push {third}", "int {stay}", "int {vector}",
+                "pop {second}", "pop {first}",
                 first = inout(reg) 0x1111_1111_usize => first,
                 second = inout(reg) 0x2222_2222_usize => second,
+                third = in(reg) 0x3333_3333_usize,
                 vector = const VECTOR,
+                stay = const STAY,
+                out("eax") third,
             )
         };
-        assert_eq!([first, second], [0x1111_1111, 0x2222_2222], "words of the interrupted stack changed");
+        let words = [first, second, third];
+        assert_eq!(words, [0x1111_1111, 0x2222_2222, 0x3333_3333], "words of the interrupted stack changed");
         assert_eq!(ROUND.load(Ordering::Relaxed), before + round, "the second context didn't run");
     }
     line!("self-test: {ROUNDS} switches of ring 0");

@@ -37,7 +37,8 @@ pub struct TrapFrame {
     pub gs: u32,
     /// The vector, or [`FAST_CALL`](crate::vector::FAST_CALL).
     pub vector: u32,
-    /// The error code, 0 where the vector has none; see [`TrapFrame::error_code`].
+    /// The error code, 0 where the vector has none; see [`TrapFrame::error_code`]. In a frame of ring 0,
+    /// [`resume`](crate::resume) overwrites it.
     pub error_code: u32,
     pub eip: u32,
     /// As for `ds`.
@@ -66,8 +67,8 @@ impl TrapFrame {
     /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack.
     ///
     /// If an instruction of the way out faults, the CPU pushes the fault's words right below the words that aren't
-    /// popped yet, and the stub pushes the registers below them. Then the stub moves all of it down by the two words of
-    /// `ss` and `esp`. The lowest word that isn't popped yet is at least at `ds`.
+    /// popped yet, and the stub pushes the registers below them. Then the stub moves all of it down. The lowest word
+    /// that isn't popped yet is at least at `ds`.
     pub const BYTES_BELOW: usize = size_of::<TrapFrame>().next_multiple_of(16);
 
     /// Bytes of a frame's end that the CPU doesn't push for ring 0: `ss` and `esp`.
@@ -130,8 +131,13 @@ impl TrapFrame {
         self.esp = pointer as u32;
     }
 
-    /// Bytes that [`resume`](crate::resume) writes below the stack pointer of ring 0.
-    pub const RESUME_BYTES: usize = 3 * size_of::<u32>();
+    /// Bytes that [`resume`](crate::resume) writes below the stack pointer of ring 0: `eip`, `cs` and `eflags`.
+    pub const RESUME_BYTES: usize = offset_of!(TrapFrame, esp) - offset_of!(TrapFrame, eip);
+
+    /// Bytes by which a stub moves the words of a trap of ring 0 down: room for `esp` and `ss` above them, and for the
+    /// words that [`resume`](crate::resume) writes below the interrupted stack pointer.
+    #[cfg(any(target_arch = "x86", test))]
+    pub(crate) const MOVED_BYTES: usize = Self::SAME_RING_GAP + Self::RESUME_BYTES;
 
     /// Returns the flags register.
     pub const fn flags(&self) -> usize {
@@ -188,8 +194,8 @@ mod tests {
     #[test]
     fn room_covers_a_fault_of_any_exit_instruction() {
         // 3 words by the CPU, error code, vector, 4 segment registers, 8 general ones and flags by the stub, and the
-        // two words by which it moves them, all of them below `ds`.
-        const { assert!(TrapFrame::BYTES_BELOW + offset_of!(TrapFrame, ds) >= (17 + 1 + 2) * 4) };
+        // words by which it moves them, all of them below `ds`.
+        const { assert!(TrapFrame::BYTES_BELOW + offset_of!(TrapFrame, ds) >= (17 + 1) * 4 + TrapFrame::MOVED_BYTES) };
     }
 
     #[test]

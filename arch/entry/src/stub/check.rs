@@ -22,13 +22,28 @@ pub(super) extern "C" fn check_resume(frame: NonNull<TrapFrame>) {
         "a frame is resumed with interrupts on: a handler that switches them on must switch them off before it returns"
     );
     // SAFETY: `resume`'s caller promises a valid frame, and nothing changes it now.
-    if unsafe { frame.as_ref() }.from_user() {
+    let saved = unsafe { frame.as_ref() };
+    #[cfg(target_arch = "x86")]
+    assert!(
+        saved.from_user() || resumes_beside(frame.as_ptr() as usize, saved.stack_pointer()),
+        "a frame of ring 0 whose stack pointer leads into the frame: the way out would overwrite the frame"
+    );
+    if saved.from_user() {
         assert!(
             ring_0_stack() != 0,
             "a return to ring 3 without a kernel stack: `EntryData::set_thread_stack` or `set_current_frame` (by \
              TrapStack), or the kernel's own TSS, must set rsp0 or esp0 first"
         );
     }
+}
+
+/// Returns whether the words that the way out writes below the stack pointer of ring 0 lie beside the frame, or are the
+/// frame's own.
+#[cfg(target_arch = "x86")]
+fn resumes_beside(frame: usize, stack_pointer: usize) -> bool {
+    let words = stack_pointer.wrapping_sub(TrapFrame::RESUME_BYTES);
+    let end = frame + size_of::<TrapFrame>();
+    words == frame + core::mem::offset_of!(TrapFrame, eip) || words >= end || stack_pointer <= frame
 }
 
 fn flags() -> usize {

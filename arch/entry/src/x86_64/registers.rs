@@ -9,12 +9,14 @@ impl TrapFrame {
     /// RFLAGS's bit that is always set.
     const ALWAYS_SET: usize = 1 << 1;
 
-    /// Makes a frame that enters ring 3 at `entry`, with an empty stack whose top is `stack`. All other registers are 0.
+    /// Makes a frame that enters ring 3 at `entry`, with an empty stack whose top is `stack`. All other registers are
+    /// 0.
     pub const fn for_user<K: KernelEntry>(entry: usize, stack: usize, flags: usize) -> Self {
         Self::new_in(K::SELECTORS.user_code, K::SELECTORS.user_data, entry, stack, flags)
     }
 
-    /// Makes a frame that enters ring 0 at `entry`, with an empty stack whose top is `stack`. All other registers are 0.
+    /// Makes a frame that enters ring 0 at `entry`, with an empty stack whose top is `stack`. All other registers are
+    /// 0.
     ///
     /// Nothing lies on the stack: the function at `entry` must not return.
     pub const fn for_kernel<K: KernelEntry>(entry: usize, stack: usize, flags: usize) -> Self {

@@ -25,9 +25,11 @@ pub(super) const POPS: usize = if CHECKS == 1 { 48 } else { 21 };
 /// `iretd`. If a segment pop or the `iretd` to ring 3 faults, the entry reports the fault as one of this frame.
 ///
 /// `iretd` pops no stack pointer on the way to ring 0. So the function writes the words for it to the resumed code's
-/// stack: the [`TrapFrame::RESUME_BYTES`] below the frame's `esp` must be free, or those of the frame itself.
+/// stack, and their address to the frame's `error_code`. The [`TrapFrame::RESUME_BYTES`] below the frame's `esp` must
+/// be free, or be the frame's own `eip`, `cs` and `eflags`.
 ///
-/// Debug builds, and the feature `checks`, panic if interrupts are on, or if ring 3 is resumed while esp0 is 0.
+/// Debug builds, and the feature `checks`, panic if interrupts are on, if ring 3 is resumed while esp0 is 0, or if the
+/// words for ring 0 would overwrite the frame.
 ///
 /// # Safety
 ///
@@ -94,15 +96,17 @@ pub(crate) unsafe extern "C" fn resume_frame(frame: NonNull<TrapFrame>) -> ! {
         ".org 2b + {to_ring_0}, 0xCC",
         "5:",
         "mov eax, [esp + {esp}]",
+        "sub eax, {resume_bytes}",
         "mov ecx, [esp + {eflags}]",
         "mov edx, [esp + {cs}]",
         "mov ebx, [esp + {eip}]",
-        "mov [eax - {flags_below}], ecx",
-        "mov [eax - {cs_below}], edx",
-        "mov [eax - {eip_below}], ebx",
+        "mov [eax + {eflags} - {eip}], ecx",
+        "mov [eax + {cs} - {eip}], edx",
+        "mov [eax], ebx",
+        // One instruction moves to the words: a #DB between two would push its frame over them.
+        "mov [esp + {error_code}], eax",
         pop_registers!(),
-        "mov esp, [esp + {esp} - {vector}]",
-        "lea esp, [esp - {eip_below}]",
+        "mov esp, [esp + {error_code} - {vector}]",
         "iretd",
         ".org 2b + {bytes}, 0xCC",
         argument = const size_of::<usize>(),
@@ -118,9 +122,8 @@ pub(crate) unsafe extern "C" fn resume_frame(frame: NonNull<TrapFrame>) -> ! {
         cs = const offset_of!(TrapFrame, cs),
         caller_flags = const CALLER_FLAGS,
         to_ring_0 = const TO_RING_0,
-        flags_below = const offset_of!(TrapFrame, esp) - offset_of!(TrapFrame, eflags),
-        cs_below = const offset_of!(TrapFrame, esp) - offset_of!(TrapFrame, cs),
-        eip_below = const TrapFrame::RESUME_BYTES,
+        error_code = const offset_of!(TrapFrame, error_code),
+        resume_bytes = const TrapFrame::RESUME_BYTES,
         pops = const POPS,
         bytes = const RESUME_BYTES,
     )

@@ -130,8 +130,9 @@ const PUSHED_BELOW_STACK: usize = offset_of!(TrapFrame, esp) - offset_of!(TrapFr
 /// Goes on as [`common`] does, for a trap of ring 0 whose registers are saved already.
 ///
 /// With [`TrapStack::PerCpu`], the saved words may lie in the current frame (an idle context): then the kernel has
-/// written esp and ss. Otherwise the stub moves the words down, and writes esp and ss above them. Words in the current
-/// frame or right below it (a faulting return) leave no room for Rust. The kernel stack is empty then.
+/// written esp and ss. Otherwise the stub moves the words down, and writes esp and ss above them. The CPU's words stay
+/// above the frame: there [`resume`](super::resume) writes them again. Words in the current frame or right below it (a
+/// faulting return) leave no room for Rust. The kernel stack is empty then.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn saved_in_ring_0<K: KernelEntry, T: Target, S: Smap>() {
     naked_asm!(
@@ -149,7 +150,7 @@ pub(super) unsafe extern "C" fn saved_in_ring_0<K: KernelEntry, T: Target, S: Sm
         "jmp 5f",
         "3:",
         "mov esi, esp",
-        "lea esp, [esp - {gap}]",
+        "lea esp, [esp - {moved}]",
         "mov edi, esp",
         "mov ecx, {words}",
         "rep movsd",
@@ -177,7 +178,7 @@ pub(super) unsafe extern "C" fn saved_in_ring_0<K: KernelEntry, T: Target, S: Sm
         esp0 = const ESP0,
         frame = const size_of::<TrapFrame>(),
         frame_and_room = const size_of::<TrapFrame>() + TrapFrame::BYTES_BELOW,
-        gap = const TrapFrame::SAME_RING_GAP,
+        moved = const TrapFrame::MOVED_BYTES,
         words = const offset_of!(TrapFrame, esp) / size_of::<u32>(),
         word = const size_of::<u32>(),
         alignment = const -16,

@@ -80,15 +80,16 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
 const LEAVE_BYTES: usize = 32;
 
 /// Resumes the current frame, whose general registers hold the message: by `sysexit` if `sysenter` saved the frame,
-/// else as [`resume`] does.
+/// else as [`resume`](super::resume) does.
 ///
 /// `end` is the frame's end, which TSS.esp0 holds.
 ///
 /// # Safety
 ///
-/// 1. All that [`resume`] requires.
+/// 1. All that [`resume`](super::resume) requires.
 /// 2. The frame is the one that [`EntryData::set_current_frame`] set last.
-/// 3. In a frame of ring 0, `esp` is [`TrapFrame::SAME_RING_GAP`] below the frame's end: `iretd` reads the frame itself.
+/// 3. In a frame of ring 0, `esp` is [`TrapFrame::SAME_RING_GAP`] below the frame's end: `iretd` reads the frame
+///    itself.
 #[inline(always)]
 pub unsafe fn resume_with_message<K: MessageCalls>(end: *const TrapFrame) -> ! {
     // SAFETY: the caller promises that the frame is current and valid to resume.

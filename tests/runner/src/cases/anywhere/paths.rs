@@ -155,8 +155,15 @@ impl Paths {
     fn note_unused(&mut self, width: Width, listing: &Listing) {
         for function in listing.functions().iter().filter(|function| is_path(function)) {
             let own: Vec<_> = function.instructions.iter().filter(|one| self.own.contains(&one.address)).collect();
-            let is_call_gate = function.name.contains("::saved::<") && function.name.contains("Call<");
-            let from_ring_0 = own.iter().find(|one| one.mnemonic() == "je").and_then(|one| one.target());
+            // The part for ring 0 is behind a jump, or a function of its own.
+            let is_call_gate = function.name.contains("Call<");
+            let from_ring_0 = if function.name.contains("::saved_in_ring_0::<") {
+                Some(function.address())
+            } else if function.name.contains("::saved::<") {
+                own.iter().find(|one| one.mnemonic() == "je").and_then(|one| one.target())
+            } else {
+                None
+            };
             for one in own.iter().filter(|one| is_call_gate && from_ring_0.is_some_and(|start| one.address >= start)) {
                 self.unused.insert(one.address, "the kernel does no calls by `int`");
             }
@@ -195,8 +202,11 @@ fn why_it_stays(width: Width, name: &str) -> Option<&'static str> {
 /// by the way out of message calls, which has a `sysexit` of its own. The self-test of `x86-entry` takes the other.
 fn is_other_kernels(width: Width, function: &Function, address: u64) -> bool {
     let Some(index) = function.index(address) else { return false };
-    let is_way_out = width == Width::I686 && function.name.contains("::exit::resume::<");
-    is_way_out && function.instructions[..index].iter().any(|before| before.mnemonic() == "iret")
+    let is_way_out = width == Width::I686 && function.name.ends_with("::exit::resume_frame");
+    let (before, rest) = function.instructions.split_at(index);
+    is_way_out
+        && before.iter().any(|one| one.mnemonic() == "iret")
+        && rest.iter().any(|one| one.mnemonic() == "sysexit")
 }
 
 /// Whether an instruction changes state that other code must find changed together with it.
@@ -230,7 +240,7 @@ fn is_task(function: &Function) -> bool {
 
 /// Whether a function is where a gate leads to.
 pub fn is_stub(function: &Function) -> bool {
-    function.name.contains("::gate::stub::<")
+    ["::stub::stubs::<", "::stub::direct_stubs::<"].iter().any(|name| function.name.contains(name))
 }
 
 /// Whether a function is the own way in of one of the vectors that may come between any two instructions.

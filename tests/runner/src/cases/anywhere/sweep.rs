@@ -76,7 +76,7 @@ fn is_nmi_alone(function: &Function) -> bool {
 /// Whether an NMI goes through this function, too.
 fn is_shared(function: &Function) -> bool {
     let names =
-        ["::resume::<", "::continue_as_trap::<", "KernelEntry>::trap", "arch::trap::exception", ">::non_maskable"];
+        ["::exit::resume_", "::continue_as_trap::<", "KernelEntry>::trap", "arch::trap::exception", ">::non_maskable"];
     names.iter().any(|name| function.name.contains(name))
 }
 
