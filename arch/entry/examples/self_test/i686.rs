@@ -2,10 +2,11 @@
 use core::arch::naked_asm;
 use core::ptr::NonNull;
 
-use x86_entry::{EntryData, GlobalDescriptorTable, TrapFrame};
+use x86::msr::{IA32_SYSENTER_EIP, rdmsr};
+use x86_entry::{EntryData, Gate, GlobalDescriptorTable, TrapFrame};
 
 use crate::kernel::SelfTest;
-use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
+use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI, TRAP_FLAG};
 use crate::support::{HOLE, Stack};
 use crate::variant::Variant;
 use crate::watch::SELECTOR;
@@ -153,6 +154,29 @@ pub extern "C" fn interrupt_with_numbers(_after: &mut [Word; REGISTERS]) -> usiz
     )
 }
 
+/// Returns the address to which a gate leads (SDM 3A figure 6-2).
+pub fn gate_address(gate: &Gate) -> usize {
+    let [low, high] = gate.bits();
+    (low & 0xFFFF | high & 0xFFFF_0000) as usize
+}
+
+/// Returns the address to which `sysenter` leads.
+pub fn fast_call_address() -> usize {
+    // SAFETY: ring 0; the register exists where `sysenter` does.
+    unsafe { rdmsr(IA32_SYSENTER_EIP) as usize }
+}
+
+/// Puts TF into the flags that the next instruction loads, if it is `popfd`: the stubs clear all flags.
+pub fn step_over_loaded_flags(frame: &mut TrapFrame) {
+    const POPFD: u8 = 0x9D;
+    // SAFETY: the CPU executes the instruction next.
+    if unsafe { (frame.eip as *const u8).read() } == POPFD {
+        let flags = frame.esp as *mut u32;
+        // SAFETY: the instruction pops this word from the interrupted stack.
+        unsafe { *flags |= TRAP_FLAG as u32 };
+    }
+}
+
 /// A breakpoint on a stack that isn't there.
 #[unsafe(naked)]
 pub extern "C" fn double_fault() -> ! {
@@ -191,6 +215,12 @@ extern "C" fn program() {
         "call {call_kernel}",
         // A call with its last instruction traced.
         "call 2f",
+        "int3",
+        // Traps that are stepped.
+        "int3",
+        "int 0x80",
+        "call {call_kernel}",
+        "int3",
         "int3",
         // Entries right behind a load of SS.
         "mov ss, word ptr [{selector}]",

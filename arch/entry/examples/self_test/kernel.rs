@@ -18,11 +18,11 @@ use x86_entry::{
     ParanoidStacks, TrapFrame, TrapStack, UserGs, WithSmap, WithoutSmap, resume,
 };
 
-use crate::script::{CALL, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_FLAG, Then};
+use crate::script::{CALL, Entry, INTERRUPT_COMMAND, NO_SELECTOR, SEND_NMI, STEPS, TRAP_FLAG, Then};
 use crate::support::console::exit;
 use crate::support::{NAME, Setup, Stack as Memory, timer};
 use crate::variant::{self, Variant};
-use crate::{hooks, room, storm, switch, watch, width};
+use crate::{hooks, room, steps, storm, switch, watch, width};
 
 /// This kernel in one of its variants, as the entry paths see it.
 pub struct SelfTest<V>(PhantomData<V>);
@@ -51,8 +51,10 @@ unsafe impl<V: Variant> KernelEntry for SelfTest<V> {
             }
             // A breakpoint's, or a single step that went on into the kernel: Bochs lets one through at `syscall`.
             vector if vector == DEBUG.number() => {
-                watch::take(frame);
-                watch::clear_status();
+                if !steps::take(frame) {
+                    watch::take(frame);
+                    watch::clear_status();
+                }
             }
             vector if vector == DOUBLE_FAULT.number() && FINISHED.load(Ordering::Relaxed) => {
                 let (steps, variants) = (STEPS.len(), variant::count());
@@ -207,7 +209,12 @@ fn has_smap() -> bool {
 }
 
 impl State {
-    fn trap<V: Variant>(&mut self, frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+    fn trap<V: Variant>(&mut self, mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+        // SAFETY: the frame was just saved, and nothing else refers to it.
+        let saved = unsafe { frame.as_mut() };
+        if saved.vector() == DEBUG.number() && saved.from_user() && steps::take_in_ring_3(saved) {
+            return frame;
+        }
         // Where the CPU didn't hold it back, it comes before the step that it belongs to.
         // SAFETY: the frame was just saved, and nothing else refers to it.
         let saved = unsafe { frame.as_ref() };
@@ -289,6 +296,15 @@ impl State {
             Then::Interrupt => interrupt_ring_0(),
             Then::Trace => program.set_flags(program.flags() | TRAP_FLAG),
             Then::Untrace => program.set_flags(program.flags() & !TRAP_FLAG),
+            Then::Step(entry) => steps::begin(self.first_instruction(entry)),
+            Then::Stepped(entry) => {
+                steps::check("a trap of ring 3");
+                steps::begin(self.first_instruction(entry));
+            }
+            Then::StepsEnd => {
+                steps::check("a fast call");
+                steps::end();
+            }
             Then::Watch => watch::begin(),
             Then::Watched => line!("self-test: its breakpoint came {}", watch::came()),
             Then::Unwatch => {
@@ -298,6 +314,14 @@ impl State {
             Then::Storm => storm::begin(),
         }
         self.resume_current::<V>()
+    }
+
+    /// Returns the address to which an entry leads.
+    fn first_instruction(&mut self, entry: Entry) -> usize {
+        match entry {
+            Entry::Gate(vector) => width::gate_address(self.table.gate(vector as u8)),
+            Entry::FastCall => width::fast_call_address(),
+        }
     }
 
     fn current_frame(&self) -> NonNull<TrapFrame> {

@@ -20,6 +20,7 @@ mod hooks;
 mod kernel;
 mod room;
 mod script;
+mod steps;
 mod storm;
 mod switch;
 mod variant;

@@ -18,6 +18,12 @@ pub enum Then {
     Trace,
     /// Resumes the program with the trap flag clear.
     Untrace,
+    /// Single-steps the next trap from its entry's first instruction on.
+    Step(Entry),
+    /// Checks that this trap was stepped, and steps the next one.
+    Stepped(Entry),
+    /// Checks that this call was stepped.
+    StepsEnd,
     /// Puts a breakpoint on what the program loads into SS before each of the next traps.
     Watch,
     /// Says where the breakpoint's exception came that belongs to this trap.
@@ -30,6 +36,15 @@ pub enum Then {
     Wake,
     /// The program traps in a loop from here on, while NMIs come.
     Storm,
+}
+
+/// A way into the kernel.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry {
+    /// By a vector's gate.
+    Gate(usize),
+    /// By `syscall` or `sysenter`.
+    FastCall,
 }
 
 /// A selector in a frame.
@@ -99,6 +114,11 @@ pub const STEPS: &[(usize, Then)] = &[
     (BREAKPOINT, Then::Trace),
     (FAST_CALL, Then::GoOn),
     (vector::DEBUG.number(), Then::Untrace),
+    (BREAKPOINT, Then::Step(Entry::Gate(BREAKPOINT))),
+    (BREAKPOINT, Then::Stepped(Entry::Gate(CALL))),
+    (CALL, Then::Stepped(Entry::FastCall)),
+    (FAST_CALL, Then::GoOn),
+    (BREAKPOINT, Then::StepsEnd),
     (BREAKPOINT, Then::Watch),
     (BREAKPOINT, Then::Watched),
     (CALL, Then::Watched),

@@ -9,11 +9,14 @@ use core::mem::swap;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use x86_entry::vector::VectorRange;
+use x86_entry::vector::{DEBUG, VectorRange};
 use x86_entry::{EntryDataLocation, InterruptDescriptorTable, KernelEntry, TrapFrame, TrapStack, UserGs, WithoutSmap};
 
+use crate::script::TRAP_FLAG;
+use crate::steps;
 use crate::support::{Setup, Stack};
 use crate::variant::Variant;
+use crate::width::gate_address;
 
 /// The vector that asks for a switch.
 const VECTOR: u8 = 0x82;
@@ -39,7 +42,11 @@ unsafe impl<V: Variant> KernelEntry for Switching<V> {
     }
 
     extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
-        panic!("no gate leads here: {frame:x?}")
+        assert_eq!(frame.vector(), DEBUG.number(), "{frame:x?}");
+        // The steps end behind `steps::end`.
+        if !steps::take(frame) {
+            frame.set_flags(frame.flags() & !TRAP_FLAG);
+        }
     }
 }
 
@@ -83,38 +90,52 @@ extern "C" fn count() {
     ROUND.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Runs the check. The table that is loaded afterwards has no other gate.
+/// Runs the check, at first without steps, then with a debug exception at each instruction of the ways in and out. The
+/// table that is loaded afterwards has no other gate.
 pub fn check<V: Variant>() {
     // SAFETY: interrupts are off, and the references of an earlier call aren't used any more.
     let table = unsafe { TABLE.borrow() };
     table
         .fill::<Switching<V>, WithoutSmap>()
+        .paranoid_gates()
         .interrupts(VectorRange::<VECTOR, VECTOR>, switch)
         .interrupts(VectorRange::<STAY, STAY>, stay);
+    let [switching, staying] = [VECTOR, STAY].map(|vector| gate_address(table.gate(vector)));
     // SAFETY: as above.
     *unsafe { OTHER.borrow() } = TrapFrame::for_kernel::<Switching<V>>(second as *const () as usize, STACK.top(), 0);
     // SAFETY: the kernel's segments are loaded.
     unsafe { table.load() };
     let before = ROUND.load(Ordering::Relaxed);
     for round in 1..=ROUNDS {
-        let (first, second, third): (usize, usize, usize);
-        // SAFETY: the handlers resume the second context, which switches back here with every register as it was, or
-        // this code with the word that it pushed.
-        unsafe {
-            asm!(
-                "push {first}", "push {second}", "push {third}", "int {stay}", "int {vector}",
-                "pop {second}", "pop {first}",
-                first = inout(reg) 0x1111_1111_usize => first,
-                second = inout(reg) 0x2222_2222_usize => second,
-                third = in(reg) 0x3333_3333_usize,
-                vector = const VECTOR,
-                stay = const STAY,
-                out("eax") third,
-            )
-        };
-        let words = [first, second, third];
-        assert_eq!(words, [0x1111_1111, 0x2222_2222, 0x3333_3333], "words of the interrupted stack changed");
+        make_round();
         assert_eq!(ROUND.load(Ordering::Relaxed), before + round, "the second context didn't run");
     }
     line!("self-test: {ROUNDS} switches of ring 0");
+    for (entry, what) in [(staying, "a trap of ring 0"), (switching, "a switch of ring 0")] {
+        steps::begin(entry);
+        make_round();
+        steps::end();
+        steps::check(what);
+    }
+}
+
+/// Raises both interrupts with words on the stack.
+fn make_round() {
+    let (first, second, third): (usize, usize, usize);
+    // SAFETY: the handlers resume this code with the word that it pushed, or the second context, which switches back
+    // here with every register as it was.
+    unsafe {
+        asm!(
+            "push {first}", "push {second}", "push {third}", "int {stay}", "int {vector}",
+            "pop {second}", "pop {first}",
+            first = inout(reg) 0x1111_1111_usize => first,
+            second = inout(reg) 0x2222_2222_usize => second,
+            third = in(reg) 0x3333_3333_usize,
+            vector = const VECTOR,
+            stay = const STAY,
+            out("eax") third,
+        )
+    };
+    let words = [first, second, third];
+    assert_eq!(words, [0x1111_1111, 0x2222_2222, 0x3333_3333], "words of the interrupted stack changed");
 }

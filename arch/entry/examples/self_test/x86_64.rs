@@ -2,8 +2,8 @@
 use core::arch::naked_asm;
 use core::ptr::NonNull;
 
-use x86::msr::{IA32_GS_BASE, IA32_KERNEL_GSBASE, rdmsr, wrmsr};
-use x86_entry::{EntryData, EntryDataLocation, GlobalDescriptorTable, TrapFrame, UserGs};
+use x86::msr::{IA32_GS_BASE, IA32_KERNEL_GSBASE, IA32_LSTAR, rdmsr, wrmsr};
+use x86_entry::{EntryData, EntryDataLocation, Gate, GlobalDescriptorTable, TrapFrame, UserGs};
 
 use crate::kernel::SelfTest;
 use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
@@ -190,6 +190,21 @@ pub extern "C" fn interrupt_with_numbers(_after: &mut [Word; REGISTERS]) -> usiz
     )
 }
 
+/// Returns the address to which a gate leads (SDM 3A figure 6-8).
+pub fn gate_address(gate: &Gate) -> usize {
+    let [low, high] = gate.bits();
+    (low & 0xFFFF | low >> 48 << 16 | high << 32) as usize
+}
+
+/// Returns the address to which `syscall` leads.
+pub fn fast_call_address() -> usize {
+    // SAFETY: ring 0; the register exists where `syscall` does.
+    unsafe { rdmsr(IA32_LSTAR) as usize }
+}
+
+/// The stubs load no flags here.
+pub fn step_over_loaded_flags(_frame: &mut TrapFrame) {}
+
 /// A breakpoint on a stack that isn't there.
 #[unsafe(naked)]
 pub extern "C" fn double_fault() -> ! {
@@ -231,6 +246,13 @@ extern "C" fn program() {
         "int3",
         "syscall",
         "nop",
+        "int3",
+        // Traps that are stepped.
+        "int3",
+        "int 0x80",
+        "mov r10, rsp",
+        "syscall",
+        "int3",
         "int3",
         // Entries right behind a load of SS.
         "mov ss, word ptr [rip + {selector}]",

@@ -22,6 +22,7 @@ fn entry_self_test_takes_every_trap_as_it_expects(width: Width) {
     let text = run(width, "self_test");
     assert!(text.contains("self-test: hooks saw and changed"), "{text}");
     assert!(text.contains("self-test: 3 switches of ring 0"), "{text}");
+    assert!(text.contains(" steps of a trap of ring 3") && text.contains(" steps of a fast call"), "{text}");
     assert!(text.contains(" passed"), "{text}");
 }
 
