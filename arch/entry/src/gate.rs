@@ -10,7 +10,13 @@ pub enum PrivilegeLevel {
     Ring3 = 3,
 }
 
+/// A ring between 0 and 3, which no gate of this crate names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchPrivilege;
+
 /// One of the seven stacks in an x86_64 TSS's interrupt stack table (SDM 3A 6.14.5).
+///
+/// The names count as the CPU does, from 1: `One` is `ist[0]` of the TSS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names are the numbers")]
@@ -22,4 +28,19 @@ pub enum InterruptStackIndex {
     Five,
     Six,
     Seven,
+}
+
+impl InterruptStackIndex {
+    /// Every stack, in order.
+    const ALL: [Self; 7] = [Self::One, Self::Two, Self::Three, Self::Four, Self::Five, Self::Six, Self::Seven];
+
+    /// Returns the stack for an index that counts from 0, as those of the crate `x86_64` do: 0 is [`Self::One`].
+    pub const fn from_zero_based(index: u16) -> Option<Self> {
+        if index < 7 { Some(Self::ALL[index as usize]) } else { None }
+    }
+
+    /// Returns the index that counts from 0: the stack's place in the TSS, and its index for the crate `x86_64`.
+    pub const fn zero_based(self) -> u16 {
+        self as u16 - 1
+    }
 }

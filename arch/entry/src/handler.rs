@@ -6,10 +6,10 @@
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use crate::error_code::DecodeErrorCode;
+use crate::error_code::{DecodeErrorCode, PageFaultErrorCode};
 use crate::kernel_entry::Target;
 use crate::vector::{DivergingHandler, ErrorCodeHandler, InterruptHandler, PlainHandler};
-use crate::{KernelEntry, TrapFrame};
+use crate::{KernelEntry, PageFault, TrapFrame};
 
 /// Names the type `!` in a way that stable Rust accepts in bounds.
 pub type Never = <fn() -> ! as Returns>::Type;
@@ -30,7 +30,7 @@ impl<T> Returns for fn() -> T {
 /// | class | signature |
 /// |---|---|
 /// | [`PlainHandler`] | `fn(&mut TrapFrame)` |
-/// | [`ErrorCodeHandler<E>`] | `fn(&mut TrapFrame, E)` |
+/// | [`ErrorCodeHandler<E>`] | `fn(&mut TrapFrame, E)`; a page fault's handler may be `fn(&mut TrapFrame, PageFault)` |
 /// | [`DivergingHandler`] | `fn(&mut TrapFrame) -> !` |
 /// | [`InterruptHandler`] | `fn(&mut TrapFrame, u8)` with the vector |
 ///
@@ -49,6 +49,7 @@ impl<T> Returns for fn() -> T {
     message = "a handler of the wrong signature for its vector",
     label = "this vector's handlers are `{Class}`",
     note = "the handler here is `{Self}`",
+    note = "a page fault's handler may take a `PageFault`, which has the address too",
     note = "a closure that captures nothing will do too, with the types of its parameters written out"
 )]
 pub trait Handler<Class, Marker>: 'static {
@@ -56,9 +57,17 @@ pub trait Handler<Class, Marker>: 'static {
     #[doc(hidden)]
     const MAY_BE_EXIT_FAULT: bool = false;
 
+    /// What the handler needs besides the frame, read before the kernel's hook runs.
+    #[doc(hidden)]
+    type Early;
+
+    /// Reads [`Handler::Early`] in ring 0.
+    #[doc(hidden)]
+    fn read(frame: &TrapFrame) -> Self::Early;
+
     /// Calls the handler with the arguments of its class.
     #[doc(hidden)]
-    fn handle(&self, frame: &mut TrapFrame);
+    fn handle(&self, frame: &mut TrapFrame, early: Self::Early);
 }
 
 /// Marks the implementations for functions that fit.
@@ -66,32 +75,73 @@ pub trait Handler<Class, Marker>: 'static {
 pub struct Fits;
 
 impl<F: Fn(&mut TrapFrame) + Sync + 'static> Handler<PlainHandler, Fits> for F {
+    type Early = ();
+
     #[inline(always)]
-    fn handle(&self, frame: &mut TrapFrame) {
+    fn read(_: &TrapFrame) {}
+
+    #[inline(always)]
+    fn handle(&self, frame: &mut TrapFrame, (): ()) {
         self(frame);
     }
 }
 
 impl<E: DecodeErrorCode, F: Fn(&mut TrapFrame, E) + Sync + 'static> Handler<ErrorCodeHandler<E>, Fits> for F {
     const MAY_BE_EXIT_FAULT: bool = E::IS_ABOUT_SELECTOR;
+    type Early = ();
 
     #[inline(always)]
-    fn handle(&self, frame: &mut TrapFrame) {
+    fn read(_: &TrapFrame) {}
+
+    #[inline(always)]
+    fn handle(&self, frame: &mut TrapFrame, (): ()) {
         let code = frame.error_code();
         self(frame, code);
     }
 }
 
-impl<F: Fn(&mut TrapFrame) -> Never + Sync + 'static> Handler<DivergingHandler, Fits> for F {
+/// Marks the implementation for handlers of page faults that get the address.
+#[derive(Debug)]
+pub struct FitsWithAddress;
+
+impl<F> Handler<ErrorCodeHandler<PageFaultErrorCode>, FitsWithAddress> for F
+where
+    F: Fn(&mut TrapFrame, PageFault) + Sync + 'static,
+{
+    type Early = PageFault;
+
     #[inline(always)]
-    fn handle(&self, frame: &mut TrapFrame) {
+    fn read(frame: &TrapFrame) -> PageFault {
+        // SAFETY: a stub has saved the frame, so the CPU is in ring 0.
+        unsafe { PageFault::read(frame) }
+    }
+
+    #[inline(always)]
+    fn handle(&self, frame: &mut TrapFrame, fault: PageFault) {
+        self(frame, fault);
+    }
+}
+
+impl<F: Fn(&mut TrapFrame) -> Never + Sync + 'static> Handler<DivergingHandler, Fits> for F {
+    type Early = ();
+
+    #[inline(always)]
+    fn read(_: &TrapFrame) {}
+
+    #[inline(always)]
+    fn handle(&self, frame: &mut TrapFrame, (): ()) {
         self(frame)
     }
 }
 
 impl<F: Fn(&mut TrapFrame, u8) + Sync + 'static> Handler<InterruptHandler, Fits> for F {
+    type Early = ();
+
     #[inline(always)]
-    fn handle(&self, frame: &mut TrapFrame) {
+    fn read(_: &TrapFrame) {}
+
+    #[inline(always)]
+    fn handle(&self, frame: &mut TrapFrame, (): ()) {
         let vector = frame.vector() as u8;
         self(frame, vector);
     }
@@ -107,7 +157,9 @@ pub struct FunctionPointersAreNoHandlers;
 macro_rules! refuse_pointers {
     ($([$($parameter:tt)*] $class:ty: $pointer:ty;)*) => {
         $(impl<$($parameter)*> Handler<$class, FunctionPointersAreNoHandlers> for $pointer {
-            fn handle(&self, _: &mut TrapFrame) {}
+            type Early = ();
+            fn read(_: &TrapFrame) {}
+            fn handle(&self, _: &mut TrapFrame, (): ()) {}
         })*
     };
 }
@@ -115,6 +167,7 @@ macro_rules! refuse_pointers {
 refuse_pointers! {
     [] PlainHandler: fn(&mut TrapFrame);
     [E: DecodeErrorCode + 'static] ErrorCodeHandler<E>: fn(&mut TrapFrame, E);
+    [] ErrorCodeHandler<PageFaultErrorCode>: fn(&mut TrapFrame, PageFault);
     [] DivergingHandler: fn(&mut TrapFrame) -> !;
     [] InterruptHandler: fn(&mut TrapFrame, u8);
 }
@@ -129,7 +182,9 @@ pub trait Nothing: Sync + 'static {}
 /// Applies to no type, but gives the compiler a second implementation to choose. If neither fits, the compiler prints
 /// the message of [`Handler`]. With a single implementation it would print which bound of that implementation fails.
 impl<Class, F: Nothing> Handler<Class, FitsNothing> for F {
-    fn handle(&self, _: &mut TrapFrame) {}
+    type Early = ();
+    fn read(_: &TrapFrame) {}
+    fn handle(&self, _: &mut TrapFrame, (): ()) {}
 }
 
 /// Asserts at compile time, where a handler is installed, that it captures nothing: the error names that place.
@@ -157,8 +212,9 @@ where
         // SAFETY: the stub passes the frame that it just saved. The kernel doesn't use the frame before this function
         // returns.
         let saved = unsafe { frame.as_mut() };
+        let early = F::read(saved);
         K::before_handler(saved);
-        handler.handle(saved);
+        handler.handle(saved, early);
         K::after_handler(saved);
         frame
     }

@@ -155,6 +155,10 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
     ///
     /// The CPU begins at the stack's top each time: the vector must not come again before its handler has returned. For
     /// NMI, #DB, #MC and #DF in a kernel that swaps GS, use [`TableFiller::paranoid_gates`].
+    ///
+    /// # Panics
+    ///
+    /// If a paranoid gate, or NMI, #DB, #MC or #DF, uses that stack already.
     #[cfg(target_arch = "x86_64")]
     pub fn exception_on_stack<const VECTOR: usize, Class, Marker, F>(
         &mut self,
@@ -168,6 +172,9 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
         F: Handler<Class, Marker>,
     {
         self.exception(exception, handler);
+        let uses_stack = |other: usize| other != VECTOR && self.gates[other].stack() == Some(stack as u8);
+        let is_taken = PARANOID_VECTORS.into_iter().any(uses_stack);
+        assert!(!is_taken, "{}", STACK_TAKEN);
         self.gates[VECTOR] = self.gates[VECTOR].on_stack(stack);
         self
     }
@@ -211,7 +218,12 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
     ///
     /// From ring 3, NMI, #DB and #MC lead to [`KernelEntry::trap`]. From ring 0 they lead to
     /// [`KernelEntry::paranoid_trap`], and #DF always does. A gate that is set afterwards replaces this one. The four
-    /// gates take the first four stacks of the TSS (SDM 3A 6.14.5): #DF the first, then NMI, #MC, #DB.
+    /// gates take the first four stacks of the TSS (SDM 3A 6.14.5), [`One`](InterruptStackIndex::One) to
+    /// [`Four`](InterruptStackIndex::Four): #DF the first, then NMI, #MC, #DB.
+    ///
+    /// # Panics
+    ///
+    /// If another vector uses one of these stacks already.
     #[cfg(target_arch = "x86_64")]
     pub fn paranoid_gates(&mut self) -> &mut Self {
         use crate::stub::paranoid_stub;
@@ -226,6 +238,10 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
             (MACHINE_CHECK.number(), paranoid_stub::<K, S, { MACHINE_CHECK.number() }>, MACHINE_CHECK_STACK),
             (DEBUG.number(), paranoid_stub::<K, S, { DEBUG.number() }>, DEBUG_STACK),
         ];
+        let is_taken = self.gates.iter().enumerate().any(|(other, gate)| {
+            !PARANOID_VECTORS.contains(&other) && PARANOID_STACKS.iter().any(|&stack| gate.stack() == Some(stack as u8))
+        });
+        assert!(!is_taken, "{}", STACK_TAKEN);
         for (vector, stub, stack) in stubs {
             self.gates[vector] = gate_to::<K>(stub).on_stack(stack);
         }
@@ -277,10 +293,75 @@ pub(crate) const DEBUG_STACK: InterruptStackIndex = InterruptStackIndex::Four;
 pub(crate) const PARANOID_STACKS: [InterruptStackIndex; 4] =
     [DOUBLE_FAULT_STACK, NON_MASKABLE_INTERRUPT_STACK, MACHINE_CHECK_STACK, DEBUG_STACK];
 
+/// The vectors of [`TableFiller::paranoid_gates`]: #DB, NMI, #DF, #MC.
+#[cfg(target_arch = "x86_64")]
+const PARANOID_VECTORS: [usize; 4] = [1, 2, 8, 18];
+
+/// Why an exception can't have a stack of the interrupt stack table.
+#[cfg(target_arch = "x86_64")]
+const STACK_TAKEN: &str = "two vectors on one interrupt stack: paranoid gates take One to Four (0 to 3 of the crate \
+                           x86_64), so other exceptions take Five to Seven";
+
 fn gate_to<K: KernelEntry>(stub: Stub) -> Gate {
     gate_at::<K>(stub as usize)
 }
 
 fn gate_at<K: KernelEntry>(address: usize) -> Gate {
     Gate::interrupt(K::SELECTORS.kernel_code, address as _)
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use core::ptr::NonNull;
+
+    use super::*;
+    use crate::vector::{DOUBLE_FAULT, PAGE_FAULT};
+    use crate::{PageFault, TrapFrame, WithoutSmap};
+
+    struct Bell;
+
+    // SAFETY: no table is loaded.
+    unsafe impl KernelEntry for Bell {
+        extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+            panic!("{frame:?}")
+        }
+
+        extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
+            panic!("{frame:?}")
+        }
+    }
+
+    fn page_fault(frame: &mut TrapFrame, fault: PageFault) {
+        panic!("{fault:?}: {frame:?}")
+    }
+
+    fn double_fault(frame: &mut TrapFrame) -> ! {
+        panic!("{frame:?}")
+    }
+
+    #[test]
+    fn stacks_of_their_own_are_accepted() {
+        let mut table = InterruptDescriptorTable::new();
+        let mut filler = table.fill::<Bell, WithoutSmap>();
+        filler.exception_on_stack(DOUBLE_FAULT, InterruptStackIndex::One, double_fault);
+        filler.paranoid_gates().exception_on_stack(PAGE_FAULT, InterruptStackIndex::Five, page_fault);
+        filler.exception_on_stack(DOUBLE_FAULT, InterruptStackIndex::One, double_fault).trap_every_vector();
+        assert_eq!(table.gate(14).stack(), Some(5));
+    }
+
+    #[test]
+    #[should_panic = "paranoid gates take One to Four"]
+    fn a_paranoid_stack_is_refused() {
+        let mut table = InterruptDescriptorTable::new();
+        let mut filler = table.fill::<Bell, WithoutSmap>();
+        filler.paranoid_gates().exception_on_stack(PAGE_FAULT, InterruptStackIndex::Two, page_fault);
+    }
+
+    #[test]
+    #[should_panic = "paranoid gates take One to Four"]
+    fn paranoid_gates_after_such_a_stack_are_refused() {
+        let mut table = InterruptDescriptorTable::new();
+        let mut filler = table.fill::<Bell, WithoutSmap>();
+        filler.exception_on_stack(PAGE_FAULT, InterruptStackIndex::Four, page_fault).paranoid_gates();
+    }
 }

@@ -129,7 +129,17 @@ pub unsafe trait KernelEntry: Sized + 'static {
     const FLOATING_POINT_USE: FloatingPointUse = FloatingPointUse::OnRequest;
     /// Where `syscall` finds the caller's stack pointer (x86_64).
     const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InRsp;
-    /// The selectors of the loaded GDT.
+    /// The selectors of the loaded GDT. What a table of the kernel's own must have depends on what the kernel uses:
+    ///
+    /// - Gates to [`KernelEntry::trap`], to handlers, and of `system_call_vector`: flat code and data of ring 0. With
+    ///   ring 3, also flat code and data of ring 3, and a TSS whose rsp0 or esp0 (with ss0) is the current thread's stack.
+    /// - [`exception_on_stack`](crate::TableFiller::exception_on_stack) (x86_64): the TSS's stack of that number. `One`
+    ///   is `ist[0]`.
+    /// - [`paranoid_gates`](crate::TableFiller::paranoid_gates): the TSS in [`EntryData`](crate::EntryData), with its
+    ///   stacks `One` to `Four` (x86_64), or the tasks at the selectors of [`GlobalDescriptorTable`] (i686).
+    ///   [`CpuSegments`](crate::CpuSegments) has them all.
+    /// - [`enable_fast_calls`](crate::enable_fast_calls) and message calls: paranoid gates, and the order of
+    ///   [`GlobalDescriptorTable`]. Another order doesn't compile.
     const SELECTORS: Selectors = GlobalDescriptorTable::SELECTORS;
     /// Where `sysexit` returns to (i686). `sysenter` saves no address (SDM 3A 5.8.7), so all programs return to this
     /// one.

@@ -10,19 +10,22 @@
 //!
 //! struct Bell;
 //!
-//! // SAFETY: the crate's GDT is loaded, `set_up` sets the CPU's data up before ring 3 runs, `trap` returns the frame
-//! // that it got, and `paranoid_trap` touches nothing.
+//! // SAFETY: the crate's GDT is loaded, and `set_up` sets the CPU's data up before ring 3 runs. `trap` and
+//! // `paranoid_trap` end the run.
 //! unsafe impl KernelEntry for Bell {
 //!     // A trap is saved straight into the current thread's frame, then Rust runs on the CPU's kernel stack.
 //!     const TRAP_STACK: TrapStack = TrapStack::PerCpu;
 //!
 //!     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-//!         // Dispatch on the vector; a kernel that switches threads returns the next one's frame.
-//!         frame
+//!         // Dispatch on the vector; a kernel that switches threads returns the next one's frame. A frame that is
+//!         // returned as it is after a fault would repeat the fault for ever.
+//!         // SAFETY: the entry has just saved it there.
+//!         panic!("nobody handles this: {:?}", unsafe { frame.as_ref() })
 //!     }
 //!
-//!     extern "C" fn paranoid_trap(_frame: &mut TrapFrame) {
-//!         // An NMI, #DB, #MC or #DF interrupted ring 0: record it, and touch nothing else.
+//!     extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
+//!         // An NMI, #DB, #MC or #DF interrupted ring 0: touch nothing that may be changed halfway.
+//!         panic!("in ring 0: {frame:?}")
 //!     }
 //! }
 //!
@@ -51,10 +54,12 @@
 //! # use core::ptr::NonNull;
 //! # use x86_entry::{InterruptDescriptorTable, KernelEntry, TrapFrame, WithoutSmap};
 //! # fn fill<K: KernelEntry>(table: &mut InterruptDescriptorTable) {
-//! use x86_entry::error_code::PageFaultErrorCode;
+//! use x86_entry::PageFault;
 //! use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange};
 //!
-//! fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {}
+//! fn page_fault(frame: &mut TrapFrame, fault: PageFault) {
+//!     panic!("{fault:?}: {frame:?}")
+//! }
 //!
 //! table
 //!     .fill::<K, WithoutSmap>()
@@ -78,8 +83,8 @@
 //!    in statics.
 //! 6. [`resume`], [`enable_fast_calls`] and [`enable_message_calls`]: the way out, and the system calls.
 //!
-//! The README compares this crate with others, and leads to example kernels and to a port from `extern
-//! "x86-interrupt"`.
+//! The README compares this crate with others, and leads to example kernels. `docs/first-kernel.md` builds a kernel
+//! from an empty crate, and `examples/port/README.md` leads over from `extern "x86-interrupt"`.
 //!
 //! SDM is Intel's Software Developer's Manual, with the sections of its edition 080 of June 2023; editions in which
 //! chapter 4 of volume 3 is "Linear-Address Pre-Processing" count that volume's chapters one higher from there on. APM
@@ -94,7 +99,7 @@ mod segments;
 pub mod vector;
 pub mod x86_64;
 
-pub use gate::{InterruptStackIndex, PrivilegeLevel};
+pub use gate::{InterruptStackIndex, NoSuchPrivilege, PrivilegeLevel};
 pub use segments::Selectors;
 
 #[cfg(target_arch = "x86")]
@@ -108,13 +113,16 @@ pub use kernel_entry::{
     TrapStack, UserGs, WithSmap, WithoutSmap,
 };
 
+mod conversions;
 mod handler;
 mod idt;
 mod memory;
+mod page_fault;
 mod required;
 pub use handler::{Handler, Never};
 pub use idt::{InterruptDescriptorTable, TableFiller};
 pub use memory::{Stack, TakeOnce};
+pub use page_fault::PageFault;
 
 #[macro_use]
 mod stub;
@@ -137,6 +145,11 @@ pub use floating_point::{FloatingPointArea, FloatingPointFormat, with_floating_p
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The port guide's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../examples/port/README.md")]
+struct PortGuide;
 
 #[cfg(target_arch = "x86")]
 mod task_gate;

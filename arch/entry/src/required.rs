@@ -4,6 +4,13 @@ use x86::dtables::{DescriptorTablePointer, sidt};
 use crate::vector::{DEBUG, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{FloatingPointUse, Gate, KernelEntry};
 
+// The stubs pass arguments as the System V ABI does. On this target `extern "C"` is Microsoft's ABI: functions would
+// take another register for the frame.
+#[cfg(all(target_arch = "x86_64", target_os = "uefi"))]
+compile_error!(
+    "x86_64-unknown-uefi has another `extern \"C\"` than the stubs: build the kernel for x86_64-unknown-none"
+);
+
 /// Whether a compiler that builds this crate uses SSE wherever it likes. A host's tests are no kernel.
 const BUILT_WITH_SSE: bool = cfg!(all(target_feature = "sse", any(target_os = "none", target_os = "uefi")));
 
@@ -50,6 +57,17 @@ fn uses_red_zone() -> bool {
         )
     };
     (place as usize) < stack_pointer
+}
+
+/// Asserts that the kernel's selectors are in the order that fast calls need.
+pub(crate) const fn assert_order_of_segments<K: KernelEntry>() {
+    const {
+        assert!(
+            K::SELECTORS.suit_fast_calls(),
+            "fast calls derive the segments from one selector: KernelEntry::SELECTORS must be in the order of \
+             GlobalDescriptorTable"
+        );
+    }
 }
 
 /// Asserts that the loaded table has NMI, #MC and #DB on stacks of their own.

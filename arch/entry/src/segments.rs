@@ -16,6 +16,17 @@ pub struct Selectors {
 }
 
 impl Selectors {
+    /// Returns whether the descriptors stand in the order that `syscall` and `sysret`, or `sysenter` and `sysexit`,
+    /// derive from one selector (SDM 3A 5.8.7, 5.8.8). A fast call with others would end in segments that don't exist.
+    pub const fn suit_fast_calls(self) -> bool {
+        let distances = if cfg!(target_arch = "x86") {
+            self.user_code == self.kernel_code + 16 + 3 && self.user_data == self.kernel_code + 24 + 3
+        } else {
+            self.user_code == self.user_data + 8 && self.user_code > 16
+        };
+        distances && self.kernel_data == self.kernel_code + 8
+    }
+
     /// Returns bits 63 to 48 of IA32_STAR. `sysret` derives SS as 8 and 64-bit CS as 16 above this base (SDM 3A 5.8.8).
     pub const fn star_user_base(self) -> u16 {
         self.user_code - 16

@@ -12,7 +12,10 @@ const PRELUDE: &str = "
 use core::ptr::NonNull;
 use x86_entry::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 use x86_entry::vector::*;
-use x86_entry::{CpuSegments, EntryData, InterruptDescriptorTable, KernelEntry, TrapFrame, TrapStack, WithoutSmap};
+use x86_entry::{
+    CpuSegments, EntryData, InterruptDescriptorTable, KernelEntry, PageFault, Selectors, TrapFrame, TrapStack,
+    WithoutSmap,
+};
 
 struct Bell;
 unsafe impl KernelEntry for Bell {
@@ -27,10 +30,19 @@ unsafe impl KernelEntry for OneStack {
     extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
 }
 
+struct OwnTable;
+unsafe impl KernelEntry for OwnTable {
+    const SELECTORS: Selectors =
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x1B, user_data: 0x2B, tss: 0x30 };
+    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
+    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+}
+
 struct NotSync(core::marker::PhantomData<*mut ()>);
 
 fn plain(frame: &mut TrapFrame) {}
 fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {}
+fn with_address(frame: &mut TrapFrame, fault: PageFault) {}
 fn protection(frame: &mut TrapFrame, code: SelectorErrorCode) {}
 fn diverging(frame: &mut TrapFrame) -> ! { loop {} }
 fn device(frame: &mut TrapFrame, vector: u8) {}
@@ -64,6 +76,8 @@ const WRONG: &[(&str, &[&str])] = &[
     (".exception(PAGE_FAULT, plain)", &[MESSAGE, WANTS_PAGE_FAULT, "fn(&'a mut TrapFrame) {plain}`"]),
     (".exception(BREAKPOINT, |_: &mut TrapFrame, _: ErrorCode| {})", &[MESSAGE, WANTS_PLAIN]),
     (".exception(PAGE_FAULT, |_: &mut TrapFrame| {})", &[MESSAGE, WANTS_PAGE_FAULT]),
+    (".exception(GENERAL_PROTECTION, with_address)", &[MESSAGE, "SelectorErrorCode)`", "PageFault) {with_address}`"]),
+    (".exception(PAGE_FAULT, with_address as fn(&mut TrapFrame, PageFault))", &["FunctionPointersAreNoHandlers"]),
     // Another vector's error code, and integers of either width for it.
     (".exception(PAGE_FAULT, protection)", &[MESSAGE, WANTS_PAGE_FAULT, "SelectorErrorCode) {protection}`"]),
     (".exception(PAGE_FAULT, code_64)", &[MESSAGE, WANTS_PAGE_FAULT, "u64) {code_64}`"]),
@@ -115,15 +129,24 @@ const WRONG: &[(&str, &[&str])] = &[
         &["with TrapStack::PerCpu there is no stack of a thread"],
     ),
     ("; CpuSegments::<9000>::new([0; 9000])", &["a descriptor table has at most 8192 descriptors"]),
+    // A descriptor table of the kernel's own, in another order.
+    (FAST_CALLS, &["fast calls derive the segments from one selector"]),
     // Captures: there is nowhere to keep them.
     (".exception(BREAKPOINT, move |_: &mut TrapFrame| { value; })", &[CAPTURES]),
     (".exception(BREAKPOINT, move |_: &mut TrapFrame| drop(&name))", &[CAPTURES]),
     (".interrupts(VectorRange::<32, 33>, move |_: &mut TrapFrame, _: u8| { value; })", &[CAPTURES]),
 ];
 
+#[cfg(target_arch = "x86_64")]
+const FAST_CALLS: &str = "; unsafe { x86_entry::enable_fast_calls::<OwnTable>() }";
+#[cfg(target_arch = "x86")]
+const FAST_CALLS: &str = "; unsafe { x86_entry::enable_fast_calls::<OwnTable>(NonNull::dangling()) }";
+
 /// What must compile, so that the cases above fail for their own reason.
 const RIGHT: &str = ".exception(BREAKPOINT, plain)
     .exception(PAGE_FAULT, page_fault)
+    .exception(PAGE_FAULT, with_address)
+    .exception(PAGE_FAULT, |_: &mut TrapFrame, _: PageFault| {})
     .exception(GENERAL_PROTECTION, protection)
     .exception(DOUBLE_FAULT, diverging)
     .exception(MACHINE_CHECK, |_: &mut TrapFrame| -> ! { loop {} })

@@ -86,6 +86,7 @@ pub unsafe fn enable_fast_calls<K: KernelEntry>(cpu: NonNull<EntryData>) {
 /// 1. All that [`enable_fast_calls`] requires.
 /// 2. `entry` is the address of an entry for `sysenter`.
 pub(super) unsafe fn set_entry<K: KernelEntry>(cpu: NonNull<EntryData>, entry: usize) {
+    crate::required::assert_order_of_segments::<K>();
     crate::required::assert_paranoid_gates();
     use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
     ENTRY.store(entry, Ordering::Relaxed);

@@ -86,6 +86,7 @@ pub unsafe fn enable_fast_calls<K: KernelEntry>() {
 /// 1. All that [`enable_fast_calls`] requires.
 /// 2. `entry` is the address of an entry for `syscall`.
 pub(super) unsafe fn set_entry<K: KernelEntry>(entry: u64) {
+    crate::required::assert_order_of_segments::<K>();
     crate::required::assert_paranoid_gates();
     use x86::msr::{IA32_EFER, IA32_FMASK, IA32_LSTAR, IA32_STAR, rdmsr, wrmsr};
     const SYSTEM_CALL_ENABLE: u64 = 1;
