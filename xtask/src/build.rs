@@ -10,11 +10,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::abi;
 use crate::manifest;
 use crate::output::{replace, write};
-use crate::process::{cargo_for_target, cargo_for_targets, command, run, run_quietly};
+use crate::process::{Library, cargo_for_target, cargo_for_target_file, cargo_for_targets, command, run, run_quietly};
 use crate::steps::Steps;
 use crate::{Result, Width, root, say};
 
@@ -167,7 +168,7 @@ pub fn build_counter() -> Result {
 }
 
 /// The kernels among the examples of `x86-entry`.
-pub const ENTRY_KERNELS: [&str; 6] = ["self_test", "bare", "port-before", "port-after", "misuse", "cpus"];
+pub const ENTRY_KERNELS: [&str; 7] = ["self_test", "bare", "port-before", "port-kept", "port-after", "misuse", "cpus"];
 
 /// Returns the file of one of [`ENTRY_KERNELS`].
 pub fn entry_kernel(width: Width, name: &str) -> PathBuf {
@@ -236,22 +237,62 @@ fn build_kernels(widths: &[Width]) -> Result {
     widths.iter().try_for_each(|&width| strip(&kernel_with_symbols(width), &kernel(width)))
 }
 
+/// The example that is built for a target with SSE, and its name as a file.
+pub const SSE_KERNEL: &str = "sse";
+
+/// The name as a file of `bare` with the red zone.
+pub const RED_ZONE_KERNEL: &str = "bare-red-zone";
+
+/// The flag that gives code the red zone, which targets for kernels switch off. i686 has none in any case.
+const RED_ZONE: &str = r#"build.rustflags=["-Cno-redzone=no"]"#;
+
 /// The features of a kernel of [`ENTRY_KERNELS`].
 fn features(name: &str) -> &'static str {
     if name == "misuse" { "kernels,checks" } else { "kernels" }
 }
 
-/// Builds [`ENTRY_KERNELS`]. They have a linker script of their own, which a package can't choose for its examples
-/// alone.
+/// Builds [`ENTRY_KERNELS`] and the further builds of examples. They have a linker script of their own, which a package
+/// can't choose for its examples alone.
 fn build_entry_kernels(width: Width) -> Result {
+    let target = width.kernel_target();
     for name in ENTRY_KERNELS {
-        let mut cargo = cargo_for_target("rustc", &width.kernel_target())?;
-        cargo.args(["--release", "--quiet", "-p", "x86-entry", "--features", features(name), "--example", name, "--"]);
-        cargo.args(["-C", "link-arg=-Tarch/entry/examples/support/link.ld"]);
-        run(cargo)?;
-        strip(&built(&width.kernel_target(), &format!("examples/{name}")), &entry_kernel(width, name))?;
+        run(example(cargo_for_target("rustc", &target)?, name))?;
+        strip(&built(&target, &format!("examples/{name}")), &entry_kernel(width, name))?;
     }
-    Ok(())
+    run(example(cargo_for_sse(width)?, SSE_KERNEL))?;
+    let target = sse_target(width);
+    strip(&built(&target, &format!("examples/{SSE_KERNEL}")), &entry_kernel(width, SSE_KERNEL))?;
+    let target = width.kernel_target();
+    let mut cargo = cargo_for_target_file("rustc", &format!("targets/{target}.json"), Library::Core)?;
+    cargo.args(["--config", RED_ZONE]);
+    run(example(cargo, "bare"))?;
+    strip(&built(&target, "examples/bare"), &entry_kernel(width, RED_ZONE_KERNEL))
+}
+
+/// Completes a command that builds an example of `x86-entry`.
+fn example(mut cargo: Command, name: &str) -> Command {
+    cargo.args(["--release", "--quiet", "-p", "x86-entry", "--features", features(name), "--example", name, "--"]);
+    cargo.args(["-C", "link-arg=-Tarch/entry/examples/support/link.ld"]);
+    cargo
+}
+
+/// Returns the name of the target with SSE.
+fn sse_target(width: Width) -> String {
+    format!("abi-{}-sse", width.name())
+}
+
+fn cargo_for_sse(width: Width) -> Result<Command> {
+    cargo_for_target_file("rustc", &format!("tests/entry-abi/targets/{}.json", sse_target(width)), Library::Core)
+}
+
+/// Builds an example that doesn't expect SSE for the target with SSE, and returns what the compiler says.
+pub fn refuse_sse(width: Width, name: &str) -> Result<String> {
+    let mut cargo = example(cargo_for_sse(width)?, name);
+    let output = cargo.output().map_err(|error| format!("can't run cargo: {error}"))?;
+    if output.status.success() {
+        return Err(format!("{name} compiles for a target with SSE"));
+    }
+    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// Returns the program that measures Linux.

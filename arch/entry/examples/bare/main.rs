@@ -1,5 +1,5 @@
 //! A small kernel for both widths: it takes a breakpoint, counts a timer's interrupts, and runs a program in ring 3,
-//! which makes a system call and then a page fault.
+//! which makes system calls, and a page fault that the kernel mends by changing a register.
 //!
 //! `../support` holds start code, a serial line and a timer, which every kernel has. This file is all that `x86-entry`
 //! asks for. The package's README says how to build and boot the kernel.
@@ -17,18 +17,17 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use support::{HOLE, NAME, console::exit, timer};
-use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange, name};
 use x86_entry::{
-    CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, Stack, TakeOnce, TrapFrame, WithoutSmap,
-    entry_data, resume,
+    CpuSegments, InterruptDescriptorTable, KernelEntry, PageFault, ParanoidStacks, Stack, TakeOnce, TrapFrame,
+    WithoutSmap, entry_data, resume,
 };
 
 /// This kernel, as the entries see it: one stack a thread, one CPU, no `swapgs`.
 struct Bare;
 
 // SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap. `trap` and `paranoid_trap` end
-// the run, and `system_call` returns the frame that it got.
+// the run. `system_call` and the handlers leave a frame as it was, but for the accumulator of ring 3.
 unsafe impl KernelEntry for Bare {
     /// Takes each vector that has no handler of its own.
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
@@ -36,13 +35,19 @@ unsafe impl KernelEntry for Bare {
         unexpected(unsafe { frame.as_ref() })
     }
 
-    /// Takes `int 0x80` of ring 3: the result is the number and 1.
+    /// Takes `int 0x80` of ring 3: the number is in the accumulator, and the result goes there.
     extern "C" fn system_call(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there, and nothing else refers to it.
         let saved = unsafe { frame.as_mut() };
-        let (number, [argument, ..]) = (saved.accumulator(), saved.arguments());
-        line!("bare: system call {number} with {argument:#x}");
-        saved.set_accumulator(number + 1);
+        let [argument, ..] = saved.arguments();
+        match saved.accumulator() {
+            ADD_ONE => saved.set_accumulator(argument + 1),
+            END => {
+                line!("bare: the program ends with {argument:#x}");
+                exit(if argument == VALUE { 0 } else { 1 })
+            }
+            _ => unexpected(saved),
+        }
         frame
     }
 
@@ -99,31 +104,36 @@ fn tick(_frame: &mut TrapFrame, _vector: u8) {
     timer::end_of_interrupt();
 }
 
-/// Reports the fault, and ends the run: this kernel can't bring the page.
-fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {
-    // SAFETY: ring 0.
-    let address = unsafe { x86::controlregs::cr2() };
-    line!("bare: page fault at {:#x}, address {address:#x}, {code:?}", frame.instruction_pointer());
-    let is_right = address == HOLE && code == PageFaultErrorCode::USER && frame.accumulator() == PROGRAM_CALL + 1;
-    exit(if is_right { 0 } else { 1 })
+/// Has the program read elsewhere: the faulting instruction runs again, with another address in the accumulator.
+fn page_fault(frame: &mut TrapFrame, fault: PageFault) {
+    line!("bare: page fault at {:#x}, address {:#x}, {:?}", frame.instruction_pointer(), fault.address, fault.code);
+    if !frame.from_user() || fault.address != HOLE || frame.accumulator() != HOLE {
+        unexpected(frame)
+    }
+    frame.set_accumulator(&raw const VALUE as usize);
 }
 
-/// The number of the program's system call, and its argument.
-const PROGRAM_CALL: usize = 7;
-const PROGRAM_ARGUMENT: usize = 0xCAFE;
+/// What the program reads in the end.
+static VALUE: usize = 0x5151_5151;
 
-/// The program: makes a system call, then reads from where nothing is.
+/// The numbers of the system calls: return the argument and 1; end the run.
+const ADD_ONE: usize = 7;
+const END: usize = 8;
+
+/// The program: has the address of the hole computed by a system call, reads there, and ends with what it got.
 #[unsafe(naked)]
 extern "C" fn program() {
     #[cfg(target_arch = "x86_64")]
     naked_asm!(
-        "mov edi, {argument}", "mov eax, {call}", "int 0x80", "mov edx, {hole}", "mov ecx, [rdx]", "ud2",
-        argument = const PROGRAM_ARGUMENT, call = const PROGRAM_CALL, hole = const HOLE,
+        "mov edi, {before_hole}", "mov eax, {add}", "int 0x80",
+        "mov rdi, [rax]", "mov eax, {end}", "int 0x80", "ud2",
+        before_hole = const HOLE - 1, add = const ADD_ONE, end = const END,
     );
     #[cfg(target_arch = "x86")]
     naked_asm!(
-        "mov ebx, {argument}", "mov eax, {call}", "int 0x80", "mov edx, {hole}", "mov ecx, [edx]", "ud2",
-        argument = const PROGRAM_ARGUMENT, call = const PROGRAM_CALL, hole = const HOLE,
+        "mov ebx, {before_hole}", "mov eax, {add}", "int 0x80",
+        "mov ebx, [eax]", "mov eax, {end}", "int 0x80", "ud2",
+        before_hole = const HOLE - 1, add = const ADD_ONE, end = const END,
     );
 }
 

@@ -1,6 +1,7 @@
 //! The kernel of `before.rs` on `x86-entry`: stable Rust, every register in reach (see `README.md`).
 //!
-//! It skips the instruction that faults, counts the timer's interrupts, and takes breakpoints.
+//! It skips the instruction that faults, counts the timer's interrupts, takes breakpoints, and runs a program in ring 3
+//! that makes system calls.
 #![no_std]
 #![no_main]
 
@@ -9,29 +10,42 @@
 mod support;
 #[path = "../support/panic.rs"]
 mod panic;
+mod program;
 
 use core::arch::{asm, naked_asm};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use program::{program, system_call};
 use support::{HOLE, NAME, console::exit, timer};
-use x86_entry::error_code::PageFaultErrorCode;
 use x86_entry::vector::{BREAKPOINT, PAGE_FAULT, VectorRange};
 use x86_entry::{
-    CpuSegments, InterruptDescriptorTable, KernelEntry, ParanoidStacks, Stack, TakeOnce, TrapFrame, WithoutSmap,
-    entry_data,
+    CpuSegments, InterruptDescriptorTable, KernelEntry, PageFault, ParanoidStacks, Stack, TakeOnce, TrapFrame,
+    WithoutSmap, entry_data, resume,
 };
 
 /// This kernel, as the entries see it.
 struct Ported;
 
-// SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
+// SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap. Each frame of ring 0 that a
+// handler changes goes on behind the instruction that faulted. `paranoid_trap` ends the run.
 unsafe impl KernelEntry for Ported {
+    /// Takes each vector that has no handler of its own.
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the entry has just saved it there.
         panic!("no handler: {:?}", unsafe { frame.as_ref() })
     }
 
+    /// Takes `int 0x80`: the number in the accumulator, the argument in rdi or ebx.
+    extern "C" fn system_call(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+        // SAFETY: the entry has just saved it there, and nothing else refers to it.
+        let saved = unsafe { frame.as_mut() };
+        let [argument, ..] = saved.arguments();
+        saved.set_accumulator(system_call(saved.accumulator(), argument));
+        frame
+    }
+
+    /// Takes an NMI, #DB, #MC or #DF that interrupted the kernel, on a stack of its own.
     extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
         panic!("in ring 0: {frame:?}")
     }
@@ -39,7 +53,9 @@ unsafe impl KernelEntry for Ported {
 
 static SEGMENTS: TakeOnce<CpuSegments> = TakeOnce::new(CpuSegments::new([]));
 static TABLE: TakeOnce<InterruptDescriptorTable> = TakeOnce::new(InterruptDescriptorTable::new());
-static STACKS: [Stack; 4] = [const { Stack::new() }; 4];
+/// For traps of ring 3, #DF, NMI, #MC and #DB.
+static STACKS: [Stack; 5] = [const { Stack::new() }; 5];
+static PROGRAM_STACK: Stack = Stack::new();
 static BREAKPOINTS: AtomicUsize = AtomicUsize::new(0);
 static TICKS: AtomicUsize = AtomicUsize::new(0);
 
@@ -48,10 +64,11 @@ fn breakpoint(frame: &mut TrapFrame) {
     BREAKPOINTS.fetch_add(1, Ordering::Relaxed);
 }
 
-fn page_fault(frame: &mut TrapFrame, code: PageFaultErrorCode) {
-    // SAFETY: ring 0.
-    let address = unsafe { x86::controlregs::cr2() };
-    line!("port: page fault, address {address:#x}, {code:?}");
+fn page_fault(frame: &mut TrapFrame, fault: PageFault) {
+    line!("port: page fault, address {:#x}, {:?}", fault.address, fault.code);
+    if fault.address != HOLE {
+        exit(1)
+    }
     frame.set_instruction_pointer(frame.instruction_pointer() + LOAD_BYTES);
     // What was out of reach before: the value that the skipped instruction would have loaded.
     frame.set_accumulator(SUBSTITUTE);
@@ -69,11 +86,12 @@ const SUBSTITUTE: usize = 0x5151_5151;
 ///
 /// Once, in ring 0, with interrupts off.
 unsafe fn set_up() {
-    let [double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Stack::top);
+    let [thread, double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Stack::top);
     let stacks = ParanoidStacks { double_fault, non_maskable_interrupt, machine_check, debug };
     let mut cpu = entry_data::<Ported>().expect("there is one CPU");
     // SAFETY: nothing else refers to the data yet.
     let cpu = unsafe { cpu.as_mut() };
+    cpu.set_thread_stack::<Ported>(thread);
     let segments = SEGMENTS.take().expect("this function runs once");
     // SAFETY: the caller's promise; all of it is static.
     unsafe { segments.load::<Ported>(cpu, stacks) };
@@ -82,6 +100,7 @@ unsafe fn set_up() {
         .fill::<Ported, WithoutSmap>()
         .trap_every_vector()
         .paranoid_gates()
+        .system_call_vector::<0x80>()
         .exception(BREAKPOINT, breakpoint)
         .exception(PAGE_FAULT, page_fault)
         .interrupts(VectorRange::<{ timer::VECTOR }, { timer::VECTOR }>, tick);
@@ -120,5 +139,8 @@ extern "C" fn kernel_main() -> ! {
         BREAKPOINTS.load(Ordering::Relaxed),
         TICKS.load(Ordering::Relaxed)
     );
-    exit(0)
+    let entry = program as *const () as usize;
+    let mut frame = TrapFrame::for_user::<Ported>(entry, PROGRAM_STACK.top(), TrapFrame::INTERRUPTS_ON);
+    // SAFETY: interrupts are off; the program's code and stack are ring 3's.
+    unsafe { resume::<Ported>(NonNull::from(&mut frame)) }
 }

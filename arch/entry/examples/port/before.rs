@@ -1,6 +1,7 @@
-//! A kernel on `extern "x86-interrupt"`, before its port to `x86-entry` (see `README.md` and `after.rs`).
+//! A kernel on `extern "x86-interrupt"`, before its port to `x86-entry` (see `README.md`, `kept.rs` and `after.rs`).
 //!
-//! It skips the instruction that faults, counts the timer's interrupts, and takes breakpoints.
+//! It skips the instruction that faults, counts the timer's interrupts, takes breakpoints, and runs a program in ring 3
+//! that makes system calls.
 #![no_std]
 #![no_main]
 #![feature(abi_x86_interrupt)]
@@ -10,11 +11,15 @@
 mod support;
 #[path = "../support/panic.rs"]
 mod panic;
+mod program;
+mod segments;
 
 use core::arch::{asm, naked_asm};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use support::{HOLE, NAME, Setup, console::exit, timer};
+use program::{program, system_call};
+use support::{HOLE, NAME, Setup, Stack, console::exit, timer};
+use x86::Ring;
 use x86::dtables::{DescriptorTablePointer, lidt};
 use x86::segmentation::{BuildDescriptor, DescriptorBuilder, GateDescriptorBuilder, SegmentSelector};
 
@@ -36,6 +41,7 @@ struct InterruptStackFrame {
 }
 
 static TABLE: Setup<[Gate; 256]> = Setup::new([Gate::NULL; 256]);
+static PROGRAM_STACK: Stack = Stack::new();
 static BREAKPOINTS: AtomicUsize = AtomicUsize::new(0);
 static TICKS: AtomicUsize = AtomicUsize::new(0);
 
@@ -48,6 +54,9 @@ extern "x86-interrupt" fn page_fault(mut frame: InterruptStackFrame, code: usize
     // SAFETY: ring 0.
     let address = unsafe { x86::controlregs::cr2() };
     line!("port: page fault, address {address:#x}, error code {code:#x}");
+    if address != HOLE {
+        exit(1)
+    }
     let next = frame.instruction_pointer + LOAD_BYTES;
     // Volatile, or a release build drops it: nothing in this function reads it back.
     // SAFETY: the frame is a local variable.
@@ -63,26 +72,91 @@ extern "x86-interrupt" fn tick(_frame: InterruptStackFrame) {
     timer::end_of_interrupt();
 }
 
+/// Takes `int 0x80`: the number in the accumulator, the argument in rdi or ebx. A handler of the compiler's ABI doesn't
+/// see these registers.
+#[unsafe(naked)]
+extern "C" fn call_entry() {
+    // Nine registers and the CPU's five make the stack a multiple of 16.
+    #[cfg(target_arch = "x86_64")]
+    naked_asm!(
+        "push rbx", "push rcx", "push rdx", "push rsi", "push rdi", "push r8", "push r9", "push r10", "push r11",
+        "cld",
+        "mov rsi, rdi",
+        "mov rdi, rax",
+        "call {call}",
+        "pop r11", "pop r10", "pop r9", "pop r8", "pop rdi", "pop rsi", "pop rdx", "pop rcx", "pop rbx",
+        "iretq",
+        call = sym system_call,
+    );
+    #[cfg(target_arch = "x86")]
+    naked_asm!(
+        "push ecx", "push edx", "push ebx", "push eax",
+        "cld",
+        "call {call}",
+        "pop ecx", "pop ebx", "pop edx", "pop ecx",
+        "iretd",
+        call = sym system_call,
+    );
+}
+
+/// Goes to ring 3.
+///
+/// # Safety
+///
+/// Interrupts are off. `entry` and `stack` are ring 3's.
+unsafe fn enter(entry: usize, stack: usize) -> ! {
+    const INTERRUPTS_ON: usize = 0x202;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "push {data}", "push {stack}", "push {flags}", "push {code}", "push {entry}", "iretq",
+            data = const segments::USER_DATA, stack = in(reg) stack, flags = const INTERRUPTS_ON,
+            code = const segments::USER_CODE, entry = in(reg) entry, options(noreturn),
+        )
+    }
+    #[cfg(target_arch = "x86")]
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "mov ds, {data:x}", "mov es, {data:x}",
+            "push {data}", "push {stack}", "push {flags}", "push {code}", "push {entry}", "iretd",
+            data = in(reg) u32::from(segments::USER_DATA), stack = in(reg) stack, flags = const INTERRUPTS_ON,
+            code = const segments::USER_CODE, entry = in(reg) entry, options(noreturn),
+        )
+    }
+}
+
 /// A gate to a handler. Whether that is one for its vector, nobody checks.
-fn gate(handler: *const ()) -> Gate {
-    let code = SegmentSelector::from_raw(support::KERNEL_CODE);
+fn gate(handler: *const ()) -> DescriptorBuilder {
+    let code = SegmentSelector::from_raw(segments::KERNEL_CODE);
     #[cfg(target_arch = "x86_64")]
     let gate = <DescriptorBuilder as GateDescriptorBuilder<u64>>::interrupt_descriptor(code, handler as u64);
     #[cfg(target_arch = "x86")]
     let gate = <DescriptorBuilder as GateDescriptorBuilder<u32>>::interrupt_descriptor(code, handler as u32);
-    gate.present().finish()
+    gate.present()
 }
 
 /// # Safety
 ///
 /// Once, in ring 0, with interrupts off.
 unsafe fn set_up() {
+    // SAFETY: the caller's promise.
+    unsafe { segments::load() };
     // SAFETY: this function runs once.
     let table = unsafe { TABLE.borrow() };
-    table[3] = gate(breakpoint as *const ());
-    table[8] = gate(double_fault as *const ());
-    table[14] = gate(page_fault as *const ());
-    table[usize::from(timer::VECTOR)] = gate(tick as *const ());
+    table[3] = gate(breakpoint as *const ()).finish();
+    #[cfg(target_arch = "x86_64")]
+    {
+        table[8] = gate(double_fault as *const ()).ist(segments::DOUBLE_FAULT_STACK_NUMBER).finish();
+    }
+    #[cfg(target_arch = "x86")]
+    {
+        table[8] = gate(double_fault as *const ()).finish();
+    }
+    table[14] = gate(page_fault as *const ()).finish();
+    table[usize::from(timer::VECTOR)] = gate(tick as *const ()).finish();
+    table[0x80] = gate(call_entry as *const ()).dpl(Ring::Ring3).finish();
     // SAFETY: the table is static, and its gates lead to handlers.
     unsafe { lidt(&DescriptorTablePointer::new_from_slice(table)) };
 }
@@ -118,5 +192,6 @@ extern "C" fn kernel_main() -> ! {
         BREAKPOINTS.load(Ordering::Relaxed),
         TICKS.load(Ordering::Relaxed)
     );
-    exit(0)
+    // SAFETY: interrupts are off; the program's code and stack are ring 3's.
+    unsafe { enter(program as *const () as usize, PROGRAM_STACK.top()) }
 }
