@@ -1,6 +1,7 @@
 //! The checks besides the tests: format, lints on host and targets, docs without a warning, and a package of
 //! `x86-entry` that builds by itself.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::docs_index;
@@ -8,7 +9,7 @@ use crate::pages;
 use crate::process::{ENTRY, cargo_for_target, command, run, run_quietly, stable_cargo};
 use crate::steps::Steps;
 use crate::test::bench_runner;
-use crate::{Result, Width, arrows, lines, root};
+use crate::{Result, Width, arrows, lines, root, say};
 
 /// What runs in ring 0 or is shared with it.
 pub const KERNEL_PACKAGES: [&str; 7] = ["abi", "arch", "boot", "entry-abi", "executable", "kernel", "x86-entry"];
@@ -48,6 +49,8 @@ pub fn check() -> Result {
         steps.add(format!("linting for {user}"), move || lint(&user, &user_packages()?));
     }
     steps.add("packaging x86-entry", package);
+    steps.add("building x86-entry for the targets that rustup ships", build_for_shipped_targets);
+    steps.add("building x86-entry with its oldest compiler", build_with_oldest_compiler);
     add_docs(&mut steps)?;
     steps.add("running the commands of the pages", pages::run::run);
     steps.run()
@@ -60,6 +63,67 @@ fn package() -> Result {
     let mut package = stable_cargo("package");
     package.args(["--quiet", "--offline", "--allow-dirty"]);
     run_quietly(package)
+}
+
+/// Targets that rustup has a library for: one for kernels, and one on which a kernel's use of `x86-entry` can be
+/// checked.
+const SHIPPED_TARGETS: [&str; 2] = ["x86_64-unknown-none", "i686-unknown-uefi"];
+
+/// Builds `x86-entry` for [`SHIPPED_TARGETS`]: on the stable language, where the compiler has the target's library.
+/// Where it hasn't, `core` is built first, which is unstable.
+fn build_for_shipped_targets() -> Result {
+    SHIPPED_TARGETS.iter().try_for_each(|target| {
+        let mut cargo = stable_cargo("build");
+        cargo.args(["--quiet", "--target", target]);
+        if !has_library(target)? {
+            cargo.arg("-Zbuild-std=core").env("RUSTC_BOOTSTRAP", "1");
+        }
+        run(cargo)
+    })
+}
+
+/// Returns whether the compiler has a built library for the target.
+fn has_library(target: &str) -> Result<bool> {
+    let mut rustc = command("rustc");
+    rustc.args(["--print", "target-libdir", "--target", target]);
+    let output = rustc.output().map_err(|error| format!("can't run rustc: {error}"))?;
+    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(output.status.success() && Path::new(&folder).is_dir())
+}
+
+/// Builds `x86-entry` with the compiler that its manifest promises as the oldest, if rustup has it installed.
+///
+/// Where it isn't, clippy's `incompatible_msrv` is all that looks at the promise: at the library's functions, and not
+/// at the language. Nothing downloads a compiler unasked.
+fn build_with_oldest_compiler() -> Result {
+    let path = root().join("arch/entry/Cargo.toml");
+    let manifest = std::fs::read_to_string(&path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    let oldest = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"'));
+    let oldest = oldest.ok_or("x86-entry's manifest names no oldest compiler")?;
+    let Some(toolchain) = toolchain(oldest) else {
+        say(&format!(
+            "rustup has no compiler {oldest} here, so x86-entry was NOT built with its oldest one; `rustup toolchain \
+             install {oldest} --profile minimal` installs it"
+        ));
+        return Ok(());
+    };
+    let mut cargo = Command::new(toolchain.join("bin/cargo"));
+    cargo.current_dir(root()).args(["check", "--quiet", "-p", ENTRY, "--target-dir", "target/oldest"]);
+    cargo.env("RUSTC", toolchain.join("bin/rustc")).env_remove("RUSTC_BOOTSTRAP");
+    run(cargo)
+}
+
+/// Returns the folder of rustup's toolchain of a version, as `1.88-...` or `1.88.0-...`.
+fn toolchain(version: &str) -> Option<PathBuf> {
+    let rustup = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    let rustup = rustup.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".rustup")))?;
+    let entries = rustup.join("toolchains").read_dir().ok()?;
+    let is_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let rest = name.strip_prefix(version).map(|rest| rest.strip_prefix(".0").unwrap_or(rest));
+        rest.is_some_and(|rest| rest.starts_with('-')) && path.join("bin/cargo").exists()
+    };
+    entries.flatten().map(|entry| entry.path()).find(is_it)
 }
 
 fn lint(target: &str, packages: &[String]) -> Result {

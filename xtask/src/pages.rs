@@ -116,6 +116,28 @@ impl Page {
         found
     }
 
+    /// The files that the page's fenced blocks make up: a comment before a block names its file. Blocks of one file
+    /// follow each other. A comment of several words names none.
+    pub fn files(&self) -> Vec<(String, String)> {
+        let mut files: Vec<(String, String)> = Vec::new();
+        let mut lines = self.text.lines();
+        let mut name = None;
+        while let Some(line) = lines.next() {
+            if !line.starts_with("```") {
+                name = line.strip_prefix("<!-- ").and_then(|line| line.strip_suffix(" -->"));
+                continue;
+            }
+            let block = lines.by_ref().take_while(|line| *line != "```");
+            let text: String = block.map(|line| format!("{line}\n")).collect();
+            let Some(name) = name.take().filter(|name| !name.contains(' ')) else { continue };
+            match files.iter_mut().find(|(file, _)| file == name) {
+                Some((_, before)) => *before += &format!("\n{text}"),
+                None => files.push((name.to_owned(), text)),
+            }
+        }
+        files
+    }
+
     /// The names by which a link leads to the page's headings, in the form that forges give them.
     fn anchors(&self) -> Vec<String> {
         let headings = self.text.lines().filter(|line| line.starts_with('#'));
@@ -218,6 +240,13 @@ mod tests {
         let page =
             Page::of("```rust\na\n\n    b\n```\n1. c\n\n   ```rust\n   d {\n\n       e\n   ```\n```toml\nf\n```\n");
         assert_eq!(page.rust_code(), [(1, "a\n\n    b\n".to_owned()), (8, "d {\n\n    e\n".to_owned())]);
+    }
+
+    #[test]
+    fn blocks_make_files() {
+        let page = "<!-- a.rs -->\n```rust\na\n```\n```sh\nb\n```\n<!-- part of c -->\n```rust\nc\n```\n\
+                    <!-- a.rs -->\n```rust\nd\n```\n";
+        assert_eq!(Page::of(page).files(), [("a.rs".to_owned(), "a\n\nd\n".to_owned())]);
     }
 
     #[test]

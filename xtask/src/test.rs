@@ -125,7 +125,7 @@ fn run(part: Part, arguments: &[String]) -> Result<Count> {
                 "the tests of x86-entry",
                 || {
                     let mut cargo = stable_cargo("test");
-                    cargo.arg("--quiet");
+                    cargo.args(["--quiet", "--features", "x86_64"]);
                     cargo
                 },
                 &[],

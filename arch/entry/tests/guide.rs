@@ -1,0 +1,94 @@
+//! The pages' code is that of the examples, which boot in tests.
+//!
+//! `docs/first-kernel.md` has the example `bare` in blocks, and parts of `cpus`. A comment before a block names the
+//! file. In the port guide, each line that a step removes is one of the kernel before the port, and each line that a
+//! step adds is one of the kernels on this crate.
+use std::fs;
+use std::path::Path;
+
+/// A fenced block of a page: its language, the file in the comment before it, and its lines.
+struct Block {
+    language: String,
+    file: Option<String>,
+    lines: Vec<String>,
+}
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let text = read(page);
+    let mut lines = text.lines();
+    let (mut found, mut file) = (Vec::new(), None);
+    while let Some(line) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let lines = lines.by_ref().take_while(|line| *line != "```").map(str::to_owned).collect();
+            found.push(Block { language: language.to_owned(), file: file.take(), lines });
+        } else {
+            file = line.strip_prefix("<!-- ").and_then(|line| line.strip_suffix(" -->")).map(str::to_owned);
+        }
+    }
+    found
+}
+
+/// The lines with something on them, after the comment on the whole file.
+fn code(text: &str) -> Vec<&str> {
+    text.lines().skip_while(|line| line.starts_with("//!")).filter(|line| !line.trim().is_empty()).collect()
+}
+
+#[test]
+fn the_first_kernel_is_the_bare_example() {
+    let blocks = blocks("docs/first-kernel.md");
+    let of_main = blocks.iter().filter(|block| block.file.as_deref() == Some("src/main.rs"));
+    let page: String = of_main.flat_map(|block| &block.lines).map(|line| format!("{line}\n")).collect();
+    assert_eq!(code(&page), code(&read("examples/bare/main.rs")));
+}
+
+#[test]
+fn the_second_cpu_is_that_of_the_example() {
+    let blocks = blocks("docs/first-kernel.md");
+    let mut count = 0;
+    for block in &blocks {
+        let Some(file) = block.file.as_deref().and_then(|file| file.strip_prefix("part of ")) else { continue };
+        let part = block.lines.join("\n");
+        assert!(read(file).contains(&part), "{file} has no such part:\n{part}");
+        count += 1;
+    }
+    assert_eq!(count, 5);
+}
+
+#[test]
+fn each_line_of_the_port_is_one_of_the_kernels() {
+    let lines = |file: &str| read(file).lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
+    let before = lines("examples/port/before.rs");
+    let after = [lines("examples/port/kept.rs"), lines("examples/port/after.rs")].concat();
+    let mut count = 0;
+    for line in blocks("examples/port/README.md").iter().filter(|block| block.language == "diff").flat_map(|b| &b.lines)
+    {
+        let (kernel, line) = match line.split_at(1) {
+            ("-", line) => (&before, line),
+            (_, line) => (&after, line),
+        };
+        assert!(kernel.iter().any(|other| other == line.trim()), "no kernel has the line {line:?}");
+        count += 1;
+    }
+    assert!(count > 60, "{count} lines");
+}
+
+/// A fault that nobody handles must not repeat in silence in a kernel that somebody copied.
+#[test]
+fn no_page_or_example_shows_a_silent_trap() {
+    let pages = ["README.md", "docs/first-kernel.md", "examples/port/README.md", "src/lib.rs"];
+    let examples = ["bare", "cpus", "misuse", "sse"].map(|name| format!("examples/{name}/main.rs"));
+    let ports = ["kept", "after"].map(|name| format!("examples/port/{name}.rs"));
+    for file in pages.into_iter().map(str::to_owned).chain(examples).chain(ports) {
+        let text = read(&file);
+        for (index, _) in text.match_indices("fn trap(").chain(text.match_indices("fn paranoid_trap(")) {
+            let body: String = text[index..].chars().take(400).collect();
+            let is_loud = ["panic!", "unexpected(", "trap(frame)"].iter().any(|words| body.contains(words));
+            assert!(is_loud, "{file}: {body}");
+        }
+    }
+}
