@@ -238,9 +238,10 @@ impl<K: KernelEntry, S: Smap> TableFiller<'_, K, S> {
             (MACHINE_CHECK.number(), paranoid_stub::<K, S, { MACHINE_CHECK.number() }>, MACHINE_CHECK_STACK),
             (DEBUG.number(), paranoid_stub::<K, S, { DEBUG.number() }>, DEBUG_STACK),
         ];
-        let is_taken = self.gates.iter().enumerate().any(|(other, gate)| {
-            !PARANOID_VECTORS.contains(&other) && PARANOID_STACKS.iter().any(|&stack| gate.stack() == Some(stack as u8))
-        });
+        let is_theirs = |stack: u8| PARANOID_STACKS.iter().any(|&own| own as u8 == stack);
+        // Few gates name a stack, so that is asked first.
+        let is_taken = (self.gates.iter().enumerate())
+            .any(|(other, gate)| gate.stack().is_some_and(is_theirs) && !PARANOID_VECTORS.contains(&other));
         assert!(!is_taken, "{}", STACK_TAKEN);
         for (vector, stub, stack) in stubs {
             self.gates[vector] = gate_to::<K>(stub).on_stack(stack);
