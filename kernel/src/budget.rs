@@ -7,13 +7,14 @@
 //!
 //! If the budget is used up, the process is lowered: its threads run below all that haven't used up theirs, and what
 //! they use there is free. A deadline reviews the process again when the debt is paid. While the CPU is busy, the timer
-//! looks at the running process and at one other, all in turn. A look takes bounded time: it moves one thread at most,
-//! and the process's deadline moves the next one.
+//! looks at the running process, and at one other or at a source of interrupts, all in turn. A look takes bounded time:
+//! it moves one thread at most, and the process's deadline moves the next one.
 
-use crate::dispatch::{DeadlineOf, Load, Next, Wakes};
+use crate::dispatch::{DeadlineOf, Load, Next, Turn, Wakes};
 use crate::kernel::Kernel;
-use crate::machine::{Machine, Time};
+use crate::machine::{Line, Machine, Time};
 use crate::objects::event::Event;
+use crate::objects::pace::Pacing;
 use crate::objects::process::{Life, Process};
 use crate::objects::standing::Level;
 use crate::objects::thread::{SIBLINGS, StateKind, Thread};
@@ -31,7 +32,7 @@ pub(crate) const INTERRUPT_CYCLES: u64 = 2_000;
 /// which pays the debt sooner.
 const SLICES_TO_REVIEW: u64 = 10;
 
-/// How many slots a look goes through for a process that lives.
+/// How many slots a look goes through for a process or source that lives.
 const SLOTS_PER_LOOK: u32 = 8;
 
 /// Some threads of a process.
@@ -50,8 +51,8 @@ struct Survey {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// Looks at the running process and at one other. The timer raises the trap.
-    pub(crate) fn look(&mut self) -> Next {
+    /// Looks at the running process, and at one other or at a source. The timer raises the trap.
+    pub(crate) fn look(&mut self, machine: &mut M) -> Next {
         let load = if self.current == self.idle { Load::Idle } else { Load::Busy };
         if self.watch.look(self.now, load, self.idle_cycles(), self.slice_cycles) {
             self.schedule.set_wakes(&self.threads, Wakes::Slow);
@@ -61,8 +62,29 @@ impl<M: Machine> Kernel<M> {
         if let Some(next) = self.review(running) {
             return next;
         }
-        let other = self.next_in_turn();
-        self.review(other).unwrap_or(Next::Scheduled)
+        match self.watch.take_turn() {
+            Turn::Process => {
+                let other = self.next_in_turn(Turn::Process);
+                self.review(other).unwrap_or(Next::Scheduled)
+            }
+            Turn::Source => {
+                let source = self.next_in_turn(Turn::Source);
+                self.review_source(machine, source)
+            }
+        }
+    }
+
+    /// Switches a source off that interrupts more often than its budget allows, and whose process has used up its share
+    /// of the CPU. A driver that serves many interrupts within its share disturbs nobody. An NMI can't be kept back.
+    fn review_source(&mut self, machine: &mut M, link: Link) -> Next {
+        let (now, window) = (self.now, self.slice_cycles);
+        let Some(source) = self.interrupts.at(link).filter(|source| source.line() != Line::NMI) else {
+            return Next::Scheduled;
+        };
+        let Some(pace) = self.paces.at_mut(link).filter(|pace| !pace.is_off()) else { return Next::Scheduled };
+        let pacing = pace.review(source.counters.taken, now, window);
+        let lowered = self.processes.at(source.holder()).is_some_and(|holder| holder.standing.is_lowered());
+        if pacing == Pacing::Over && lowered { self.switch_off(machine, link) } else { Next::Scheduled }
     }
 
     /// Wakes the watch, since a program is to run after the idle thread.
@@ -80,14 +102,21 @@ impl<M: Machine> Kernel<M> {
         (thread == self.current).then_some(self.now)
     }
 
-    /// The process whose turn it is to be looked at; none if the next few slots are free.
-    fn next_in_turn(&mut self) -> Link {
-        let extent = self.processes.extent() as u32;
-        let first = self.watch.place(extent);
+    /// The process or source whose turn it is to be looked at; none if the next few slots are free.
+    fn next_in_turn(&mut self, turn: Turn) -> Link {
+        let extent = match turn {
+            Turn::Process => self.processes.extent(),
+            Turn::Source => self.interrupts.extent(),
+        } as u32;
+        let first = self.watch.place(turn, extent);
         let slots = first..extent.min(first + SLOTS_PER_LOOK);
         let after = slots.end;
-        let found = slots.map(|slot| Link::new(slot as usize)).find(|link| self.processes.live(*link).is_some());
-        self.watch.set_place(found.map_or(after, |link| link.index() as u32 + 1));
+        let mut links = slots.map(|slot| Link::new(slot as usize));
+        let found = match turn {
+            Turn::Process => links.find(|link| self.processes.live(*link).is_some()),
+            Turn::Source => links.find(|link| self.interrupts.live(*link).is_some()),
+        };
+        self.watch.set_place(turn, found.map_or(after, |link| link.index() as u32 + 1));
         found.unwrap_or(Link::NONE)
     }
 

@@ -9,7 +9,7 @@ mod watch;
 pub use budget::Budget;
 pub use deadlines::{DeadlineOf, Deadlines};
 pub use schedule::{Priority, QUEUE, Schedulable, Schedule, Slice, Wakes};
-pub use watch::{Load, Watch};
+pub use watch::{Load, Turn, Watch};
 
 use crate::tables::Link;
 

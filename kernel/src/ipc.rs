@@ -10,4 +10,5 @@ mod post;
 mod receive;
 mod reply;
 mod send;
+mod storm;
 mod timer;

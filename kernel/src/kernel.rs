@@ -9,6 +9,7 @@ use crate::objects::event::Events;
 use crate::objects::handle::Handles;
 use crate::objects::lines::Lines;
 use crate::objects::memory::{MappedRanges, Memory};
+use crate::objects::pace::Pace;
 use crate::objects::ports::Ports;
 use crate::objects::process::Process;
 use crate::objects::reply::Reply;
@@ -28,6 +29,8 @@ pub struct Kernel<M: Machine> {
     pub(crate) processes: Arena<Process<M>, PROCESSES>,
     pub(crate) endpoints: Arena<Endpoint, ENDPOINTS>,
     pub(crate) interrupts: Arena<Source, INTERRUPTS>,
+    /// Each source's, in the source's slot; nothing is ever inserted.
+    pub(crate) paces: Arena<Pace, INTERRUPTS>,
     pub(crate) timers: Arena<Timer, TIMERS>,
     pub(crate) memories: Arena<Memory, MEMORIES>,
     pub(crate) mappings: MappedRanges,
@@ -83,6 +86,7 @@ impl<M: Machine> Kernel<M> {
         processes: Arena::EMPTY,
         endpoints: Arena::EMPTY,
         interrupts: Arena::EMPTY,
+        paces: Arena::EMPTY,
         timers: Arena::EMPTY,
         memories: Arena::EMPTY,
         mappings: Arena::EMPTY,

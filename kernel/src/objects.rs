@@ -7,6 +7,7 @@ pub mod event;
 pub mod handle;
 pub mod lines;
 pub mod memory;
+pub mod pace;
 pub mod ports;
 pub mod process;
 pub mod reply;

@@ -103,6 +103,10 @@ impl<M: Machine> Kernel<M> {
         {
             source.forget_endpoint();
         }
+        if let Some(pace) = self.paces.at_mut(link) {
+            let gone = self.endpoints.get(pace.endpoint()).is_none();
+            forget_if(pace.endpoint_mut(), gone);
+        }
     }
 
     fn sweep_timer(&mut self, link: Link) {

@@ -22,6 +22,7 @@ mod replies;
 mod schedule;
 mod shares;
 mod sources;
+mod storms;
 mod sweep;
 mod timers;
 mod world;

@@ -28,8 +28,8 @@ impl<M: Machine> Kernel<M> {
         self.read_clock(machine);
         self.trace(TraceKind::Interrupt, line.0 as u32);
         let link = self.lines.source(line);
-        let Some(source) = self.interrupts.at_mut(link) else { return self.unowned(machine, line) };
-        let Some(endpoint) = self.endpoints.resolve(source.endpoint()) else { return self.unowned(machine, line) };
+        let Some(source) = self.interrupts.at_mut(link) else { return self.undelivered(machine, line) };
+        let Some(endpoint) = self.endpoints.resolve(source.endpoint()) else { return self.undelivered(machine, line) };
         let (noted, holder) = (source.fire(machine, self.now, times), source.holder());
         if line != Line::NMI {
             machine.end_of_interrupt(line);
@@ -64,6 +64,16 @@ impl<M: Machine> Kernel<M> {
             }
             None => self.account.spurious_apic = self.account.spurious_apic.wrapping_add(1),
         }
+    }
+
+    /// Counts an interrupt that has no endpoint to go to, since its source is off or no process listens.
+    #[cold]
+    fn undelivered(&mut self, machine: &mut M, line: Line) {
+        let link = self.lines.source(line);
+        let Some(holder) = self.note_while_off(link) else { return self.unowned(machine, line) };
+        machine.end_of_interrupt(line);
+        self.charge_for(holder, INTERRUPT_CYCLES);
+        self.carry_out(machine, Next::Scheduled);
     }
 
     /// Masks a line that no process listens to. A source notices here that its endpoint was destroyed: the end of an
@@ -137,7 +147,7 @@ impl<M: Machine> Kernel<M> {
         self.forget_alarm();
         self.trace(TraceKind::Timer, 0);
         // A look goes first: a program's deadlines could be due without end.
-        let next = if self.watch.is_due(self.now) { self.look() } else { self.expire(machine) };
+        let next = if self.watch.is_due(self.now) { self.look(machine) } else { self.expire(machine) };
         if self.slice_end <= self.now.0 {
             self.yield_turn();
         }
@@ -160,6 +170,7 @@ impl<M: Machine> Kernel<M> {
                 }
                 self.go_on_ending(machine, process, STEPS_PER_SLICE)
             }
+            DeadlineOf::Source(source) => self.let_back(machine, source),
             DeadlineOf::Thread(thread) => {
                 self.account.expiries = self.account.expiries.wrapping_add(1);
                 let process = self.threads.at(thread).map_or(Link::NONE, |thread| thread.process);

@@ -79,6 +79,10 @@ numbered! {
         /// The number of the endpoint that it is bound to plus 1, or 0 if it is bound to none; the holder's process
         /// badge; when the first interrupt of the pending message came, in clock cycles (low, high).
         Binding = 12,
+        /// How often the source was switched off since it interrupted more often than its budget allows; 1 while it is
+        /// off, and then when it comes back, in clock cycles (low, high). A level line that is off longer waits for the
+        /// completion of its message.
+        Storm = 13,
     }
 }
 

@@ -15,6 +15,9 @@ bitflags! {
         const REPLAYED = 1 << 2;
         /// The line fired too often unread and was masked; completing it unmasks it.
         const STORM = 1 << 3;
+        /// The source interrupted more often than its budget allows, and was off for a while: poll the device. Comes
+        /// with [`Self::REPLAYED`].
+        const OFF = 1 << 4;
     }
 }
 

@@ -118,6 +118,11 @@ pub enum Kind {
     /// A process has used up its share of the CPU for two seconds, which is said once until it has kept to its share
     /// again. Words: the share in thousandths, how long so far in cycles (low, high), 0.
     Overrun = 9,
+    /// A source of interrupts that a process has bound interrupted more often than its budget allows, and is off for a
+    /// while. This is said when that while is another than after the storm before. The label is 1 if the source is a
+    /// device's messages (MSI), else 0. Words: the line, how long it is off in cycles (low, high), how often it was
+    /// switched off so far.
+    Storm = 10,
     /// The call failed: the label is an [`Error`]'s code.
     Error = 15,
 }
@@ -135,6 +140,7 @@ impl Kind {
             7 => Self::Exit,
             8 => Self::CallerGone,
             9 => Self::Overrun,
+            10 => Self::Storm,
             _ => Self::Error,
         }
     }

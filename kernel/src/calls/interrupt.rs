@@ -2,6 +2,7 @@
 
 use crate::kernel::Kernel;
 use crate::machine::{InterruptWrite, Line, Machine, Trigger};
+use crate::objects::pace::Pace;
 use crate::objects::source::{Binding, Source};
 use crate::objects::thread::Token;
 use crate::request::{CallResult, DONE, Outcome, Refusal, Request, word};
@@ -71,6 +72,9 @@ impl<M: Machine> Kernel<M> {
             let source = Source::new(line, trigger, owner);
             let name = kernel.interrupts.insert(source)?;
             kernel.lines.claim(line, name.link());
+            if let Some(pace) = kernel.paces.at_mut(name.link()) {
+                *pace = Pace::NEW;
+            }
             Some(name)
         });
         machine.mask(line);

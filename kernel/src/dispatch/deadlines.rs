@@ -6,12 +6,12 @@
 
 use crate::machine::Time;
 use crate::tables::Link;
-use crate::tables::sizes::{PROCESSES, THREADS, TIMERS};
+use crate::tables::sizes::{INTERRUPTS, PROCESSES, THREADS, TIMERS};
 
 #[cfg(test)]
 mod checks;
 
-const OWNERS: usize = THREADS + TIMERS + PROCESSES;
+const OWNERS: usize = THREADS + TIMERS + PROCESSES + INTERRUPTS;
 
 /// How many items stand below each.
 const BRANCHES: usize = 4;
@@ -25,6 +25,8 @@ pub enum DeadlineOf {
     Timer(Link),
     /// A process's: its end goes on in slices, or its share of the CPU is used up and will be paid for.
     Process(Link),
+    /// A source's, which is off until then.
+    Source(Link),
 }
 
 impl DeadlineOf {
@@ -33,6 +35,7 @@ impl DeadlineOf {
             Self::Thread(link) => link.index(),
             Self::Timer(link) => THREADS.wrapping_add(link.index()),
             Self::Process(link) => (THREADS + TIMERS).wrapping_add(link.index()),
+            Self::Source(link) => (THREADS + TIMERS + PROCESSES).wrapping_add(link.index()),
         }
     }
 
@@ -41,8 +44,10 @@ impl DeadlineOf {
             Self::Thread(Link::new(number))
         } else if number < THREADS + TIMERS {
             Self::Timer(Link::new(number - THREADS))
-        } else {
+        } else if number < THREADS + TIMERS + PROCESSES {
             Self::Process(Link::new(number - THREADS - TIMERS))
+        } else {
+            Self::Source(Link::new(number - THREADS - TIMERS - PROCESSES))
         }
     }
 }

@@ -25,8 +25,22 @@ pub struct Watch {
     idle_cycles: u64,
     /// How many processes have a share that was given to them.
     budgets: u32,
+    /// How many looks there were, which says whose turn it is. (A field with unused values would change the order of
+    /// the kernel's tables, and with it the code of the fast paths.)
+    looks: u32,
     /// The slot of the process whose turn it is to be looked at without running.
-    place: u32,
+    process: u32,
+    /// The slot of the source whose turn it is.
+    source: u32,
+}
+
+/// What a look is at, besides the process that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Another process.
+    Process,
+    /// A source of interrupts.
+    Source,
 }
 
 /// What a look finds the CPU to be.
@@ -40,7 +54,8 @@ pub enum Load {
 
 impl Watch {
     /// All zeros, for tables that need no image.
-    pub const EMPTY: Self = Self { next: 0, began: Time(0), last: Time(0), idle_cycles: 0, budgets: 0, place: 0 };
+    pub const EMPTY: Self =
+        Self { next: 0, began: Time(0), last: Time(0), idle_cycles: 0, budgets: 0, looks: 0, process: 0, source: 0 };
 
     /// There is nothing to watch: one budget pays for all.
     pub const NONE: Self = Self { next: NEVER, ..Self::EMPTY };
@@ -114,13 +129,27 @@ impl Watch {
         sleeps
     }
 
-    /// The slot from which on the next process is looked for, of `extent` slots.
-    pub const fn place(&self, extent: u32) -> u32 {
-        if self.place < extent { self.place } else { 0 }
+    /// What this look is at. Processes and sources take turns, so that a look takes no longer than the review of two
+    /// processes.
+    pub const fn take_turn(&mut self) -> Turn {
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(2) { Turn::Process } else { Turn::Source }
+    }
+
+    /// The slot from which on the next process or source is looked for, of `extent` slots.
+    pub const fn place(&self, turn: Turn, extent: u32) -> u32 {
+        let place = match turn {
+            Turn::Process => self.process,
+            Turn::Source => self.source,
+        };
+        if place < extent { place } else { 0 }
     }
 
     /// Sets that slot.
-    pub const fn set_place(&mut self, place: u32) {
-        self.place = place;
+    pub const fn set_place(&mut self, turn: Turn, place: u32) {
+        match turn {
+            Turn::Process => self.process = place,
+            Turn::Source => self.source = place,
+        }
     }
 }

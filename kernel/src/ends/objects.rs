@@ -5,8 +5,9 @@ use crate::kernel::Kernel;
 use crate::machine::{Machine, PortRange};
 use crate::objects::event::Event;
 use crate::objects::memory::MemoryKind;
+use crate::objects::pace::Pace;
 use crate::objects::thread::State;
-use crate::tables::{Link, Name};
+use crate::tables::{Entry, Link, Name};
 use abi::Error;
 
 /// How many processes a slice of the end of a range of ports looks at.
@@ -40,7 +41,7 @@ impl<M: Machine> Kernel<M> {
                         timer.forget_expiries();
                     }
                 }
-                Event::Exit(_) | Event::Overrun(_) => self.withdraw(event),
+                Event::Exit(_) | Event::Overrun(_) | Event::Storm(_) => self.withdraw(event),
                 Event::CallerGone(reply) => self.end_reply(reply),
             }
             return 1;
@@ -63,6 +64,11 @@ impl<M: Machine> Kernel<M> {
         self.unbind(machine, link);
         let Some(source) = self.interrupts.at(link).copied() else { return };
         self.lines.release(source.line());
+        self.withdraw(Event::Storm(link));
+        self.deadlines.clear(DeadlineOf::Source(link));
+        if let Some(pace) = self.paces.at_mut(link) {
+            *pace = Pace::EMPTY;
+        }
         self.interrupts.remove(link);
         self.refund(source.owner(), 0, 1);
     }

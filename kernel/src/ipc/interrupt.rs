@@ -30,16 +30,17 @@ impl<M: Machine> Kernel<M> {
     /// receives on. A message that was completed by its number, or whose source was unbound, is forgotten: it would
     /// keep the thread off the fast path.
     pub(crate) fn complete_implicitly(&mut self, machine: &mut M, thread: Link, endpoint: Link) {
-        let Some(receiver) = self.threads.at_mut(thread) else { return };
-        let token = receiver.completes();
+        let Some(token) = self.threads.at(thread).map(|receiver| receiver.completes()) else { return };
         if token == Token::NONE {
             return;
         }
         let source = self.interrupts.get(token.source).filter(|source| source.is_outstanding(token.sequence));
-        if source.is_some_and(|source| source.endpoint().link() != endpoint) {
+        if source.is_some() && self.bound_endpoint(token.source.link()).link() != endpoint {
             return;
         }
-        receiver.forget_token();
+        if let Some(receiver) = self.threads.at_mut(thread) {
+            receiver.forget_token();
+        }
         // It fails if there is nothing to complete any more.
         let _ = self.complete(machine, token);
     }
@@ -53,13 +54,18 @@ impl<M: Machine> Kernel<M> {
         }
         let may_have_lost = source.may_have_lost();
         source.complete();
+        if self.is_off(token.source.link()) {
+            self.let_back_if_due(machine, token.source.link());
+            return Ok(());
+        }
+        let Some(source) = self.interrupts.get_mut(token.source) else { return Err(Error::BadHandle) };
         if source.is_masked() {
             source.unmask(machine);
         }
         if may_have_lost { self.replay(token.source.link()) } else { Ok(()) }
     }
 
-    /// Binds a source and unmasks it. Returns how many interrupts its pending message stands for, and its last number.
+    /// Binds a source and unmasks it, unless a storm has switched it off. Returns how many interrupts its pending message stands for, and its last number.
     pub(crate) fn bind(
         &mut self,
         machine: &mut M,
@@ -67,8 +73,7 @@ impl<M: Machine> Kernel<M> {
         endpoint: Name,
         binding: Binding,
     ) -> Result<(u32, u32), Error> {
-        let Some(interrupt) = self.interrupts.at(source) else { return Err(Error::BadHandle) };
-        if self.endpoints.get(interrupt.endpoint()).is_some() {
+        if self.endpoints.get(self.bound_endpoint(source)).is_some() {
             return Err(Error::Busy);
         }
         // The source may still be bound to an endpoint that was destroyed.
@@ -81,7 +86,12 @@ impl<M: Machine> Kernel<M> {
         interrupt.bind(machine, endpoint, binding);
         let edge = interrupt.trigger() == Trigger::Edge && interrupt.line() != Line::NMI;
         process.sources.add::<SOURCES, _, _>(&mut self.interrupts, source);
-        if edge {
+        if self.is_off(source) {
+            self.bind_while_off(machine, source, endpoint);
+        } else if let Some(interrupt) = self.interrupts.at_mut(source) {
+            interrupt.unmask(machine);
+        }
+        if edge && !self.is_off(source) {
             self.replay(source)?;
         }
         let Some(interrupt) = self.interrupts.at(source) else { return Err(Error::BadHandle) };

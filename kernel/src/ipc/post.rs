@@ -47,6 +47,7 @@ impl<M: Machine> Kernel<M> {
                 let words = [share.thousandths() as usize, low, high, 0];
                 Message::new(Tag::outgoing(Kind::Overrun, 0, process.origin().badge), words)
             }
+            Event::Storm(source) => self.storm_message(source),
         }
     }
 

@@ -17,16 +17,19 @@ pub enum Event {
     CallerGone(Link),
     /// A process has used up its share of the CPU for a while.
     Overrun(Link),
+    /// A source has interrupted more often than its budget allows.
+    Storm(Link),
 }
 
-/// As many as there are objects that can post.
-pub const EVENTS: usize = FIRST_OVERRUN + PROCESSES;
+/// One for each thing that an object can tell.
+pub const EVENTS: usize = FIRST_STORM + INTERRUPTS;
 
 /// The first slot of each kind.
 const FIRST_TIMER: usize = INTERRUPTS;
 const FIRST_EXIT: usize = FIRST_TIMER + TIMERS;
 const FIRST_REPLY: usize = FIRST_EXIT + PROCESSES;
 const FIRST_OVERRUN: usize = FIRST_REPLY + REPLIES;
+const FIRST_STORM: usize = FIRST_OVERRUN + PROCESSES;
 
 impl Event {
     /// Its slot among all events.
@@ -38,6 +41,7 @@ impl Event {
             Self::Exit(link) => Link::new(FIRST_EXIT.wrapping_add(link.index())),
             Self::CallerGone(link) => Link::new(FIRST_REPLY.wrapping_add(link.index())),
             Self::Overrun(link) => Link::new(FIRST_OVERRUN.wrapping_add(link.index())),
+            Self::Storm(link) => Link::new(FIRST_STORM.wrapping_add(link.index())),
         }
     }
 
@@ -51,8 +55,10 @@ impl Event {
             Self::Exit(Link::new(index - FIRST_EXIT))
         } else if index < FIRST_OVERRUN {
             Self::CallerGone(Link::new(index - FIRST_REPLY))
-        } else {
+        } else if index < FIRST_STORM {
             Self::Overrun(Link::new(index - FIRST_OVERRUN))
+        } else {
+            Self::Storm(Link::new(index - FIRST_STORM))
         }
     }
 }

@@ -113,6 +113,9 @@ pub enum Noted {
 }
 
 impl Source {
+    /// The endpoint of a source that is bound and off: no endpoint has this name.
+    const AWAY: Name = Name::GONE;
+
     /// Notes that the line fired `times` times, once at least, since the kernel looked last. A level line is masked
     /// until the message is completed, another one in a storm.
     #[inline(always)]
@@ -263,7 +266,7 @@ impl Source {
         self.sequence
     }
 
-    /// Its messages go to an endpoint from now on; its line is let through.
+    /// Its messages go to an endpoint from now on, once its line is unmasked.
     pub fn bind<M: Machine>(&mut self, machine: &mut M, endpoint: Name, binding: Binding) {
         self.endpoint = endpoint;
         self.holder = binding.holder;
@@ -271,7 +274,43 @@ impl Source {
         self.trigger = machine.configure(self.line, binding.trigger);
         self.plain_tag = Tag::outgoing(Kind::Interrupt, self.level().bits(), self.badge);
         self.outstanding = 0;
-        self.unmask(machine);
+    }
+
+    /// It is bound while it is off: its line stays masked, and it has no endpoint but in its pace.
+    pub const fn bind_while_off(&mut self) {
+        self.endpoint = Self::AWAY;
+    }
+
+    /// Switches it off after a storm: its line is masked, and no interrupt of it finds an endpoint. Returns the
+    /// endpoint that it is bound to.
+    pub fn switch_off<M: Machine>(&mut self, machine: &mut M) -> Name {
+        self.hold_back(machine);
+        core::mem::replace(&mut self.endpoint, Self::AWAY)
+    }
+
+    /// Switches it on again, bound to that endpoint, and makes a message pending that says so, unless one is. A level
+    /// line stays masked until that is completed.
+    pub fn switch_on<M: Machine>(&mut self, machine: &mut M, endpoint: Name, now: Time) -> Noted {
+        self.endpoint = endpoint;
+        if self.trigger == Trigger::Edge {
+            self.unmask(machine);
+        }
+        self.flags |= InterruptFlags::OFF | InterruptFlags::REPLAYED;
+        if !self.pending && self.count == 0 {
+            self.first = now;
+        }
+        self.pend()
+    }
+
+    /// Counts an interrupt that came while it was off, in the message that is pending or will be.
+    pub const fn note_while_off(&mut self, now: Time) {
+        self.counters.taken = self.counters.taken.wrapping_add(1);
+        if self.count == 0 {
+            self.first = now;
+        } else {
+            self.counters.coalesced = self.counters.coalesced.wrapping_add(1);
+        }
+        self.count = self.count.saturating_add(1);
     }
 
     /// Nobody gets its messages any more; a message that nobody read is dropped, and counted as such. Returns the

@@ -71,7 +71,7 @@ fn description(world: &World) -> Vec<String> {
         ));
     }
     for (link, source) in kernel.interrupts.iter() {
-        lines.push(format!("{link:?} {:?}", source.at_rest()));
+        lines.push(format!("{link:?} {:?} {:?}", source.at_rest(), kernel.paces.at(link)));
     }
     for (link, process) in kernel.processes.iter() {
         lines.push(format!("{link:?} {:?} {:?} {:?}", process.exit(), process.former_usage(), process.standing));

@@ -188,7 +188,7 @@ fn the_clock_and_the_counters_can_be_read() {
     assert_eq!(world.refused(Operation::Info, 0, kernel), Error::BadHandle);
     let weak = world.make(Operation::HandleCopy, root, [Rights::ROOT_LOG_WRITE.bits() as usize, 0, 0, 0]);
     assert_eq!(world.refused(Operation::Info, weak, kernel), Error::MissingRight);
-    for words in [[8, 0, 0, 0], [3, 8, 0, 0], [3, 0, 13, 0], [4, 7, 0, 0], [4, 0, 5, 0], [5, 0, 5, 0], [usize::MAX; 4]]
+    for words in [[8, 0, 0, 0], [3, 8, 0, 0], [3, 0, 14, 0], [4, 7, 0, 0], [4, 0, 5, 0], [5, 0, 5, 0], [usize::MAX; 4]]
     {
         assert_eq!(world.refused(Operation::Info, root, words), Error::BadArgument, "{words:?}");
     }

@@ -22,6 +22,9 @@ bellwire::main!(run);
 const LINE: u8 = 3;
 const PORTS: u16 = 0x2F8;
 
+/// The 8254's line, which the kernel leaves to programs where there is a local APIC.
+const CLOCK_LINE: u8 = 0;
+
 /// Below the shell, which asks about it while it is busy.
 const PRIORITY: u8 = 10;
 
@@ -74,10 +77,12 @@ enum Way {
     Spins = 18,
     /// Has eight timers expire as often as the kernel allows.
     Timers = 19,
+    /// Receives what the 8254 says, which somebody else has told to interrupt as often as it can.
+    Clock = 20,
 }
 
 impl Way {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Silent,
         Self::Well,
         Self::Keep,
@@ -97,6 +102,7 @@ impl Way {
         Self::PanicsLater,
         Self::Spins,
         Self::Timers,
+        Self::Clock,
     ];
 }
 
@@ -105,9 +111,10 @@ fn run(startup: Startup) -> Result<()> {
     let way = way(&mut clients)?;
     let device = Device::new(startup.ports(PORTS)?);
     let (line, endpoint, timer) = (startup.line(LINE)?, Endpoint::new()?, startup.uses("timer")?);
-    let priority = if matches!(way, Way::Spins | Way::Timers) { HIGH_PRIORITY } else { PRIORITY };
+    let clock = startup.line(CLOCK_LINE)?;
+    let priority = if matches!(way, Way::Spins | Way::Timers | Way::Clock) { HIGH_PRIORITY } else { PRIORITY };
     Thread::spawn(priority, STACK_BYTES, move |right| {
-        let mut driver = Driver { device, line, server: Server::new(right, endpoint), timer };
+        let mut driver = Driver { device, line, clock, server: Server::new(right, endpoint), timer };
         if let Err(error) = driver.get_stuck(way) {
             bellwire::println!("{way:?}: {error}");
         }
@@ -134,6 +141,7 @@ fn way(clients: &mut Server) -> Result<Way, Error> {
 struct Driver {
     device: Device,
     line: Interrupt,
+    clock: Interrupt,
     server: Server,
     timer: Endpoint,
 }
@@ -152,6 +160,7 @@ impl Driver {
             }
             Way::Spins => busy(),
             Way::Timers => return self.expire_for_ever(),
+            Way::Clock => return self.receive_for_ever(),
             _ => {}
         }
         let trigger = match way {
@@ -204,6 +213,15 @@ impl Driver {
         let period = Duration::from_micros(10);
         let timers = (0..8).map(|badge| Timer::new(self.server.endpoint(), badge)).collect::<Result<Vec<_>>>()?;
         timers.iter().try_for_each(|timer| timer.set_periodic(Instant::now() + period, period))?;
+        loop {
+            self.server.next()?;
+        }
+    }
+}
+
+impl Driver {
+    fn receive_for_ever(&mut self) -> Result<()> {
+        self.clock.bind(self.server.endpoint(), 0, Trigger::Edge)?;
         loop {
             self.server.next()?;
         }

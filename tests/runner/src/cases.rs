@@ -26,6 +26,7 @@ mod person;
 mod refusals;
 mod reports;
 mod shell;
+mod storms;
 mod vandal;
 mod whole_suite;
 
@@ -80,6 +81,7 @@ const ALL: &[&[Case]] = &[
     anywhere::LONG,
     boot::CASES,
     budgets::CASES,
+    storms::CASES,
     clocks::CASES,
     linked::CASES,
     refusals::CASES,

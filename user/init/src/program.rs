@@ -12,7 +12,9 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use bellwire::entry::ABSENT;
 use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus};
-use bellwire::{DrivenFunction, Endpoint, Error, Exit, HowEnded, Instant, Memory, Overrun, Process, Result, time};
+use bellwire::{
+    DrivenFunction, Endpoint, Error, Exit, HowEnded, Instant, Memory, Overrun, Process, Result, Storm, time,
+};
 use core::time::Duration;
 use manifest::{OnOverrun, Restart, Right};
 
@@ -197,6 +199,13 @@ impl Program {
                 }
             }
         }
+    }
+
+    /// Says that a source of the program's interrupts is off, and for how long.
+    pub fn stormed(&self, storm: Storm) {
+        // The clock was measured, so a number of windows isn't a whole number of milliseconds.
+        let milliseconds = (time::duration(storm.cycles).as_micros() + 500) / 1_000;
+        bellwire::println!("{}'s {storm} storms: off for {milliseconds} ms", self.facts.name);
     }
 
     /// Tears down what is left of the program's last process, if something is. A device may write to the process's

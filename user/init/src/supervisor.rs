@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest, SupervisionRequest};
 use bellwire::{
-    Call, Endpoint, Error, Event, Exit, HowEnded, Instant, Overrun, ReceiveRight, Result, Rights, Server, Timer,
+    Call, Endpoint, Error, Event, Exit, HowEnded, Instant, Overrun, ReceiveRight, Result, Rights, Server, Storm, Timer,
 };
 use core::time::Duration;
 use manifest::{Manifest, PCI_SERVICE, Right};
@@ -62,6 +62,7 @@ impl Supervisor {
             match self.server.next() {
                 Ok(Event::Exit(exit)) => self.programs.ended(exit),
                 Ok(Event::Overrun(overrun)) => self.programs.overran(overrun),
+                Ok(Event::Storm(storm)) => self.programs.stormed(storm),
                 Ok(Event::Timer(_)) => {
                     let now = Instant::now();
                     self.programs.each(|program, surroundings| program.start_if_due(now, surroundings));
@@ -119,6 +120,12 @@ impl Programs {
     fn overran(&mut self, overrun: Overrun) {
         if let Some(program) = self.by_badge(overrun.badge) {
             program.overran(overrun);
+        }
+    }
+
+    fn stormed(&mut self, storm: Storm) {
+        if let Some(program) = self.by_badge(storm.badge) {
+            program.stormed(storm);
         }
     }
 

@@ -26,6 +26,8 @@ pub enum Event<'a> {
     CallerGone(CallerGone),
     /// A process that this one supervises has used up its share of the CPU for a while.
     Overrun(Overrun),
+    /// A source of interrupts of a process that this one supervises is off, since it interrupted too often.
+    Storm(Storm),
 }
 
 impl<'a> Event<'a> {
@@ -49,6 +51,7 @@ impl<'a> Event<'a> {
             Kind::Exit => Self::Exit(Exit::from_message(&message)?),
             Kind::CallerGone => Self::CallerGone(CallerGone { reply: word0 as u32 }),
             Kind::Overrun => Self::Overrun(Overrun::from_message(&message)?),
+            Kind::Storm => Self::Storm(Storm::from_message(&message)?),
             Kind::Done | Kind::Reply | Kind::Error => return None,
         })
     }
@@ -196,6 +199,55 @@ impl Overrun {
     }
 }
 
+/// A source of interrupts interrupted more often than its budget allows, and its process has used up its share of the
+/// CPU. The source is off for a while, and comes back by itself: then its driver gets a message with
+/// [`abi::InterruptFlags::OFF`]. The supervisor is told when the while is another than after the storm before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storm {
+    /// The badge of the process that had bound the source, as its supervisor gave it.
+    pub badge: u16,
+    /// The number of the line, or of the message interrupt.
+    pub line: u8,
+    /// What the source is.
+    pub kind: StormOf,
+    /// How long the source is off, in cycles.
+    pub cycles: u64,
+    /// How often the source was switched off so far.
+    pub times: u32,
+}
+
+/// What a storm came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StormOf {
+    /// An interrupt line.
+    Line,
+    /// A device's messages (MSI). Nothing masks them: those that come while the source is off are counted.
+    Message,
+}
+
+impl Storm {
+    /// The storm that a message tells of, if it is of that kind.
+    pub fn from_message(message: &Message) -> Option<Self> {
+        let [line, low, high, times] = message.words;
+        if message.tag.kind() != Kind::Storm {
+            return None;
+        }
+        let kind = if message.tag.label() == 0 { StormOf::Line } else { StormOf::Message };
+        let (badge, line, times) = (message.tag.badge(), line as u8, times as u32);
+        Some(Self { badge, line, kind, cycles: join(low, high), times })
+    }
+}
+
+/// `line 11`, or `message interrupt 104`.
+impl core::fmt::Display for Storm {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.kind {
+            StormOf::Line => write!(formatter, "line {}", self.line),
+            StormOf::Message => write!(formatter, "message interrupt {}", self.line),
+        }
+    }
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HowEnded {
@@ -258,6 +310,17 @@ mod tests {
         assert_eq!(Overrun::from_message(&message), Some(overrun));
         let other = Message::new(abi::Tag::outgoing(Kind::Timer, 0, 7), [200, 5, 1, 0]);
         assert_eq!(Overrun::from_message(&other), None);
+    }
+
+    #[test]
+    fn a_storm_is_read_from_its_message_alone() {
+        let message = |kind, label| Message::new(abi::Tag::outgoing(kind, label, 7), [11, 5, 1, 3]);
+        let storm = Storm { badge: 7, line: 11, kind: StormOf::Line, cycles: (1 << 32) + 5, times: 3 };
+        assert_eq!(Storm::from_message(&message(Kind::Storm, 0)), Some(storm));
+        assert_eq!(storm.to_string(), "line 11");
+        let of_message = Storm::from_message(&message(Kind::Storm, 1)).unwrap();
+        assert_eq!((of_message.kind, of_message.to_string().as_str()), (StormOf::Message, "message interrupt 11"));
+        assert_eq!(Storm::from_message(&message(Kind::Overrun, 0)), None);
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub struct Source {
     pub pending: bool,
     /// Whether more interrupts came than are allowed unread, so that the source was masked.
     pub storm: bool,
+    /// How often it was switched off, since it interrupted more often than its budget allows.
+    pub storms: u32,
+    /// While it is off: when it comes back, in cycles. A level line that is off longer waits until its message is
+    /// completed.
+    pub off_until: Option<u64>,
     /// How many interrupts the pending message stands for; 0 if it only says "poll your device".
     pub unread: u32,
     /// The number of the message that was received and isn't completed; 0 for none.
@@ -182,6 +187,8 @@ impl Root {
         let message = self.info(InfoItem::Interrupt, index, InterruptPart::Message as usize)?;
         let [pending, unread, outstanding, replayed] = message.map(|word| word as u32);
         let [endpoint, _, low, high] = self.info(InfoItem::Interrupt, index, InterruptPart::Binding as usize)?;
+        let [storms, is_off, back_low, back_high] =
+            self.info(InfoItem::Interrupt, index, InterruptPart::Storm as usize)?;
         let [taken, delivered, coalesced, spurious] = counts;
         let [dropped, longest, sequence, completions] = more;
         Ok(Some(Source {
@@ -201,6 +208,8 @@ impl Root {
             completions,
             pending: pending & 1 != 0,
             storm: pending & 2 != 0,
+            storms: storms as u32,
+            off_until: (is_off != 0).then(|| join(back_low, back_high)),
             unread,
             outstanding,
             replayed,

@@ -86,7 +86,7 @@ pub use abi::{
 pub use client::{Caller, CallerGone, Callers, ClientError, Delivery, Sent};
 pub use endpoint::{Answer, Endpoint, Reply};
 pub use entry::absent;
-pub use event::{Call, Event, Exit, Fault, HowEnded, Overrun, TimerMessage};
+pub use event::{Call, Event, Exit, Fault, HowEnded, Overrun, Storm, StormOf, TimerMessage};
 pub use handle::{Borrowed, Handle, OwnedHandle};
 pub use info::{KernelCounters, MemoryUse, ProcessUse, Source, ThreadFault, ThreadUse};
 pub use interrupt::{Interrupt, InterruptWrite, Pending, Trigger};

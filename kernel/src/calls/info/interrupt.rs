@@ -4,6 +4,7 @@ use super::slot;
 use crate::kernel::Kernel;
 use crate::machine::{Line, Machine, Trigger};
 use crate::objects::source::Source;
+use crate::tables::{Link, Name};
 use abi::{Error, InterruptFlags, InterruptPart, split};
 
 impl<M: Machine> Kernel<M> {
@@ -38,7 +39,8 @@ impl<M: Machine> Kernel<M> {
             InterruptPart::More => [counters.dropped, counters.latency_maximum, source.sequence(), counters.completed]
                 .map(|count| count as usize),
             InterruptPart::Message => self.message_info(source),
-            InterruptPart::Binding => self.binding_info(source),
+            InterruptPart::Binding => self.binding_info(source, self.bound_endpoint(Link::new(index))),
+            InterruptPart::Storm => self.storm_info(Link::new(index)),
             histogram => {
                 let first = (histogram as usize - InterruptPart::Histogram0 as usize) * 4;
                 let mut words = [0; 4];
@@ -62,9 +64,18 @@ impl<M: Machine> Kernel<M> {
     /// Where a source's messages go. An endpoint that was destroyed counts as none, even before the source notices.
     #[cold]
     #[inline(never)]
-    fn binding_info(&self, source: &Source) -> [usize; 4] {
+    fn binding_info(&self, source: &Source, endpoint: Name) -> [usize; 4] {
         let (_, _, first, _) = source.pending();
         let [low, high] = split(first.0);
-        [self.endpoint_number(source.endpoint()), self.badge_of(source.holder()) as usize, low, high]
+        [self.endpoint_number(endpoint), self.badge_of(source.holder()) as usize, low, high]
+    }
+
+    /// How often a source was switched off, and when it comes back if it is off.
+    #[cold]
+    #[inline(never)]
+    fn storm_info(&self, link: Link) -> [usize; 4] {
+        let Some(pace) = self.paces.at(link) else { return [0; 4] };
+        let [low, high] = if pace.is_off() { split(pace.back().0) } else { [0; 2] };
+        [pace.storms() as usize, pace.is_off() as usize, low, high]
     }
 }

@@ -1,11 +1,12 @@
 //! Sources: nothing that fired is lost, and lines are masked when and only when they have to be.
 
-use crate::dispatch::QUEUE;
+use crate::dispatch::{DeadlineOf, QUEUE};
 use crate::machine::{Line, Trigger};
 use crate::objects::event::Event;
+use crate::objects::pace::Pace;
 use crate::objects::source::SOURCES;
 use crate::objects::thread::Thread;
-use crate::tables::Link;
+use crate::tables::{Entry, Link};
 use crate::tests::world::World;
 use abi::InterruptFlags;
 use std::vec::Vec;
@@ -15,6 +16,7 @@ pub fn check(world: &World) {
     check_masks(world);
     check_bindings(world);
     check_events(world);
+    check_paces(world);
 }
 
 /// Taken = delivered + coalesced + spurious + dropped + pending, where each delivery stands in the histogram, or will.
@@ -22,7 +24,8 @@ fn check_conservation(world: &World) {
     let kernel = &world.kernel;
     for (link, source) in kernel.interrupts.iter() {
         let counters = &source.counters;
-        assert!(source.pending().1 == 0 || source.is_pending(), "interrupts are counted in no message");
+        let in_message = source.is_pending() || kernel.is_off(link) && !source.endpoint().is_none();
+        assert!(source.pending().1 == 0 || in_message, "interrupts are counted in no message");
         let histogram: u32 = counters.histogram.iter().sum();
         let name = kernel.interrupts.name(link);
         let holds = |thread: &Thread<_>| thread.raised() != 0 && thread.completes().source == name;
@@ -31,7 +34,7 @@ fn check_conservation(world: &World) {
     }
 }
 
-/// A line is masked while it is unbound, while a level's message isn't completed, and after a storm.
+/// A line is masked while it is unbound, while a level's message isn't completed, after a storm, and while it is off.
 fn check_masks(world: &World) {
     let kernel = &world.kernel;
     for line in (0..=u8::MAX).map(Line) {
@@ -48,6 +51,9 @@ fn check_masks(world: &World) {
         let unread = source.is_pending() || source.outstanding() != 0;
         if source.endpoint().is_none() {
             assert!(source.is_masked() && !unread, "an unbound source isn't at rest");
+        } else if kernel.is_off(claimed) {
+            assert!(source.is_masked(), "{line:?} is off and not masked");
+            assert!(kernel.endpoints.get(source.endpoint()).is_none(), "interrupts of {line:?} find an endpoint");
         } else if source.trigger() == Trigger::Level {
             assert_eq!(source.is_masked(), unread, "{line:?}: {source:?}");
         } else if source.is_masked() {
@@ -100,7 +106,7 @@ fn check_events(world: &World) {
         assert_eq!(slot.queued_at().is_some(), queued.contains(&link), "an event isn't where it says");
     }
     for (link, source) in kernel.interrupts.iter() {
-        if kernel.endpoints.get(source.endpoint()).is_some() {
+        if kernel.endpoints.get(kernel.bound_endpoint(link)).is_some() {
             assert_eq!(queued.contains(&Event::Interrupt(link).link()), source.is_pending());
         }
     }
@@ -110,7 +116,10 @@ fn check_events(world: &World) {
         }
     }
     let live = |link: &Link| {
-        kernel.interrupts.iter().any(|(source, _)| Event::Interrupt(source).link() == *link)
+        kernel
+            .interrupts
+            .iter()
+            .any(|(source, _)| [Event::Interrupt(source).link(), Event::Storm(source).link()].contains(link))
             || kernel.timers.iter().any(|(timer, _)| Event::Timer(timer).link() == *link)
             || kernel
                 .processes
@@ -119,4 +128,25 @@ fn check_events(world: &World) {
             || kernel.replies.iter().any(|(reply, _)| Event::CallerGone(reply).link() == *link)
     };
     assert!(queued.iter().all(live), "the event of an object that is gone is queued");
+}
+
+/// A source that is off comes back: by its deadline, or when its level's message is completed or it is bound.
+fn check_paces(world: &World) {
+    let kernel = &world.kernel;
+    for index in 0..kernel.interrupts.capacity() {
+        let link = Link::new(index);
+        let pace = kernel.paces.at(link).unwrap();
+        let Some(source) = kernel.interrupts.live(link) else {
+            assert_eq!(*pace, Pace::EMPTY, "a free source has a pace");
+            continue;
+        };
+        if kernel.is_off(link) {
+            let is_set = kernel.deadlines.is_set(DeadlineOf::Source(link));
+            let waits = source.trigger() == Trigger::Level && source.outstanding() != 0 || source.endpoint().is_none();
+            assert!(is_set || waits, "{:?} never comes back", source.line());
+            assert!(source.line() != Line::NMI, "nothing keeps an NMI back");
+        } else {
+            assert!(pace.endpoint().is_none(), "{:?} is on, and its endpoint is away", source.line());
+        }
+    }
 }

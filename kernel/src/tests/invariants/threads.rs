@@ -176,6 +176,10 @@ fn check_time(world: &World) {
             DeadlineOf::Process(link) => {
                 assert!(kernel.processes.live(link).is_some(), "a process that is gone has a deadline");
             }
+            DeadlineOf::Source(link) => {
+                assert!(kernel.interrupts.live(link).is_some(), "a source that is gone has a deadline");
+                assert!(kernel.is_off(link), "a source has a deadline although it is on");
+            }
         }
     }
     let running = kernel.threads.at(kernel.current).unwrap().priority();

@@ -19,6 +19,10 @@ pub enum Step {
     Raise(u8),
     /// A line fired so often unread that a few more times make a storm.
     Age(u8),
+    /// A source has used its budget up: it is switched off at its next review, if its process has used up its share.
+    Exhaust(u8),
+    /// A source is switched off at once.
+    SwitchOff(u8),
     /// A level line is held.
     Assert(u8),
     /// A level line is released.
@@ -74,6 +78,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         2 => noise,
         8 => any::<u8>().prop_map(Step::Raise),
         1 => any::<u8>().prop_map(Step::Age),
+        1 => any::<u8>().prop_map(Step::Exhaust),
+        2 => any::<u8>().prop_map(Step::SwitchOff),
         3 => any::<u8>().prop_map(Step::Assert),
         3 => any::<u8>().prop_map(Step::Release),
         6 => (0u32..20_000_000).prop_map(Step::Advance),
@@ -103,6 +109,8 @@ impl Step {
                 world.raise(line);
             }
             Self::Age(choice) => age(world, choice),
+            Self::Exhaust(choice) => exhaust(world, choice),
+            Self::SwitchOff(choice) => switch_off(world, choice),
             Self::Assert(choice) => {
                 let line = pick_line(world, choice);
                 world.machine.assert(line);
@@ -206,6 +214,27 @@ fn pick_line(world: &World, choice: u8) -> Line {
     match claimed.get(choice as usize / 4 % claimed.len().max(1)) {
         Some(line) if !choice.is_multiple_of(4) => *line,
         _ => Line(choice % 24),
+    }
+}
+
+/// Uses a source's budget up.
+fn exhaust(world: &mut World, choice: u8) {
+    let line = pick_line(world, choice);
+    if let Some(pace) = world.kernel.paces.at_mut(world.kernel.lines.source(line)) {
+        pace.exhaust();
+    }
+}
+
+/// Does to a source what a review does after a storm.
+fn switch_off(world: &mut World, choice: u8) {
+    let line = pick_line(world, choice);
+    let link = world.kernel.lines.source(line);
+    if world.kernel.interrupts.at(link).is_some_and(|source| !source.endpoint().is_none()) && !world.kernel.is_off(link)
+    {
+        world.trap(|kernel, machine| {
+            let next = kernel.switch_off(machine, link);
+            kernel.carry_out(machine, next);
+        });
     }
 }
 

@@ -167,6 +167,13 @@ impl Oracle {
                     None => self.breaches.push(format!("{endpoint} was told of the end of {}", tag.badge())),
                 }
             }
+            Kind::Storm => {
+                let is_its = self
+                    .processes
+                    .iter()
+                    .any(|process| process.supervisor == Some(endpoint) && process.badge == tag.badge());
+                rule!(self, is_its, "{endpoint} was told of a storm of {}, whom it doesn't supervise", tag.badge());
+            }
             kind if kind as u8 <= Kind::Exit as u8 || kind == Kind::Error => {
                 self.breaches.push(format!("thread {number} received, and got {kind:?}"));
             }

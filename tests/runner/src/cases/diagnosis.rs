@@ -38,7 +38,8 @@ const WAYS: &[(u32, &str)] = &[
          it could run",
     ),
     (11, "More than 4096 interrupts came unread, so line 3 is masked until edu completes message N; it could run"),
-    (12, "It fires again as soon as it is completed ("),
+    // Whether it comes often enough to be switched off depends on the host.
+    (12, "edu doesn't quiet its device."),
     (13, "edu has bound line 3, and it waits for messages on another endpoint."),
 ];
 

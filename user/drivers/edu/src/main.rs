@@ -66,6 +66,8 @@ enum Work {
     Calculating(Option<Caller<Job>>),
     /// The driver serves no device any more, as [`EduRequest::Hold`] asks.
     Holding,
+    /// The driver serves no device any more and tells them to interrupt again, as [`EduRequest::Storm`] asks.
+    Storming,
 }
 
 /// The callers' work. Clients take turns, round by round, so none of them keeps the devices to itself.
@@ -148,8 +150,13 @@ fn open(device: &PciDevice) -> Result<Edu<Memory>, String> {
 impl Jobs {
     /// Serves the devices behind an interrupt, and goes on with the work that clients wait for.
     fn advance(&mut self, devices: &mut [Device], counts: &mut EduCounts, source: u16) -> Result<(), String> {
-        if let Work::Holding = self.work {
-            return Ok(());
+        match self.work {
+            Work::Holding => return Ok(()),
+            Work::Storming => {
+                raise(devices);
+                return Ok(());
+            }
+            Work::Nothing | Work::Raising(_) | Work::Calculating(_) => {}
         }
         let mut has_calculated = false;
         for device in devices.iter_mut().filter(|device| device.source == source) {
@@ -191,12 +198,12 @@ impl Jobs {
         match call.request() {
             Some(EduRequest::Counts | EduRequest::Raise(0)) => call.answer(counts.to_words()),
             // The devices aren't served any more: who asks for work would wait until the driver is ended.
-            _ if matches!(self.work, Work::Holding) => call.refuse(),
+            _ if matches!(self.work, Work::Holding | Work::Storming) => call.refuse(),
             Some(EduRequest::Raise(count)) if count > EduRequest::MOST_ROUNDS => call.answer_as(OVER_LIMIT, [0; 4]),
             Some(EduRequest::Raise(count)) => self.waiting.put_off(call, Job::Raise(count)),
             Some(EduRequest::Factorial(number)) => self.waiting.put_off(call, Job::Factorial(number)),
-            Some(EduRequest::Hold) if matches!(self.work, Work::Nothing) => {
-                self.work = Work::Holding;
+            Some(request @ (EduRequest::Hold | EduRequest::Storm)) if matches!(self.work, Work::Nothing) => {
+                self.work = if request == EduRequest::Hold { Work::Holding } else { Work::Storming };
                 raise(devices);
                 call.answer(counts.to_words());
             }

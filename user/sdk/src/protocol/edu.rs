@@ -38,6 +38,9 @@ pub enum EduRequest {
     Raise(u32),
     /// Have each device interrupt, and serve none of them any more: their lines stay asserted until the driver ends.
     Hold,
+    /// Have each device interrupt again and again, since it is told to in each handling and never served, until the
+    /// driver ends.
+    Storm,
     /// Have the first device calculate a factorial, which it reports by an interrupt. Answered with the result, modulo
     /// 2^32.
     Factorial(u32),
@@ -56,6 +59,7 @@ impl Request for EduRequest {
             Self::Raise(count) => (113, count),
             Self::Hold => (114, 0),
             Self::Factorial(number) => (115, number),
+            Self::Storm => (116, 0),
         };
         (label, [word as usize, 0, 0, 0])
     }
@@ -66,6 +70,7 @@ impl Request for EduRequest {
             113 => Some(Self::Raise(word as u32)),
             114 => Some(Self::Hold),
             115 => Some(Self::Factorial(word as u32)),
+            116 => Some(Self::Storm),
             _ => None,
         }
     }
@@ -77,7 +82,8 @@ mod tests {
 
     #[test]
     fn requests_and_counts_survive_the_words() {
-        for request in [EduRequest::Counts, EduRequest::Raise(5000), EduRequest::Hold, EduRequest::Factorial(7)] {
+        let raise = EduRequest::Raise(5000);
+        for request in [EduRequest::Counts, raise, EduRequest::Hold, EduRequest::Factorial(7), EduRequest::Storm] {
             let (label, words) = request.encode();
             assert_eq!(EduRequest::decode(label, words), Some(request));
         }

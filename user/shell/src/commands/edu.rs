@@ -18,7 +18,7 @@ pub struct Edu {
 
 impl Command for Edu {
     const NAME: &str = "edu";
-    const ARGUMENTS: &str = "[COUNT | N! | hold]";
+    const ARGUMENTS: &str = "[COUNT|N!|hold|storm]";
     const PURPOSE: &str = "let QEMU's edu devices interrupt";
     const HELP: &str = "\
 Asks something of QEMU's teaching devices (-device edu), and says how often they have interrupted.
@@ -26,12 +26,14 @@ Asks something of QEMU's teaching devices (-device edu), and says how often they
   edu        only says it
   edu COUNT  lets each device interrupt COUNT times, 100000 at most
   edu N!     has the first device calculate a factorial, of 12 at most
-  edu hold   lets each device interrupt, and leaves it unserved";
+  edu hold   lets each device interrupt, and leaves it unserved
+  edu storm  lets each device interrupt without end, until \"kill edu\"";
 
     fn parse(words: &[&str]) -> Option<Self> {
         let request = match words {
             [] => EduRequest::Counts,
             ["hold"] => EduRequest::Hold,
+            ["storm"] => EduRequest::Storm,
             [word] => match word.strip_suffix('!') {
                 Some(number) => EduRequest::Factorial(number.parse().ok()?),
                 None => EduRequest::Raise(word.parse().ok()?),
@@ -100,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_too_much_is_refused() {
         let refusal = |word| within_limits(Edu::parse(&[word]).expect("a request").request).err();
-        for word in ["0", "100000", "12!", "hold"] {
+        for word in ["0", "100000", "12!", "hold", "storm"] {
             assert_eq!(refusal(word), None, "{word}");
         }
         for word in ["100001", "4294967295", "13!"] {

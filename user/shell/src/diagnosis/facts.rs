@@ -52,6 +52,8 @@ pub struct Earlier {
     pub outstanding: u32,
     /// The number of the message that was pending, if one was.
     pub pending: Option<u32>,
+    /// Whether the source was off after a storm.
+    pub was_off: bool,
 }
 
 impl Earlier {
@@ -62,6 +64,7 @@ impl Earlier {
             taken: source.taken,
             outstanding: source.outstanding,
             pending: source.pending.then_some(source.sequence),
+            was_off: source.off_until.is_some(),
         })
     }
 }

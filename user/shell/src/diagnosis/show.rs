@@ -3,6 +3,7 @@
 use super::verdict::interrupts;
 use super::{Doing, Facts, Verdict};
 use crate::Latency;
+use crate::commands::counted;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -51,6 +52,9 @@ pub fn rows(facts: &Facts) -> Vec<(&'static str, String)> {
                 source.taken, source.delivered, source.coalesced, source.spurious, source.dropped
             ),
         ));
+        if source.storms != 0 {
+            rows.push(("storms", format!("switched off {}", counted(source.storms, "time", "times"))));
+        }
         if source.taken != 0 {
             rows.push((
                 "",
@@ -117,6 +121,7 @@ fn masked(facts: &Facts) -> String {
     match &facts.source {
         None => "yes: nobody has claimed it".into(),
         Some(source) if source.endpoint == 0 => "yes: nobody has bound it".into(),
+        Some(source) if source.off_until.is_some() => "yes: it came too often (a storm)".into(),
         Some(source) if source.masked && source.level => "yes: its level is in service".into(),
         Some(source) if source.masked => "yes: too many came unread (a storm)".into(),
         Some(_) if by_controller => "yes: by the controller alone".into(),

@@ -2,6 +2,7 @@
 
 use super::{Doing, Facts};
 use crate::Style;
+use crate::commands::counted;
 use alloc::format;
 use alloc::string::String;
 use bellwire::protocol::ProgramState;
@@ -28,6 +29,8 @@ pub enum Verdict {
     NotBound,
     /// Too many interrupts came unread, so the line is masked.
     Storm,
+    /// The source interrupts more often than its budget allows, so it is, or just was, off for a while.
+    Off,
     /// The driver has raised an exception.
     Faulted,
     /// A message is pending, and the driver doesn't receive it.
@@ -79,6 +82,7 @@ impl Verdict {
         let still_pending = source.pending && is_old;
         let still_outstanding = source.outstanding != 0 && earlier.outstanding == source.outstanding;
         match facts.doing {
+            _ if source.off_until.is_some() || earlier.was_off => Some(Self::Off),
             _ if source.masked && !source.level && !source.message => Some(Self::Storm),
             Doing::Faulted { .. } => Some(Self::Faulted),
             _ if still_pending => Some(Self::Pending),
@@ -168,6 +172,14 @@ impl Verdict {
                     false => format!("completes message {}", source.outstanding),
                 };
                 format!("More than 4096 interrupts came unread, so {line} is masked until {holder} {until}; {doing}.")
+            }
+            Self::Off => {
+                let kept = if facts.is_message() { "its messages are only counted" } else { "it is masked" };
+                let times = counted(source.storms, "time", "times");
+                format!(
+                    "It interrupts without end, and takes more than {holder}'s share of the CPU. So {line} is switched \
+                     off for a while, and {kept} meanwhile: {times} so far. {holder} doesn't quiet its device."
+                )
             }
             Self::Faulted => format!("{holder} can't receive: {doing}, and waits for the handler of its faults."),
             Self::Pending => {

@@ -3,12 +3,15 @@
 
 use super::{each, line, watch};
 use crate::commands::counted;
-use crate::{Cell, Column, Command, Failure, Latency, Shell, Table};
+use crate::{Cell, Column, Command, Failure, Latency, Shell, Style, Table};
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::protocol::ProgramStatus;
-use bellwire::{LINE_NMI, Source, time};
+use bellwire::{Instant, LINE_NMI, Source, time};
 use core::fmt::Write;
+use core::num::NonZeroU32;
+use core::time::Duration;
 
 /// The command.
 pub enum Interrupts {
@@ -27,7 +30,8 @@ impl Command for Interrupts {
     const HELP: &str = "\
 Lists the interrupt sources and what has become of their interrupts. COALESCED ones were counted in a message that \
 nobody had read yet, SPURIOUS ones were none after all, and of DROPPED ones nobody could be told. P50, P99 and MAX \
-are the time from the trap to the driver: of half of them, of 99 %, and of the slowest.
+are the time from the trap to the driver: of half of them, of 99 %, and of the slowest. A source that interrupts too \
+often is off for a while, which a ! behind its kind shows.
 
   irq        the table
   irq -w     what comes now, the most frequent first, until Ctrl-C
@@ -91,7 +95,10 @@ fn table(shell: &mut Shell) -> Result<(), Failure> {
         Column::numbers("MAX", 2),
     ]);
     let programs = shell.programs()?;
-    for source in each(|index| shell.counters.source(index))? {
+    let sources = each(|index| shell.counters.source(index))?;
+    let now = Instant::now();
+    let storms: Vec<String> = sources.iter().filter_map(|source| storms(source, now)).collect();
+    for source in sources {
         let Source { taken, coalesced, spurious, dropped, .. } = source;
         let [middle, high, longest] = [source.percentile(50), source.percentile(99), source.longest.into()]
             .map(|cycles| Cell::from(Latency(time::duration(cycles)).to_string()));
@@ -99,7 +106,7 @@ fn table(shell: &mut Shell) -> Result<(), Failure> {
             [taken, coalesced, spurious, dropped].map(|count| Cell::from(count.to_string()));
         table.row([
             number(&source).into(),
-            kind(&source).into(),
+            marked_kind(&source),
             name_of(&programs, source.owner).into(),
             taken,
             coalesced,
@@ -111,6 +118,9 @@ fn table(shell: &mut Shell) -> Result<(), Failure> {
         ]);
     }
     shell.show(&table)?;
+    for storm in storms {
+        writeln!(shell, "{storm}")?;
+    }
     let kernel = shell.counters.kernel()?;
     let (pic, apic) = kernel.spurious;
     Ok(writeln!(
@@ -135,8 +145,30 @@ pub fn kind(source: &Source) -> &'static str {
     }
 }
 
+/// Returns how a source signals, marked if the source is off after a storm.
+fn marked_kind(source: &Source) -> Cell {
+    match source.off_until {
+        Some(_) => Cell::from(format!("{}!", kind(source))).styled(Style::Warning),
+        None => kind(source).into(),
+    }
+}
+
+/// Returns what has become of a source that has stormed; nothing for one that hasn't.
+fn storms(source: &Source, now: Instant) -> Option<String> {
+    let name = if source.message { "message interrupt" } else { "line" };
+    let times = counted(NonZeroU32::new(source.storms)?.get(), "time", "times");
+    let now = match source.off_until {
+        None => "on again".to_string(),
+        Some(back) => match Instant::from_cycles(back) - now {
+            Duration::ZERO => "off until its message is completed".into(),
+            left => format!("off for another {}", Latency(left)),
+        },
+    };
+    Some(format!("{name} {} came too often, {times}; it is {now}", number(source)))
+}
+
 /// Returns the name of the program with a badge.
 pub fn name_of(programs: &[ProgramStatus], badge: u16) -> String {
     let program = programs.iter().find(|program| program.badge == badge);
-    program.map_or_else(|| alloc::format!("#{badge}"), |program| program.name.to_string())
+    program.map_or_else(|| format!("#{badge}"), |program| program.name.to_string())
 }

@@ -177,6 +177,34 @@ fn a_storm() {
 }
 
 #[test]
+fn a_source_that_is_off() {
+    let line = with(|_, source| {
+        (source.masked, source.storms, source.off_until) = (true, 3, Some(1));
+    });
+    says(
+        &line,
+        Verdict::Off,
+        "It interrupts without end, and takes more than edu's share of the CPU. So line 11 is switched off for a while, \
+         and it is masked meanwhile: 3 times so far. edu doesn't quiet its device.",
+    );
+    let back = with(|facts, source| (facts.earlier.was_off, source.storms) = (true, 1));
+    assert_eq!(Verdict::of(&back), Verdict::Off, "it was off a moment ago");
+    let rows = rows(&line);
+    assert!(rows.contains(&("masked", "yes: it came too often (a storm)".into())), "{rows:?}");
+    assert!(rows.contains(&("storms", "switched off 3 times".into())), "{rows:?}");
+    let message = with(|facts, source| {
+        (facts.number, facts.state.route) = (97, RouteKind::Message);
+        (source.level, source.message, source.storms, source.off_until) = (false, true, 1, Some(1));
+    });
+    says(
+        &message,
+        Verdict::Off,
+        "It interrupts without end, and takes more than edu's share of the CPU. So message interrupt 97 is switched off \
+         for a while, and its messages are only counted meanwhile: 1 time so far. edu doesn't quiet its device.",
+    );
+}
+
+#[test]
 fn a_driver_that_has_faulted() {
     let facts = with(|facts, _| facts.doing = Doing::Faulted { vector: 14, instruction: 0x40_1000 });
     says(
