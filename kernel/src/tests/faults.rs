@@ -50,6 +50,30 @@ fn a_handler_hears_of_a_fault_and_its_reply_means_retry() {
 }
 
 #[test]
+fn callers_of_a_thread_whose_fault_is_not_answered_get_an_error_before_it_is_reaped() {
+    let mut world = World::new();
+    let handler = world.spawn(20);
+    let [faults, service] = [world.endpoint(), world.endpoint()];
+    let handles = world.grant(handler, faults, Rights::RECEIVE, 0);
+    let server = faulty(&mut world, faults);
+    let serves = world.grant(server, service, Rights::RECEIVE, 0);
+    let client = world.spawn(5);
+    let calls = world.grant(client, service, Rights::CALL, 0);
+    world.park();
+    world.receive(handles);
+    world.receive(serves);
+    assert!(world.is_running(client.thread));
+    world.call(Operation::Call, calls, [0; 4]);
+    assert!(world.is_running(server.thread));
+    world.fault(14);
+    assert!(world.is_running(handler.thread));
+    // The handler doesn't answer, so the process of the faulted thread ends.
+    world.receive(handles);
+    world.advance(1_000_000);
+    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
+}
+
+#[test]
 fn a_fault_waits_for_a_busy_handler() {
     let mut world = World::new();
     let endpoint = world.endpoint();

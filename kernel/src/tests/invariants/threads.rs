@@ -137,6 +137,8 @@ fn check_owners(world: &World) {
             assert!(thread.priority() <= process.origin().ceiling);
             let stopped = thread.state().kind() == StateKind::Stopped;
             assert!(stopped || process.life() != Life::Dead, "a thread of a dead process isn't stopped");
+            let owes = thread.owes().is_some();
+            assert!(!owes || process.life() != Life::Dead, "a thread of a dead process owes an answer");
         }
         let ending = kernel.deadlines.is_set(DeadlineOf::Process(link));
         match process.life() {
