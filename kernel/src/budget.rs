@@ -58,33 +58,43 @@ impl<M: Machine> Kernel<M> {
             self.schedule.set_wakes(&self.threads, Wakes::Slow);
         }
         let running = self.threads.at(self.current).map_or(Link::NONE, |thread| thread.process);
-        // One piece of work is enough for a trap.
-        if let Some(next) = self.review(running) {
-            return next;
-        }
+        // One piece of work is enough for a trap. What it keeps from its turn is reviewed at the next one all the same:
+        // else a process that is lowered at each look would hide those that run between looks.
         match self.watch.take_turn() {
             Turn::Process => {
+                let decided = self.review(running);
                 let other = self.next_in_turn(Turn::Process);
-                self.review(other).unwrap_or(Next::Scheduled)
+                match decided {
+                    Some(next) => {
+                        self.review_soon(other);
+                        next
+                    }
+                    None => self.review(other).unwrap_or(Next::Scheduled),
+                }
             }
             Turn::Source => {
                 let source = self.next_in_turn(Turn::Source);
-                self.review_source(machine, source)
+                match self.review_source(machine, source) {
+                    Some(next) => {
+                        self.review_soon(running);
+                        next
+                    }
+                    None => self.review(running).unwrap_or(Next::Scheduled),
+                }
             }
         }
     }
 
     /// Switches a source off that interrupts more often than its budget allows, and whose process has used up its share
     /// of the CPU. A driver that serves many interrupts within its share disturbs nobody. An NMI can't be kept back.
-    fn review_source(&mut self, machine: &mut M, link: Link) -> Next {
+    /// Returns nothing if the source stays on.
+    fn review_source(&mut self, machine: &mut M, link: Link) -> Option<Next> {
         let (now, window) = (self.now, self.slice_cycles);
-        let Some(source) = self.interrupts.at(link).filter(|source| source.line() != Line::NMI) else {
-            return Next::Scheduled;
-        };
-        let Some(pace) = self.paces.at_mut(link).filter(|pace| !pace.is_off()) else { return Next::Scheduled };
+        let source = self.interrupts.at(link).filter(|source| source.line() != Line::NMI)?;
+        let pace = self.paces.at_mut(link).filter(|pace| !pace.is_off())?;
         let pacing = pace.review(source.counters.taken, now, window);
         let lowered = self.processes.at(source.holder()).is_some_and(|holder| holder.standing.is_lowered());
-        if pacing == Pacing::Over && lowered { self.switch_off(machine, link) } else { Next::Scheduled }
+        (pacing == Pacing::Over && lowered).then(|| self.switch_off(machine, link))
     }
 
     /// Wakes the watch, since a program is to run after the idle thread.
@@ -200,8 +210,7 @@ impl<M: Machine> Kernel<M> {
         let cycles = standing.take_uncharged(used_cycles).min(most);
         let payer = standing.payer();
         let budget = &mut self.processes.at_mut(payer)?.standing.budget;
-        budget.accrue(now, window);
-        budget.debit(cycles, window);
+        budget.review(now, cycles, window);
         Some(budget.is_used_up())
     }
 
@@ -233,11 +242,15 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Reviews a process at the next trap of the timer. Call this for work that is charged to a process that doesn't
-    /// run: a look finds such a process only in its turn, which is long where many live.
+    /// run: a look finds such a process only in its turn, which is long where many live. The kernel's own process pays
+    /// for nothing, and isn't reviewed.
     fn review_soon(&mut self, link: Link) {
         let due = Time(self.after_pause());
         let process = self.processes.at(link);
-        let may_be_lowered = |process: &&Process<M>| process.life() == Life::Alive && !process.standing.is_lowered();
+        let may_be_lowered = |process: &&Process<M>| {
+            let standing = &process.standing;
+            process.life() == Life::Alive && standing.payer().is_some() && !standing.is_lowered()
+        };
         if process.filter(may_be_lowered).is_some() && !self.deadlines.is_set(DeadlineOf::Process(link)) {
             self.deadlines.set(DeadlineOf::Process(link), due);
         }

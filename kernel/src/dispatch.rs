@@ -7,6 +7,8 @@ mod schedule;
 mod watch;
 
 pub use budget::Budget;
+#[cfg(test)]
+pub use budget::UNREVIEWED_WINDOWS;
 pub use deadlines::{DeadlineOf, Deadlines};
 pub use schedule::{Priority, QUEUE, Schedulable, Schedule, Slice, Wakes};
 pub use watch::{Load, Turn, Watch};

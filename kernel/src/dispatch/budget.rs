@@ -11,6 +11,9 @@ use abi::Share;
 /// The longest time that is counted at once, in cycles: it fits into a credit, whatever the share is.
 const LONGEST_CYCLES: u64 = 1 << 48;
 
+/// The largest credit between two reviews, in windows of the share: what was used meanwhile isn't taken off yet.
+pub const UNREVIEWED_WINDOWS: u64 = 8;
+
 /// The largest debt, in windows of the whole CPU.
 const LARGEST_DEBT_WINDOWS: u64 = 100;
 
@@ -50,13 +53,21 @@ impl Budget {
         self.share
     }
 
-    /// Lets the credit grow by the share of the time since the last call, up to that of one window. Call this before
-    /// anything else is asked or changed.
+    /// Lets the credit grow by the share of the time since the last call. Call this before anything else is asked or
+    /// changed.
     pub fn accrue(&mut self, now: Time, window_cycles: u64) {
         let elapsed = now.0.saturating_sub(self.since.0);
         self.since = now;
-        let most = thousandths(self.share, window_cycles);
+        let most = thousandths(self.share, window_cycles.saturating_mul(UNREVIEWED_WINDOWS));
         self.credit = most.min(self.credit.saturating_add(thousandths(self.share, elapsed)));
+    }
+
+    /// Lets the credit grow, takes off all that was used since the last review, and bounds the rest by what the share
+    /// gives in a window.
+    pub fn review(&mut self, now: Time, used_cycles: u64, window_cycles: u64) {
+        self.accrue(now, window_cycles);
+        self.debit(used_cycles, window_cycles);
+        self.credit = self.credit.min(thousandths(self.share, window_cycles));
     }
 
     /// Takes off what was used.
@@ -67,7 +78,7 @@ impl Budget {
 
     /// Adds what was taken off and used for another budget's sake.
     pub fn refund(&mut self, cycles: u64, window_cycles: u64) {
-        let most = thousandths(self.share, window_cycles);
+        let most = thousandths(self.share, window_cycles.saturating_mul(UNREVIEWED_WINDOWS));
         self.credit = most.min(self.credit.saturating_add(thousandths(Share::WHOLE, cycles)));
     }
 
@@ -121,11 +132,22 @@ mod tests {
         budget.accrue(Time(1_000), WINDOW);
         budget.debit(200, WINDOW);
         assert_eq!((budget.credit, budget.is_used_up()), (0, false));
-        budget.accrue(Time(1_000_000), WINDOW);
+        budget.review(Time(1_000_000), 0, WINDOW);
         budget.debit(2_000, WINDOW);
         assert!(!budget.is_used_up());
         budget.debit(1, WINDOW);
         assert!(budget.is_used_up());
+    }
+
+    #[test]
+    fn who_keeps_to_a_share_has_no_debt_however_seldom_it_is_reviewed() {
+        for windows in 1..=UNREVIEWED_WINDOWS {
+            let mut budget = Budget::new(share(200), Time(0));
+            for review in 1..20 {
+                budget.review(Time(review * windows * WINDOW), windows * WINDOW / 5, WINDOW);
+                assert!(!budget.is_used_up(), "{windows} windows between reviews");
+            }
+        }
     }
 
     #[test]
@@ -159,7 +181,7 @@ mod tests {
         #[test]
         fn credits_are_bounded(
             part in 1usize..=1_000,
-            steps in prop::collection::vec((any::<u64>(), any::<u64>(), 0u8..3), 0..50),
+            steps in prop::collection::vec((any::<u64>(), any::<u64>(), 0u8..4), 0..50),
             window in 1u64..1 << 34,
         ) {
             let mut budget = Budget::new(share(part), Time(0));
@@ -167,9 +189,11 @@ mod tests {
                 match step {
                     0 => budget.accrue(Time(time), window),
                     1 => budget.debit(cycles, window),
-                    _ => budget.refund(cycles, window),
+                    2 => budget.refund(cycles, window),
+                    _ => budget.review(Time(time), cycles, window),
                 }
-                let most = window as i64 * part as i64;
+                let windows = if step == 3 { 1 } else { UNREVIEWED_WINDOWS as i64 };
+                let most = window as i64 * part as i64 * windows;
                 prop_assert!((-(100_000 * window as i64)..=most).contains(&budget.credit));
             }
         }

@@ -100,6 +100,19 @@ fn all_that_want_more_than_their_shares_share_what_is_left() {
     assert!(part >= 200 && other >= 100 && part + other >= 999, "{part} and {other}");
 }
 
+/// The greedy one is lowered at each look, and the modest ones run in between.
+#[test]
+fn processes_that_run_between_looks_alone_get_their_shares() {
+    let mut world = World::new();
+    world.spawn_sharing(47, 860);
+    let modest = [15, 15, 90].map(|share| world.spawn_sharing(10, share));
+    park(&mut world);
+    // What is saved is used up first.
+    pass(&mut world, SECOND);
+    let part = part_used(&mut world, modest[2].process, 4 * SECOND, WINDOW / 20, nothing);
+    assert!(part >= 80, "{part} of 90 thousandths");
+}
+
 #[test]
 fn giving_up_the_cpu_before_each_look_gains_nothing() {
     let mut world = World::new();
