@@ -53,6 +53,7 @@ fn main() -> ExitCode {
     match with_room(move || run(plan)) {
         Ok(tally) => {
             println!("done: {:?}\nerrors: {:?}\ndelivered: {:?}", tally.done, tally.errors, tally.delivered);
+            println!("shares that were wanted for a whole contest: {}", tally.contests);
             println!(
                 "fuzz-calls, {SIZES} tables: {} rounds of {} steps, seed {}, {} slow and {} fast ways: no breach",
                 plan.rounds, plan.steps, plan.seed, tally.slow, tally.fast
@@ -110,7 +111,7 @@ fn with_room<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T 
 #[cfg(test)]
 mod tests {
     use super::{LONG, Plan, lives, run, with_room};
-    use abi::Operation;
+    use abi::{Kind, Operation};
 
     #[test]
     fn hostile_programs_change_and_see_only_what_they_may() {
@@ -124,6 +125,9 @@ mod tests {
         assert!(missing.is_empty(), "calls that were never done: {missing:?}");
         assert!(tally.errors.len() >= 14 && tally.delivered.len() >= 8, "{:?} {:?}", tally.errors, tally.delivered);
         assert!(tally.fast > 1_000, "{}", tally.fast);
+        let told =
+            [Kind::CallerGone, Kind::Overrun].map(|kind| tally.delivered.get(&(kind as u8)).copied().unwrap_or(0));
+        assert!(told.iter().all(|count| *count > 4) && tally.contests > 10, "{told:?}, {}", tally.contests);
     }
 
     #[test]

@@ -5,22 +5,26 @@
 //! has to follow from what the caller's handles allow. The rest of the world must stay as it was.
 
 mod calls;
+pub mod contest;
 mod done;
 mod ended;
+mod events;
 mod letters;
 mod made;
 mod memory;
 mod objects;
 mod quiet;
+mod shares;
 pub mod things;
 
-use abi::{Message, ObjectKind, Rights};
+use abi::{Message, ObjectKind, Rights, Share};
+use contest::Contest;
 use kernel::fake::{LINE_COUNT, Registers, Space};
 use kernel::frames::Frame;
 use std::collections::BTreeMap;
 use things::{
-    Being, Cause, Detail, Family, Grant, Letter, Life, Object, ObjectNumber, Process, ProcessNumber, State, Thread,
-    ThreadNumber,
+    Being, Cause, Detail, Family, Given, Grant, Letter, Life, Object, ObjectNumber, Process, ProcessNumber, State,
+    Thread, ThreadNumber,
 };
 
 use crate::board::Effect;
@@ -52,6 +56,12 @@ pub struct Oracle {
     /// Calls by the number in their first word.
     nonces: BTreeMap<usize, usize>,
     next_thread: ThreadNumber,
+    /// The time.
+    pub now: u64,
+    /// The contest for shares that goes on.
+    contest: Option<Contest>,
+    /// How often an endpoint told a process of a caller that several others may have lost.
+    others_told: BTreeMap<ObjectNumber, usize>,
     /// The messages that the last trap delivered.
     pub delivered: Vec<(ThreadNumber, Message)>,
     /// What broke the rules.
@@ -93,6 +103,10 @@ impl Oracle {
             ports: Vec::new(),
             loose_ports: Vec::new(),
             quota: None,
+            share: Some(Given::new(Share::WHOLE.thousandths().into(), 0, 0)),
+            made_at: 0,
+            used_cycles: 0,
+            overruns: 0,
         });
         self.spaces.insert(space, 0);
         self.frames.insert(space.0, Owner::Table(space));

@@ -40,6 +40,7 @@ const WEIGHTS: &[(Operation, usize)] = &[
     (Operation::PortsAttach, 1),
     (Operation::ProcessCreate, 2),
     (Operation::ProcessGrant, 3),
+    (Operation::ProcessShare, 3),
     (Operation::ProcessKill, 1),
     (Operation::ProcessReap, 8),
     (Operation::ThreadCreate, 2),
@@ -247,6 +248,7 @@ fn choose(world: &mut World, random: &mut Random, process: ProcessNumber) -> Cal
             options.set(Options::DMA, random.one_in(2));
             label = random.below(24) as u8;
         }
+        Operation::ProcessShare => words[0] = [0, 1_001, 1_000, 1 + words[0] % 9, 1 + words[1]][random.below(5)],
         Operation::ProcessGrant => {
             let given = pick(random, Rights::COPY);
             words = [given, [usize::MAX, random.next() as usize][random.below(2)], random.below(9), 0];

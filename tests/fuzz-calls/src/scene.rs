@@ -1,12 +1,13 @@
 //! A round: `init` makes distrustful programs, which do what they want; now and then it ends one, reaps what has ended
 //! and makes another. At the end it takes everything back, and counts.
 
+use crate::oracle::contest::WINDOW;
 use crate::oracle::things::{Life, ObjectNumber};
 use crate::oracle::{STACK_STEP, STACKS};
 use crate::program;
 use crate::random::Random;
 use crate::world::{ENTRY, Tally, World};
-use abi::{InfoItem, Kind, Message, ObjectKind, Operation, Options, PAGE_BYTES, Rights};
+use abi::{InfoItem, Kind, Message, ObjectKind, Operation, Options, PAGE_BYTES, ProcessPart, Rights};
 use kernel::machine::Line;
 use kernel::tables::sizes;
 
@@ -16,6 +17,12 @@ const BELL: u8 = 15;
 const PROGRAMS: usize = if sizes::PROCESSES < 16 { 3 } else { 6 };
 /// A program's quota.
 const QUOTA: [usize; 2] = if sizes::PROCESSES < 16 { [90, 24] } else { [90, 60] };
+/// How many thousandths of the CPU a program may get; most get one of these.
+const SHARES: [usize; 4] = [0, 40, 90, 150];
+/// How long a contest for the CPU takes, in windows: long enough that a supervisor is told.
+const CONTEST_WINDOWS: u64 = 260;
+/// The most traps of the timer in a contest.
+const CONTEST_TRAPS: usize = 4_000;
 /// The most calls that reaping one process takes.
 const SLICES: usize = 100_000;
 
@@ -98,6 +105,7 @@ impl Scene {
             3..5 => self.world.board.fake.release(Line(self.random.below(24) as u8)),
             5..9 => self.world.advance(self.random.below(400_000) as u64),
             9 if self.random.one_in(3) => self.world.board.fake.raise(Line(BELL)),
+            10 if self.random.one_in(60) => self.compete(),
             _ => {}
         }
         self.world.take_interrupts();
@@ -106,6 +114,31 @@ impl Scene {
             Some(0) => self.supervise(),
             Some(thread) => program::step(&mut self.world, &mut self.random, thread),
         }
+    }
+
+    /// All programs that can run compute for a while, as programs mostly do: here a step takes no time.
+    fn compete(&mut self) {
+        const LONGEST_CYCLES: usize = 2_000_000;
+        let restless = self.random.one_in(2);
+        let end = self.world.oracle.now + CONTEST_WINDOWS * WINDOW;
+        self.world.oracle.begin_contest();
+        for _ in 0..CONTEST_TRAPS {
+            let left = end.saturating_sub(self.world.oracle.now);
+            if left == 0 {
+                break;
+            }
+            self.world.advance_to_timer(left.min(self.random.below(LONGEST_CYCLES) as u64));
+            match self.world.running() {
+                // It was told something.
+                Some(0) => drop(self.world.ask(Operation::Receive, self.supervisor, [0; 4])),
+                Some(thread) if restless && self.random.one_in(50) => {
+                    program::step(&mut self.world, &mut self.random, thread);
+                }
+                _ => {}
+            }
+            self.world.oracle.note_wants();
+        }
+        self.world.tally.contests += self.world.oracle.end_contest();
     }
 
     /// No thread can run: what is under way comes to its end, and then somebody must wake `init`.
@@ -133,6 +166,7 @@ impl Scene {
                 let (process, _) = self.programs[self.random.below(self.programs.len())];
                 self.world.ask(Operation::ProcessKill, process, [1, 0, 0, 0]);
             }
+            3 if self.random.one_in(8) => self.count_shares(),
             1 | 2 => {
                 let endpoint = self.shared[self.random.below(self.shared.len())];
                 self.world.ask(Operation::Notify, endpoint, [1 << self.random.below(32), 0, 0, 0]);
@@ -202,6 +236,10 @@ impl Scene {
         });
         let Some(process) = made else { return false };
         self.programs.push((process, badge));
+        let share = SHARES[self.random.below(SHARES.len())];
+        if share != 0 {
+            self.world.ask(Operation::ProcessShare, process, [share, 0, 0, 0]);
+        }
         self.grant_shared(process);
         for _ in 0..2 {
             let faults = [0, self.supervisor, self.shared[0]][self.random.below(3)] as usize;
@@ -274,6 +312,7 @@ impl Scene {
                 self.world.oracle.breaches.push(text);
             }
         }
+        self.count_shares();
     }
 
     /// Free frames; processes, threads, endpoints and handles in use.
@@ -281,6 +320,29 @@ impl Scene {
         let [_, free, ..] = self.info(InfoItem::Memory, 0).words;
         let [processes, threads, endpoints, handles] = self.info(InfoItem::Kernel, 1).words;
         [free, processes, threads, endpoints, handles]
+    }
+
+    /// Counts all shares of the CPU, which are the whole at any time.
+    fn count_shares(&mut self) {
+        let [processes, ..] = self.info(InfoItem::Kernel, 1).words;
+        let (mut seen, mut shares) = (0, Vec::new());
+        for index in 0..sizes::PROCESSES {
+            if seen == processes || self.world.running() != Some(0) {
+                break;
+            }
+            let [state, badge, ..] = self.info_of(index, ProcessPart::State).words;
+            seen += (state != 0) as usize;
+            let [share, ..] = self.info_of(index, ProcessPart::Share).words;
+            if share != 0 {
+                shares.push((badge as u16, share as i64));
+            }
+        }
+        self.world.oracle.check_shares(shares);
+    }
+
+    fn info_of(&mut self, index: usize, part: ProcessPart) -> Message {
+        let words = [InfoItem::Process as usize, index, part as usize, 0];
+        self.world.ask(Operation::Info, self.world.init.root, words)
     }
 
     fn info(&mut self, item: InfoItem, part: usize) -> Message {

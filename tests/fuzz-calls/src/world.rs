@@ -31,12 +31,15 @@ pub struct Tally {
     pub errors: BTreeMap<u8, u64>,
     /// Messages that arrived, by their kinds.
     pub delivered: BTreeMap<u8, u64>,
+    /// How often a process wanted its share for a whole contest.
+    pub contests: u64,
 }
 
 impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.slow += other.slow;
         self.fast += other.fast;
+        self.contests += other.contests;
         let both =
             [(&mut self.done, &other.done), (&mut self.errors, &other.errors), (&mut self.delivered, &other.delivered)];
         for (sum, counts) in both {
@@ -77,6 +80,7 @@ impl World {
         board.effects.clear();
         let mut oracle = Oracle::default();
         let space = kernel.running_home().expect("init runs").space;
+        oracle.now = board.fake.time;
         oracle.begin(space, init.own, init.root, *kernel.running().expect("init runs"));
         Self { kernel, board, oracle, init, tally: Tally::default(), next_number: 1, trail: VecDeque::new() }
     }
@@ -178,14 +182,37 @@ impl World {
     /// Time passes, and the timer fires as often as it is due, a few times at most.
     pub fn advance(&mut self, cycles: u64) {
         const MOST: usize = 8;
-        self.board.fake.advance(cycles);
+        self.spend(cycles);
         for _ in 0..MOST {
-            if !self.board.fake.take_timer() {
+            if !self.fire() {
                 return;
             }
+        }
+    }
+
+    /// Time passes until the timer fires, for that many cycles at most.
+    pub fn advance_to_timer(&mut self, cycles: u64) {
+        let now = self.board.fake.time;
+        let armed = self.board.fake.armed.map_or(cycles, |armed| armed.0.saturating_sub(now));
+        self.spend(cycles.min(armed));
+        self.fire();
+    }
+
+    /// The running thread computes.
+    fn spend(&mut self, cycles: u64) {
+        let running = self.running();
+        self.board.fake.advance(cycles);
+        self.oracle.time_passed(self.board.fake.time, running);
+    }
+
+    /// Takes the timer's interrupt, if there is one.
+    fn fire(&mut self) -> bool {
+        let fires = self.board.fake.take_timer();
+        if fires {
             self.kernel.timer(&mut self.board);
             self.look(Cause::Timer, None);
         }
+        fires
     }
 
     fn resume(&mut self, resume: Resume) {

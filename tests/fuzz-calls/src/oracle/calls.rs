@@ -258,9 +258,10 @@ impl Oracle {
                         thread.owes = None;
                     }
                 } else {
-                    self.close(process, call.handle);
+                    self.close_reply(process, call.handle);
                 }
             }
+            Operation::ProcessShare => self.share_refused(process, call, error),
             _ => {}
         }
     }

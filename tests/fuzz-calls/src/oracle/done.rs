@@ -101,6 +101,7 @@ impl Oracle {
                 }
             }
             Operation::ProcessReap => self.reaped(process, call.handle, first, second),
+            Operation::ProcessShare => self.share_given(process, call),
             Operation::ThreadCreate => self.thread_made(process, call, first),
             Operation::ThreadStart => {
                 if let Some(thread) = self.thread_object(object) {

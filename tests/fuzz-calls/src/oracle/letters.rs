@@ -174,15 +174,13 @@ impl Oracle {
                     .any(|process| process.supervisor == Some(endpoint) && process.badge == tag.badge());
                 rule!(self, is_its, "{endpoint} was told of a storm of {}, whom it doesn't supervise", tag.badge());
             }
-            kind if kind as u8 <= Kind::Exit as u8 || kind == Kind::Error => {
-                self.breaches.push(format!("thread {number} received, and got {kind:?}"));
-            }
-            // Other events have no rule of their own. What they say of a Reply closes its handle.
-            _ => self.close_reply(self.threads[&number].process, first as u32),
+            Kind::CallerGone => self.told_of_lost_caller(number, endpoint, message),
+            Kind::Overrun => self.told_of_overrun(endpoint, message),
+            kind => self.breaches.push(format!("thread {number} received, and got {kind:?}")),
         }
     }
 
-    fn close_reply(&mut self, process: usize, handle: u32) {
+    pub(super) fn close_reply(&mut self, process: usize, handle: u32) {
         let object = self.grant(process, handle as usize).and_then(|grant| grant.object);
         if let Some(object) = object.filter(|object| matches!(self.objects[*object].detail, Detail::Reply(_))) {
             self.objects[object].being = Being::Gone;

@@ -113,6 +113,10 @@ impl Oracle {
             ports: Vec::new(),
             loose_ports: Vec::new(),
             quota: None,
+            share: None,
+            made_at: self.now,
+            used_cycles: 0,
+            overruns: 0,
         });
         self.spaces.insert(space, number);
     }

@@ -106,7 +106,9 @@ impl Oracle {
     /// Nothing is left of a process.
     pub(super) fn end_reaping(&mut self, number: ProcessNumber) {
         let family = self.family(number);
-        for member in &family {
+        // Those made last give back first, to those that made them.
+        for member in family.iter().rev() {
+            self.share_came_back(*member);
             let process = &mut self.processes[*member];
             process.life = Life::Reaped;
             process.handles.clear();

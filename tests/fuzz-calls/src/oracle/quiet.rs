@@ -25,6 +25,7 @@ impl Oracle {
             }
         }
         self.breaches.append(&mut lost);
+        self.check_told();
     }
 
     /// A fault that nobody can answer any more ends its process.

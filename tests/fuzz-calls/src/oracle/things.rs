@@ -84,6 +84,39 @@ pub struct Process {
     pub loose_ports: Vec<PortRange>,
     /// What it saw of its own quota last, while nobody was entitled to change that.
     pub quota: Option<[usize; 4]>,
+    /// The share of the CPU that its maker gave it; none if it runs on its maker's.
+    pub share: Option<Given>,
+    /// When it was made, in cycles.
+    pub made_at: u64,
+    /// The time that its threads had, in cycles.
+    pub used_cycles: u64,
+    /// How often its supervisor was told that its share is used up.
+    pub overruns: u64,
+}
+
+/// A share of the CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Given {
+    /// What is left of it; less than 0 while more may have come back than the oracle knows.
+    pub thousandths: i64,
+    /// The process whose share it came from.
+    pub giver: ProcessNumber,
+    /// The most by which more was used than it pays for, in thousandths of a cycle, at the time `since`.
+    pub debt: u64,
+    pub since: u64,
+}
+
+impl Given {
+    /// A share from now on.
+    pub fn new(thousandths: i64, giver: ProcessNumber, now: u64) -> Self {
+        Self { thousandths, giver, debt: 0, since: now }
+    }
+
+    /// Lets the share pay for what was used, up to now.
+    pub fn pay(&mut self, now: u64) {
+        let paid = (now - self.since) * self.thousandths.max(0) as u64;
+        (self.debt, self.since) = (self.debt.saturating_sub(paid), now);
+    }
 }
 
 /// How far an object is.
