@@ -295,6 +295,31 @@ pub fn refuse_sse(width: Width, name: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// The profiles in which the bench of `x86-entry` is built: without optimisation, without optimisation across crates,
+/// and with it.
+pub const ENTRY_BENCH_PROFILES: [&str; 3] = ["dev", "no-lto", "release"];
+
+/// Returns the kernel that is the bench of `x86-entry`, built in a profile.
+pub fn entry_bench(width: Width, profile: &str) -> PathBuf {
+    width.image_folder().join(format!("entry-bench-{profile}"))
+}
+
+/// Builds the bench of `x86-entry` in all its profiles.
+pub fn build_entry_benches(width: Width) -> Result {
+    for profile in ENTRY_BENCH_PROFILES {
+        let target = width.kernel_target();
+        let mut cargo = cargo_for_target_file("rustc", &format!("targets/{target}.json"), Library::Core)?;
+        cargo.args(["--profile", profile, "--quiet", "-p", "x86-entry", "--features", "kernels", "--example", "bench"]);
+        cargo.args(["--", "-C", "link-arg=-Tarch/entry/examples/support/link.ld"]);
+        run(cargo)?;
+        // Cargo's folder of this profile has another name.
+        let folder = if profile == "dev" { "debug" } else { profile };
+        let file = root().join("target").join(&target).join(folder).join("examples/bench");
+        strip(&file, &entry_bench(width, profile))?;
+    }
+    Ok(())
+}
+
 /// Returns the program that measures Linux.
 pub fn linux_program(width: Width) -> PathBuf {
     width.image_folder().join("bench-linux")

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
-use crate::build::{Need, add_steps, build, build_counter};
+use crate::build::{Need, add_steps, build, build_counter, build_entry_benches};
 use crate::iso::{self, Disc};
 use crate::process::{ENTRY, command, stable_cargo};
 use crate::steps::Steps;
@@ -208,6 +208,8 @@ pub fn host(arguments: &[&str]) -> Result {
 pub fn bench(arguments: &[&str]) -> Result {
     build(&Width::ALL, Need::Sets)?;
     build_counter()?;
+    say("building the bench of x86-entry");
+    Width::ALL.into_iter().try_for_each(build_entry_benches)?;
     say("measuring");
     crate::process::run(bench_runner(arguments))
 }

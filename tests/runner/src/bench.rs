@@ -82,6 +82,11 @@ impl Figures {
         self.0.get("counts")?.get(row)?.get(name)?.as_u64()
     }
 
+    /// A row of the interrupt entry, in one of its builds.
+    pub fn entry(&self, profile: &str, row: &str) -> Option<u64> {
+        self.0.get("entry")?.get(profile)?.get(row)?.as_u64()
+    }
+
     /// Sets a figure.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
         self.0.insert(name.to_owned(), value.into());

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use super::rows::{COUNTS, LARGE_BOOT, LINES, ROWS};
+use xtask::build::ENTRY_BENCH_PROFILES;
+
+use super::rows::{COUNTS, ENTRY_ROWS, LARGE_BOOT, LINES, ROWS};
 use super::{Measurement, WIDTHS};
 
 /// How much worse a figure may be, in percent.
@@ -55,6 +57,12 @@ impl Comparison {
                     let usual = if LINES.contains(count) { LINES_MARGIN } else { MARGIN };
                     let (before, now) = (before.count(row.key, count), now.count(row.key, count));
                     found.judge(format!("{name}, {count}"), before, now, margin(usual));
+                }
+            }
+            for profile in ENTRY_BENCH_PROFILES {
+                for row in ENTRY_ROWS {
+                    let name = format!("{} entry {profile} {}", width.name(), row.key);
+                    found.judge(name, before.entry(profile, row.key), now.entry(profile, row.key), margin(MARGIN));
                 }
             }
             let (boot, large) = (now.number("boot"), now.number(LARGE_BOOT));
@@ -146,6 +154,18 @@ mod tests {
         ];
         assert_eq!(names(&found.worse), expected);
         assert!(found.better.is_empty());
+    }
+
+    #[test]
+    fn the_interrupt_entry_is_compared_in_each_build() {
+        let with_entry = |cost: u64| {
+            let mut measurement = measurement(200, 2, 20);
+            measurement.both[1].set("entry", json!({ "no-lto": { "interrupt_ring_3": cost } }));
+            measurement
+        };
+        let found = Comparison::of(&with_entry(34), &with_entry(35));
+        assert_eq!(names(&found.worse), ["i686 entry no-lto interrupt_ring_3: 35 instead of 34 (+2.9 %)"]);
+        assert_eq!(Comparison::of(&with_entry(34), &measurement(200, 2, 20)).worse.len(), 1);
     }
 
     #[test]

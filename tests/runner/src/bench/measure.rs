@@ -27,7 +27,24 @@ pub fn measure(width: Width) -> Figures {
     drop(large);
     figures.set("kernel_bytes", build::kernel_bytes(width).expect("the kernel was built"));
     interrupts_off::measure(width, &mut figures);
+    figures.set("entry", entry(width));
     figures
+}
+
+/// Measures the interrupt entry by itself, in each of its builds.
+fn entry(width: Width) -> Map<String, Value> {
+    let measured = build::ENTRY_BENCH_PROFILES.map(|profile| {
+        let mut machine = Hardware::counting(width).boot(Direct::kernel(build::entry_bench(width, profile)));
+        let rows: Map<_, _> = figures::rows(&mut machine)
+            .into_iter()
+            .map(|row| {
+                assert_eq!(row.minimum, row.median, "{} {profile}: {row:?} isn't the same in each round", width.name());
+                (row.name, json!(row.minimum))
+            })
+            .collect();
+        (profile.to_owned(), rows.into())
+    });
+    measured.into_iter().collect()
 }
 
 /// Measures an image's rows without the plugin and with it, and takes over those that are wanted.

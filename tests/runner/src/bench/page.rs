@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use xtask::build::ENTRY_BENCH_PROFILES;
 use xtask::{Result, root};
 
-use super::rows::{COUNTS, LARGE_BOOT, ROWS};
+use super::rows::{COUNTS, ENTRY_ROWS, LARGE_BOOT, ROWS};
 use super::{Measurement, WIDTHS, file};
 
 const BEGIN: &str = "<!-- The rest of this section is written by `just bench --write` and `just reference`. -->\n";
@@ -77,7 +78,31 @@ fn tables(measurement: &Measurement) -> String {
         }
         text.push('\n');
     }
+    add_entry(measurement, &mut text);
     text
+}
+
+/// Adds the table of the interrupt entry, if the file has its figures.
+fn add_entry(measurement: &Measurement, text: &mut String) {
+    if measurement.both.iter().all(|figures| !figures.0.contains_key("entry")) {
+        return;
+    }
+    text.push_str("\nThe interrupt entry by itself:\n\n| row | |");
+    for width in WIDTHS {
+        ENTRY_BENCH_PROFILES.iter().for_each(|profile| text.push_str(&format!(" {} {profile} |", width.name())));
+        text.push_str(" target |");
+    }
+    text.push_str("\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+    for row in ENTRY_ROWS {
+        let _ = write!(text, "| `{}` | {} |", row.key, row.work);
+        for (index, figures) in measurement.both.iter().enumerate() {
+            for profile in ENTRY_BENCH_PROFILES {
+                let _ = write!(text, " {} |", number(figures.entry(profile, row.key)));
+            }
+            let _ = write!(text, " {} |", number(row.target.map(|pair| pair[index])));
+        }
+        text.push('\n');
+    }
 }
 
 /// A number with its thousands apart.

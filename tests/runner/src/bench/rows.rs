@@ -49,6 +49,42 @@ pub const ROWS: &[Row] = &[
     row(LONGEST, "longest stretch with interrupts off").target(1300, 1800),
 ];
 
+/// A row of the interrupt entry's bench (`arch/entry/examples/bench`), in each of its builds. Pairs are x86_64's and
+/// i686's.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryRow {
+    /// Its name in the files.
+    pub key: &'static str,
+    /// The trap.
+    pub work: &'static str,
+    /// The most that it should cost without optimisation across crates.
+    pub target: Option<[u64; 2]>,
+}
+
+const fn entry_row(key: &'static str, work: &'static str) -> EntryRow {
+    EntryRow { key, work, target: None }
+}
+
+impl EntryRow {
+    const fn target(self, x86_64: u64, i686: u64) -> EntryRow {
+        EntryRow { target: Some([x86_64, i686]), ..self }
+    }
+}
+
+/// All rows of the interrupt entry's bench.
+pub const ENTRY_ROWS: &[EntryRow] = &[
+    entry_row("interrupt_ring_0", "interrupt of ring 0, typed handler").target(44, 52),
+    entry_row("compiler_interrupt_ring_0", "the same by the compiler's ABI"),
+    entry_row("interrupt_ring_3", "interrupt of ring 3, typed handler").target(44, 44),
+    entry_row("compiler_interrupt_ring_3", "the same by the compiler's ABI"),
+    entry_row("fault_ring_0", "fault of a selector in ring 0, typed handler"),
+    entry_row("compiler_fault_ring_0", "the same by the compiler's ABI"),
+    entry_row("swapping_ring_0", "interrupt of ring 0, kernel with swapgs"),
+    entry_row("swapping_ring_3", "interrupt of ring 3, kernel with swapgs"),
+    entry_row("call_ring_3", "system call by int"),
+    entry_row("fast_call_ring_3", "system call by syscall or sysenter"),
+];
+
 /// The row of booting with much memory: it may take a tenth more than with little.
 pub const LARGE_BOOT: &str = "boot_8gib";
 

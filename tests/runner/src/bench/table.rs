@@ -1,16 +1,36 @@
 //! The tables on the terminal, 120 columns wide at most.
 
 use serde_json::Value;
+use xtask::build::ENTRY_BENCH_PROFILES;
 
 use super::interrupts_off::KINDS;
-use super::rows::{COUNTS, ROWS};
+use super::rows::{COUNTS, ENTRY_ROWS, ROWS};
 use super::{Figures, WIDTHS};
 
 /// Prints all tables.
 pub fn print(both: &[Figures; 2]) {
     instructions(both);
     counts(both);
+    entry(both);
     interrupts_off(both);
+}
+
+fn entry(both: &[Figures; 2]) {
+    println!("\nThe interrupt entry by itself, by build (docs/measuring.md).\n");
+    print!("{:<48}", "trap");
+    for width in WIDTHS {
+        print!("{:>8}", width.name());
+        ENTRY_BENCH_PROFILES.iter().for_each(|profile| print!("{profile:>8}"));
+    }
+    println!();
+    for row in ENTRY_ROWS {
+        print!("{:<48}", row.work);
+        for figures in both {
+            print!("{:>8}", "");
+            ENTRY_BENCH_PROFILES.iter().for_each(|profile| print!("{:>8}", number(figures.entry(profile, row.key))));
+        }
+        println!();
+    }
 }
 
 fn instructions(both: &[Figures; 2]) {
