@@ -72,8 +72,8 @@ impl<M: Machine> Kernel<M> {
             }
             left -= steps;
             if thread.is_some() {
-                // A thread that ended its own process was stopped before, and so was one whose fault nobody answers. The
-                // latter's callers still wait.
+                // A thread that ended its own process was stopped before, and so was one whose fault nobody answers.
+                // The latter's callers still wait.
                 let is_stopped = |thread: &Thread<M::Context>| thread.state() == State::STOPPED;
                 if self.threads.at(thread).is_some_and(|thread| !is_stopped(thread) || thread.owes().is_some()) {
                     self.stop_thread(thread);

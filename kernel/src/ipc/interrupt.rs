@@ -65,7 +65,8 @@ impl<M: Machine> Kernel<M> {
         if may_have_lost { self.replay(token.source.link()) } else { Ok(()) }
     }
 
-    /// Binds a source and unmasks it, unless a storm has switched it off. Returns how many interrupts its pending message stands for, and its last number.
+    /// Binds a source and unmasks it, unless a storm has switched it off. Returns how many interrupts its pending
+    /// message stands for, and its last number.
     pub(crate) fn bind(
         &mut self,
         machine: &mut M,

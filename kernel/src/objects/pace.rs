@@ -1,9 +1,9 @@
 //! How often a source interrupts, and for how long it is off after a storm.
 //!
-//! A source has a budget of interrupts: a token bucket, as a process's budget of time is. Its credit grows with the time
-//! and shrinks with each interrupt, and is bounded, so that a burst may be long but not without end. A source whose
-//! credit is used up is off for a while. Each storm that follows another soon makes that while twice as long; quiet time
-//! makes it shorter again.
+//! A source has a budget of interrupts: a token bucket, as a process's budget of time is. Its credit grows with the
+//! time and shrinks with each interrupt, and is bounded, so that a burst may be long but not without end. A source
+//! whose credit is used up is off for a while. Each storm that follows another soon makes that while twice as long;
+//! quiet time makes it shorter again.
 
 use crate::machine::Time;
 use crate::tables::{Entry, Name};

@@ -137,8 +137,8 @@ fn never(_: &World) -> bool {
     false
 }
 
-/// The device interrupts again and again for that time; its driver works, receives whatever comes, and doesn't quiet the
-/// device. There are too many traps to look at everything after each.
+/// The device interrupts again and again for that time; its driver works, receives whatever comes, and doesn't quiet
+/// the device. There are too many traps to look at everything after each.
 fn storm(world: &mut World, device: Device, driver: &Driver, cycles: u64) -> Told {
     let mut told = Told::new();
     let end = world.machine.time + cycles;

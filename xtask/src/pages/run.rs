@@ -16,8 +16,8 @@ const OF_PACKAGE: &str = "arch/entry/README.md";
 /// The page that makes a package from nothing, with `x86-entry` as a dependency.
 const NEW_PACKAGE: &str = "arch/entry/docs/first-kernel.md";
 
-/// Where `cargo package` leaves what it has packed: `just check` runs it before the pages. All packages of the tree have
-/// one version.
+/// Where `cargo package` leaves what it has packed: `just check` runs it before the pages. All packages of the tree
+/// have one version.
 const PACKED: &str = concat!("target/stable/package/x86-entry-", env!("CARGO_PKG_VERSION"));
 
 /// The lines of bash that run before the lines of a page.

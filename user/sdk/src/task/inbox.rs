@@ -42,7 +42,8 @@ impl Inbox {
             }
             Event::Notify(bits) => self.bits |= bits & !WAKE,
             Event::Exit(exit) => self.exits.push_back(exit),
-            // What a server of tasks supervises may want more than it gets, or interrupt too often: the kernel sees to that.
+            // What a server of tasks supervises may want more than it gets, or interrupt too often: the kernel sees to
+            // that.
             Event::Call(_) | Event::Fault(_) | Event::CallerGone(_) | Event::Overrun(_) | Event::Storm(_) => {}
         }
     }

@@ -184,8 +184,8 @@ fn a_source_that_is_off() {
     says(
         &line,
         Verdict::Off,
-        "It interrupts without end, and takes more than edu's share of the CPU. So line 11 is switched off for a while, \
-         and it is masked meanwhile: 3 times so far. edu doesn't quiet its device.",
+        "It interrupts without end, and takes more than edu's share of the CPU. So line 11 is switched off for a \
+         while, and it is masked meanwhile: 3 times so far. edu doesn't quiet its device.",
     );
     let back = with(|facts, source| (facts.earlier.was_off, source.storms) = (true, 1));
     assert_eq!(Verdict::of(&back), Verdict::Off, "it was off a moment ago");
@@ -199,8 +199,8 @@ fn a_source_that_is_off() {
     says(
         &message,
         Verdict::Off,
-        "It interrupts without end, and takes more than edu's share of the CPU. So message interrupt 97 is switched off \
-         for a while, and its messages are only counted meanwhile: 1 time so far. edu doesn't quiet its device.",
+        "It interrupts without end, and takes more than edu's share of the CPU. So message interrupt 97 is switched \
+         off for a while, and its messages are only counted meanwhile: 1 time so far. edu doesn't quiet its device.",
     );
 }
 
