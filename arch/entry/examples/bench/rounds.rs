@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use x86_entry::EntryData;
 
 use crate::compiler::NOT_PRESENT_SELECTOR;
-use crate::{Bench, CALL, COMPILERS, NOTHING, OURS, SWAPPING};
+use crate::{Bench, CALL, COMPILERS, NOTHING, OURS};
 
 /// Rounds of a row: the first ones fill what an emulator or a CPU remembers.
 const ROUNDS: usize = 16;
@@ -60,14 +60,14 @@ const IN_RING_0: &[Row] = &[
     ("fault_ring_0", fault::<NO_SELECTOR>),
     ("compiler_fault_ring_0", fault::<NOT_PRESENT_SELECTOR>),
     #[cfg(target_arch = "x86_64")]
-    ("swapping_ring_0", interrupt::<SWAPPING>),
+    ("swapping_ring_0", interrupt::<{ crate::SWAPPING }>),
 ];
 
 const IN_RING_3: &[Row] = &[
     ("interrupt_ring_3", interrupt::<OURS>),
     ("compiler_interrupt_ring_3", interrupt::<COMPILERS>),
     #[cfg(target_arch = "x86_64")]
-    ("swapping_ring_3", interrupt::<SWAPPING>),
+    ("swapping_ring_3", interrupt::<{ crate::SWAPPING }>),
     ("call_ring_3", || call(NOTHING)),
     ("fast_call_ring_3", fast_call),
 ];
