@@ -58,31 +58,19 @@ impl<M: Machine> Kernel<M> {
             self.schedule.set_wakes(&self.threads, Wakes::Slow);
         }
         let running = self.threads.at(self.current).map_or(Link::NONE, |thread| thread.process);
-        // One piece of work is enough for a trap. What it keeps from its turn is reviewed at the next one all the same:
-        // else a process that is lowered at each look would hide those that run between looks.
-        match self.watch.take_turn() {
+        // One piece of work is enough for a trap. What has its turn goes first: else a process that is lowered at each
+        // look would hide those that run between looks. The running process has its turn, too.
+        let decided = match self.watch.take_turn() {
             Turn::Process => {
-                let decided = self.review(running);
                 let other = self.next_in_turn(Turn::Process);
-                match decided {
-                    Some(next) => {
-                        self.review_soon(other);
-                        next
-                    }
-                    None => self.review(other).unwrap_or(Next::Scheduled),
-                }
+                self.review(other)
             }
             Turn::Source => {
                 let source = self.next_in_turn(Turn::Source);
-                match self.review_source(machine, source) {
-                    Some(next) => {
-                        self.review_soon(running);
-                        next
-                    }
-                    None => self.review(running).unwrap_or(Next::Scheduled),
-                }
+                self.review_source(machine, source)
             }
-        }
+        };
+        decided.or_else(|| self.review(running)).unwrap_or(Next::Scheduled)
     }
 
     /// Switches a source off that interrupts more often than its budget allows, and whose process has used up its share
