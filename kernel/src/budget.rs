@@ -7,10 +7,10 @@
 //!
 //! If the budget is used up, the process is lowered: its threads run below all that haven't used up theirs, and what
 //! they use there is free. A deadline reviews the process again when the debt is paid. While the CPU is busy, the timer
-//! looks at the running process, and at one other or at a source of interrupts, all in turn. A look takes bounded time:
-//! it moves one thread at most, and the process's deadline moves the next one.
+//! looks at the running process, then at another one, at the running one again, then at a source of interrupts, and so
+//! on. A look takes bounded time: it moves one thread at most, and the process's deadline moves the next one.
 
-use crate::dispatch::{DeadlineOf, Load, Next, Turn, Wakes};
+use crate::dispatch::{DeadlineOf, Load, Next, Turn, Wakes, Watched};
 use crate::kernel::Kernel;
 use crate::machine::{Line, Machine, Time};
 use crate::objects::event::Event;
@@ -51,26 +51,27 @@ struct Survey {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// Looks at the running process, and at one other or at a source. The timer raises the trap.
+    /// Looks at the running process, at another one, or at a source. The timer raises the trap.
     pub(crate) fn look(&mut self, machine: &mut M) -> Next {
         let load = if self.current == self.idle { Load::Idle } else { Load::Busy };
         if self.watch.look(self.now, load, self.idle_cycles(), self.slice_cycles) {
             self.schedule.set_wakes(&self.threads, Wakes::Slow);
         }
-        let running = self.threads.at(self.current).map_or(Link::NONE, |thread| thread.process);
-        // One piece of work is enough for a trap. What has its turn goes first: else a process that is lowered at each
-        // look would hide those that run between looks. The running process has its turn, too.
+        // One review is enough for a trap.
         let decided = match self.watch.take_turn() {
-            Turn::Process => {
-                let other = self.next_in_turn(Turn::Process);
-                self.review(other)
+            Turn::Running => {
+                let running = self.threads.at(self.current).map_or(Link::NONE, |thread| thread.process);
+                self.review(running)
             }
-            Turn::Source => {
-                let source = self.next_in_turn(Turn::Source);
-                self.review_source(machine, source)
+            Turn::Next(watched) => {
+                let link = self.next_in_turn(watched);
+                match watched {
+                    Watched::Process => self.review(link),
+                    Watched::Source => self.review_source(machine, link),
+                }
             }
         };
-        decided.or_else(|| self.review(running)).unwrap_or(Next::Scheduled)
+        decided.unwrap_or(Next::Scheduled)
     }
 
     /// Switches a source off that interrupts more often than its budget allows, and whose process has used up its share
@@ -101,20 +102,20 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The process or source whose turn it is to be looked at; none if the next few slots are free.
-    fn next_in_turn(&mut self, turn: Turn) -> Link {
-        let extent = match turn {
-            Turn::Process => self.processes.extent(),
-            Turn::Source => self.interrupts.extent(),
+    fn next_in_turn(&mut self, watched: Watched) -> Link {
+        let extent = match watched {
+            Watched::Process => self.processes.extent(),
+            Watched::Source => self.interrupts.extent(),
         } as u32;
-        let first = self.watch.place(turn, extent);
+        let first = self.watch.place(watched, extent);
         let slots = first..extent.min(first + SLOTS_PER_LOOK);
         let after = slots.end;
         let mut links = slots.map(|slot| Link::new(slot as usize));
-        let found = match turn {
-            Turn::Process => links.find(|link| self.processes.live(*link).is_some()),
-            Turn::Source => links.find(|link| self.interrupts.live(*link).is_some()),
+        let found = match watched {
+            Watched::Process => links.find(|link| self.processes.live(*link).is_some()),
+            Watched::Source => links.find(|link| self.interrupts.live(*link).is_some()),
         };
-        self.watch.set_place(turn, found.map_or(after, |link| link.index() as u32 + 1));
+        self.watch.set_place(watched, found.map_or(after, |link| link.index() as u32 + 1));
         found.unwrap_or(Link::NONE)
     }
 

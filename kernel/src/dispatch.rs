@@ -11,7 +11,7 @@ pub use budget::Budget;
 pub use budget::UNREVIEWED_WINDOWS;
 pub use deadlines::{DeadlineOf, Deadlines};
 pub use schedule::{Priority, QUEUE, Schedulable, Schedule, Slice, Wakes};
-pub use watch::{Load, Turn, Watch};
+pub use watch::{Load, Turn, Watch, Watched};
 
 use crate::tables::Link;
 

@@ -7,7 +7,7 @@
 use crate::machine::Time;
 
 /// How many looks fall into a slice while the CPU is busy.
-const LOOKS_PER_SLICE: u64 = 8;
+const LOOKS_PER_SLICE: u64 = 16;
 
 /// No look is due.
 const NEVER: u64 = u64::MAX;
@@ -34,12 +34,21 @@ pub struct Watch {
     source: u32,
 }
 
-/// What a look is at, besides the process that runs.
+/// What a look is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Another process.
+    /// The process that runs.
+    Running,
+    /// The next one of these.
+    Next(Watched),
+}
+
+/// What is looked at all in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// Processes.
     Process,
-    /// A source of interrupts.
+    /// Sources of interrupts.
     Source,
 }
 
@@ -129,27 +138,30 @@ impl Watch {
         sleeps
     }
 
-    /// What this look is at. Processes and sources take turns, so that a look takes no longer than the review of two
-    /// processes.
+    /// What this look is at: every other one is at the process that runs.
     pub const fn take_turn(&mut self) -> Turn {
         self.looks = self.looks.wrapping_add(1);
-        if self.looks.is_multiple_of(2) { Turn::Process } else { Turn::Source }
+        match self.looks % 4 {
+            0 => Turn::Next(Watched::Process),
+            2 => Turn::Next(Watched::Source),
+            _ => Turn::Running,
+        }
     }
 
     /// The slot from which on the next process or source is looked for, of `extent` slots.
-    pub const fn place(&self, turn: Turn, extent: u32) -> u32 {
-        let place = match turn {
-            Turn::Process => self.process,
-            Turn::Source => self.source,
+    pub const fn place(&self, watched: Watched, extent: u32) -> u32 {
+        let place = match watched {
+            Watched::Process => self.process,
+            Watched::Source => self.source,
         };
         if place < extent { place } else { 0 }
     }
 
     /// Sets that slot.
-    pub const fn set_place(&mut self, turn: Turn, place: u32) {
-        match turn {
-            Turn::Process => self.process = place,
-            Turn::Source => self.source = place,
+    pub const fn set_place(&mut self, watched: Watched, place: u32) {
+        match watched {
+            Watched::Process => self.process = place,
+            Watched::Source => self.source = place,
         }
     }
 }
