@@ -100,7 +100,8 @@ impl Pace {
         let used = came.saturating_mul(window_cycles / INTERRUPTS_PER_WINDOW);
         // What has come is taken off before the credit is bounded: reviews may be far apart.
         let credit = self.credit.saturating_sub_unsigned(used).saturating_add_unsigned(elapsed);
-        self.credit = credit.clamp(-most, most);
+        // `clamp` would compare its bounds, and panic.
+        self.credit = credit.min(most).max(-most);
         if self.credit < 0 { Pacing::Over } else { Pacing::Within }
     }
 

@@ -22,7 +22,7 @@ const SHARES: [usize; 4] = [0, 40, 90, 150];
 /// How long a contest for the CPU takes, in windows: long enough that a supervisor is told.
 const CONTEST_WINDOWS: u64 = 260;
 /// The most traps of the timer in a contest.
-const CONTEST_TRAPS: usize = 4_000;
+const CONTEST_TRAPS: usize = 8_000;
 /// The most calls that reaping one process takes.
 const SLICES: usize = 100_000;
 

@@ -24,8 +24,8 @@ const THREADS: usize = 12;
 /// A call's label and words.
 type Words = (u8, [usize; 4]);
 
-/// Requests of all protocols, which every server gets. Left out is `EduRequest::Hold`, by which any client of the
-/// teaching device may stop the device's driver.
+/// Requests of all protocols, which every server gets. Left out are `EduRequest::Hold` and `EduRequest::Storm`, by
+/// which any client of the teaching device may stop the device's driver.
 pub fn requests() -> Vec<Words> {
     let shell = ProgramName::new("shell").unwrap_or_default();
     let second = Instant::now() + Duration::from_secs(1);
@@ -186,8 +186,9 @@ pub fn noise(service: &Service, seed: u32) {
     };
     for _ in 0..2 * MANY {
         let label = next() as u8;
-        // What any client may do on purpose: hold the device, have the console be of bytes, show a wrong layout, write.
-        if let 1 | 18 | 114 | 130 = label {
+        // What any client may do on purpose: hold the device, have it interrupt without end, have the console be of
+        // bytes, show a wrong layout, write.
+        if let 1 | 18 | 114 | 116 | 130 = label {
             continue;
         }
         let words = [next() as usize, next() as usize % 3, next() as usize % 32, usize::MAX];

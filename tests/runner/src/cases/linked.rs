@@ -26,9 +26,10 @@ fn no_panic_is_reachable_from_a_trap(width: Width) {
     let is_root = |function: &Function| {
         ["::stub::", "::task_gate::"].iter().any(|part| function.name.contains(&format!("x86_entry{part}")))
     };
-    let is_end = |function: &Function| function.name == "arch::crash::in_kernel" || function.address() < KERNEL_HALF;
+    let is_end = |function: &Function| function.name == "arch::crash::exception" || function.address() < KERNEL_HALF;
     let walk = Walk::new(&listing, &image, is_root, is_end);
-    for handler in ["arch::trap::interrupt", "arch::trap::exception", "arch::trap::slow_call", "crash::in_kernel"] {
+    for handler in ["arch::trap::slow_interrupt", "arch::trap::exception", "arch::trap::slow_call", "crash::exception"]
+    {
         assert!(walk.reaches(handler), "{handler} isn't reached: the walk is wrong");
     }
     for end in ["core::panicking", "arch::crash::panicked", "rust_begin_unwind"] {
