@@ -134,7 +134,7 @@ pub unsafe trait KernelEntry: Sized + 'static {
     /// - Gates to [`KernelEntry::trap`], to handlers, and of `system_call_vector`: flat code and data of ring 0. With
     ///   ring 3, also flat code and data of ring 3, and a TSS whose rsp0 or esp0 (with ss0) is the current thread's
     ///   stack.
-    /// - [`exception_on_stack`](crate::TableFiller::exception_on_stack) (x86_64): the TSS's stack of that number. `One`
+    /// - `TableFiller::exception_on_stack` (x86_64): the TSS's stack of that number. `One`
     ///   is `ist[0]`.
     /// - [`paranoid_gates`](crate::TableFiller::paranoid_gates): the TSS in [`EntryData`](crate::EntryData), with its
     ///   stacks `One` to `Four` (x86_64), or the tasks at the selectors of [`GlobalDescriptorTable`] (i686).

@@ -112,7 +112,7 @@ static TABLE: TakeOnce<InterruptDescriptorTable> = TakeOnce::new(InterruptDescri
 static STACKS: [Stack; 6] = [const { Stack::new() }; 6];
 
 /// A row: its name, and the rounds' costs.
-static ROWS: [(&str, Rounds); rounds::COUNT] = rounds::ROWS;
+static ROWS: [(&str, Rounds); rounds::COUNT] = rounds::rows();
 
 /// Loads segments and gates.
 ///

@@ -38,8 +38,8 @@ impl Rounds {
     }
 }
 
-/// The rows' names, and where their costs are kept.
-pub const ROWS: [(&str, Rounds); COUNT] = {
+/// Returns the rows' names, and where their costs are kept.
+pub const fn rows() -> [(&'static str, Rounds); COUNT] {
     let mut rows = [const { ("", Rounds::new()) }; COUNT];
     let mut index = 0;
     while index < COUNT {
@@ -47,7 +47,7 @@ pub const ROWS: [(&str, Rounds); COUNT] = {
         index += 1;
     }
     rows
-};
+}
 
 pub const COUNT: usize = IN_RING_0.len() + IN_RING_3.len();
 
