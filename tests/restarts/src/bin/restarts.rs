@@ -21,7 +21,7 @@ const DRIVER: &str = "transfer";
 const BUS: &str = "pci";
 
 /// What goes on before anything is counted: `init`'s heap grows to what it needs.
-const FIRST_ROUNDS: usize = 8;
+const FIRST_ROUNDS: usize = 24;
 /// How often in succession the system holds the same where nobody has work.
 const READINGS_AT_REST: usize = 10;
 /// Longer than the device takes for a transfer.
