@@ -96,7 +96,7 @@ impl TraceKind {
 pub struct TraceEntry {
     /// When it happened, in cycles; 0 if the path there doesn't read the clock.
     pub time: u64,
-    /// What happened.
+    /// The kind of event.
     pub kind: TraceKind,
     /// The thread that was running.
     pub thread: u32,

@@ -43,7 +43,6 @@ impl<M: Machine> Kernel<M> {
         if !aligned || !machine.is_device_memory(Frame(first), count as usize) {
             return Err(Error::BadArgument.into());
         }
-        // Claims don't overlap, so of those that begin before this one's end, only the last can reach into it.
         let before = self.memories.at(self.memories.last_below(&self.claimed_memory, end as usize));
         if let Some(memory) = before.filter(|memory| first < memory.run().first.0 + memory.run().count) {
             return Err(self.conflict(memory.owner()));

@@ -16,7 +16,6 @@ impl<M: Machine> Kernel<M> {
         if !machine.are_free_ports(range) {
             return Err(self.conflict(Link::NONE));
         }
-        // Claims don't overlap, so of those that begin before this one's end, only the last can reach into it.
         let before = self.ports.at(self.ports.last_below(&self.claimed_ports, end));
         if let Some(ports) = before.filter(|ports| first < ports.range().first as usize + ports.range().count as usize)
         {

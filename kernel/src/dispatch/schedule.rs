@@ -88,7 +88,7 @@ pub enum Slice {
 /// Which path a thread that becomes ready may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wakes {
-    /// The fast path, if it is simple.
+    /// The fast path where the case is simple, else the slow path.
     Any,
     /// The slow path, which wakes the watch.
     Slow,

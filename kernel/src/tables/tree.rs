@@ -93,7 +93,8 @@ impl Tree {
 }
 
 impl<T: Ordered, const N: usize> Arena<T, N> {
-    /// The last entry of a set whose key is below `key`.
+    /// The last entry of a set whose key is below `key`. Where the entries are ranges that don't overlap, and `key` is
+    /// the end of another range, this is the only entry from below it that may overlap that range.
     pub fn last_below(&self, tree: &Tree, key: usize) -> Link {
         let (mut at, mut found) = (tree.root, Link::NONE);
         while let Some(entry) = self.at(at) {

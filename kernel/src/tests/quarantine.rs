@@ -99,7 +99,7 @@ fn quarantine_is_charged_to_the_quota_that_it_came_from() {
     // One of them is let go.
     while world.done(Operation::Destroy, held[0][0], [0; 4])[0] != 0 {}
     assert_eq!(quota(&world, parent.process).frames_used() - used.frames_used(), 3 * (ROUNDS - 1));
-    // When the parent dies, too, they are in the quota that its own came from.
+    // When the parent is reaped, the frames in quarantine are charged to the process that made the parent.
     world.ring();
     world.done(Operation::ProcessKill, parent.process_handle, [0; 4]);
     world.poll(world.supervisor).unwrap();

@@ -156,7 +156,7 @@ fn walks_reach_every_call() {
             }
         }
     }
-    // A process that exits gets no answer.
+    // `exit` and `thread_exit` return to nobody, so no answer shows that they were done.
     let exits = [Operation::Exit as u8, Operation::ThreadExit as u8];
     let answered = |row: &&abi::CallDescription| !exits.contains(&row.number);
     let missing: Vec<_> =

@@ -17,6 +17,9 @@ use abi::{
 use std::vec;
 use std::vec::Vec;
 
+mod ends;
+mod off;
+
 const WINDOW: u64 = FREQUENCY / crate::ready::SLICES_PER_SECOND;
 
 /// The first time that a source is off.
@@ -120,21 +123,13 @@ fn listen(world: &mut World, told: &mut Told) {
     }
 }
 
-/// Lets time pass, with each trap of the timer when it is due. The driver receives whatever comes, until `stop`.
-fn pass(world: &mut World, driver: &Driver, cycles: u64, stop: impl Fn(&World) -> bool) -> Told {
-    let mut told = Told::new();
+/// Lets time pass, with each trap of the timer when it is due.
+fn pass(world: &mut World, cycles: u64) {
     let end = world.machine.time + cycles;
-    while world.machine.time < end && !stop(world) {
+    while world.machine.time < end {
         let next = world.machine.armed.map_or(end, |armed| armed.0.clamp(world.machine.time, end));
         world.advance(next - world.machine.time);
-        listen(world, &mut told);
-        wait(world, driver);
     }
-    told
-}
-
-fn never(_: &World) -> bool {
-    false
 }
 
 /// The device interrupts again and again for that time; its driver works, receives whatever comes, and doesn't quiet
@@ -249,25 +244,6 @@ fn a_storm_is_ended_told_and_followed_by_a_message() {
     }
 }
 
-/// Nothing masks a device's messages. Those that come while the source is off are counted, and its driver is told how
-/// many came when it comes back.
-#[test]
-fn messages_that_come_while_their_source_is_off_are_counted() {
-    let mut world = World::new();
-    let driver = driver(&mut world, Device::Message, 100);
-    storm_until_off(&mut world, Device::Message, &driver);
-    wait(&mut world, &driver);
-    let before = source(&world, &driver).counters.taken;
-    let (_, unread, ..) = source(&world, &driver).pending();
-    for _ in 0..5 {
-        world.raise(driver.line);
-        assert!(!world.is_running(driver.actor.thread), "it is off");
-    }
-    let counters = source(&world, &driver).counters;
-    assert_eq!((counters.taken - before, counters.dropped), (5, 0));
-    assert_eq!(until_it_gets_one(&mut world, &driver, 2 * FIRST_OFF).count, unread + 5);
-}
-
 /// The trap itself costs so much that no program gets anywhere between two interrupts. The timer's interrupt comes all
 /// the same, and ends that.
 #[test]
@@ -302,22 +278,6 @@ fn a_storm_that_leaves_no_instruction_to_programs_is_ended() {
 }
 
 #[test]
-fn each_further_storm_has_twice_the_silence_and_is_told_until_nothing_changes() {
-    for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        let told = storm(&mut world, device, &driver, 5 * FREQUENCY);
-        let silences: Vec<u64> = told.iter().map(|(_, windows, _)| *windows).collect();
-        assert_eq!(silences, [2, 4, 8, 16, 32, 64, 128], "{device:?}");
-        // All in all little is left of it.
-        let before = source(&world, &driver).counters.taken;
-        storm(&mut world, device, &driver, 3 * 128 * WINDOW);
-        let off = source(&world, &driver).counters.taken.wrapping_sub(before);
-        assert!(device == Device::Message || off < 3 * 4_096, "{device:?}: {off}");
-    }
-}
-
-#[test]
 fn a_driver_that_keeps_to_its_share_may_have_as_many_as_come() {
     for device in DEVICES {
         let mut world = World::new();
@@ -334,165 +294,6 @@ fn a_driver_that_keeps_to_its_share_may_have_as_many_as_come() {
         }
         assert!(source(&world, &driver).counters.taken > 30_000, "{device:?}");
         assert_eq!(pace(&world, &driver).storms(), 0, "{device:?}");
-    }
-}
-
-#[test]
-fn a_driver_cannot_end_it_by_binding_anew() {
-    for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
-        let back = pace(&world, &driver).back();
-        world.machine.release(driver.line);
-        wait(&mut world, &driver);
-        world.ring();
-        world.done(Operation::InterruptUnbind, driver.source, [0; 4]);
-        let endpoint = world.endpoint();
-        world.done(Operation::InterruptBind, driver.source, [endpoint, 0, 0, 0]);
-        assert!(pace(&world, &driver).is_off(), "{device:?}");
-        assert_eq!(world.refused(Operation::InterruptBind, driver.source, [endpoint, 0, 0, 0]), Error::Busy);
-        assert_eq!(world.poll(endpoint), Err(Error::WouldBlock), "{device:?}");
-        let left = back.0 + WINDOW / 8 - world.machine.time;
-        pass_silently(&mut world, left);
-        let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
-        assert!(message.flags.contains(InterruptFlags::OFF), "{device:?}");
-        assert!(!pace(&world, &driver).is_off(), "{device:?}");
-    }
-}
-
-/// A device whose storm ended its driver goes on with it when the next one binds.
-#[test]
-fn the_end_of_a_driver_does_not_end_it_either() {
-    for device in DEVICES {
-        let mut world = World::new();
-        let mut driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
-        let back = pace(&world, &driver).back();
-        world.ring();
-        world.done(Operation::ProcessKill, driver.actor.process_handle, [0; 4]);
-        world.reap(driver.actor.process_handle);
-        for handle in [driver.actor.process_handle, driver.actor.thread_handle] {
-            world.done(Operation::HandleClose, handle, [0; 4]);
-        }
-        assert!(source(&world, &driver).endpoint().is_none() && pace(&world, &driver).is_off(), "{device:?}");
-        world.machine.release(driver.line);
-        let actor = world.spawn_sharing(47, 100);
-        let endpoint = world.endpoint();
-        world.grant(actor, driver.source, Rights::INTERRUPT, 0);
-        driver.endpoint = world.grant(actor, endpoint, Rights::RECEIVE | Rights::BIND, 0);
-        driver.actor = actor;
-        world.park();
-        while !world.is_running(actor.thread) {
-            world.park();
-        }
-        bind(&mut world, &driver);
-        wait(&mut world, &driver);
-        let message = until_it_gets_one(&mut world, &driver, 2 * FIRST_OFF);
-        assert_eq!(world.machine.time, back.0, "{device:?}");
-        assert!(message.flags.contains(InterruptFlags::OFF), "{device:?}");
-        wait(&mut world, &driver);
-        let told = storm_until_off(&mut world, device, &driver);
-        assert_eq!(told, vec![(driver.line.0, 4, 2)], "{device:?}: it is the same device");
-    }
-}
-
-#[test]
-fn a_source_that_nobody_binds_comes_back_in_silence() {
-    for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
-        world.machine.release(driver.line);
-        wait(&mut world, &driver);
-        world.ring();
-        world.done(Operation::InterruptUnbind, driver.source, [0; 4]);
-        pass_silently(&mut world, 2 * FIRST_OFF);
-        assert!(!pace(&world, &driver).is_off() && world.machine.line(driver.line).masked, "{device:?}");
-    }
-}
-
-#[test]
-fn a_source_that_is_destroyed_while_it_is_off_leaves_nothing() {
-    for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
-        world.machine.release(driver.line);
-        wait(&mut world, &driver);
-        world.ring();
-        while world.done(Operation::Destroy, driver.source, [0; 4])[0] != 0 {}
-        let owners = world.kernel.deadlines.owners();
-        assert!(!owners.contains(&DeadlineOf::Source(driver.link)), "{device:?}: {owners:?}");
-        // Who claims it anew has the root's right to lines, and begins with a clean slate.
-        let (source, _) = device.claim(&mut world);
-        let link = world.object(source);
-        assert_eq!(*world.kernel.paces.at(link).unwrap(), Pace::NEW, "{device:?}");
-    }
-}
-
-#[test]
-fn a_source_whose_endpoint_goes_while_it_is_off_is_unbound_when_it_comes_back() {
-    for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
-        world.machine.release(driver.line);
-        wait(&mut world, &driver);
-        world.ring();
-        let endpoint = world.last_endpoint();
-        while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
-        pass_silently(&mut world, 2 * FIRST_OFF);
-        assert!(source(&world, &driver).endpoint().is_none(), "{device:?}");
-        assert!(!pace(&world, &driver).is_off() && world.machine.line(driver.line).masked, "{device:?}");
-    }
-}
-
-/// The line of a level is masked until its message is completed, so there is nothing to let through.
-#[test]
-fn a_level_that_is_in_service_comes_back_when_it_is_completed() {
-    let mut world = World::new();
-    let driver = driver(&mut world, Device::Level, 100);
-    world.machine.assert(LEVEL);
-    world.serve();
-    let sequence = got(&world, &driver).sequence;
-    world.trap(|kernel, machine| {
-        let next = kernel.switch_off(machine, driver.link);
-        kernel.carry_out(machine, next);
-    });
-    listen(&mut world, &mut Told::new());
-    pass_silently(&mut world, 2 * FIRST_OFF);
-    assert!(pace(&world, &driver).is_off());
-    world.machine.release(LEVEL);
-    world.call(Operation::ReplyReceive, driver.endpoint, [0; 4]);
-    let message = got(&world, &driver);
-    assert_eq!((message.count, message.sequence), (0, sequence + 1));
-    assert!(message.flags.contains(InterruptFlags::OFF | InterruptFlags::LEVEL));
-    assert!(world.machine.line(LEVEL).masked && !pace(&world, &driver).is_off());
-    wait(&mut world, &driver);
-    assert!(!world.machine.line(LEVEL).masked);
-}
-
-fn pass_silently(world: &mut World, cycles: u64) {
-    let end = world.machine.time + cycles;
-    while world.machine.time < end {
-        let next = world.machine.armed.map_or(end, |armed| armed.0.clamp(world.machine.time, end));
-        world.advance(next - world.machine.time);
-    }
-}
-
-#[test]
-fn completing_while_it_is_off_lets_nothing_through() {
-    for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
-        for _ in 0..3 {
-            wait(&mut world, &driver);
-            world.advance(WINDOW / 4);
-            assert!(pace(&world, &driver).is_off(), "{device:?}");
-            assert!(device == Device::Message || world.machine.line(driver.line).masked, "{device:?}");
-        }
     }
 }
 
@@ -515,25 +316,6 @@ fn nothing_keeps_a_non_maskable_interrupt_back() {
     assert!(world.kernel.interrupts.at(link).unwrap().counters.taken > 50_000);
 }
 
-#[test]
-fn what_is_off_is_shown() {
-    let mut world = World::new();
-    let driver = driver(&mut world, Device::Edge, 100);
-    storm_until_off(&mut world, Device::Edge, &driver);
-    wait(&mut world, &driver);
-    world.ring();
-    let ask = |world: &mut World, part: InterruptPart| {
-        let root = world.init.root as usize;
-        world.done(Operation::Info, root, [InfoItem::Interrupt as usize, driver.link.index(), part as usize, 0])
-    };
-    let back = pace(&world, &driver).back();
-    let [times, is_off, low, high] = ask(&mut world, InterruptPart::Storm);
-    assert_eq!((times, is_off, join(low, high)), (1, 1, back.0));
-    assert_ne!(ask(&mut world, InterruptPart::Binding)[0], 0, "it is bound");
-    pass_silently(&mut world, 2 * FIRST_OFF);
-    assert_eq!(ask(&mut world, InterruptPart::Storm), [1, 0, 0, 0]);
-}
-
 /// The driver's process is held to its share meanwhile, and others have the rest.
 #[test]
 fn others_have_the_processor_meanwhile() {
@@ -542,6 +324,5 @@ fn others_have_the_processor_meanwhile() {
         let driver = driver(&mut world, device, 100);
         let told = storm(&mut world, device, &driver, 10 * WINDOW);
         assert!(!told.is_empty(), "{device:?}: init runs, and is told");
-        pass(&mut world, &driver, WINDOW, never);
     }
 }

@@ -61,7 +61,7 @@ pub struct World {
     pub board: Board,
     pub oracle: Oracle,
     pub init: FirstProcess,
-    /// What happened.
+    /// Counts of what the run has done so far: a run that gets nowhere proves nothing.
     pub tally: Tally,
     /// Numbers that stand for messages, contents and registers; each is used once.
     next_number: usize,

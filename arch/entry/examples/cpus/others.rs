@@ -94,7 +94,7 @@ pub fn start() {
     }
 }
 
-/// Waits for at least so many microseconds: a write to this port takes one.
+/// Waits for this number of microseconds at least: a write to the port takes one.
 fn wait(microseconds: usize) {
     for _ in 0..microseconds {
         // SAFETY: ring 0; the port is one for the firmware's progress.

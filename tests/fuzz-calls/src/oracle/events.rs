@@ -8,8 +8,8 @@ use abi::{Kind, Message, Tag, join};
 /// For how many windows a process is over its share before its supervisor is told.
 const TOLERATED_WINDOWS: u64 = 200;
 
-/// A process that is over its share uses at least one in so many parts of that: it may keep to it for four windows,
-/// in which it saves one.
+/// The part of its share that a process which is over the share has used at least: one in this number. It may keep to
+/// the share for four windows, in which it saves one.
 const LEAST_USE: u64 = 8;
 
 impl Oracle {
@@ -71,7 +71,7 @@ impl Oracle {
         }
     }
 
-    /// Whether whoever waits for the answer to a call or a fault doesn't any more.
+    /// Whether the thread that sent a call or a fault no longer waits for the answer.
     fn is_lost(&self, letter: LetterNumber) -> bool {
         self.threads.get(&self.letters[letter].from).is_none_or(|thread| {
             let waits = matches!(thread.state, State::Calling(own) | State::Faulted(own) if own == letter);

@@ -15,7 +15,7 @@ bellwire::main!(run);
 
 const _: () = assert!(WORDS == Edu::<Device>::MOST_BYTES as usize / 4, "watched is what the device writes");
 
-/// Where the kept memory has the destination of the last transfer, and the record.
+/// Offsets in the kept memory: of the address of the last transfer, and of the record.
 const DESTINATION: usize = 0;
 const RECORD: usize = 4;
 

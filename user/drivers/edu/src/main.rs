@@ -182,7 +182,7 @@ impl Jobs {
         Ok(())
     }
 
-    /// Answers the caller whose last round it was. Another one waits for its next turn.
+    /// Ends a round of a caller's job: answers the caller if the job is done, else puts it behind the other clients.
     fn end_round(&mut self, caller: Option<Caller<Job>>, counts: &EduCounts) {
         let Some(mut caller) = caller else { return };
         match &mut caller.wish {

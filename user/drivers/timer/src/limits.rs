@@ -15,7 +15,7 @@ pub const EXPIRIES_PER_SECOND: u64 = 4_000;
 pub enum Weight {
     /// One expiry.
     Once,
-    /// An expiry each so many cycles.
+    /// An expiry in each period of this number of cycles.
     Every(u64),
 }
 

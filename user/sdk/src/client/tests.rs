@@ -50,7 +50,7 @@ fn one_client_is_bounded_and_others_have_room() {
     }
     assert!(matches!(put_off(&mut callers, 1, 99), Owed::Answer { label: OVER_LIMIT, .. }));
     assert!(matches!(put_off(&mut callers, 2, 0), Owed::Nothing));
-    // Whoever is answered makes room.
+    // An answer makes room.
     assert_eq!(callers.take_first().map(|caller| caller.reply.answer([0; 4])), Some(Delivery::Delivered));
     assert!(matches!(put_off(&mut callers, 1, 0), Owed::Nothing));
 }

@@ -18,7 +18,8 @@ impl Stack {
     pub fn new(bytes: usize) -> Result<Self> {
         let memory = Memory::new(bytes)?;
         let mapping = memory.map(Access::READ | Access::WRITE);
-        // The handle that stays can neither map the stack once more nor be copied, whoever finds out its number.
+        // A program that guesses the number of the handle that stays can neither map the stack again nor copy the
+        // handle.
         match mapping.and_then(|mapping| Ok((memory.copy(Rights::DESTROY)?, mapping))) {
             Ok((memory, mapping)) => {
                 Ok(Self { memory: ManuallyDrop::new(memory), mapping: ManuallyDrop::new(mapping) })
