@@ -91,9 +91,9 @@ impl<M: Machine> Kernel<M> {
             self.bind_while_off(machine, source, endpoint);
         } else if let Some(interrupt) = self.interrupts.at_mut(source) {
             interrupt.unmask(machine);
-        }
-        if edge && !self.is_off(source) {
-            self.replay(source)?;
+            if edge {
+                self.replay(source)?;
+            }
         }
         let Some(interrupt) = self.interrupts.at(source) else { return Err(Error::BadHandle) };
         let (_, count, ..) = interrupt.pending();

@@ -1,6 +1,7 @@
 //! What a source that is off does: its interrupts are kept back, and it comes back with a message.
 
 use super::*;
+use crate::budget::INTERRUPT_CYCLES;
 
 /// Nothing masks a device's messages. Those that come while the source is off are counted, and its driver is told how
 /// many came when it comes back.
@@ -19,6 +20,32 @@ fn messages_that_come_while_their_source_is_off_are_counted() {
     let counters = source(&world, &driver).counters;
     assert_eq!((counters.taken - before, counters.dropped), (5, 0));
     assert_eq!(until_it_gets_one(&mut world, &driver, 2 * FIRST_OFF).count, unread + 5);
+}
+
+/// An interrupt that lets no thread run is the driver's cost all the same, whether its source is on or off.
+#[test]
+fn interrupts_without_a_message_of_their_own_are_paid_for_by_their_driver() {
+    for is_off in [false, true] {
+        let mut world = World::new();
+        let driver = driver(&mut world, Device::Message, 100);
+        if is_off {
+            storm_until_off(&mut world, Device::Message, &driver);
+            wait(&mut world, &driver);
+        } else {
+            // The driver gets the first one, and init runs in its place: the second one waits, others join it.
+            world.ring();
+            world.raise(driver.line);
+            world.raise(driver.line);
+        }
+        let credit = |world: &World| standing(world, &driver).budget.credit();
+        let before = credit(&world);
+        for _ in 0..100 {
+            world.raise(driver.line);
+        }
+        let charged = (before - credit(&world)) / 1_000;
+        // The share of the time that has passed is credited meanwhile.
+        assert!(charged >= 50 * INTERRUPT_CYCLES as i64, "off: {is_off}: {charged}");
+    }
 }
 
 #[test]
