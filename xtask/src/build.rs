@@ -168,7 +168,8 @@ pub fn build_counter() -> Result {
 }
 
 /// The kernels among the examples of `x86-entry`.
-pub const ENTRY_KERNELS: [&str; 7] = ["self_test", "bare", "port-before", "port-kept", "port-after", "misuse", "cpus"];
+pub const ENTRY_KERNELS: [&str; 8] =
+    ["self_test", "bare", "port-before", "port-kept", "port-after", "misuse", "cpus", "fixed"];
 
 /// Returns the file of one of [`ENTRY_KERNELS`].
 pub fn entry_kernel(width: Width, name: &str) -> PathBuf {
@@ -243,8 +244,34 @@ pub const SSE_KERNEL: &str = "sse";
 /// The name as a file of `bare` with the red zone.
 pub const RED_ZONE_KERNEL: &str = "bare-red-zone";
 
+/// The kernel with several CPUs whose data lie at one address, built without optimisation: then returns are checked.
+pub const CHECKED_KERNEL: &str = "fixed-checked";
+
 /// The flag that gives code the red zone, which targets for kernels switch off. i686 has none in any case.
 const RED_ZONE: &str = r#"build.rustflags=["-Cno-redzone=no"]"#;
+
+/// The name as a file of the kernel in two crates.
+pub const TWO_CRATES_KERNEL: &str = "two-crates";
+
+/// Returns the file of one of [`ENTRY_KERNELS`] with its symbols.
+pub fn entry_kernel_with_symbols(width: Width, name: &str) -> PathBuf {
+    built(&width.kernel_target(), &format!("examples/{name}"))
+}
+
+/// Returns the file of the kernel in two crates with its symbols.
+pub fn two_crates_with_symbols(width: Width) -> PathBuf {
+    root().join("target").join(width.kernel_target()).join("no-lto/entry-crates")
+}
+
+/// Builds the kernel in two crates. Without optimisation across crates, each keeps its own copy of what is generic.
+fn build_two_crates(width: Width) -> Result {
+    let target = width.kernel_target();
+    let mut cargo = cargo_for_target_file("rustc", &format!("targets/{target}.json"), Library::Core)?;
+    cargo.args(["--profile", "no-lto", "--quiet", "-p", "entry-crates", "--bin", "entry-crates"]);
+    cargo.args(["--", "-C", "link-arg=-Tarch/entry/examples/support/link.ld"]);
+    run(cargo)?;
+    strip(&two_crates_with_symbols(width), &entry_kernel(width, TWO_CRATES_KERNEL))
+}
 
 /// The features of a kernel of [`ENTRY_KERNELS`].
 fn features(name: &str) -> &'static str {
@@ -259,6 +286,8 @@ fn build_entry_kernels(width: Width) -> Result {
         run(example(cargo_for_target("rustc", &target)?, name))?;
         strip(&built(&target, &format!("examples/{name}")), &entry_kernel(width, name))?;
     }
+    build_two_crates(width)?;
+    build_checked(width)?;
     run(example(cargo_for_sse(width)?, SSE_KERNEL))?;
     let target = sse_target(width);
     strip(&built(&target, &format!("examples/{SSE_KERNEL}")), &entry_kernel(width, SSE_KERNEL))?;
@@ -267,6 +296,17 @@ fn build_entry_kernels(width: Width) -> Result {
     cargo.args(["--config", RED_ZONE]);
     run(example(cargo, "bare"))?;
     strip(&built(&target, "examples/bare"), &entry_kernel(width, RED_ZONE_KERNEL))
+}
+
+/// Builds [`CHECKED_KERNEL`].
+fn build_checked(width: Width) -> Result {
+    let target = width.kernel_target();
+    let mut cargo = cargo_for_target_file("rustc", &format!("targets/{target}.json"), Library::Core)?;
+    cargo.args(["--profile", "dev", "--quiet", "-p", "x86-entry", "--features", "kernels", "--example", "fixed"]);
+    cargo.args(["--", "-C", "link-arg=-Tarch/entry/examples/support/link.ld"]);
+    run(cargo)?;
+    let file = root().join("target").join(&target).join("debug/examples/fixed");
+    strip(&file, &entry_kernel(width, CHECKED_KERNEL))
 }
 
 /// Completes a command that builds an example of `x86-entry`.

@@ -12,7 +12,8 @@ use crate::test::bench_runner;
 use crate::{Result, Width, arrows, lines, root, say};
 
 /// What runs in ring 0 or is shared with it.
-pub const KERNEL_PACKAGES: [&str; 7] = ["abi", "arch", "boot", "entry-abi", "executable", "kernel", "x86-entry"];
+pub const KERNEL_PACKAGES: [&str; 8] =
+    ["abi", "arch", "boot", "entry-abi", "entry-crates", "executable", "kernel", "x86-entry"];
 
 /// The packages whose docs are the same for every target.
 const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
@@ -21,7 +22,7 @@ const HOST_DOCS: [&str; 4] = ["abi", "kernel", "runner", "xtask"];
 const USER_FOLDERS: [&str; 3] = ["user", "user/drivers", "tests"];
 
 /// Other packages inside those folders: host tools and a kernel.
-const OTHER_PACKAGES: [&str; 4] = ["counter", "entry-abi", "fuzz-calls", "runner"];
+const OTHER_PACKAGES: [&str; 5] = ["counter", "entry-abi", "entry-crates", "fuzz-calls", "runner"];
 
 /// Checks everything; the first failure ends it.
 pub fn check() -> Result {

@@ -8,7 +8,7 @@ use x86::task::load_tr;
 use crate::{EntryData, GlobalDescriptorTable, KernelEntry};
 
 /// The tops of the four stacks of [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates), each a multiple
-/// of 16.
+/// of 16 and another address (SDM 3A 6.12.2, 6.14.5): an NMI may come while #DF, #MC or #DB is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParanoidStacks {
     /// For #DF.
@@ -47,8 +47,27 @@ impl core::fmt::Debug for Task {
     }
 }
 
+impl ParanoidStacks {
+    /// Asserts that no stack is used twice.
+    const fn assert_distinct(self) {
+        let tops = [self.double_fault, self.non_maskable_interrupt, self.machine_check, self.debug];
+        let mut first = 0;
+        while first < tops.len() {
+            let mut second = first + 1;
+            while second < tops.len() {
+                assert!(
+                    tops[first] != tops[second],
+                    "two paranoid gates have one stack: the second trap overwrites it"
+                );
+                second += 1;
+            }
+            first += 1;
+        }
+    }
+}
+
 impl<const EXTRA: usize> CpuSegments<EXTRA> {
-    /// Makes a table of flat segments with `extra` behind them, without a TSS.
+    /// Makes a table of flat segments with `extra` behind them, without a TSS (SDM 3A 3.5.1).
     pub const fn new(extra: [u64; EXTRA]) -> Self {
         const {
             let bytes = offset_of!(Self, extra) + EXTRA * size_of::<u64>();
@@ -62,14 +81,15 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
         }
     }
 
-    /// Returns the selector of an extra descriptor for ring 0. The selector for ring 3 has the two lowest bits set.
+    /// Returns the selector of an extra descriptor for ring 0 (SDM 3A 3.4.2). The selector for ring 3 has the two
+    /// lowest bits set.
     pub const fn extra_selector(index: usize) -> u16 {
         assert!(index < EXTRA, "there are fewer descriptors");
         (offset_of!(Self, extra) + index * size_of::<u64>()) as u16
     }
 
     /// Loads the descriptor table, all segment registers and the task register, and sets the stacks of
-    /// [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates).
+    /// [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates) (SDM 3A 2.4).
     ///
     /// FS, GS and the local descriptor table's register become null, and on x86_64 DS and ES too. The bases of FS and
     /// GS become 0: a kernel with [`EntryDataLocation::GsBase`](crate::EntryDataLocation::GsBase) sets its base
@@ -77,10 +97,17 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
     ///
     /// # Safety
     ///
-    /// 1. The CPU is in ring 0, with interrupts off and flat segments, and this is its first call.
+    /// 1. The CPU is in ring 0, with interrupts off and flat segments, and this is its first call since its reset.
     /// 2. `self` and `data` are never moved or dropped, and every address space maps them.
     /// 3. `data` is where the stubs of `K` find this CPU's data.
     /// 4. Nothing else uses the stacks' memory.
+    ///
+    /// # Panics
+    ///
+    /// If a stack's top is 0 or not a multiple of 16, or two stacks have one top. If `data` is loaded already: another
+    /// CPU uses it, or it isn't mapped anew for this CPU. A CPU that was reset, and loads again, begins with
+    /// [`EntryData::new`]. With [`EntryDataLocation::Static`](crate::EntryDataLocation::Static), if `data` isn't what
+    /// [`entry_data`](crate::entry_data()) returns.
     pub unsafe fn load<K: KernelEntry>(&mut self, data: &mut EntryData, stacks: ParanoidStacks) {
         const {
             let (ours, kernels) = (GlobalDescriptorTable::SELECTORS, K::SELECTORS);
@@ -93,6 +120,8 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
                 "KernelEntry::SELECTORS are those of another table"
             );
         }
+        stacks.assert_distinct();
+        data.take::<K>();
         self.set_stacks::<K>(data, stacks);
         let bytes = offset_of!(Self, extra) + size_of_val(&self.extra);
         let pointer = DescriptorTablePointer { limit: (bytes - 1) as u16, base: &raw const self.table };
@@ -183,6 +212,13 @@ impl<const EXTRA: usize> CpuSegments<EXTRA> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[should_panic = "two paranoid gates have one stack"]
+    fn a_stack_for_two_gates_is_refused() {
+        let stacks = ParanoidStacks { double_fault: 16, non_maskable_interrupt: 32, machine_check: 48, debug: 32 };
+        stacks.assert_distinct();
+    }
 
     #[test]
     fn extra_descriptors_follow_the_table() {

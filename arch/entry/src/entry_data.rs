@@ -23,7 +23,7 @@ pub const IO_BITMAP_BYTES: usize = 65536 / 8 + 1;
 /// no page boundary (SDM 3A 7.2.1).
 pub(crate) const ROOM_BELOW_TSS: usize = 128;
 
-/// One CPU's data for its entries.
+/// One CPU's data for its entries. [`CpuSegments::load`](crate::CpuSegments::load) takes it once.
 #[repr(C, align(128))]
 pub struct EntryData {
     room_below: [u8; ROOM_BELOW_TSS],
@@ -39,6 +39,8 @@ pub struct EntryData {
     pub(crate) debug_stack: usize,
     /// The I/O permission bitmap. A clear bit lets ring 3 use the port while the bitmap is enabled.
     pub io_bitmap: [u8; IO_BITMAP_BYTES],
+    /// Whether a CPU has loaded the data. It lies in what the alignment leaves unused.
+    is_loaded: bool,
 }
 
 /// Bytes from TSS to bitmap: the TSS's I/O map base while the bitmap is enabled.
@@ -57,7 +59,7 @@ const _: () = assert!(
 );
 
 impl EntryData {
-    /// The length of the TSS's segment: the TSS, the stubs' words behind it, and the I/O bitmap.
+    /// The length of the TSS's segment (SDM 3A 7.2.2): the TSS, the stubs' words behind it, and the I/O bitmap.
     pub const TSS_SEGMENT_BYTES: usize = IO_BITMAP_OFFSET + IO_BITMAP_BYTES;
 
     /// Makes data without stacks, with every port denied.
@@ -81,12 +83,32 @@ impl EntryData {
             #[cfg(target_arch = "x86")]
             debug_stack: 0,
             io_bitmap: [0xFF; IO_BITMAP_BYTES],
+            is_loaded: false,
         }
     }
 
-    /// Sets the top of the current thread's kernel stack, a multiple of 16 (i686: of 4), in TSS.rsp0 or esp0: there the
-    /// next trap from ring 3 is saved. For a kernel with [`TrapStack::PerThread`], to be called before ring 3 runs, and
-    /// when the kernel switches threads.
+    /// Marks the data as those of this CPU, which loads them.
+    ///
+    /// # Panics
+    ///
+    /// If a CPU has loaded them already, or if the stubs of `K` use a static.
+    pub(crate) fn take<K: KernelEntry>(&mut self) {
+        assert!(
+            !self.is_loaded,
+            "an EntryData is loaded twice: each CPU needs one of its own, where its stubs find it \
+             (KernelEntry::DATA_LOCATION). A CPU that was reset begins with EntryData::new()"
+        );
+        assert!(
+            !matches!(K::DATA_LOCATION, EntryDataLocation::Static) || core::ptr::eq(self, ENTRY_DATA.0.get()),
+            "with EntryDataLocation::Static the stubs use the crate's own EntryData: load the one that `entry_data` \
+             returns"
+        );
+        self.is_loaded = true;
+    }
+
+    /// Sets the top of the current thread's kernel stack, a multiple of 16 (i686: of 4), in TSS.rsp0 or esp0 (SDM 3A
+    /// 6.12.1, 6.14.4): there the next trap from ring 3 is saved. For a kernel with [`TrapStack::PerThread`], to be
+    /// called before ring 3 runs, and when the kernel switches threads.
     ///
     /// With [`TrapStack::PerCpu`] the call doesn't compile.
     #[inline(always)]
@@ -108,7 +130,7 @@ impl EntryData {
     /// With [`TrapStack::PerThread`] the call doesn't compile.
     pub const fn set_cpu_stack<K: KernelEntry>(&mut self, top: usize) {
         const { assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "{}", NO_CPU_STACK) };
-        assert!(top != 0 && top.is_multiple_of(16), "a stack's top is a multiple of 16, and not 0");
+        assert_stack_top(top);
         self.stack_top = if cfg!(target_arch = "x86") { top - 16 } else { top };
     }
 
@@ -146,17 +168,21 @@ impl EntryData {
         (end as *mut TrapFrame).wrapping_sub(1)
     }
 
-    /// Sets a stack of the interrupt stack table (SDM 3A 6.14.5). `top` is a multiple of 16.
+    /// Sets a stack of the interrupt stack table (SDM 3A 6.14.5). `top` is a multiple of 16, and not 0.
     ///
     /// The two topmost words of the stack stay free for [`EntryData::set_interrupt_gs_base`].
     #[cfg(target_arch = "x86_64")]
     pub const fn set_interrupt_stack(&mut self, index: crate::InterruptStackIndex, top: usize) {
-        assert!(top.is_multiple_of(16), "the CPU would round the stack's top down");
+        assert_stack_top(top);
         self.tss.ist[index as usize - 1] = (top - 16) as u64;
     }
 
     /// Writes the kernel's GS base to a stack of the interrupt stack table, where [`UserGs::Swapped`](crate::UserGs)'s
-    /// paranoid gates load it.
+    /// paranoid gates load it (SDM 3A 6.14.5).
+    ///
+    /// # Panics
+    ///
+    /// If the stack isn't set.
     ///
     /// # Safety
     ///
@@ -165,15 +191,20 @@ impl EntryData {
     #[cfg(target_arch = "x86_64")]
     pub unsafe fn set_interrupt_gs_base(&mut self, index: crate::InterruptStackIndex, base: u64) {
         let top = self.tss.ist[index as usize - 1] as *mut u64;
+        assert!(!top.is_null(), "an interrupt stack isn't set: `CpuSegments::load` comes before its kernel GS base");
         // SAFETY: the caller promises writable memory; `set_interrupt_stack` left two words free from here on.
         unsafe { top.write(base) };
     }
 
-    /// Sets this CPU's GS base, and writes it where the paranoid gates load it. For a kernel with
+    /// Sets this CPU's GS base, and writes it where the paranoid gates load it (SDM 2B, SWAPGS). For a kernel with
     /// [`UserGs::Swapped`](crate::UserGs).
     ///
     /// The [paranoid gates](crate::TableFiller::paranoid_gates) can't tell whether the kernel's base or ring 3's is in
     /// use. With [`EntryDataLocation::GsBase`], `base` is this structure's address.
+    ///
+    /// # Panics
+    ///
+    /// If the gates' stacks aren't set.
     ///
     /// # Safety
     ///
@@ -190,11 +221,11 @@ impl EntryData {
         unsafe { x86::msr::wrmsr(x86::msr::IA32_GS_BASE, base) };
     }
 
-    /// Sets the stack for a #DB that interrupts ring 0, for example at the first instruction of `sysenter`'s entry.
-    /// `top` is a multiple of 16.
+    /// Sets the stack for a #DB that interrupts ring 0, for example at the first instruction of `sysenter`'s entry (SDM
+    /// 3A 6.15, interrupt 1). `top` is a multiple of 16, and not 0.
     #[cfg(target_arch = "x86")]
     pub const fn set_debug_stack(&mut self, top: usize) {
-        assert!(top.is_multiple_of(16), "handlers would run on a misaligned stack");
+        assert_stack_top(top);
         self.debug_stack = top - 16;
     }
 
@@ -239,6 +270,11 @@ impl EntryData {
     }
 }
 
+/// Asserts that an address can be a stack's top. 0 is the top of a stack that nobody has set.
+pub(crate) const fn assert_stack_top(top: usize) {
+    assert!(top != 0 && top.is_multiple_of(16), "a stack's top is a multiple of 16, and not 0");
+}
+
 impl Default for EntryData {
     fn default() -> Self {
         Self::new()
@@ -279,6 +315,15 @@ mod tests {
         assert_eq!(core::mem::offset_of!(EntryData, tss) + EntryData::TSS_SEGMENT_BYTES, end);
         let data = EntryData::new();
         assert!(data.tss.iomap_base as usize >= EntryData::TSS_SEGMENT_BYTES);
+    }
+
+    #[test]
+    #[should_panic = "a stack's top is a multiple of 16, and not 0"]
+    fn a_stack_that_was_forgotten_is_refused() {
+        #[cfg(target_arch = "x86_64")]
+        EntryData::new().set_interrupt_stack(crate::InterruptStackIndex::One, 0);
+        #[cfg(target_arch = "x86")]
+        EntryData::new().set_debug_stack(0);
     }
 
     #[test]

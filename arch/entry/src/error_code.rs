@@ -62,7 +62,7 @@ bitflags! {
     }
 }
 
-/// Why a #CP happened.
+/// Why a #CP happened (SDM 3A 6.15, interrupt 21).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ControlProtectionCause {
     /// A near return to another address than the shadow stack's.
@@ -93,7 +93,7 @@ impl ControlProtectionErrorCode {
     }
 }
 
-/// The table that a selector's index counts in.
+/// The table that a selector's index counts in (SDM 3A 6.13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DescriptorTable {
     /// The global descriptor table.
@@ -133,13 +133,13 @@ impl fmt::Debug for SelectorErrorCode {
     }
 }
 
-/// A type to which a frame's error code can be decoded.
+/// A type to which a frame's error code can be decoded (SDM 3A 6.13).
 pub trait DecodeErrorCode {
-    /// Whether the error code is that of #TS, #NP, #SS and #GP.
+    /// Whether the error code is that of #TS, #NP, #SS and #GP (SDM 3A 6.13).
     #[doc(hidden)]
     const IS_ABOUT_SELECTOR: bool = false;
 
-    /// Decodes an error code. Bits that the type doesn't name are kept: a later CPU may define them.
+    /// Decodes an error code (SDM 3A 6.13). Bits that the type doesn't name are kept: a later CPU may define them.
     fn decode(bits: u32) -> Self;
 }
 

@@ -17,7 +17,7 @@ use core::arch::x86_64::{__cpuid_count, CpuidResult};
 
 use x86::controlregs::{Cr0, Cr4, cr0, cr0_write, cr4};
 
-pub(crate) use entry_format::{ENTRY_FORMAT, EntryFormat, Kind, has_entry_format};
+pub(crate) use entry_format::{ENTRY_FORMAT, EntryFormat, Kind, assert_entry_format_enabled, has_entry_format};
 
 /// The instructions that save and load a CPU's floating-point state (SDM 1, 8.1.10, 10.5 and 13.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,7 +238,7 @@ unsafe fn clean(mxcsr: Mxcsr) {
 
 /// Reads a leaf of CPUID, and its first subleaf where it has several.
 #[allow(unused_unsafe, reason = "the function is unsafe before Rust 1.94 and safe from then on")]
-fn cpuid(leaf: u32) -> CpuidResult {
+pub(crate) fn cpuid(leaf: u32) -> CpuidResult {
     // SAFETY: the CPU has the instruction. CPUs before the later 80486 lack it, and this crate's kernels don't run
     // there.
     unsafe { __cpuid_count(leaf, 0) }

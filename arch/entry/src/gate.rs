@@ -39,7 +39,8 @@ impl InterruptStackIndex {
         if index < 7 { Some(Self::ALL[index as usize]) } else { None }
     }
 
-    /// Returns the index that counts from 0: the stack's place in the TSS, and its index for the crate `x86_64`.
+    /// Returns the index that counts from 0 (SDM 3A 6.14.5): the stack's place in the TSS, and its index for the crate
+    /// `x86_64`.
     pub const fn zero_based(self) -> u16 {
         self as u16 - 1
     }

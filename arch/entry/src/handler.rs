@@ -4,9 +4,12 @@
 //! directly. The vector's class says which arguments a handler takes. A mismatch is a compile error at the call that
 //! installs the handler, and the error names the right signature (`tests/messages.rs` checks its words).
 use core::marker::PhantomData;
+use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use crate::error_code::{DecodeErrorCode, PageFaultErrorCode};
+use crate::error_code::{
+    ControlProtectionErrorCode, DecodeErrorCode, ErrorCode, PageFaultErrorCode, SelectorErrorCode,
+};
 use crate::kernel_entry::Target;
 use crate::vector::{DivergingHandler, ErrorCodeHandler, InterruptHandler, PlainHandler};
 use crate::{KernelEntry, PageFault, TrapFrame};
@@ -43,6 +46,10 @@ impl<T> Returns for fn() -> T {
 /// table.fill::<K, WithoutSmap>().exception(vector::PAGE_FAULT, without_code);
 /// # }
 /// ```
+///
+/// A handler is safe code, and yet may set every field of a frame, those of ring 0 included. The caller of
+/// [`InterruptDescriptorTable::load`](crate::InterruptDescriptorTable::load) promises that the installed handlers leave
+/// frames that are valid to resume.
 ///
 /// The compiler always infers `Marker`.
 #[diagnostic::on_unimplemented(
@@ -192,15 +199,55 @@ pub(crate) const fn assert_captures_nothing<F>() {
     assert!(size_of::<F>() == 0, "a handler is a function, or a closure that captures nothing");
 }
 
-/// Leads to the handler `F`, with the kernel's hooks around it.
-pub(crate) struct Typed<K, Class, Marker, F>(PhantomData<(K, Class, Marker, F)>);
+/// A class of vectors, with a code.
+///
+/// The code stands for the class in the symbols of stubs: a function's type would be a hundred characters of each.
+#[doc(hidden)]
+pub trait Classified: Sized + 'static {
+    /// The code.
+    type Code: Code<Class = Self>;
+}
 
-impl<K, Class, Marker, F> Target for Typed<K, Class, Marker, F>
+/// The code of a class: an array's type, whose name is a few characters of a symbol.
+#[doc(hidden)]
+pub trait Code: 'static {
+    /// The class.
+    type Class: 'static;
+}
+
+macro_rules! classes {
+    ($($code:literal: $class:ty;)*) => {
+        $(
+            impl Classified for $class {
+                type Code = [(); $code];
+            }
+
+            impl Code for [(); $code] {
+                type Class = $class;
+            }
+        )*
+    };
+}
+
+classes! {
+    0: PlainHandler;
+    1: DivergingHandler;
+    2: InterruptHandler;
+    3: ErrorCodeHandler<ErrorCode>;
+    4: ErrorCodeHandler<SelectorErrorCode>;
+    5: ErrorCodeHandler<PageFaultErrorCode>;
+    6: ErrorCodeHandler<ControlProtectionErrorCode>;
+}
+
+/// Leads to the handler `F` of the class with the code `C`, with the kernel's hooks around it.
+pub(crate) struct Typed<K, C, Marker, F>(PhantomData<(K, C, Marker, F)>);
+
+impl<K, C, Marker, F> Target for Typed<K, C, Marker, F>
 where
     K: KernelEntry,
-    Class: 'static,
+    C: Code,
     Marker: 'static,
-    F: Handler<Class, Marker>,
+    F: Handler<C::Class, Marker>,
 {
     const KEEPS_FRAME: bool = true;
     const MAY_BE_EXIT_FAULT: bool = F::MAY_BE_EXIT_FAULT;
@@ -216,6 +263,27 @@ where
         K::before_handler(saved);
         handler.handle(saved, early);
         K::after_handler(saved);
+        frame
+    }
+}
+
+/// Leads to a handler that gets the vector alone, without hooks.
+pub(crate) struct Vectored<F>(PhantomData<F>);
+
+impl<F: Fn(u8) + Sync + 'static> Target for Vectored<F> {
+    const KEEPS_FRAME: bool = true;
+    const MAY_BE_EXIT_FAULT: bool = false;
+    #[cfg(target_arch = "x86")]
+    const SEES_FRAME: bool = false;
+
+    extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+        const { assert_captures_nothing::<F>() };
+        // SAFETY: F has no bytes to read. `TableFiller` got a value and forgot it, so the value is never dropped.
+        let handler = unsafe { NonNull::<F>::dangling().as_ref() };
+        let vector = frame.as_ptr().wrapping_byte_add(offset_of!(TrapFrame, vector)).cast::<u8>();
+        // SAFETY: the stub has just saved the vector there. The frame may end before its last fields, so it isn't
+        // referred to as a whole.
+        handler(unsafe { vector.read() });
         frame
     }
 }

@@ -1,7 +1,9 @@
 //! [`KernelEntry`]: the choices that a kernel makes for its entries, and the functions that take its traps.
 use core::ptr::NonNull;
 
-use crate::{GlobalDescriptorTable, TrapFrame, segments::Selectors};
+use crate::segments::Selectors;
+use crate::stub::CHECKS;
+use crate::{GlobalDescriptorTable, TrapFrame};
 
 /// The stack on which a trap's Rust code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +28,8 @@ pub enum EntryDataLocation {
     Static,
     /// At a constant virtual address, where each CPU maps data of its own.
     Fixed(usize),
-    /// At the kernel's GS base (x86_64). The entries swap the base, as with [`UserGs::Swapped`].
+    /// At the kernel's GS base (x86_64). The entries swap the base, as with [`UserGs::Swapped`], and need what it
+    /// needs.
     GsBase,
 }
 
@@ -48,21 +51,31 @@ impl EntryDataLocation {
                     address.is_multiple_of(align_of::<crate::EntryData>()),
                     "a fixed place must be aligned as EntryData is"
                 );
-                let address = address as isize;
-                assert!(address as i32 as isize == address, "a fixed place must be reachable by a 32-bit displacement");
-                address
+                assert!(is_displacement(address), "a fixed place must be reachable by a 32-bit displacement");
+                let end = address.checked_add(size_of::<crate::EntryData>() - 1);
+                assert!(
+                    matches!(end, Some(end) if is_displacement(end)),
+                    "the end of data at a fixed place must be reachable by a 32-bit displacement too"
+                );
+                address as isize
             }
             Self::Static | Self::GsBase => 0,
         }
     }
 }
 
-/// Whether the entries exchange the GS base with `swapgs` (x86_64).
+/// Returns whether an address is the sign extension of its lower 32 bits (SDM 1 3.7.5).
+const fn is_displacement(address: usize) -> bool {
+    address as isize as i32 as isize == address as isize
+}
+
+/// Whether the entries exchange the GS base with `swapgs` (x86_64; SDM 2B, SWAPGS).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserGs {
     /// Ring 3's GS base stays in use, unless [`EntryDataLocation::GsBase`] asks for the kernel's.
     Kept,
-    /// Every way in from ring 3 and every way back runs `swapgs` (SDM 2B, SWAPGS).
+    /// Every way in from ring 3 and every way back runs `swapgs` (SDM 2B, SWAPGS). Such a kernel needs [paranoid
+    /// gates](crate::TableFiller::paranoid_gates): a table without them panics when it is loaded.
     Swapped,
 }
 
@@ -80,13 +93,16 @@ pub enum FloatingPointUse {
     ///    [`FloatingPointFormat::use_in_entries`](crate::FloatingPointFormat::use_in_entries) ran before the first
     ///    interrupt.
     /// 3. The functions of [`KernelEntry`] return the frame that they got: another frame would be resumed with the
-    ///    wrong state.
+    ///    wrong state. Debug builds, and the feature `checks`, panic then. A kernel with several threads switches from
+    ///    one thread's stack to the other's inside the function: each thread's state lies on its stack.
+    /// 4. [`resume`](crate::resume) loads no state: it begins a thread that no entry has interrupted, and resumes no
+    ///    other.
     ///
     /// Every entry clears CR0.TS, which i686's task switches set: a handler of #NM has nothing to do.
     Anywhere,
 }
 
-/// Where `syscall` finds the caller's stack pointer (x86_64).
+/// Where `syscall` finds the caller's stack pointer (x86_64; SDM 3A 5.8.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerStackPointer {
     /// In rsp. The entry parks it in [`EntryData`](crate::EntryData).
@@ -112,28 +128,39 @@ pub enum CallerStackPointer {
 ///    selectors, flags and pointers give ring 3 no privilege, or so that ring 0 can soundly run from it.
 /// 4. `trap` is sound to call for each vector whose gate leads to it.
 /// 5. `paranoid_trap` is sound to call between any two instructions of the kernel, and raises no exception: the `iret`
-///    of a fault's handler would unblock NMIs (SDM 3A 6.7.1), and the next one would overwrite this one's stack.
+///    of a fault's handler would unblock NMIs (SDM 3A 6.7.1), and the next one would overwrite this one's stack. Debug
+///    builds, and the feature `checks`, panic when such a handler returns. `paranoid_trap` returns or ends the run, and
+///    calls [`resume`](crate::resume) for no frame: the interrupted code of the kernel must go on.
 /// 6. Each function, handler and hook that switches interrupts on switches them off before it returns or calls
 ///    [`resume`](crate::resume). An interrupt on the way out would find registers of ring 3, with `swapgs` its GS base
 ///    too. Debug builds, and the feature `checks`, check this.
-/// 7. On x86_64, the code of ring 0 is built without the red zone.
+/// 7. A kernel whose entries swap the GS base (x86_64: [`UserGs::Swapped`] or [`EntryDataLocation::GsBase`]) leads NMI,
+///    #DB and #MC to [paranoid gates](crate::TableFiller::paranoid_gates), in each table that is loaded while ring 3
+///    may run. `EntryData::set_kernel_gs_base` alone sets the base, after the gates' stacks are set: these gates load
+///    the base that it stored. Debug builds, and the feature `checks`, compare the two.
+/// 8. On i686, a kernel with paranoid gates calls `EntryData::set_page_table` before each load of CR3: a return from a
+///    task gate loads the page table that was stored last. Debug builds, and the feature `checks`, compare the two
+///    before ring 3 goes on.
+/// 9. On x86_64, the code of ring 0 is built without the red zone.
 ///    [`InterruptDescriptorTable::load`](crate::InterruptDescriptorTable::load) checks this for the crate itself.
 pub unsafe trait KernelEntry: Sized + 'static {
     /// The stack on which Rust runs after a trap.
     const TRAP_STACK: TrapStack = TrapStack::PerThread;
     /// Where the stubs find the CPU's data.
     const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Static;
-    /// Whether the entries swap the GS base (x86_64).
+    /// Whether the entries swap the GS base (x86_64; SDM 2B, SWAPGS).
     const USER_GS: UserGs = UserGs::Kept;
     /// Where the kernel's code uses floating-point registers.
     const FLOATING_POINT_USE: FloatingPointUse = FloatingPointUse::OnRequest;
-    /// Where `syscall` finds the caller's stack pointer (x86_64).
+    /// Where `syscall` finds the caller's stack pointer (x86_64; SDM 3A 5.8.8).
     const CALLER_STACK_POINTER: CallerStackPointer = CallerStackPointer::InRsp;
-    /// The selectors of the loaded GDT. What a table of the kernel's own must have depends on what the kernel uses:
+    /// The selectors of the loaded GDT (SDM 3A 3.4.2, 3.5.1). What a table of the kernel's own must have depends on
+    /// what the kernel uses:
     ///
     /// - Gates to [`KernelEntry::trap`], to handlers, and of `system_call_vector`: flat code and data of ring 0. With
-    ///   ring 3, also flat code and data of ring 3, and a TSS whose rsp0 or esp0 (with ss0) is the current thread's
-    ///   stack.
+    ///   ring 3, also flat code and data of ring 3, whose selectors have the two lowest bits set, and a TSS whose rsp0
+    ///   or esp0 (with ss0) is the current thread's stack. Without ring 3, `user_code` is 0. `user_data` is then 0 on
+    ///   x86_64, and `kernel_data` on i686: there the stubs load it into DS and ES, whatever ring was interrupted.
     /// - `TableFiller::exception_on_stack` (x86_64): the TSS's stack of that number. `One`
     ///   is `ist[0]`.
     /// - [`paranoid_gates`](crate::TableFiller::paranoid_gates): the TSS in [`EntryData`](crate::EntryData), with its
@@ -149,15 +176,20 @@ pub unsafe trait KernelEntry: Sized + 'static {
     /// Takes an interrupt or exception, and returns the frame to resume: this one or another thread's.
     ///
     /// The function may call [`resume`](crate::resume) instead of returning. Then it needn't restore any registers.
+    ///
+    /// With [`FloatingPointUse::Anywhere`] the function does neither for another thread's frame. It switches stacks
+    /// instead, and returns its own frame when the thread's turn comes again.
     extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame>;
 
     /// Takes a system call by `syscall`, `sysenter` or the `int` of
-    /// [`TableFiller::system_call_vector`](crate::TableFiller::system_call_vector), and returns as `trap` does.
+    /// [`TableFiller::system_call_vector`](crate::TableFiller::system_call_vector), and returns as `trap` does (SDM 3A
+    /// 5.8.7, 5.8.8, 6.12.1.2).
     extern "C" fn system_call(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         Self::trap(frame)
     }
 
-    /// Takes an NMI, #DB, #MC or #DF that interrupted ring 0 between any two instructions, on a stack of its own.
+    /// Takes an NMI, #DB, #MC or #DF that interrupted ring 0 between any two instructions, on a stack of its own (SDM
+    /// 3A 6.7, 6.15).
     ///
     /// The function must not touch anything that the interrupted code may have changed halfway. When the function
     /// returns, the interrupted code is resumed with the registers of the frame. On i686 its stack stays as it was: a
@@ -176,7 +208,8 @@ pub unsafe trait KernelEntry: Sized + 'static {
     fn after_handler(_frame: &mut TrapFrame) {}
 }
 
-/// A kernel whose system calls pass a message in registers. The entry saves only the registers that a call preserves.
+/// A kernel whose system calls pass a message in registers (SDM 3A 5.8.7, 5.8.8). The entry saves only the registers
+/// that a call preserves.
 ///
 /// [`enable_message_calls`](crate::enable_message_calls) leads `syscall` or `sysenter` to this entry, and
 /// [`resume_with_message`](crate::resume_with_message) is the fast path back. While a frame's vector is
@@ -254,25 +287,38 @@ pub unsafe trait DirectInterrupts: KernelEntry {
 /// An interrupt leaves EFLAGS.AC unchanged, and SMAP protects nothing while AC is set (SDM 3A 4.6.1): the entries must
 /// clear the flag. A kernel that never sets CR4.SMAP may use [`WithoutSmap`] on every CPU.
 pub trait Smap: 'static {
-    /// Whether the entries clear EFLAGS.AC.
+    /// The kind of entries (SDM 2A, CLAC): one for both on i686, where no entry needs `clac`, so that the stubs exist
+    /// once.
     #[doc(hidden)]
+    type Entries: Entries;
+}
+
+/// A kind of entries: `[(); 1]` begins with `clac` (SDM 2A, CLAC), `[(); 0]` doesn't. An array's name is short in a
+/// stub's symbol.
+#[doc(hidden)]
+pub trait Entries: 'static {
+    /// Whether the entries clear EFLAGS.AC (SDM 2A, CLAC).
     const CLEARS_AC: usize;
 }
 
-/// Entries for a CPU with SMAP: they begin with `clac`.
+impl<const CLEARS_AC: usize> Entries for [(); CLEARS_AC] {
+    const CLEARS_AC: usize = CLEARS_AC;
+}
+
+/// Entries for a CPU with SMAP (SDM 2A, CLAC; SDM 3A 4.6.1): they begin with `clac`.
 #[derive(Clone, Copy, Debug)]
 pub struct WithSmap;
 
-/// Entries for a CPU without SMAP, where `clac` is an invalid opcode.
+/// Entries for a CPU without SMAP, where `clac` is an invalid opcode (SDM 2A, CLAC).
 #[derive(Clone, Copy, Debug)]
 pub struct WithoutSmap;
 
 impl Smap for WithSmap {
-    const CLEARS_AC: usize = 1;
+    type Entries = [(); cfg!(target_arch = "x86_64") as usize];
 }
 
 impl Smap for WithoutSmap {
-    const CLEARS_AC: usize = 0;
+    type Entries = [(); 0];
 }
 
 /// A Rust function that a stub calls.
@@ -281,12 +327,24 @@ pub(crate) trait Target: 'static {
     const KEEPS_FRAME: bool = false;
     /// Whether the trap can be a fault of [`resume`](crate::resume), which becomes one of the code to resume.
     const MAY_BE_EXIT_FAULT: bool = true;
+    /// Whether [`Target::handle`] looks at more of the frame than the vector. Where it doesn't, a frame of ring 0 needs
+    /// no stack pointer.
+    #[cfg(target_arch = "x86")]
+    const SEES_FRAME: bool = true;
 
     /// Takes the frame, and returns the frame to resume.
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame>;
 
     /// Takes the frame that is then resumed, where [`Target::KEEPS_FRAME`].
+    #[cfg(target_arch = "x86_64")]
     extern "C" fn handle(frame: NonNull<TrapFrame>) {
+        Self::enter(frame);
+    }
+
+    /// Takes the frame that is then resumed, where [`Target::KEEPS_FRAME`]. The frame comes in ecx, so that the stub
+    /// makes no room for it on the stack.
+    #[cfg(target_arch = "x86")]
+    extern "fastcall" fn handle(frame: NonNull<TrapFrame>) {
         Self::enter(frame);
     }
 }
@@ -318,9 +376,24 @@ pub(crate) struct Paranoid<K>(K);
 impl<K: KernelEntry> Target for Paranoid<K> {
     extern "C" fn enter(mut frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
         // SAFETY: the stub passes the frame that it just saved on this gate's own stack; nothing else refers to it.
-        K::paranoid_trap(unsafe { frame.as_mut() });
+        crate::stub::paranoid_trap::<K>(unsafe { frame.as_mut() });
         frame
     }
+}
+
+/// Returns whether the frame that the kernel returns is checked: with the interrupted code's floating-point state on
+/// the stack, it must be the interrupted code's.
+const fn checks_returned_frame<K: KernelEntry>() -> bool {
+    CHECKS == 1 && keeps_state::<K>() == 1
+}
+
+/// Asserts that the kernel returns the frame that it got.
+fn assert_same(frame: NonNull<TrapFrame>, next: NonNull<TrapFrame>) {
+    assert!(
+        frame == next,
+        "another frame is returned, with FloatingPointUse::Anywhere: it would be resumed with the interrupted code's \
+         floating-point state. Switch to the other thread's stack inside the function, and return the frame that it got"
+    );
 }
 
 /// Leads to [`KernelEntry::trap`].
@@ -329,7 +402,11 @@ pub(crate) struct Trap<K>(K);
 impl<K: KernelEntry> Target for Trap<K> {
     #[inline(always)]
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        K::trap(frame)
+        let next = K::trap(frame);
+        if const { checks_returned_frame::<K>() } {
+            assert_same(frame, next);
+        }
+        next
     }
 }
 
@@ -339,6 +416,10 @@ pub(crate) struct Call<K>(K);
 impl<K: KernelEntry> Target for Call<K> {
     #[inline(always)]
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        K::system_call(frame)
+        let next = K::system_call(frame);
+        if const { checks_returned_frame::<K>() } {
+            assert_same(frame, next);
+        }
+        next
     }
 }

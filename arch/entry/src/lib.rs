@@ -1,7 +1,7 @@
 //! Interrupt entry for i686 and x86_64, on stable Rust.
 //!
 //! A kernel implements [`KernelEntry`] and fills an [`InterruptDescriptorTable`]. The entries then give it every
-//! interrupt, exception and system call as a [`TrapFrame`], which holds all registers of the interrupted code and may
+//! interrupt, exception and system call as a [`TrapFrame`], which holds the registers of the interrupted code and may
 //! be changed. The kernel returns the frame to resume: this one or another thread's.
 //!
 //! ```no_run

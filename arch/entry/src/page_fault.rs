@@ -15,8 +15,9 @@ pub struct PageFault {
 }
 
 impl PageFault {
-    /// Reads the address from CR2, and the cause from a page fault's frame. For [`KernelEntry::trap`]: call this before
-    /// anything that may cause another page fault, and before interrupts are switched on.
+    /// Reads the address from CR2, and the cause from a page fault's frame (SDM 3A 6.15, interrupt 14). For
+    /// [`KernelEntry::trap`]: call this before anything that may cause another page fault, and before interrupts are
+    /// switched on.
     ///
     /// # Safety
     ///

@@ -17,7 +17,7 @@ use x86::dtables::DescriptorTablePointer;
 
 use crate::i686::tss_address;
 use crate::kernel_entry::{KernelEntry, Target, Trap, TrapStack, keeps_state};
-use crate::stub::{is_in_leave, is_in_resume, keeping, resume_frame};
+use crate::stub::{keeping, paranoid_trap, popped_at_sysexit, resume_frame};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{EntryData, TrapFrame, entry_data};
 
@@ -26,8 +26,6 @@ const CLEAN_FLAGS: u32 = 1 << 1;
 
 /// EFLAGS.IF.
 const INTERRUPT_FLAG: u32 = 1 << 9;
-
-const SYSEXIT: [u8; 2] = [0x0F, 0x35];
 
 /// The length of `sti`.
 const STI_BYTES: u32 = 1;
@@ -42,7 +40,7 @@ pub fn paranoid_tss<K: KernelEntry, const VECTOR: usize, Class>(
     cr3: u32,
 ) -> TaskStateSegment {
     const { assert_has_task(VECTOR) };
-    assert!(stack_top.is_multiple_of(16), "handlers would run on a misaligned stack");
+    crate::entry_data::assert_stack_top(stack_top);
     let mut task = TaskStateSegment::new();
     task.eip = task_entry::<K, VECTOR> as *const () as u32;
     task.esp = stack_top as u32;
@@ -110,9 +108,9 @@ fn run<K: KernelEntry, const VECTOR: usize>() {
         // used any more.
         go_on_as_trap::<K>(unsafe { cpu.as_mut() }, &frame);
     } else {
-        K::paranoid_trap(&mut frame);
+        paranoid_trap::<K>(&mut frame);
         put_back(&frame, left);
-        redo_sti::<K>(left);
+        redo_sti(left);
     }
 }
 
@@ -169,13 +167,8 @@ fn put_back(frame: &TrapFrame, left: &mut TaskStateSegment) {
 ///
 /// `sti` holds interrupts back for one instruction. An NMI between the two ends that (SDM 2B, STI): after the NMI's
 /// return, an interrupt would find ring 0 with its frame half popped.
-fn redo_sti<K: KernelEntry>(left: &mut TaskStateSegment) {
-    if !is_in_resume::<K>(left.eip as usize) && !is_in_leave(left.eip as usize) {
-        return;
-    }
-    // SAFETY: the address is one of a way out, which is readable and ends with padding.
-    let instruction = unsafe { *(left.eip as *const [u8; 2]) };
-    if instruction == SYSEXIT && left.eflags & INTERRUPT_FLAG != 0 {
+fn redo_sti(left: &mut TaskStateSegment) {
+    if popped_at_sysexit(left.eip as usize).is_some() && left.eflags & INTERRUPT_FLAG != 0 {
         left.eip -= STI_BYTES;
         left.eflags &= !INTERRUPT_FLAG;
     }

@@ -11,19 +11,21 @@ use crate::error_code::{ControlProtectionErrorCode, ErrorCode, PageFaultErrorCod
 /// Bit `n` is set where the CPU pushes an error code for vector `n` (SDM 3A table 6-1, APM 2 table 8-1).
 pub(crate) const WITH_ERROR_CODE: u32 = 1 << 8 | 0b1_1111 << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
 
-/// Returns whether the CPU pushes an error code for this vector.
+/// Returns whether the CPU pushes an error code for this vector (SDM 3A table 6-1).
 pub const fn pushes_error_code(vector: usize) -> bool {
     vector < 32 && WITH_ERROR_CODE >> vector & 1 == 1
 }
 
-/// The value in the vector field of a frame that `syscall` or `sysenter` saved. No vector of the IDT has this number.
+/// The value in the vector field of a frame that `syscall` or `sysenter` saved (SDM 3A 5.8.7, 5.8.8). No vector of the
+/// IDT has this number.
 ///
 /// [`resume`](crate::resume) takes such a frame back by `sysret` or `sysexit` where that is safe. A kernel that changes
 /// the frame's instruction pointer, selectors or flags, or a register that these instructions spoil, calls
 /// [`TrapFrame::require_iret`].
 pub const FAST_CALL: usize = 0x100;
 
-/// A value for the vector field of a frame that no entry saved, or that was changed: the frame is resumed by `iret`.
+/// A value for the vector field of a frame that no entry saved, or that was changed (SDM 2A, IRET): the frame is
+/// resumed by `iret`.
 pub const REQUIRES_IRET: usize = 0x200;
 
 /// The bit in a vector field's second byte that is set for [`FAST_CALL`] alone. A `test` of the byte that finds the bit
@@ -31,10 +33,10 @@ pub const REQUIRES_IRET: usize = 0x200;
 #[cfg(target_arch = "x86")]
 pub(crate) const FAST_CALL_MARK: usize = FAST_CALL >> 8;
 
-/// The class of vectors that push no error code: the type of their handlers.
+/// The class of vectors that push no error code (SDM 3A table 6-1): the type of their handlers.
 pub type PlainHandler = fn(&mut TrapFrame);
 
-/// The class of vectors that push an error code, which decodes to `E`: the type of their handlers.
+/// The class of vectors that push an error code, which decodes to `E` (SDM 3A 6.13): the type of their handlers.
 pub type ErrorCodeHandler<E> = fn(&mut TrapFrame, E);
 
 /// The class of vectors from which there is no return: the type of their handlers.
@@ -47,7 +49,8 @@ pub type InterruptHandler = fn(&mut TrapFrame, u8);
 #[derive(Clone, Copy, Debug)]
 pub struct Exception<const VECTOR: usize, Class>(PhantomData<Class>);
 
-/// A range of vectors from `FIRST` to `LAST` inclusive, none of which is an exception: `VectorRange::<32, 47>`.
+/// A range of vectors from `FIRST` to `LAST` inclusive, none of which is an exception (SDM 3A 6.2):
+/// `VectorRange::<32, 47>`.
 ///
 /// A range with exceptions in it, vectors below 32, doesn't compile: some exceptions push an error code.
 #[derive(Clone, Copy, Debug)]

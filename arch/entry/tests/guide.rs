@@ -77,6 +77,33 @@ fn each_line_of_the_port_is_one_of_the_kernels() {
     assert!(count > 60, "{count} lines");
 }
 
+/// Who types the steps has the whole kernel: no new line of it is left out, imports included. Nor is a line whose code
+/// goes, but for the items that a step deletes by name.
+#[test]
+fn the_steps_of_the_port_leave_no_line_out() {
+    let lines = |file: &str| -> Vec<String> {
+        let text = read(file);
+        let trimmed = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+        trimmed.map(|line| line.replace("Kept", "Ported")).collect()
+    };
+    let before = lines("examples/port/before.rs");
+    let (kept, after) = (lines("examples/port/kept.rs"), lines("examples/port/after.rs"));
+    let steps = blocks("examples/port/README.md");
+    let steps = steps.iter().filter(|block| block.language == "diff").flat_map(|block| &block.lines);
+    let (gone, new): (Vec<_>, Vec<_>) = steps.partition(|line| line.starts_with('-'));
+    let shows = |lines: &[&String], wanted: &String| {
+        lines.iter().any(|line| line[1..].trim().replace("Kept", "Ported") == *wanted)
+    };
+    let left_out = kept.iter().chain(&after).filter(|line| !before.contains(line) && !shows(&new, line));
+    // The half-way kernel says which it is.
+    let left_out: Vec<_> = left_out.filter(|line| !line.contains("segments kept")).collect();
+    assert!(left_out.is_empty(), "the steps leave out {left_out:#?}");
+    let items = ["use ", "mod ", "static "];
+    let goes = before.iter().filter(|line| items.iter().any(|item| line.starts_with(item)) && !after.contains(line));
+    let left_out: Vec<_> = goes.filter(|line| !shows(&gone, line)).collect();
+    assert!(left_out.is_empty(), "the steps don't take away {left_out:#?}");
+}
+
 /// A fault that nobody handles must not repeat in silence in a kernel that somebody copied.
 #[test]
 fn no_page_or_example_shows_a_silent_trap() {

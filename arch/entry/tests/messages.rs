@@ -13,8 +13,8 @@ use core::ptr::NonNull;
 use x86_entry::error_code::{ErrorCode, PageFaultErrorCode, SelectorErrorCode};
 use x86_entry::vector::*;
 use x86_entry::{
-    CpuSegments, EntryData, InterruptDescriptorTable, KernelEntry, PageFault, Selectors, TrapFrame, TrapStack,
-    WithoutSmap,
+    CpuSegments, EntryData, EntryDataLocation, InterruptDescriptorTable, KernelEntry, PageFault, Selectors,
+    TrapFrame, TrapStack, UserGs, WithoutSmap,
 };
 
 struct Bell;
@@ -37,6 +37,48 @@ unsafe impl KernelEntry for OwnTable {
     extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
     extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
 }
+
+struct Swapping;
+unsafe impl KernelEntry for Swapping {
+    const USER_GS: UserGs = UserGs::Swapped;
+    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
+    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+}
+
+struct NoRing;
+unsafe impl KernelEntry for NoRing {
+    const SELECTORS: Selectors =
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x18, user_data: 0x20, tss: 0x28 };
+    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
+    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+}
+
+struct OnlyRing0;
+unsafe impl KernelEntry for OnlyRing0 {
+    const SELECTORS: Selectors =
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0, user_data: 0x10, tss: 0 };
+    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
+    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+}
+
+struct NoUserData;
+unsafe impl KernelEntry for NoUserData {
+    const SELECTORS: Selectors =
+        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0, user_data: 0, tss: 0 };
+    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
+    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+}
+
+struct AtTheEnd;
+unsafe impl KernelEntry for AtTheEnd {
+    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Fixed(END);
+    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
+    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+}
+#[cfg(target_arch = \"x86_64\")]
+const END: usize = 0x7FFF_FF80;
+#[cfg(target_arch = \"x86\")]
+const END: usize = 0xFFFF_FF80;
 
 struct NotSync(core::marker::PhantomData<*mut ()>);
 
@@ -68,6 +110,8 @@ const WANTS_PAGE_FAULT: &str = "this vector's handlers are `for<'a> fn(&'a mut T
 const WANTS_DIVERGING: &str = "this vector's handlers are `for<'a> fn(&'a mut TrapFrame) -> !`";
 const WANTS_DEVICE: &str = "this vector's handlers are `for<'a> fn(&'a mut TrapFrame, u8)`";
 const CAPTURES: &str = "a handler is a function, or a closure that captures nothing";
+#[cfg(target_arch = "x86_64")]
+const NEEDS_PARANOID: &str = "a kernel that swaps the base takes them by TableFiller::paranoid_gates";
 
 /// What must not compile, and what the error must say.
 const WRONG: &[(&str, &[&str])] = &[
@@ -131,6 +175,22 @@ const WRONG: &[(&str, &[&str])] = &[
     ("; CpuSegments::<9000>::new([0; 9000])", &["a descriptor table has at most 8192 descriptors"]),
     // A descriptor table of the kernel's own, in another order.
     (FAST_CALLS, &["fast calls derive the segments from one selector"]),
+    // Selectors that the stubs would load as they are.
+    ("; table.fill::<NoRing, WithoutSmap>()", &["selectors of ring 3 have the two lowest bits set"]),
+    ("; TrapFrame::for_user::<OnlyRing0>(0, 0, 0)", &["a frame of ring 3 needs selectors of ring 3"]),
+    #[cfg(target_arch = "x86")]
+    ("; table.fill::<NoUserData, WithoutSmap>()", &["loads SELECTORS.user_data into DS and ES"]),
+    // Data whose last fields lie elsewhere than their address says.
+    ("; table.fill::<AtTheEnd, WithoutSmap>().trap_every_vector()", &["the end of data at a fixed place"]),
+    // Vectors that may come while ring 3's GS base is loaded.
+    #[cfg(target_arch = "x86_64")]
+    ("; table.fill::<Swapping, WithoutSmap>().exception(NON_MASKABLE_INTERRUPT, plain)", &[NEEDS_PARANOID]),
+    #[cfg(target_arch = "x86_64")]
+    (
+        "; let five = x86_entry::InterruptStackIndex::Five;
+         table.fill::<Swapping, WithoutSmap>().exception_on_stack(DEBUG, five, plain)",
+        &[NEEDS_PARANOID],
+    ),
     // Captures: there is nowhere to keep them.
     (".exception(BREAKPOINT, move |_: &mut TrapFrame| { value; })", &[CAPTURES]),
     (".exception(BREAKPOINT, move |_: &mut TrapFrame| drop(&name))", &[CAPTURES]),
@@ -153,7 +213,8 @@ const RIGHT: &str = ".exception(BREAKPOINT, plain)
     .exception(OVERFLOW, |_: &mut TrapFrame| {})
     .exception(ALIGNMENT_CHECK, |_: &mut TrapFrame, _: ErrorCode| {})
     .interrupts(VectorRange::<32, 254>, device)
-    .interrupts(VectorRange::<255, 255>, |_: &mut TrapFrame, _: u8| {})";
+    .interrupts(VectorRange::<255, 255>, |_: &mut TrapFrame, _: u8| {});
+    table.fill::<OnlyRing0, WithoutSmap>().trap_every_vector()";
 
 #[test]
 fn wrong_handlers_are_refused_in_words_that_say_what_is_wanted() {

@@ -21,5 +21,6 @@ pub mod process;
 pub mod qemu;
 pub mod qmp;
 pub mod reach;
+pub mod stepped;
 pub mod suite;
 pub mod watchdog;

@@ -7,6 +7,7 @@
 //! | row | the trap |
 //! |---|---|
 //! | `interrupt_ring_0`, `_ring_3` | an interrupt without an error code, to a typed handler |
+//! | `frameless_ring_0`, `_ring_3` | the same, to a handler that gets the vector alone |
 //! | `fault_ring_0` | a fault with a selector's error code, to a typed handler |
 //! | `compiler_...` | the same, to a function of the compiler's ABI |
 //! | `swapping_ring_0`, `_ring_3` | an interrupt of a kernel that swaps the GS base (x86_64) |
@@ -39,6 +40,8 @@ use x86_entry::{
 const OURS: u8 = 0x40;
 const COMPILERS: u8 = 0x41;
 const SWAPPING: u8 = 0x42;
+/// The vector of interrupts to a handler without the frame.
+const FRAMELESS: u8 = 0x43;
 /// The vector of system calls.
 const CALL: u8 = 0x80;
 
@@ -137,10 +140,13 @@ unsafe fn set_up() {
         .paranoid_gates()
         .system_call_vector::<CALL>()
         .exception(GENERAL_PROTECTION, fault)
-        .interrupts(VectorRange::<OURS, OURS>, interrupt);
+        .interrupts(VectorRange::<OURS, OURS>, interrupt)
+        .interrupts_without_frame(VectorRange::<FRAMELESS, FRAMELESS>, |_: u8| {
+            work();
+        });
     table.fill::<Swapping, WithoutSmap>().interrupts(VectorRange::<SWAPPING, SWAPPING>, interrupt);
     compiler::fill(table);
-    for vector in [OURS, COMPILERS, SWAPPING] {
+    for vector in [OURS, COMPILERS, SWAPPING, FRAMELESS] {
         let gate = table.gate(vector);
         *gate = gate.callable_from(PrivilegeLevel::Ring3);
     }

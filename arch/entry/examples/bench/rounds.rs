@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use x86_entry::EntryData;
 
 use crate::compiler::NOT_PRESENT_SELECTOR;
-use crate::{Bench, CALL, COMPILERS, NOTHING, OURS};
+use crate::{Bench, CALL, COMPILERS, FRAMELESS, NOTHING, OURS};
 
 /// Rounds of a row: the first ones fill what an emulator or a CPU remembers.
 const ROUNDS: usize = 16;
@@ -57,6 +57,7 @@ type Row = (&'static str, fn() -> u32);
 const IN_RING_0: &[Row] = &[
     ("interrupt_ring_0", interrupt::<OURS>),
     ("compiler_interrupt_ring_0", interrupt::<COMPILERS>),
+    ("frameless_ring_0", interrupt::<FRAMELESS>),
     ("fault_ring_0", fault::<NO_SELECTOR>),
     ("compiler_fault_ring_0", fault::<NOT_PRESENT_SELECTOR>),
     #[cfg(target_arch = "x86_64")]
@@ -66,6 +67,7 @@ const IN_RING_0: &[Row] = &[
 const IN_RING_3: &[Row] = &[
     ("interrupt_ring_3", interrupt::<OURS>),
     ("compiler_interrupt_ring_3", interrupt::<COMPILERS>),
+    ("frameless_ring_3", interrupt::<FRAMELESS>),
     #[cfg(target_arch = "x86_64")]
     ("swapping_ring_3", interrupt::<{ crate::SWAPPING }>),
     ("call_ring_3", || call(NOTHING)),

@@ -106,7 +106,9 @@ fn fill_table() {
 unsafe fn start_cpu(number: usize) {
     // SAFETY: the caller's promise.
     let cpu: &'static mut PerCpu = unsafe { width::place(number) };
-    *cpu = PerCpu::new(number);
+    // A constant goes straight to its place. Without optimisation, a call's result would lie on the stack first.
+    *cpu = const { PerCpu::new(0) };
+    cpu.number = number;
     let [double_fault, non_maskable_interrupt, machine_check, debug, thread] =
         STACKS[number].each_ref().map(Stack::top);
     cpu.entry.set_thread_stack::<Several>(thread);

@@ -9,112 +9,78 @@
 #[macro_use]
 mod support;
 
+mod kernels;
+mod returns;
+mod set_up;
+
 use core::arch::asm;
-use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use support::console::exit;
-use x86_entry::vector::VectorRange;
+use x86::controlregs::{Cr4, cr4, cr4_write};
 use x86_entry::{
-    CpuSegments, FloatingPointUse, InterruptDescriptorTable, KernelEntry, ParanoidStacks, Stack, TakeOnce, TrapFrame,
-    WithoutSmap, entry_data, resume,
+    CpuSegments, InterruptDescriptorTable, ParanoidStacks, Stack, TakeOnce, TrapFrame, WithoutSmap, entry_data,
 };
 
-/// A kernel with every default.
-struct Plain;
-
-// SAFETY: `set_up` loads the crate's own segments and the CPU's data before any trap; both functions end the run.
-unsafe impl KernelEntry for Plain {
-    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        // SAFETY: the entry has just saved it there.
-        unexpected(unsafe { frame.as_ref() })
-    }
-
-    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
-        unexpected(frame)
-    }
-}
-
-/// A kernel that says that it uses floating point.
-struct Floating;
-
-// SAFETY: none of its gates is loaded.
-unsafe impl KernelEntry for Floating {
-    const FLOATING_POINT_USE: FloatingPointUse = FloatingPointUse::Anywhere;
-
-    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        frame
-    }
-
-    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
-        unexpected(frame)
-    }
-}
+use kernels::Plain;
 
 /// The mistakes, and what the panic must say.
-const MISTAKES: [(fn(), &str); 4] = [
-    (fast_calls_without_paranoid_gates, "fast calls need NMI, #MC and #DB on stacks of their own"),
-    (floating_point_without_format, "FloatingPointUse::Anywhere needs a format"),
-    (ring_3_without_stack, "a return to ring 3 without a kernel stack"),
-    (return_with_interrupts_on, "a frame is resumed with interrupts on"),
+const MISTAKES: &[(fn(), &str)] = &[
+    (set_up::fast_calls_without_paranoid_gates, "fast calls need NMI, #MC and #DB on stacks of their own"),
+    (set_up::fast_calls_with_plain_debug_gate, "fast calls need NMI, #MC and #DB on stacks of their own"),
+    #[cfg(target_arch = "x86_64")]
+    (set_up::swapping_without_paranoid_gates, "a kernel that swaps the GS base needs paranoid gates"),
+    #[cfg(target_arch = "x86_64")]
+    (set_up::fast_calls_of_swapping_with_plain_stacks, "fast calls need NMI, #MC and #DB on stacks of their own"),
+    (set_up::floating_point_without_format, "FloatingPointUse::Anywhere needs a format"),
+    (returns::other_frame_with_floating_point, "another frame is returned, with FloatingPointUse::Anywhere"),
+    (set_up::floating_point_off, "the CPU lacks the floating-point format"),
+    (returns::ring_3_without_stack, "a return to ring 3 without a kernel stack"),
+    (returns::ring_3_without_cpu_stack, "a return to ring 3 without the CPU's stack"),
+    (set_up::data_of_another_cpu, "an EntryData is loaded twice"),
+    (set_up::data_elsewhere, "with EntryDataLocation::Static the stubs use the crate's own EntryData"),
+    #[cfg(target_arch = "x86_64")]
+    (returns::smap_switched_on_late, "CR4.SMAP was switched on after the table was loaded"),
+    #[cfg(target_arch = "x86_64")]
+    (returns::ring_3_without_gs_base, "a return to ring 3 without the kernel's GS base"),
+    #[cfg(target_arch = "x86_64")]
+    (returns::gs_base_of_ones_own, "a return to ring 3 with another GS base than the paranoid gates load"),
+    #[cfg(target_arch = "x86_64")]
+    (set_up::gs_base_before_segments, "an interrupt stack isn't set"),
+    (returns::task_of_ones_own, "the TSS in the task register isn't that of the EntryData"),
+    #[cfg(target_arch = "x86")]
+    (
+        returns::page_table_of_another_process,
+        "a return to ring 3 with another page table than `EntryData::set_page_table`",
+    ),
+    (returns::return_with_interrupts_on, "a frame is resumed with interrupts on"),
+    // The last one: the crate doesn't hear that `paranoid_trap` is left by a panic.
+    (returns::exception_in_paranoid_trap, "an exception or interrupt inside `paranoid_trap`"),
 ];
 
 static MADE: AtomicUsize = AtomicUsize::new(0);
 
 static SEGMENTS: TakeOnce<CpuSegments> = TakeOnce::new(CpuSegments::new([]));
 static TABLE: TakeOnce<InterruptDescriptorTable> = TakeOnce::new(InterruptDescriptorTable::new());
-static OTHER_TABLE: TakeOnce<InterruptDescriptorTable> = TakeOnce::new(InterruptDescriptorTable::new());
 static STACKS: [Stack; 4] = [const { Stack::new() }; 4];
 
-/// The vector of a handler that leaves interrupts on.
-const VECTOR: u8 = 0x90;
+fn paranoid_stacks() -> ParanoidStacks {
+    let [double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Stack::top);
+    ParanoidStacks { double_fault, non_maskable_interrupt, machine_check, debug }
+}
 
 /// Loads segments and gates, but neither paranoid gates nor a stack for traps of ring 3.
-fn set_up() {
-    let [double_fault, non_maskable_interrupt, machine_check, debug] = STACKS.each_ref().map(Stack::top);
-    let stacks = ParanoidStacks { double_fault, non_maskable_interrupt, machine_check, debug };
+fn load_tables() {
     let mut cpu = entry_data::<Plain>().expect("there is one CPU");
     // SAFETY: nothing else refers to the data yet.
     let cpu = unsafe { cpu.as_mut() };
     let segments = SEGMENTS.take().expect("this function runs once");
     // SAFETY: ring 0, interrupts off, and all of it is static.
-    unsafe { segments.load::<Plain>(cpu, stacks) };
+    unsafe { segments.load::<Plain>(cpu, paranoid_stacks()) };
     let table = TABLE.take().expect("this function runs once");
-    table.fill::<Plain, WithoutSmap>().interrupts(VectorRange::<VECTOR, VECTOR>, |_: &mut TrapFrame, _: u8| {
-        // SAFETY: every line of the interrupt controllers is masked.
-        unsafe { asm!("sti") };
-    });
     table.fill::<Plain, WithoutSmap>().trap_every_vector();
     // SAFETY: the segments are loaded.
     unsafe { table.load() };
-}
-
-fn fast_calls_without_paranoid_gates() {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: ring 0; it panics before it changes anything.
-    unsafe {
-        x86_entry::enable_fast_calls::<Plain>()
-    };
-    #[cfg(target_arch = "x86")]
-    // SAFETY: ring 0; it panics before it changes anything.
-    unsafe {
-        x86_entry::enable_fast_calls::<Plain>(entry_data::<Plain>().expect("there is one CPU"))
-    };
-}
-
-fn floating_point_without_format() {
-    OTHER_TABLE.take().expect("this function runs once").fill::<Floating, WithoutSmap>();
-}
-
-fn ring_3_without_stack() {
-    let mut frame = TrapFrame::for_user::<Plain>(0, 0, 0);
-    // SAFETY: it panics before ring 3 runs.
-    unsafe { resume::<Plain>(NonNull::from(&mut frame)) }
-}
-
-fn return_with_interrupts_on() {
-    // SAFETY: the handler doesn't return.
-    unsafe { asm!("int {vector}", vector = const VECTOR) };
 }
 
 fn make_next() -> ! {
@@ -134,8 +100,12 @@ fn unexpected(frame: &TrapFrame) -> ! {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo) -> ! {
-    // SAFETY: ring 0. The last mistake leaves interrupts on.
+    // SAFETY: ring 0. A mistake leaves interrupts on.
     unsafe { asm!("cli") };
+    // SAFETY: ring 0.
+    let control = unsafe { cr4() };
+    // SAFETY: ring 0. A mistake leaves SMAP on.
+    unsafe { cr4_write(control & !Cr4::CR4_ENABLE_SMAP) };
     line!("{}", info.message());
     let expected = MISTAKES.get(MADE.fetch_add(1, Ordering::Relaxed)).map_or("", |(_, words)| words);
     if info.message().as_str().is_none_or(|said| !said.starts_with(expected)) {
@@ -148,6 +118,6 @@ fn panic(info: &core::panic::PanicInfo) -> ! {
 extern "C" fn kernel_main() -> ! {
     line!("misuse: x86-entry on {}", support::NAME);
     support::timer::initialise();
-    set_up();
+    load_tables();
     make_next()
 }

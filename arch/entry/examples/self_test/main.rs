@@ -16,10 +16,13 @@ mod panic;
 
 #[cfg(target_arch = "x86_64")]
 mod chosen_stack;
+mod floating;
 mod hooks;
 mod kernel;
 mod room;
 mod script;
+mod seen;
+mod state;
 mod steps;
 mod storm;
 mod switch;

@@ -12,9 +12,10 @@ pub enum Then {
     Break(Field),
     /// Puts the good selector back.
     Mend(Field),
-    /// Sends an NMI to the CPU in ring 0, waits until it has been taken, and resumes the program.
+    /// Sends an NMI to the CPU in ring 0, waits until it has been taken, raises #MC's vector there, and steps both. The
+    /// next NMI, which is ring 3's, is stepped too.
     Interrupt,
-    /// Resumes the program with the trap flag set.
+    /// Resumes the program with the trap flag set, and steps its next fast call.
     Trace,
     /// Resumes the program with the trap flag clear.
     Untrace,
@@ -22,8 +23,19 @@ pub enum Then {
     Step(Entry),
     /// Checks that this trap was stepped, and steps the next one.
     Stepped(Entry),
+    /// Sends this CPU an interrupt, which comes once interrupts are on, and resumes the program.
+    #[cfg(target_arch = "x86")]
+    Request,
+    /// Resumes the program after that interrupt.
+    #[cfg(target_arch = "x86")]
+    Served,
+    /// Takes no further steps of a call that came to no gate.
+    #[cfg(target_arch = "x86_64")]
+    Refused,
     /// Checks that this call was stepped.
     StepsEnd,
+    /// Checks that the last trap was stepped.
+    Done,
     /// Puts a breakpoint on what the program loads into SS before each of the next traps.
     Watch,
     /// Says where the breakpoint's exception came that belongs to this trap.
@@ -45,6 +57,9 @@ pub enum Entry {
     Gate(usize),
     /// By `syscall` or `sysenter`.
     FastCall,
+    /// By `syscall` of 32-bit code, which is refused.
+    #[cfg(target_arch = "x86_64")]
+    CompatibilityCall,
 }
 
 /// A selector in a frame.
@@ -59,6 +74,13 @@ pub enum Field {
     Gs,
 }
 
+/// The vector of a direct interrupt, in variants that have these.
+pub const DIRECT: usize = 0x51;
+
+/// The vectors of handlers with the frame and without. The script doesn't see them.
+pub const TYPED: usize = 0x52;
+pub const FRAMELESS: usize = 0x53;
+
 /// The timer's vector, and the program's call gate.
 pub const TIMER: usize = crate::support::timer::VECTOR as usize;
 pub const CALL: usize = 0x80;
@@ -67,6 +89,16 @@ pub const CALL: usize = 0x80;
 pub const INTERRUPT_COMMAND: usize = 0xFEE0_0300;
 pub const SEND_NMI: u32 = 1 << 14 | 0b100 << 8;
 
+/// The local APIC's register that ends an interrupt, and the command that sends [`REQUESTED`] to this CPU.
+#[cfg(target_arch = "x86")]
+pub const END_OF_INTERRUPT: usize = 0xFEE0_00B0;
+#[cfg(target_arch = "x86")]
+pub const SEND_REQUEST: u32 = 0b01 << 18 | 1 << 14 | REQUESTED as u32;
+
+/// The vector of an interrupt that the kernel sends itself.
+#[cfg(target_arch = "x86")]
+const REQUESTED: usize = 0x50;
+
 /// The trap flag.
 pub const TRAP_FLAG: usize = 1 << 8;
 
@@ -74,7 +106,9 @@ pub const TRAP_FLAG: usize = 1 << 8;
 pub const NO_SELECTOR: u16 = 0xFFF8 | 3;
 
 const BREAKPOINT: usize = vector::BREAKPOINT.number();
-const PROTECTION: usize = vector::GENERAL_PROTECTION.number();
+pub const PROTECTION: usize = vector::GENERAL_PROTECTION.number();
+const OVERFLOW: usize = vector::OVERFLOW.number();
+const MACHINE_CHECK: usize = vector::MACHINE_CHECK.number();
 
 /// The vectors in the order in which they must come, and what follows.
 pub const STEPS: &[(usize, Then)] = &[
@@ -114,11 +148,29 @@ pub const STEPS: &[(usize, Then)] = &[
     (BREAKPOINT, Then::Trace),
     (FAST_CALL, Then::GoOn),
     (vector::DEBUG.number(), Then::Untrace),
+    #[cfg(target_arch = "x86_64")]
+    (BREAKPOINT, Then::Step(Entry::CompatibilityCall)),
+    #[cfg(target_arch = "x86_64")]
+    (BREAKPOINT, Then::Refused),
     (BREAKPOINT, Then::Step(Entry::Gate(BREAKPOINT))),
     (BREAKPOINT, Then::Stepped(Entry::Gate(CALL))),
     (CALL, Then::Stepped(Entry::FastCall)),
+    // On x86_64 the program's own flags come back, and these keep interrupts off.
+    #[cfg(target_arch = "x86_64")]
     (FAST_CALL, Then::GoOn),
+    // `sysexit` is stepped while an interrupt waits for it.
+    #[cfg(target_arch = "x86")]
+    (FAST_CALL, Then::Request),
+    #[cfg(target_arch = "x86")]
+    (REQUESTED, Then::Served),
     (BREAKPOINT, Then::StepsEnd),
+    (BREAKPOINT, Then::Step(Entry::Gate(DIRECT))),
+    (DIRECT, Then::Stepped(Entry::Gate(TYPED))),
+    (BREAKPOINT, Then::Stepped(Entry::Gate(FRAMELESS))),
+    (BREAKPOINT, Then::Stepped(Entry::Gate(OVERFLOW))),
+    (BREAKPOINT, Then::Stepped(Entry::Gate(MACHINE_CHECK))),
+    (MACHINE_CHECK, Then::GoOn),
+    (BREAKPOINT, Then::Done),
     (BREAKPOINT, Then::Watch),
     (BREAKPOINT, Then::Watched),
     (CALL, Then::Watched),

@@ -21,8 +21,20 @@ use crate::width::gate_address;
 /// The vector that asks for a switch.
 const VECTOR: u8 = 0x82;
 
-/// The vector whose handler leaves the frame as it is.
+/// The vector whose handler changes the stack pointer.
 const STAY: u8 = 0x83;
+
+/// The vector whose handler changes the instruction pointer and the flags, and leaves the stack pointer.
+const LEAD_OVER: u8 = 0x84;
+
+/// The vector whose handler doesn't get the frame.
+const FRAMELESS: u8 = 0x85;
+
+/// The bytes of `ud2`, over which a handler leads.
+const INVALID_INSTRUCTION_BYTES: usize = 2;
+
+/// The arithmetic carry.
+const CARRY: usize = 1;
 
 /// Switches there and back that are made.
 const ROUNDS: usize = 3;
@@ -73,6 +85,18 @@ fn stay(frame: &mut TrapFrame, _vector: u8) {
     frame.set_stack_pointer(pointer + size_of::<usize>());
 }
 
+fn lead_over(frame: &mut TrapFrame, _vector: u8) {
+    frame.set_instruction_pointer(frame.instruction_pointer() + INVALID_INSTRUCTION_BYTES);
+    frame.set_flags(frame.flags() | CARRY);
+}
+
+fn without_frame(vector: u8) {
+    VECTORS.fetch_add(vector.into(), Ordering::Relaxed);
+}
+
+/// The sum of the vectors that [`without_frame`] got.
+static VECTORS: AtomicUsize = AtomicUsize::new(0);
+
 /// The second context: counts, and asks for a switch back, for ever.
 #[unsafe(naked)]
 extern "C" fn second() {
@@ -99,8 +123,11 @@ pub fn check<V: Variant>() {
         .fill::<Switching<V>, WithoutSmap>()
         .paranoid_gates()
         .interrupts(VectorRange::<VECTOR, VECTOR>, switch)
-        .interrupts(VectorRange::<STAY, STAY>, stay);
-    let [switching, staying] = [VECTOR, STAY].map(|vector| gate_address(table.gate(vector)));
+        .interrupts(VectorRange::<STAY, STAY>, stay)
+        .interrupts(VectorRange::<LEAD_OVER, LEAD_OVER>, lead_over)
+        .interrupts_without_frame(VectorRange::<FRAMELESS, FRAMELESS>, without_frame);
+    let [frameless, leading, staying, switching] =
+        [FRAMELESS, LEAD_OVER, STAY, VECTOR].map(|vector| gate_address(table.gate(vector)));
     // SAFETY: as above.
     *unsafe { OTHER.borrow() } = TrapFrame::for_kernel::<Switching<V>>(second as *const () as usize, STACK.top(), 0);
     // SAFETY: the kernel's segments are loaded.
@@ -111,7 +138,12 @@ pub fn check<V: Variant>() {
         assert_eq!(ROUND.load(Ordering::Relaxed), before + round, "the second context didn't run");
     }
     line!("self-test: {ROUNDS} switches of ring 0");
-    for (entry, what) in [(staying, "a trap of ring 0"), (switching, "a switch of ring 0")] {
+    for (entry, what) in [
+        (frameless, "a trap of ring 0 without a frame"),
+        (leading, "a trap of ring 0 that goes on elsewhere"),
+        (staying, "a trap of ring 0"),
+        (switching, "a switch of ring 0"),
+    ] {
         steps::begin(entry);
         make_round();
         steps::end();
@@ -119,23 +151,32 @@ pub fn check<V: Variant>() {
     }
 }
 
-/// Raises both interrupts with words on the stack.
+/// Raises all four interrupts with words on the stack.
 fn make_round() {
-    let (first, second, third): (usize, usize, usize);
+    let (first, second, third, carry): (usize, usize, usize, usize);
+    let before = VECTORS.load(Ordering::Relaxed);
     // SAFETY: the handlers resume this code with the word that it pushed, or the second context, which switches back
     // here with every register as it was.
     unsafe {
         asm!(
-            "push {first}", "push {second}", "push {third}", "int {stay}", "int {vector}",
+            "push {first}", "push {second}", "push {third}",
+            "int {frameless}",
+            "clc", "int {lead_over}", "ud2", "sbb edx, edx",
+            "int {stay}", "int {vector}",
             "pop {second}", "pop {first}",
             first = inout(reg) 0x1111_1111_usize => first,
             second = inout(reg) 0x2222_2222_usize => second,
             third = in(reg) 0x3333_3333_usize,
             vector = const VECTOR,
             stay = const STAY,
+            lead_over = const LEAD_OVER,
+            frameless = const FRAMELESS,
+            out("edx") carry,
             out("eax") third,
         )
     };
     let words = [first, second, third];
     assert_eq!(words, [0x1111_1111, 0x2222_2222, 0x3333_3333], "words of the interrupted stack changed");
+    assert_eq!(carry as u32, u32::MAX, "the changed flags were lost");
+    assert_eq!(VECTORS.load(Ordering::Relaxed) - before, FRAMELESS.into(), "a handler got another vector");
 }

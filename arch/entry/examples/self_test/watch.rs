@@ -9,8 +9,12 @@ use core::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use x86::debugregs::{BreakCondition, BreakSize, Breakpoint, Dr6, Dr7, dr6, dr6_write, dr7_write};
 use x86_entry::{GlobalDescriptorTable, TrapFrame};
 
+/// A page of its own: after a breakpoint in a page, QEMU takes the next access to any part of that for another hit.
+#[repr(C, align(4096))]
+pub struct Watched(AtomicU16);
+
 /// What the program loads into SS.
-pub static SELECTOR: AtomicU16 = AtomicU16::new(GlobalDescriptorTable::SELECTORS.user_data);
+pub static SELECTOR: Watched = Watched(AtomicU16::new(GlobalDescriptorTable::SELECTORS.user_data));
 
 static IN_RING_0: AtomicUsize = AtomicUsize::new(0);
 static IN_RING_3: AtomicUsize = AtomicUsize::new(0);
@@ -21,7 +25,7 @@ pub fn begin() {
     clear_status();
     // SAFETY: ring 0; only the program reads there.
     unsafe {
-        Breakpoint::Dr0.configure(SELECTOR.as_ptr() as usize, BreakCondition::DataReadsWrites, BreakSize::Bytes2)
+        Breakpoint::Dr0.configure(SELECTOR.0.as_ptr() as usize, BreakCondition::DataReadsWrites, BreakSize::Bytes2)
     };
     // SAFETY: as above.
     unsafe { Breakpoint::Dr0.enable_global() };

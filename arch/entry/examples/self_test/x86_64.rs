@@ -1,12 +1,14 @@
 //! x86_64: the program, and its registers.
 use core::arch::naked_asm;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering};
 
-use x86::msr::{IA32_GS_BASE, IA32_KERNEL_GSBASE, IA32_LSTAR, rdmsr, wrmsr};
-use x86_entry::{EntryData, EntryDataLocation, Gate, GlobalDescriptorTable, TrapFrame, UserGs};
+use x86::msr::{IA32_CSTAR, IA32_GS_BASE, IA32_KERNEL_GSBASE, IA32_LSTAR, rdmsr, wrmsr};
+use x86_entry::vector::{INVALID_OPCODE, MACHINE_CHECK, OVERFLOW};
+use x86_entry::{CpuSegments, EntryData, EntryDataLocation, Gate, GlobalDescriptorTable, TrapFrame, UserGs};
 
 use crate::kernel::SelfTest;
-use crate::script::{Field, INTERRUPT_COMMAND, SEND_NMI};
+use crate::script::{DIRECT, FRAMELESS, Field, INTERRUPT_COMMAND, SEND_NMI, TYPED};
 use crate::support::{HOLE, Stack};
 use crate::variant::Variant;
 use crate::watch::SELECTOR;
@@ -14,12 +16,36 @@ use crate::watch::SELECTOR;
 /// `sysenter` isn't used here.
 pub const SYSENTER_RETURN_ADDRESS: usize = 0;
 
+/// The descriptors behind the crate's: flat 32-bit code of ring 3, from which the program makes a call.
+pub const EXTRA: [u64; 1] = [0x00CF_FB00_0000_FFFF];
+
 /// The program's stack.
 static STACK: Stack = Stack::new();
 
 pub unsafe fn enable_fast_calls<V: Variant>(_data: NonNull<EntryData>) {
     // SAFETY: the caller promises ring 0 and a CPU with `syscall`.
     unsafe { x86_entry::enable_fast_calls::<SelfTest<V>>() };
+    PASSES_MESSAGES.store(false, Ordering::Relaxed);
+}
+
+/// The same, with the entry for messages.
+pub unsafe fn enable_message_calls<V: Variant>(_data: NonNull<EntryData>) {
+    PASSES_MESSAGES.store(true, Ordering::Relaxed);
+    // SAFETY: as above.
+    unsafe { x86_entry::enable_message_calls::<SelfTest<V>>() };
+}
+
+/// Bytes of a message call's entry, all before its call.
+pub const SWEPT_BYTES: usize = 64;
+
+/// Whether calls pass a message: then the program finds it in its registers.
+static PASSES_MESSAGES: AtomicBool = AtomicBool::new(false);
+
+/// Resumes the program with a message: what it had in these registers, as far as a message holds that.
+pub unsafe fn resume_with_message<V: Variant>(frame: NonNull<TrapFrame>) -> ! {
+    let words = [EMPTY.rsi, EMPTY.rdx, EMPTY.r8, EMPTY.r9].map(|word| word as usize);
+    // SAFETY: the caller promises that the frame is current and valid to resume.
+    unsafe { x86_entry::resume_with_message::<SelfTest<V>>(frame.as_ptr().wrapping_add(1), EMPTY.rdi as u32, words) }
 }
 
 /// The program's GS base: nothing is there, so that the kernel mustn't use it.
@@ -119,7 +145,15 @@ pub fn check_registers(frame: &TrapFrame) {
             frame.rdi, frame.rax,
         ]
     };
-    assert_eq!(kept(frame), kept(&EMPTY), "registers changed");
+    let mut expected = EMPTY;
+    if PASSES_MESSAGES.load(Ordering::Relaxed) && frame.rax == 0 {
+        expected.rax = 0;
+        // An NMI may come between the two instructions that load both again.
+        if frame.rdi != EMPTY.rdi {
+            expected.rdi &= u64::from(u32::MAX);
+        }
+    }
+    assert_eq!(kept(frame), kept(&expected), "registers changed");
     assert_eq!(frame.rsp, STACK.top() as u64, "the stack pointer changed");
     if frame.rcx != EMPTY.rcx {
         assert_eq!(frame.rcx & !0xFF, program as *const () as u64 & !0xFF, "rcx is neither its own nor an address");
@@ -202,8 +236,22 @@ pub fn fast_call_address() -> usize {
     unsafe { rdmsr(IA32_LSTAR) as usize }
 }
 
+/// Returns the address to which `syscall` of 32-bit code leads.
+pub fn compatibility_call_address() -> usize {
+    // SAFETY: ring 0; the register exists where `syscall` does.
+    unsafe { rdmsr(IA32_CSTAR) as usize }
+}
+
+/// The instruction that ends a fast call.
+pub const FAST_RETURN: &[u8] = &[0x48, 0x0F, 0x07];
+
+/// Single steps come everywhere here.
+pub fn unstepped_behind(_frame: &TrapFrame) -> Option<usize> {
+    None
+}
+
 /// The stubs load no flags here.
-pub fn step_over_loaded_flags(_frame: &mut TrapFrame) {}
+pub fn step_over_flags(_frame: &mut TrapFrame) {}
 
 /// A breakpoint on a stack that isn't there.
 #[unsafe(naked)]
@@ -214,6 +262,57 @@ pub extern "C" fn double_fault() -> ! {
 #[unsafe(naked)]
 extern "C" fn idle() {
     naked_asm!("2: hlt", "jmp 2b")
+}
+
+/// Selects that code.
+const COMPATIBILITY_CODE: u16 = CpuSegments::<1>::extra_selector(0) | 3;
+
+/// Takes a trap of 32-bit code, and returns whether the program goes on at once.
+///
+/// Behind `sysret`, where an emulator may raise the exception of a step, CS names a descriptor that the crate's table
+/// leaves empty. And on Intel's CPUs the call is an invalid opcode: the program hears the same as from the crate's
+/// stub.
+pub fn take_in_compatibility_mode(frame: &mut TrapFrame) -> bool {
+    if frame.cs == u64::from(GlobalDescriptorTable::SELECTORS.star_user_base()) {
+        frame.cs = COMPATIBILITY_CODE.into();
+    }
+    let is_refused = frame.cs == u64::from(COMPATIBILITY_CODE) && frame.vector() == INVALID_OPCODE.number();
+    if is_refused {
+        frame.set_instruction_pointer(frame.instruction_pointer() + SYSCALL_BYTES);
+        frame.rax = u32::MAX.into();
+    }
+    is_refused
+}
+
+/// The bytes of `syscall`.
+const SYSCALL_BYTES: usize = 2;
+
+/// Makes a system call from 32-bit code, and checks that it is refused. The CPUs and emulators that this runs on keep
+/// the upper halves of registers in 32-bit code.
+#[unsafe(naked)]
+extern "C" fn call_from_compatibility_mode() {
+    naked_asm!(
+        "jmp fword ptr [rip + 2f]",
+        "2: .long 3f",
+        ".word {compatibility}",
+        ".code32",
+        "3: syscall",
+        // A far jump to a constant address.
+        ".byte 0xEA",
+        ".long 4f",
+        ".word {user_code}",
+        ".code64",
+        "4: cmp eax, -1",
+        "je 5f",
+        "ud2",
+        "5: mov rax, {rax}",
+        "mov rcx, {rcx}",
+        "ret",
+        compatibility = const COMPATIBILITY_CODE,
+        user_code = const GlobalDescriptorTable::SELECTORS.user_code,
+        rax = const EMPTY.rax,
+        rcx = const EMPTY.rcx,
+    )
 }
 
 /// The program: see the script.
@@ -240,18 +339,40 @@ extern "C" fn program() {
         "nop",
         "mov r10, rsp",
         "syscall",
+        "mov rdi, {rdi}",
+        "mov rax, {rax}",
         "mov r10, rsp",
         "syscall",
+        "mov rdi, {rdi}",
+        "mov rax, {rax}",
         "mov r10, rsp",
         "int3",
         "syscall",
+        "mov rdi, {rdi}",
+        "mov rax, {rax}",
         "nop",
+        "int3",
+        // A call that is refused.
+        "int3",
+        "call {call_from_compatibility_mode}",
         "int3",
         // Traps that are stepped.
         "int3",
         "int 0x80",
         "mov r10, rsp",
         "syscall",
+        "mov rdi, {rdi}",
+        "mov rax, {rax}",
+        "int3",
+        "int3",
+        "int {direct}",
+        "int {typed}",
+        "int3",
+        "int {frameless}",
+        "int3",
+        "int {overflow}",
+        "int3",
+        "int {machine_check}",
         "int3",
         "int3",
         // Entries right behind a load of SS.
@@ -262,15 +383,27 @@ extern "C" fn program() {
         "mov r10, rsp",
         "mov ss, word ptr [rip + {selector}]",
         "syscall",
+        "mov rdi, {rdi}",
+        "mov rax, {rax}",
         "int3",
         // The storm.
         "2: int3",
         "int 0x80",
         "mov r10, rsp",
         "syscall",
+        "mov rdi, {rdi}",
+        "mov rax, {rax}",
         "jmp 2b",
+        call_from_compatibility_mode = sym call_from_compatibility_mode,
         selector = sym SELECTOR,
         command = const INTERRUPT_COMMAND as i32,
         nmi = const SEND_NMI,
+        rdi = const EMPTY.rdi,
+        rax = const EMPTY.rax,
+        direct = const DIRECT,
+        typed = const TYPED,
+        frameless = const FRAMELESS,
+        overflow = const OVERFLOW.number(),
+        machine_check = const MACHINE_CHECK.number(),
     )
 }

@@ -37,7 +37,8 @@ pub struct Stack(UnsafeCell<[u8; Stack::BYTES]>);
 unsafe impl Sync for Stack {}
 
 impl Stack {
-    const BYTES: usize = 16 * 1024;
+    /// Without optimisation, a CPU's data lies on the stack twice before it is where it belongs.
+    const BYTES: usize = 32 * 1024;
 
     /// An unused stack.
     pub const fn new() -> Self {

@@ -101,8 +101,8 @@ impl TryFrom<&TrapFrame> for idt::InterruptStackFrameValue {
 }
 
 impl TrapFrame {
-    /// Sets the words that the CPU pushed, for code that changes a frame of the crate `x86_64`. The frame is then
-    /// resumed by `iretq`.
+    /// Sets the words that the CPU pushed, for code that changes a frame of the crate `x86_64` (SDM 3A 6.14.2). The
+    /// frame is then resumed by `iretq`.
     pub fn set_interrupt_stack_frame(&mut self, value: &idt::InterruptStackFrameValue) {
         self.rip = value.instruction_pointer.as_u64();
         self.cs = value.code_segment.0.into();

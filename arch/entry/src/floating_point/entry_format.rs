@@ -1,7 +1,9 @@
 //! [`EntryFormat`]: the format in which the stubs keep the floating-point state, laid out for assembly.
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use super::{FloatingPointFormat, Mxcsr};
+use x86::controlregs::{Cr4, cr4};
+
+use super::{FloatingPointFormat, Mxcsr, extended_control};
 
 /// A format's number for the stubs, which compare it: the order counts.
 #[derive(Clone, Copy)]
@@ -36,6 +38,34 @@ pub(crate) fn has_entry_format() -> bool {
     ENTRY_FORMAT.kind.load(Ordering::Acquire) != 0
 }
 
+/// Asserts that this CPU has what the stubs' instructions need, as the CPU has that ran
+/// [`FloatingPointFormat::use_in_entries`]: without it every entry of this CPU is an invalid opcode.
+///
+/// # Safety
+///
+/// The CPU is in ring 0, and has CR4.
+pub(crate) unsafe fn assert_entry_format_enabled() {
+    let is_xsave = ENTRY_FORMAT.kind.load(Ordering::Acquire) == Kind::Xsave as u32;
+    // 64-bit entries load MXCSR whatever the format is.
+    let has_mxcsr = cfg!(target_arch = "x86_64") || ENTRY_FORMAT.has_mxcsr.load(Ordering::Relaxed) != 0;
+    if !is_xsave && !has_mxcsr {
+        return;
+    }
+    // SAFETY: the caller promises ring 0 and the register.
+    let control = unsafe { cr4() };
+    let has_xsave = control.contains(Cr4::CR4_ENABLE_OS_XSAVE);
+    let components = || {
+        let [low, high] = [&ENTRY_FORMAT.low, &ENTRY_FORMAT.high].map(|half| u64::from(half.load(Ordering::Relaxed)));
+        // SAFETY: XSAVE is enabled.
+        unsafe { extended_control() == high << 32 | low }
+    };
+    assert!(
+        (!has_mxcsr || control.contains(Cr4::CR4_ENABLE_SSE)) && (!is_xsave || has_xsave && components()),
+        "the CPU lacks the floating-point format of FloatingPointFormat::use_in_entries: CR4 (OSFXSR, OSXSAVE) and \
+         XCR0 must be set on each CPU as on the one that chose it, before its table is loaded"
+    );
+}
+
 impl FloatingPointFormat {
     /// Has the entries of a kernel with [`FloatingPointUse::Anywhere`](crate::FloatingPointUse) keep the state in this
     /// format, on every CPU. To be called once, before the first interrupt.
@@ -44,6 +74,7 @@ impl FloatingPointFormat {
     ///
     /// 1. The CPU is in ring 0, with interrupts off.
     /// 2. Every CPU has the format, enabled as it is on this CPU.
+    ///    [`InterruptDescriptorTable::load`](crate::InterruptDescriptorTable::load) checks this on each CPU.
     pub unsafe fn use_in_entries(self) {
         let (kind, components) = match self {
             Self::Fnsave => (Kind::Fnsave, 0),

@@ -1,7 +1,7 @@
 //! A gate of the 32-bit IDT (SDM 3A figure 6-2).
 use crate::gate::PrivilegeLevel;
 
-/// One entry of the IDT.
+/// One entry of the IDT (SDM 3A 6.11).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gate {
@@ -18,13 +18,14 @@ impl Gate {
     /// A gate that isn't present: its vector raises #NP or #GP.
     pub const MISSING: Self = Self { low: 0, high: 0 };
 
-    /// Makes an interrupt gate, for ring 0 and hardware alone. The CPU clears IF when it takes the gate.
+    /// Makes an interrupt gate, for ring 0 and hardware alone (SDM 3A 6.11, 6.12.1.3). The CPU clears IF when it takes
+    /// the gate.
     pub const fn interrupt(code_selector: u16, handler: u32) -> Self {
         Self { low: handler & 0xFFFF | (code_selector as u32) << 16, high: handler & 0xFFFF_0000 | PRESENT | INTERRUPT }
     }
 
-    /// Makes a task gate: the CPU switches to the hardware task of that TSS, and pushes nothing on the interrupted
-    /// stack.
+    /// Makes a task gate (SDM 3A 6.12.2): the CPU switches to the hardware task of that TSS, and pushes nothing on the
+    /// interrupted stack.
     pub const fn task(task_selector: u16) -> Self {
         Self { low: (task_selector as u32) << 16, high: PRESENT | TASK }
     }
@@ -35,9 +36,18 @@ impl Gate {
         Self { high, ..self }
     }
 
-    /// Returns whether this is a task gate.
+    /// Returns whether this is a task gate (SDM 3A 6.11).
     pub const fn is_task(self) -> bool {
         self.high >> 8 & 0xF == TASK >> 8 && self.high & PRESENT != 0
+    }
+
+    /// Returns the address of the code to which the gate leads (SDM 3A 6.11): `None` for a task gate, and for a gate
+    /// that isn't present.
+    pub const fn address(self) -> Option<u32> {
+        if self.high & PRESENT == 0 || self.is_task() {
+            return None;
+        }
+        Some(self.low & 0xFFFF | self.high & 0xFFFF_0000)
     }
 
     /// Returns the two words that the CPU reads.
@@ -56,6 +66,7 @@ mod tests {
         assert_eq!(gate.bits(), [0x0008_3456, 0xC012_8E00]);
         assert_eq!(gate.callable_from(PrivilegeLevel::Ring3).bits()[1], 0xC012_EE00);
         assert_eq!(Gate::task(0x30).bits(), [0x0030_0000, 0x0000_8500]);
+        assert_eq!([gate, Gate::task(0x30), Gate::MISSING].map(Gate::address), [Some(0xC012_3456), None, None]);
     }
 
     #[test]

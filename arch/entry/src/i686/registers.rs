@@ -3,7 +3,7 @@ use super::TrapFrame;
 use crate::KernelEntry;
 
 impl TrapFrame {
-    /// EFLAGS.IF, with which a frame is resumed with interrupts on.
+    /// EFLAGS.IF, with which a frame is resumed with interrupts on (SDM 1 3.4.3).
     pub const INTERRUPTS_ON: usize = 1 << 9;
 
     /// EFLAGS's bit that is always set.
@@ -12,6 +12,7 @@ impl TrapFrame {
     /// Makes a frame that enters ring 3 at `entry`, with an empty stack whose top is `stack`. All other registers are
     /// 0, and the data segments are flat.
     pub const fn for_user<K: KernelEntry>(entry: usize, stack: usize, flags: usize) -> Self {
+        crate::required::assert_selectors_of_ring_3::<K>();
         Self::new_in(K::SELECTORS.user_code, K::SELECTORS.user_data, entry, stack, flags)
     }
 
@@ -48,14 +49,15 @@ impl TrapFrame {
         self.eax = value as u32;
     }
 
-    /// Returns the registers in which every kind of system call can pass arguments: ebx, edx, esi, edi, ebp.
+    /// Returns the registers in which every kind of system call can pass arguments (SDM 3A 5.8.7): ebx, edx, esi, edi,
+    /// ebp.
     ///
     /// `sysenter` takes ecx for the caller's stack pointer.
     pub const fn arguments(&self) -> [usize; 5] {
         [self.ebx as usize, self.edx as usize, self.esi as usize, self.edi as usize, self.ebp as usize]
     }
 
-    /// Sets the registers of [`TrapFrame::arguments`].
+    /// Sets the registers of [`TrapFrame::arguments`] (SDM 3A 5.8.7).
     ///
     /// `sysexit` spoils edx: call [`TrapFrame::require_iret`] to return a value there from a call by `sysenter`.
     pub const fn set_arguments(&mut self, values: [usize; 5]) {

@@ -14,24 +14,24 @@ pub struct GlobalDescriptorTable {
 }
 
 impl GlobalDescriptorTable {
-    /// The table's selectors, those of ring 3 with its privilege level.
+    /// The table's selectors, those of ring 3 with its privilege level (SDM 3A 3.4.2).
     pub const SELECTORS: Selectors =
         Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x1B, user_data: 0x23, tss: 0x28 };
-    /// Selects the TSS of #DF's task gate.
+    /// Selects the TSS of #DF's task gate (SDM 3A 6.12.2).
     pub const DOUBLE_FAULT_TSS: u16 = 0x30;
-    /// Selects the TSS of the NMI's task gate.
+    /// Selects the TSS of the NMI's task gate (SDM 3A 6.12.2).
     pub const NON_MASKABLE_INTERRUPT_TSS: u16 = 0x38;
-    /// Selects the TSS of #MC's task gate.
+    /// Selects the TSS of #MC's task gate (SDM 3A 6.12.2).
     pub const MACHINE_CHECK_TSS: u16 = 0x40;
 
-    /// Makes a table of flat segments, without a TSS.
+    /// Makes a table of flat segments, without a TSS (SDM 3A 3.2.2, 3.4.5).
     pub const fn new() -> Self {
         let code = FLAT | PRESENT | CODE | ACCESSED | WIDE;
         let data = FLAT | PRESENT | DATA | ACCESSED | WIDE;
         Self { entries: [0, code, data, code | USER, data | USER, 0, 0, 0, 0] }
     }
 
-    /// Points a task selector at a TSS whose segment is `length` bytes long.
+    /// Points a task selector at a TSS whose segment is `length` bytes long (SDM 3A 7.2.2).
     ///
     /// The bytes from the TSS's fixed part to `length` are the I/O permission bitmap.
     pub const fn set_tss(&mut self, selector: u16, address: u32, length: usize) {

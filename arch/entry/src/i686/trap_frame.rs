@@ -4,7 +4,11 @@ use core::mem::{offset_of, size_of};
 
 use crate::error_code::DecodeErrorCode;
 
-/// All registers of interrupted code, the vector and the error code.
+/// The general and segment registers of interrupted code with its stack pointer, flags and `eip`, the vector and the
+/// error code.
+///
+/// The frame has no floating-point state. The entries load DS and ES for the kernel, but the kernel runs with the
+/// interrupted code's FS and GS (SDM 3A 3.4.2).
 ///
 /// From the frame's end downwards: the words that the CPU pushes (SDM 3A figure 6-4), error code and vector, segment
 /// registers, and the general registers in the order of `pushad`. The interrupted code is resumed with the fields as
@@ -112,7 +116,7 @@ impl TrapFrame {
         self.eip as usize
     }
 
-    /// Sets the instruction pointer. The frame is then resumed by `iretd`.
+    /// Sets the instruction pointer (SDM 2A, IRET). The frame is then resumed by `iretd`.
     pub const fn set_instruction_pointer(&mut self, address: usize) {
         self.eip = address as u32;
         self.require_iret();
@@ -144,7 +148,7 @@ impl TrapFrame {
         self.eflags as usize
     }
 
-    /// Sets the flags register. The frame is then resumed by `iretd`: `sysexit` loads no flags.
+    /// Sets the flags register (SDM 1 3.4.3). The frame is then resumed by `iretd`: `sysexit` loads no flags.
     pub const fn set_flags(&mut self, flags: usize) {
         self.eflags = flags as u32;
         self.require_iret();
@@ -155,13 +159,13 @@ impl TrapFrame {
         self.vector as usize
     }
 
-    /// Decodes the error code as the type that the caller names.
+    /// Decodes the error code as the type that the caller names (SDM 3A 6.13).
     pub fn error_code<E: DecodeErrorCode>(&self) -> E {
         E::decode(self.error_code)
     }
 
-    /// Has the frame resumed by `iretd`. `sysexit` restores neither ecx, edx nor cs and ss: call this after a change of
-    /// those in a frame that `sysenter` saved.
+    /// Has the frame resumed by `iretd` (SDM 2A, IRET). `sysexit` restores neither ecx, edx nor cs and ss: call this
+    /// after a change of those in a frame that `sysenter` saved.
     pub const fn require_iret(&mut self) {
         if self.vector == crate::vector::FAST_CALL as u32 {
             self.vector = crate::vector::REQUIRES_IRET as u32;

@@ -2,7 +2,7 @@
 #![expect(bad_asm_style, reason = "only AT&T syntax gets 32-bit pushes of segment registers, see push_registers")]
 #![expect(
     clippy::extra_unused_type_parameters,
-    reason = "stubs are named alike on both widths; x86_64's differ by `Smap`"
+    reason = "stubs are named alike on both widths; x86_64's differ by `Entries`"
 )]
 #[macro_use]
 mod instructions;
@@ -22,18 +22,21 @@ pub(crate) use debug::debug_stub;
 pub(crate) use direct::direct_common;
 pub use exit::resume;
 pub(crate) use exit::resume_frame;
-pub(crate) use exit::{is_in_resume, is_on_way_to_ring_0};
+pub(crate) use exit::{is_in_resume, is_on_way_to_ring_0, popped_at_sysexit};
 pub use fast_call::enable_fast_calls;
 pub(crate) use gate::{common, stub};
 pub(crate) use keeping::keeping;
-pub(crate) use message_call::is_in_leave;
+use message_call::is_in_leave;
 pub use message_call::{enable_message_calls, resume_with_message};
 
 use crate::entry_data::{EntryData, ROOM_BELOW_TSS};
 use crate::kernel_entry::{EntryDataLocation, KernelEntry};
 
 /// EFLAGS with which `sysexit` leaves the caller: IF, and the bit that is always set. `sysenter` saves no flags.
-const CALLER_FLAGS: u32 = 1 << 9 | CLEAN_FLAGS;
+const CALLER_FLAGS: u32 = INTERRUPT_FLAG | CLEAN_FLAGS;
+
+/// EFLAGS.IF.
+const INTERRUPT_FLAG: u32 = 1 << 9;
 
 /// EFLAGS without the flags that user code can set: NT, AC, TF, DF, ID and the arithmetic flags.
 const CLEAN_FLAGS: u32 = 1 << 1;

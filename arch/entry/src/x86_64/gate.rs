@@ -1,7 +1,7 @@
 //! A gate of the 64-bit IDT (SDM 3A figure 6-8).
 use crate::gate::{InterruptStackIndex, PrivilegeLevel};
 
-/// One entry of the IDT.
+/// One entry of the IDT (SDM 3A 6.14.1).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gate {
@@ -18,7 +18,8 @@ impl Gate {
     /// A gate that isn't present: its vector raises #NP or #GP.
     pub const MISSING: Self = Self { low: 0, high: 0 };
 
-    /// Makes an interrupt gate, for ring 0 and hardware alone. The CPU clears IF when it takes the gate.
+    /// Makes an interrupt gate, for ring 0 and hardware alone (SDM 3A 6.12.1.3, 6.14.1). The CPU clears IF when it
+    /// takes the gate.
     pub const fn interrupt(code_selector: u16, handler: u64) -> Self {
         Self {
             low: handler & 0xFFFF | (code_selector as u64) << 16 | INTERRUPT | PRESENT | (handler >> 16 & 0xFFFF) << 48,
@@ -32,18 +33,26 @@ impl Gate {
         Self { low, ..self }
     }
 
-    /// Has the CPU move to a stack of the TSS's interrupt stack table, from any ring.
+    /// Has the CPU move to a stack of the TSS's interrupt stack table, from any ring (SDM 3A 6.14.5).
     pub const fn on_stack(self, index: InterruptStackIndex) -> Self {
         let low = self.low & !(7 << STACK) | (index as u64) << STACK;
         Self { low, ..self }
     }
 
-    /// Returns the stack of the interrupt stack table that the gate names, as its number.
+    /// Returns the stack of the interrupt stack table that the gate names, as its number (SDM 3A 6.14.5).
     pub const fn stack(self) -> Option<u8> {
         match (self.low >> STACK & 7) as u8 {
             0 => None,
             number => Some(number),
         }
+    }
+
+    /// Returns the address of the code to which the gate leads (SDM 3A 6.14.1): `None` for a gate that isn't present.
+    pub const fn address(self) -> Option<u64> {
+        if self.low & PRESENT == 0 {
+            return None;
+        }
+        Some(self.low & 0xFFFF | (self.low >> 48) << 16 | self.high << 32)
     }
 
     /// Returns the two words that the CPU reads.
@@ -63,6 +72,7 @@ mod tests {
         assert_eq!(gate.callable_from(PrivilegeLevel::Ring3).bits()[0], 0x8012_EE00_0008_3456);
         assert_eq!(gate.on_stack(InterruptStackIndex::Three).bits()[0], 0x8012_8E03_0008_3456);
         assert_eq!(Gate::MISSING.bits(), [0, 0]);
+        assert_eq!([gate, Gate::MISSING].map(Gate::address), [Some(0xFFFF_FFFF_8012_3456), None]);
     }
 
     #[test]

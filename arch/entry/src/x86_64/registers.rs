@@ -3,7 +3,7 @@ use super::TrapFrame;
 use crate::KernelEntry;
 
 impl TrapFrame {
-    /// RFLAGS.IF, with which a frame is resumed with interrupts on.
+    /// RFLAGS.IF, with which a frame is resumed with interrupts on (SDM 1 3.4.3).
     pub const INTERRUPTS_ON: usize = 1 << 9;
 
     /// RFLAGS's bit that is always set.
@@ -12,6 +12,7 @@ impl TrapFrame {
     /// Makes a frame that enters ring 3 at `entry`, with an empty stack whose top is `stack`. All other registers are
     /// 0.
     pub const fn for_user<K: KernelEntry>(entry: usize, stack: usize, flags: usize) -> Self {
+        crate::required::assert_selectors_of_ring_3::<K>();
         Self::new_in(K::SELECTORS.user_code, K::SELECTORS.user_data, entry, stack, flags)
     }
 
@@ -45,7 +46,8 @@ impl TrapFrame {
         self.rax = value as u64;
     }
 
-    /// Returns the registers in which every kind of system call can pass arguments: rdi, rsi, rdx, r8, r9.
+    /// Returns the registers in which every kind of system call can pass arguments (SDM 3A 5.8.8): rdi, rsi, rdx, r8,
+    /// r9.
     ///
     /// `syscall` takes rcx for the return address.
     pub const fn arguments(&self) -> [usize; 5] {

@@ -14,18 +14,18 @@ pub struct GlobalDescriptorTable {
 }
 
 impl GlobalDescriptorTable {
-    /// The table's selectors, those of ring 3 with its privilege level.
+    /// The table's selectors, those of ring 3 with its privilege level (SDM 3A 3.4.2).
     pub const SELECTORS: Selectors =
         Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x2B, user_data: 0x23, tss: 0x30 };
 
-    /// Makes a table of flat segments, without a TSS.
+    /// Makes a table of flat segments, without a TSS (SDM 3A 3.2.4, 3.4.5).
     pub const fn new() -> Self {
         let code = FLAT | PRESENT | CODE | ACCESSED | LONG;
         let data = FLAT | PRESENT | DATA | ACCESSED | WIDE;
         Self { entries: [0, code, data, 0, data | USER, code | USER, 0, 0] }
     }
 
-    /// Points the task selector at a TSS whose segment is `length` bytes long.
+    /// Points the task selector at a TSS whose segment is `length` bytes long (SDM 3A 7.2.3).
     ///
     /// The bytes from the TSS's fixed part to `length` are the I/O permission bitmap.
     pub const fn set_tss(&mut self, address: u64, length: usize) {

@@ -4,7 +4,13 @@ use core::mem::{offset_of, size_of};
 
 use crate::error_code::DecodeErrorCode;
 
-/// All registers of interrupted code, the vector and the error code.
+/// The general registers of interrupted code with its stack pointer, flags, `cs`, `rip` and `ss`, the vector and the
+/// error code.
+///
+/// The frame has neither the bases of FS and GS, nor `ds`, `es`, `fs`, `gs`, nor floating-point state: the entries
+/// leave them as they are, but for the GS base with [`UserGs::Swapped`](crate::UserGs). Ring 3 may change all of them
+/// (SDM 3A 3.4.4). A kernel that switches threads by returning another frame switches them itself, or the next thread
+/// finds the last one's.
 ///
 /// From the frame's end downwards: the words that the CPU pushes (SDM 3A figure 6-9), error code and vector, general
 /// registers. The interrupted code is resumed with the fields as they are then.
@@ -55,7 +61,8 @@ const _: () = assert!(
 );
 
 impl TrapFrame {
-    /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack.
+    /// Bytes below a frame that the kernel must leave unused, where frames aren't saved on a stack (SDM 3A 6.14.2,
+    /// 6.14.3).
     ///
     /// If `iretq` faults, the CPU pushes the fault's words right below those that `iretq` reads, 16-byte aligned, and
     /// the stub pushes the registers below them. Together these are more bytes than the frame has below its rip.
@@ -105,7 +112,7 @@ impl TrapFrame {
         self.rip as usize
     }
 
-    /// Sets the instruction pointer. The frame is then resumed by `iretq`.
+    /// Sets the instruction pointer (SDM 2A, IRET). The frame is then resumed by `iretq`.
     pub const fn set_instruction_pointer(&mut self, address: usize) {
         self.rip = address as u64;
         self.require_iret();
@@ -136,13 +143,13 @@ impl TrapFrame {
         self.vector as usize
     }
 
-    /// Decodes the error code as the type that the caller names.
+    /// Decodes the error code as the type that the caller names (SDM 3A 6.13).
     pub fn error_code<E: DecodeErrorCode>(&self) -> E {
         E::decode(self.error_code as u32)
     }
 
-    /// Has the frame resumed by `iretq`. `sysretq` restores neither rcx, r10, r11 nor cs and ss: call this after a
-    /// change of those in a frame that `syscall` saved.
+    /// Has the frame resumed by `iretq` (SDM 2A, IRET). `sysretq` restores neither rcx, r10, r11 nor cs and ss: call
+    /// this after a change of those in a frame that `syscall` saved.
     pub const fn require_iret(&mut self) {
         if self.vector == crate::vector::FAST_CALL as u64 {
             self.vector = crate::vector::REQUIRES_IRET as u64;

@@ -5,19 +5,22 @@ use core::ptr::NonNull;
 
 use super::exit::POPS;
 use super::fast_call::{self, sysenter_entry};
-use super::{CALLER_FLAGS, CLEAN_FLAGS, TRAP_FLAG, keeping, location, resume_frame};
+use super::message_call::finish_fields;
+use super::{CALLER_FLAGS, CLEAN_FLAGS, INTERRUPT_FLAG, TRAP_FLAG, keeping, location, popped_at_sysexit, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel_entry::{KernelEntry, Smap, Target, Trap, TrapStack, keeps_state};
-use crate::vector::DEBUG;
+use crate::kernel_entry::{Entries, KernelEntry, Target, Trap, TrapStack, keeps_state};
+use crate::stub::{PUSH_IMMEDIATE, paranoid_trap};
+use crate::vector::{DEBUG, REQUIRES_IRET};
 
 /// #DB's stub. The CPU pushes no error code.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn debug_stub<K: KernelEntry, S: Smap>() {
+pub(crate) unsafe extern "C" fn debug_stub<K: KernelEntry, S: Entries>() {
     naked_asm!(
-        "push 0",
-        "push {vector}",
+        push_as_paranoid!(),
         "jmp {common}",
+        push_word = const PUSH_IMMEDIATE,
+        error_code = const 0,
         vector = const DEBUG.number(),
         common = sym debug_common::<K, S>,
     )
@@ -30,7 +33,7 @@ pub(crate) unsafe extern "C" fn debug_stub<K: KernelEntry, S: Smap>() {
 /// data breakpoint lies on the word that `mov ss` reads before `int` or `sysenter` (CVE-2018-8897). The room is below
 /// the TSS, or below the frame that the interrupted entry saves.
 #[unsafe(naked)]
-unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
+unsafe extern "C" fn debug_common<K: KernelEntry, S: Entries>() {
     naked_asm!(
         push_registers!(),
         load_segments!(),
@@ -51,10 +54,9 @@ unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
         "call {resume}",
         "2:",
         with_entry_data!("mov esp,", "debug_stack", ""),
-        "mov ebx, ecx",
         "mov [esp], ecx",
         call_rust!("in_ring_0"),
-        "mov esp, ebx",
+        "mov esp, eax",
         "jmp {resume} + {pops}",
         data = const K::SELECTORS.user_data,
         clean_flags = const CLEAN_FLAGS,
@@ -78,7 +80,8 @@ unsafe extern "C" fn debug_common<K: KernelEntry, S: Smap>() {
 }
 
 /// Leads to [`debug_in_ring_0`] with a whole frame. The words on the interrupted stack are those below `esp` alone, and
-/// take the changes back.
+/// take the changes back, unless the exception came at `sysexit`. They lie elsewhere then if the exception came where a
+/// message call's entry keeps fields.
 struct InRing0<K>(K);
 
 impl<K: KernelEntry> Target for InRing0<K> {
@@ -90,12 +93,49 @@ impl<K: KernelEntry> Target for InRing0<K> {
         unsafe { on_stack.copy_to_nonoverlapping(copy, BYTES) };
         frame.esp = on_stack.as_ptr() as u32 + BYTES as u32;
         frame.ss = K::SELECTORS.kernel_data.into();
+        // SAFETY: the frame is the saved one, and the words on its stack are copied.
+        unsafe { finish_fields::<K>(&mut frame) };
+        let stack = frame.esp as usize;
         debug_in_ring_0::<K>(&mut frame);
+        if let Some(popped) = popped_at_sysexit(frame.eip as usize).filter(|_| frame.eflags & INTERRUPT_FLAG != 0) {
+            // SAFETY: the frame is the saved one, and the words on its stack are copied.
+            return unsafe { put_caller_back::<K>(&frame, stack - popped) };
+        }
         let copy = NonNull::from(&mut frame).cast::<u8>();
+        // SAFETY: the interrupted stack has room for the words, and isn't at address 0.
+        let on_stack = unsafe { NonNull::new_unchecked((stack - BYTES) as *mut u8) };
         // SAFETY: as above; the frame was made here.
         unsafe { on_stack.copy_from_nonoverlapping(copy, BYTES) };
-        saved
+        on_stack.cast()
     }
+}
+
+/// Undoes the way out that was interrupted at `sysexit`, and returns the caller's frame, which `iretd` resumes.
+///
+/// `sti` holds interrupts back for one instruction, and the exception between the two ends that (SDM 2B, STI). At
+/// `sysexit`, an interrupt would then find ring 0 with its frame half popped. The code can't go back to `sti`, as after
+/// an NMI: while TF is set, the exception would come between the two again, for ever.
+///
+/// # Safety
+///
+/// 1. `frame` holds the registers of a way out at its `sysexit`.
+/// 2. `place` is the address of the frame that was popped there. Its end is intact, and nothing else refers to it.
+unsafe fn put_caller_back<K: KernelEntry>(frame: &TrapFrame, place: usize) -> NonNull<TrapFrame> {
+    let caller = TrapFrame {
+        vector: REQUIRES_IRET as u32,
+        error_code: 0,
+        // What `sysexit` loads (SDM 2B, SYSEXIT).
+        eip: frame.edx,
+        cs: K::SELECTORS.user_code.into(),
+        esp: frame.ecx,
+        ss: K::SELECTORS.user_data.into(),
+        ..*frame
+    };
+    // SAFETY: the caller promises a frame's address.
+    let place = unsafe { NonNull::new_unchecked(place as *mut TrapFrame) };
+    // SAFETY: the caller promises that nothing else refers to it.
+    unsafe { place.write(caller) };
+    place
 }
 
 /// Takes a #DB of ring 0: passes it to [`KernelEntry::paranoid_trap`], unless it is a single step into `sysenter`.
@@ -105,7 +145,7 @@ impl<K: KernelEntry> Target for InRing0<K> {
 /// that `mov ss` read comes at the same instruction, with or without the step.
 fn debug_in_ring_0<K: KernelEntry>(frame: &mut TrapFrame) {
     if !fast_call::is_entry(frame.instruction_pointer()) || frame.eflags & TRAP_FLAG == 0 {
-        return K::paranoid_trap(frame);
+        return paranoid_trap::<K>(frame);
     }
     frame.eflags &= !TRAP_FLAG;
     frame.eip = sysenter_entry::<K, { CALLER_FLAGS | TRAP_FLAG }> as *const () as u32;
@@ -113,7 +153,7 @@ fn debug_in_ring_0<K: KernelEntry>(frame: &mut TrapFrame) {
     // SAFETY: the CPU is in ring 0; reading the register changes nothing.
     unsafe { core::arch::asm!("mov {}, dr6", out(reg) status, options(nostack, nomem, preserves_flags)) };
     if status & BREAKPOINTS != 0 {
-        return K::paranoid_trap(frame);
+        return paranoid_trap::<K>(frame);
     }
     // SAFETY: the CPU is in ring 0. It never clears the register's bits (SDM 3B 17.2.3), and the step that set one is
     // taken.

@@ -6,13 +6,13 @@ use super::gate::saved_in_ring_0;
 use super::{CLEAN_FLAGS, location};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel_entry::{DirectInterrupts, Smap, Trap};
+use crate::kernel_entry::{DirectInterrupts, Entries, Trap};
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
 ///
 /// An interrupt of ring 0 goes to [`saved_in_ring_0`], the slow path.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
+pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Entries>() {
     naked_asm!(
         push_registers!(),
         "test byte ptr [esp + {cs}], 3",

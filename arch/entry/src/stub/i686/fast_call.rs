@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, location, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::kernel_entry::{Call, KernelEntry, TrapStack, keeps_state};
+use crate::stub::check::note_fast_calls;
 use crate::vector::FAST_CALL;
 
 /// Saves the caller's registers as an interrupt would, and calls [`KernelEntry::system_call`]. IA32_SYSENTER_EIP holds
@@ -66,8 +67,9 @@ pub(crate) unsafe extern "C" fn sysenter_entry<K: KernelEntry, const FLAGS: u32>
 ///
 /// # Panics
 ///
-/// If the loaded table has NMI, #MC or #DB on the interrupted stack: at the entry's first instruction that is the TSS.
-/// [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates) comes first.
+/// If the loaded table doesn't lead NMI and #MC to tasks, and #DB to its paranoid gate: at the entry's first
+/// instruction the interrupted stack is the TSS. [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates)
+/// comes first.
 ///
 /// # Safety
 ///
@@ -87,7 +89,8 @@ pub unsafe fn enable_fast_calls<K: KernelEntry>(cpu: NonNull<EntryData>) {
 /// 2. `entry` is the address of an entry for `sysenter`.
 pub(super) unsafe fn set_entry<K: KernelEntry>(cpu: NonNull<EntryData>, entry: usize) {
     crate::required::assert_order_of_segments::<K>();
-    crate::required::assert_paranoid_gates();
+    crate::required::assert_paranoid_gates::<K>();
+    note_fast_calls();
     use x86::msr::{IA32_SYSENTER_CS, IA32_SYSENTER_EIP, IA32_SYSENTER_ESP, wrmsr};
     ENTRY.store(entry, Ordering::Relaxed);
     let esp0 = cpu.as_ptr().wrapping_byte_add(ESP0);

@@ -2,18 +2,18 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 
-use super::exit::{POPS, TO_RING_0};
+use super::exit::{POPS, TO_RING_0, TO_RING_0_IN_PLACE};
 use super::{CLEAN_FLAGS, ESP0, keeping, location, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
 use crate::i686::TrapFrame;
-use crate::kernel_entry::{KernelEntry, Smap, Target, TrapStack, is_direct, keeps_state};
+use crate::kernel_entry::{Entries, KernelEntry, Target, TrapStack, is_direct, keeps_state};
 use crate::stub::check::CHECKS;
 use crate::vector::pushes_error_code;
 
 /// A gate's stub: makes the frame's upper part complete.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const VECTOR: usize>() {
+pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Entries, const VECTOR: usize>() {
     naked_asm!(
         ".if {error_code} == 0",
         "push 0",
@@ -35,15 +35,21 @@ pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const V
 /// From ring 0 the CPU pushes neither ss nor esp. On a thread's own stack the stub pushes the whole frame anew, below
 /// the words of the CPU.
 ///
-/// A target that keeps the frame is called on the interrupted stack, and ebx keeps the frame's address meanwhile. A
-/// fault of ring 0 that may be one of the way out goes to [`saved_in_ring_0`].
+/// A target that keeps the frame is called on the interrupted stack. Meanwhile ebx keeps the frame's address, and in
+/// ring 0 the interrupted stack pointer, which tells whether the target has changed that. A fault of ring 0 that may be
+/// one of the way out goes to [`saved_in_ring_0`].
+///
+/// A target that doesn't look at the frame is called in the same way from both rings, and the words of the CPU stay
+/// where they are.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
+pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Entries>() {
     naked_asm!(
         ".if {per_cpu}",
         push_registers!(),
         "test byte ptr [esp + {cs}], 3",
         "jz {saved_in_ring_0}",
+        ".elseif {in_place}",
+        push_registers!(),
         ".else",
         "test byte ptr [esp + {cs} - {vector}], 3",
         "jnz 2f",
@@ -56,6 +62,27 @@ pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
         ".if ({is_direct} == 0) | {may_be_exit_fault}",
         push_registers!(),
         "jmp {saved_in_ring_0}",
+        ".else",
+        push_registers!(),
+        // The frame's esp and ss are ring 0's, and ss is flat: each instruction loads both.
+        "lds ebx, [esp + {esp}]",
+        "les edi, [esp + {esp}]",
+        clean_flags!(),
+        "mov ecx, esp",
+        "and esp, {alignment}",
+        "call {handle}",
+        "lea esp, [ebx - {to_stack}]",
+        ".if {checks}",
+        "mov eax, esp",
+        "push eax",
+        "call {resume}",
+        ".else",
+        "test byte ptr [esp + {cs}], 3",
+        "jnz {resume} + {pops}",
+        "cmp [esp + {esp}], ebx",
+        "je {resume} + {to_ring_0_in_place}",
+        "jmp {resume} + {to_ring_0}",
+        ".endif",
         ".endif",
         "2:",
         push_registers!(),
@@ -64,14 +91,16 @@ pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
         load_segments!(),
         clean_flags!(),
         "mov ebx, esp",
+        "mov ecx, esp",
         "xor ebp, ebp",
         "and esp, {alignment}",
-        "sub esp, {argument}",
-        "mov [esp], ebx",
         "call {handle}",
         ".if {checks}",
         "push ebx",
         "call {resume}",
+        ".elseif {in_place}",
+        "mov esp, ebx",
+        "jmp {resume} + {pops}",
         ".else",
         "mov esp, ebx",
         "test byte ptr [esp + {cs}], 3",
@@ -104,11 +133,15 @@ pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
         // The pushed esp and ss lie below the word that is pushed anew, and the words between them.
         to_flags = const PUSHED_BELOW_STACK + size_of::<u32>(),
         is_direct = const is_direct::<K, T>(),
+        in_place = const (is_direct::<K, T>() == 1 && !T::SEES_FRAME && CHECKS == 0) as usize,
         may_be_exit_fault = const T::MAY_BE_EXIT_FAULT as usize,
         handle = sym T::handle,
         checks = const CHECKS,
         pops = const POPS,
         to_ring_0 = const TO_RING_0,
+        to_ring_0_in_place = const TO_RING_0_IN_PLACE,
+        esp = const offset_of!(TrapFrame, esp),
+        to_stack = const size_of::<TrapFrame>() + PUSHED_BELOW_STACK,
         saved_in_ring_0 = sym saved_in_ring_0::<K, T, S>,
         per_cpu = const matches!(K::TRAP_STACK, TrapStack::PerCpu) as usize,
         location = const location::<K>(),
@@ -125,7 +158,7 @@ pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
 }
 
 /// The words that CPU and stub push below esp and ss: flags, cs, eip, error code and vector.
-const PUSHED_BELOW_STACK: usize = offset_of!(TrapFrame, esp) - offset_of!(TrapFrame, vector);
+pub(super) const PUSHED_BELOW_STACK: usize = offset_of!(TrapFrame, esp) - offset_of!(TrapFrame, vector);
 
 /// Goes on as [`common`] does, for a trap of ring 0 whose registers are saved already.
 ///
@@ -134,7 +167,7 @@ const PUSHED_BELOW_STACK: usize = offset_of!(TrapFrame, esp) - offset_of!(TrapFr
 /// above the frame: there [`resume`](super::resume) writes them again. Words in the current frame or right below it (a
 /// faulting return) leave no room for Rust. The kernel stack is empty then.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn saved_in_ring_0<K: KernelEntry, T: Target, S: Smap>() {
+pub(super) unsafe extern "C" fn saved_in_ring_0<K: KernelEntry, T: Target, S: Entries>() {
     naked_asm!(
         load_segments!(),
         clean_flags!(),

@@ -2,13 +2,14 @@
 use core::arch::naked_asm;
 use core::mem::{offset_of, size_of};
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::exit::{POPS, resume_frame};
 use super::fast_call::set_entry;
 use super::{CALLER_FLAGS, CLEAN_FLAGS, location};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel_entry::{MessageCalls, TrapStack};
+use crate::kernel_entry::{KernelEntry, MessageCalls, TrapStack};
 use crate::vector::{FAST_CALL, FAST_CALL_MARK};
 
 /// A field's offset below the frame's end, which TSS.esp0 holds.
@@ -18,24 +19,39 @@ macro_rules! below_end {
     };
 }
 
+/// The length of [`message_entry`].
+const ENTRY_BYTES: usize = 160;
+
+/// The offset in [`message_entry`] of its `pushad`. From there on the stack pointer is below the fields that the entry
+/// keeps from call to call.
+const SAVES: usize = 21;
+
+/// The offset in [`message_entry`] of the code that writes these fields.
+const WRITES: usize = 64;
+
 /// Saves the caller's general registers, and calls [`MessageCalls::message_call`]. IA32_SYSENTER_EIP holds its address.
 ///
 /// The other fields are equal at every such call. The entry writes them only if another entry saved a frame there in
 /// between. `sysenter` leaves the CPU as [`sysenter_entry`](super::fast_call::sysenter_entry) says.
+///
+/// A #DB pushes its words over these fields until the stack pointer is below them: see [`finish_fields`].
 #[unsafe(naked)]
 unsafe extern "C" fn message_entry<K: MessageCalls>() {
     naked_asm!(
+        "4:",
         "mov esp, [esp]",
         "cmp dword ptr [esp - {vector}], {fast_call}",
         "jne 3f",
         "2:",
         "mov [esp - {esp}], ecx",
         "lea esp, [esp - {segments}]",
+        ".org 4b + {saves}, 0x90",
         "pushad",
         load_segments!(),
         clean_flags!(),
         with_entry_data!("mov esp,", "stack_top", ""),
         "call {call}",
+        ".org 4b + {writes}, 0xCC",
         "3:",
         "mov dword ptr [esp - {ss}], {user_data}",
         "mov dword ptr [esp - {eflags}], {caller_flags}",
@@ -48,6 +64,10 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
         "mov dword ptr [esp - {fs}], 0",
         "mov dword ptr [esp - {gs}], 0",
         "jmp 2b",
+        ".org 4b + {bytes}, 0xCC",
+        saves = const SAVES,
+        writes = const WRITES,
+        bytes = const ENTRY_BYTES,
         vector = const below_end!(vector),
         fast_call = const FAST_CALL,
         esp = const below_end!(esp),
@@ -76,11 +96,49 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
     )
 }
 
+/// Finishes what a #DB interrupted, if that is [`message_entry`] before its `pushad` and behind its first instruction.
+/// There the stack pointer is the frame's end, so the CPU has pushed the exception's words over the fields that the
+/// entry keeps from call to call. All of them are known. `interrupted` then goes on at the `pushad`, where the words
+/// lie below these fields.
+///
+/// At the first instruction, the stack pointer is elsewhere.
+///
+/// # Safety
+///
+/// `interrupted` holds the registers of code that a #DB interrupted in ring 0.
+pub(super) unsafe fn finish_fields<K: KernelEntry>(interrupted: &mut TrapFrame) {
+    let entry = MESSAGE_ENTRY.load(Ordering::Relaxed);
+    if entry == 0 || !matches!(interrupted.instruction_pointer().wrapping_sub(entry), 1..SAVES | WRITES..ENTRY_BYTES) {
+        return;
+    }
+    let frame = (interrupted.stack_pointer() as *mut TrapFrame).wrapping_sub(1);
+    let data = K::SELECTORS.user_data.into();
+    let fields = TrapFrame {
+        ds: data,
+        es: data,
+        vector: FAST_CALL as u32,
+        eip: K::SYSENTER_RETURN_ADDRESS as u32,
+        cs: K::SELECTORS.user_code.into(),
+        eflags: CALLER_FLAGS,
+        esp: interrupted.ecx,
+        ss: data,
+        ..TrapFrame::new()
+    };
+    // SAFETY: at these instructions the stack pointer is the end of the current frame, which nothing refers to. The
+    // caller has copied the words of the exception.
+    unsafe { frame.write(fields) };
+    interrupted.eip = (entry + SAVES) as u32;
+    interrupted.esp = frame.wrapping_byte_add(offset_of!(TrapFrame, ds)) as u32;
+}
+
+/// The address of [`message_entry`]; 0 while `sysenter` doesn't lead there.
+static MESSAGE_ENTRY: AtomicUsize = AtomicUsize::new(0);
+
 /// The length of [`leave_with`], see [`is_in_leave`].
 const LEAVE_BYTES: usize = 32;
 
-/// Resumes the current frame, whose general registers hold the message: by `sysexit` if `sysenter` saved the frame,
-/// else as [`resume`](super::resume) does.
+/// Resumes the current frame, whose general registers hold the message (SDM 2B, SYSEXIT): by `sysexit` if `sysenter`
+/// saved the frame, else as [`resume`](super::resume) does.
 ///
 /// `end` is the frame's end, which TSS.esp0 holds.
 ///
@@ -127,14 +185,17 @@ unsafe extern "fastcall" fn leave_with(end: *const TrapFrame) -> ! {
 }
 
 /// Returns whether an address is one of [`leave_with`]'s.
-pub(crate) fn is_in_leave(instruction: usize) -> bool {
+pub(super) fn is_in_leave(instruction: usize) -> bool {
     instruction.wrapping_sub(leave_with as *const () as usize) < LEAVE_BYTES
 }
 
-/// Leads `sysenter` to [`MessageCalls::message_call`] on this CPU, whose data is `cpu`.
+/// Leads `sysenter` to [`MessageCalls::message_call`] on this CPU, whose data is `cpu` (SDM 2B, SYSENTER).
 ///
 /// A call that is single-stepped goes to [`KernelEntry::system_call`](crate::KernelEntry::system_call) with its whole
 /// frame.
+///
+/// A kernel's debugger may stop at any instruction of the entry. At a #DB behind the first instruction, those up to the
+/// saving of registers are done at once: the debugger finds the entry there.
 ///
 /// # Safety
 ///
@@ -143,6 +204,8 @@ pub unsafe fn enable_message_calls<K: MessageCalls>(cpu: NonNull<EntryData>) {
     const {
         assert!(matches!(K::TRAP_STACK, TrapStack::PerCpu), "the entry stores below TSS.esp0, into the current frame");
     }
+    let entry = message_entry::<K> as *const () as usize;
+    MESSAGE_ENTRY.store(entry, Ordering::Relaxed);
     // SAFETY: the caller promises all of it, and the address is that of an entry for `sysenter`.
-    unsafe { set_entry::<K>(cpu, message_entry::<K> as *const () as usize) };
+    unsafe { set_entry::<K>(cpu, entry) };
 }

@@ -4,14 +4,14 @@ use core::mem::offset_of;
 
 use super::gate::saved;
 use crate::entry_data::{ENTRY_DATA, EntryData};
-use crate::kernel_entry::{DirectInterrupts, Smap, Trap};
+use crate::kernel_entry::{DirectInterrupts, Entries, Trap};
 use crate::x86_64::TrapFrame;
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
 ///
 /// An interrupt of ring 0 goes to [`saved`], the slow path.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Smap>() {
+pub(crate) unsafe extern "C" fn direct_common<K: DirectInterrupts, S: Entries>() {
     naked_asm!(
         push_registers!(),
         "test byte ptr [rsp + {cs}], 3",

@@ -4,7 +4,7 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use crate::kernel_entry::{CallerStackPointer, KernelEntry, swaps_gs};
-use crate::stub::check::{CHECKS, check_resume};
+use crate::stub::check::{CHECKS, check_resume, check_set_up};
 use crate::vector::FAST_CALL;
 use crate::x86_64::TrapFrame;
 
@@ -18,13 +18,16 @@ pub(super) const POPS: usize = if CHECKS == 1 { 48 } else { 13 };
 /// TF and RF: `sysret` clears RF, and with TF it would trap one instruction late.
 pub(super) const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
 
-/// Resumes a frame of ring 3 or ring 0, which an entry saved or the kernel built.
+/// Resumes a frame of ring 3 or ring 0, which an entry saved or the kernel built (SDM 2A, IRET; SDM 2B, SYSRET).
 ///
 /// A frame saved by `syscall` goes back by `sysretq` if its address is in the lower half, where `sysretq` can't fault
 /// in ring 0 (CVE-2012-0217), and neither TF nor RF is set. Any other frame goes back by `iretq`. If `iretq` faults,
 /// the entry reports the fault as one of this frame.
 ///
-/// Debug builds, and the feature `checks`, panic if interrupts are on, or if ring 3 is resumed while rsp0 is 0.
+/// Debug builds, and the feature `checks`, panic if interrupts are on, or if the frame is that of an exception inside
+/// [`KernelEntry::paranoid_trap`]. Before a return to ring 3 they panic if rsp0 is 0 or the CPU's stack or GS base
+/// isn't set, if the paranoid gates would load another GS base, if the stubs use another TSS than the task register's,
+/// or if SMAP is on and the entries don't clear EFLAGS.AC.
 ///
 /// # Safety
 ///
@@ -33,6 +36,7 @@ pub(super) const NEEDS_IRET: u32 = 1 << 8 | 1 << 16;
 /// 3. No code returns to the current stack's frames any more.
 #[inline(always)]
 pub unsafe fn resume<K: KernelEntry>(frame: NonNull<TrapFrame>) -> ! {
+    check_set_up::<K>(frame);
     // SAFETY: the caller promises it.
     unsafe { way_out::<K>()(frame) }
 }

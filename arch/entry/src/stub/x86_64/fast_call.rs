@@ -1,9 +1,11 @@
 //! The slow path of system calls by `syscall`, which saves a whole frame.
+use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use super::{RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::kernel_entry::{Call, CallerStackPointer, KernelEntry, TrapStack, keeps_state};
+use crate::stub::check::note_fast_calls;
 use crate::vector::FAST_CALL;
 
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).
@@ -62,12 +64,29 @@ pub(crate) unsafe extern "C" fn syscall_entry<K: KernelEntry>() {
     )
 }
 
-/// Leads `syscall` to [`KernelEntry::system_call`] on this CPU.
+/// Refuses a call by `syscall` of 32-bit code: returns with all bits of eax set. IA32_CSTAR holds its address.
+///
+/// On AMD's CPUs, `syscall` of compatibility mode leads there in 64-bit mode, in ring 0, with the caller's stack
+/// pointer (APM 2, 6.1.1). On Intel's it is an invalid opcode, and the register isn't used (SDM 2B, SYSCALL; SDM 4
+/// table 2-2). The stub touches no memory. `sysret` with a 32-bit operand returns to the address in ecx with the flags
+/// in r11, where `syscall` put them, and loads the descriptor two in front of ring 3's 64-bit code as 32-bit code (SDM
+/// 2B, SYSRET).
+#[unsafe(naked)]
+unsafe extern "C" fn compatibility_entry() {
+    naked_asm!("mov eax, {refused}", "sysret", refused = const -1)
+}
+
+/// Leads `syscall` to [`KernelEntry::system_call`] on this CPU (SDM 2B, SYSCALL).
+///
+/// `syscall` of 32-bit code, which AMD's CPUs have (APM 2, 6.1.1), is refused: it returns with all bits of eax set, to
+/// the segment two descriptors in front of `user_code`. A kernel that lets ring 3 run 32-bit code has flat 32-bit code
+/// of ring 3 there.
 ///
 /// # Panics
 ///
 /// If the loaded table has NMI, #MC or #DB on the interrupted stack: at the entry's first instruction that is the
-/// caller's. [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates) comes first.
+/// caller's. If the kernel swaps the GS base, also if one of them has another gate than the paranoid one.
+/// [`TableFiller::paranoid_gates`](crate::TableFiller::paranoid_gates) comes first.
 ///
 /// # Safety
 ///
@@ -87,8 +106,9 @@ pub unsafe fn enable_fast_calls<K: KernelEntry>() {
 /// 2. `entry` is the address of an entry for `syscall`.
 pub(super) unsafe fn set_entry<K: KernelEntry>(entry: u64) {
     crate::required::assert_order_of_segments::<K>();
-    crate::required::assert_paranoid_gates();
-    use x86::msr::{IA32_EFER, IA32_FMASK, IA32_LSTAR, IA32_STAR, rdmsr, wrmsr};
+    crate::required::assert_paranoid_gates::<K>();
+    note_fast_calls();
+    use x86::msr::{IA32_CSTAR, IA32_EFER, IA32_FMASK, IA32_LSTAR, IA32_STAR, rdmsr, wrmsr};
     const SYSTEM_CALL_ENABLE: u64 = 1;
     let selectors = K::SELECTORS;
     let star = (selectors.kernel_code as u64) << 32 | (selectors.star_user_base() as u64) << 48;
@@ -96,6 +116,8 @@ pub(super) unsafe fn set_entry<K: KernelEntry>(entry: u64) {
     unsafe { wrmsr(IA32_STAR, star) };
     // SAFETY: as above; the caller promises that the address is that of an entry.
     unsafe { wrmsr(IA32_LSTAR, entry) };
+    // SAFETY: as above; the register holds 0 at reset, where ring 3 may have mapped its own code.
+    unsafe { wrmsr(IA32_CSTAR, compatibility_entry as *const () as u64) };
     // SAFETY: as above.
     unsafe { wrmsr(IA32_FMASK, SYSCALL_FLAG_MASK) };
     // SAFETY: the caller promises ring 0, and a CPU with `syscall` has EFER.

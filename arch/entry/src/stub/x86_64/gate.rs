@@ -6,14 +6,14 @@ use super::exit::POPS;
 use super::{RESUME_BYTES, RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
-use crate::kernel_entry::{EntryDataLocation, KernelEntry, Smap, Target, TrapStack, is_direct, keeps_state};
+use crate::kernel_entry::{Entries, EntryDataLocation, KernelEntry, Target, TrapStack, is_direct, keeps_state};
 use crate::stub::check::CHECKS;
 use crate::vector::pushes_error_code;
 use crate::x86_64::TrapFrame;
 
 /// A gate's stub: makes the frame's upper part complete.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Smap, const VECTOR: usize>() {
+pub(crate) unsafe extern "C" fn stub<K: KernelEntry, T: Target, S: Entries, const VECTOR: usize>() {
     naked_asm!(
         ".if {error_code} == 0",
         "push 0",
@@ -50,7 +50,7 @@ macro_rules! swapgs_if_return_faulted {
 /// stack pointer before and after the call. Any other target is [`saved`]'s, and so is a fault of ring 0 that may be
 /// one of the way out.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
+pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Entries>() {
     naked_stub!(K:
         push_registers!(),
         ".if {is_direct}",
@@ -98,7 +98,7 @@ pub(crate) unsafe extern "C" fn common<K: KernelEntry, T: Target, S: Smap>() {
 /// `lfence` follows on both branches at `swapgs`: the CPU must not run either branch speculatively with the GS base of
 /// the other (CVE-2019-1125).
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Smap>() {
+pub(super) unsafe extern "C" fn saved<K: KernelEntry, T: Target, S: Entries>() {
     naked_stub!(K:
         "cld",
         ".if {clears_ac}",

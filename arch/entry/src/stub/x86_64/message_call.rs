@@ -58,7 +58,8 @@ unsafe extern "C" fn message_entry<K: MessageCalls>() {
     )
 }
 
-/// Resumes the current frame with a message in edi, rsi, rdx, r8 and r9, and 0 in rax. The frame needn't hold them.
+/// Resumes the current frame with a message in edi, rsi, rdx, r8 and r9, and 0 in rax (SDM 2B, SYSRET). The frame
+/// needn't hold them.
 ///
 /// `end` is the frame's end, which TSS.rsp0 holds.
 ///
@@ -133,7 +134,7 @@ unsafe extern "C" fn leave_with<K: MessageCalls>(
     )
 }
 
-/// Leads `syscall` to [`MessageCalls::message_call`] on this CPU.
+/// Leads `syscall` to [`MessageCalls::message_call`] on this CPU (SDM 2B, SYSCALL).
 ///
 /// # Safety
 ///

@@ -4,19 +4,19 @@ use core::mem::{offset_of, size_of};
 
 use super::{RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
-use crate::kernel_entry::{KernelEntry, Paranoid, Smap, Trap, TrapStack, keeps_state};
+use crate::kernel_entry::{Entries, KernelEntry, Paranoid, Target, Trap, TrapStack, keeps_state};
+use crate::stub::PUSH_IMMEDIATE;
+use crate::stub::check::CHECKS;
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
 use crate::x86_64::TrapFrame;
 
 /// A paranoid gate's stub: makes the frame's upper part complete.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Smap, const VECTOR: usize>() {
+pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Entries, const VECTOR: usize>() {
     naked_asm!(
-        ".if {error_code} == 0",
-        "push 0",
-        ".endif",
-        "push {vector}",
+        push_as_paranoid!(),
         "jmp {common}",
+        push_word = const PUSH_IMMEDIATE,
         error_code = const pushes_error_code(VECTOR) as usize,
         vector = const VECTOR,
         common = sym paranoid_common::<K, S, VECTOR>,
@@ -34,7 +34,7 @@ pub(crate) unsafe extern "C" fn paranoid_stub<K: KernelEntry, S: Smap, const VEC
 /// stub saves the base, loads the kernel's from the stack's top ([`EntryData::set_interrupt_gs_base`]), and restores
 /// the saved one afterwards. A #DF always takes this branch.
 #[unsafe(naked)]
-unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usize>() {
+unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Entries, const VECTOR: usize>() {
     naked_stub!(K:
         push_registers!(),
         "cld",
@@ -86,7 +86,11 @@ unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usiz
         "lfence",
         ".endif",
         "mov rdi, rsp",
+        ".if {checks} & ({keeps_state} == 0)",
+        "call {checked}",
+        ".else",
         call_rust!("paranoid"),
+        ".endif",
         ".if {swaps_gs}",
         "mov ecx, {gs_base}",
         "mov eax, ebx",
@@ -113,6 +117,8 @@ unsafe extern "C" fn paranoid_common<K: KernelEntry, S: Smap, const VECTOR: usiz
         trap_keeping = sym keeping::<Trap<K>>,
         gs_base = const x86::msr::IA32_GS_BASE,
         half = const size_of::<u32>(),
+        checks = const CHECKS,
+        checked = sym Paranoid::<K>::enter,
         paranoid = sym K::paranoid_trap,
         paranoid_keeping = sym keeping::<Paranoid<K>>,
     )
