@@ -16,7 +16,7 @@ use crate::machine::{Line, Machine, Time};
 use crate::objects::event::Event;
 use crate::objects::pace::Pacing;
 use crate::objects::process::{Life, Process};
-use crate::objects::standing::Level;
+use crate::objects::standing::{Level, Wish};
 use crate::objects::thread::{SIBLINGS, StateKind, Thread};
 use crate::tables::Link;
 
@@ -46,6 +46,7 @@ struct Found {
 /// What a process's threads have used, and with which priorities they run.
 struct Survey {
     cycles: u64,
+    wish: Wish,
     full: Found,
     lowered: Found,
 }
@@ -74,15 +75,15 @@ impl<M: Machine> Kernel<M> {
         decided.unwrap_or(Next::Scheduled)
     }
 
-    /// Switches a source off that interrupts more often than its budget allows, and whose process has used up its share
-    /// of the CPU. A driver that serves many interrupts within its share disturbs nobody. An NMI can't be kept back.
-    /// Returns nothing if the source stays on.
+    /// Switches a source off that interrupts more often than its budget allows, if the process that pays for it has
+    /// used up its share of the CPU. A driver that serves many interrupts within its share disturbs nobody. An NMI
+    /// can't be kept back. Returns nothing if the source stays on.
     fn review_source(&mut self, machine: &mut M, link: Link) -> Option<Next> {
         let (now, window) = (self.now, self.slice_cycles);
         let source = self.interrupts.at(link).filter(|source| source.line() != Line::NMI)?;
         let pace = self.paces.at_mut(link).filter(|pace| !pace.is_off())?;
         let pacing = pace.review(source.counters.taken, now, window);
-        let lowered = self.processes.at(source.holder()).is_some_and(|holder| holder.standing.is_lowered());
+        let lowered = self.processes.at(source.payer()).is_some_and(|payer| payer.standing.is_lowered());
         (pacing == Pacing::Over && lowered).then(|| self.switch_off(machine, link))
     }
 
@@ -123,7 +124,7 @@ impl<M: Machine> Kernel<M> {
     /// Returns nothing if no thread was moved and nobody was told anything.
     pub(crate) fn review(&mut self, link: Link) -> Option<Next> {
         let survey = self.survey(link)?;
-        let is_used_up = self.charge_budget(link, survey.cycles)?;
+        let is_used_up = self.charge_budget(link, survey.cycles, survey.wish)?;
         let (now, window) = (self.now, self.slice_cycles);
         let process = self.processes.at_mut(link).filter(|process| process.life() == Life::Alive)?;
         let supervisor = process.origin().supervisor;
@@ -176,7 +177,7 @@ impl<M: Machine> Kernel<M> {
     fn survey(&self, link: Link) -> Option<Survey> {
         let process = self.processes.live(link)?;
         let none = Found { thread: Link::NONE, count: 0 };
-        let mut survey = Survey { cycles: process.former_usage().1, full: none, lowered: none };
+        let mut survey = Survey { cycles: process.former_usage().1, wish: Wish::Other, full: none, lowered: none };
         let mut link = process.first_thread();
         while let Some(thread) = self.threads.at(link) {
             survey.cycles = survey.cycles.wrapping_add(thread.used_cycles(self.time_of(link)));
@@ -185,21 +186,29 @@ impl<M: Machine> Kernel<M> {
             if link == self.current || found.thread != self.current {
                 found.thread = link;
             }
+            if matches!(thread.state().kind(), StateKind::Ready | StateKind::Preempted) {
+                survey.wish = Wish::Waits;
+            }
             link = self.threads.next::<SIBLINGS>(link);
+        }
+        if survey.full.thread == self.current || survey.lowered.thread == self.current {
+            survey.wish = Wish::Other;
         }
         Some(survey)
     }
 
     /// Charges a process's budget, when its threads have used that many cycles in all. Returns whether the budget is
     /// used up; nothing for the kernel's own process, which has none.
-    fn charge_budget(&mut self, link: Link, used_cycles: u64) -> Option<bool> {
+    fn charge_budget(&mut self, link: Link, used_cycles: u64, wish: Wish) -> Option<bool> {
         let (now, window) = (self.now, self.slice_cycles);
         let most = self.watch.most_cycles(now);
         let standing = &mut self.processes.at_mut(link)?.standing;
-        let cycles = standing.take_uncharged(used_cycles).min(most);
+        let uncharged = standing.take_uncharged(used_cycles);
+        let since = standing.note_wish(wish, uncharged);
+        let cycles = uncharged.min(most);
         let payer = standing.payer();
         let budget = &mut self.processes.at_mut(payer)?.standing.budget;
-        budget.review(now, cycles, window);
+        budget.review(now, cycles, window, since);
         Some(budget.is_used_up())
     }
 
@@ -259,7 +268,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn close_account(&mut self, link: Link) {
         let Some(process) = self.processes.at(link) else { return };
         let ((_, used), parent) = (process.former_usage(), process.origin().parent);
-        self.charge_budget(link, used);
+        self.charge_budget(link, used, Wish::Other);
         let Some(ended) = self.processes.at(link).map(|process| process.standing) else { return };
         if ended.payer() != link {
             return;

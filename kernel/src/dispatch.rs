@@ -6,9 +6,9 @@ mod deadlines;
 mod schedule;
 mod watch;
 
-pub use budget::Budget;
 #[cfg(test)]
-pub use budget::UNREVIEWED_WINDOWS;
+pub use budget::MOST_WINDOWS;
+pub use budget::{Budget, Since};
 pub use deadlines::{DeadlineOf, Deadlines};
 pub use schedule::{Priority, QUEUE, Schedulable, Schedule, Slice, Wakes};
 pub use watch::{Load, Turn, Watch, Watched};

@@ -5,4 +5,4 @@ mod objects;
 mod reap;
 mod thread;
 
-pub(crate) use exit::STEPS_PER_SLICE;
+pub(crate) use exit::EndSlice;

@@ -104,7 +104,7 @@ impl Frames {
         };
         let mut order = least + (blocks.orders >> least).trailing_zeros();
         let block = blocks.heads.get(order as usize)?.checked_sub(1)?;
-        blocks.unlink(records, block, order)?;
+        blocks.unlink(records, block, order, 1 << order)?;
         self.free -= count;
         // Each round halves the block and keeps what the run needs of it: at most one half goes back, and none of these
         // has a free neighbour to merge with.
@@ -162,13 +162,16 @@ impl Frames {
         let [low, high] = &mut self.zones;
         let is_low = first < self.low_end;
         let blocks = if is_low { low } else { high };
+        // Counted along: this loop is most of the longest stretches with interrupts off.
+        let mut size = 1 << order;
         while order < LARGEST {
-            let buddy = first ^ (1 << order);
-            if (buddy < self.low_end) != is_low || blocks.unlink(records, buddy, order).is_none() {
+            let buddy = first ^ size;
+            if (buddy < self.low_end) != is_low || blocks.unlink(records, buddy, order, size).is_none() {
                 break;
             }
-            first = first.min(buddy);
+            first &= !size;
             order += 1;
+            size <<= 1;
         }
         blocks.link(records, first, order);
     }
@@ -178,7 +181,7 @@ impl Frames {
 struct Blocks {
     /// The first of each order, as frame number plus one.
     heads: [u32; ORDERS],
-    /// The orders of which there are blocks, one bit each.
+    /// The orders of which there are blocks, one bit each: the bit of an order is the size of its blocks in frames.
     orders: u32,
 }
 
@@ -198,9 +201,10 @@ impl Blocks {
         }
     }
 
-    /// Takes the free block of that order that begins at a frame out of its list, if there is one.
+    /// Takes the free block of that order that begins at a frame out of its list, if there is one. `size` is the size
+    /// of such blocks in frames.
     #[inline(always)]
-    fn unlink(&mut self, records: &mut Records, frame: u32, order: u32) -> Option<()> {
+    fn unlink(&mut self, records: &mut Records, frame: u32, order: u32, size: u32) -> Option<()> {
         let (next, previous) = records.clear(frame, order)?;
         if next != 0
             && let Some(after) = records.at_mut(next - 1)
@@ -213,7 +217,7 @@ impl Blocks {
         }
         *self.heads.get_mut(order as usize)? = next;
         if next == 0 {
-            self.orders &= !(1 << order);
+            self.orders &= !size;
         }
         Some(())
     }

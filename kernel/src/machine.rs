@@ -89,7 +89,7 @@ pub struct PortRange {
 }
 
 /// The ranges that one process may hold at most.
-pub const PORT_RANGES: usize = 4;
+pub const PORT_RANGES: usize = abi::PORT_RANGES_PER_PROCESS;
 
 /// Whether a source's line is masked, and how it is unmasked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use crate::account::TraceKind;
 use crate::budget::{EXPIRY_CYCLES, INTERRUPT_CYCLES};
 use crate::dispatch::{DeadlineOf, Next};
-use crate::ends::STEPS_PER_SLICE;
+use crate::ends::EndSlice;
 use crate::kernel::Kernel;
 use crate::machine::{Context, Line, Machine};
 use crate::objects::event::Event;
@@ -28,16 +28,18 @@ impl<M: Machine> Kernel<M> {
         self.read_clock(machine);
         self.trace(TraceKind::Interrupt, line.0 as u32);
         let link = self.lines.source(line);
-        let Some(source) = self.interrupts.at_mut(link) else { return self.undelivered(machine, line) };
-        let Some(endpoint) = self.endpoints.resolve(source.endpoint()) else { return self.undelivered(machine, line) };
-        let (noted, holder) = (source.fire(machine, self.now, times), source.holder());
+        let Some(source) = self.interrupts.at_mut(link) else { return self.undelivered(machine, line, times) };
+        let Some(endpoint) = self.endpoints.resolve(source.endpoint()) else {
+            return self.undelivered(machine, line, times);
+        };
+        let (noted, payer) = (source.fire(machine, self.now, times), source.payer());
         if line != Line::NMI {
             machine.end_of_interrupt(line);
         }
         let next = match noted {
             Noted::Post => self.post(endpoint, Event::Interrupt(link)),
             Noted::Coalesced | Noted::Storm => {
-                self.charge_for(holder, INTERRUPT_CYCLES);
+                self.charge_for(payer, INTERRUPT_CYCLES);
                 Next::Scheduled
             }
         };
@@ -66,25 +68,30 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Counts an interrupt that has no endpoint to go to, since its source is off or no process listens.
+    /// Counts an interrupt that has no endpoint to go to, since its source is off or no process listens. The process
+    /// that pays for the source pays for it all the same: nothing masks a device's messages.
     #[cold]
-    fn undelivered(&mut self, machine: &mut M, line: Line) {
+    fn undelivered(&mut self, machine: &mut M, line: Line, times: u32) {
         let link = self.lines.source(line);
-        let Some(holder) = self.note_while_off(link) else { return self.unowned(machine, line) };
-        machine.end_of_interrupt(line);
-        self.charge_for(holder, INTERRUPT_CYCLES);
+        if !self.note_while_off(link) {
+            self.unowned(machine, line, times);
+        }
+        if line != Line::NMI {
+            machine.end_of_interrupt(line);
+        }
+        let payer = self.interrupts.at(link).map_or(Link::NONE, |source| source.payer());
+        self.charge_for(payer, INTERRUPT_CYCLES);
         self.carry_out(machine, Next::Scheduled);
     }
 
     /// Masks a line that no process listens to. A source notices here that its endpoint was destroyed: the end of an
     /// endpoint doesn't search all sources.
-    #[cold]
-    fn unowned(&mut self, machine: &mut M, line: Line) {
+    fn unowned(&mut self, machine: &mut M, line: Line, times: u32) {
         let link = self.lines.source(line);
         self.unbind(machine, link);
         machine.mask(line);
-        if line != Line::NMI {
-            machine.end_of_interrupt(line);
+        if let Some(source) = self.interrupts.at_mut(link) {
+            source.note_unbound(times);
         }
         self.account.unowned = self.account.unowned.wrapping_add(1);
     }
@@ -164,11 +171,12 @@ impl<M: Machine> Kernel<M> {
         };
         match owner {
             DeadlineOf::Process(process) => {
-                self.deadlines.clear(owner);
-                if self.processes.at(process).is_some_and(|process| process.life() == Life::Alive) {
-                    return self.review(process).unwrap_or(Next::Scheduled);
+                // The end of a process sets its own deadline anew, or clears it.
+                if self.processes.at(process).is_some_and(|process| process.life() == Life::Ending) {
+                    return self.go_on_ending(machine, process, EndSlice::OF_TIMER);
                 }
-                self.go_on_ending(machine, process, STEPS_PER_SLICE)
+                self.deadlines.clear(owner);
+                self.review(process).unwrap_or(Next::Scheduled)
             }
             DeadlineOf::Source(source) => self.let_back(machine, source),
             DeadlineOf::Thread(thread) => {
@@ -181,6 +189,11 @@ impl<M: Machine> Kernel<M> {
             DeadlineOf::Timer(timer) => {
                 self.account.expiries = self.account.expiries.wrapping_add(1);
                 let process = self.timers.at(timer).map_or(Link::NONE, |timer| timer.owner());
+                // A process that has ended can't be lowered, so nothing would bound its timers.
+                if self.processes.at(process).is_none_or(|process| process.life() != Life::Alive) {
+                    self.deadlines.clear(owner);
+                    return Next::Scheduled;
+                }
                 self.charge_for(process, EXPIRY_CYCLES);
                 if let Some(later) = self.put_off(process) {
                     self.deadlines.set(owner, later);

@@ -8,10 +8,23 @@ use core::fmt;
 use raw_cpuid::{CpuId, CpuIdReader, CpuIdResult};
 use spin::Once;
 use x86::controlregs::{self, Cr0, Cr4};
+use x86::debugregs::{self, Dr7};
 use x86::msr::{IA32_EFER, rdmsr, wrmsr};
 
 /// EFER.NXE: bit 63 of a page-table entry means "no execute" instead of being reserved (SDM 3A 4.1.4).
 const EFER_NO_EXECUTE: u64 = 1 << 11;
+
+/// CR4's bits that stay: those of the paging that is on, and those that other parts of this crate switch on. A boot
+/// loader or firmware may have left others set, features that the kernel doesn't use and a switch of threads knows
+/// nothing of: with FSGSBASE ring 3 changes segment bases that aren't restored, with PCE it reads performance counters,
+/// and with PKE one program keeps another from its pages (SDM 3A 2.5).
+const KEPT: Cr4 = Cr4::CR4_ENABLE_PAE
+    .union(Cr4::CR4_ENABLE_LA57)
+    .union(Cr4::CR4_ENABLE_GLOBAL_PAGES)
+    .union(Cr4::CR4_ENABLE_MACHINE_CHECK)
+    .union(Cr4::CR4_ENABLE_SSE)
+    .union(Cr4::CR4_UNMASKED_SSE)
+    .union(Cr4::CR4_ENABLE_OS_XSAVE);
 
 /// Executes the instruction for `raw-cpuid`, whose own function needs SSE on i686: the kernel is built without.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +112,8 @@ pub fn features() -> &'static Features {
 }
 
 /// Switches on write protection in ring 0, NX, SMEP, SMAP and UMIP, as far as they exist; and lets programs have
-/// unaligned accesses fault by EFLAGS.AC, which concerns ring 3 alone (SDM 3A, 2.5).
+/// unaligned accesses fault by EFLAGS.AC, which concerns ring 3 alone (SDM 3A, 2.5). What a boot loader or firmware
+/// left on beside that, and breakpoints, go off.
 ///
 /// # Safety
 /// Nothing in the kernel may rely on writing read-only pages or on touching user pages.
@@ -116,12 +130,14 @@ pub unsafe fn protect() {
     // SAFETY: the caller vouches that the kernel writes no read-only page.
     unsafe { controlregs::cr0_write(cr0 | Cr0::CR0_WRITE_PROTECT | Cr0::CR0_ALIGNMENT_MASK) };
     // SAFETY: this is ring 0.
-    let mut cr4 = unsafe { controlregs::cr4() };
+    let mut cr4 = unsafe { controlregs::cr4() } & KEPT;
     cr4.set(Cr4::CR4_ENABLE_SMEP, features.smep);
     cr4.set(Cr4::CR4_ENABLE_SMAP, features.smap);
     cr4.set(Cr4::CR4_ENABLE_UMIP, features.umip);
     // SAFETY: each bit is set only where the CPU has it, and the kernel's pages aren't user pages.
     unsafe { controlregs::cr4_write(cr4) };
+    // SAFETY: this is ring 0, and nothing in the kernel waits for a breakpoint.
+    unsafe { debugregs::dr7_write(Dr7::default()) };
 }
 
 /// Allows global pages, whose translations outlive a change of address space.
@@ -153,5 +169,24 @@ pub fn with_name<R>(use_name: impl FnOnce(&str) -> R) -> R {
     match cpuid.get_vendor_info() {
         Some(vendor) => use_name(vendor.as_str()),
         None => use_name("unknown"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_does_not_use_goes_off() {
+        let left = Cr4::all() & KEPT;
+        let harmful = Cr4::CR4_ENABLE_FSGSBASE
+            | Cr4::CR4_ENABLE_PPMC
+            | Cr4::CR4_ENABLE_PROTECTION_KEY
+            | Cr4::CR4_ENABLE_PCID
+            | Cr4::CR4_TIME_STAMP_DISABLE
+            | Cr4::CR4_VIRTUAL_INTERRUPTS
+            | Cr4::CR4_ENABLE_VME;
+        assert!(!left.intersects(harmful), "{left:?}");
+        assert!(left.contains(Cr4::CR4_ENABLE_PAE | Cr4::CR4_ENABLE_LA57), "paging is on");
     }
 }

@@ -134,8 +134,12 @@ impl Controller {
         wanted.end <= 0x1_0000 && taken.all(|own| own.is_empty() || own.end <= wanted.start || wanted.end <= own.start)
     }
 
-    /// Tells whether registers of a controller lie within these frames.
+    /// Tells whether registers of a controller lie within these frames, or addresses where a write is an interrupt:
+    /// whether also the CPU's own writes there are depends on the chipset.
     pub fn has_registers_in(&self, frames: Range<u32>) -> bool {
+        if frames.start < msi::FRAMES.end && msi::FRAMES.start < frames.end {
+            return true;
+        }
         let local = self.local.as_ref().map(|_| LocalApic::physical_address());
         self.pins
             .addresses()

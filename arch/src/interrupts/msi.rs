@@ -3,11 +3,14 @@
 //! The formats are those of Intel SDM 3A, 11.11 (AMD's are the same: APM 2, 16.11). Each write is one interrupt. It is
 //! an edge, for which no controller keeps a mask, so the core counts instead of masking.
 
+use core::ops::Range;
 use kernel::machine::InterruptWrite;
 
 /// The address at which the local APICs take such writes (SDM 3A, 11.11.1). The other fields are 0: physical
 /// destination, no redirection.
 const BASE: u64 = 0xFEE0_0000;
+/// The frames in which the address of such a write lies, whichever APIC it is for.
+pub const FRAMES: Range<u32> = 0xF_EE00..0xF_EF00;
 /// The bit from which on the destination's APIC number stands.
 const DESTINATION_SHIFT: u32 = 12;
 
@@ -25,5 +28,13 @@ mod tests {
     fn the_destination_stands_in_the_address_and_the_vector_in_the_data() {
         assert_eq!(message(0, 0x81), InterruptWrite { address: 0xFEE0_0000, data: 0x81 });
         assert_eq!(message(0xA5, 0xEE), InterruptWrite { address: 0xFEEA_5000, data: 0xEE });
+    }
+
+    #[test]
+    fn the_write_to_each_destination_lies_in_the_frames() {
+        for destination in [0, 1, u8::MAX] {
+            let frame = (message(destination, 0x81).address >> 12) as u32;
+            assert!(FRAMES.contains(&frame), "{frame:#x}");
+        }
     }
 }

@@ -62,6 +62,20 @@ pub const BYTES_ZEROED_PER_CALL: usize = PAGE_BYTES / 2;
 /// The ports of a range that a process can use at most: a range to be used is bounded, one that is only claimed isn't.
 pub const PORTS_PER_RANGE: usize = 256;
 
+/// The ranges of ports that a process can use at most.
+pub const PORT_RANGES_PER_PROCESS: usize = 4;
+
+/// The objects that the quotas of all programs may allow together. The kernel has room for that many of each kind that
+/// takes no claim to hardware, so no program can keep another from what its quota allows.
+pub const OBJECTS: usize = 1_900;
+
+/// What a process counts as in its maker's quota, beside the quota that it is given: the process and its part of the
+/// handle table.
+pub const OBJECTS_PER_PROCESS: u32 = 2;
+
+/// The threads of a process at most: a loop over all of them is bounded work.
+pub const THREADS_PER_PROCESS: usize = 16;
+
 /// The line number under which the non-maskable interrupt can be claimed.
 pub const LINE_NMI: usize = 255;
 

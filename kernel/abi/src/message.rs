@@ -116,7 +116,7 @@ pub enum Kind {
     /// process's, which receives on the same endpoint.
     CallerGone = 8,
     /// A process has used up its share of the CPU for two seconds, which is said once until it has kept to its share
-    /// again. Words: the share in thousandths, how long so far in cycles (low, high), 0.
+    /// again. Words: the share in thousandths, how long it had been when this was said in cycles (low, high), 0.
     Overrun = 9,
     /// A source of interrupts that a process has bound interrupted more often than its budget allows, and is off for a
     /// while. This is said when that while is another than after the storm before. The label is 1 if the source is a

@@ -1,9 +1,10 @@
 //! The calls about handles: closing a handle forgets a name, destroying an object revokes it for everyone.
 
 use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::request::{CallResult, DONE, Request, word};
-use abi::{Error, ObjectKind, Rights};
+use crate::machine::{Context, Machine};
+use crate::objects::handle::Grant;
+use crate::request::{CallResult, DONE, Outcome, Request, word};
+use abi::{Error, Message, ObjectKind, Rights};
 
 impl<M: Machine> Kernel<M> {
     pub(super) fn handle_copy(&mut self, request: Request) -> CallResult {
@@ -38,9 +39,23 @@ impl<M: Machine> Kernel<M> {
             ObjectKind::Interrupt => self.destroy_interrupt(machine, link),
             ObjectKind::Timer => self.destroy_timer(link),
             ObjectKind::Thread if link == request.caller => return Err(Error::Busy.into()),
-            ObjectKind::Thread => self.remove_thread(machine, link),
+            ObjectKind::Thread => {
+                let registers = self.threads.at(link).map_or(Message::default(), |thread| thread.context.message());
+                self.remove_thread(machine, link);
+                return last_message(grant, registers);
+            }
             _ => return Err(Error::BadHandle.into()),
         }
         DONE
     }
+}
+
+/// What a destroyed thread's message registers held, for a caller that might have read them before. The caller can't
+/// read them in a call of its own: an answer may come between the two calls.
+fn last_message(thread: Grant, registers: Message) -> CallResult {
+    if !thread.rights.contains(Rights::THREAD) {
+        return word(0);
+    }
+    let Message { tag, words: [.., last] } = registers;
+    Ok(Outcome::Return([0, tag.0 as usize, last, 0]))
 }

@@ -37,11 +37,11 @@ impl<M: Machine> Kernel<M> {
         }
         let [.., process] = request.message.words;
         let target = self.process_or_own(request, process)?;
-        let version = self.next_ports_version();
-        let home = &mut self.processes.at_mut(target).ok_or(Error::Gone)?.home;
-        if home.ports.contains(&range) {
+        if self.processes.at(target).ok_or(Error::Gone)?.home.ports.contains(&range) {
             return DONE;
         }
+        let version = self.next_ports_version();
+        let home = &mut self.processes.at_mut(target).ok_or(Error::Gone)?.home;
         home.add_ports(range, version).ok_or(Error::TableFull)?;
         self.reload_home(machine, target);
         DONE

@@ -5,7 +5,7 @@ use crate::frames::Frame;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::objects::handle::{Grant, TableSize};
-use crate::objects::process::{Exit, Life, Origin, Process, Quota};
+use crate::objects::process::{Exit, Life, Origin, Past, Process, Quota};
 use crate::objects::standing::Standing;
 use crate::request::{CallResult, DONE, Outcome, Request, word};
 use crate::tables::Name;
@@ -35,7 +35,7 @@ impl<M: Machine> Kernel<M> {
         // The root is zeroed as the caller's spare frame. Once it is ready, it is charged to the child instead.
         let mut rest = parent.quota;
         rest.refund(parent.spare.is_some() as u32, 0);
-        rest.charge(frames, objects.saturating_add(1)).ok_or(Error::NoMemory)?;
+        rest.charge(frames, objects.saturating_add(abi::OBJECTS_PER_PROCESS)).ok_or(Error::NoMemory)?;
         let mut quota = Quota::new(frames, objects);
         quota.charge(1, 0).ok_or(Error::NoMemory)?;
         let Some(root) = self.prepare_spare(machine, request.process)? else { return word(abi::NO_HANDLE as usize) };
@@ -70,7 +70,9 @@ impl<M: Machine> Kernel<M> {
         if process.origin().parent != maker {
             return Err(Error::BadArgument.into());
         }
-        if process.life() != Life::Alive || process.thread_count() != 0 || payer == link {
+        // The shares of its children came from the budget that it runs on, and go back to the one that it runs on then:
+        // so the budget doesn't change once it can have children.
+        if process.life() != Life::Alive || process.past() != Past::New || payer == link {
             return Err(Error::Busy.into());
         }
         // What it has used so far is for the budget that it ran on.
@@ -99,7 +101,15 @@ impl<M: Machine> Kernel<M> {
         }
         let grant = self.check_copy(self.find_in(request.process, handle as u32, Rights::COPY)?)?;
         let grant = grant.restricted(Rights::from_bits_truncate(rights as u32), badge as u16, without as u32);
-        word(self.install(process, grant)? as usize)
+        let granted = self.install(process, grant)?;
+        // Who can bind a source pays for it: its device may send messages before.
+        if grant.kind == ObjectKind::Interrupt
+            && grant.rights.contains(Rights::INTERRUPT)
+            && let Some(source) = self.interrupts.get_mut(grant.object)
+        {
+            source.pass_on(process);
+        }
+        word(granted as usize)
     }
 
     pub(super) fn process_kill(&mut self, machine: &mut M, request: Request) -> CallResult {

@@ -16,6 +16,8 @@ const OWNERS: usize = THREADS + TIMERS + PROCESSES + INTERRUPTS;
 /// How many items stand below each.
 const BRANCHES: usize = 4;
 
+const _: () = assert!(OWNERS <= (BRANCHES.pow(7) - 1) / (BRANCHES - 1), "the heap has more than seven levels");
+
 /// Whose deadline it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadlineOf {
@@ -86,11 +88,16 @@ impl Deadlines {
 
     /// Sets an owner's deadline, in place of the one it had.
     pub fn set(&mut self, owner: DeadlineOf, time: Time) {
-        self.clear(owner);
-        let place = self.count as usize;
-        if place < OWNERS && owner.number() < OWNERS {
-            self.count += 1;
-            self.rise(place, Item { time, owner: owner.number() as u32 });
+        let Some(place) = self.places.get(owner.number()).map(|place| *place as usize) else { return };
+        let item = Item { time, owner: owner.number() as u32 };
+        match place.checked_sub(1) {
+            Some(hole) => self.fill(hole, item),
+            // There are as many places as owners.
+            None => {
+                let hole = self.count as usize;
+                self.count += 1;
+                self.rise(hole, item);
+            }
         }
     }
 
@@ -115,6 +122,11 @@ impl Deadlines {
             return;
         }
         let Some(item) = self.items.get(last).copied() else { return };
+        self.fill(hole, item);
+    }
+
+    /// Puts an item into a hole, or to where it belongs above or below.
+    fn fill(&mut self, hole: usize, item: Item) {
         let above = hole.checked_sub(1).and_then(|below| self.items.get(below / BRANCHES));
         if above.is_some_and(|above| item.time < above.time) { self.rise(hole, item) } else { self.sink(hole, item) }
     }

@@ -2,7 +2,7 @@
 //!
 //! First its threads stop, and callers whose calls they had taken get `Gone`. Then the sources that it bound are masked
 //! and taken off their endpoints. Then callers whose calls it had put off get `Gone`. Then its supervisor gets a
-//! message. For a process of a few threads and sources all of this is done in one trap. Otherwise it takes several,
+//! message. A process of one thread that nobody waits for ends in one trap. Otherwise the end takes several,
 //! which the timer raises within microseconds: other interrupts come in between, and threads of the process may run
 //! until they are stopped. The supervisor's `process_reap` tears down what the process held.
 
@@ -14,9 +14,34 @@ use crate::objects::process::{Exit, Life};
 use crate::objects::thread::{State, StateKind, Thread};
 use crate::tables::Link;
 
-/// How much of a process's end one slice does. A step takes about as long as stopping a thread for which no caller
-/// waits. No single part of the end takes more steps than a slice has.
-pub(crate) const STEPS_PER_SLICE: u32 = 7;
+/// How much of a process's end one slice does, in steps. A step takes about as long as stopping a thread for which no
+/// caller waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndSlice {
+    whole: u32,
+    left: u32,
+}
+
+impl EndSlice {
+    /// A slice that a trap of the timer does.
+    pub(crate) const OF_TIMER: Self = Self::of(4);
+    /// A slice that a call or a fault does: these take longer before they come to it.
+    pub(crate) const OF_PROGRAM: Self = Self::of(3);
+
+    const fn of(steps: u32) -> Self {
+        Self { whole: steps, left: steps }
+    }
+
+    /// Takes the steps of one part of the end. Returns whether the part belongs to this slice. The first part does,
+    /// whatever it takes: each slice gets on.
+    fn take(&mut self, steps: u32) -> bool {
+        let is_its = steps <= self.left || self.left == self.whole;
+        if is_its {
+            self.left = self.left.saturating_sub(steps);
+        }
+        is_its
+    }
+}
 
 /// Clearing a deadline.
 const STEPS_TO_CLEAR: u32 = 1;
@@ -39,21 +64,22 @@ const STEPS_TO_TELL: u32 = 2;
 impl<M: Machine> Kernel<M> {
     /// Ends a process. A process that has ended or is ending keeps its reason.
     pub(crate) fn end_process(&mut self, machine: &mut M, link: Link, exit: Exit) -> Next {
-        let mut left = STEPS_PER_SLICE;
+        let mut slice = EndSlice::OF_PROGRAM;
         // A thread that ends its own process doesn't return from the trap.
         let is_its = |thread: &Thread<M::Context>| thread.process == link && thread.state() == State::RUNNING;
         if self.threads.at(self.current).is_some_and(is_its) {
-            left = left.saturating_sub(self.steps_to_stop(self.current));
+            // One of these steps remains: to note that it has stopped.
+            slice.take(self.steps_to_stop(self.current) - 1);
             self.stop_thread(self.current);
         }
         if !self.begin_ending(link, exit) {
             return Next::Scheduled;
         }
-        self.go_on_ending(machine, link, left)
+        self.go_on_ending(machine, link, slice)
     }
 
-    /// Does a slice of a process's end, of `left` steps at most. The timer raises the trap of the next slice.
-    pub(crate) fn go_on_ending(&mut self, machine: &mut M, link: Link, mut left: u32) -> Next {
+    /// Does a slice of a process's end, or what is left of it. The timer raises the trap of the next slice.
+    pub(crate) fn go_on_ending(&mut self, machine: &mut M, link: Link, mut slice: EndSlice) -> Next {
         let mut decided = Next::Scheduled;
         while let Some(process) = self.processes.at(link).filter(|process| process.life() == Life::Ending) {
             let (thread, source) = (process.next_to_stop(), process.sources.first());
@@ -67,10 +93,9 @@ impl<M: Machine> Kernel<M> {
             } else {
                 STEPS_TO_TELL
             };
-            if steps > left {
+            if !slice.take(steps) {
                 break;
             }
-            left -= steps;
             if thread.is_some() {
                 // A thread that ended its own process was stopped before, and so was one whose fault nobody answers.
                 // The latter's callers still wait.

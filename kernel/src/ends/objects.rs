@@ -42,7 +42,7 @@ impl<M: Machine> Kernel<M> {
                     }
                 }
                 Event::Exit(_) | Event::Overrun(_) | Event::Storm(_) => self.withdraw(event),
-                Event::CallerGone(reply) => self.end_reply(reply),
+                Event::CallerGone(reply) => self.orphan(reply),
             }
             return 1;
         }
@@ -127,12 +127,11 @@ impl<M: Machine> Kernel<M> {
             return 1;
         }
         let (owner, run, kind) = (memory.owner(), memory.run(), memory.kind());
-        let count = match kind {
-            _ if run.count == 0 => 0,
+        let (count, refunded) = match kind {
+            _ if run.count == 0 => (0, 0),
             MemoryKind::Pool => {
                 let count = self.frames.give_back_block(run);
-                self.refund(owner, count, 0);
-                count
+                (count, count)
             }
             MemoryKind::Module => {
                 let (count, usable) = self.frames.adopt_block(run);
@@ -140,20 +139,21 @@ impl<M: Machine> Kernel<M> {
                 if let Some(owner) = self.processes.at_mut(owner).filter(|owner| owner.origin().parent.is_none()) {
                     owner.quota.grow(usable);
                 }
-                count
+                (count, 0)
             }
             MemoryKind::Device => {
                 self.memories.take_out(&mut self.claimed_memory, link);
-                run.count
+                (run.count, 0)
             }
         };
         if count < run.count {
+            self.refund(owner, refunded, 0);
             if let Some(memory) = self.memories.at_mut(link) {
                 memory.shrink(count);
             }
             return 1;
         }
-        self.refund(owner, 0, 1);
+        self.refund(owner, refunded, 1);
         self.memories.remove(link);
         0
     }

@@ -5,8 +5,7 @@
 //! table back, or looks at a few slots of a table for objects that the process owns. The alternative, a list of each
 //! owner's objects, was rejected: every making and ending of an object would pay for what only reaping needs.
 
-use crate::dispatch::DeadlineOf;
-use crate::ends::exit::STEPS_PER_SLICE;
+use crate::ends::exit::EndSlice;
 use crate::frames::FrameRun;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -87,8 +86,7 @@ impl<M: Machine> Kernel<M> {
         match ended.life() {
             Life::Dead => {}
             Life::Ending => {
-                self.deadlines.clear(DeadlineOf::Process(target));
-                let next = self.go_on_ending(machine, target, STEPS_PER_SLICE);
+                let next = self.go_on_ending(machine, target, EndSlice::OF_PROGRAM);
                 self.make_ready(next);
                 return word(1);
             }
@@ -188,10 +186,23 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn reap_interrupt(&mut self, machine: &mut M, job: Job) -> Slice {
+        self.pass_sources_on(job);
         search(&self.interrupts, job, Source::owner).map_or_else(identity, |link| {
             self.destroy_interrupt(machine, link);
             job.after(0)
         })
+    }
+
+    /// Lets the process's parent pay for those of a few sources that the process paid for: the share that paid goes
+    /// back to the parent, and the devices may go on.
+    fn pass_sources_on(&mut self, Job { target, position, .. }: Job) {
+        let parent = self.processes.at(target).and_then(|target| self.processes.resolve(target.origin().parent));
+        let end = self.interrupts.extent().min(position + SLOTS_PER_SLICE);
+        for link in (position..end).map(Link::new) {
+            if let Some(source) = self.interrupts.at_mut(link).filter(|source| source.payer() == target) {
+                source.pass_on(parent.unwrap_or(Link::NONE));
+            }
+        }
     }
 
     fn reap_ports(&mut self, machine: &mut M, job: Job) -> Slice {
@@ -280,7 +291,7 @@ impl<M: Machine> Kernel<M> {
         let (parent, quota) = (process.origin().parent, process.quota);
         self.handles.give_back_table(process.table);
         if let Some(parent) = self.processes.get_mut(parent) {
-            parent.quota.refund(quota.frames(), quota.objects().saturating_add(1));
+            parent.quota.refund(quota.frames(), quota.objects().saturating_add(abi::OBJECTS_PER_PROCESS));
         }
         self.processes.remove(link);
     }

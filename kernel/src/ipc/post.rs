@@ -43,7 +43,7 @@ impl<M: Machine> Kernel<M> {
                 let Some(process) = self.processes.at(process) else { return Message::default() };
                 let payer = self.processes.at(process.standing.payer());
                 let share = payer.map_or(Share::NONE, |payer| payer.standing.budget.share());
-                let [low, high] = split(process.standing.cycles_over(self.now));
+                let [low, high] = split(process.standing.told_cycles());
                 let words = [share.thousandths() as usize, low, high, 0];
                 Message::new(Tag::outgoing(Kind::Overrun, 0, process.origin().badge), words)
             }

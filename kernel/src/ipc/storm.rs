@@ -30,15 +30,15 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Switches a bound source off: a line is masked, a device's messages are only counted. The supervisor of the
-    /// process that has bound the source is told, and a deadline lets the source back.
+    /// Switches a source off: a line is masked, a device's messages are only counted. The supervisor of the process
+    /// that pays for the source is told, and a deadline lets the source back.
     pub(crate) fn switch_off(&mut self, machine: &mut M, link: Link) -> Next {
         let (now, window) = (self.now, self.slice_cycles);
         let (Some(source), Some(pace)) = (self.interrupts.at_mut(link), self.paces.at_mut(link)) else {
             return Next::Scheduled;
         };
-        let holder = self.processes.at(source.holder()).map(|holder| holder.origin());
-        let (badge, supervisor) = holder.map_or((0, Name::NONE), |origin| (origin.badge, origin.supervisor));
+        let payer = self.processes.at(source.payer()).map(|payer| payer.origin());
+        let (badge, supervisor) = payer.map_or((0, Name::NONE), |origin| (origin.badge, origin.supervisor));
         let report = pace.switch_off((source.switch_off(machine), badge), now, window);
         self.deadlines.set(DeadlineOf::Source(link), pace.back());
         match self.endpoints.resolve(supervisor).filter(|_| report == Report::Told) {
@@ -56,14 +56,13 @@ impl<M: Machine> Kernel<M> {
         self.let_back_if_due(machine, link);
     }
 
-    /// Counts an interrupt that came while its source was off. Returns the process that has bound the source; nothing
-    /// if the source isn't off, or isn't bound.
-    pub(crate) fn note_while_off(&mut self, link: Link) -> Option<Link> {
+    /// Counts an interrupt that came while its source was off, for the message that comes when it is back. Returns
+    /// false if the source isn't off, or isn't bound.
+    pub(crate) fn note_while_off(&mut self, link: Link) -> bool {
         let now = self.now;
         let is_off = self.is_off(link);
-        let source = self.interrupts.at_mut(link).filter(|source| is_off && !source.endpoint().is_none())?;
-        source.note_while_off(now);
-        Some(source.holder())
+        let source = self.interrupts.at_mut(link).filter(|source| is_off && !source.endpoint().is_none());
+        source.map(|source| source.note_while_off(now)).is_some()
     }
 
     /// Lets a source back when its time off is over. Its driver gets a message, whatever came meanwhile. A level line

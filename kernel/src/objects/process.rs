@@ -29,6 +29,15 @@ pub enum Life {
     Ending = 2,
 }
 
+/// Whether a process ever had a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// It had none, and so it has made nothing.
+    New,
+    /// It had, and may have made processes.
+    HadThreads,
+}
+
 /// How a process ended, as its supervisor is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exit {
@@ -96,6 +105,7 @@ pub struct Process<M: Machine> {
     /// How it stands with the budget that pays for its time.
     pub standing: Standing,
     threads: Members,
+    past: Past,
     /// While it is ending, the next thread that is to stop.
     stopping: Link,
     /// The sources that it has bound.
@@ -142,6 +152,7 @@ impl<M: Machine> Process<M> {
             quota: Quota::new(0, 0),
             standing: Standing::on(Link::NONE),
             threads: Members::EMPTY,
+            past: Past::New,
             stopping: Link::NONE,
             sources: Members::EMPTY,
             replies: Members::EMPTY,
@@ -226,8 +237,14 @@ impl<M: Machine> Process<M> {
         self.threads.count()
     }
 
+    /// Whether it ever had a thread.
+    pub const fn past(&self) -> Past {
+        self.past
+    }
+
     /// A thread is its own from now on.
     pub fn add_thread(&mut self, threads: &mut Threads<M::Context>, link: Link) {
+        self.past = Past::HadThreads;
         self.threads.add::<SIBLINGS, _, _>(threads, link);
     }
 

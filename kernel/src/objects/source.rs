@@ -23,8 +23,9 @@ pub struct Source {
     owner: Link,
     /// Where its messages go; none while it isn't bound.
     endpoint: Name,
-    /// The process that bound it.
-    holder: Link,
+    /// The process that claimed it, was granted it while it wasn't bound, or bound it, whichever came last; or the
+    /// closest ancestor that is left.
+    payer: Link,
     /// The badge of its messages.
     badge: u16,
     /// The tag of a message without flags but for the line's trigger, kept ready for the fast path.
@@ -54,7 +55,7 @@ impl Entry for Source {
         masked: Masked::No,
         owner: Link::NONE,
         endpoint: Name::NONE,
-        holder: Link::NONE,
+        payer: Link::NONE,
         badge: 0,
         plain_tag: Tag(0),
         outstanding: 0,
@@ -213,7 +214,7 @@ impl Source {
 
     /// A source of a line that is masked, and bound to nothing.
     pub const fn new(line: Line, trigger: Trigger, owner: Link) -> Self {
-        Self { line, trigger, owner, masked: Masked::Otherwise, ..Self::EMPTY }
+        Self { line, trigger, owner, payer: owner, masked: Masked::Otherwise, ..Self::EMPTY }
     }
 
     /// Its line.
@@ -248,7 +249,20 @@ impl Source {
 
     /// The process that bound it; none while it isn't bound.
     pub const fn holder(&self) -> Link {
-        self.holder
+        if self.endpoint.is_none() { Link::NONE } else { self.payer }
+    }
+
+    /// The process that pays for its interrupts, also while it isn't bound: a device may send messages all the same.
+    #[inline(always)]
+    pub const fn payer(&self) -> Link {
+        self.payer
+    }
+
+    /// Another process pays from now on, unless the source is bound: then its holder goes on paying.
+    pub const fn pass_on(&mut self, payer: Link) {
+        if self.endpoint.is_none() {
+            self.payer = payer;
+        }
     }
 
     /// Whether a message is pending, how many interrupts it stands for, when the first came, and how it came about.
@@ -269,7 +283,7 @@ impl Source {
     /// Its messages go to an endpoint from now on, once its line is unmasked.
     pub fn bind<M: Machine>(&mut self, machine: &mut M, endpoint: Name, binding: Binding) {
         self.endpoint = endpoint;
-        self.holder = binding.holder;
+        self.payer = binding.holder;
         self.badge = binding.badge;
         self.trigger = machine.configure(self.line, binding.trigger);
         self.plain_tag = Tag::outgoing(Kind::Interrupt, self.level().bits(), self.badge);
@@ -282,10 +296,14 @@ impl Source {
     }
 
     /// Switches it off after a storm: its line is masked, and no interrupt of it finds an endpoint. Returns the
-    /// endpoint that it is bound to.
+    /// endpoint that it is bound to; none if it isn't bound.
     pub fn switch_off<M: Machine>(&mut self, machine: &mut M) -> Name {
         self.hold_back(machine);
-        core::mem::replace(&mut self.endpoint, Self::AWAY)
+        let endpoint = self.endpoint;
+        if !endpoint.is_none() {
+            self.endpoint = Self::AWAY;
+        }
+        endpoint
     }
 
     /// Switches it on again, bound to that endpoint, and makes a message pending that says so, unless one is. A level
@@ -313,10 +331,17 @@ impl Source {
         self.count = self.count.saturating_add(1);
     }
 
+    /// Counts `times` interrupts that came while it wasn't bound: no message tells of them.
+    pub const fn note_unbound(&mut self, times: u32) {
+        self.counters.taken = self.counters.taken.wrapping_add(times);
+        self.counters.dropped = self.counters.dropped.wrapping_add(times);
+    }
+
     /// Nobody gets its messages any more; a message that nobody read is dropped, and counted as such. Returns the
     /// process that had bound it.
     pub fn unbind<M: Machine>(&mut self, machine: &mut M) -> Link {
         self.hold_back(machine);
+        let holder = self.holder();
         self.endpoint = Name::NONE;
         self.outstanding = 0;
         self.flags = InterruptFlags::empty();
@@ -324,7 +349,7 @@ impl Source {
         if core::mem::replace(&mut self.count, 0) != 0 {
             self.counters.dropped = self.counters.dropped.wrapping_add(1);
         }
-        core::mem::replace(&mut self.holder, Link::NONE)
+        holder
     }
 
     /// Masks its level line until the message is completed.

@@ -1,6 +1,6 @@
 //! How a process stands with the budget that pays for its time.
 
-use crate::dispatch::Budget;
+use crate::dispatch::{Budget, Since};
 use crate::machine::Time;
 use crate::tables::Link;
 use abi::Share;
@@ -18,6 +18,15 @@ pub enum Level {
     Full,
     /// Below all others, since the share is used up.
     Lowered,
+}
+
+/// What a review finds a process to want. An empty table is all zeros, so what a new process wants comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// It runs, or wants nothing.
+    Other,
+    /// One of its threads is ready, and none runs.
+    Waits,
 }
 
 /// Whether the supervisor was told of what goes on.
@@ -43,7 +52,11 @@ pub struct Standing {
     over_since: Time,
     /// When its debt was last paid.
     restored: Time,
+    /// What the last review found.
+    wish: Wish,
     told: Told,
+    /// How long it had been over its share when its supervisor was told last, in cycles.
+    told_cycles: u64,
     overruns: u32,
 }
 
@@ -58,7 +71,9 @@ impl Standing {
             pays_until: Time(0),
             over_since: Time(0),
             restored: Time(0),
+            wish: Wish::Other,
             told: Told::No,
+            told_cycles: 0,
             overruns: 0,
         }
     }
@@ -94,6 +109,13 @@ impl Standing {
         }
     }
 
+    /// Notes what a review finds, and returns what the process did since the one before. A ready thread stays ready
+    /// until it has run.
+    pub fn note_wish(&mut self, wish: Wish, used_cycles: u64) -> Since {
+        let before = core::mem::replace(&mut self.wish, wish);
+        if before == Wish::Waits && used_cycles == 0 { Since::Waited } else { Since::Other }
+    }
+
     /// The share is used up.
     pub fn lower(&mut self, now: Time, window_cycles: u64) {
         self.level = Level::Lowered;
@@ -126,14 +148,16 @@ impl Standing {
         let is_due = self.is_lowered() && self.told == Told::No && tolerated <= now.0;
         if is_due {
             self.told = Told::Yes;
+            self.told_cycles = now.0.saturating_sub(self.over_since.0);
             self.overruns = self.overruns.saturating_add(1);
         }
         is_due
     }
 
-    /// For how long it has been over its share, in cycles.
-    pub const fn cycles_over(&self, now: Time) -> u64 {
-        now.0.saturating_sub(self.over_since.0)
+    /// How long it had been over its share when its supervisor was told last, in cycles. The supervisor may take the
+    /// message when another episode has begun.
+    pub const fn told_cycles(&self) -> u64 {
+        self.told_cycles
     }
 
     /// How often its supervisor was told.
@@ -175,7 +199,7 @@ mod tests {
             time += 3 * WINDOW;
         }
         assert_eq!((told, standing.overruns()), (1, 1));
-        assert_eq!(standing.cycles_over(Time(time)), time - 10);
+        assert!((200 * WINDOW..203 * WINDOW).contains(&standing.told_cycles()));
     }
 
     #[test]

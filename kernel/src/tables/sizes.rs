@@ -14,7 +14,7 @@ mod values {
     /// Claimed interrupt lines.
     pub const INTERRUPTS: usize = 256;
     /// Timers.
-    pub const TIMERS: usize = 1024;
+    pub const TIMERS: usize = 2000;
     /// Memory objects.
     pub const MEMORIES: usize = 4096;
     /// Mapped stretches of memory objects.
@@ -22,7 +22,7 @@ mod values {
     /// Claimed ranges of I/O ports.
     pub const PORTS: usize = 512;
     /// Reply objects.
-    pub const REPLIES: usize = 1024;
+    pub const REPLIES: usize = 2000;
     /// Handles of all processes.
     pub const HANDLES: usize = 65536;
     /// The lives of a slot that can be told apart.
@@ -71,9 +71,27 @@ pub const TABLE_HANDLES: usize = 64;
 pub const LARGE_TABLE_HANDLES: usize = 1024;
 /// The lines that can be bound; the last stands for the NMI.
 pub const MAX_LINES: usize = 256;
-/// Threads of one process at most, so that a loop over all of them is bounded.
-pub const THREADS_PER_PROCESS: usize = 16;
+/// Threads of one process at most.
+pub use abi::THREADS_PER_PROCESS;
 /// Stretches mapped in one process at most, so that finding one among them is bounded work.
 pub const MAPPINGS_PER_PROCESS: usize = if MAPPINGS < 2048 { MAPPINGS } else { 2048 };
 /// Sources bound by one process at most, so that its end takes few slices.
 pub const SOURCES_PER_PROCESS: usize = 16;
+
+/// The objects of a kind that the kernel and the first process make for themselves.
+#[cfg(not(any(test, feature = "small-tables")))]
+const OWN_OBJECTS: usize = 100;
+
+#[cfg(not(any(test, feature = "small-tables")))]
+const _: () = {
+    const ROOM: usize = abi::OBJECTS + OWN_OBJECTS;
+    assert!(THREADS >= ROOM && ENDPOINTS >= ROOM, "quotas allow more threads or endpoints than there is room for");
+    assert!(TIMERS >= ROOM && REPLIES >= ROOM, "quotas allow more timers or Replies than there is room for");
+    assert!(MEMORIES >= ROOM && MAPPINGS >= ROOM, "quotas allow more memory or mappings than there is room for");
+    let processes = abi::OBJECTS / abi::OBJECTS_PER_PROCESS as usize;
+    assert!(PROCESSES >= processes + 2, "quotas allow more processes than there is room for");
+    assert!(
+        HANDLES >= LARGE_TABLE_HANDLES + processes * TABLE_HANDLES,
+        "quotas allow more processes than there are handle tables"
+    );
+};

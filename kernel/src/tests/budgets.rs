@@ -4,7 +4,7 @@ mod levels;
 mod timers;
 mod watch;
 
-use super::world::{ENTRY, STACK, World};
+use super::world::{Actor, ENTRY, STACK, World};
 use crate::fake::FREQUENCY;
 use crate::machine::Line;
 use crate::objects::thread::SIBLINGS;
@@ -114,6 +114,28 @@ fn processes_that_run_between_looks_alone_get_their_shares() {
     pass(&mut world, SECOND);
     let part = part_used(&mut world, modest[2].process, 4 * SECOND, WINDOW / 20, nothing);
     assert!(part >= 80, "{part} of 90 thousandths");
+}
+
+/// Turns of many threads take long, so a process may wait for several windows until it gets what it is owed of them.
+#[test]
+fn who_waits_long_for_a_turn_gets_the_whole_share() {
+    let mut world = World::new();
+    let more_threads = |world: &mut World, actor: Actor, count| {
+        for _ in 0..count {
+            let thread = world.make(Operation::ThreadCreate, actor.process_handle, [ENTRY, STACK, 10, 0]);
+            world.done(Operation::ThreadStart, thread, [0; 4]);
+        }
+    };
+    // These run on the share of `init`, with which they take turns of the others' priority too.
+    world.spawn(20);
+    let own = world.spawn(10);
+    more_threads(&mut world, own, 2);
+    let low = [150, 90, 40].map(|share| world.spawn_sharing(10, share));
+    low.iter().for_each(|actor| more_threads(&mut world, *actor, 1));
+    park(&mut world);
+    pass(&mut world, SECOND);
+    let part = part_used(&mut world, low[0].process, 4 * SECOND, WINDOW / 20, nothing);
+    assert!(part >= 145, "{part} of 150 thousandths");
 }
 
 #[test]

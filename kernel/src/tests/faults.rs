@@ -114,6 +114,7 @@ fn a_handler_that_faults_on_its_own_endpoint_ends() {
     world.park();
     assert_eq!(world.poll(theirs), Err(Error::WouldBlock));
     world.fault(14);
+    world.finish_ends();
     assert!(world.is_running(world.init_thread));
     assert_eq!(world.message(world.init_thread).tag.kind(), Kind::Exit);
 }
@@ -149,6 +150,7 @@ fn a_fault_whose_handler_dies_goes_to_the_next_one() {
     world.fault(14);
     assert!(world.is_running(handler.thread));
     world.call(Operation::Exit, 0, [0; 4]);
+    world.finish_ends();
     assert!(world.is_running(world.init_thread));
     world.reap(handler.process_handle);
     // Init owns the endpoint, and is the next handler.
@@ -210,6 +212,7 @@ fn a_fault_whose_endpoint_is_destroyed_is_retried_and_then_ends_the_process() {
     world.park();
     assert!(world.is_running(faulty.thread));
     world.fault(14);
+    world.finish_ends();
     assert_eq!(world.message(world.init_thread).tag, Tag::outgoing(Kind::Exit, 2, faulty.badge as u16));
 }
 

@@ -69,6 +69,7 @@ fn a_server_is_told_of_a_caller_that_was_killed_or_destroyed() {
         world.ring();
         let handle = if ends == Operation::Destroy { client.thread_handle } else { client.process_handle };
         world.done(ends, handle, [0; 4]);
+        world.finish_ends();
         world.park();
         if ends == Operation::ProcessKill {
             // Init was told of the end, and waits again.
@@ -107,6 +108,13 @@ fn an_answer_after_a_deadline_that_passed_before_the_reply_was_taken_is_stale() 
     assert_eq!(world.poll(serves), Err(Error::WouldBlock), "nothing was put off");
 }
 
+/// The handle is its owner's until the owner has used it.
+#[track_caller]
+fn check_kept(world: &mut World, reply: usize) {
+    assert_eq!(world.refused(Operation::Reply, reply, [0; 4]), Error::Stale);
+    check_free(world, reply);
+}
+
 /// Many more than its table has room for.
 #[test]
 fn callers_that_give_up_never_fill_a_servers_table() {
@@ -123,7 +131,7 @@ fn callers_that_give_up_never_fill_a_servers_table() {
 }
 
 #[test]
-fn without_the_endpoint_a_lost_caller_ends_its_reply_at_once() {
+fn without_the_endpoint_the_reply_to_a_lost_caller_is_kept() {
     // The endpoint goes first, or while it has the event.
     for passes_first in [false, true] {
         let mut pair = served(20, 10);
@@ -137,12 +145,12 @@ fn without_the_endpoint_a_lost_caller_ends_its_reply_at_once() {
         world.park();
         world.advance(100);
         assert!(world.is_running(server.thread));
-        check_free(&mut world, reply);
+        check_kept(&mut world, reply);
     }
 }
 
 #[test]
-fn another_process_on_the_endpoint_gets_no_handle() {
+fn another_process_on_the_endpoint_gets_and_closes_no_handle() {
     let mut pair = served(20, 10);
     let reply = put_off(&mut pair, 100);
     let Pair { mut world, server, endpoint, .. } = pair;
@@ -151,7 +159,7 @@ fn another_process_on_the_endpoint_gets_no_handle() {
     assert_eq!(world.poll(endpoint), Ok(gone(0)));
     world.park();
     assert!(world.is_running(server.thread));
-    check_free(&mut world, reply);
+    check_kept(&mut world, reply);
 }
 
 #[test]
@@ -162,6 +170,7 @@ fn a_successor_is_not_told_of_its_predecessors_callers() {
     world.advance(100);
     assert!(world.is_running(server.thread));
     world.call(Operation::Exit, 0, [0; 4]);
+    world.finish_ends();
     assert!(world.is_running(world.init_thread));
     assert_eq!(world.poll(endpoint), Err(Error::WouldBlock));
     world.reap(server.process_handle);

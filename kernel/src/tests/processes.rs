@@ -55,6 +55,7 @@ fn reaping_gives_everything_back() {
         world.park();
         hoard(&mut world, root);
         world.call(Operation::Exit, 0, [42, 0, 0, 0]);
+        world.finish_ends();
         assert!(world.is_running(world.init_thread));
         let exit = world.message(world.init_thread);
         assert_eq!(exit.tag, Tag::outgoing(Kind::Exit, 0, actor.badge as u16));

@@ -22,10 +22,9 @@ fn a_server_that_dies_gives_its_caller_an_error_and_its_successor_the_queue() {
     world.call(Operation::Call, calls, [0; 4]);
     assert!(world.is_running(server.thread));
     world.call(Operation::Exit, 0, [0; 4]);
-    // The supervisor runs, and by then the client has been told.
-    assert!(world.is_running(world.init_thread));
     assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
-    assert_eq!(world.state(client.thread).kind(), StateKind::Ready);
+    world.finish_ends();
+    assert!(world.is_running(world.init_thread));
     world.reap(server.process_handle);
     world.park();
     assert!(world.is_running(client.thread));
@@ -288,4 +287,24 @@ fn a_caller_that_dies_leaves_its_server_with_nothing_to_answer() {
     assert_eq!(world.message(innocent.thread), before);
     world.receive(serves);
     assert!(world.is_running(innocent.thread));
+}
+
+/// Who destroys a thread can close the handle that an answer has brought it, if it never ran with that.
+#[test]
+fn destroying_a_thread_tells_what_an_answer_has_brought_it() {
+    for rights in [Rights::all(), Rights::DESTROY] {
+        let Pair { mut world, server, client, calls, .. } = served(20, 10);
+        world.call(Operation::Call, calls, [0; 4]);
+        assert!(world.is_running(server.thread));
+        let memory = world.make(Operation::MemoryCreate, 0, [4096, 0, 0, 0]);
+        world.done_with(Tag::incoming(Operation::Reply, 5, Options::HANDLE), 0, [1, 2, 3, memory]);
+        assert!(world.is_running(server.thread));
+        let answer = world.message(client.thread);
+        assert!(answer.tag.has_handle());
+        world.ring();
+        let handle = world.make(Operation::HandleCopy, client.thread_handle, [rights.bits() as usize, 0, 0, 0]);
+        let told = world.done(Operation::Destroy, handle, [0; 4]);
+        let expected = if rights == Rights::DESTROY { [0; 4] } else { [0, answer.tag.0 as usize, answer.words[3], 0] };
+        assert_eq!(told, expected);
+    }
 }

@@ -146,6 +146,7 @@ fn a_driver_that_dies_leaves_its_line_masked_and_its_successor_begins_anew() {
     let sequence = interrupt(&world, &driver).sequence as usize;
     world.call(Operation::Exit, 0, [0; 4]);
     assert!(world.machine.line(LEVEL).masked);
+    world.finish_ends();
     world.reap(driver.actor.process_handle);
     // Init claimed the line, so that it is still there.
     let source = world.object_of_line(LEVEL);

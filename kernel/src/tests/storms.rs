@@ -20,6 +20,7 @@ use std::vec::Vec;
 
 mod ends;
 mod off;
+mod unbound;
 
 const WINDOW: u64 = FREQUENCY / crate::ready::SLICES_PER_SECOND;
 

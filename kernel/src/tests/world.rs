@@ -10,8 +10,10 @@ use crate::fake::Fake;
 use crate::fast::{FastCall, Origin};
 use crate::frames::Frame;
 use crate::machine::{Line, Page, Resume};
+use crate::objects::process::Life;
 use crate::objects::thread::{Fault, State};
 use crate::tables::Link;
+use crate::tables::sizes::PROCESSES;
 use abi::{DESCRIPTIONS, Error, Kind, Message, ObjectKind, Operation, Options, Rights, Tag};
 use std::boxed::Box;
 use std::collections::BTreeMap;
@@ -381,6 +383,18 @@ impl World {
         self.machine.advance(cycles);
         while self.machine.take_timer() {
             self.trap(|kernel, machine| kernel.timer(machine));
+        }
+    }
+
+    /// Time passes until no end of a process is under way.
+    pub fn finish_ends(&mut self) {
+        let is_ending = |kernel: &Kernel<Fake>| {
+            let mut links = (0..PROCESSES).map(Link::new);
+            links.any(|link| kernel.processes.live(link).is_some_and(|process| process.life() == Life::Ending))
+        };
+        while is_ending(&self.kernel) {
+            let next = self.machine.armed.expect("the timer raises the next slice");
+            self.advance(next.0.saturating_sub(self.machine.time));
         }
     }
 

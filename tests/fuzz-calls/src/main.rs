@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     match with_room(move || run(plan)) {
         Ok(tally) => {
             println!("done: {:?}\nerrors: {:?}\ndelivered: {:?}", tally.done, tally.errors, tally.delivered);
-            println!("shares that were wanted for a whole contest: {}", tally.contests);
+            println!("shares that were wanted for a whole contest: {}; storms: {}", tally.contests, tally.storms);
             println!(
                 "fuzz-calls, {SIZES} tables: {} rounds of {} steps, seed {}, {} slow and {} fast ways: no breach",
                 plan.rounds, plan.steps, plan.seed, tally.slow, tally.fast
@@ -88,7 +88,7 @@ fn run(plan: Plan) -> Result<Tally, String> {
         let seed = plan.seed.wrapping_mul(0x1_0000_0001).wrapping_add(round);
         let of_round = scene::run(seed, plan.steps).map_err(|(step, what)| {
             let again = format!("seed={} first={round} rounds=1 steps={}", plan.seed, plan.steps);
-            format!("FAILED in round {round} at step {step} (again: {SIZES} {again}):\n  {what}")
+            format!("FAILED with {SIZES} tables in round {round} at step {step} (again: {again}):\n  {what}")
         })?;
         tally.add(&of_round);
     }
@@ -128,6 +128,7 @@ mod tests {
         let told =
             [Kind::CallerGone, Kind::Overrun].map(|kind| tally.delivered.get(&(kind as u8)).copied().unwrap_or(0));
         assert!(told.iter().all(|count| *count > 4) && tally.contests > 10, "{told:?}, {}", tally.contests);
+        assert!(tally.storms > 20, "{}", tally.storms);
     }
 
     #[test]

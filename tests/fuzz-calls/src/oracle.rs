@@ -15,6 +15,7 @@ mod memory;
 mod objects;
 mod quiet;
 mod shares;
+pub mod storms;
 pub mod things;
 
 use abi::{Message, ObjectKind, Rights, Share};
@@ -104,6 +105,7 @@ impl Oracle {
             loose_ports: Vec::new(),
             quota: None,
             share: Some(Given::new(Share::WHOLE.thousandths().into(), 0, 0)),
+            had_threads: true,
             made_at: 0,
             used_cycles: 0,
             overruns: 0,
@@ -257,6 +259,7 @@ impl Oracle {
             may_time_out: false,
             registers,
         };
+        self.processes[thread.process].had_threads = true;
         self.threads.insert(number, thread);
     }
 

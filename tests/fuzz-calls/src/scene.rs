@@ -1,6 +1,8 @@
 //! A round: `init` makes distrustful programs, which do what they want; now and then it ends one, reaps what has ended
 //! and makes another. At the end it takes everything back, and counts.
 
+mod storm;
+
 use crate::oracle::contest::WINDOW;
 use crate::oracle::things::{Life, ObjectNumber};
 use crate::oracle::{STACK_STEP, STACKS};
@@ -23,6 +25,8 @@ const SHARES: [usize; 4] = [0, 40, 90, 150];
 const CONTEST_WINDOWS: u64 = 260;
 /// The most traps of the timer in a contest.
 const CONTEST_TRAPS: usize = 8_000;
+/// The most storms in a round: most of the time no source is bound that can have one.
+const STORMS: u64 = 2;
 /// The most calls that reaping one process takes.
 const SLICES: usize = 100_000;
 
@@ -105,7 +109,8 @@ impl Scene {
             3..5 => self.world.board.fake.release(Line(self.random.below(24) as u8)),
             5..9 => self.world.advance(self.random.below(400_000) as u64),
             9 if self.random.one_in(3) => self.world.board.fake.raise(Line(BELL)),
-            10 if self.random.one_in(60) => self.compete(),
+            10 if self.random.one_in(25) => self.compete(),
+            11 if self.world.tally.storms < STORMS => self.storm(),
             _ => {}
         }
         self.world.take_interrupts();
@@ -278,21 +283,25 @@ impl Scene {
         }
     }
 
+    /// Lets time pass until `init` runs. After a storm of the bell its source is off for a while.
+    fn wake(&mut self) {
+        for _ in 0..SLICES {
+            if self.world.running() == Some(0) {
+                break;
+            }
+            self.ring();
+            self.world.advance(10_000);
+        }
+    }
+
     /// Ends all programs, and compares what there is with what there was.
     fn take_back(&mut self) {
-        for _ in 0..SLICES {
-            match self.world.running() {
-                Some(0) => break,
-                None => self.ring(),
-                Some(_) => {
-                    self.ring();
-                    self.world.advance(10_000);
-                }
-            }
-        }
         for (process, _) in self.programs.clone() {
+            // Others may run before `init` goes on, if it has used up its share.
+            self.wake();
             self.world.ask(Operation::ProcessKill, process, [2, 0, 0, 0]);
         }
+        self.wake();
         for _ in 0..200 {
             self.world.advance(50_000);
         }

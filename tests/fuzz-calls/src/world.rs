@@ -33,6 +33,8 @@ pub struct Tally {
     pub delivered: BTreeMap<u8, u64>,
     /// How often a process wanted its share for a whole contest.
     pub contests: u64,
+    /// How often a device interrupted without end.
+    pub storms: u64,
 }
 
 impl Tally {
@@ -40,6 +42,7 @@ impl Tally {
         self.slow += other.slow;
         self.fast += other.fast;
         self.contests += other.contests;
+        self.storms += other.storms;
         let both =
             [(&mut self.done, &other.done), (&mut self.errors, &other.errors), (&mut self.delivered, &other.delivered)];
         for (sum, counts) in both {
@@ -203,6 +206,12 @@ impl World {
         let running = self.running();
         self.board.fake.advance(cycles);
         self.oracle.time_passed(self.board.fake.time, running);
+    }
+
+    /// Time passes in the kernel.
+    pub fn lose(&mut self, cycles: u64) {
+        self.board.fake.advance(cycles);
+        self.oracle.time_passed(self.board.fake.time, None);
     }
 
     /// Takes the timer's interrupt, if there is one.

@@ -29,6 +29,21 @@ fn the_kernels_own_ports_are_refused() {
 }
 
 #[test]
+fn addresses_where_a_write_is_an_interrupt_are_refused() {
+    for (frames, refused) in [
+        (0xF_EE00..0xF_EE01, true),
+        (0xF_EE05..0xF_EE06, true),
+        (0xF_EEFF..0xF_EF01, true),
+        (0xF_EDFF..0xF_EE00, false),
+        (0xF_EDFF..0xF_EE01, true),
+        (0xF_EF00..0xF_EF10, false),
+        (0..u32::MAX, true),
+    ] {
+        assert_eq!(Controller::ABSENT.has_registers_in(frames.clone()), refused, "{frames:#x?}");
+    }
+}
+
+#[test]
 fn the_kernels_timer_is_nobodys_line() {
     let mut controller = Controller::ABSENT;
     assert!(!controller.has_line(Line(PIT_LINE)) && controller.has_line(Line(1)) && controller.has_line(Line::NMI));

@@ -129,3 +129,39 @@ fn the_supervisor_is_told_once_an_episode() {
         world.raise(Line(8));
     }
 }
+
+#[test]
+fn a_supervisor_that_listens_late_is_told_of_the_episode_that_was_meant() {
+    let mut world = World::new();
+    let greedy = world.spawn_sharing(47, 100);
+    let bell = world.bind_for(greedy, Line(8));
+    world.spawn(10);
+    // Init waits for something else meanwhile.
+    let other = world.endpoint();
+    let source = world.make(Operation::InterruptCreate, world.init.root as usize, [9, 0, 0, 0]);
+    world.done(Operation::InterruptBind, source, [other, 0, 0, 0]);
+    while world.is_running(world.init_thread) {
+        world.receive(other);
+    }
+    pass(&mut world, 250 * WINDOW);
+    while !world.is_running(greedy.thread) {
+        pass(&mut world, WINDOW / 31);
+    }
+    while world.is_running(greedy.thread) {
+        world.receive(bell);
+    }
+    pass(&mut world, 10 * WINDOW);
+    // The next episode has lasted for some windows only.
+    world.raise(Line(8));
+    pass(&mut world, 20 * WINDOW);
+    world.raise(Line(9));
+    // The modest thread runs on init's share.
+    while !world.is_running(world.init_thread) {
+        world.advance(WINDOW / 31);
+    }
+    let supervisor = world.supervisor;
+    let message = world.poll(supervisor).unwrap();
+    assert_eq!(message.tag.kind(), Kind::Overrun);
+    let over = join(message.words[1], message.words[2]);
+    assert!((200..=210).contains(&(over / WINDOW)), "{over}");
+}

@@ -99,3 +99,20 @@ fn timers_of_an_idle_system_are_never_put_off() {
     }
     assert_eq!(world.kernel.account.expiries - before, 5_000);
 }
+
+/// It can't be lowered any more, so its timers would take all the time that reaping it needs.
+#[test]
+fn timers_of_a_process_that_has_ended_stop() {
+    let mut world = World::new();
+    let owner = owner_of_timers(&mut world);
+    world.ring();
+    world.done(Operation::ProcessKill, owner.process_handle, [0; 4]);
+    let before = world.kernel.account.expiries;
+    for _ in 0..10_000 {
+        pass(&mut world, FREQUENCY / 1_000_000);
+    }
+    let expiries = world.kernel.account.expiries - before;
+    assert!(expiries <= 4, "{expiries} expiries");
+    world.ring();
+    world.reap(owner.process_handle);
+}

@@ -1,6 +1,6 @@
 //! Budgets: shares add up to the CPU, threads run as their process stands, and the watch is awake while a program runs.
 
-use crate::dispatch::{DeadlineOf, Priority, UNREVIEWED_WINDOWS, Wakes};
+use crate::dispatch::{DeadlineOf, MOST_WINDOWS, Priority, Wakes};
 use crate::objects::process::Life;
 use crate::objects::thread::SIBLINGS;
 use crate::tests::world::World;
@@ -28,7 +28,7 @@ fn check_shares(world: &World) {
         given += own as usize;
         let credit = standing.budget.credit();
         let window = kernel.slice_cycles as i64;
-        let most = window * UNREVIEWED_WINDOWS as i64 * standing.budget.share().thousandths() as i64;
+        let most = window * MOST_WINDOWS as i64 * standing.budget.share().thousandths() as i64;
         assert!(credit <= most || credit <= 0, "credit is saved up");
         assert!(credit >= -window * 100_000, "a debt without bounds");
     }

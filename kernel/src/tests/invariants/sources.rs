@@ -65,7 +65,8 @@ fn check_masks(world: &World) {
     assert_eq!(claimed, kernel.interrupts.used(), "a source has no line");
 }
 
-/// A bound source is in its holder's list.
+/// A bound source is in its holder's list, and the holder pays for it. A process that isn't buried yet pays for each
+/// other one.
 fn check_bindings(world: &World) {
     let kernel = &world.kernel;
     let mut listed: Vec<Link> = Vec::new();
@@ -77,7 +78,8 @@ fn check_bindings(world: &World) {
     }
     for (link, source) in kernel.interrupts.iter() {
         assert_eq!(listed.contains(&link), !source.endpoint().is_none());
-        assert_eq!(source.holder().is_some(), !source.endpoint().is_none());
+        assert_eq!(source.holder(), if source.endpoint().is_none() { Link::NONE } else { source.payer() });
+        assert!(kernel.processes.live(source.payer()).is_some(), "nobody pays for a source: {source:?}");
     }
 }
 

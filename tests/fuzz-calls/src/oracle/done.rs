@@ -37,9 +37,9 @@ impl Oracle {
             Operation::InterruptBind => {
                 let endpoint = self.object(process, one);
                 if let Some(object) = object
-                    && let Detail::Source { bound, .. } = &mut self.objects[object].detail
+                    && let Detail::Source { bound, holder, .. } = &mut self.objects[object].detail
                 {
-                    *bound = endpoint.map(|endpoint| (endpoint, two as u16));
+                    (*bound, *holder) = (endpoint.map(|endpoint| (endpoint, two as u16)), process);
                 }
             }
             Operation::InterruptUnbind => {

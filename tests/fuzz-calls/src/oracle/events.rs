@@ -35,23 +35,13 @@ impl Oracle {
         self.close_reply(process, handle as u32);
     }
 
-    /// A process that isn't the one which has put a call off learns that there is one less. Which one it is can only be
-    /// known where there is no other.
+    /// A process that isn't the one which has put a call off learns that there is a caller less. It isn't told which
+    /// one, and the Reply stays its owner's.
     fn told_of_others_caller(&mut self, process: usize, endpoint: ObjectNumber) {
-        let of_others = |object: &ObjectNumber| self.objects[*object].owner != process;
-        let lost: Vec<_> = self.lost_at(endpoint).into_iter().filter(of_others).collect();
-        match lost.as_slice() {
-            [] => self.breaches.push(format!("{endpoint} told of a lost caller of others, and there is none")),
-            [object] => {
-                let owner = self.objects[*object].owner;
-                let is_it = |grant: &super::Grant| grant.object == Some(*object);
-                let handle = self.processes[owner].handles.iter().find(|(_, grant)| is_it(grant));
-                if let Some((handle, _)) = handle {
-                    self.close_reply(owner, *handle);
-                }
-            }
-            _ => *self.others_told.entry(endpoint).or_default() += 1,
-        }
+        let lost = self.lost_at(endpoint);
+        let of_others = lost.iter().any(|object| self.objects[*object].owner != process);
+        rule!(self, of_others, "{endpoint} told of a lost caller of others, and there is none");
+        *self.others_told.entry(endpoint).or_default() += 1;
     }
 
     /// The Replies to calls at an endpoint whose caller is gone.

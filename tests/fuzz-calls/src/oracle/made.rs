@@ -16,7 +16,7 @@ impl Oracle {
             is_it && object.being == Being::Alive
         });
         rule!(self, before.is_none(), "line {line} was claimed, and is object {before:?}");
-        self.make(process, handle, Detail::Source { line, bound: None });
+        self.make(process, handle, Detail::Source { line, bound: None, holder: process });
     }
 
     pub(super) fn claim_ports(&mut self, process: usize, handle: usize, first: usize, count: usize) {
@@ -114,6 +114,7 @@ impl Oracle {
             loose_ports: Vec::new(),
             quota: None,
             share: None,
+            had_threads: false,
             made_at: self.now,
             used_cycles: 0,
             overruns: 0,

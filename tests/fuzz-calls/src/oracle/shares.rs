@@ -24,11 +24,11 @@ impl Oracle {
         let Some(target) = self.target(maker, call.handle as usize) else { return };
         let process = &self.processes[target];
         let (parent, life, has_one) = (process.parent, process.life, process.share.is_some());
-        let has_threads = self.threads.values().any(|thread| thread.process == target);
+        let had_threads = process.had_threads;
         rule!(self, (1..=WHOLE as usize).contains(&asked), "a share of {asked} thousandths was given");
         rule!(self, parent == Some(maker), "process {maker} gave a share to {target}, which {parent:?} has made");
         rule!(self, life == Life::Alive && !has_one, "process {target} got a share; {life:?}, has one: {has_one}");
-        rule!(self, !has_threads, "process {target} got a share, and has threads");
+        rule!(self, !had_threads, "process {target} got a share, and had threads");
         let giver = self.payer(target);
         let thousandths = asked as i64;
         let left = self.processes[giver].share.map_or(0, |share| share.thousandths) - thousandths;
@@ -51,11 +51,10 @@ impl Oracle {
         let [asked, ..] = call.message.words;
         let Some(target) = self.target(maker, call.handle as usize) else { return };
         let process = &self.processes[target];
-        let has_threads = self.threads.values().any(|thread| thread.process == target);
         let left = self.processes[self.payer(target)].share.map_or(0, |share| share.thousandths);
         let may_fail = match error {
             Error::BadArgument => !(1..=WHOLE as usize).contains(&asked) || process.parent != Some(maker),
-            Error::Busy => process.life != Life::Alive || process.share.is_some() || has_threads,
+            Error::Busy => process.life != Life::Alive || process.share.is_some() || process.had_threads,
             Error::NoShare => left <= asked as i64,
             _ => true,
         };

@@ -86,6 +86,8 @@ pub struct Process {
     pub quota: Option<[usize; 4]>,
     /// The share of the CPU that its maker gave it; none if it runs on its maker's.
     pub share: Option<Given>,
+    /// Whether it ever had a thread.
+    pub had_threads: bool,
     /// When it was made, in cycles.
     pub made_at: u64,
     /// The time that its threads had, in cycles.
@@ -146,7 +148,7 @@ pub enum Detail {
     Thread(ThreadNumber),
     Endpoint { noted: [u32; 32] },
     Timer { endpoint: ObjectNumber, badge: u16, was_set: bool },
-    Source { line: u8, bound: Option<(ObjectNumber, u16)> },
+    Source { line: u8, bound: Option<(ObjectNumber, u16)>, holder: ProcessNumber },
     Memory(Memory),
     Ports(PortRange),
     Reply(LetterNumber),
