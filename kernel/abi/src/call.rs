@@ -12,11 +12,11 @@ use crate::Rights;
 macro_rules! for_each_call {
     ($callback:path) => {
         $callback! {
-            0 ReplyReceive reply_receive RECEIVE safe [word0 word1 word2 word3] [word0 word1 word2 word3] "Answers the call received last, completes the interrupt received last, and waits for the next message: the one call of a driver's loop. Does not answer if there is nothing to answer.";
-            1 Call call CALL safe [word0 word1 word2 word3] [word0 word1 word2 word3] "Sends a message to an endpoint and waits for the reply. With `Options::HANDLE`, word 3 is a handle of which the receiver gets a copy; `HandleUnwanted` if that takes none. Fails with `Gone` if the server dies before it replies, and with `TimedOut` if a `deadline` was set and passes.";
+            0 ReplyReceive reply_receive RECEIVE unsafe [word0 word1 word2 word3] [word0 word1 word2 word3] "Answers the call received last, completes the interrupt received last, and waits for the next message: the one call of a driver's loop. Does not answer if there is nothing to answer.";
+            1 Call call CALL unsafe [word0 word1 word2 word3] [word0 word1 word2 word3] "Sends a message to an endpoint and waits for the reply. With `Options::HANDLE`, word 3 is a handle of which the receiver gets a copy; `HandleUnwanted` if that takes none. Fails with `Gone` if the server dies before it replies, and with `TimedOut` if a `deadline` was set and passes.";
             2 Null null empty safe [] [] "Does nothing in the kernel: what a call costs.";
-            3 Receive receive RECEIVE safe [deadline_low deadline_high] [word0 word1 word2 word3] "Completes the interrupt received last and waits for a message without answering; with `Options::DEADLINE` until the deadline, with `Options::NO_WAIT` not at all. Handles that come along are taken with `Options::TAKE_HANDLE` alone. `NoHandleSlot`, here and in `reply_receive`, says that some callers got `ReceiverFull` or `HandleUnwanted` because of their handles: receive again.";
-            4 Reply reply empty safe [word0 word1 word2 word3] [] "Answers the call received last without receiving, or, with a Reply handle, the call that it stands for. `Stale` if the caller has gone.";
+            3 Receive receive RECEIVE unsafe [deadline_low deadline_high] [word0 word1 word2 word3] "Completes the interrupt received last and waits for a message without answering; with `Options::DEADLINE` until the deadline, with `Options::NO_WAIT` not at all. Handles that come along are taken with `Options::TAKE_HANDLE` alone. `NoHandleSlot`, here and in `reply_receive`, says that some callers got `ReceiverFull` or `HandleUnwanted` because of their handles: receive again.";
+            4 Reply reply empty unsafe [word0 word1 word2 word3] [] "Answers the call received last without receiving, or, with a Reply handle, the call that it stands for. `Stale` if the caller has gone.";
             5 Notify notify NOTIFY safe [bits] [] "Sets bits in the endpoint's notify word, which arrive together as one message. Bits that the handle doesn't allow are left out; `MissingRight` if it allows none of them. Never waits.";
             6 Deadline deadline empty safe [deadline_low deadline_high] [] "Sets the absolute deadline, in clock cycles, of this thread's next `call`; 0 clears it.";
             7 Yield yield_now empty safe [] [] "Lets other ready threads of the same priority run first.";
@@ -40,7 +40,7 @@ macro_rules! for_each_call {
             25 PortsCreate ports_create ROOT_PORTS safe [first count] [ports] "Claims a range of I/O ports. `Conflict` names the owner.";
             26 PortsAttach ports_attach PORTS safe [_ _ _ process] [] "Lets a process (0: the caller's) use the ports by plain `in` and `out`. A range of more than 256 is `BadArgument`.";
             27 ProcessCreate process_create empty safe [frames objects endpoint badge] [process] "Makes an empty process with a quota taken from the caller's, in which the process itself counts as two objects. Its exit message goes to the endpoint with the badge, which also names the process in counters. The tag's label is its ceiling: the highest priority of its threads and of those it makes, no higher than the caller's own. Only with `Options::DMA` has memory that it makes the right of that name. A handle of 0 is progress: the frame for its root is being zeroed, call again.";
-            28 ProcessGrant process_grant PROCESS safe [handle rights badge without] [handle_there] "Copies one of the caller's handles into a process's table, as `handle_copy` does.";
+            28 ProcessGrant process_grant PROCESS unsafe [handle rights badge without] [handle_there] "Copies one of the caller's handles into a process's table, as `handle_copy` does.";
             29 ProcessKill process_kill PROCESS safe [reason] [] "Ends a process: its threads stop, its sources are masked, callers that wait for it get `Gone`.";
             30 ProcessReap process_reap PROCESS safe [] [work_left quarantined] "Tears down a slice of an ended process; call it until nothing is left. Word 1 is 0 or a handle to memory whose physical address the process had read: destroy it once no device writes to it any more. At the end the handle is stale and the quota is back with the process's maker, which is charged for that memory until then.";
             31 ThreadCreate thread_create empty unsafe [entry stack priority fault_endpoint] [thread] "Makes a thread, in the process whose handle is given (0: the caller's), with a priority within both processes' ceilings. Faults go to the endpoint with the badge in the tag's label; without one a fault ends the process.";
@@ -48,7 +48,7 @@ macro_rules! for_each_call {
             33 ThreadRead thread_read THREAD safe [register] [value] "Reads a register of a thread that isn't running.";
             34 ThreadWrite thread_write THREAD unsafe [register value] [] "Changes a register of a thread that isn't running.";
             35 ThreadPriority thread_priority THREAD safe [priority] [] "Changes a thread's priority, within both processes' ceilings.";
-            36 HandleCopy handle_copy empty safe [rights badge without] [handle] "Copies a handle with fewer rights. The badge replaces that of an endpoint if the handle has `BIND`. The copy may not set the notify bits `without`: those from 7 on are allowed only together. It has `RECEIVE` and `BIND` only if the handle has `DESTROY`; so has a copy that travels in a message.";
+            36 HandleCopy handle_copy empty unsafe [rights badge without] [handle] "Copies a handle with fewer rights. The badge replaces that of an endpoint if the handle has `BIND`. The copy may not set the notify bits `without`: those from 7 on are allowed only together. It has `RECEIVE` and `BIND` only if the handle has `DESTROY`; so has a copy that travels in a message.";
             37 HandleClose handle_close empty unsafe [] [] "Forgets a handle. A Reply that is closed unanswered gives its caller `Gone`.";
             38 Destroy destroy DESTROY unsafe [] [work_left tag word3] "Destroys an object for all who have handles to it, some in slices: call until nothing is left. Of a thread, with the right `THREAD` too, words 1 and 2 are the tag and word 3 that its message registers held: an answer that it never saw may have brought a handle.";
             39 Info info empty safe [item index part] [word0 word1 word2 word3] "Reads counters: see `InfoItem`. What isn't about the caller itself, the clock or the memory needs a Root handle with `ROOT_INFO`.";
@@ -68,8 +68,10 @@ macro_rules! for_each_call {
 pub enum Safety {
     /// The call can't, whatever its arguments are.
     Safe,
-    /// The call can: it changes which memory is mapped where, has a thread run any code with any registers, or ends a
-    /// handle or an object by a number that may be somebody else's. The SDK's stub is `unsafe`.
+    /// The call can: it changes which memory is mapped where, has a thread run any code with any registers, or ends or
+    /// copies a handle or an object by a number that may be somebody else's. So do receiving and answering, which close
+    /// the handles of Replies. A call to a service may do what the number's owner alone may ask for, as that a device
+    /// writes to memory. The SDK's stub is `unsafe`.
     Unsafe,
 }
 

@@ -35,7 +35,8 @@ impl Meter {
         // and samples.
         let thread = unsafe { Thread::new(first as usize, top, self.priority, None) }?;
         thread.start([&raw const plan as usize, 0, 0, 0])?;
-        raw::receive(self.done.raw(), [0; 4])?;
+        // SAFETY: this thread has no server.
+        unsafe { raw::receive(self.done.raw(), [0; 4]) }?;
         // The thread may still be at its last instructions.
         let _ = thread.destroy();
         Ok(samples)

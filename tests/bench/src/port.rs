@@ -5,6 +5,9 @@ use core::arch::asm;
 /// The port that firmware writes its progress to: reading it has no effect on any PC.
 pub const PORT: u16 = 0x80;
 
+/// The label of the call that asks for the row.
+pub const MEASURE: u8 = 8;
+
 /// Measures the cycles for reading the port, including those for reading the clock twice and loading `dx`.
 ///
 /// # Safety

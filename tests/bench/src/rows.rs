@@ -1,14 +1,13 @@
 //! The rows, in the order in which they are measured.
 
-use abi::{Operation, Options, Tag};
+use abi::{Message, Operation, Options, Tag};
 use alloc::format;
 use bellwire::protocol::{Chunk, StreamRequest};
-use bellwire::raw::SafeOperation;
 use bellwire::{Access, Endpoint, Error, Handle, Instant, Memory, PAGE_BYTES, Result, Root, Startup, join, raw, split};
 use bench::meter::{First, Meter};
 use bench::{
     BOTH, BY_LINE, Cost, ECHO, EDU_RAISE, FAULTING, FAULTS, FLOAT, INTERRUPTED, Plan, REGISTERS, ROUNDS, STAMP,
-    WARM_UP, kind, marks, threads,
+    WARM_UP, kind, marks, port, threads,
 };
 use core::time::Duration;
 
@@ -46,12 +45,12 @@ pub fn run(startup: Startup) -> Result<()> {
         return bench.say("bench: done\n");
     }
     let partner = bench.partner.raw();
-    let call = |label| raw::checked(raw::invoke(SafeOperation::Call, partner, label, Options::empty(), [0; 4]));
+    let call = |label| self::call(partner, label);
     let [.., faults] = call(FAULTS)?.words;
     let [.., both] = call(BOTH)?.words;
     let [.., faulting] = call(FAULTING)?.words;
     let partner = both as u32;
-    let call = |label| raw::checked(raw::invoke(SafeOperation::Call, partner, label, Options::empty(), [0; 4]));
+    let call = |label| self::call(partner, label);
 
     let null = Tag::incoming(Operation::Null, 0, Options::empty());
     let send = |label| Tag::incoming(Operation::Call, label, Options::empty());
@@ -77,6 +76,12 @@ pub fn run(startup: Startup) -> Result<()> {
     bench.say("bench: done\n")
 }
 
+/// Calls a program of the bench.
+fn call(partner: u32, label: u8) -> Result<Message> {
+    // SAFETY: none of these programs does anything to this one.
+    raw::checked(unsafe { raw::invoke_any(Operation::Call, partner, label, Options::empty(), [0; 4]) })
+}
+
 impl Bench {
     /// Waits until the other programs have started: none of them made a call for [`QUIET`]. A driver that waits for its
     /// chip by a timer would be counted in the first row.
@@ -86,7 +91,10 @@ impl Bench {
             let before = self.calls()?;
             let [low, high] = split((Instant::now() + QUIET).cycles());
             let options = Options::DEADLINE;
-            match raw::checked(raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, options, [low, high, 0, 0])) {
+            let words = [low, high, 0, 0];
+            // SAFETY: this thread has no server.
+            let message = unsafe { raw::invoke_any(Operation::Receive, endpoint.raw(), 0, options, words) };
+            match raw::checked(message) {
                 Err(Error::TimedOut) => {}
                 other => drop(other?),
             }
@@ -145,8 +153,7 @@ impl Bench {
 
     /// No call at all, in a process that has ports.
     fn port_access(&self, reader: &Endpoint) -> Result<()> {
-        let message = raw::checked(raw::invoke(SafeOperation::Call, reader.raw(), 0, Options::empty(), [0; 4]))?;
-        let [minimum, median, ..] = message.words;
+        let [minimum, median, ..] = call(reader.raw(), port::MEASURE)?.words;
         self.say(&format!("bench: port_access {minimum} {median}\n"))
     }
 

@@ -8,11 +8,14 @@
 extern crate alloc;
 
 mod faulty;
+mod serial;
 
+use alloc::string::String;
 use alloc::vec::Vec;
-use bellwire::protocol::{EduCounts, EduRequest, TimerRequest};
+use bellwire::protocol::{EduCounts, EduRequest, SupervisionRequest, TimerRequest};
 use bellwire::{
-    Endpoint, Error, Event, Instant, Interrupt, Port, PortRange, Result, Server, Startup, Thread, Timer, Trigger,
+    Callers, Endpoint, Error, Event, Instant, Interrupt, Port, PortRange, Result, Server, Startup, Thread, Timer,
+    Trigger,
 };
 use core::time::Duration;
 
@@ -35,6 +38,9 @@ const STACK_BYTES: usize = 32 << 10;
 
 /// More interrupts than may come unread.
 const STORM: u32 = 5000;
+
+/// How many callers are worth a line in the log.
+const MANY: u32 = 50;
 
 /// How to get stuck.
 #[derive(Clone, Copy, Debug)]
@@ -79,10 +85,16 @@ enum Way {
     Timers = 19,
     /// Receives what the 8254 says, which somebody else has told to interrupt as often as it can.
     Clock = 20,
+    /// Runs for ever, as [`Way::Spins`], once its device has interrupted.
+    SpinsLater = 21,
+    /// Takes the calls of clients, and never answers.
+    Mute = 22,
+    /// Doesn't take the calls of clients.
+    Away = 23,
 }
 
 impl Way {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 23] = [
         Self::Silent,
         Self::Well,
         Self::Keep,
@@ -103,16 +115,32 @@ impl Way {
         Self::Spins,
         Self::Timers,
         Self::Clock,
+        Self::SpinsLater,
+        Self::Mute,
+        Self::Away,
     ];
 }
 
 fn run(startup: Startup) -> Result<()> {
+    let stuck = startup.arguments().find_map(|word| word.strip_prefix("stuck=").map(String::from));
+    if let Some(service) = stuck {
+        return be_stuck(&startup, &service);
+    }
+    if startup.arguments().any(|word| word == "serial") {
+        return serial::run(&startup);
+    }
     let mut clients = startup.server("edu")?;
     let way = way(&mut clients)?;
+    match way {
+        Way::Mute => return say_nothing(&mut clients),
+        Way::Away => return stay_away(),
+        _ => {}
+    }
     let device = Device::new(startup.ports(PORTS)?);
     let (line, endpoint, timer) = (startup.line(LINE)?, Endpoint::new()?, startup.uses("timer")?);
     let clock = startup.line(CLOCK_LINE)?;
-    let priority = if matches!(way, Way::Spins | Way::Timers | Way::Clock) { HIGH_PRIORITY } else { PRIORITY };
+    let priority =
+        if matches!(way, Way::Spins | Way::SpinsLater | Way::Timers | Way::Clock) { HIGH_PRIORITY } else { PRIORITY };
     Thread::spawn(priority, STACK_BYTES, move |right| {
         let mut driver = Driver { device, line, clock, server: Server::new(right, endpoint), timer };
         if let Err(error) = driver.get_stuck(way) {
@@ -121,6 +149,44 @@ fn run(startup: Startup) -> Result<()> {
     })?;
     loop {
         clients.next()?;
+    }
+}
+
+/// Takes the place of a service, and takes no calls, or answers none.
+fn be_stuck(startup: &Startup, service: &str) -> Result<()> {
+    let mut clients = startup.server(service)?;
+    if startup.arguments().any(|word| word == "mute") { say_nothing(&mut clients) } else { stay_away() }
+}
+
+/// Waits for ever, elsewhere.
+fn stay_away() -> Result<()> {
+    Endpoint::new()?.call(0, [0; 4]).map(drop)
+}
+
+/// Takes calls, and answers none. Logs how many callers have gone, now and then, and of whose end `init` tells.
+fn say_nothing(clients: &mut Server) -> Result<()> {
+    let mut callers = Callers::default();
+    let mut gone = 0;
+    loop {
+        match clients.next()? {
+            Event::Call(call) => {
+                let client = call.badge;
+                if let (SupervisionRequest::SUPERVISOR, Some(SupervisionRequest::ClientEnded { badge, before })) =
+                    (client, call.request())
+                {
+                    bellwire::println!("program {badge} had ended by {before}");
+                }
+                callers.put_off(call, client);
+            }
+            Event::CallerGone(caller) => {
+                let client = callers.forget(caller);
+                gone += u32::from(client.is_some());
+                if gone % MANY == 0 {
+                    bellwire::println!("{gone} callers have gone");
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -179,12 +245,16 @@ impl Driver {
             while self.server.poll()?.is_some() {}
         }
         match way {
-            Way::Silent | Way::Deaf => {}
+            Way::Silent | Way::Deaf | Way::SpinsLater => {}
             Way::Storm | Way::BusyWithStorm => (0..STORM).for_each(|_| self.device.pulse()),
             _ => self.device.interrupt(),
         }
         match way {
             Way::BusyWithMessage | Way::BusyWithStorm => {
+                self.server.next()?;
+                busy()
+            }
+            Way::SpinsLater => {
                 self.server.next()?;
                 busy()
             }
@@ -228,9 +298,10 @@ impl Driver {
     }
 }
 
+/// Runs for ever. An emulator takes long for the instruction `pause`, so there is none.
 fn busy() -> ! {
     loop {
-        core::hint::spin_loop();
+        core::hint::black_box(());
     }
 }
 

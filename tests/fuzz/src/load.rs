@@ -41,7 +41,8 @@ pub fn retry(thread: &Thread, step: Step, plan: &mut Plan, fault: &Fault) -> Res
             }
         }
     }
-    raw::reply(abi::NO_HANDLE, [0; 4]).map(drop)
+    // SAFETY: what the thread received last is the fault.
+    unsafe { raw::reply(abi::NO_HANDLE, [0; 4]) }.map(drop)
 }
 
 /// Values that a register can't have are refused, and that is right.

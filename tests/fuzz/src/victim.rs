@@ -3,9 +3,7 @@
 use crate::launch;
 use crate::memory::{Shared, sealed};
 use abi::{Access, ObjectKind, PAGE_BYTES, Rights};
-use bellwire::{
-    Endpoint, Error, Handle, Limits, Memory, OwnedHandle, Process, Result, Root, Thread, Timer, Trust, raw,
-};
+use bellwire::{Endpoint, Error, Handle, Limits, Memory, OwnedHandle, Process, Result, Root, Thread, Timer, Trust};
 use fuzz::layout::{CODE, CODE_BYTES, DATA, DATA_BYTES, DESK, EDGE, LAUNCH};
 use fuzz::registers::{Desk, Registers, SLOTS, Slot};
 
@@ -109,8 +107,7 @@ impl Victim {
         let sealed_rights = memory_rights | Rights::EXECUTE;
         let mut handles = [0; SLOTS];
         let mut grant = |slot: Slot, handle: &dyn Handle, rights: Rights| -> Result<()> {
-            let words = [handle.raw() as usize, rights.bits() as usize, 0, 0];
-            handles[slot as usize] = raw::process_grant(process.raw(), words)?.words[0] as u32;
+            handles[slot as usize] = process.grant(handle, rights)?;
             Ok(())
         };
         grant(Slot::Endpoint, &endpoint, all)?;
@@ -176,6 +173,7 @@ impl Victim {
 }
 
 fn thread(process: &Process, entry: usize, faults: u32) -> Result<Thread> {
-    let faults = Endpoint::borrowed(faults);
+    // SAFETY: the surroundings have the handle, and are there as long as there are victims.
+    let faults = unsafe { Endpoint::borrowed(faults) };
     process.thread(entry, DATA + DATA_BYTES, PRIORITY, Some((&faults, BADGE as u8)))
 }

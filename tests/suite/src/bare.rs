@@ -22,7 +22,10 @@ macro_rules! calls {
     )* };
 }
 
-calls!(memory_unmap thread_create thread_start thread_write thread_pointer handle_close destroy);
+calls!(
+    call receive reply reply_receive memory_unmap thread_create thread_start thread_write thread_pointer handle_copy
+    handle_close process_grant destroy
+);
 
 /// Maps memory into this process, at an address that the case has for itself.
 pub fn map_at(memory: &Memory, address: usize, offset: usize, bytes: usize, access: Access) -> Result<()> {

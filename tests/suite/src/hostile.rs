@@ -105,13 +105,13 @@ fn ending_others(startup: &Startup) -> Result<()> {
     }
     let [low, high] = split((Instant::now() + Duration::from_millis(2)).cycles());
     let silent = Endpoint::new()?;
-    let _ = raw::invoke(SafeOperation::Receive, silent.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
+    let _ = bare::invoke(Operation::Receive, silent.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
     must!(bare::destroy(endpoint, [0; 4])?.words[0] != 0);
     must!(raw::timer_create(abi::NO_HANDLE, [endpoint as usize, 4, 0, 0]).is_err());
     must!(bare::thread_create(abi::NO_HANDLE, [0x40_0000, 0x1000, 1, endpoint as usize]).is_err());
     while bare::destroy(endpoint, [0; 4])?.words[0] != 0 {}
     must!(raw::notify(endpoint, [1, 0, 0, 0]) == Err(Error::BadHandle));
-    must!(raw::call(endpoint, [0; 4]).is_err());
+    must!(bare::call(endpoint, [0; 4]).is_err());
     // A process that has ended takes nothing any more.
     let create = || {
         let words = [8, 8, silent.raw() as usize, 9];
@@ -123,7 +123,7 @@ fn ending_others(startup: &Startup) -> Result<()> {
     let words = [0x40_0000, 0, PAGE_BYTES, child as usize];
     let mapped = bare::invoke(Operation::MemoryMap, memory.raw(), 0, Access::READ.options(), words);
     must!(mapped.tag.kind() == Kind::Error);
-    must!(raw::process_grant(child, [memory.raw() as usize, usize::MAX, 0, 0]).is_err());
+    must!(bare::process_grant(child, [memory.raw() as usize, usize::MAX, 0, 0]).is_err());
     must!(bare::thread_create(child, [0x40_0000, 0x1000, 0, 0]).is_err());
     while raw::process_reap(child, [0; 4])?.words[0] != 0 {}
     must!(raw::process_kill(child, [0; 4]) == Err(Error::BadHandle));
@@ -139,7 +139,7 @@ fn worn_names() -> Result<()> {
         Ok(())
     };
     let first: u32 = make()?;
-    let stale = raw::handle_copy(first, [usize::MAX, 0, 0, 0])?.words[0] as u32;
+    let stale = bare::handle_copy(first, [usize::MAX, 0, 0, 0])?.words[0] as u32;
     end(first)?;
     for _ in 0..LIVES {
         // The same slot, and sooner or later the same generation.
@@ -147,7 +147,7 @@ fn worn_names() -> Result<()> {
         must!(raw::notify(stale, [1, 0, 0, 0]) == Err(Error::BadHandle));
         end(endpoint)?;
     }
-    must!(raw::handle_copy(stale, [usize::MAX, 0, 0, 0]).is_err());
+    must!(bare::handle_copy(stale, [usize::MAX, 0, 0, 0]).is_err());
     must!(bare::destroy(stale, [0; 4]).is_err());
     let timers = make()?;
     for _ in 0..LIVES / 8 {
@@ -187,7 +187,7 @@ fn drive_badly(startup: &Startup, service: Service) -> Result<()> {
             core::hint::spin_loop();
         },
         Service::Complete => loop {
-            raw::reply_receive(endpoint.raw(), [0; 4])?;
+            bare::reply_receive(endpoint.raw(), [0; 4])?;
         },
     }
 }
@@ -223,11 +223,11 @@ fn short_lived(startup: &Startup, calls: u64) -> Result<()> {
         bare::invoke(Operation::MemoryMap, memory, 0, access.options(), [0x9E00_0000, 0, PAGE_BYTES, 0])
     };
     while calls.make(|| raw::checked(map()))?.words[0] == 0 {}
-    calls.make(|| raw::receive(endpoint as u32, [0; 4]))?;
-    calls.make(|| raw::invoke(SafeOperation::Receive, endpoint as u32, 0, Options::KEEP, [0; 4]));
+    calls.make(|| bare::receive(endpoint as u32, [0; 4]))?;
+    calls.make(|| bare::invoke(Operation::Receive, endpoint as u32, 0, Options::KEEP, [0; 4]));
     calls.make(|| raw::info(none, [InfoItem::Memory as usize, 1, 0, 0]))?;
     calls.make(|| raw::notify(endpoint as u32, [1, 0, 0, 0]))?;
-    calls.make(|| raw::receive(endpoint as u32, [0; 4]))?;
+    calls.make(|| bare::receive(endpoint as u32, [0; 4]))?;
     calls.make(|| bare::destroy(memory, [0; 4]))?;
     calls.make(|| bare::destroy(endpoint as u32, [0; 4]))?;
     calls.make(|| raw::timer_cancel(timer, [0; 4]))?;

@@ -33,7 +33,8 @@ enum Content {
 impl Image {
     /// Reads a module, whose handle and size these are, and makes what all processes share.
     pub fn read(module: u32, bytes: usize) -> Result<Self> {
-        let mapping = Memory::borrowed(module).map(Access::READ)?;
+        // SAFETY: the module's handle is the suite's, which closes it never.
+        let mapping = unsafe { Memory::borrowed(module) }.map(Access::READ)?;
         // SAFETY: nobody writes to the module or destroys it.
         let file = unsafe { mapping.as_slice() };
         let file = file.get(..bytes).ok_or(Error::BadArgument)?;

@@ -85,7 +85,7 @@ impl Image {
         ];
         for grant in grants {
             let words = [grant.handle as usize, grant.rights.bits() as usize, grant.badge as usize, 0];
-            let handle = raw::process_grant(partner.process.raw(), words)?.words[0] as u32;
+            let handle = bare::process_grant(partner.process.raw(), words)?.words[0] as u32;
             entries.push(StartupEntry::new(grant.name, StartupKind::Handle, handle, [0; 2]));
         }
         let mut block = [0; PAGE_BYTES];

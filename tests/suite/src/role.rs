@@ -33,13 +33,17 @@ pub enum Role {
     Allocate,
     /// Spawns and joins threads, see [`crate::safe::spawn_and_join`].
     Join,
+    /// Gives up calls, see [`crate::safe::give_up_calls`].
+    GiveUp,
+    /// Keeps the right to answer a caller that has gone, see [`crate::safe::keep_a_stale_reply`].
+    Stale,
     /// Has eight timers expire as often as the kernel allows.
     Timers,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Echo,
         Self::Clock,
         Self::Wait,
@@ -55,6 +59,8 @@ impl Role {
         Self::Grow,
         Self::Allocate,
         Self::Join,
+        Self::GiveUp,
+        Self::Stale,
         Self::Timers,
     ];
 
@@ -76,6 +82,8 @@ impl Role {
             Self::Grow => "grow",
             Self::Allocate => "allocate",
             Self::Join => "join",
+            Self::GiveUp => "give-up",
+            Self::Stale => "stale",
             Self::Timers => "timers",
         }
     }

@@ -2,9 +2,14 @@
 //! that succeeds may do anything afterwards.
 #![forbid(unsafe_code)]
 
+use abi::InfoItem;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use bellwire::{Endpoint, Error, Handle, Instant, Memory, MemoryUse, Mutex, PAGE_BYTES, Result, Thread, Timer, raw};
+use bellwire::{
+    Access, CallThread, Endpoint, Error, Event, Handle, Instant, Memory, MemoryUse, Mutex, PAGE_BYTES, ReceiveRight,
+    Result, Server, Thread, Timer, raw,
+};
 use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -56,13 +61,22 @@ fn yield_until(flag: &AtomicBool) {
 }
 
 /// Spawns many more threads than the program has frames for stacks, above and below the calling one, and joins each.
+/// Nothing of a thread that was joined is left.
 pub fn spawn_and_join(priority: u8) -> Result<()> {
     const THREADS: usize = 300;
     static ENDED: Mutex<usize> = Mutex::new(0);
+    /// The number of the thread after which it is read what the program holds. It and those before it have ended when
+    /// they are joined, since they outrank the calling one. The first ones leave page tables and the heap behind.
+    const BEFORE: usize = 3;
+    let mut quota = None;
     for number in 0..THREADS {
-        let priority = if number % 2 == 0 { priority + 1 } else { priority - 1 };
+        let priority = if number <= BEFORE || number % 2 == 0 { priority + 1 } else { priority - 1 };
         Thread::spawn(priority, 2 * STACK_BYTES, |_| *ENDED.lock() += 1)?.join();
         if *ENDED.lock() != number + 1 {
+            bellwire::entry::exit(BROKEN);
+        }
+        let now = raw::info(abi::NO_HANDLE, [InfoItem::Memory as usize, 1, 0, 0])?.words;
+        if number >= BEFORE && *quota.get_or_insert(now) != now {
             bellwire::entry::exit(BROKEN);
         }
     }
@@ -102,9 +116,10 @@ pub fn allocate_in_two_threads(priority: u8) -> Result<()> {
     let endpoint = Endpoint::new()?;
     let timer = Timer::new(&endpoint, 0)?;
     timer.set_periodic(Instant::now() + PERIOD, PERIOD)?;
-    let above = Thread::spawn(priority, 4 * STACK_BYTES, move |_| {
+    let above = Thread::spawn(priority, 4 * STACK_BYTES, move |right| {
+        let mut server = Server::new(right, endpoint);
         for round in 0..ROUNDS {
-            if raw::receive(endpoint.raw(), [0; 4]).is_err() {
+            if server.next().is_err() {
                 bellwire::entry::exit(BROKEN);
             }
             drop(black_box(Box::new([round; 8])));
@@ -119,4 +134,103 @@ pub fn allocate_in_two_threads(priority: u8) -> Result<()> {
         }
         black_box((&above, &timer));
     }
+}
+
+/// Has calls answered that are made by a further thread. Then gives up calls that nobody answers, many more than the
+/// program has frames and handles for.
+pub fn give_up_calls(priority: u8, right: ReceiveRight) -> Result<()> {
+    const CALLS: usize = 600;
+    const LABEL: u8 = 9;
+    let (service, tell) = (Arc::new(Endpoint::new()?), Endpoint::new()?);
+    let memory = Arc::new(Memory::new(PAGE_BYTES)?);
+    let jobs = service.copy(bellwire::Rights::RECEIVE)?;
+    let server = Thread::spawn(priority, STACK_BYTES, move |right| {
+        let mut server = Server::new(right, jobs).taking_handles();
+        for _ in 0..4 {
+            let Ok(Event::Call(call)) = server.next() else { bellwire::entry::exit(BROKEN) };
+            let [first, second, third, _] = call.words;
+            let with_handle = usize::from(call.handle.is_some());
+            call.answer([first, second, third, with_handle]);
+        }
+        // The last answer is on its way with the next receive.
+        let _ = server.poll();
+    })?;
+    let mut answers = Server::new(right, tell.copy(bellwire::Rights::RECEIVE)?);
+    let mut call = CallThread::new(priority, tell.notifier(1)?, 1)?;
+    for round in 0..4 {
+        let sent: Option<Arc<dyn Handle>> = if round % 2 == 0 { None } else { Some(memory.clone()) };
+        call.begin(service.clone(), LABEL, [round, 7, usize::MAX, 0], sent)?;
+        let answer = loop {
+            answers.next()?;
+            if let Some(answer) = call.take_answer() {
+                break answer?;
+            }
+        };
+        if answer.words != [round, 7, usize::MAX, round % 2] || !call.is_free() {
+            bellwire::entry::exit(BROKEN);
+        }
+    }
+    server.join();
+    let mut before = None;
+    for round in 0..CALLS {
+        // One that doesn't begin, one that comes to its call, and one that is there at once.
+        let priority = priority - 1 + (round % 3) as u8;
+        let mut call = CallThread::new(priority, tell.notifier(1)?, 1)?;
+        call.begin(service.clone(), LABEL, [round; 4], None)?;
+        let _ = raw::yield_now(abi::NO_HANDLE, [0; 4]);
+        drop(call);
+        let quota = raw::info(abi::NO_HANDLE, [InfoItem::Memory as usize, 1, 0, 0])?.words;
+        let now = (quota, memory.map(Access::READ)?.address());
+        // The first one may take a page table, and have the heap grow.
+        if *before.get_or_insert(now) != now {
+            bellwire::entry::exit(BROKEN + 1);
+        }
+    }
+    Ok(())
+}
+
+/// A server that ignores the event of a caller that has gone, and keeps the right to answer it, until the number of
+/// that right has come back as another one's. Answers by the old right then, and next by the new one.
+pub fn keep_a_stale_reply(priority: u8) -> Result<()> {
+    /// A place in the handle table gives a number again after that many uses.
+    const LIVES: usize = 65_535;
+    const WRONG: [usize; 4] = [7; 4];
+    const RIGHT: [usize; 4] = [8; 4];
+    let service = Endpoint::new()?;
+    let calls = service.copy(bellwire::Rights::RECEIVE | bellwire::Rights::COPY)?;
+    let server = Thread::spawn(priority + 1, 2 * STACK_BYTES, move |right| {
+        let mut server = Server::new(right, calls);
+        let mut stale = None;
+        loop {
+            match server.next() {
+                Ok(Event::Call(call)) => match (call.defer(), stale.take()) {
+                    (Some(reply), None) => stale = Some(reply),
+                    (Some(reply), Some(stale)) => {
+                        let _ = stale.answer(WRONG);
+                        let _ = reply.answer(RIGHT);
+                        return;
+                    }
+                    (None, _) => bellwire::entry::exit(BROKEN + 1),
+                },
+                // The place of the Reply's handle is the one that is used next.
+                Ok(Event::CallerGone(_)) => {
+                    for _ in 1..LIVES {
+                        if server.endpoint().copy(bellwire::Rights::RECEIVE).map(drop).is_err() {
+                            bellwire::entry::exit(BROKEN + 2);
+                        }
+                    }
+                }
+                _ => bellwire::entry::exit(BROKEN + 3),
+            }
+        }
+    })?;
+    if service.call_before(Instant::now() + Duration::from_millis(5), 0, [0; 4]) != Err(Error::TimedOut) {
+        bellwire::entry::exit(BROKEN + 4);
+    }
+    let answer = service.call(0, [0; 4])?;
+    server.join();
+    if answer.words != RIGHT {
+        bellwire::entry::exit(BROKEN);
+    }
+    Ok(())
 }

@@ -7,10 +7,11 @@ use crate::system::{PRIORITY, System, Withdrawn};
 use crate::worker::Worker;
 use crate::{check, check_eq};
 use abi::{Access, PAGE_BYTES};
-use bellwire::{Endpoint, Handle, Instant, KernelCounters, Mapping, Memory, Timer, raw};
+use bellwire::{Endpoint, Handle, Instant, KernelCounters, Mapping, Memory, Timer};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
+use suite::bare;
 use suite::held;
 use suite::role::Role;
 use suite::witness::{FLOATING_POINT, PAGE, Report};
@@ -167,7 +168,7 @@ struct Ticker {
 impl Ticker {
     fn start() -> Result<Self, Failure> {
         extern "C" fn receive(endpoint: usize) {
-            while raw::receive(endpoint as u32, [0; 4]).is_ok() {
+            while bare::receive(endpoint as u32, [0; 4]).is_ok() {
                 TICKS.fetch_add(1, Ordering::Relaxed);
             }
         }

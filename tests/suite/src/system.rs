@@ -4,13 +4,13 @@ use crate::case::{Failure, Outcome};
 use crate::emulator::Faults;
 use crate::partner::Image;
 use crate::{check, check_eq};
-use abi::{InfoItem, Message, Options, split};
+use abi::{InfoItem, Message, Operation, Options, split};
 use alloc::string::ToString;
-use bellwire::raw::SafeOperation;
 use bellwire::{
     Endpoint, Error, Handle, Instant, Interrupt, PortRange, Ports, Result, Root, Startup, Timer, raw, time,
 };
 use core::time::Duration;
+use suite::bare;
 
 /// The priority of the thread that runs the cases.
 pub const PRIORITY: u8 = 40;
@@ -95,7 +95,7 @@ impl System {
     /// Waits without using the processor.
     pub fn sleep(&self, duration: Duration) -> Outcome {
         let [low, high] = split((Instant::now() + duration).cycles());
-        let message = raw::invoke(SafeOperation::Receive, self.silent.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
+        let message = bare::invoke(Operation::Receive, self.silent.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
         check_eq!(raw::checked(message), Err(Error::TimedOut), "a wait for nothing");
         Ok(())
     }
@@ -177,17 +177,17 @@ pub fn receive(endpoint: &Endpoint) -> Result<Message> {
 /// Receives until a deadline.
 pub fn receive_before(endpoint: &Endpoint, deadline: Instant) -> Result<Message> {
     let [low, high] = split(deadline.cycles());
-    raw::checked(raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]))
+    raw::checked(bare::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]))
 }
 
 /// Receives what is there.
 pub fn poll(endpoint: &Endpoint) -> Result<Message> {
-    raw::checked(raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::NO_WAIT, [0; 4]))
+    raw::checked(bare::invoke(Operation::Receive, endpoint.raw(), 0, Options::NO_WAIT, [0; 4]))
 }
 
 /// Answers the call received last.
 pub fn reply(label: u8, words: [usize; 4]) -> Result<()> {
-    raw::checked(raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, label, Options::empty(), words)).map(drop)
+    raw::checked(bare::invoke(Operation::Reply, abi::NO_HANDLE, label, Options::empty(), words)).map(drop)
 }
 
 /// The cycles in a count of milliseconds.

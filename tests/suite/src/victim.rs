@@ -101,7 +101,7 @@ impl<'a> Victim<'a> {
     /// Lets it go on behind a fault that was caught, while the witness holds its registers.
     pub fn go_on(&self) -> Outcome {
         self.scene.breathe()?;
-        raw::reply(self.answer.replace(abi::NO_HANDLE), [0; 4])?;
+        bare::reply(self.answer.replace(abi::NO_HANDLE), [0; 4])?;
         Ok(())
     }
 }

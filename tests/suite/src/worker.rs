@@ -1,16 +1,40 @@
 //! Threads of the conductor's own process.
 
-use abi::{Operation, Options};
-use alloc::vec;
-use alloc::vec::Vec;
-use bellwire::{Endpoint, Handle, Result, Thread, raw};
+use abi::{Access, Operation, Options};
+use bellwire::{Endpoint, Handle, Mapping, Memory, Result, Thread, raw};
 use suite::bare;
 
 /// A thread with a stack; it ends when this is dropped.
 pub struct Worker {
     pub thread: Thread,
     /// Given back only after the thread has ended.
-    _stack: Vec<u8>,
+    stack: Stack,
+}
+
+/// The memory of a stack. The page below a mapping is never mapped, so that running off the stack's end is a fault.
+struct Stack {
+    memory: Memory,
+    mapping: Option<Mapping>,
+}
+
+impl Stack {
+    fn new(bytes: usize) -> Result<Self> {
+        let mut stack = Self { memory: Memory::new(bytes)?, mapping: None };
+        stack.mapping = Some(stack.memory.map(Access::READ | Access::WRITE)?);
+        Ok(stack)
+    }
+
+    /// The address of its first byte, and that behind its last one.
+    fn ends(&self) -> (usize, usize) {
+        self.mapping.as_ref().map_or((0, 0), |mapping| (mapping.address(), mapping.address() + mapping.len()))
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        drop(self.mapping.take());
+        while bare::destroy(self.memory.raw(), [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
+    }
 }
 
 /// How much stack a worker has.
@@ -26,13 +50,18 @@ impl Worker {
 
     /// A stopped thread that will begin at an address, and whose faults go to an endpoint with a badge.
     pub fn prepare(priority: u8, entry: usize, faults: Option<(&Endpoint, u8)>, stack: usize) -> Result<Self> {
-        let stack = vec![0_u8; stack];
-        let top = stack.as_ptr_range().end as usize & !15;
+        let stack = Stack::new(stack)?;
+        let (_, top) = stack.ends();
         let (endpoint, badge) = faults.map_or((0, 0), |(endpoint, badge)| (endpoint.raw(), badge));
         let words = [entry, top, priority as usize, endpoint as usize];
         let message = bare::invoke(Operation::ThreadCreate, abi::NO_HANDLE, badge, Options::empty(), words);
         let handle = raw::checked(message)?.words[0];
-        Ok(Self { thread: bare::thread(handle), _stack: stack })
+        Ok(Self { thread: bare::thread(handle), stack })
+    }
+
+    /// The lowest address of its stack.
+    pub fn stack_bottom(&self) -> usize {
+        self.stack.ends().0
     }
 
     /// Starts at `begin`, for a worker that was prepared with it.

@@ -11,6 +11,7 @@ mod tricks;
 mod vandal;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bellwire::{Endpoint, Result, Startup};
 
@@ -27,14 +28,14 @@ fn run(startup: Startup) -> Result<(), String> {
 /// A server that both know.
 struct Service {
     name: &'static str,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
 }
 
 /// The services of all shipped programs.
 const SERVICES: [&str; 9] = ["timer", "edu", "serial", "console", "keyboard", "rtc", "pci", "programs", "shell"];
 
 fn services(startup: &Startup) -> Result<Vec<Service>> {
-    SERVICES.into_iter().map(|name| Ok(Service { name, endpoint: startup.uses(name)? })).collect()
+    SERVICES.into_iter().map(|name| Ok(Service { name, endpoint: Arc::new(startup.uses(name)?) })).collect()
 }
 
 /// What the vandal asks the guest.

@@ -1,13 +1,19 @@
 //! What a client can do to a server.
 
 use crate::Service;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bellwire::protocol::{
     Chunk, ClockRequest, ColourPolicy, ConsoleMode, ConsoleRequest, EduRequest, KeyLayout, KeyboardRequest,
     MouseRequest, PciRequest, PowerRequest, ProgramName, ProgramsRequest, Request, StreamRequest, SupervisionRequest,
     TimerRequest,
 };
-use bellwire::{Endpoint, Error, Handle, Instant, Memory, PAGE_BYTES, Result, Rights, SpawnedThread, Thread, Timer};
+use bellwire::{
+    CallThread, Endpoint, Error, Handle, Instant, Limits, Memory, OwnedHandle, PAGE_BYTES, Process, Result, Rights,
+    SpawnedThread, Thread, Timer, Trust, raw,
+};
 use core::time::Duration;
 
 /// The priority of the vandal's further threads, which is that of its first.
@@ -18,14 +24,16 @@ const STACK_BYTES: usize = 8 << 10;
 /// More than a server's handle table has room for.
 const MANY: usize = 200;
 
+/// More than any table has room for.
+const THOUSANDS: usize = 1_000;
+
 /// How many threads wait at servers at a time.
 const THREADS: usize = 12;
 
 /// A call's label and words.
 type Words = (u8, [usize; 4]);
 
-/// Requests of all protocols, which every server gets. Left out are `EduRequest::Hold` and `EduRequest::Storm`, by
-/// which any client of the teaching device may stop the device's driver.
+/// Requests of all protocols, which every server gets.
 pub fn requests() -> Vec<Words> {
     let shell = ProgramName::new("shell").unwrap_or_default();
     let second = Instant::now() + Duration::from_secs(1);
@@ -34,7 +42,7 @@ pub fn requests() -> Vec<Words> {
         StreamRequest::Poll.encode(),
         StreamRequest::Write(Chunk::default()).encode(),
         KeyboardRequest::Layout.encode(),
-        KeyboardRequest::SetLayout(KeyLayout::Us).encode(),
+        KeyboardRequest::SetLayout(KeyLayout::De).encode(),
         MouseRequest::State.encode(),
         PowerRequest::Reset.encode(),
         ClockRequest::Time.encode(),
@@ -59,12 +67,81 @@ pub fn requests() -> Vec<Words> {
         EduRequest::Raise(3).encode(),
         EduRequest::Raise(u32::MAX).encode(),
         EduRequest::Factorial(u32::MAX).encode(),
+        EduRequest::Hold.encode(),
+        EduRequest::Storm.encode(),
         ConsoleRequest::Size.encode(),
         ConsoleRequest::SetColours(ColourPolicy::Off).encode(),
-        ConsoleRequest::SetMode(ConsoleMode::Text).encode(),
-        SupervisionRequest::ClientEnded { badge: 1 }.encode(),
+        ConsoleRequest::SetMode(ConsoleMode::Bytes).encode(),
+        SupervisionRequest::ClientEnded { badge: 1, before: u64::MAX }.encode(),
         (255, [usize::MAX; 4]),
     ])
+}
+
+/// The label by which any client writes to the console and the serial line.
+const WRITE: u8 = 1;
+
+/// Requests by which one client would change what others have of a service, each at its service. They take a right that
+/// the vandal hasn't.
+pub fn forbidden() -> Vec<(&'static str, Words)> {
+    Vec::from([
+        ("edu", EduRequest::Hold.encode()),
+        ("edu", EduRequest::Storm.encode()),
+        ("rtc", ClockRequest::Rate(1024).encode()),
+        ("rtc", ClockRequest::Rate(0).encode()),
+        ("keyboard", KeyboardRequest::SetLayout(KeyLayout::De).encode()),
+        ("keyboard", PowerRequest::Reset.encode()),
+        ("console", ConsoleRequest::SetMode(ConsoleMode::Bytes).encode()),
+        ("console", ConsoleRequest::SetColours(ColourPolicy::On).encode()),
+        ("pci", PowerRequest::Reset.encode()),
+    ])
+}
+
+/// Every label there is, with words of zeros, of ones, and of small numbers.
+pub fn every_label(service: &Service) {
+    for label in (0..=u8::MAX).filter(|label| *label != WRITE) {
+        for words in [[0; 4], [usize::MAX; 4], [1, 2, 3, 4]] {
+            let _ = service.endpoint.call_before(Instant::now() + Duration::from_micros(300), label, words);
+        }
+    }
+}
+
+/// Calls that wait, thousands of them, each given up before it is answered.
+pub fn half_open(service: &Service) -> Result<()> {
+    let bell = Arc::new(Endpoint::new()?);
+    let (label, words) = long_requests(service)[0];
+    for _ in 0..THOUSANDS {
+        let mut caller = CallThread::new(PRIORITY, bell.notifier(1)?, 1)?;
+        let sent = (service.name == "timer").then(|| bell.clone() as Arc<dyn Handle>);
+        caller.begin(service.endpoint.clone(), label, words, sent)?;
+        drop(caller);
+        let _ = service.endpoint.call_before(Instant::now() + Duration::from_micros(20), label, words);
+    }
+    Arc::into_inner(bell).map_or(Ok(()), Endpoint::destroy)
+}
+
+/// Every label with a handle of every kind that a program can have without rights: also those of objects that end while
+/// a server may have them.
+pub fn every_label_with_a_handle(service: &Service) -> Result<()> {
+    let endpoint = Endpoint::new()?;
+    let memory = Memory::new(PAGE_BYTES)?;
+    let timer = Timer::new(&endpoint, 0)?;
+    let read_only = memory.copy(Rights::READ)?;
+    for label in (0..=u8::MAX).filter(|label| *label != WRITE) {
+        for kind in 0..4 {
+            for words in [[0; 3], [usize::MAX; 3], [50, 0, 0]] {
+                set_deadline(Duration::from_micros(200))?;
+                let _ = match kind {
+                    0 => service.endpoint.call_with_handle(label, words, &endpoint),
+                    1 => service.endpoint.call_with_handle(label, words, &memory),
+                    2 => service.endpoint.call_with_handle(label, words, &timer),
+                    _ => service.endpoint.call_with_handle(label, words, &read_only),
+                };
+            }
+        }
+    }
+    timer.destroy()?;
+    memory.destroy()?;
+    endpoint.destroy()
 }
 
 /// Requests that wait.
@@ -98,7 +175,7 @@ pub fn fill_with_replies(service: &Service) {
 }
 
 /// Every request with handles of every kind. Returns the first that a server took, other than the timer service.
-pub fn handles(service: &Service) -> Result<Option<u8>> {
+pub fn handles(service: &Service) -> Result<Option<String>> {
     let endpoint = Endpoint::new()?;
     let memory = Memory::new(PAGE_BYTES)?;
     let timer = Timer::new(&endpoint, 0)?;
@@ -116,7 +193,7 @@ pub fn handles(service: &Service) -> Result<Option<u8>> {
                 _ => service.endpoint.call_with_handle(label, words, &weak),
             };
             if service.name != "timer" && answer != Err(Error::HandleUnwanted) {
-                taken = taken.or(Some(label));
+                taken = taken.or_else(|| Some(format!("label {label}, handle {send}: {answer:?}")));
             }
         }
     }
@@ -125,6 +202,84 @@ pub fn handles(service: &Service) -> Result<Option<u8>> {
     memory.destroy()?;
     endpoint.destroy()?;
     Ok(taken)
+}
+
+/// Handles of the kinds that no server expects, and handles to an endpoint with rights that make no sense to a server.
+pub struct OddHandles {
+    handles: Vec<OwnedHandle>,
+    /// It waits for the answer that one of the handles allows.
+    _caller: CallThread,
+}
+
+impl OddHandles {
+    /// Makes them. They go with the program.
+    pub fn new() -> Result<Self> {
+        let endpoint = Endpoint::new()?;
+        let mut handles = Vec::new();
+        let single = [Rights::CALL, Rights::RECEIVE, Rights::NOTIFY, Rights::BIND, Rights::DESTROY, Rights::empty()];
+        for rights in single.into_iter().chain([Rights::CALL | Rights::RECEIVE, Rights::all() - Rights::NOTIFY]) {
+            handles.push(endpoint.copy(rights | Rights::COPY)?.into());
+        }
+        handles.push(endpoint.badged(Rights::all(), u16::MAX)?.into());
+        handles.push(endpoint.notifier(0)?.into());
+        handles.push(endpoint.notifier(1)?.into());
+        // SAFETY: it is never started.
+        let thread = unsafe { Thread::new(0, 0, PRIORITY, None) }?;
+        handles.push(thread.into());
+        let limits = Limits { frames: 40, objects: 8, priority: PRIORITY, trust: Trust::Contained };
+        handles.push(Process::new(limits, &endpoint, 1)?.into());
+        let mut caller = CallThread::new(PRIORITY, endpoint.notifier(1)?, 1)?;
+        let desk = Arc::new(Endpoint::new()?);
+        caller.begin(desk.clone(), 0, [0; 4], None)?;
+        // SAFETY: this thread has no server.
+        unsafe { raw::receive(desk.raw(), [0; 4]) }?;
+        let reply = raw::reply_take(0, [0; 4])?.words[0];
+        // SAFETY: the kernel has just installed the handle.
+        handles.push(unsafe { OwnedHandle::from_raw(reply as u32) });
+        handles.push(desk.copy(Rights::all())?.into());
+        handles.push(endpoint.into());
+        Ok(Self { handles, _caller: caller })
+    }
+}
+
+/// Every request with odd handles. Returns what the first answer was that no server but the timer service should give.
+pub fn odd_handles(service: &Service, odd: &OddHandles) -> Result<Option<String>> {
+    let mut taken = None;
+    for (label, [word0, word1, word2, _]) in requests() {
+        for (kind, handle) in odd.handles.iter().enumerate() {
+            set_deadline(Duration::from_micros(200))?;
+            let answer = service.endpoint.call_with_handle(label, [word0, word1, word2], handle);
+            // The kernel copies no Reply.
+            let is_refused = matches!(answer, Err(Error::HandleUnwanted | Error::WrongType));
+            if service.name != "timer" && !is_refused {
+                taken = taken.or_else(|| Some(format!("label {label}, handle {kind}: {answer:?}")));
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// Has the timer service take more odd handles of each kind than its table has room for: in requests that it refuses,
+/// in requests that it grants, and in those that it can't notify. All of them are over in the end.
+pub fn fill_with_odd_handles(timer: &Service, odd: &OddHandles) {
+    let period = bellwire::time::cycles(Duration::from_millis(1));
+    for handle in &odd.handles {
+        for _ in 0..MANY {
+            let _ = timer.endpoint.request_with_handle(TimerRequest::Stop(0), handle);
+            let _ = timer.endpoint.request_with_handle(TimerRequest::SleepUntil(0), handle);
+            let every = TimerRequest::Every { period, bit: 0 };
+            if let Ok([number, ..]) = timer.endpoint.request_with_handle(every, handle) {
+                let _ = timer.endpoint.request(TimerRequest::Stop(number as u32));
+            }
+        }
+        // These end when they expire, if the handle can't notify.
+        let every = TimerRequest::Every { period, bit: 0 };
+        let numbers: Vec<_> = (0..3).filter_map(|_| timer.endpoint.request_with_handle(every, handle).ok()).collect();
+        let _ = timer.endpoint.request(TimerRequest::SleepUntil(Instant::now().cycles() + 2 * period));
+        for [number, ..] in numbers {
+            let _ = timer.endpoint.request(TimerRequest::Stop(number as u32));
+        }
+    }
 }
 
 /// A deadline for the next call.
@@ -146,10 +301,13 @@ pub fn ask_for_all_timers(service: &Service, bell: &Endpoint) -> (u32, Option<Er
     (granted, None)
 }
 
-/// Numbers of requests that are others'.
-pub fn stop_others(service: &Service) -> u32 {
+/// More numbers than the timer service has given out.
+const NUMBERS: u32 = 16_384;
+
+/// Stops requests by all numbers, those of others among them. Returns how many that were.
+pub fn stop_all(service: &Service) -> u32 {
     let stops = |number: &u32| service.endpoint.request(TimerRequest::Stop(*number)).is_ok();
-    (0..MANY as u32).filter(stops).count() as u32
+    (0..NUMBERS).filter(stops).count() as u32
 }
 
 /// A call for every slot of this program's table.
@@ -186,9 +344,8 @@ pub fn noise(service: &Service, seed: u32) {
     };
     for _ in 0..2 * MANY {
         let label = next() as u8;
-        // What any client may do on purpose: hold the device, have it interrupt without end, have the console be of
-        // bytes, show a wrong layout, write.
-        if let 1 | 18 | 114 | 116 | 130 = label {
+        // What any client may do on purpose.
+        if label == WRITE {
             continue;
         }
         let words = [next() as usize, next() as usize % 3, next() as usize % 32, usize::MAX];
@@ -201,7 +358,7 @@ pub fn wait_in_threads(service: &Service, threads: &mut Vec<SpawnedThread>) -> R
     let requests = long_requests(service);
     let most = threads.len() + THREADS / 2;
     while threads.len() < most {
-        let endpoint = Endpoint::borrowed(service.endpoint.raw());
+        let endpoint = service.endpoint.clone();
         let (label, words) = requests[threads.len() % requests.len()];
         threads.push(Thread::spawn(PRIORITY, STACK_BYTES, move |_| {
             for _ in 0..MANY {
@@ -214,16 +371,24 @@ pub fn wait_in_threads(service: &Service, threads: &mut Vec<SpawnedThread>) -> R
     Ok(())
 }
 
-/// Threads that wait at a server are ended, at different points of their calls.
+/// Threads that wait at a server are ended, at many points of their calls.
 pub fn die_in_calls(service: &Service) -> Result<()> {
-    let mut threads = Vec::new();
-    wait_in_threads(service, &mut threads)?;
-    let nobody = Endpoint::new()?;
-    for (step, thread) in threads.into_iter().enumerate() {
-        // A call that no thread takes: time passes, and the threads run.
-        let _ = nobody.call_before(Instant::now() + Duration::from_micros(7 * step as u64), 0, [0; 4]);
-        // One that was answered and has ended is gone already.
-        let _ = thread.destroy();
+    (0..7).try_for_each(|offset| die_in_calls_from(service, offset))
+}
+
+/// Ends a thread every seven microseconds, `offset` later than that.
+fn die_in_calls_from(service: &Service, offset: u64) -> Result<()> {
+    let bell = Endpoint::new()?;
+    let mut callers = Vec::new();
+    for (label, words) in long_requests(service).into_iter().cycle().take(THREADS / 2) {
+        let mut caller = CallThread::new(PRIORITY, bell.notifier(1)?, 1)?;
+        caller.begin(service.endpoint.clone(), label, words, None)?;
+        callers.push(caller);
     }
-    nobody.destroy()
+    for (step, caller) in callers.into_iter().enumerate() {
+        // A call that no thread takes: time passes, and the threads run.
+        let _ = bell.call_before(Instant::now() + Duration::from_micros(7 * step as u64 + offset), 0, [0; 4]);
+        drop(caller);
+    }
+    bell.destroy()
 }

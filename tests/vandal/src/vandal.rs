@@ -4,7 +4,7 @@ use crate::{Service, services, to_guest, tricks};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use bellwire::protocol::{StreamRequest, TimerRequest};
+use bellwire::protocol::{FORBIDDEN, StreamRequest, TimerRequest};
 use bellwire::{Endpoint, Error, Instant, Startup};
 use core::time::Duration;
 
@@ -21,7 +21,12 @@ pub fn run(startup: Startup) -> Result<(), String> {
             try_everything(&services)?;
             bellwire::entry::exit(0)
         }
-        1..=5 => die_with_calls(&services, 2 * (life - 1)),
+        1..=5 => {
+            if life == 1 {
+                check_given_back(&services)?;
+            }
+            die_with_calls(&services, 2 * (life - 1))
+        }
         _ => {
             guest.call(to_guest::DONE, [0; 4]).map_err(text)?;
             let nowhere = Endpoint::new().map_err(text)?;
@@ -32,9 +37,20 @@ pub fn run(startup: Startup) -> Result<(), String> {
 
 fn try_everything(services: &[Service]) -> Result<(), String> {
     let text = |error: Error| error.to_string();
+    services.iter().try_for_each(try_what_is_forbidden)?;
     services.iter().for_each(tricks::deadlines);
+    services.iter().for_each(tricks::every_label);
+    services.iter().try_for_each(tricks::every_label_with_a_handle).map_err(text)?;
+    services.iter().try_for_each(tricks::half_open).map_err(text)?;
     services.iter().for_each(tricks::fill_with_replies);
     services.iter().try_for_each(send_handles)?;
+    let odd = tricks::OddHandles::new().map_err(text)?;
+    services.iter().try_for_each(|service| took_none(service, tricks::odd_handles(service, &odd)))?;
+    services
+        .iter()
+        .filter(|service| service.name == "timer")
+        .for_each(|timer| tricks::fill_with_odd_handles(timer, &odd));
+    drop(odd);
     tricks::with_a_full_table(services).map_err(text)?;
     services.iter().for_each(tricks::notify);
     for (service, seed) in services.iter().zip(0x9E37_79B9..) {
@@ -42,6 +58,20 @@ fn try_everything(services: &[Service]) -> Result<(), String> {
     }
     services.iter().try_for_each(tricks::die_in_calls).map_err(text)?;
     ask_for_timers(services)
+}
+
+/// What changes a service for its other clients takes a right.
+fn try_what_is_forbidden(service: &Service) -> Result<(), String> {
+    for (name, (label, words)) in tricks::forbidden() {
+        if name != service.name {
+            continue;
+        }
+        let answer = service.endpoint.call(label, words).map_err(|error| error.to_string())?;
+        if answer.label != FORBIDDEN {
+            return fail(format!("{name} answers the label {label} by {}", answer.label));
+        }
+    }
+    Ok(())
 }
 
 /// Ends the whole process, with calls of several threads under way at two services.
@@ -58,9 +88,13 @@ fn die_with_calls(services: &[Service], first: usize) -> Result<(), String> {
 
 /// No server but the timer service takes handles.
 fn send_handles(service: &Service) -> Result<(), String> {
-    match tricks::handles(service) {
+    took_none(service, tricks::handles(service))
+}
+
+fn took_none(service: &Service, taken: bellwire::Result<Option<String>>) -> Result<(), String> {
+    match taken {
         Ok(None) => Ok(()),
-        Ok(Some(label)) => fail(format!("{} took a handle with the label {label}", service.name)),
+        Ok(Some(answer)) => fail(format!("{} answers a handle: {answer}", service.name)),
         Err(error) => fail(error.to_string()),
     }
 }
@@ -68,8 +102,11 @@ fn send_handles(service: &Service) -> Result<(), String> {
 fn ask_for_timers(services: &[Service]) -> Result<(), String> {
     let Some(timer) = services.iter().find(|service| service.name == "timer") else { return Ok(()) };
     let bell = Endpoint::new().map_err(|error| error.to_string())?;
+    // What earlier tricks have left.
+    tricks::stop_all(timer);
     let (granted, end) = tricks::ask_for_all_timers(timer, &bell);
-    if granted > MOST_TIMERS || end != Some(Error::OverLimit) {
+    // Fewer would mean that the service's table is full.
+    if granted != MOST_TIMERS || end != Some(Error::OverLimit) {
         return fail(format!("the timer service granted {granted} periods, then {end:?}"));
     }
     let too_often = timer.endpoint.request_with_handle(TimerRequest::Every { period: 1, bit: 0 }, &bell);
@@ -79,14 +116,24 @@ fn ask_for_timers(services: &[Service]) -> Result<(), String> {
     if timer.endpoint.request(StreamRequest::Read) != Err(Error::BadArgument) {
         return fail("the timer service reads".into());
     }
-    let stopped = tricks::stop_others(timer);
-    if stopped > granted {
+    let stopped = tricks::stop_all(timer);
+    if stopped != granted {
         return fail(format!("{stopped} periods were stopped, of {granted}"));
     }
-    // The next life finds all of it given back, though this one ends without stopping anything.
+    // The next life finds all of it given back, though this one stops nothing.
     let _ = tricks::ask_for_all_timers(timer, &bell);
     bell.into_raw();
     Ok(())
+}
+
+/// The timer service has given back what the last life had asked for.
+fn check_given_back(services: &[Service]) -> Result<(), String> {
+    let Some(timer) = services.iter().find(|service| service.name == "timer") else { return Ok(()) };
+    let bell = Endpoint::new().map_err(|error| error.to_string())?;
+    match tricks::ask_for_all_timers(timer, &bell) {
+        (MOST_TIMERS, Some(Error::OverLimit)) => Ok(()),
+        (granted, end) => fail(format!("the next life is granted {granted} periods, then {end:?}")),
+    }
 }
 
 /// Says what went wrong where the runner finds it: in the program's end.

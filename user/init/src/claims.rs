@@ -2,12 +2,14 @@
 //! once, when the system starts, and grants them to each instance of the program.
 
 use crate::machine::Machine;
+use crate::size;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bellwire::{Interrupt, Memory, PAGE_BYTES, Ports, Process, Result, Rights, StartupEntry, StartupKind};
 use manifest::{Program, Quota, Range, Right};
 
 /// The address and size of the VGA's text memory.
-const TEXT_SCREEN: (u64, usize) = (0xB_8000, 32 << 10);
+const TEXT_SCREEN: (u64, u64) = (0xB_8000, 32 << 10);
 
 /// A program's claims.
 #[derive(Debug, Default)]
@@ -36,10 +38,11 @@ impl Claims {
         }
         for &range in &program.device_memory {
             let entry = StartupEntry::new("device-memory", StartupKind::Handle, 0, [range.first, range.count()]);
-            claims.claim_memory(machine, program, entry, range.first, range.count() as usize);
+            claims.claim_memory(machine, program, entry, range.first, range.count());
         }
         claims.kept = program.keeps.and_then(|Quota(bytes)| {
-            let claimed = granted(program, format_args!("{bytes} bytes to keep"), Memory::new(bytes as usize));
+            let claim = sized(bytes, Memory::new);
+            let claimed = granted(program, format_args!("{bytes} bytes to keep"), claim);
             claimed.map(|memory| (memory, bytes))
         });
         if program.rights.contains(&Right::Screen) {
@@ -55,19 +58,18 @@ impl Claims {
             let entry = StartupEntry::new("framebuffer", StartupKind::Handle, 0, [address, size]);
             let page = address & !(PAGE_BYTES as u64 - 1);
             let rows = size & u64::from(u32::MAX);
-            // Firmware may describe a framebuffer that is larger than the address space; that one is refused.
+            // Firmware may describe a framebuffer that is larger than all memory; that one is refused.
             let bytes = pitch.checked_mul(rows).and_then(|bytes| bytes.checked_add(address - page));
-            let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
-            self.claim_memory(machine, program, entry, page, bytes);
+            self.claim_memory(machine, program, entry, page, bytes.unwrap_or(u64::MAX));
         } else if machine.fact("text-screen").is_some() {
             let (address, bytes) = TEXT_SCREEN;
-            let entry = StartupEntry::new("text-screen", StartupKind::Handle, 0, [address, bytes as u64]);
+            let entry = StartupEntry::new("text-screen", StartupKind::Handle, 0, [address, bytes]);
             self.claim_memory(machine, program, entry, address, bytes);
         }
     }
 
-    fn claim_memory(&mut self, machine: &Machine, program: &Program, entry: StartupEntry, first: u64, bytes: usize) {
-        let claim = machine.root.device_memory(first, bytes);
+    fn claim_memory(&mut self, machine: &Machine, program: &Program, entry: StartupEntry, first: u64, bytes: u64) {
+        let claim = sized(bytes, |bytes| machine.root.device_memory(first, bytes));
         let claimed = granted(program, format_args!("device memory at {first:#x}"), claim);
         self.memory.extend(claimed.map(|memory| (entry, memory)));
     }
@@ -99,6 +101,16 @@ impl Claims {
     }
 }
 
-fn granted<T>(program: &Program, what: core::fmt::Arguments<'_>, claim: Result<T>) -> Option<T> {
+/// Makes a claim of a number of bytes. An error says why there is none.
+fn sized<T>(bytes: u64, claim: impl FnOnce(usize) -> Result<T>) -> Result<T, String> {
+    let bytes = size::addressable(bytes).map_err(|error| error.to_string())?;
+    claim(bytes).map_err(|error| error.to_string())
+}
+
+fn granted<T>(
+    program: &Program,
+    what: core::fmt::Arguments<'_>,
+    claim: Result<T, impl core::fmt::Display>,
+) -> Option<T> {
     claim.inspect_err(|error| bellwire::println!("{} doesn't get {what}: {error}", program.name)).ok()
 }

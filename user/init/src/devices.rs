@@ -5,23 +5,21 @@
 //! Configuration space says where a function's registers are. The program behind the service `pci` keeps it; `init`
 //! gives the rights to memory, ports and interrupts.
 
+use crate::clerk::Found;
+use crate::size;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use bellwire::pci::entries;
-use bellwire::protocol::{PciBar, PciFunction, PciId, PciRequest, PciSignal, Request};
+use bellwire::pci::{entries, master_badge};
+use bellwire::protocol::{PciBar, PciFunction, PciRequest, PciSignal};
 use bellwire::{
-    DrivenFunction, Endpoint, Error, FIRST_VECTOR, Instant, Interrupt, InterruptWrite, Memory, PAGE_BYTES,
-    PciInterrupt, Ports, Process, Result, Rights, Root, StartupEntry,
+    DrivenFunction, Endpoint, Error, FIRST_VECTOR, Interrupt, InterruptWrite, Memory, PAGE_BYTES, PciInterrupt, Ports,
+    Process, Result, Rights, Root, StartupEntry,
 };
 use core::fmt;
-use core::time::Duration;
-use manifest::{Program, Right, Signal};
+use manifest::{MOST_PORT_RANGES, MOST_PORTS, Program, Right, Signal};
 
-/// The most base address registers of a function.
-const BARS: u8 = 6;
-
-/// After this time without an answer the bus counts as gone. `init` must not wait for ever, since `init` itself starts
-/// the bus again.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The most handles that all functions of a program take together: half of an instance's table.
+const MOST_HANDLES: usize = 32;
 
 /// A program's functions.
 #[derive(Debug)]
@@ -29,7 +27,7 @@ pub struct Devices {
     functions: Vec<Function>,
     /// The lines of all functions, each once.
     lines: Vec<(u8, Interrupt)>,
-    /// The program's badge, if it may let the functions master the bus.
+    /// The badge of the handle by which the program may let the functions master the bus, if it may.
     master: Option<u16>,
     /// The right to hand the functions' registers on, if the program has that.
     shared: Rights,
@@ -61,44 +59,13 @@ pub enum Missing {
     Refused,
 }
 
-/// The service `pci`, as `init` calls it.
-#[derive(Clone, Copy, Debug)]
-pub struct Bus<'a>(pub &'a Endpoint);
-
-impl Bus<'_> {
-    fn ask(self, request: impl Request) -> Result<[usize; 4]> {
-        self.0.request_before(Instant::now() + PATIENCE, request)
-    }
-
-    /// Returns all functions with one of the program's numbers, and their registers.
-    fn find(self, program: &Program) -> Result<Vec<(PciFunction, Vec<PciBar>)>> {
-        let wanted = |id: PciId| program.pci.iter().any(|want| (want.vendor, want.device) == (id.vendor, id.device));
-        let mut functions = Vec::new();
-        // No machine has more.
-        for index in 0..=u32::from(u16::MAX) {
-            match self.ask(PciRequest::Get(index)) {
-                Ok(words) => functions.push(PciFunction::from_words(words)),
-                Err(Error::BadArgument) => break,
-                Err(error) => return Err(error),
-            }
-        }
-        functions.retain(|function| wanted(function.id));
-        let registers = |function: &PciFunction| -> Result<Vec<PciBar>> {
-            let bars = (0..BARS).map(|index| self.ask(PciRequest::Bar { function: function.address, index }));
-            bars.map(|words| words.map(PciBar::from_words)).collect()
-        };
-        functions.into_iter().map(|function| Ok((function, registers(&function)?))).collect()
-    }
-}
-
 impl Devices {
-    /// Finds a program's functions and claims their registers and interrupts.
-    pub fn claim(root: &Root, bus: Bus<'_>, program: &Program, badge: u16) -> Result<Self, Missing> {
-        let found = bus.find(program).map_err(Missing::Bus)?;
+    /// Claims the registers and interrupts of a program's functions, which the bus has found.
+    pub fn claim(root: &Root, found: Vec<Found>, program: &Program, badge: u16) -> Result<Self, Missing> {
         if found.is_empty() {
             return Err(Missing::Absent);
         }
-        let master = program.rights.contains(&Right::Dma).then_some(badge);
+        let master = program.rights.contains(&Right::Dma).then_some(master_badge(badge));
         let shared = if program.rights.contains(&Right::Share) { Rights::COPY } else { Rights::empty() };
         let mut devices = Self { functions: Vec::new(), lines: Vec::new(), master, shared };
         for (function, bars) in found {
@@ -143,12 +110,18 @@ impl Devices {
                     function.memory.push((index, claimed, bytes));
                 }
                 PciBar::Ports { first, count } => {
-                    let claimed =
-                        had(root.ports(first, count), program, found, format_args!("the ports at {first:#x}"))?;
+                    let what = format_args!("the ports at {first:#x}");
+                    let used = self.functions.iter().map(|function| function.ports.len()).sum::<usize>();
+                    let used = program.ports.len() + used + function.ports.len();
+                    had(has_room_for_ports(used, count), program, found, what)?;
+                    let claimed = had(root.ports(first, count), program, found, what)?;
                     function.ports.push((index, claimed, first, count));
                 }
             }
         }
+        let handles = self.functions.iter().map(Function::handles).sum::<usize>() + function.handles();
+        let can = if handles > MOST_HANDLES { Err("the program's functions have too many together") } else { Ok(()) };
+        had(can, program, found, format_args!("registers and interrupt"))?;
         self.functions.push(function);
         Ok(())
     }
@@ -173,24 +146,21 @@ impl Devices {
         }
     }
 
-    /// Turns the functions on. Call this before an instance starts.
-    pub fn enable(&self, bus: Bus<'_>) -> Result<()> {
-        for function in &self.functions {
+    /// Returns what to ask the bus for before an instance starts: to turn the functions on.
+    pub fn turning_on(&self) -> Vec<PciRequest> {
+        let requests = self.functions.iter().map(|function| {
             let signal = match &function.signal {
                 ClaimedSignal::Line(_) => PciSignal::Line,
                 ClaimedSignal::Message(_, write) => PciSignal::Message(*write),
             };
-            bus.ask(PciRequest::Enable { function: function.found.address, signal, master: self.master })?;
-        }
-        Ok(())
+            PciRequest::Enable { function: function.found.address, signal, master: self.master }
+        });
+        requests.collect()
     }
 
-    /// Turns the functions off. When this returns, none of them reaches memory any more.
-    pub fn disable(&self, bus: Bus<'_>) -> Result<()> {
-        self.functions.iter().try_for_each(|function| {
-            bus.ask(PciRequest::Disable(function.found.address))?;
-            Ok(())
-        })
+    /// Returns what to ask the bus for when an instance has ended: to turn the functions off.
+    pub fn turning_off(&self) -> Vec<PciRequest> {
+        self.functions.iter().map(|function| PciRequest::Disable(function.found.address)).collect()
     }
 
     /// Grants the functions to an instance, and adds their names to `entries`. `bus` is the service `pci`, which an
@@ -235,6 +205,25 @@ impl Devices {
     }
 }
 
+impl Function {
+    /// The handles that an instance gets for the function.
+    fn handles(&self) -> usize {
+        self.memory.len() + 1
+    }
+}
+
+/// Returns why an instance that uses a number of ranges of ports couldn't use one more, of `count` ports. A function
+/// that an instance can't be granted would keep the program from starting, so such a function is left out.
+fn has_room_for_ports(used: usize, count: u16) -> Result<(), &'static str> {
+    if u64::from(count) > MOST_PORTS {
+        Err("they are more than a range can have")
+    } else if used >= MOST_PORT_RANGES {
+        Err("the program has as many ranges of ports as it can use")
+    } else {
+        Ok(())
+    }
+}
+
 /// Returns what was claimed, or logs why it can't be had.
 fn had<T>(
     claim: Result<T, impl fmt::Display>,
@@ -249,8 +238,20 @@ fn had<T>(
 }
 
 /// Claims a function's memory. A page that registers of several functions share goes to the first claim alone.
-fn claim_memory(root: &Root, address: u64, bytes: u64) -> Result<Memory> {
-    let page = PAGE_BYTES as u64;
-    let bytes = usize::try_from(bytes.next_multiple_of(page)).map_err(|_| Error::BadArgument)?;
-    root.device_memory(address, bytes)
+fn claim_memory(root: &Root, address: u64, bytes: u64) -> Result<Memory, String> {
+    let bytes = size::in_blocks(bytes, PAGE_BYTES).map_err(|error| error.to_string())?;
+    root.device_memory(address, bytes).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_that_no_instance_could_use_are_refused() {
+        assert_eq!(has_room_for_ports(0, 256), Ok(()));
+        assert_eq!(has_room_for_ports(MOST_PORT_RANGES - 1, 8), Ok(()));
+        assert!(has_room_for_ports(0, 512).is_err(), "a register may say so");
+        assert!(has_room_for_ports(MOST_PORT_RANGES, 8).is_err());
+    }
 }

@@ -1,6 +1,7 @@
 //! Loading of a program's file into a process.
 
 use crate::machine::Module;
+use crate::size::TooLarge;
 use alloc::vec;
 use alloc::vec::Vec;
 use bellwire::{Access, Error, Memory, Process, Result, StartupBlock, StartupEntry, layout};
@@ -16,6 +17,8 @@ const LIMITS: Limits =
 pub enum LoadError {
     /// Its file can't be loaded.
     File(Unloadable),
+    /// It may have more memory than there can be.
+    Memory(TooLarge),
     /// The kernel refused something.
     Kernel(Error),
 }
@@ -23,6 +26,12 @@ pub enum LoadError {
 impl From<Unloadable> for LoadError {
     fn from(error: Unloadable) -> Self {
         Self::File(error)
+    }
+}
+
+impl From<TooLarge> for LoadError {
+    fn from(error: TooLarge) -> Self {
+        Self::Memory(error)
     }
 }
 
@@ -36,6 +45,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(error) => write!(formatter, "its module {error}"),
+            Self::Memory(error) => write!(formatter, "its memory: {error}"),
             Self::Kernel(error) => error.fmt(formatter),
         }
     }

@@ -59,9 +59,9 @@ pub struct Module {
 
 impl Module {
     fn new(entry: &StartupEntry) -> Result<Self> {
-        // Nobody owns the handle: a program is loaded again from the same module.
-        let mapping = Memory::borrowed(entry.value).map(Access::READ)?;
-        let length = (entry.extra[0] as usize).min(mapping.len());
+        // SAFETY: nobody owns the handle, or closes it: a program is loaded again from the same module.
+        let mapping = unsafe { Memory::borrowed(entry.value) }.map(Access::READ)?;
+        let length = usize::try_from(entry.extra[0]).unwrap_or(usize::MAX).min(mapping.len());
         Ok(Self { mapping, length })
     }
 

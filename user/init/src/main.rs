@@ -9,11 +9,14 @@ extern crate alloc;
 
 mod backoff;
 mod claims;
+mod clerk;
 mod devices;
 mod load;
 mod machine;
+mod notices;
 mod program;
 mod service;
+mod size;
 mod stand_in;
 mod supervisor;
 

@@ -2,8 +2,9 @@
 
 use crate::backoff::Backoff;
 use crate::claims::Claims;
-use crate::devices::{Bus, Devices, Missing};
-use crate::load::{LoadError, Pages};
+use crate::clerk::Clerk;
+use crate::devices::Devices;
+use crate::load::Pages;
 use crate::machine::Machine;
 use crate::service::Services;
 use crate::stand_in::StandIn;
@@ -13,17 +14,21 @@ use alloc::vec::Vec;
 use bellwire::entry::ABSENT;
 use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus};
 use bellwire::{
-    DrivenFunction, Endpoint, Error, Exit, HowEnded, Instant, Memory, Overrun, Process, Result, Storm, time,
+    Call, CallerGone, Callers, ClientRight, DrivenFunction, Endpoint, Error, Exit, HowEnded, Instant, Overrun, Process,
+    Result, StartupEntry, Storm, time,
 };
 use core::time::Duration;
 use manifest::{OnOverrun, Restart, Right};
 
+mod functions;
+mod launch;
 mod start;
+mod tidy;
 
-use start::StartError;
+use functions::Functions;
 
-/// The time after which `init` tries again to turn a dead program's devices off, where the bus doesn't answer.
-const BURIAL_RETRY: Duration = Duration::from_secs(1);
+/// The time after which `init` tries again to turn a dead program's devices off, where the bus couldn't.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// A program.
 #[derive(Debug)]
@@ -33,23 +38,37 @@ pub struct Program {
     /// The program's badge, in its messages and in the kernel's counters.
     badge: u16,
     claims: Claims,
-    /// The program's PCI functions, once they were found.
-    devices: Option<Devices>,
+    functions: Functions,
     life: Life,
     /// What is left of the program's last process.
     remains: Option<Remains>,
+    /// When to try again to clean up after the program, if the bus runs and couldn't turn the devices off.
+    retry: Option<Instant>,
     /// One stand-in for each service, which answers clients while the program is not to run. Made when first needed.
     stand_ins: Vec<StandIn>,
+    /// When to try again to make those that couldn't be made.
+    stand_ins_at: Option<Instant>,
     backoff: Backoff,
     restarts: u8,
+    /// Clients that have asked for the start, and wait until it is known what has come of it.
+    starters: Callers<()>,
 }
 
 /// The state of a program.
 #[derive(Debug)]
 enum Life {
     Stopped,
-    Running { process: Process, pages: Pages, since: Instant, ends: Purpose },
-    Waiting { until: Instant },
+    /// Its process is made once the bus has answered.
+    Starting,
+    Running {
+        process: Process,
+        pages: Pages,
+        since: Instant,
+        ends: Purpose,
+    },
+    Waiting {
+        until: Instant,
+    },
     Ended,
     Absent,
 }
@@ -60,8 +79,6 @@ struct Remains {
     process: Process,
     /// Dropped when the process has been reaped.
     _pages: Pages,
-    /// When to try again, if the bus runs and couldn't turn the devices off.
-    retry: Option<Instant>,
 }
 
 /// The plan for a running program once it has ended.
@@ -71,6 +88,8 @@ enum Purpose {
     Restart,
     /// Do nothing until the program is started: it was stopped.
     Stop,
+    /// Start the program at once: after it was stopped, and before it had ended, a client has asked for that.
+    Start,
 }
 
 /// Everything that starting a program takes.
@@ -82,84 +101,42 @@ pub struct Surroundings<'a> {
     pub services: &'a Services,
     /// The endpoint that gets the exit messages of programs.
     pub supervisor: &'a Endpoint,
-    /// The PCI bus, if its program runs.
-    pub bus: Option<Bus<'a>>,
+    /// The PCI bus, if its program runs. A call to a dead one would wait for `init` to start it again.
+    pub bus: Option<&'a Clerk>,
     /// The PCI functions that running programs drive.
     pub driven: &'a [DrivenFunction],
-    /// The badges of the programs that may reset the machine.
-    pub resetters: &'a [u16],
+    /// What programs may ask of services beyond what any client may, as each server is told.
+    pub client_rights: &'a [StartupEntry],
 }
 
 impl Program {
     /// Makes a program that isn't started yet.
     pub fn new(machine: &Machine, facts: manifest::Program, badge: u16) -> Self {
         let claims = Claims::new(machine, &facts);
-        let (life, stand_ins, backoff) = (Life::Stopped, Vec::new(), Backoff::NEW);
-        Self { facts, badge, claims, devices: None, life, remains: None, stand_ins, backoff, restarts: 0 }
-    }
-
-    /// Starts the program. A failure is logged, and counts as a death.
-    pub fn start(&mut self, surroundings: Surroundings<'_>) {
-        if let Err(error) = self.bury(surroundings.bus) {
-            bellwire::println!("can't start {}: the last process isn't torn down: {error}", self.facts.name);
-            self.wait(Instant::now());
-            return;
+        Self {
+            facts,
+            badge,
+            claims,
+            functions: Functions::default(),
+            life: Life::Stopped,
+            remains: None,
+            retry: None,
+            stand_ins: Vec::new(),
+            stand_ins_at: None,
+            backoff: Backoff::NEW,
+            restarts: 0,
+            starters: Callers::default(),
         }
-        if let Err(missing) = self.find_devices(surroundings) {
-            match missing {
-                Missing::Absent => self.life = Life::Absent,
-                Missing::Refused => self.life = Life::Stopped,
-                Missing::Bus(error) => {
-                    bellwire::println!("can't start {}: the PCI bus says {error}", self.facts.name);
-                    self.wait(Instant::now());
-                }
-            }
-            return;
-        }
-        self.relieve_stand_ins();
-        match self.make(surroundings) {
-            Ok((process, pages)) => {
-                self.life = Life::Running { process, pages, since: Instant::now(), ends: Purpose::Restart };
-            }
-            Err(StartError::NoModule) => {
-                bellwire::println!("{} has no module", self.facts.name);
-                self.life = Life::Stopped;
-            }
-            Err(StartError::Load(error @ LoadError::File(_))) => {
-                bellwire::println!("can't start {}: {error}", self.facts.name);
-                self.life = Life::Stopped;
-            }
-            Err(StartError::Load(LoadError::Kernel(error))) => {
-                bellwire::println!("can't start {}: {error}", self.facts.name);
-                self.wait(Instant::now());
-            }
-        }
-    }
-
-    /// Finds and claims the program's PCI functions, if it has any and they aren't found yet, and turns them on.
-    fn find_devices(&mut self, surroundings: Surroundings<'_>) -> Result<(), Missing> {
-        if self.facts.pci.is_empty() {
-            return Ok(());
-        }
-        let bus = surroundings.bus.ok_or(Missing::Bus(Error::Gone))?;
-        let devices = match self.devices.take() {
-            Some(devices) => devices,
-            None => Devices::claim(surroundings.machine.root, bus, &self.facts, self.badge)?,
-        };
-        self.devices.insert(devices).enable(bus).map_err(|error| match error {
-            // `pci` says in the log why, and would say it at each further try.
-            Error::BadArgument => Missing::Refused,
-            error => Missing::Bus(error),
-        })
     }
 
     /// Cleans up after the program's process: turns its devices off, gives back what it held, and decides what comes
-    /// next. Call this when its exit message has come. `killer` is the program that has ended it, if one has.
-    pub fn ended(&mut self, exit: Exit, killer: Option<&str>, bus: Option<Bus<'_>>) {
+    /// next. Call this when its exit message has come, and [`Program::go_on`] then. `killer` is the program that has
+    /// ended it, if one has.
+    pub fn ended(&mut self, exit: Exit, killer: Option<&str>, bus: Option<&Clerk>) {
         let life = core::mem::replace(&mut self.life, Life::Ended);
         let Life::Running { process, pages, since, ends } = life else { return };
-        self.remains = Some(Remains { process, _pages: pages, retry: None });
-        if let Err(error) = self.bury(bus) {
+        self.remains = Some(Remains { process, _pages: pages });
+        if let Err(error) = self.clean_up(bus) {
             bellwire::println!("can't tear {} down yet: {error}", self.facts.name);
         }
         if exit.how == (HowEnded::Exited { code: ABSENT }) {
@@ -168,9 +145,9 @@ impl Program {
             return;
         }
         let name = &self.facts.name;
-        if ends == Purpose::Stop {
+        if ends != Purpose::Restart {
             bellwire::println!("{name} was stopped by {}", killer.unwrap_or("somebody"));
-            self.life = Life::Stopped;
+            self.life = if ends == Purpose::Stop { Life::Stopped } else { Life::Starting };
             return;
         }
         let how = match killer {
@@ -208,59 +185,6 @@ impl Program {
         bellwire::println!("{}'s {storm} storms: off for {milliseconds} ms", self.facts.name);
     }
 
-    /// Tears down what is left of the program's last process, if something is. A device may write to the process's
-    /// memory until its bus mastering is off, so that comes first; without the bus everything stays as it is. So
-    /// nothing piles up, however often the program or the bus dies: the program isn't started again before.
-    fn bury(&mut self, bus: Option<Bus<'_>>) -> Result<()> {
-        let Some(remains) = &mut self.remains else { return Ok(()) };
-        let quiet = match &self.devices {
-            Some(devices) => bus.ok_or(Error::Gone).and_then(|bus| devices.disable(bus)),
-            // Without PCI functions the program hasn't the right to tell a device about its memory.
-            None => Ok(()),
-        };
-        let give_back = |memory: Memory| {
-            // Memory that can't be destroyed stays out of use.
-            let _ = memory.destroy();
-        };
-        let buried = quiet.and_then(|()| remains.process.reap(give_back));
-        match buried {
-            Ok(()) => self.remains = None,
-            Err(_) => remains.retry = bus.map(|_| Instant::now() + BURIAL_RETRY),
-        }
-        buried
-    }
-
-    /// Tears down what is left of the program's last process, once the bus is there. Makes sure that the program's
-    /// clients get answers: from the program if it runs or is about to, else from stand-ins.
-    pub fn settle(&mut self, services: &Services, bus: Option<Bus<'_>>) {
-        let is_due = |remains: &Remains| remains.retry.is_none_or(|retry| retry <= Instant::now());
-        if self.remains.as_ref().is_some_and(is_due) {
-            // It is tried again.
-            let _ = self.bury(bus);
-        }
-        if !matches!(self.life, Life::Stopped | Life::Ended | Life::Absent) {
-            self.relieve_stand_ins();
-            return;
-        }
-        let begun = self.begin_stand_ins(services);
-        if let Err(error) = begun {
-            bellwire::println!("can't answer in place of {}: {error}", self.facts.name);
-        }
-    }
-
-    fn begin_stand_ins(&mut self, services: &Services) -> Result<()> {
-        for service in self.facts.serves.iter().skip(self.stand_ins.len()) {
-            self.stand_ins.push(StandIn::new(services.endpoint(service)?)?);
-        }
-        self.stand_ins.iter_mut().try_for_each(StandIn::begin)
-    }
-
-    fn relieve_stand_ins(&mut self) {
-        if let Err(error) = self.stand_ins.iter_mut().try_for_each(StandIn::end) {
-            bellwire::println!("can't stop answering in place of {}: {error}", self.facts.name);
-        }
-    }
-
     /// Ends the program. Its exit message comes later, as always.
     pub fn kill(&self, reason: usize) -> Result<()> {
         match &self.life {
@@ -273,13 +197,12 @@ impl Program {
     pub fn stop(&mut self, reason: usize) -> Control {
         match &mut self.life {
             Life::Running { process, ends, .. } => {
-                if process.kill(reason).is_err() {
-                    return Control::NotRunning;
-                }
+                // One that has ended meanwhile isn't started again, either: its exit message is on its way.
+                let _ = process.kill(reason);
                 *ends = Purpose::Stop;
                 Control::Done
             }
-            Life::Waiting { .. } => {
+            Life::Waiting { .. } | Life::Starting => {
                 bellwire::println!("{} was stopped while it waited to be started again", self.facts.name);
                 self.life = Life::Stopped;
                 Control::Done
@@ -288,24 +211,48 @@ impl Program {
         }
     }
 
-    /// Starts the program at once, as a client asked. If it dies then, the first wait is the shortest.
-    pub fn start_now(&mut self, surroundings: Surroundings<'_>) -> Control {
-        if let Life::Running { .. } = self.life {
-            return Control::Already;
+    /// Starts the program at once, as a client asks. If it dies then, the first wait is the shortest.
+    pub fn start_for(&mut self, client: Call<'_>, surroundings: Surroundings<'_>) {
+        match &mut self.life {
+            Life::Running { ends: Purpose::Restart, .. } => return client.answer(Control::Already.to_words()),
+            Life::Running { ends, .. } => {
+                *ends = Purpose::Start;
+                self.backoff = Backoff::NEW;
+            }
+            Life::Starting => {}
+            _ => {
+                self.backoff = Backoff::NEW;
+                self.start(surroundings);
+            }
         }
-        self.backoff = Backoff::NEW;
-        self.start(surroundings);
-        Control::Done
+        self.starters.put_off(client, ());
+    }
+
+    /// Answers the clients that have asked for the start, unless what comes of it still isn't known. A client that
+    /// looks at the program's state then sees what the start has led to.
+    pub fn answer_starters(&mut self) {
+        if matches!(self.life, Life::Starting | Life::Running { ends: Purpose::Start, .. }) {
+            return;
+        }
+        while let Some(client) = self.starters.take_first() {
+            // A client that has gone needs no answer.
+            let _ = client.reply.answer(Control::Done.to_words());
+        }
+    }
+
+    /// Forgets a client that has asked for the start, if it is one.
+    pub fn forget_starter(&mut self, gone: CallerGone) {
+        let _ = self.starters.forget(gone);
     }
 
     /// Returns whether a line, or a message interrupt by its number among the lines, is granted to the program.
     pub fn has_line(&self, line: u8) -> bool {
-        self.claims.have_line(line) || self.devices.as_ref().is_some_and(|devices| devices.have_line(line))
+        self.claims.have_line(line) || self.functions.devices().is_some_and(|devices| devices.have_line(line))
     }
 
     /// Returns when `init` has something to do for the program, whatever happens.
     pub fn next_act(&self) -> Option<Instant> {
-        self.due().into_iter().chain(self.remains.as_ref().and_then(|remains| remains.retry)).min()
+        self.due().into_iter().chain(self.retry).chain(self.stand_ins_at).min()
     }
 
     /// Returns when the program is to be started again, if it is.
@@ -324,15 +271,17 @@ impl Program {
         }
     }
 
-    /// Returns the program's badge, if it may reset the machine.
-    pub fn resetter(&self) -> Option<u16> {
-        self.facts.rights.contains(&Right::Reset).then_some(self.badge)
+    /// Returns what the program may ask of services beyond what any client may.
+    pub fn client_rights(&self) -> impl Iterator<Item = StartupEntry> {
+        let rights = [(Right::Reset, ClientRight::Reset), (Right::Control, ClientRight::Control)];
+        let granted = rights.into_iter().filter(|(right, _)| self.facts.rights.contains(right));
+        granted.map(|(_, right)| right.entry(self.badge))
     }
 
     /// Returns the PCI functions that the program drives at this moment.
     pub fn driven(&self) -> impl Iterator<Item = DrivenFunction> {
         let runs = matches!(self.life, Life::Running { .. });
-        self.devices.iter().filter(move |_| runs).flat_map(Devices::driven)
+        self.functions.devices().into_iter().filter(move |_| runs).flat_map(Devices::driven)
     }
 
     /// Returns whether the program runs and serves a service.
@@ -345,7 +294,7 @@ impl Program {
         let state = match self.life {
             Life::Stopped => ProgramState::Stopped,
             Life::Running { .. } => ProgramState::Running,
-            Life::Waiting { .. } => ProgramState::Waiting,
+            Life::Waiting { .. } | Life::Starting => ProgramState::Waiting,
             Life::Ended => ProgramState::Ended,
             Life::Absent => ProgramState::Absent,
         };

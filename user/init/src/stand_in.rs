@@ -2,8 +2,9 @@
 //!
 //! A call to an endpoint waits until a thread receives there. That is right while a program is about to be started
 //! again. If it isn't, its clients would wait for ever. So a thread of `init`'s receives in the program's place, and
-//! answers every call with [`ABSENT`].
+//! answers every call with [`ABSENT`]: `init`'s own calls to the service, too, which may have waited there for long.
 
+use bellwire::pci::master_badge;
 use bellwire::protocol::ABSENT;
 use bellwire::{Endpoint, Event, Result, Rights, Server, Thread};
 
@@ -12,15 +13,17 @@ const STACK_BYTES: usize = 16 << 10;
 /// The bit by which `init` tells the thread to begin to receive. Any bit would do.
 const BEGIN: u32 = 1;
 
-/// The badge of `init`'s own handles. No client has this badge: programs' badges count from 1.
-const INIT: u16 = 0;
+/// The badge of the one handle by which a stand-in is relieved. Programs count from 1, so no other handle has it, and
+/// `init`'s others least of all: what its threads want of a service is no relief.
+const RELIEF: u16 = master_badge(0);
 
 /// A thread that answers for one service while it is told to.
 ///
 /// The thread lives as long as `init`.
 #[derive(Debug)]
 pub struct StandIn {
-    service: Endpoint,
+    /// The service's endpoint, by a handle with the badge [`RELIEF`].
+    relief: Endpoint,
     control: Endpoint,
     receives_at: Place,
 }
@@ -35,12 +38,13 @@ impl StandIn {
     /// Makes the thread. It answers nothing yet.
     pub fn new(service: &Endpoint) -> Result<Self> {
         let control = Endpoint::new()?;
+        let relief = service.badged(Rights::CALL, RELIEF)?;
         let (orders, clients) = (control.copy(Rights::RECEIVE)?, service.copy(Rights::RECEIVE)?);
         Thread::spawn(manifest::INIT_PRIORITY, STACK_BYTES, move |right| {
             let mut server = Server::new(right, orders);
             while answer_until_relieved(&mut server, &clients).is_ok() {}
         })?;
-        Ok(Self { service: service.copy(Rights::CALL)?, control, receives_at: Place::Control })
+        Ok(Self { relief, control, receives_at: Place::Control })
     }
 
     /// Begins to answer for the service, for clients that wait already, too.
@@ -55,7 +59,7 @@ impl StandIn {
     /// Ends answering. When this returns, the thread doesn't receive at the service's endpoint any more.
     pub fn end(&mut self) -> Result<()> {
         if self.receives_at == Place::Service {
-            self.service.call(ABSENT, [0; 4])?;
+            self.relief.call(ABSENT, [0; 4])?;
             self.receives_at = Place::Control;
         }
         Ok(())
@@ -68,7 +72,7 @@ fn answer_until_relieved(server: &mut Server, clients: &Endpoint) -> Result<()> 
     loop {
         match server.next_at(clients)? {
             // The answer has to be on its way before the thread receives elsewhere.
-            Event::Call(call) if call.badge == INIT => {
+            Event::Call(call) if call.badge == RELIEF => {
                 // Otherwise the next receive answers, which is at `control`.
                 call.defer().map(|reply| reply.answer([0; 4]));
                 return Ok(());

@@ -1,23 +1,20 @@
 //! The loop: programs end, waits before starts pass, and clients ask about programs.
 
-use crate::devices::Bus;
+use crate::clerk::Clerk;
 use crate::machine::Machine;
+use crate::notices::Notices;
 use crate::program::{Program, Surroundings};
 use crate::service::Services;
 use alloc::string::String;
 use alloc::vec::Vec;
-use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest, SupervisionRequest};
+use bellwire::protocol::{Control, ProgramName, ProgramState, ProgramStatus, ProgramsRequest};
 use bellwire::{
     Call, Endpoint, Error, Event, Exit, HowEnded, Instant, Overrun, ReceiveRight, Result, Rights, Server, Storm, Timer,
 };
-use core::time::Duration;
 use manifest::{Manifest, PCI_SERVICE, Right};
 
 /// The name of this program. It isn't among the programs that it starts.
 const INIT: &str = "init";
-
-/// How long `init` waits for a server that is told of a client's end.
-const PATIENCE: Duration = Duration::from_millis(20);
 
 /// All programs, and what `init` needs for them.
 #[derive(Debug)]
@@ -31,6 +28,9 @@ pub struct Supervisor {
 struct Programs {
     machine: Machine,
     services: Services,
+    /// The one that asks the PCI bus, if a program serves it.
+    clerk: Option<Clerk>,
+    notices: Notices,
     supervisor: Endpoint,
     /// The programs. A program's badge is its index plus one; 0 is `init` itself.
     programs: Vec<Program>,
@@ -42,23 +42,25 @@ impl Supervisor {
         let endpoint = Endpoint::new()?;
         let timer = Timer::new(&endpoint, 0)?;
         let services = Services::new(&manifest, endpoint.copy(Rights::all())?)?;
+        let clerk = services.endpoint(PCI_SERVICE).ok().map(|bus| Clerk::new(bus, &endpoint)).transpose()?;
         let supervisor = endpoint.copy(Rights::all())?;
         let facts = manifest.programs.into_iter().zip(1..);
         let programs = facts.map(|(facts, badge)| Program::new(&machine, facts, badge)).collect();
-        let programs = Programs { machine, services, supervisor, programs };
+        let notices = Notices::default();
+        let programs = Programs { machine, services, clerk, notices, supervisor, programs };
         Ok(Self { programs, server: Server::new(right, endpoint), timer })
     }
 
     /// Starts all programs, in the manifest's order.
     pub fn start_all(&mut self) {
         self.programs.each(|program, surroundings| program.start(surroundings));
-        self.set_timer();
     }
 
     /// Serves until receiving fails.
     pub fn serve(&mut self) -> Error {
         loop {
             self.programs.settle();
+            self.set_timer();
             match self.server.next() {
                 Ok(Event::Exit(exit)) => self.programs.ended(exit),
                 Ok(Event::Overrun(overrun)) => self.programs.overran(overrun),
@@ -68,10 +70,14 @@ impl Supervisor {
                     self.programs.each(|program, surroundings| program.start_if_due(now, surroundings));
                 }
                 Ok(Event::Call(call)) => self.programs.answer(call),
-                Ok(_) => continue,
+                // The clerk has an answer of the bus.
+                Ok(Event::Notify(_)) => self.programs.hear(),
+                Ok(Event::CallerGone(gone)) => {
+                    self.programs.programs.iter_mut().for_each(|program| program.forget_starter(gone));
+                }
+                Ok(_) => {}
                 Err(error) => return error,
             }
-            self.set_timer();
         }
     }
 
@@ -93,19 +99,19 @@ impl Programs {
     fn each(&mut self, mut action: impl FnMut(&mut Program, Surroundings<'_>)) {
         for index in 0..self.programs.len() {
             // The program before may have been the bus.
-            let Self { machine, services, supervisor, programs } = self;
-            let bus = bus(programs, services);
+            let Self { machine, services, clerk, supervisor, programs, .. } = self;
+            let bus = bus(programs, clerk.as_ref());
             let driven: Vec<_> = programs.iter().flat_map(Program::driven).collect();
-            let resetters: Vec<_> = programs.iter().filter_map(Program::resetter).collect();
-            let resetters = &resetters;
+            let client_rights: Vec<_> = programs.iter().flat_map(Program::client_rights).collect();
+            let client_rights = &client_rights;
             if let Some(program) = programs.get_mut(index) {
-                action(program, Surroundings { machine, services, supervisor, bus, driven: &driven, resetters });
+                action(program, Surroundings { machine, services, supervisor, bus, driven: &driven, client_rights });
             }
         }
     }
 
     fn ended(&mut self, exit: Exit) {
-        let bus = bus(&self.programs, &self.services);
+        let bus = bus(&self.programs, self.clerk.as_ref());
         let killer = match exit.how {
             HowEnded::Killed { reason } => self.name(reason),
             _ => None,
@@ -114,7 +120,20 @@ impl Programs {
         if let Some(program) = program {
             program.ended(exit, killer.as_deref(), bus);
             self.tell_servers(exit.badge);
+            // It may be one that is to start at once.
+            self.each(|program, surroundings| program.go_on(surroundings));
         }
+    }
+
+    /// Takes the answers of the bus, and goes on with what waited for them.
+    fn hear(&mut self) {
+        while let Some((badge, answer)) = self.clerk.as_ref().and_then(Clerk::take_answer) {
+            let program = usize::from(badge).checked_sub(1).and_then(|index| self.programs.get_mut(index));
+            if let Some(program) = program {
+                program.heard(self.machine.root, answer);
+            }
+        }
+        self.each(|program, surroundings| program.go_on(surroundings));
     }
 
     fn overran(&mut self, overrun: Overrun) {
@@ -129,24 +148,27 @@ impl Programs {
         }
     }
 
-    /// Tells the servers that a program used of the program's end, so that they give back what they keep for it. A
-    /// server that isn't ready isn't waited for: one that hangs mustn't hold `init` up.
+    /// Tells the servers that a program used of the program's end, so that they give back what they keep for it.
     fn tell_servers(&mut self, badge: u16) {
         let used = self.by_badge(badge).map(|program| program.facts.uses.clone()).unwrap_or_default();
         let runs = |service: &&String| self.programs.iter().any(|program| program.serves(service));
         for service in used.iter().filter(runs) {
-            if let Ok(endpoint) = self.services.endpoint(service) {
-                // A server that ends meanwhile has nothing left to give back. Servers that keep nothing refuse.
-                let until = Instant::now() + PATIENCE;
-                let _ = endpoint.request_before(until, SupervisionRequest::ClientEnded { badge });
+            let endpoint = self.services.endpoint(service);
+            let told = endpoint.and_then(|endpoint| self.notices.tell(service, endpoint, badge));
+            if let Err(error) = told {
+                bellwire::println!("can't tell {service} of a client's end: {error}");
             }
         }
     }
 
-    /// Tears down what is left of programs, and makes sure that no client waits for a program that is not to run.
+    /// Tears down what is left of programs, and makes sure that no client waits for a program that is not to run, nor
+    /// for a start whose outcome is known.
     fn settle(&mut self) {
-        let bus = bus(&self.programs, &self.services);
-        self.programs.iter_mut().for_each(|program| program.settle(&self.services, bus));
+        let bus = bus(&self.programs, self.clerk.as_ref());
+        for program in &mut self.programs {
+            program.settle(&self.services, bus);
+            program.answer_starters();
+        }
     }
 
     fn answer(&mut self, call: Call<'_>) {
@@ -162,7 +184,7 @@ impl Programs {
                 due.map(|due| [(due - Instant::now()).as_millis() as usize, 0, 0, 0])
             }
             Some(ProgramsRequest::Kill(name)) => Some(self.kill(call.badge, name).to_words()),
-            Some(ProgramsRequest::Start(name)) => Some(self.start(call.badge, name).to_words()),
+            Some(ProgramsRequest::Start(name)) => return self.start(call, name),
             Some(ProgramsRequest::Stop(name)) => Some(self.stop(call.badge, name).to_words()),
             None => None,
         };
@@ -218,26 +240,24 @@ impl Programs {
     }
 
     /// Starts a program for a client.
-    fn start(&mut self, client: u16, name: ProgramName) -> Control {
-        let place = match self.controlled(client, name) {
+    fn start(&mut self, client: Call<'_>, name: ProgramName) {
+        let place = match self.controlled(client.badge, name) {
             Ok(place) => place,
-            Err(outcome) => return outcome,
+            Err(outcome) => return client.answer(outcome.to_words()),
         };
-        let mut outcome = Control::Unknown;
+        let mut waiting = Some((place, client));
         let mut number = 0;
         self.each(|program, surroundings| {
-            if number == place {
-                outcome = program.start_now(surroundings);
+            if let Some((_, client)) = waiting.take_if(|(place, _)| *place == number) {
+                program.start_for(client, surroundings);
             }
             number += 1;
         });
-        outcome
     }
 }
 
-/// Returns the PCI bus while its program runs. A call to a dead one would wait for ever, since only `init` starts it
-/// again.
-fn bus<'a>(programs: &[Program], services: &'a Services) -> Option<Bus<'a>> {
+/// Returns the clerk of the PCI bus while the bus's program runs.
+fn bus<'a>(programs: &[Program], clerk: Option<&'a Clerk>) -> Option<&'a Clerk> {
     let runs = programs.iter().any(|program| program.serves(PCI_SERVICE));
-    services.endpoint(PCI_SERVICE).ok().filter(|_| runs).map(Bus)
+    clerk.filter(|_| runs)
 }

@@ -19,6 +19,13 @@ pub const INIT_PRIORITY: u8 = 40;
 /// The share of the CPU that `init` keeps.
 pub const INIT_BUDGET: Budget = Budget(50);
 
+/// The objects that `init` adds to a program's: for the mappings that it makes in the process, and the first thread.
+pub const INIT_OBJECTS: u16 = 16;
+
+/// The threads of `init` beside those that answer in the place of a service's program, one for each service: the one
+/// that serves, the one that asks the PCI bus, and the one that tells servers of their clients' ends.
+const INIT_THREADS: usize = 3;
+
 /// Names that programs can't have: files of the image, and entries of the startup block in which `init` finds its
 /// modules.
 const RESERVED: [&str; 6] = ["init", "kernel", "process", "root", "suite", "system"];
@@ -31,9 +38,9 @@ const LONGEST_PROGRAM: usize = 12;
 const LONGEST_ENDPOINT: usize = 16;
 
 /// The most ports of a range that the kernel lets a process use.
-const MOST_PORTS: u64 = 256;
+pub const MOST_PORTS: u64 = abi::PORTS_PER_RANGE as u64;
 /// The most ranges of ports that the kernel keeps for a process.
-const MOST_PORT_RANGES: usize = 4;
+pub const MOST_PORT_RANGES: usize = abi::PORT_RANGES_PER_PROCESS;
 
 /// The most bytes that a program keeps. They are `init`'s memory for as long as the system runs.
 const MOST_KEPT_BYTES: u64 = 1 << 20;
@@ -46,6 +53,9 @@ const LAST_LINE: u8 = 239;
 
 /// Ports that the kernel drives itself: the two interrupt controllers and the interval timer.
 const KERNEL_PORTS: [Range; 3] = [Range::new(0x20, 0x21), Range::new(0x40, 0x43), Range::new(0xa0, 0xa1)];
+
+/// Where a write is an interrupt (SDM 3A 11.11.1): the kernel claims them for all.
+const KERNEL_MEMORY: Range = Range::new(0xfee0_0000, 0xfeef_ffff);
 
 /// Something that can be claimed once, and its owner.
 struct Claim<'a> {
@@ -71,8 +81,10 @@ impl Manifest {
             check_values(program)?;
         }
         check_budgets(programs)?;
+        check_objects(programs)?;
         check_claims(programs)?;
         check_endpoints(programs)?;
+        check_services(programs)?;
         check_pci(programs)
     }
 }
@@ -113,6 +125,9 @@ fn check_values(program: &Program) -> Result {
         }
     }
     for range in &program.device_memory {
+        if KERNEL_MEMORY.overlaps(*range) {
+            return Err(format!("{name}: in the device memory {range} are addresses where a write is an interrupt"));
+        }
         if range.first % 4096 != 0 || range.count() % 4096 != 0 {
             return Err(format!("{name}: the device memory {range} isn't whole pages of 4096 bytes"));
         }
@@ -138,6 +153,38 @@ fn check_budgets(programs: &[Program]) -> Result {
     }
     let shares = programs.iter().map(|program| format!("{} {}", program.name, program.budget)).collect::<Vec<_>>();
     Err(format!("the budgets add up to {}.{} %: init {INIT_BUDGET}, {}", total / 10, total % 10, shares.join(", ")))
+}
+
+/// Checks that the kernel has room for all objects that the programs may own, of whatever kind, so that none finds a
+/// table full because of others.
+fn check_objects(programs: &[Program]) -> Result {
+    let all = |program: &Program| usize::from(program.objects.0) + usize::from(INIT_OBJECTS);
+    let of_process = abi::OBJECTS_PER_PROCESS as usize;
+    let total = programs.iter().map(|program| all(program) + of_process).sum::<usize>();
+    if total <= abi::OBJECTS {
+        return Ok(());
+    }
+    let own = programs.iter().map(|program| format!("{} {}", program.name, program.objects.0)).collect::<Vec<_>>();
+    Err(format!(
+        "the objects add up to {total}, of {} that the kernel has room for: {}, and {} for each program's process",
+        abi::OBJECTS,
+        own.join(", "),
+        usize::from(INIT_OBJECTS) + of_process
+    ))
+}
+
+/// Checks that `init` can answer in the place of all services' programs at once.
+fn check_services(programs: &[Program]) -> Result {
+    const MOST: usize = abi::THREADS_PER_PROCESS - INIT_THREADS;
+    let services = programs.iter().flat_map(|program| &program.serves).map(String::as_str).collect::<Vec<_>>();
+    if services.len() <= MOST {
+        return Ok(());
+    }
+    Err(format!(
+        "{} services are more than {MOST}, for which `init` has threads that answer while a program is stopped: {}",
+        services.len(),
+        services.join(", ")
+    ))
 }
 
 fn check_claims(programs: &[Program]) -> Result {

@@ -46,7 +46,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use blob::BlobError;
-pub use check::{INIT_BUDGET, INIT_PRIORITY, INIT_SERVICE, PCI_SERVICE};
+pub use check::{INIT_BUDGET, INIT_OBJECTS, INIT_PRIORITY, INIT_SERVICE, MOST_PORT_RANGES, MOST_PORTS, PCI_SERVICE};
 pub use notify::Notify;
 pub use pci::{PciId, Signal};
 pub use quota::{Budget, Objects, Quota};
@@ -167,13 +167,15 @@ pub enum Right {
     Screen,
     /// Resets the machine, through a service that can.
     Reset,
+    /// Changes what all clients of a service share, of each service that the program uses.
+    Control,
     /// Hands the registers of its PCI devices on to its clients, which keep them when the program has ended.
     Share,
 }
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Dma,
         Self::Supervise,
         Self::Log,
@@ -182,6 +184,7 @@ impl Right {
         Self::Info,
         Self::Screen,
         Self::Reset,
+        Self::Control,
         Self::Share,
     ];
 
@@ -196,6 +199,7 @@ impl Right {
             Self::Info => "info",
             Self::Screen => "screen",
             Self::Reset => "reset",
+            Self::Control => "control",
             Self::Share => "share",
         }
     }

@@ -76,7 +76,8 @@ impl TryFrom<String> for Budget {
     }
 }
 
-/// How many kernel objects a program may own: threads, endpoints, timers, memory objects and their mappings.
+/// How many kernel objects a program may own: threads, endpoints, timers, put-off calls, memory objects and their
+/// mappings. A process that it makes counts as two, beside the objects that it gives to that.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(transparent))]
 pub struct Objects(pub u16);

@@ -29,7 +29,8 @@
 //! ```
 
 use crate::protocol::OVER_LIMIT;
-use crate::{Call, Error, Handle, OwnedHandle, Reply, Result};
+use crate::reply::Ticket;
+use crate::{Bound, Call, Error, OwnedHandle, Reply, Result};
 use alloc::collections::VecDeque;
 use core::fmt;
 
@@ -81,25 +82,23 @@ pub enum Delivery {
     CallerGone,
 }
 
-/// Says that a caller has gone whose call was put off, see [`Call::defer`]. Its [`Reply`] is of no use any more.
+/// Says that a caller has gone whose call was put off, see [`Call::defer`]. Its [`Reply`] is of no use any more: drop
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallerGone {
-    pub(crate) reply: u32,
+    pub(crate) ticket: Ticket,
 }
 
 impl CallerGone {
     /// Tells whether it is the caller that a Reply would answer.
     pub fn is_of(self, reply: &Reply) -> bool {
-        self.reply == reply.raw()
+        reply.has(self.ticket)
     }
 }
 
-/// How many calls of one client [`Callers`] holds.
-const MOST_OF_A_CLIENT: usize = 8;
-
-/// How many calls of all clients [`Callers`] holds, so that the server's handle table has room for two of these. A
-/// client without a call in it has room beyond that.
-const MOST: usize = 16;
+/// How many calls [`Callers`] and [`crate::task::Tasks`] hold, so that the server's handle table has room for two of
+/// these.
+pub(crate) const CALLS: Bound = Bound { of_client: 8, of_all: 16 };
 
 /// Callers that wait, in the order in which they came. A client, known by the badge of its handle, has a bounded number
 /// of calls in it; further ones are answered with [`OVER_LIMIT`]. Each client has room for one, whatever others do.
@@ -126,6 +125,8 @@ const MOST: usize = 16;
 #[derive(Debug)]
 pub struct Callers<T> {
     waiting: VecDeque<Caller<T>>,
+    /// The client that had the last turn.
+    last: u16,
 }
 
 /// A caller that waits.
@@ -141,7 +142,7 @@ pub struct Caller<T> {
 
 impl<T> Default for Callers<T> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new() }
+        Self { waiting: VecDeque::new(), last: 0 }
     }
 }
 
@@ -149,8 +150,7 @@ impl<T> Callers<T> {
     /// Has a caller wait, behind all others. One that has gone already, or is over its limit, doesn't.
     pub fn put_off(&mut self, call: Call<'_>, wish: T) {
         let client = call.badge;
-        let of_client = self.waiting.iter().filter(|caller| caller.client == client).count();
-        if of_client >= MOST_OF_A_CLIENT || of_client > 0 && self.waiting.len() >= MOST {
+        if !CALLS.has_room(self.waiting.iter().map(|caller| caller.client), client) {
             return call.answer_as(OVER_LIMIT, [0; 4]);
         }
         if let Some(reply) = call.defer() {
@@ -168,20 +168,20 @@ impl<T> Callers<T> {
         self.waiting.pop_front()
     }
 
-    /// Takes out the caller that has waited longest of those of other clients than `last`; if there is none, the one
-    /// that has waited longest of all. With the client that was served last, clients take turns, however many calls
-    /// each of them makes.
-    pub fn take_next(&mut self, last: u16) -> Option<Caller<T>> {
-        let other = self.waiting.iter().position(|caller| caller.client != last);
-        self.waiting.remove(other.unwrap_or(0))
+    /// Takes out the caller that has waited longest of the client whose turn it is. Clients take turns in the order of
+    /// their badges, however many calls each of them makes.
+    pub fn take_next(&mut self) -> Option<Caller<T>> {
+        let until_turn = |client: u16| client.wrapping_sub(self.last).wrapping_sub(1);
+        let clients = self.waiting.iter().enumerate().map(|(at, caller)| (at, caller.client));
+        let (at, client) = clients.min_by_key(|(_, client)| until_turn(*client))?;
+        self.last = client;
+        self.waiting.remove(at)
     }
 
     /// Forgets a caller that has gone, and returns what it has asked for, if it is one of these.
     pub fn forget(&mut self, gone: CallerGone) -> Option<T> {
         let at = self.waiting.iter().position(|caller| gone.is_of(&caller.reply))?;
-        let Caller { reply, wish, .. } = self.waiting.remove(at)?;
-        reply.forget();
-        Some(wish)
+        self.waiting.remove(at).map(|caller| caller.wish)
     }
 
     /// Tells whether no caller waits.

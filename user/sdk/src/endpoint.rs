@@ -1,13 +1,14 @@
-//! Endpoints from the client's side, and the right to answer later.
+//! Endpoints from the client's side.
 
 use crate::handle::{self, handle_type};
-use crate::protocol::{DONE, Request, outcome};
-use crate::raw::SafeOperation;
-use crate::{Delivery, Handle, Instant, OwnedHandle, Result, raw};
-use abi::{Message, Options, Rights, split};
+use crate::protocol::{Request, outcome};
+use crate::{Handle, Instant, OwnedHandle, Result, raw};
+use abi::{Message, Operation, Options, Rights, split};
 
 handle_type! {
-    /// Where messages arrive. What may be done with it (calling, receiving, binding) depends on the handle's rights.
+    /// Where messages arrive. What may be done with it (calling, receiving, binding) depends on the handle's rights;
+    /// what they don't allow is [`crate::Error::MissingRight`]. The endpoint goes on when this is dropped;
+    /// [`Endpoint::destroy`] ends it, and the calls that wait there with it.
     Endpoint
 }
 
@@ -23,7 +24,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn from_message(message: Message) -> Self {
+    pub(crate) fn from_message(message: Message) -> Self {
         let handle = message.tag.has_handle().then(|| OwnedHandle::installed(message.words[3]));
         Self { label: message.tag.label(), words: message.words, handle }
     }
@@ -41,24 +42,30 @@ impl Endpoint {
     /// If the server dies meanwhile, this is [`crate::Error::Gone`]; its successor receives from the same endpoint, so
     /// the client may simply call again.
     pub fn call(&self, label: u8, words: [usize; 4]) -> Result<Answer> {
-        self.call_with(label, Options::empty(), words)
+        // SAFETY: the handle is this endpoint's, and no option says that a word is a handle.
+        let message = unsafe { raw::invoke_any(Operation::Call, self.raw(), label, Options::empty(), words) };
+        raw::checked(message).map(Answer::from_message)
     }
 
     /// Calls the server and waits for its answer until the deadline; then it is [`crate::Error::TimedOut`].
     pub fn call_before(&self, deadline: Instant, label: u8, words: [usize; 4]) -> Result<Answer> {
-        set_deadline(deadline)?;
+        // To the kernel, 0 is no deadline at all.
+        set_deadline(deadline.cycles().max(1))?;
         let answer = self.call(label, words);
         if answer.is_err() {
             // A call that wasn't even sent leaves its deadline to the next one.
-            set_deadline(Instant::from_cycles(0))?;
+            set_deadline(0)?;
         }
         answer
     }
 
     /// Calls the server and sends it a copy of a handle, for which the fourth word is taken.
+    /// [`crate::Error::HandleUnwanted`] from a server that takes none, [`crate::Error::ReceiverFull`] from one that has
+    /// no room for a further handle, [`crate::Error::MissingRight`] for a handle that may not be copied.
     pub fn call_with_handle(&self, label: u8, words: [usize; 3], handle: &impl Handle) -> Result<Answer> {
-        let [word0, word1, word2] = words;
-        self.call_with(label, Options::HANDLE, [word0, word1, word2, handle.raw() as usize])
+        // SAFETY: the handle is this endpoint's.
+        let message = unsafe { raw::invoke_with_handle(Operation::Call, self.raw(), label, words, handle) };
+        raw::checked(message).map(Answer::from_message)
     }
 
     /// Carries a request of some protocol to its server. [`crate::Error::BadArgument`] if the server refuses it, and
@@ -67,7 +74,7 @@ impl Endpoint {
     /// ```no_run
     /// # use bellwire::{Endpoint, Result, protocol::{ClockRequest, DateTime}};
     /// fn print_time(rtc: &Endpoint) -> Result<()> {
-    ///     let now = DateTime::from_words(rtc.request(ClockRequest::Time)?);
+    ///     let now = DateTime::from_words(rtc.request(ClockRequest::Time)?)?;
     ///     bellwire::println!("{now}");
     ///     Ok(())
     /// }
@@ -97,20 +104,14 @@ impl Endpoint {
 
     /// Makes a second handle with fewer rights, whose calls arrive with a badge: so the server knows who calls.
     pub fn badged(&self, rights: Rights, badge: u16) -> Result<Self> {
-        handle::copy(self.raw(), rights, badge).map(Self)
+        handle::copy(self, rights, badge).map(Self)
     }
 
     /// Makes a second handle that may only notify, and set no other bits than these: for a program that is to say one
     /// thing. Bits from 7 on are allowed only together, so that a mask of single ones of them has none
     /// ([`crate::NotifyMask`]). The handle may be sent in a message.
     pub fn notifier(&self, bits: u32) -> Result<Self> {
-        let rights = Rights::NOTIFY | Rights::COPY;
-        let message = raw::handle_copy(self.raw(), [rights.bits() as usize, 0, !bits as usize, 0])?;
-        Ok(Self::installed(message.words[0]))
-    }
-
-    fn call_with(&self, label: u8, options: Options, words: [usize; 4]) -> Result<Answer> {
-        raw::checked(raw::invoke(SafeOperation::Call, self.raw(), label, options, words)).map(Answer::from_message)
+        handle::copy_without(self, Rights::NOTIFY | Rights::COPY, 0, !bits).map(Self)
     }
 }
 
@@ -118,35 +119,36 @@ fn accepted(answer: Answer) -> Result<[usize; 4]> {
     outcome(answer.label).map(|()| answer.words)
 }
 
-/// Sets the deadline of this thread's next call; 0 is none.
-fn set_deadline(deadline: Instant) -> Result<()> {
-    let [low, high] = split(deadline.cycles());
+/// Sets the deadline of this thread's next call, in cycles; 0 is none.
+fn set_deadline(cycles: u64) -> Result<()> {
+    let [low, high] = split(cycles);
     raw::deadline(abi::NO_HANDLE, [low, high, 0, 0]).map(drop)
 }
 
-handle_type! {
-    /// The right to answer one call, once: see [`crate::Call::defer`]. Dropped unanswered, it gives the caller
-    /// [`crate::Error::Gone`].
-    Reply
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::fake;
+    use std::cell::RefCell;
+    use std::rc::Rc;
 
-impl Reply {
-    /// Answers the call.
-    pub fn answer(self, words: [usize; 4]) -> Delivery {
-        self.answer_as(DONE, words)
-    }
-
-    /// Answers the call with a label other than [`DONE`].
-    pub fn answer_as(self, label: u8, words: [usize; 4]) -> Delivery {
-        let message = raw::invoke(SafeOperation::Reply, self.raw(), label, Options::empty(), words);
-        let answered = raw::checked(message).is_ok();
-        // The handle is gone with the right: closing it would be one call more.
-        self.forget();
-        if answered { Delivery::Delivered } else { Delivery::CallerGone }
-    }
-
-    /// Gives up a Reply whose handle the kernel has closed, since its caller has gone.
-    pub(crate) fn forget(self) {
-        self.into_raw();
+    #[test]
+    fn a_deadline_at_the_beginning_of_time_is_no_missing_one() {
+        let set = Rc::new(RefCell::new(Vec::new()));
+        fake::answer_with({
+            let set = set.clone();
+            move |operation, _, words| match operation {
+                Operation::Deadline => {
+                    set.borrow_mut().push(words[0]);
+                    Ok(words)
+                }
+                _ => Err(crate::Error::TimedOut),
+            }
+        });
+        let endpoint = Endpoint::installed(7);
+        for cycles in [0, 1, 5] {
+            assert_eq!(endpoint.call_before(Instant::from_cycles(cycles), 0, [0; 4]), Err(crate::Error::TimedOut));
+        }
+        assert_eq!(*set.borrow(), [1, 0, 1, 0, 5, 0], "each is taken back after a call that failed");
     }
 }

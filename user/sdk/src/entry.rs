@@ -32,8 +32,9 @@ macro_rules! main {
             /// # Safety
             /// As for `_start`.
             unsafe extern "C" fn begin(address: usize, length: usize) -> ! {
+                let run = $run;
                 // SAFETY: `_start` runs once, as the first thread's first code, with the startup block's place.
-                unsafe { $crate::entry::begin(::core::env!("CARGO_PKG_NAME"), address, length, $run) }
+                unsafe { $crate::entry::begin(::core::env!("CARGO_PKG_NAME"), address, length, run) }
             }
             $crate::naked_start!(begin)
         }
@@ -56,7 +57,7 @@ macro_rules! main {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! naked_start {
-    ($begin:ident) => {
+    ($begin:path) => {
         ::core::arch::naked_asm!(
             "xor ebp, ebp",
             "and rsp, -16",
@@ -74,7 +75,7 @@ macro_rules! naked_start {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! naked_start {
-    ($begin:ident) => {
+    ($begin:path) => {
         ::core::arch::naked_asm!(
             "xor ebp, ebp",
             "and esp, -16",

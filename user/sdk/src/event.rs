@@ -1,10 +1,13 @@
 //! What arrives at a server: everything that can happen to it, as one enum.
 
 use crate::entry::{ABSENT, FAILED, PANICKED};
-use crate::protocol::{DONE, OVER_LIMIT, REFUSED, Request};
+use crate::protocol::{DONE, FORBIDDEN, OVER_LIMIT, REFUSED, Request};
+use crate::reply::Ticket;
 use crate::server::Owed;
-use crate::{CallerGone, Handle, OwnedHandle, Reply, Sent, raw};
+use crate::{CallerGone, ClientRight, Handle, OwnedHandle, ReceiveRight, Reply, Sent};
 use abi::{Exception, ExitKind, InterruptMessage, Kind, Message, PageFaultCode, Share, join};
+use core::cell::Cell;
+use core::marker::PhantomData;
 
 /// An event at a server.
 #[derive(Debug)]
@@ -37,8 +40,9 @@ impl<'a> Event<'a> {
         Some(match message.tag.kind() {
             Kind::Call => {
                 let handle = message.tag.has_handle().then(|| Sent::new(OwnedHandle::installed(word3)));
-                *owed = Owed::REFUSAL;
-                Self::Call(Call { label: message.tag.label(), words: message.words, badge, handle, owed })
+                *owed = Owed::Refusal;
+                let (label, words, refusal) = (message.tag.label(), message.words, Cell::new(REFUSED));
+                Self::Call(Call { label, words, badge, handle, refusal, owed, thread: PhantomData })
             }
             Kind::Notify => Self::Notify(word0 as u32),
             Kind::Interrupt => Self::Interrupt(InterruptMessage::from_message(&message)),
@@ -46,10 +50,18 @@ impl<'a> Event<'a> {
             Kind::Fault => {
                 *owed = Owed::Withheld;
                 let vector = message.tag.label();
-                Self::Fault(Fault { badge, vector, code: word0, address: word1, instruction: word2, owed })
+                Self::Fault(Fault {
+                    badge,
+                    vector,
+                    code: word0,
+                    address: word1,
+                    instruction: word2,
+                    owed,
+                    thread: PhantomData,
+                })
             }
             Kind::Exit => Self::Exit(Exit::from_message(&message)?),
-            Kind::CallerGone => Self::CallerGone(CallerGone { reply: word0 as u32 }),
+            Kind::CallerGone => Self::CallerGone(CallerGone { ticket: Ticket::of_lost(word0) }),
             Kind::Overrun => Self::Overrun(Overrun::from_message(&message)?),
             Kind::Storm => Self::Storm(Storm::from_message(&message)?),
             Kind::Done | Kind::Reply | Kind::Error => return None,
@@ -59,6 +71,18 @@ impl<'a> Event<'a> {
 
 /// A client's call. It is answered when the server asks for the next event; one that is dropped without an answer is
 /// refused, so that no client waits for ever because of a forgotten branch.
+///
+/// The right to answer is the thread's, so a call stays in its thread. [`Call::defer`] makes a [`Reply`] of it, which
+/// may go to another:
+///
+/// ```compile_fail,E0277
+/// # use bellwire::{Event, Server, Thread};
+/// fn elsewhere(server: &'static mut Server) {
+///     if let Ok(Event::Call(call)) = server.next() {
+///         let _ = Thread::spawn(10, 4096, move |_| drop(call.defer()));
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Call<'a> {
     /// What is asked, as server and client agreed.
@@ -70,13 +94,27 @@ pub struct Call<'a> {
     /// The object whose handle came along; take it to keep it. Only a server that was made by
     /// [`crate::Server::taking_handles`] gets any.
     pub handle: Option<Sent<OwnedHandle>>,
+    /// The label with which the call is refused.
+    refusal: Cell<u8>,
     owed: &'a mut Owed,
+    thread: PhantomData<ReceiveRight>,
 }
 
 impl Call<'_> {
-    /// The call as a request of a protocol, if it is one.
+    /// The call as a request of a protocol, if it is one that any client may make. One that takes a right is the
+    /// answer of [`Call::request_of`] alone.
     pub fn request<R: Request>(&self) -> Option<R> {
-        R::decode(self.label, self.words)
+        self.request_if(|_| false)
+    }
+
+    /// The call as a request, if the client may make it. If not, the call's refusal says so.
+    pub(crate) fn request_if<R: Request>(&self, may: impl Fn(ClientRight) -> bool) -> Option<R> {
+        let request = R::decode(self.label, self.words)?;
+        if request.takes().is_none_or(may) {
+            return Some(request);
+        }
+        self.refusal.set(FORBIDDEN);
+        None
     }
 
     /// Answers with the label [`DONE`].
@@ -97,9 +135,11 @@ impl Call<'_> {
         *self.owed = Owed::Answer { label: DONE, words, handle: Some(handle) };
     }
 
-    /// Refuses the call: answers with the label [`REFUSED`].
+    /// Refuses the call: answers with the label [`REFUSED`], or with [`FORBIDDEN`] if it turned out that the client
+    /// lacks a right.
     pub fn refuse(self) {
-        self.answer_as(REFUSED, [0; 4]);
+        let label = self.refusal.get();
+        self.answer_as(label, [0; 4]);
     }
 
     /// Keeps the right to answer for later, when what the client waits for is there. None if the client has gone
@@ -107,10 +147,10 @@ impl Call<'_> {
     /// to do. If the client goes later, that is an [`Event::CallerGone`]. [`crate::Callers`] keeps several of these.
     #[must_use = "dropped, it gives the caller `Gone`"]
     pub fn defer(self) -> Option<Reply> {
-        match raw::reply_take(abi::NO_HANDLE, [0; 4]) {
-            Ok(message) => {
+        match Reply::take() {
+            Ok(reply) => {
                 *self.owed = Owed::Nothing;
-                Some(Reply::installed(message.words[0]))
+                Some(reply)
             }
             Err(_) => {
                 self.answer_as(OVER_LIMIT, [0; 4]);
@@ -144,6 +184,7 @@ pub struct Fault<'a> {
     /// Where the thread was.
     pub instruction: usize,
     owed: &'a mut Owed,
+    thread: PhantomData<ReceiveRight>,
 }
 
 impl Fault<'_> {
@@ -163,7 +204,7 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// The end that a message tells of, if it is of that kind. For programs that receive by [`raw::receive`].
+    /// The end that a message tells of, if it is of that kind. For programs that receive by [`crate::raw::receive`].
     pub fn from_message(message: &Message) -> Option<Self> {
         let [word0, word1, word2, word3] = message.words;
         let how = match (message.tag.kind(), ExitKind::from_label(message.tag.label())) {
@@ -186,7 +227,7 @@ pub struct Overrun {
     pub badge: u16,
     /// The share.
     pub share: Share,
-    /// For how long so far, in cycles.
+    /// For how long when the kernel said so, in cycles.
     pub cycles: u64,
 }
 

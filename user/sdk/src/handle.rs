@@ -4,14 +4,32 @@
 //! is the program's own matter. So taking one over ([`OwnedHandle::from_raw`]) is `unsafe`: closing or destroying what
 //! other code owns would break that.
 
+mod scoped;
+
 use crate::{Error, Result, raw};
 use abi::Rights;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
-/// Anything that stands for a handle of this process.
-pub trait Handle {
+pub(crate) use scoped::Scoped;
+
+pub(crate) mod sealed {
+    pub trait Sealed: core::fmt::Debug + Send + Sync {}
+}
+
+/// Anything that stands for a handle of this process. The SDK's types alone do: who has one may copy the handle.
+///
+/// ```compile_fail,E0277
+/// struct Number(u32);
+///
+/// impl bellwire::Handle for Number {
+///     fn raw(&self) -> u32 {
+///         self.0
+///     }
+/// }
+/// ```
+pub trait Handle: sealed::Sealed {
     /// The handle's number.
     fn raw(&self) -> u32;
 }
@@ -44,7 +62,7 @@ impl OwnedHandle {
 
     /// Makes a second handle to the same object, with those of this one's rights that are in `rights`.
     pub fn copy(&self, rights: Rights) -> Result<Self> {
-        copy(self.0, rights, 0)
+        copy(self, rights, 0)
     }
 
     /// Destroys the object for all who have a handle to it. Memory goes in slices; this waits for all of them.
@@ -55,6 +73,8 @@ impl OwnedHandle {
         Ok(())
     }
 }
+
+impl sealed::Sealed for OwnedHandle {}
 
 impl Handle for OwnedHandle {
     fn raw(&self) -> u32 {
@@ -92,8 +112,15 @@ impl<T> Deref for Borrowed<'_, T> {
 }
 
 /// The badge replaces that of an endpoint, where the handle has the right `BIND`.
-pub(crate) fn copy(handle: u32, rights: Rights, badge: u16) -> Result<OwnedHandle> {
-    let message = raw::handle_copy(handle, [rights.bits() as usize, badge as usize, 0, 0])?;
+pub(crate) fn copy(handle: &impl Handle, rights: Rights, badge: u16) -> Result<OwnedHandle> {
+    copy_without(handle, rights, badge, 0)
+}
+
+/// As [`copy`] does, without the right to set these bits of an endpoint's notify word.
+pub(crate) fn copy_without(handle: &impl Handle, rights: Rights, badge: u16, without: u32) -> Result<OwnedHandle> {
+    let words = [rights.bits() as usize, badge as usize, without as usize, 0];
+    // SAFETY: who has the handle may copy it.
+    let message = unsafe { raw::handle_copy(handle.raw(), words) }?;
     Ok(OwnedHandle::installed(message.words[0]))
 }
 
@@ -130,6 +157,8 @@ macro_rules! handle_type {
             }
         }
 
+        impl $crate::handle::sealed::Sealed for $name {}
+
         impl $crate::Handle for $name {
             fn raw(&self) -> u32 {
                 $crate::Handle::raw(&self.0)
@@ -161,7 +190,11 @@ macro_rules! handle_type {
             }
 
             /// Uses the object of a handle that other code owns. A number that names nothing fails when it is used.
-            pub const fn borrowed(number: u32) -> $crate::Borrowed<'static, Self> {
+            ///
+            /// # Safety
+            /// The handle's owner lets the caller have all that the handle allows, copies of it included, and doesn't
+            /// close the handle meanwhile.
+            pub const unsafe fn borrowed(number: u32) -> $crate::Borrowed<'static, Self> {
                 $crate::Borrowed::new(Self::installed(number as usize))
             }
         }
@@ -188,6 +221,10 @@ pub(crate) const fn number(handle: &OwnedHandle) -> u32 {
 ///
 /// ```compile_fail,E0133
 /// drop(bellwire::Endpoint::from_raw(7));
+/// ```
+///
+/// ```compile_fail,E0133
+/// let _ = bellwire::Memory::borrowed(7).map(bellwire::Access::WRITE);
 /// ```
 ///
 /// A handle that is dropped at once is a mistake that the compiler names:
@@ -230,7 +267,8 @@ mod tests {
                 Ok(words)
             }
         });
-        assert_eq!(Endpoint::borrowed(7).notify(1), Ok(()));
+        // SAFETY: on the host a handle is a number and no more.
+        assert_eq!(unsafe { Endpoint::borrowed(7) }.notify(1), Ok(()));
         assert!(closed.borrow().is_empty());
         drop(Endpoint::installed(7));
         assert_eq!(*closed.borrow(), [7]);

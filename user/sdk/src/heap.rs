@@ -1,5 +1,6 @@
 //! The heap: memory objects mapped one behind another, so that it is one region that grows.
 
+use crate::handle::Scoped;
 use crate::{Memory, Mutex, MutexGuard, layout};
 use abi::{Access, PAGE_BYTES};
 use core::alloc::{GlobalAlloc, Layout};
@@ -56,15 +57,11 @@ fn grow(heap: &mut Heap, wanted: usize) -> Option<()> {
     if bytes > layout::HEAP.end.checked_sub(end)? {
         return None;
     }
-    let memory = Memory::new(bytes).ok()?;
+    let memory = Scoped::new(Memory::new(bytes).ok()?);
     // SAFETY: the region is the heap's alone, which has nothing there yet.
-    if unsafe { memory.map_at(end, 0, bytes, Access::READ | Access::WRITE) }.is_err() {
-        // An error here means that the memory is gone already.
-        let _ = memory.destroy();
-        return None;
-    }
+    unsafe { memory.map_at(end, 0, bytes, Access::READ | Access::WRITE) }.ok()?;
     // The heap never shrinks, so the handle isn't needed any more; the memory lives as long as the process.
-    drop(memory);
+    drop(memory.keep());
     if empty {
         // SAFETY: the region is mapped for good and nothing else uses it.
         unsafe { heap.init(end as *mut u8, bytes) };

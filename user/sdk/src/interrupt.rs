@@ -47,12 +47,13 @@ impl Interrupt {
         Ok(Pending { count: count as u32, sequence: sequence as u32 })
     }
 
-    /// Completes the message of that sequence, which [`crate::Server::next_keeping`] kept.
+    /// Completes the message of that sequence, which [`crate::Server::next_keeping`] kept. [`crate::Error::Stale`] for
+    /// any other, which changes nothing.
     pub fn complete(&self, sequence: u32) -> Result<()> {
         raw::interrupt_complete(self.raw(), [sequence as usize, 0, 0, 0]).map(drop)
     }
 
-    /// Masks the line and takes it off its endpoint.
+    /// Masks the line and takes it off its endpoint. What comes meanwhile is in the next [`Interrupt::bind`]'s answer.
     pub fn unbind(&self) -> Result<()> {
         raw::interrupt_unbind(self.raw(), [0; 4]).map(drop)
     }

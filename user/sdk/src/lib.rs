@@ -49,7 +49,9 @@
 
 extern crate alloc;
 
+mod bound;
 mod client;
+mod client_right;
 mod endpoint;
 pub mod entry;
 mod event;
@@ -64,11 +66,11 @@ mod mapping;
 mod memory;
 pub mod pci;
 mod ports;
-pub mod power;
 mod process;
 pub mod protocol;
 pub mod raw;
 pub mod registers;
+mod reply;
 mod root;
 mod server;
 mod startup;
@@ -83,8 +85,10 @@ pub use abi::{
     LineState, Message, NotifyMask, Options, PAGE_BYTES, Register, Rights, RouteKind, Share, StartupBlock,
     StartupEntry, StartupKind, Tag, ThreadState, join, split,
 };
+pub use bound::Bound;
 pub use client::{Caller, CallerGone, Callers, ClientError, Delivery, Sent};
-pub use endpoint::{Answer, Endpoint, Reply};
+pub use client_right::ClientRight;
+pub use endpoint::{Answer, Endpoint};
 pub use entry::absent;
 pub use event::{Call, Event, Exit, Fault, HowEnded, Overrun, Storm, StormOf, TimerMessage};
 pub use handle::{Borrowed, Handle, OwnedHandle};
@@ -96,10 +100,11 @@ pub use memory::Memory;
 pub use pci::{DrivenFunction, PciDevice, PciInterrupt};
 pub use ports::{Port, PortRange, PortValue, Ports};
 pub use process::{Limits, Process, Trust};
+pub use reply::Reply;
 pub use root::Root;
 pub use server::{ReceiveRight, Server};
 pub use startup::{Grants, Screen, Startup};
-pub use thread::{SpawnedThread, Thread, thread_exit};
+pub use thread::{CallThread, SpawnedThread, Thread, thread_exit};
 pub use time::Instant;
 pub use timer::Timer;
 

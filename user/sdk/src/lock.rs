@@ -16,6 +16,11 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) use bell::prepare;
 
+/// Lets threads of lower priorities run for a while.
+pub(crate) fn pause() {
+    Endpoints.pause();
+}
+
 /// A value that one thread at a time may use.
 ///
 /// A thread that locks a mutex twice waits for itself. A thread that is destroyed keeps what it has locked.
@@ -73,7 +78,8 @@ impl<T: ?Sized> Mutex<T> {
     /// Locks the value if no thread uses it.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.lock.try_lock().then_some(MutexGuard { mutex: self, thread: PhantomData })
+        // A guard that is made and dropped would give back the lock of another thread.
+        self.lock.try_lock().then(|| MutexGuard { mutex: self, thread: PhantomData })
     }
 
     /// The value, which nobody else can use as long as the mutex is borrowed.
@@ -210,6 +216,13 @@ impl Lock {
     /// Gives the lock back, for whichever thread took it.
     pub(crate) fn open(&self) {
         self.unlock(&Endpoints);
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A bell is left where a guard was forgotten, or a thread that waited was ended.
+        self.wake(&Endpoints);
     }
 }
 

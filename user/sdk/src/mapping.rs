@@ -6,12 +6,14 @@
 //! there before the register is written that starts it.
 
 mod access;
+mod pages;
 mod room;
 
-use crate::{Error, Handle, Memory, Process, Result, raw};
-use abi::{Access, Operation, PAGE_BYTES};
+use crate::{Error, Handle, Memory, Process, Result};
+use abi::{Access, PAGE_BYTES};
 use core::marker::PhantomData;
-use room::Room;
+use pages::Pages;
+use room::{Place, Room};
 
 pub use access::Plain;
 
@@ -37,43 +39,48 @@ pub use access::Plain;
 #[derive(Debug)]
 #[must_use = "the memory is unmapped when this is dropped"]
 pub struct Mapping {
-    address: usize,
-    bytes: usize,
+    /// What is mapped: as long as the mapping is being made, less than the whole place.
+    pages: Pages,
+    place: Place<'static>,
 }
 
 static ROOM: Room = Room::new();
+
+/// The number of places that are taken.
+#[cfg(test)]
+pub fn ranges() -> usize {
+    ROOM.ranges()
+}
 
 impl Mapping {
     pub(crate) fn new(memory: &Memory, offset: usize, bytes: usize, access: Access) -> Result<Self> {
         let bytes = bytes.checked_next_multiple_of(PAGE_BYTES).filter(|bytes| *bytes != 0).ok_or(Error::BadArgument)?;
         loop {
-            let address = ROOM.take(bytes)?;
+            let place = ROOM.take(bytes)?;
+            let mut mapping = Self { pages: Pages::none(abi::NO_HANDLE, place.address()), place };
             // SAFETY: the room was taken for this mapping alone.
-            match unsafe { memory.map_at(address, offset, bytes, access) } {
-                Ok(()) => return Ok(Self { address, bytes }),
+            match unsafe { mapping.pages.map(memory, offset, bytes, access) } {
+                Ok(()) => return Ok(mapping),
                 // Somebody mapped there by hand. The room stays taken, and the next one is tried.
-                Err(Error::Conflict) => {}
-                Err(error) => {
-                    ROOM.give_back(address, bytes);
-                    return Err(error);
-                }
+                Err(Error::Conflict) => mapping.place.keep(),
+                Err(error) => return Err(error),
             }
         }
     }
 
     /// Where it starts.
-    pub fn address(&self) -> usize {
-        self.address
+    pub const fn address(&self) -> usize {
+        self.place.address()
     }
 
     /// Its length in bytes, a whole number of pages.
-    pub fn len(&self) -> usize {
-        self.bytes
+    pub const fn len(&self) -> usize {
+        self.place.bytes()
     }
 
     /// Whether it has no bytes, which no mapping is.
-    pub fn is_empty(&self) -> bool {
-        self.bytes == 0
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Reads the value at an offset.
@@ -135,7 +142,7 @@ impl Mapping {
     /// 2. nobody destroys the memory object, through whichever handle.
     pub unsafe fn as_slice(&self) -> &[u8] {
         // SAFETY: the pages are mapped as long as `self` lives, since nobody destroys them; and they don't change.
-        unsafe { core::slice::from_raw_parts(self.address as *const u8, self.bytes) }
+        unsafe { core::slice::from_raw_parts(self.address() as *const u8, self.len()) }
     }
 
     #[inline]
@@ -147,8 +154,8 @@ impl Mapping {
     #[inline]
     fn range(&self, offset: usize, bytes: usize) -> *mut u8 {
         let end = offset.checked_add(bytes);
-        assert!(end.is_some_and(|end| end <= self.bytes), "offset {offset:#x} is outside of a mapping");
-        (self.address + offset) as *mut u8
+        assert!(end.is_some_and(|end| end <= self.len()), "offset {offset:#x} is outside of a mapping");
+        (self.address() + offset) as *mut u8
     }
 }
 
@@ -177,29 +184,16 @@ impl<T: Plain> MappedRegister<'_, T> {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the range is this mapping's alone, and whatever borrowed the mapping is gone.
-        if unsafe { unmap(self.address, self.bytes) }.is_ok() {
-            ROOM.give_back(self.address, self.bytes);
+        if self.pages.unmap().is_err() {
+            self.place.keep();
         }
     }
-}
-
-/// Unmaps pages of this process, slice by slice, until nothing of them is mapped. Pages of which nothing is mapped are
-/// no error.
-///
-/// # Safety
-/// The range is the caller's alone, and nothing refers to it any more.
-unsafe fn unmap(address: usize, bytes: usize) -> Result<()> {
-    // The kernel takes slices off the end of a stretch, so the range stays the same.
-    // SAFETY: the caller gives the range up.
-    while unsafe { raw::memory_unmap(abi::NO_HANDLE, [address, bytes, 0, 0]) }?.words[0] != 0 {}
-    Ok(())
 }
 
 impl Memory {
     /// Maps a part of the memory into another process, at an address of the caller's choice, slice by slice.
     ///
-    /// Nothing undoes that but the end of the process or of the memory.
+    /// Nothing undoes that but the end of the process or of the memory. Where it fails, nothing new is mapped.
     pub fn map_into(
         &self,
         process: &Process,
@@ -208,8 +202,11 @@ impl Memory {
         bytes: usize,
         access: Access,
     ) -> Result<()> {
+        let mut pages = Pages::none(process.raw(), address);
         // SAFETY: a `Process` is another one than this, whose memory is its maker's concern.
-        unsafe { self.map_slices(process.raw(), [address, offset, bytes], access) }.map_err(|(_, error)| error)
+        unsafe { pages.map(self, offset, bytes, access) }?;
+        pages.leave();
+        Ok(())
     }
 
     /// Maps a part of the memory into this process, at an address of the caller's choice, slice by slice. Where that
@@ -221,28 +218,10 @@ impl Memory {
     /// The range is the caller's: outside of all places in [`crate::layout`], or given to the caller by the keeper of
     /// that place. None of it is meant to stay unmapped, as the guard of a stack is.
     pub unsafe fn map_at(&self, address: usize, offset: usize, bytes: usize, access: Access) -> Result<()> {
+        let mut pages = Pages::none(abi::NO_HANDLE, address);
         // SAFETY: the caller owns the range.
-        unsafe { self.map_slices(abi::NO_HANDLE, [address, offset, bytes], access) }.map_err(|(done, error)| {
-            // SAFETY: this much was mapped just now, and nobody has used it. The rest of the range is somebody else's.
-            let _ = unsafe { unmap(address, done) };
-            error
-        })
-    }
-
-    /// Maps a stretch (address, offset, bytes) slice by slice. An error says how many bytes were mapped before.
-    ///
-    /// # Safety
-    /// In this process, the range is the caller's, as for [`Memory::map_at`].
-    unsafe fn map_slices(&self, process: u32, stretch: [usize; 3], access: Access) -> Result<(), (usize, Error)> {
-        let [address, offset, bytes] = stretch;
-        let mut done = 0;
-        while done < bytes {
-            let words = [address + done, offset + done, bytes - done, process as usize];
-            // SAFETY: the caller owns the range.
-            let message = unsafe { raw::invoke_any(Operation::MemoryMap, self.raw(), 0, access.options(), words) };
-            // None at all is progress too: a page table.
-            done += raw::checked(message).map_err(|error| (done, error))?.words[0];
-        }
+        unsafe { pages.map(self, offset, bytes, access) }?;
+        pages.leave();
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! switched on before the driver starts, and off when it has ended. It masters the bus only once the driver says so.
 
 use crate::protocol::{PciAddress, PciId, PciRequest};
+use crate::startup::narrow;
 use crate::{Endpoint, Error, Grants, Interrupt, Memory, Pending, PortRange, Result, Server, Trigger};
 use abi::StartupKind;
 use alloc::format;
@@ -20,6 +21,8 @@ pub enum PciInterrupt {
 pub struct PciDevice {
     grants: Grants,
     index: usize,
+    /// The function that masters the bus, whatever is written to `address`.
+    function: PciAddress,
     /// The function's vendor and device numbers.
     pub id: PciId,
     /// The function's place on the bus.
@@ -38,18 +41,34 @@ impl PciDevice {
     pub fn ports(&self, register: u8) -> Result<PortRange> {
         let numbers = self.grants.number(&format!("pci {} ports {register}", self.index));
         let [first, count] = numbers.ok_or(Error::BadHandle)?;
-        Ok(PortRange::new(first as u16, count as u16))
+        Ok(PortRange::new(narrow(first)?, narrow(count)?))
     }
 
-    /// Lets the function master the bus: read and write memory by itself, and interrupt by messages. Call this once the
-    /// device does nothing any more that a predecessor or the firmware has told it: what it still did would reach
-    /// memory that belongs to somebody else by now. [`Error::Unsupported`] without the right `dma`.
-    pub fn master_bus(&self) -> Result<()> {
+    /// Lets the function master the bus: read and write memory by itself, and interrupt by messages.
+    /// [`Error::Unsupported`] without the right `dma`.
+    ///
+    /// From then on the function's registers reach all memory, past what Rust knows. There is no other way here: the
+    /// bus takes this request by the program's handle for it alone, which [`Grants::handle`] gives to nobody, and not
+    /// by that of the service `pci`.
+    ///
+    /// ```compile_fail,E0133
+    /// # fn open(device: &bellwire::PciDevice) -> bellwire::Result<()> {
+    /// device.master_bus()
+    /// # }
+    /// ```
+    ///
+    /// # Safety
+    /// 1. The device does nothing any more that a predecessor or the firmware has told it: what it still did would
+    ///    reach memory that belongs to somebody else by now.
+    /// 2. Nothing that the program does with the function's registers has it write to memory that Rust knows of, or
+    ///    that isn't the program's. A [`Memory`] that was made for the device is neither.
+    pub unsafe fn master_bus(&self) -> Result<()> {
         let bus = self.grants.entries().find(|entry| entry.name() == BUS && entry.kind == StartupKind::Handle);
-        // All functions of the program share the handle, so nobody owns it.
-        let bus = Endpoint::borrowed(bus.ok_or(Error::Unsupported)?.value);
+        // SAFETY: all functions of the program share the handle. `Grants` gives it to nobody, so nobody closes it. The
+        // caller answers for what is asked for with it.
+        let bus = unsafe { Endpoint::borrowed(bus.ok_or(Error::Unsupported)?.value) };
         loop {
-            match bus.request(PciRequest::Master(self.address)) {
+            match bus.request(PciRequest::Master(self.function)) {
                 // The bus died before it answered. Its successor is told which functions are driven.
                 Err(Error::Gone) => {}
                 result => return result.map(drop),
@@ -58,17 +77,20 @@ impl PciDevice {
     }
 
     /// Lets the function's interrupts arrive at a server, with a badge. Functions that share a line share an interrupt:
-    /// bound once, it is [`Error::Busy`] for the second.
+    /// bound once, it is [`Error::Busy`] for the second. After another error it can be bound again.
     pub fn bind(&self, server: &Server, badge: u16) -> Result<(Interrupt, Pending)> {
-        let interrupt = Interrupt::from(self.grants.handle(&format!("pci {} interrupt", self.index))?);
+        let name = format!("pci {} interrupt", self.index);
+        let entry = self.grants.find(&name, |entry| entry.kind == StartupKind::Handle)?;
+        let taken = self.grants.take_for_now(entry)?;
         // The pins of PCI are level-triggered (PCI Local Bus Specification 3.0, 2.2.6), whatever the firmware says of
         // the line.
         let trigger = match self.interrupt {
             PciInterrupt::Line(_) => Trigger::Level,
             PciInterrupt::Message => Trigger::Edge,
         };
-        let pending = interrupt.bind(server.endpoint(), badge, trigger)?;
-        Ok((interrupt, pending))
+        // SAFETY: the handle is taken as long as this is used.
+        let pending = unsafe { Interrupt::borrowed(taken.raw()) }.bind(server.endpoint(), badge, trigger)?;
+        Ok((Interrupt::from(taken.keep()), pending))
     }
 }
 
@@ -81,11 +103,12 @@ impl Grants {
             let interrupt = format!("pci {index} interrupt");
             let interrupt = grants.entries().find(|entry| entry.name() == interrupt)?;
             let interrupt = match interrupt.extra {
-                [line, 0] => PciInterrupt::Line(line as u8),
+                [line, 0] => PciInterrupt::Line(narrow(line).ok()?),
                 _ => PciInterrupt::Message,
             };
-            let id = PciId { vendor: (id >> 16) as u16, device: id as u16 };
-            Some(PciDevice { grants, index, id, address: PciAddress::from_number(address as u16), interrupt })
+            let id = PciId { vendor: narrow(id >> 16).ok()?, device: (id & 0xFFFF) as u16 };
+            let function = PciAddress::from_number(narrow(address).ok()?);
+            Some(PciDevice { grants, index, function, id, address: function, interrupt })
         })
     }
 }
@@ -94,14 +117,20 @@ impl Grants {
 const DRIVEN: &str = "driven";
 
 /// How `init` names the service `pci` to a driver that may let its functions master the bus.
-const BUS: &str = "pci bus";
+pub(crate) const BUS: &str = "pci bus";
+
+/// The badge of a program's handle for letting its functions master the bus. The program's other handles, that of the
+/// service `pci` too, have the program's own badge, by which nobody is let.
+pub const fn master_badge(program: u16) -> u16 {
+    program | 1 << 15
+}
 
 /// A PCI function that a program drives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DrivenFunction {
     /// The function's place on the bus.
     pub address: PciAddress,
-    /// The badge of the program that may let the function master the bus, if one may.
+    /// The badge of the handle by which a program may let the function master the bus, if one may: [`master_badge`].
     pub master: Option<u16>,
 }
 
@@ -109,9 +138,10 @@ impl Grants {
     /// The PCI functions that programs drive at this moment. Only the program that serves `pci` is told.
     pub fn driven_functions(&self) -> impl Iterator<Item = DrivenFunction> {
         let named = self.entries().filter(|entry| entry.name() == DRIVEN && entry.kind == StartupKind::Number);
-        named.map(|entry| {
+        named.filter_map(|entry| {
             let [address, master] = entry.extra;
-            DrivenFunction { address: PciAddress::from_number(address as u16), master: u16::try_from(master).ok() }
+            let address = PciAddress::from_number(narrow(address).ok()?);
+            Some(DrivenFunction { address, master: narrow(master).ok() })
         })
     }
 }
@@ -194,7 +224,28 @@ mod tests {
         assert_eq!(first.memory(1).err(), Some(Error::BadHandle));
         assert_eq!(second.ports(4), Ok(PortRange::new(0xC000, 32)));
         assert_eq!(grants.driven_functions().collect::<Vec<_>>(), driven);
-        assert_eq!(first.master_bus(), Err(Error::Unsupported), "nothing lets it reach the bus");
+        // SAFETY: there is no device.
+        assert_eq!(unsafe { first.master_bus() }, Err(Error::Unsupported), "nothing lets it reach the bus");
+    }
+
+    #[test]
+    fn an_interrupt_whose_bind_fails_can_be_bound_again() {
+        let failures = std::cell::Cell::new(1);
+        crate::raw::fake::answer_with(move |operation, _, words| match operation {
+            abi::Operation::InterruptBind if failures.replace(0) != 0 => Err(Error::NoMemory),
+            _ => Ok(words),
+        });
+        let all = [
+            entries::function(0, PciId { vendor: 1, device: 2 }, PciAddress::new(0, 4, 0)),
+            entries::interrupt(0, 7, PciInterrupt::Line(11)),
+        ];
+        let device = crate::startup::tests::grants(&all).pci_devices().next().unwrap();
+        // SAFETY: nothing is received here.
+        let server = Server::new(unsafe { crate::ReceiveRight::assume() }, Endpoint::installed(9));
+        assert_eq!(device.bind(&server, 3).err(), Some(Error::NoMemory));
+        let (interrupt, _) = device.bind(&server, 3).unwrap();
+        assert_eq!(interrupt.raw(), 7);
+        assert_eq!(device.bind(&server, 3).err(), Some(Error::Busy));
     }
 
     #[test]
@@ -218,8 +269,12 @@ mod tests {
         let id = PciId { vendor: 0x1234, device: 0x11E8 };
         let all = [entries::function(0, id, address), entries::interrupt(0, 7, PciInterrupt::Message), entries::bus(9)];
         let grants = crate::startup::tests::grants(&all);
-        let device = grants.pci_devices().next().unwrap();
-        assert_eq!(device.master_bus(), Ok(()));
+        let mut device = grants.pci_devices().next().unwrap();
+        // Safe code has no other way to the handle, and can't have another function master the bus.
+        assert_eq!(grants.handle("pci bus").err(), Some(Error::BadHandle));
+        device.address = PciAddress::new(1, 1, 1);
+        // SAFETY: there is no device.
+        assert_eq!(unsafe { device.master_bus() }, Ok(()));
         assert_eq!(*asked.borrow(), [(9, usize::from(address.number())); 2]);
     }
 }

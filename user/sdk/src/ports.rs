@@ -46,9 +46,11 @@ impl PortRange {
     /// Returns the port at an offset, for values of a width.
     ///
     /// # Panics
-    /// If the port isn't wholly inside the range.
+    /// If the port isn't wholly inside the range, or below 65,536.
     pub const fn port<T: PortValue>(&self, offset: u16) -> Port<T> {
-        assert!(offset as usize + size_of::<T>() <= self.count as usize, "the port is outside of its range");
+        let end = offset as usize + size_of::<T>();
+        assert!(end <= self.count as usize, "the port is outside of its range");
+        assert!(self.first as usize + end <= 1 << 16, "there is no such port");
         Port { number: self.first + offset, value: PhantomData }
     }
 }
@@ -116,5 +118,13 @@ mod tests {
     #[should_panic(expected = "outside of its range")]
     fn a_port_that_is_half_outside_is_refused() {
         PortRange::new(0x3F8, 8).port::<u16>(7);
+    }
+
+    /// Its number isn't that of a port at the other end.
+    #[test]
+    #[should_panic(expected = "no such port")]
+    fn a_port_behind_the_last_is_refused() {
+        PortRange::new(0xFFFC, 8).port::<u32>(0);
+        PortRange::new(0xFFFC, 8).port::<u32>(1);
     }
 }

@@ -74,20 +74,25 @@ impl Process {
     }
 
     /// Gives the process a copy of a handle with fewer rights, and returns the handle's number there.
-    pub fn grant(&self, handle: &impl Handle, rights: Rights) -> Result<u32> {
+    pub fn grant(&self, handle: &(impl Handle + ?Sized), rights: Rights) -> Result<u32> {
         self.grant_badged(handle, rights, 0)
     }
 
     /// Gives it a copy of an endpoint's handle, whose messages arrive with a badge.
-    pub fn grant_badged(&self, handle: &impl Handle, rights: Rights, badge: u16) -> Result<u32> {
-        let words = [handle.raw() as usize, rights.bits() as usize, badge as usize, 0];
-        Ok(raw::process_grant(self.raw(), words)?.words[0] as u32)
+    pub fn grant_badged(&self, handle: &(impl Handle + ?Sized), rights: Rights, badge: u16) -> Result<u32> {
+        self.grant_without(handle, rights, badge, 0)
     }
 
     /// Gives it a copy of an endpoint's handle that may only notify, and set no other bits than these.
     pub fn grant_notifier(&self, endpoint: &Endpoint, bits: u32) -> Result<u32> {
-        let words = [endpoint.raw() as usize, Rights::NOTIFY.bits() as usize, 0, !bits as usize];
-        Ok(raw::process_grant(self.raw(), words)?.words[0] as u32)
+        self.grant_without(endpoint, Rights::NOTIFY, 0, !bits)
+    }
+
+    fn grant_without(&self, handle: &(impl Handle + ?Sized), rights: Rights, badge: u16, without: u32) -> Result<u32> {
+        let words = [handle.raw() as usize, rights.bits() as usize, badge as usize, without as usize];
+        // SAFETY: who has the handle may copy it.
+        let message = unsafe { raw::process_grant(self.raw(), words) }?;
+        Ok(message.words[0] as u32)
     }
 
     /// Ends the process.

@@ -3,9 +3,10 @@
 //!
 //! Each service's requests are one enum, so that a server is a `match`. Labels are unique over all services, since
 //! one server may speak several of these (the keyboard driver is a stream of keys and a mouse). All words are used
-//! with 32 bits, so the same bytes travel on both widths.
+//! with 32 bits, so the same bytes travel on both widths. A word that is too large for what it stands for is refused,
+//! not cut: a request isn't decoded, and an answer is [`Error::BadArgument`].
 //!
-//! A reply's label is [`DONE`], [`REFUSED`], [`ABSENT`] or [`OVER_LIMIT`].
+//! A reply's label is [`DONE`], [`REFUSED`], [`ABSENT`], [`OVER_LIMIT`] or [`FORBIDDEN`].
 
 mod clock;
 mod console;
@@ -18,6 +19,9 @@ mod programs;
 mod stream;
 mod supervision;
 mod timer;
+
+use crate::{ClientRight, Error, Result};
+use abi::join;
 
 pub use clock::{ClockRequest, DateTime, Ticks};
 pub use console::{ColourPolicy, ConsoleMode, ConsoleRequest, ConsoleSize};
@@ -45,15 +49,32 @@ pub const ABSENT: u8 = 2;
 /// [`crate::Error::OverLimit`] of it.
 pub const OVER_LIMIT: u8 = 3;
 
+/// A reply's label: the client hasn't the right that the request takes. [`crate::Endpoint::request`] makes
+/// [`crate::Error::MissingRight`] of it.
+pub const FORBIDDEN: u8 = 4;
+
 /// What a reply's label says: [`crate::Error::BadArgument`] if the server refuses the request, and
 /// [`crate::Error::Unsupported`] if there is none. [`crate::Endpoint::request`] looks by itself.
-pub fn outcome(label: u8) -> crate::Result<()> {
+pub fn outcome(label: u8) -> Result<()> {
     match label {
         DONE => Ok(()),
-        ABSENT => Err(crate::Error::Unsupported),
-        OVER_LIMIT => Err(crate::Error::OverLimit),
-        _ => Err(crate::Error::BadArgument),
+        ABSENT => Err(Error::Unsupported),
+        OVER_LIMIT => Err(Error::OverLimit),
+        FORBIDDEN => Err(Error::MissingRight),
+        _ => Err(Error::BadArgument),
     }
+}
+
+/// Returns a word that another program has sent as what it stands for, if it isn't too large.
+fn narrow<T: TryFrom<usize>>(word: usize) -> Result<T> {
+    T::try_from(word).map_err(|_| Error::BadArgument)
+}
+
+/// Returns the 64-bit quantity that two words carry, if neither is too large.
+fn wide(low: usize, high: usize) -> Result<u64> {
+    narrow::<u32>(low)?;
+    narrow::<u32>(high)?;
+    Ok(join(low, high))
 }
 
 /// A request of some service, as it travels in a call.
@@ -61,6 +82,16 @@ pub trait Request: Sized {
     /// The call's label and words.
     fn encode(self) -> (u8, [usize; 4]);
 
-    /// The request that a call's label and words carry, if it is one of this service's.
+    /// The request that a call's label and words carry, if it is one of this service's. A word that is too large for
+    /// what it stands for makes it none.
     fn decode(label: u8, words: [usize; 4]) -> Option<Self>;
+
+    /// The right that the request takes, if not every client may make it. A request takes the right `control` if it
+    /// changes what all clients of the service share.
+    fn takes(&self) -> Option<ClientRight> {
+        None
+    }
 }
+
+#[cfg(test)]
+mod tests;

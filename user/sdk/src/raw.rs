@@ -5,6 +5,7 @@
 //! ([`abi::Safety`]). The other calls act on objects by number: one with a wrong number fails, or does to an object
 //! what its owner might have done.
 
+use crate::Handle;
 use abi::{Error, Kind, Message, Operation, Options, Tag};
 
 #[cfg(all(target_os = "none", target_arch = "x86"))]
@@ -53,6 +54,23 @@ pub fn invoke(operation: SafeOperation, handle: u32, label: u8, options: Options
     unsafe { invoke_any(operation.0, handle, label, options, words) }
 }
 
+/// Makes a call that sends a copy of a handle along, in place of the fourth word.
+///
+/// # Safety
+/// Those of the stub that has the operation's name.
+pub(crate) unsafe fn invoke_with_handle(
+    operation: Operation,
+    handle: u32,
+    label: u8,
+    words: [usize; 3],
+    sent: &(impl Handle + ?Sized),
+) -> Message {
+    let [word0, word1, word2] = words;
+    let words = [word0, word1, word2, sent.raw() as usize];
+    // SAFETY: who has the handle may copy it; the caller answers for the rest.
+    unsafe { invoke_any(operation, handle, label, Options::HANDLE, words) }
+}
+
 /// Returns a message of kind [`Kind::Error`] as an error.
 #[inline(always)]
 pub fn checked(message: Message) -> Result<Message, Error> {
@@ -97,8 +115,8 @@ macro_rules! stub {
         $(#[$documentation])*
         ///
         /// # Safety
-        /// The memory, thread, handle or object that the call is about must be the caller's to map, run or end: no
-        /// other code of this program relies on its staying as it is.
+        /// The memory, thread, handle or object that the call is about must be the caller's to map, run, copy, call,
+        /// answer or end: no other code of this program relies on its staying as it is, or on having it alone.
         #[inline(always)]
         pub unsafe fn $name(handle: u32, words: [usize; 4]) -> Result<Message, Error> {
             // SAFETY: the caller answers for what the call does.
@@ -132,7 +150,25 @@ macro_rules! stubs {
 
 abi::for_each_call!(stubs);
 
-/// A call that maps memory can't be made by safe code, and neither can one that closes a handle by its number:
+/// A call that maps memory can't be made by safe code, and neither can one that closes or copies a handle by its
+/// number. (With a copy of what belongs to a stack, or to memory that somebody sees as a slice, safe code could change
+/// that.) Receiving and answering close handles of Replies.
+///
+/// ```compile_fail,E0133
+/// let _ = bellwire::raw::call(7, [0; 4]);
+/// ```
+///
+/// ```compile_fail,E0133
+/// let _ = bellwire::raw::receive(7, [0; 4]);
+/// ```
+///
+/// ```compile_fail,E0133
+/// let _ = bellwire::raw::reply(7, [0; 4]);
+/// ```
+///
+/// ```compile_fail,E0133
+/// let _ = bellwire::raw::reply_receive(7, [0; 4]);
+/// ```
 ///
 /// ```compile_fail,E0133
 /// let _ = bellwire::raw::memory_unmap(0, [0x2000_0000, 0x1000, 0, 0]);
@@ -140,6 +176,14 @@ abi::for_each_call!(stubs);
 ///
 /// ```compile_fail,E0133
 /// let _ = bellwire::raw::handle_close(7, [0; 4]);
+/// ```
+///
+/// ```compile_fail,E0133
+/// let _ = bellwire::raw::handle_copy(7, [usize::MAX, 0, 0, 0]);
+/// ```
+///
+/// ```compile_fail,E0133
+/// let _ = bellwire::raw::process_grant(8, [7, usize::MAX, 0, 0]);
 /// ```
 ///
 /// ```compile_fail,E0599
@@ -156,6 +200,6 @@ mod tests {
     #[test]
     fn on_the_host_every_call_is_unknown() {
         assert_eq!(null(0, [0; 4]), Err(Error::UnknownCall));
-        assert_eq!(reply_receive(7, [1, 2, 3, 4]), Err(Error::UnknownCall));
+        assert_eq!(notify(7, [1, 2, 3, 4]), Err(Error::UnknownCall));
     }
 }

@@ -1,9 +1,8 @@
 //! The driver's loop: one system call an event.
 
 use crate::protocol::REFUSED;
-use crate::raw::SafeOperation;
 use crate::{Endpoint, Error, Event, Handle, Instant, Interrupt, OwnedHandle, Pending, Result, Trigger, raw};
-use abi::{Message, Options, split};
+use abi::{Message, Operation, Options, split};
 use core::marker::PhantomData;
 
 /// What the next receive is to answer.
@@ -11,6 +10,8 @@ use core::marker::PhantomData;
 pub(crate) enum Owed {
     /// No call: nobody waits.
     Nothing,
+    /// A refusal, since the server hasn't answered its caller.
+    Refusal,
     /// The answer that the caller gets.
     Answer {
         label: u8,
@@ -20,11 +21,6 @@ pub(crate) enum Owed {
     },
     /// A thread that faulted waits. Receiving without an answer ends its process.
     Withheld,
-}
-
-impl Owed {
-    /// What a call is answered with if its server doesn't.
-    pub(crate) const REFUSAL: Self = Self::Answer { label: REFUSED, words: [0; 4], handle: None };
 }
 
 /// A thread's right to receive and to answer, of which it has one.
@@ -48,7 +44,8 @@ impl ReceiveRight {
     }
 }
 
-/// Receives what arrives at an endpoint, and answers. A thread has one server at most, see [`ReceiveRight`].
+/// Receives what arrives at an endpoint, and answers. A thread has one server at most, see [`ReceiveRight`]. Dropped,
+/// it still sends the answer to the call that came last, if there is one.
 ///
 /// ```no_run
 /// # use bellwire::{Event, Result, Startup};
@@ -90,8 +87,9 @@ impl Server {
 
     /// Makes the server one that takes handles that clients send along. To others no client can send any: its call
     /// fails with [`Error::HandleUnwanted`]. Receiving takes the kernel's slow path then.
-    pub fn taking_handles(self) -> Self {
-        Self { luggage: Options::TAKE_HANDLE, ..self }
+    pub const fn taking_handles(mut self) -> Self {
+        self.luggage = Options::TAKE_HANDLE;
+        self
     }
 
     /// The endpoint, for binding more sources to it.
@@ -154,6 +152,7 @@ impl Server {
         let options = options | self.luggage;
         let (label, words) = match core::mem::replace(&mut self.owed, Owed::Nothing) {
             Owed::Nothing => (0, [0; 4]),
+            Owed::Refusal => (REFUSED, [0; 4]),
             Owed::Answer { label, words, handle: None } => (label, words),
             Owed::Answer { label, words, handle: Some(handle) } => {
                 answer_with_handle(label, words, handle);
@@ -161,17 +160,26 @@ impl Server {
             }
             Owed::Withheld => return receive(endpoint, options, [0; 4]),
         };
-        let message = raw::invoke(SafeOperation::ReplyReceive, endpoint, label, options, words);
-        if has_refused(&message) { receive(endpoint, options, [0; 4]) } else { message }
+        // SAFETY: the thread's right to receive and to answer is this server's. No option says that a word is a handle.
+        let message = unsafe { raw::invoke_any(Operation::ReplyReceive, endpoint, label, options, words) };
+        match raw::checked(message) {
+            Ok(_) => message,
+            Err(Error::NoHandleSlot) => receive(endpoint, options, [0; 4]),
+            Err(_) => {
+                // That the thread can't receive there is found before the caller is answered. A second answer reaches
+                // nobody.
+                answer(label, words);
+                message
+            }
+        }
     }
 
     /// Answers without receiving. A caller that has gone meanwhile needs no answer.
     fn reply(&mut self) {
         match core::mem::replace(&mut self.owed, Owed::Nothing) {
             Owed::Answer { label, words, handle: Some(handle) } => answer_with_handle(label, words, handle),
-            Owed::Answer { label, words, handle: None } => {
-                raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, label, Options::empty(), words);
-            }
+            Owed::Answer { label, words, handle: None } => answer(label, words),
+            Owed::Refusal => answer(REFUSED, [0; 4]),
             Owed::Nothing | Owed::Withheld => {}
         }
     }
@@ -182,21 +190,39 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The client that was answered last would wait until the thread ends. One that wasn't answered gets `Gone`
+        // then, and calls the server's successor.
+        if matches!(self.owed, Owed::Answer { .. }) {
+            self.reply();
+        }
+    }
+}
+
 /// Answers with a handle, in a call of its own: the client may have no room for it, which isn't this program's error.
 /// Then the client is refused.
 #[cold]
-fn answer_with_handle(label: u8, words: [usize; 4], _handle: OwnedHandle) {
-    let message = raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, label, Options::HANDLE, words);
+fn answer_with_handle(label: u8, [word0, word1, word2, _]: [usize; 4], handle: OwnedHandle) {
+    let words = [word0, word1, word2];
+    // SAFETY: the call that the thread received last is its server's to answer.
+    let message = unsafe { raw::invoke_with_handle(Operation::Reply, abi::NO_HANDLE, label, words, &handle) };
     if raw::checked(message).is_err() {
-        // A caller that has gone meanwhile needs no answer.
-        raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, REFUSED, Options::empty(), [0; 4]);
+        answer(REFUSED, [0; 4]);
     }
+}
+
+/// Answers without a handle. A caller that has gone meanwhile needs no answer.
+fn answer(label: u8, words: [usize; 4]) {
+    // SAFETY: the call that the thread received last is its server's to answer.
+    unsafe { raw::invoke_any(Operation::Reply, abi::NO_HANDLE, label, Options::empty(), words) };
 }
 
 /// Receives without answering.
 fn receive(endpoint: u32, options: Options, words: [usize; 4]) -> Message {
     loop {
-        let message = raw::invoke(SafeOperation::Receive, endpoint, 0, options, words);
+        // SAFETY: the thread's right to receive is its server's, and so are the Replies whose ends are told.
+        let message = unsafe { raw::invoke_any(Operation::Receive, endpoint, 0, options, words) };
         if !has_refused(&message) {
             return message;
         }
@@ -207,4 +233,64 @@ fn receive(endpoint: u32, options: Options, words: [usize; 4]) -> Message {
 /// them.
 fn has_refused(message: &Message) -> bool {
     raw::checked(*message) == Err(Error::NoHandleSlot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::fake;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    #[test]
+    fn an_answer_is_sent_where_receiving_fails() {
+        let answers = Rc::new(RefCell::new(Vec::new()));
+        fake::answer_with({
+            let answers = answers.clone();
+            move |operation, _, words| match operation {
+                Operation::ReplyReceive => Err(Error::MissingRight),
+                Operation::Reply => {
+                    answers.borrow_mut().push(words);
+                    Ok(words)
+                }
+                _ => Ok(words),
+            }
+        });
+        // SAFETY: nothing is received here.
+        let mut server = Server::new(unsafe { ReceiveRight::assume() }, Endpoint::installed(7));
+        let message = Message::new(abi::Tag::outgoing(abi::Kind::Call, 1, 5), [0; 4]);
+        let Ok(Event::Call(call)) = server.event(message) else { panic!() };
+        call.answer([1, 2, 3, 4]);
+        assert_eq!(server.next_at(&Endpoint::installed(8)).err(), Some(Error::MissingRight));
+        assert_eq!(*answers.borrow(), [[1, 2, 3, 4]]);
+    }
+
+    #[test]
+    fn one_that_is_dropped_sends_its_last_answer() {
+        let answers = Rc::new(RefCell::new(Vec::new()));
+        fake::answer_with({
+            let answers = answers.clone();
+            move |operation, _, words| {
+                if operation == Operation::Reply {
+                    answers.borrow_mut().push(words);
+                }
+                Ok(words)
+            }
+        });
+        // SAFETY: nothing is received here.
+        let mut server = Server::new(unsafe { ReceiveRight::assume() }, Endpoint::installed(7));
+        let message = Message::new(abi::Tag::outgoing(abi::Kind::Call, 1, 5), [0; 4]);
+        let Ok(Event::Call(call)) = server.event(message) else { panic!() };
+        call.answer([1, 2, 3, 4]);
+        drop(server);
+        assert_eq!(*answers.borrow(), [[1, 2, 3, 4]]);
+        // SAFETY: as above.
+        let mut server = Server::new(unsafe { ReceiveRight::assume() }, Endpoint::installed(7));
+        assert!(matches!(server.event(message), Ok(Event::Call(_))));
+        drop(server);
+        assert_eq!(answers.borrow().len(), 1, "a call that isn't answered is its successor's");
+        // SAFETY: as above.
+        drop(Server::new(unsafe { ReceiveRight::assume() }, Endpoint::installed(7)));
+        assert_eq!(answers.borrow().len(), 1, "without a call there is no answer");
+    }
 }

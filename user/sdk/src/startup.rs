@@ -1,13 +1,15 @@
 //! What a program was granted, by the names that `system.toml` has for it.
 
 use crate::{
-    Endpoint, Error, Interrupt, Memory, Mutex, OwnedHandle, PortRange, ReceiveRight, Result, Root, Server, log, println,
+    Endpoint, Error, Handle, Interrupt, Memory, Mutex, OwnedHandle, PortRange, ReceiveRight, Result, Root, Server, log,
+    pci, println,
 };
 use abi::{StartupBlock, StartupEntry, StartupKind};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use alloc::{format, string::String};
 use core::cell::RefCell;
+use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
 /// What the first thread begins with: the program's [`Grants`], and the thread's right to receive.
@@ -71,7 +73,8 @@ impl Deref for Startup {
 }
 
 /// The program's grants and arguments. Copies are the same grants. Each handle can be taken once, since the taker
-/// owns it; the second time is [`Error::Busy`].
+/// owns it; the second time is [`Error::Busy`]. What the manifest doesn't grant is [`Error::BadHandle`]. Both errors
+/// come with a line in the log that names the grant.
 #[derive(Clone, Copy, Debug)]
 pub struct Grants {
     block: StartupBlock<'static>,
@@ -138,7 +141,7 @@ impl Grants {
     /// The granted range of I/O ports that starts there. The ports can be used at once.
     pub fn ports(&self, first: u16) -> Result<PortRange> {
         let [first, count] = self.numbered("ports", u64::from(first))?.extra;
-        Ok(PortRange::new(first as u16, count as u16))
+        Ok(PortRange::new(narrow(first)?, narrow(count)?))
     }
 
     /// The device memory that starts at a physical address.
@@ -162,11 +165,11 @@ impl Grants {
         let [address, size] = entry.extra;
         Ok(Screen::Framebuffer {
             memory: self.take(entry)?.into(),
-            offset: address as usize % abi::PAGE_BYTES,
-            width: (size >> 32) as usize,
-            height: size as u32 as usize,
-            pitch: pitch as usize,
-            bits: bits as usize,
+            offset: narrow(address % abi::PAGE_BYTES as u64)?,
+            width: narrow(size >> 32)?,
+            height: narrow(size & u64::from(u32::MAX))?,
+            pitch: narrow(pitch)?,
+            bits: narrow(bits)?,
         })
     }
 
@@ -188,7 +191,8 @@ impl Grants {
         self.handle("info").map(Root::from)
     }
 
-    /// A handle by its entry's name.
+    /// A handle by its entry's name. That by which a program lets a device master the bus is
+    /// [`crate::PciDevice::master_bus`]'s alone.
     pub fn handle(&self, name: &str) -> Result<OwnedHandle> {
         self.take(self.find(name, |entry| entry.kind == StartupKind::Handle)?)
     }
@@ -210,17 +214,23 @@ impl Grants {
 
     /// Gives an entry's handle to the caller, once.
     pub(crate) fn take(&self, entry: StartupEntry) -> Result<OwnedHandle> {
-        let mut taken = self.taken.lock();
-        if entry.kind != StartupKind::Handle {
+        self.take_for_now(entry).map(Taken::keep)
+    }
+
+    /// Gives an entry's handle to the caller, for as long as it keeps the [`Taken`].
+    pub(crate) fn take_for_now(&self, entry: StartupEntry) -> Result<Taken> {
+        if entry.kind != StartupKind::Handle || entry.name() == pci::BUS {
             return Err(Error::BadHandle);
         }
+        let mut taken = self.taken.lock();
         if taken.contains(&entry.value) {
             drop(taken);
             println!("{:?} was taken already", entry.name());
             return Err(Error::Busy);
         }
         taken.push(entry.value);
-        Ok(OwnedHandle::installed(entry.value as usize))
+        drop(taken);
+        Ok(Taken { grants: *self, handle: ManuallyDrop::new(OwnedHandle::installed(entry.value as usize)) })
     }
 
     fn numbered(&self, name: &str, number: u64) -> Result<StartupEntry> {
@@ -228,12 +238,45 @@ impl Grants {
     }
 
     /// Finds an entry. A grant that is missing is a mistake in `system.toml`, so the log says which.
-    fn find(&self, name: &str, fits: impl Fn(&StartupEntry) -> bool) -> Result<StartupEntry> {
+    pub(crate) fn find(&self, name: &str, fits: impl Fn(&StartupEntry) -> bool) -> Result<StartupEntry> {
         let found = self.entries().find(|entry| entry.name() == name && fits(entry));
         if found.is_none() {
             println!("nothing is granted as {name:?}");
         }
         found.ok_or(Error::BadHandle)
+    }
+}
+
+/// A number of the startup block as what it stands for. One that is too large is no grant.
+pub fn narrow<T: TryFrom<u64>>(number: u64) -> Result<T> {
+    T::try_from(number).map_err(|_| Error::BadHandle)
+}
+
+/// A handle that somebody has taken. Others can take it once this is dropped.
+#[must_use = "the handle can be taken again when this is dropped"]
+pub struct Taken {
+    grants: Grants,
+    handle: ManuallyDrop<OwnedHandle>,
+}
+
+impl Taken {
+    /// Nobody can take it any more.
+    pub fn keep(mut self) -> OwnedHandle {
+        // SAFETY: `self` is forgotten, so that nothing uses the handle twice.
+        let handle = unsafe { ManuallyDrop::take(&mut self.handle) };
+        core::mem::forget(self);
+        handle
+    }
+
+    /// The handle's number.
+    pub fn raw(&self) -> u32 {
+        self.handle.raw()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.grants.taken.lock().retain(|taken| *taken != self.handle.raw());
     }
 }
 

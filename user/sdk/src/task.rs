@@ -6,7 +6,7 @@
 //!
 //! What a task awaits are events. A system call that a task makes itself waits as it does elsewhere, and all tasks with
 //! it. An event that nobody awaits yet is kept: interrupts and timers add up, one message a badge, as they do in the
-//! kernel; calls queue.
+//! kernel; calls queue, a bounded number for each client. Calls whose callers have gone are given to no task.
 //!
 //! A task may await other things too: whatever keeps a task's waker may wake it, from any thread.
 
@@ -14,11 +14,13 @@ mod call;
 mod inbox;
 mod woken;
 
-use call::State;
+use call::Given;
 pub use call::TaskCall;
 
+use crate::client::CALLS;
+use crate::protocol::OVER_LIMIT;
 use crate::{
-    Borrowed, Endpoint, Event, Exit, Handle, Interrupt, InterruptMessage, Pending, Result, Server, TimerMessage,
+    Borrowed, Call, Endpoint, Event, Exit, Handle, Interrupt, InterruptMessage, Pending, Result, Server, TimerMessage,
     Trigger,
 };
 use alloc::boxed::Box;
@@ -40,14 +42,14 @@ pub struct Tasks {
 }
 
 struct Shared {
-    /// Taken by `run`.
+    /// Taken by `run` while that runs.
     server: RefCell<Option<Server>>,
     /// The server's endpoint once more, since the server is busy while tasks run.
     endpoint: Borrowed<'static, Endpoint>,
     inbox: RefCell<Inbox>,
     spawned: RefCell<Vec<Task>>,
-    /// The calls that tasks have and haven't answered.
-    kept: RefCell<Vec<Rc<RefCell<State>>>>,
+    /// The calls that the inbox or a task has.
+    given: RefCell<Vec<Given>>,
     woken: Arc<Woken>,
 }
 
@@ -67,13 +69,15 @@ impl Tasks {
     /// other use.
     pub fn new(server: Server) -> Self {
         let endpoint = server.endpoint().raw();
+        // SAFETY: the server has the handle. `Shared` has the server, or a `run` that borrows `Shared` has it.
+        let borrowed = unsafe { Endpoint::borrowed(endpoint) };
         Self {
             shared: Rc::new(Shared {
                 server: RefCell::new(Some(server)),
-                endpoint: Endpoint::borrowed(endpoint),
+                endpoint: borrowed,
                 inbox: RefCell::default(),
                 spawned: RefCell::default(),
-                kept: RefCell::default(),
+                given: RefCell::default(),
                 woken: Arc::new(Woken::new(endpoint)),
             }),
         }
@@ -105,7 +109,8 @@ impl Tasks {
         self.take(|inbox| inbox.timers.remove(&badge)).await
     }
 
-    /// Awaits the next call of a client. Where several tasks await calls, each gets one.
+    /// Awaits the next call of a client, of which each has a bounded number in the inbox and with tasks; further ones
+    /// are answered with [`OVER_LIMIT`]. Where several tasks await calls, each gets one.
     pub async fn call(&self) -> TaskCall {
         self.take(|inbox| inbox.calls.pop_front()).await
     }
@@ -139,12 +144,20 @@ impl Tasks {
         .await
     }
 
-    /// Runs the tasks until receiving fails. Answers each fault of another thread by letting the thread try again.
+    /// Runs the tasks until receiving fails, which ends them. Answers each fault of another thread by letting that
+    /// thread try again.
     ///
     /// # Panics
     /// If they are running already.
     pub fn run(&self) -> Result<Infallible> {
-        let mut server = self.shared.server.take().expect("tasks run once");
+        let mut server = self.shared.server.take().expect("the tasks are running already");
+        let result = self.serve(&mut server);
+        // The handle to the endpoint is the server's, and clones of these tasks still use it.
+        self.shared.server.replace(Some(server));
+        result
+    }
+
+    fn serve(&self, server: &mut Server) -> Result<Infallible> {
         let mut tasks = Vec::new();
         self.poll(&mut tasks);
         loop {
@@ -153,24 +166,35 @@ impl Tasks {
         }
     }
 
-    /// Lets the tasks have an event. A call is held until they have: what they didn't answer, they keep.
+    /// Lets the tasks have an event.
     fn deliver(&self, event: Event<'_>, tasks: &mut Vec<Task>) {
         match event {
-            Event::Call(mut call) => {
-                let (kept, state) = TaskCall::new(&mut call);
-                self.shared.inbox.borrow_mut().calls.push_back(kept);
-                self.poll(tasks);
-                call::settle(call, &state);
-                let mut kept = self.shared.kept.borrow_mut();
-                kept.retain(|state| Rc::strong_count(state) > 1);
-                kept.push(state);
-                return;
+            Event::Call(call) => return self.deliver_call(call, tasks),
+            Event::CallerGone(gone) => {
+                self.shared.given.borrow().iter().for_each(|given| given.note(gone));
+                self.shared.inbox.borrow_mut().drop_calls_that_are_over();
             }
-            Event::CallerGone(gone) => self.shared.kept.borrow_mut().retain(|state| !call::forget(gone, state)),
             Event::Fault(fault) => fault.retry(),
             other => self.shared.inbox.borrow_mut().add(&other),
         }
         self.poll(tasks);
+    }
+
+    /// Lets the tasks have a call, if its client has room for one more. The call is held until they have: what they
+    /// didn't answer, they keep. What a task keeps counts until that task drops it, since the client may go and call
+    /// again meanwhile.
+    fn deliver_call(&self, mut call: Call<'_>, tasks: &mut Vec<Task>) {
+        let shared = &self.shared;
+        shared.given.borrow_mut().retain(Given::is_held);
+        if !CALLS.has_room(shared.given.borrow().iter().map(|given| given.client), call.badge) {
+            return call.answer_as(OVER_LIMIT, [0; 4]);
+        }
+        let (of_task, given) = TaskCall::new(&mut call);
+        shared.inbox.borrow_mut().calls.push_back(of_task);
+        self.poll(tasks);
+        given.settle(call);
+        shared.inbox.borrow_mut().drop_calls_that_are_over();
+        shared.given.borrow_mut().push(given);
     }
 
     /// Wakes what awaits an event, and polls all tasks until none has anything to do. Which task was woken doesn't

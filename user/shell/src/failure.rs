@@ -46,6 +46,7 @@ impl fmt::Display for Failure {
             Self::Refused(Error::OverLimit) => {
                 formatter.write_str("the service grants one program no more of that at a time")
             }
+            Self::Refused(Error::MissingRight) => formatter.write_str("the shell hasn't the right to that"),
             Self::Refused(Error::TimedOut) => formatter.write_str("no answer came in time"),
             Self::Refused(Error::NoMemory) => formatter.write_str("there is no memory left for that"),
             Self::Refused(error) => write!(formatter, "that failed: {error}"),

@@ -4,7 +4,6 @@
 
 extern crate alloc;
 
-mod caller;
 mod command;
 mod commands;
 mod complete;

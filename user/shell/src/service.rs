@@ -1,10 +1,10 @@
 //! Services as commands call them.
 
 use crate::Failure;
-use crate::caller::Job;
-use crate::waiter::Waiter;
+use crate::waiter::{Job, Waiter};
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bellwire::protocol::{Request, outcome};
 use bellwire::{Answer, Endpoint, Error, Grants, Handle, Instant};
@@ -15,7 +15,7 @@ const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// A service that the shell uses.
 pub struct Service {
-    endpoint: Rc<Endpoint>,
+    endpoint: Arc<Endpoint>,
     waiter: Rc<Waiter>,
 }
 
@@ -23,7 +23,7 @@ pub struct Service {
 /// open.
 pub struct Endpoints {
     grants: Grants,
-    taken: Vec<(String, Rc<Endpoint>)>,
+    taken: Vec<(String, Arc<Endpoint>)>,
 }
 
 impl Endpoints {
@@ -33,11 +33,11 @@ impl Endpoints {
     }
 
     /// The endpoint of a service.
-    pub fn of(&mut self, name: &str) -> bellwire::Result<Rc<Endpoint>> {
+    pub fn of(&mut self, name: &str) -> bellwire::Result<Arc<Endpoint>> {
         if let Some((_, endpoint)) = self.taken.iter().find(|(taken, _)| taken == name) {
             return Ok(endpoint.clone());
         }
-        let endpoint = Rc::new(self.grants.uses(name)?);
+        let endpoint = Arc::new(self.grants.uses(name)?);
         self.taken.push((name.into(), endpoint.clone()));
         Ok(endpoint)
     }
@@ -45,14 +45,14 @@ impl Endpoints {
 
 impl Service {
     /// Makes a service of its endpoint and of the waiter that waits for answers.
-    pub fn new(endpoint: Rc<Endpoint>, waiter: Rc<Waiter>) -> Self {
+    pub fn new(endpoint: Arc<Endpoint>, waiter: Rc<Waiter>) -> Self {
         Self { endpoint, waiter }
     }
 
     /// Asks the service, with the endpoint at which it may notify the shell.
     pub fn ask_for_notices(&self, request: impl Request) -> Result<[usize; 4], Failure> {
         self.waiter.forget_notices()?;
-        self.call(request, Some(self.waiter.notifier().raw()))
+        self.call(request, Some(self.waiter.notifier()))
     }
 
     /// Asks the service even if Ctrl-C was typed, and waits a second at most. Call this to undo something when a
@@ -63,12 +63,12 @@ impl Service {
 
     /// Calls the service with words that belong to no protocol that the shell knows.
     pub fn call_as_it_is(&self, label: u8, words: [usize; 4]) -> Result<Answer, Failure> {
-        self.waiter.call(Job { service: self.endpoint.raw(), label, words, handle: None })
+        self.waiter.call(self.endpoint.clone(), Job { label, words, handle: None })
     }
 
-    fn call(&self, request: impl Request, handle: Option<u32>) -> Result<[usize; 4], Failure> {
+    fn call(&self, request: impl Request, handle: Option<Arc<dyn Handle>>) -> Result<[usize; 4], Failure> {
         let (label, words) = request.encode();
-        let answer = self.waiter.call(Job { service: self.endpoint.raw(), label, words, handle })?;
+        let answer = self.waiter.call(self.endpoint.clone(), Job { label, words, handle })?;
         outcome(answer.label)?;
         Ok(answer.words)
     }

@@ -158,8 +158,11 @@ impl Shell {
 
     fn set_stream(&mut self, stream: ConsoleMode) -> Result<(), Failure> {
         if self.stream != stream {
-            ask_console(self.waiter.console(), ConsoleRequest::SetMode(stream))?;
-            self.stream = stream;
+            match ask_console(self.waiter.console(), ConsoleRequest::SetMode(stream)) {
+                // The console's mode stays as it is, for a shell without the right `control`.
+                Ok(_) | Err(Error::MissingRight) => self.stream = stream,
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
@@ -172,7 +175,7 @@ impl Shell {
 
     /// Returns how many columns the terminal has.
     pub fn width(&self) -> usize {
-        let size = ask_console(self.waiter.console(), ConsoleRequest::Size).map(ConsoleSize::from_words);
+        let size = ask_console(self.waiter.console(), ConsoleRequest::Size).and_then(ConsoleSize::from_words);
         size.map_or(80, |size| size.columns.into())
     }
 
@@ -187,8 +190,8 @@ impl Shell {
         let mut programs = Vec::new();
         for index in 0.. {
             match ask(&self.programs, ProgramsRequest::Get(index)) {
-                Ok(words) => programs.push(ProgramStatus::from_words(words)),
-                Err(Failure::Refused(_)) => break,
+                Ok(words) => programs.push(ProgramStatus::from_words(words)?),
+                Err(Failure::Refused(Error::BadArgument)) => break,
                 Err(failure) => return Err(failure),
             }
         }

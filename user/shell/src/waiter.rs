@@ -3,36 +3,42 @@
 //! does.
 
 use crate::Failure;
-use crate::caller::{Caller, Job};
 use crate::typed::{Mode, TypedAhead};
-use alloc::rc::Rc;
-use alloc::vec::Vec;
+use alloc::sync::Arc;
 use bellwire::protocol::{Chunk, Request, StreamRequest};
 use bellwire::stream::INPUT;
-use bellwire::{Answer, Endpoint, Error, Event, Instant, Result, Rights, Server};
+use bellwire::{Answer, CallThread, Endpoint, Error, Event, Handle, Instant, Result, Rights, Server};
 use core::cell::{Cell, RefCell};
 
-/// The bit of the notify word that says that a caller has an answer.
+/// The bit of the notify word that says that a call has its answer.
 const ANSWER: u32 = 1 << 1;
 /// The number of the bit that services may set in the notify word, for a command.
 pub const NOTICE: u8 = 2;
 
-/// How many calls that were given up may wait for their answers. When there are more, the oldest is ended.
-const GIVEN_UP: usize = 16;
-
 /// Waits for everything that the shell waits for.
 pub struct Waiter {
     server: RefCell<Server>,
-    /// A handle to the same endpoint, by which callers say that they have an answer.
+    /// A handle to the same endpoint, by which the thread that makes calls says that it has an answer.
     answers: Endpoint,
     /// A handle to the same endpoint, by which services notify the shell.
-    notifier: Endpoint,
-    console: Rc<Endpoint>,
+    notifier: Arc<Endpoint>,
+    console: Arc<Endpoint>,
     typed: RefCell<TypedAhead>,
     /// Bits of the notify word that came before a command waited for them.
     bits: Cell<u32>,
-    callers: RefCell<Vec<Caller>>,
+    /// The thread that makes calls, as long as none of its calls was given up.
+    caller: RefCell<Option<CallThread>>,
     priority: u8,
+}
+
+/// A call to be made.
+pub struct Job {
+    /// The label of the request.
+    pub label: u8,
+    /// The words of the request.
+    pub words: [usize; 4],
+    /// A handle to send along in place of the fourth word.
+    pub handle: Option<Arc<dyn Handle>>,
 }
 
 /// How long to wait.
@@ -46,15 +52,15 @@ enum Patience {
 impl Waiter {
     /// Makes a waiter at an endpoint, which the shell may receive from and the console notifies. `priority` is the
     /// calling thread's.
-    pub fn new(server: Server, console: Rc<Endpoint>, priority: u8) -> Result<Self> {
+    pub fn new(server: Server, console: Arc<Endpoint>, priority: u8) -> Result<Self> {
         Ok(Self {
             answers: server.endpoint().notifier(ANSWER)?,
-            notifier: server.endpoint().notifier(1 << NOTICE)?,
+            notifier: Arc::new(server.endpoint().notifier(1 << NOTICE)?),
             server: RefCell::new(server),
             console,
             typed: RefCell::default(),
             bits: Cell::new(0),
-            callers: RefCell::default(),
+            caller: RefCell::default(),
             priority,
         })
     }
@@ -65,8 +71,8 @@ impl Waiter {
     }
 
     /// Returns the endpoint, for services that notify it with the bit [`NOTICE`].
-    pub fn notifier(&self) -> &Endpoint {
-        &self.notifier
+    pub fn notifier(&self) -> Arc<Endpoint> {
+        self.notifier.clone()
     }
 
     /// Sets the treatment of bytes as they are typed, and forgets an interruption of the last command.
@@ -127,33 +133,26 @@ impl Waiter {
         }
     }
 
-    /// Makes a call and waits for its answer. A call that is given up stays with its service, which may or may not
-    /// carry it out; the answer is forgotten.
-    pub fn call(&self, job: Job) -> Result<Answer, Failure> {
+    /// Makes a call and waits for its answer. Ctrl-C gives the call up: the service is told that its caller has gone.
+    pub fn call(&self, service: Arc<Endpoint>, job: Job) -> Result<Answer, Failure> {
         self.check()?;
-        let mut callers = self.callers.borrow_mut();
-        let caller = self.free_caller(&mut callers)?;
-        caller.begin(job)?;
-        loop {
-            if let Some(answer) = caller.take_answer() {
-                return Ok(answer?);
-            }
-            self.turn(Patience::Endless)?;
-        }
-    }
-
-    fn free_caller<'a>(&self, callers: &'a mut Vec<Caller>) -> Result<&'a Caller> {
-        let at = match callers.iter().position(Caller::is_free) {
-            Some(at) => at,
-            None => {
-                if callers.len() >= GIVEN_UP {
-                    callers.remove(0).end()?;
-                }
-                callers.push(Caller::new(self.priority, self.answers.copy(Rights::NOTIFY)?, ANSWER)?);
-                callers.len() - 1
-            }
+        let mut caller = match self.caller.take() {
+            Some(caller) => caller,
+            None => CallThread::new(self.priority, self.answers.copy(Rights::NOTIFY)?, ANSWER)?,
         };
-        callers.get(at).ok_or(Error::BadArgument)
+        caller.begin(service, job.label, job.words, job.handle)?;
+        loop {
+            let turn = self.turn(Patience::Endless);
+            // An answer that came with Ctrl-C counts: there may be something to undo.
+            match (caller.take_answer(), turn) {
+                (Some(answer), _) => {
+                    self.caller.replace(Some(caller));
+                    return Ok(answer?);
+                }
+                (None, Err(failure)) => return Err(failure),
+                (None, Ok(())) => {}
+            }
+        }
     }
 
     /// Takes one event, if one comes in time, and fetches the input that there is.
@@ -186,7 +185,7 @@ impl Waiter {
     fn fetch(&self) -> Result<()> {
         let mut typed = self.typed.borrow_mut();
         while typed.wants_more() {
-            typed.push(Chunk::from_words(ask_console(&self.console, StreamRequest::Poll)?));
+            typed.push(Chunk::from_words(ask_console(&self.console, StreamRequest::Poll)?)?);
         }
         Ok(())
     }

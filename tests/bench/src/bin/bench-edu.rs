@@ -5,9 +5,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
-use abi::Options;
-#[cfg(target_os = "none")]
-use bellwire::raw::SafeOperation;
+use abi::{Operation, Options};
 #[cfg(target_os = "none")]
 use bellwire::{Access, Error, Handle, Memory, PAGE_BYTES, PciInterrupt, Result, Startup, Thread, raw};
 #[cfg(target_os = "none")]
@@ -34,17 +32,19 @@ fn run(startup: Startup) -> Result<()> {
     let kind = match device.interrupt {
         PciInterrupt::Line(_) => BY_LINE,
         PciInterrupt::Message => {
-            // The device was told nothing before.
-            device.master_bus()?;
+            // SAFETY: the device was told nothing before, and nobody has it move memory.
+            unsafe { device.master_bus() }?;
             BY_MESSAGE
         }
     };
     let bound = device.bind(&server, 0)?;
     let endpoint = server.endpoint().raw();
     // The bind first reports interrupts that came before it.
-    while raw::receive(endpoint, [0; 4])?.tag.kind() != abi::Kind::Call {}
+    // SAFETY: the server doesn't receive, so the thread's right to do so is unused.
+    while unsafe { raw::receive(endpoint, [0; 4]) }?.tag.kind() != abi::Kind::Call {}
     let answer = [kind, 0, 0, memory.raw() as usize];
-    raw::checked(raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, 0, Options::HANDLE, answer))?;
+    // SAFETY: the memory is this program's own.
+    raw::checked(unsafe { raw::invoke_any(Operation::Reply, abi::NO_HANDLE, 0, Options::HANDLE, answer) })?;
     let stack = Memory::new(STACK_BYTES)?.map(Access::READ | Access::WRITE)?;
     let top = stack.address() + stack.len();
     // SAFETY: the code is written to be a thread's first, and no other thread has the stack.

@@ -4,9 +4,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
-use abi::Options;
-#[cfg(target_os = "none")]
-use bellwire::raw::SafeOperation;
+use abi::{Message, Operation, Options};
 #[cfg(target_os = "none")]
 use bellwire::{Endpoint, Handle, Memory, Result, Startup, Thread, raw};
 #[cfg(target_os = "none")]
@@ -35,10 +33,10 @@ fn run(startup: Startup) -> Result<()> {
     loop {
         let options = if given == abi::NO_HANDLE { Options::empty() } else { Options::HANDLE };
         if given == faulting.raw() {
-            raw::checked(raw::invoke(SafeOperation::Reply, abi::NO_HANDLE, 0, options, [0, 0, 0, given as usize]))?;
+            raw::checked(message(Operation::Reply, abi::NO_HANDLE, options, given))?;
             break;
         }
-        let message = raw::invoke(SafeOperation::ReplyReceive, endpoint, 0, options, [0, 0, 0, given as usize]);
+        let message = message(Operation::ReplyReceive, endpoint, options, given);
         given = match message.tag.label() {
             FAULTS => faults.raw(),
             FAULTING => faulting.raw(),
@@ -51,6 +49,13 @@ fn run(startup: Startup) -> Result<()> {
     // The process needs these up to its end.
     core::mem::forget((own, faults, faulting, server));
     raw::thread_exit(abi::NO_HANDLE, [0; 4]).map(drop)
+}
+
+/// Answers, with a copy of a handle if the options say so.
+#[cfg(target_os = "none")]
+fn message(operation: Operation, handle: u32, options: Options, given: u32) -> Message {
+    // SAFETY: the handles that are given are this program's own.
+    unsafe { raw::invoke_any(operation, handle, 0, options, [0, 0, 0, given as usize]) }
 }
 
 #[cfg(target_os = "none")]

@@ -5,11 +5,13 @@
 extern crate alloc;
 
 #[cfg(target_os = "none")]
+use abi::Operation;
+#[cfg(target_os = "none")]
 use abi::Options;
 #[cfg(target_os = "none")]
 use alloc::vec::Vec;
 #[cfg(target_os = "none")]
-use bellwire::raw::SafeOperation;
+use bellwire::protocol::{DONE, REFUSED};
 #[cfg(target_os = "none")]
 use bellwire::{Result, Startup, raw};
 #[cfg(target_os = "none")]
@@ -26,9 +28,16 @@ fn run(startup: Startup) -> Result<()> {
     let endpoint = startup.serves("bench-ports")?.into_raw();
     // The port stays attached as long as this value lives.
     let _attached = startup.ports(port::PORT)?;
-    let mut answer = [0; 4];
+    let mut answer = (DONE, [0; 4]);
     loop {
-        raw::invoke(SafeOperation::ReplyReceive, endpoint, 0, Options::empty(), answer);
+        let (label, words) = answer;
+        // SAFETY: this thread has no server.
+        let message = unsafe { raw::invoke_any(Operation::ReplyReceive, endpoint, label, Options::empty(), words) };
+        // `init` tells that the bench has ended. A row then would be one that the bench doesn't know of.
+        if message.tag.label() != port::MEASURE {
+            answer = (REFUSED, [0; 4]);
+            continue;
+        }
         let mut nothing: Vec<_> = (0..ROUNDS).map(|_| port::nothing()).collect();
         let overhead = Cost::of(&mut nothing, 0).minimum;
         marks::row_begins();
@@ -36,6 +45,6 @@ fn run(startup: Startup) -> Result<()> {
         let mut samples: Vec<_> = (0..ROUNDS).map(|_| unsafe { port::read() }).collect();
         marks::row_ends();
         let cost = Cost::of(&mut samples, overhead);
-        answer = [cost.minimum as usize, cost.median as usize, 0, 0];
+        answer = (DONE, [cost.minimum as usize, cost.median as usize, 0, 0]);
     }
 }

@@ -129,7 +129,7 @@ impl System {
     }
 
     fn control(&self, request: ProgramsRequest) -> Result<Control> {
-        self.programs.request(request).map(Control::from_words)
+        self.programs.request(request).and_then(Control::from_words)
     }
 
     /// Waits until a transfer is under way.

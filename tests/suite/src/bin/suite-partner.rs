@@ -3,12 +3,11 @@
 
 extern crate alloc;
 
-use abi::{Access, Kind, Options};
+use abi::{Access, Kind, Operation, Options};
 use alloc::vec::Vec;
-use bellwire::raw::SafeOperation;
 use bellwire::{
     Call, Endpoint, Error, Event, Handle, Instant, InterruptMessage, Limits, Memory, OwnedHandle, Process, Reply,
-    Result, Server, Startup, Timer, Trust, raw,
+    Result, Server, Startup, Timer, Trust,
 };
 use core::time::Duration;
 use suite::bare;
@@ -37,6 +36,8 @@ fn run(startup: Startup) -> Result<()> {
         Role::Overflow => safe::overflow(priority(&startup)),
         Role::Grow => safe::grow(),
         Role::Join => safe::spawn_and_join(priority(&startup)),
+        Role::GiveUp => safe::give_up_calls(priority(&startup), startup.receive_right()?),
+        Role::Stale => safe::keep_a_stale_reply(priority(&startup)),
         Role::Timers => timers(),
         // Its first thread is the lower one.
         Role::Allocate => safe::allocate_in_two_threads(priority(&startup) + 1),
@@ -55,14 +56,14 @@ fn timers() -> Result<()> {
     let timers: Vec<Timer> = (0..8).map(|badge| Timer::new(&endpoint, badge)).collect::<Result<_>>()?;
     timers.iter().try_for_each(|timer| timer.set_periodic(Instant::now() + period, period))?;
     loop {
-        raw::receive(endpoint.raw(), [0; 4])?;
+        bare::receive(endpoint.raw(), [0; 4])?;
     }
 }
 
 fn wait() -> Result<()> {
     let endpoint = Endpoint::new()?;
     loop {
-        raw::receive(endpoint.raw(), [0; 4])?;
+        bare::receive(endpoint.raw(), [0; 4])?;
     }
 }
 
@@ -110,7 +111,7 @@ fn echo(startup: Startup) -> Result<()> {
             }
             role::FILL => {
                 let failure = loop {
-                    match raw::handle_copy(own, [usize::MAX, 0, 0, 0]) {
+                    match bare::handle_copy(own, [usize::MAX, 0, 0, 0]) {
                         Ok(message) => filling.push(bare::owned(message.words[0])),
                         Err(error) => break error,
                     }
@@ -178,7 +179,7 @@ fn clock(startup: Startup) -> Result<()> {
     let (mut sequence, mut stamp) = (None, 0);
     let mut answer = [0; 4];
     loop {
-        let message = raw::invoke(SafeOperation::ReplyReceive, endpoint.raw(), 0, Options::empty(), answer);
+        let message = bare::invoke(Operation::ReplyReceive, endpoint.raw(), 0, Options::empty(), answer);
         answer = match (message.tag.kind(), message.tag.label()) {
             (Kind::Interrupt, _) => {
                 let interrupt = InterruptMessage::from_message(&message);
@@ -251,7 +252,7 @@ fn claim(startup: Startup) -> Result<()> {
 /// Knows where its memory is, as the driver of a device that writes there by itself.
 fn device() -> Result<()> {
     let memory = Memory::new(3 * abi::PAGE_BYTES)?;
-    if memory.physical_address()? == 0 {
+    if memory.physical_address().is_err() {
         return Err(Error::MissingRight);
     }
     wait()

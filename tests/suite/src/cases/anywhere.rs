@@ -104,7 +104,7 @@ fn handle(function: extern "C" fn(usize), must_step_over: fn(u8) -> bool) -> Out
             let words = [Register::Ip as usize, instruction + FAULT_BYTES, 0, 0];
             bare::thread_write(worker.thread.raw(), words)?;
         }
-        raw::reply(abi::NO_HANDLE, [0; 4])?;
+        bare::reply(abi::NO_HANDLE, [0; 4])?;
     }
     drop(worker);
     faults.destroy()?;

@@ -5,8 +5,7 @@ use crate::partner::{Grant, Partner};
 use crate::system::{System, milliseconds, poll, receive, reply};
 use crate::worker::Worker;
 use crate::{cases, check, check_eq};
-use abi::{Access, Kind, Options, Rights, split};
-use bellwire::raw::SafeOperation;
+use abi::{Access, Kind, Operation, Options, Rights, split};
 use bellwire::{Endpoint, Error, Handle, HowEnded, Instant, Memory, Result, raw};
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use suite::bare;
@@ -132,14 +131,14 @@ fn a_receive_has_a_deadline(_: &System) -> Outcome {
     let start = Instant::now().cycles();
     let until = start + milliseconds(3);
     let [low, high] = split(until);
-    let message = raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
+    let message = bare::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [low, high, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::TimedOut));
     check!(Instant::now().cycles() >= until, "too early");
     // A deadline in the past ends the wait at once, with what is there.
-    let message = raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
+    let message = bare::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
     check_eq!(raw::checked(message), Err(Error::TimedOut));
     endpoint.notify(1)?;
-    let message = raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
+    let message = bare::invoke(Operation::Receive, endpoint.raw(), 0, Options::DEADLINE, [1, 0, 0, 0]);
     check_eq!(raw::checked(message).map(|message| message.words[0]), Ok(1));
     endpoint.destroy()?;
     Ok(())
@@ -176,7 +175,7 @@ static HELD: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn call_hold(handle: usize) {
     HELD.store(0, Ordering::Relaxed);
-    let message = raw::invoke(SafeOperation::Call, handle as u32, role::HOLD, Options::empty(), [0; 4]);
+    let message = bare::invoke(Operation::Call, handle as u32, role::HOLD, Options::empty(), [0; 4]);
     let result = match raw::checked(message) {
         Ok(message) => message.words[0],
         Err(error) => 0x100 + error as usize,
@@ -212,7 +211,7 @@ fn a_reply_that_is_dropped_ends_the_call(system: &System) -> Outcome {
 pub(super) static ANSWERS: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) extern "C" fn call_once(handle: usize) {
-    let message = raw::invoke(SafeOperation::Call, handle as u32, 1, Options::empty(), [1, 2, 3, 4]);
+    let message = bare::invoke(Operation::Call, handle as u32, 1, Options::empty(), [1, 2, 3, 4]);
     let result = match raw::checked(message) {
         Ok(message) => message.words[0],
         Err(error) => 0x100 + error as usize,
@@ -230,8 +229,8 @@ fn a_reply_answers_once(system: &System) -> Outcome {
     let taken = raw::reply_take(abi::NO_HANDLE, [0; 4])?.words[0] as u32;
     check_eq!(reply(0, [0; 4]), Err(Error::Stale), "an answer to a call that was taken");
     check_eq!(raw::reply_take(abi::NO_HANDLE, [0; 4]).map(drop), Err(Error::Stale), "a second Reply");
-    raw::reply(taken, [55, 0, 0, 0])?;
-    check_eq!(raw::reply(taken, [56, 0, 0, 0]).map(drop), Err(Error::BadHandle), "a second answer");
+    bare::reply(taken, [55, 0, 0, 0])?;
+    check_eq!(bare::reply(taken, [56, 0, 0, 0]).map(drop), Err(Error::BadHandle), "a second answer");
     system.wait_until("the answer arrives", || Ok(ANSWERS.load(Ordering::Relaxed) != 0))?;
     check_eq!(ANSWERS.load(Ordering::Relaxed), 55);
     drop(worker);
@@ -281,7 +280,7 @@ fn a_dead_server_gives_gone_and_its_successor_serves(system: &System) -> Outcome
 }
 
 extern "C" fn call_echo(handle: usize) {
-    let message = raw::invoke(SafeOperation::Call, handle as u32, role::ECHO, Options::empty(), [1, 2, 3, 4]);
+    let message = bare::invoke(Operation::Call, handle as u32, role::ECHO, Options::empty(), [1, 2, 3, 4]);
     let result = match raw::checked(message) {
         Ok(message) => message.words[0],
         Err(error) => 0x100 + error as usize,
@@ -293,7 +292,7 @@ static ORDER: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
 
 fn senders_are_served_in_order(_: &System) -> Outcome {
     extern "C" fn sender(handle: usize) {
-        let _ = raw::invoke(SafeOperation::Call, handle as u32, 1, Options::empty(), [0; 4]);
+        let _ = bare::invoke(Operation::Call, handle as u32, 1, Options::empty(), [0; 4]);
     }
     let endpoint = Endpoint::new()?;
     let mut workers = alloc::vec::Vec::new();

@@ -9,7 +9,7 @@ use crate::worker::{STACK_BYTES, Worker};
 use crate::{cases, check_eq};
 use abi::{Kind, Operation, Options, Register, Tag};
 use alloc::vec::Vec;
-use bellwire::{Endpoint, Handle, raw};
+use bellwire::{Endpoint, Handle};
 use suite::bare;
 use suite::code;
 
@@ -91,7 +91,7 @@ pub(super) fn set(worker: &Worker, register: Register, value: usize) -> Outcome 
 /// Sends a thread whose fault was received on with a call in its registers, and waits for that call.
 pub(super) fn resume(worker: &Worker, calls: &Endpoint, label: u8) -> Outcome {
     prepare_call(worker, calls, label)?;
-    raw::reply(abi::NO_HANDLE, [0; 4])?;
+    bare::reply(abi::NO_HANDLE, [0; 4])?;
     check_call(calls, label)
 }
 
@@ -316,7 +316,7 @@ fn alignment_faults_without_end(system: &System) -> Outcome {
         let [error, _, instruction, _] = message.words;
         let found = (message.tag.label(), error, instruction);
         check_eq!(found, (17, 0, at(code::load_word)), "round {round}: vector, error code, instruction");
-        raw::reply(abi::NO_HANDLE, [0; 4])?;
+        bare::reply(abi::NO_HANDLE, [0; 4])?;
     }
     drop(worker);
     while bare::destroy(faults.raw(), [0; 4])?.words[0] != 0 {}

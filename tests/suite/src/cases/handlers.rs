@@ -29,7 +29,7 @@ fn a_handler_may_map_memory(_: &System) -> Outcome {
     let memory = Memory::new(abi::PAGE_BYTES)?;
     bare::map_at(&memory, ADDRESS, 0, abi::PAGE_BYTES, Access::READ | Access::WRITE)?;
     // The instruction runs again. This time it gets through, to the `ud2` behind it.
-    raw::reply(abi::NO_HANDLE, [0; 4])?;
+    bare::reply(abi::NO_HANDLE, [0; 4])?;
     let message = receive(&faults)?;
     check_eq!(message.tag.label(), 6);
     resume(&worker, &calls, 2)?;
@@ -58,7 +58,7 @@ fn a_handler_may_step(_: &System) -> Outcome {
             check!(is_user_code(instruction), "a step at {instruction:#x}");
             steps += 1;
             check!(steps < 500, "the steps don't end");
-            raw::reply(abi::NO_HANDLE, [0; 4])?;
+            bare::reply(abi::NO_HANDLE, [0; 4])?;
         };
         check!(steps >= 4, "only {steps} steps");
         check_eq!(result, STEPPED_RIGHTLY, "the stepped call's result");
@@ -110,7 +110,7 @@ fn without_a_handler_the_process_ends(system: &System) -> Outcome {
 
 fn a_dead_handler_leaves_the_fault_to_the_next(_: &System) -> Outcome {
     extern "C" fn handle_and_go(endpoint: usize) {
-        let _ = raw::receive(endpoint as u32, [0; 4]);
+        let _ = bare::receive(endpoint as u32, [0; 4]);
     }
     let faults = Endpoint::new()?;
     let calls = Endpoint::new()?;
@@ -135,8 +135,8 @@ fn a_fault_is_no_call_to_answer_twice(_: &System) -> Outcome {
     receive(&faults)?;
     resume(&worker, &calls, 3)?;
     // The thread waits for an answer to its call now; one more to its fault would go to that.
-    check_eq!(raw::reply(abi::NO_HANDLE, [0; 4]).map(drop), Ok(()));
-    check_eq!(raw::reply(abi::NO_HANDLE, [0; 4]).map(drop), Err(bellwire::Error::Stale));
+    check_eq!(bare::reply(abi::NO_HANDLE, [0; 4]).map(drop), Ok(()));
+    check_eq!(bare::reply(abi::NO_HANDLE, [0; 4]).map(drop), Err(bellwire::Error::Stale));
     // A thread whose registers are its own can't be read or written through a weak handle.
     let weak = worker.thread.copy(Rights::COPY)?;
     check_eq!(

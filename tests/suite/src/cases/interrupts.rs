@@ -4,7 +4,7 @@ use crate::case::{Case, Failure, Outcome};
 use crate::partner::{Grant, Partner};
 use crate::system::{CLOCK_LINE, CLOCK_PORT, System, poll, receive, receive_before};
 use crate::{cases, check, check_eq};
-use abi::{InterruptFlags, InterruptMessage, Kind, LineFlags, Message, Options, Rights};
+use abi::{InterruptFlags, InterruptMessage, Kind, LineFlags, Message, Operation, Options, Rights};
 use bellwire::raw::SafeOperation;
 use bellwire::{Endpoint, Error, Handle, Instant, PortRange, Ports, Source, Trigger, raw};
 use core::time::Duration;
@@ -209,7 +209,7 @@ fn what_is_not_read_adds_up(system: &System) -> Outcome {
 
 /// Receives without completing what was received last.
 fn receive_keeping(endpoint: &Endpoint) -> Result<Message, Error> {
-    raw::checked(raw::invoke(SafeOperation::Receive, endpoint.raw(), 0, Options::NO_WAIT | Options::KEEP, [0; 4]))
+    raw::checked(bare::invoke(Operation::Receive, endpoint.raw(), 0, Options::NO_WAIT | Options::KEEP, [0; 4]))
 }
 
 /// Stops the device, and keeps the last of what it sent until then. Nothing is completed by this.

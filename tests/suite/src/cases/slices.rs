@@ -22,7 +22,7 @@ const PLACE: usize = 0xA900_0000;
 static SERVED: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn serve(endpoint: usize) {
-    while raw::receive(endpoint as u32, [0; 4]).is_ok() {
+    while bare::receive(endpoint as u32, [0; 4]).is_ok() {
         SERVED.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -235,7 +235,7 @@ static WOKEN: AtomicU64 = AtomicU64::new(0);
 fn the_higher_priority_runs_at_once(_: &System) -> Outcome {
     extern "C" fn stamp(handle: usize) {
         loop {
-            if raw::receive(handle as u32, [0; 4]).is_err() {
+            if bare::receive(handle as u32, [0; 4]).is_err() {
                 return;
             }
             WOKEN.fetch_add(1, Ordering::Relaxed);
@@ -326,7 +326,7 @@ fn a_priority_can_be_changed(system: &System) -> Outcome {
     extern "C" fn caller(handle: usize) {
         let [low, high] = split(u64::MAX);
         let _ = raw::deadline(abi::NO_HANDLE, [low, high, 0, 0]);
-        let _ = raw::call(handle as u32, [1; 4]);
+        let _ = bare::call(handle as u32, [1; 4]);
     }
     let endpoint = Endpoint::new()?;
     let client = endpoint.copy(Rights::CALL)?;

@@ -3,7 +3,7 @@
 
 /// The sequences that save the cursor, move it as far down and right as possible, ask for its place, and move it back
 /// (DECSC, CUP, DSR 6, DECRC). Every terminal knows them.
-pub const QUESTION: &[u8] = b"\x1b7\x1b[999;999H\x1b[6n\x1b8";
+const QUESTION: &[u8] = b"\x1b7\x1b[999;999H\x1b[6n\x1b8";
 
 /// The plausible numbers of rows. An answer beyond these limits isn't believed.
 const ROWS: core::ops::RangeInclusive<u16> = 2..=999;
@@ -21,6 +21,8 @@ pub struct Size {
 /// Waits for the answer, `ESC [ rows ; columns R`, among what is typed.
 #[derive(Debug, Default)]
 pub struct Probe {
+    /// The question is to be sent.
+    is_due: bool,
     state: State,
 }
 
@@ -37,9 +39,18 @@ enum State {
 }
 
 impl Probe {
-    /// Begins to wait for an answer. Call this when the question is sent.
-    pub fn ask(&mut self) {
-        self.state = State::Asked;
+    /// Has the terminal asked, once there is room. However often this is called until then, the question is sent once.
+    pub fn request(&mut self) {
+        self.is_due = true;
+    }
+
+    /// Returns the question, if it is to be sent and there is room, and begins to wait for the answer.
+    pub fn question(&mut self, has_room: bool) -> Option<&'static [u8]> {
+        if !self.is_due || !has_room {
+            return None;
+        }
+        *self = Self { is_due: false, state: State::Asked };
+        Some(QUESTION)
     }
 
     /// Looks at a byte from the terminal. Returns the size at the answer's last byte.
@@ -69,7 +80,8 @@ mod tests {
 
     fn sizes(bytes: &[u8]) -> Vec<Size> {
         let mut probe = Probe::default();
-        probe.ask();
+        probe.request();
+        assert!(probe.question(true).is_some());
         bytes.iter().filter_map(|byte| probe.look(*byte)).collect()
     }
 
@@ -82,6 +94,18 @@ mod tests {
     #[test]
     fn nobody_answers_before_the_question() {
         let mut probe = Probe::default();
+        probe.request();
         assert!(b"\x1b[24;80R".iter().all(|byte| probe.look(*byte).is_none()));
+    }
+
+    #[test]
+    fn the_question_waits_for_room_and_is_sent_once() {
+        let mut probe = Probe::default();
+        assert_eq!(probe.question(true), None, "nobody has asked for it");
+        for _ in 0..1000 {
+            probe.request();
+            assert_eq!(probe.question(false), None);
+        }
+        assert_eq!([true; 2].map(|has_room| probe.question(has_room)), [Some(QUESTION), None]);
     }
 }

@@ -30,11 +30,23 @@ pub enum Next {
     Nothing,
 }
 
-/// Looks at the first item of the input. The driver gives the bytes of a key together, so no key is cut in two at the
-/// end.
-pub fn next(typed: &mut VecDeque<u8>) -> Next {
+/// Whether more bytes may follow those that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The last key is whole.
+    OfInput,
+    /// The last bytes may be the begin of a key.
+    Open,
+}
+
+/// Looks at the first item of the input. Bytes at an open end that a key may begin with which scrolls aren't part of
+/// the input yet.
+pub fn next(typed: &mut VecDeque<u8>, end: End) -> Next {
     let scrolls = |typed: &VecDeque<u8>, at: usize| {
         SEQUENCES.iter().find(|(sequence, _)| typed.range(at..).take(sequence.len()).eq(sequence.iter()))
+    };
+    let may_scroll = |typed: &VecDeque<u8>, at: usize| {
+        SEQUENCES.iter().any(|(sequence, _)| typed.range(at..).eq(sequence.iter().take(typed.len() - at)))
     };
     if typed.is_empty() {
         return Next::Nothing;
@@ -43,8 +55,11 @@ pub fn next(typed: &mut VecDeque<u8>) -> Next {
         typed.drain(..sequence.len());
         return Next::Scroll(*scroll);
     }
-    let end = (1..typed.len()).find(|at| scrolls(typed, *at).is_some());
-    Next::Bytes(end.unwrap_or(typed.len()))
+    let is_next = |at: &usize| scrolls(typed, *at).is_some() || end == End::Open && may_scroll(typed, *at);
+    match (0..typed.len()).find(is_next).unwrap_or(typed.len()) {
+        0 => Next::Nothing,
+        count => Next::Bytes(count),
+    }
 }
 
 #[cfg(test)]
@@ -54,12 +69,24 @@ mod tests {
     #[test]
     fn scrolling_keys_are_taken_out() {
         let mut typed: VecDeque<u8> = b"\x1b[5~ab\x1b[A\x1b[6;2~\x1b[6".iter().copied().collect();
-        assert_eq!(next(&mut typed), Next::Scroll(Scroll::Back));
-        assert_eq!(next(&mut typed), Next::Bytes(5));
+        assert_eq!(next(&mut typed, End::OfInput), Next::Scroll(Scroll::Back));
+        assert_eq!(next(&mut typed, End::OfInput), Next::Bytes(5));
         typed.drain(..5);
-        assert_eq!(next(&mut typed), Next::Scroll(Scroll::Forward));
-        assert_eq!(next(&mut typed), Next::Bytes(3));
+        assert_eq!(next(&mut typed, End::OfInput), Next::Scroll(Scroll::Forward));
+        assert_eq!(next(&mut typed, End::OfInput), Next::Bytes(3));
         typed.clear();
-        assert_eq!(next(&mut typed), Next::Nothing);
+        assert_eq!(next(&mut typed, End::OfInput), Next::Nothing);
+    }
+
+    #[test]
+    fn an_open_end_is_left_where_it_may_scroll() {
+        let mut typed: VecDeque<u8> = b"a\x1b[5~\x1b[6".iter().copied().collect();
+        assert_eq!(next(&mut typed, End::Open), Next::Bytes(1));
+        typed.drain(..1);
+        assert_eq!(next(&mut typed, End::Open), Next::Scroll(Scroll::Back));
+        assert_eq!(next(&mut typed, End::Open), Next::Nothing);
+        assert_eq!(next(&mut typed, End::OfInput), Next::Bytes(3));
+        typed.extend(b";5~");
+        assert_eq!(next(&mut typed, End::Open), Next::Bytes(6), "a key that doesn't scroll");
     }
 }

@@ -13,6 +13,7 @@ const LIVENESS: usize = 0x04;
 const FACTORIAL: usize = 0x08;
 /// Status: what the device does, and whether it interrupts when it has a factorial.
 const STATUS: usize = 0x20;
+const CALCULATING: u32 = 0x01;
 const INTERRUPT_WHEN_CALCULATED: u32 = 0x80;
 /// Interrupt status: the causes of the interrupt.
 const INTERRUPT_STATUS: usize = 0x24;
@@ -171,6 +172,12 @@ impl<R: Registers> Edu<R> {
         self.registers.write(FACTORIAL, number.min(ALL_ZERO));
     }
 
+    /// Returns whether the device calculates a factorial. One that has vanished, and reads as ones, doesn't.
+    pub fn is_calculating(&mut self) -> bool {
+        let status = self.registers.read(STATUS);
+        status & CALCULATING != 0 && status != u32::MAX
+    }
+
     /// Returns the factorial, modulo 2^32.
     pub fn calculated(&mut self) -> u32 {
         self.registers.read(FACTORIAL)
@@ -225,6 +232,7 @@ mod tests {
                 IDENTIFICATION => self.identification,
                 LIVENESS => self.liveness,
                 FACTORIAL => self.factorial,
+                STATUS => self.status,
                 INTERRUPT_STATUS => self.causes | self.stuck,
                 TRANSFER_SOURCE..=TRANSFER_COMMAND => self.transfer[(offset - TRANSFER_SOURCE) / 8],
                 _ => panic!("a read of {offset:#x}"),
@@ -287,6 +295,16 @@ mod tests {
         assert_eq!(device.come_to_rest(|| panic!("it has ended")), Ok(()));
         device.read_from_memory(0x20_0000, 16);
         assert_eq!(device.registers.transfer, [0x20_0000, 0x4_0000, 16, 1]);
+    }
+
+    #[test]
+    fn a_device_that_has_vanished_does_not_calculate() {
+        let mut fake = Fake::NEW;
+        let mut device = Edu::new(&mut fake).unwrap();
+        for (status, calculates) in [(0x80, false), (0x81, true), (u32::MAX, false)] {
+            device.registers.status = status;
+            assert_eq!(device.is_calculating(), calculates, "{status:#x}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 extern crate alloc;
 
+mod watch;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -16,12 +18,14 @@ use bellwire::{
 };
 use core::time::Duration;
 use driver_edu::{Edu, Registers};
+use watch::Watch;
 
 bellwire::main!(run);
 
 fn run(startup: Startup) -> Result<(), String> {
     let server = startup.server("edu").map_err(|error| error.to_string())?;
-    let mut driver = Driver::new(server);
+    let watch = Watch::new(server.endpoint()).map_err(|error| error.to_string())?;
+    let mut driver = Driver::new(server, watch, startup.grants());
     driver.take_over(startup.grants())?;
     driver.serve()
 }
@@ -74,13 +78,14 @@ enum Work {
 struct Jobs {
     work: Work,
     waiting: Callers<Job>,
-    /// The client that had the last turn.
-    last: u16,
+    watch: Watch,
+    /// What clients may ask.
+    grants: Grants,
 }
 
 impl Driver {
-    fn new(server: Server) -> Self {
-        let jobs = Jobs { work: Work::Nothing, waiting: Callers::default(), last: 0 };
+    fn new(server: Server, watch: Watch, grants: Grants) -> Self {
+        let jobs = Jobs { work: Work::Nothing, waiting: Callers::default(), watch, grants };
         Self { server, devices: Vec::new(), sources: Vec::new(), counts: EduCounts::default(), jobs }
     }
 
@@ -121,7 +126,8 @@ impl Driver {
                     note(&mut self.counts, interrupt);
                     self.jobs.advance(&mut self.devices, &mut self.counts, interrupt.badge)?;
                 }
-                Ok(Event::Call(call)) => self.jobs.begin(&mut self.devices, &self.counts, call),
+                Ok(Event::Call(call)) => self.jobs.begin(&mut self.devices, &self.counts, call)?,
+                Ok(Event::Timer(_)) => self.jobs.look(&mut self.devices)?,
                 Ok(Event::CallerGone(gone)) => self.jobs.forget(gone),
                 Ok(_) => {}
                 Err(error) => return Err(error.to_string()),
@@ -142,7 +148,8 @@ fn open(device: &PciDevice) -> Result<Edu<Memory>, String> {
     edu.come_to_rest(pause).map_err(|error| failed(&error))?;
     nobody.destroy().map_err(|error| failed(&error))?;
     if device.interrupt == PciInterrupt::Message {
-        device.master_bus().map_err(|error| failed(&error))?;
+        // SAFETY: the device is at rest, and this driver has it calculate and interrupt, never move memory.
+        unsafe { device.master_bus() }.map_err(|error| failed(&error))?;
     }
     Ok(edu)
 }
@@ -178,8 +185,18 @@ impl Jobs {
             }
             unfinished => self.work = unfinished,
         }
-        self.go_on(devices);
-        Ok(())
+        self.go_on(devices)
+    }
+
+    /// Looks whether the devices do what they were told. One whose interrupt doesn't come fails the driver: those who
+    /// wait for it would wait for ever, and all others behind them.
+    fn look(&mut self, devices: &mut [Device]) -> Result<(), String> {
+        let is_calculating = devices.first_mut().is_some_and(|device| device.edu.is_calculating());
+        if !self.watch.look(is_calculating).map_err(|error| error.to_string())? {
+            return Ok(());
+        }
+        let silent = devices.iter().find(|device| device.state == State::Raised).or(devices.first());
+        Err(silent.map_or_else(String::new, |device| format!("{}: its interrupt doesn't come", device.address)))
     }
 
     /// Ends a round of a caller's job: answers the caller if the job is done, else puts it behind the other clients.
@@ -194,8 +211,8 @@ impl Jobs {
         }
     }
 
-    fn begin(&mut self, devices: &mut [Device], counts: &EduCounts, call: Call<'_>) {
-        match call.request() {
+    fn begin(&mut self, devices: &mut [Device], counts: &EduCounts, call: Call<'_>) -> Result<(), String> {
+        match call.request_of(&self.grants) {
             Some(EduRequest::Counts | EduRequest::Raise(0)) => call.answer(counts.to_words()),
             // The devices aren't served any more: who asks for work would wait until the driver is ended.
             _ if matches!(self.work, Work::Holding | Work::Storming) => call.refuse(),
@@ -209,14 +226,16 @@ impl Jobs {
             }
             _ => call.refuse(),
         }
-        self.go_on(devices);
+        self.go_on(devices)
     }
 
     /// Begins the next turn, if the devices have nothing to do.
-    fn go_on(&mut self, devices: &mut [Device]) {
-        let Work::Nothing = self.work else { return };
-        let Some(caller) = self.waiting.take_next(self.last) else { return };
-        self.last = caller.client;
+    fn go_on(&mut self, devices: &mut [Device]) -> Result<(), String> {
+        let Work::Nothing = self.work else { return Ok(()) };
+        let Some(caller) = self.waiting.take_next() else {
+            return self.watch.end().map_err(|error| error.to_string());
+        };
+        self.watch.begin().map_err(|error| error.to_string())?;
         self.work = match caller.wish {
             Job::Raise(_) => {
                 raise(devices);
@@ -229,6 +248,7 @@ impl Jobs {
                 Work::Calculating(Some(caller))
             }
         };
+        Ok(())
     }
 
     /// Forgets a caller that has gone. What the devices have begun for it, they end.

@@ -5,9 +5,12 @@
 //!
 //! Nothing that a person typed is thrown away, not even at the start: each byte that isn't the answer to an order goes
 //! to its device's decoder. An answer is known by its place, since a device answers only between two codes or packets.
+//! What a byte changed is kept for a successor before anything else is done: the orders that follow from it, to LEDs
+//! for example, take time, in which the driver may be ended.
 
+use crate::budget::Budget;
 use crate::chip::{COMMAND, Chip, Command, Configuration, DATA, Device, FIRST_PORT, Ports, Stuck};
-use crate::{Keys, Mouse};
+use crate::{Kept, Keys, Mouse, Record, Store};
 use bellwire::Instant;
 use core::fmt;
 use core::time::Duration;
@@ -25,6 +28,10 @@ const TRIES: usize = 3;
 /// After this time without a byte, a device whose clock runs has none to send: a byte takes 1.1 milliseconds at the
 /// slowest clock, 10 kHz.
 const DEVICE_QUIET: Duration = Duration::from_millis(5);
+
+/// How long a mouse that was told to be quiet is waited for: the 16 bytes that it may have still to send take 18
+/// milliseconds.
+const MOUSE_PATIENCE: Duration = Duration::from_millis(50);
 
 /// The longest time between two bytes of a packet. A mouse that rested is silent for longer before its next packet.
 const PACKET_GAP: Duration = Duration::from_millis(20);
@@ -77,15 +84,57 @@ pub enum Presence {
 /// Whether the controller is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Everything was read.
+    /// Everything was read, and every order that follows from it was sent.
     Drained,
+    /// Everything was read. An order that follows from it is put off until this time: serve the controller then.
+    Owes(Instant),
     /// More bytes were read than the devices can have sent, and there are still more.
     Floods,
 }
 
+/// The driver's successor, which goes on where the driver ends.
+pub trait Successor {
+    /// Keeps the state of keys and mouse for the successor.
+    fn keep(&mut self, keys: &Keys, mouse: &Mouse);
+
+    /// Notes that the driver works with the state that it was given.
+    fn settle(&mut self);
+}
+
+/// There is nowhere to keep anything.
+impl Successor for () {
+    fn keep(&mut self, _: &Keys, _: &Mouse) {}
+
+    fn settle(&mut self) {}
+}
+
+impl<S: Successor> Successor for Option<S> {
+    fn keep(&mut self, keys: &Keys, mouse: &Mouse) {
+        self.iter_mut().for_each(|successor| successor.keep(keys, mouse));
+    }
+
+    fn settle(&mut self) {
+        self.iter_mut().for_each(S::settle);
+    }
+}
+
+impl<M: Kept> Successor for Store<M> {
+    fn keep(&mut self, keys: &Keys, mouse: &Mouse) {
+        let mut record = Record::default();
+        keys.save(&mut record);
+        mouse.save(&mut record);
+        Store::keep(self, &record);
+    }
+
+    fn settle(&mut self) {
+        Store::settle(self);
+    }
+}
+
 /// The controller and its devices.
-pub struct Controller<P> {
+pub struct Controller<P, S> {
     chip: Chip<P>,
+    successor: S,
     /// The keys that were typed.
     pub keys: Keys,
     /// The state of the mouse.
@@ -93,23 +142,28 @@ pub struct Controller<P> {
     controller_presence: Presence,
     keyboard_presence: Presence,
     mouse_presence: Presence,
+    keyboard_budget: Budget,
+    mouse_budget: Budget,
     /// The last time at which the controller had no byte.
     empty_since: Instant,
 }
 
-impl<P: Ports> Controller<P> {
+impl<P: Ports, S: Successor> Controller<P, S> {
     /// Brings the controller and both devices into a known state, whatever firmware or a predecessor was doing with
-    /// them, and lets them interrupt. `keys` and `mouse` go on from their states. A device that doesn't answer isn't an
-    /// error: see [`Controller::missing`].
-    pub fn new(ports: P, keys: Keys, mouse: Mouse) -> Result<Self, Missing> {
+    /// them, and lets them interrupt. `keys` and `mouse` go on from their states, and `successor` from theirs. A device
+    /// that doesn't answer isn't an error: see [`Controller::missing`].
+    pub fn new(ports: P, keys: Keys, mouse: Mouse, successor: S) -> Result<Self, Missing> {
         let empty_since = ports.now();
         let mut controller = Self {
             chip: Chip { ports },
+            successor,
             keys,
             mouse,
             controller_presence: Presence::Silent,
             keyboard_presence: Presence::Silent,
             mouse_presence: Presence::Silent,
+            keyboard_budget: Budget::default(),
+            mouse_budget: Budget::default(),
             empty_since,
         };
         // Ports without a device read as ones.
@@ -118,6 +172,8 @@ impl<P: Ports> Controller<P> {
         }
         controller.start()?;
         controller.empty_since = controller.chip.ports.now();
+        controller.successor.settle();
+        controller.keep();
         Ok(controller)
     }
 
@@ -170,16 +226,23 @@ impl<P: Ports> Controller<P> {
         parts.into_iter().filter(|(presence, _)| *presence == Presence::Silent).map(|(_, words)| words)
     }
 
-    /// Serves an interrupt of either line. `arrival` is the time at which the device raised it.
+    /// Keeps the state of keys and mouse for the driver's successor. Call this when something else than the devices has
+    /// changed the state.
+    pub fn keep(&mut self) {
+        self.successor.keep(&self.keys, &self.mouse);
+    }
+
+    /// Serves an interrupt of either line, or looks without one. `arrival` is the time at which the device raised it,
+    /// or the present.
     pub fn serve(&mut self, arrival: Instant) -> Flow {
         if arrival - self.empty_since > PACKET_GAP {
             self.mouse.rest();
         }
         for _ in 0..MOST_BYTES {
             let Some((device, byte)) = self.chip.take() else {
-                self.react();
+                let flow = self.react();
                 self.empty_since = self.chip.ports.now();
-                return Flow::Drained;
+                return flow;
             };
             self.feed(device, byte);
         }
@@ -199,32 +262,49 @@ impl<P: Ports> Controller<P> {
     }
 
     /// Sends the orders that the bytes read ask for: to a device that was plugged in, and to LEDs that follow keys.
-    fn react(&mut self) {
-        if self.mouse.take_plugged() {
+    /// Puts off those of a device whose last ones took long.
+    fn react(&mut self) -> Flow {
+        let start = self.chip.ports.now();
+        if self.mouse_budget.is_free(start) && self.mouse.take_plugged() {
             self.start_mouse();
+            let now = self.chip.ports.now();
+            self.mouse_budget.spend(now - start, now);
         }
-        if self.keys.take_led_change() {
+        let start = self.chip.ports.now();
+        if self.keyboard_budget.is_free(start) && self.keys.take_led_change() {
             if self.keyboard_presence == Presence::Silent {
                 self.keyboard_presence = self.order(Device::Keyboard, &[DEVICE_REPORT]);
             }
             self.set_leds();
+            let now = self.chip.ports.now();
+            self.keyboard_budget.spend(now - start, now);
         }
+        let mouse = self.mouse.is_plugged_anew().then(|| self.mouse_budget.free_at());
+        let keyboard = self.keys.leds_have_changed().then(|| self.keyboard_budget.free_at());
+        mouse.into_iter().chain(keyboard).min().map_or(Flow::Drained, Flow::Owes)
     }
 
     fn start_mouse(&mut self) {
         self.mouse_presence = self.order(Device::Mouse, &[DEVICE_DEFAULTS]);
         if self.mouse_presence == Presence::Answers {
-            // The mouse reports nothing now. Bytes that still come are answers to earlier orders of others.
-            for _ in 0..MOST_BYTES {
-                match self.chip.wait_for_byte(DEVICE_QUIET) {
-                    None => break,
-                    Some((Device::Mouse, DEVICE_ACKNOWLEDGES)) if self.mouse.is_between_packets() => {}
-                    Some((device, byte)) => self.feed(device, byte),
-                }
-            }
-            self.mouse.rest();
+            self.quiet_mouse();
             self.mouse_presence = self.order(Device::Mouse, &[DEVICE_REPORT]);
         }
+    }
+
+    /// Takes what a mouse still sends that was told to report nothing.
+    fn quiet_mouse(&mut self) {
+        let deadline = self.chip.ports.now() + MOUSE_PATIENCE;
+        for _ in 0..MOST_BYTES {
+            let left = deadline - self.chip.ports.now();
+            match self.chip.wait_for_byte(DEVICE_QUIET.min(left)) {
+                None => break,
+                // Those are answers to earlier orders of others.
+                Some((Device::Mouse, DEVICE_ACKNOWLEDGES)) if self.mouse.is_between_packets() => {}
+                Some((device, byte)) => self.feed(device, byte),
+            }
+        }
+        self.mouse.rest();
     }
 
     /// Sets the LEDs. A keyboard without LEDs refuses this, and that's no failure.
@@ -297,6 +377,7 @@ impl<P: Ports> Controller<P> {
             Device::Keyboard => self.keys.feed(byte),
             Device::Mouse => self.mouse.feed(byte),
         }
+        self.keep();
     }
 }
 

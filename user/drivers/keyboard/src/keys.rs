@@ -134,6 +134,11 @@ impl Keys {
         self.dropped
     }
 
+    /// Returns whether the LEDs must be set anew.
+    pub fn leds_have_changed(&self) -> bool {
+        self.leds == Leds::Changed
+    }
+
     /// Returns whether the LEDs must be set anew, since the last call of this.
     pub fn take_led_change(&mut self) -> bool {
         core::mem::replace(&mut self.leds, Leds::Shown) == Leds::Changed
@@ -211,7 +216,7 @@ impl Keys {
         if self.typed.len() + bytes.len() <= RING_BYTES {
             self.typed.extend(bytes);
         } else {
-            self.dropped += 1;
+            self.dropped = self.dropped.saturating_add(1);
         }
     }
 

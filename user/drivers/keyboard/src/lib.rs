@@ -4,15 +4,18 @@
 
 extern crate alloc;
 
+mod budget;
 mod chip;
 mod controller;
 mod keys;
+mod looks;
 mod mouse;
 mod record;
 mod sequences;
 
 pub use chip::{COMMAND, DATA, FIRST_PORT, Ports};
-pub use controller::{Controller, Flow, Missing};
+pub use controller::{Controller, Flow, Missing, Successor};
 pub use keys::Keys;
+pub use looks::Looks;
 pub use mouse::Mouse;
-pub use record::{Kept, Reader, Record, keep, take};
+pub use record::{Kept, Reader, Record, Store};

@@ -12,18 +12,12 @@ use alloc::string::String;
 use bellwire::protocol::{KeyLayout, KeyboardRequest, MouseRequest, PowerRequest, StreamRequest};
 use bellwire::registers::Registers;
 use bellwire::stream::Readers;
-use bellwire::{Access, Call, Endpoint, Event, Instant, Mapping, PortRange, Result, Startup};
+use bellwire::{Access, Call, Endpoint, Event, Grants, Instant, Mapping, PortRange, Result, Startup};
 use core::time::Duration;
-use driver_keyboard::{
-    COMMAND, Controller, DATA, FIRST_PORT, Flow, Kept, Keys, Missing, Mouse, Ports, Reader, Record, keep, take,
-};
+use driver_keyboard::{COMMAND, Controller, DATA, FIRST_PORT, Kept, Keys, Looks, Missing, Mouse, Ports, Reader, Store};
 
 /// How long other programs run between two looks at the controller.
 const PAUSE: Duration = Duration::from_micros(100);
-
-/// How long a controller that floods is left alone, and how often before it counts as broken.
-const FLOOD_REST: Duration = Duration::from_millis(10);
-const MOST_FLOODS: u32 = 100;
 
 bellwire::main!(run);
 
@@ -32,13 +26,13 @@ fn run(startup: Startup) -> Result<()> {
     let lines = [startup.line(1)?, startup.line(12)?];
     // Without kept memory the driver works, but its state is lost at its end.
     let kept = startup.kept().and_then(|memory| memory.map(Access::READ | Access::WRITE));
-    let mut kept = kept.ok().map(KeptMemory);
-    let (keys, mouse) =
-        kept.as_mut().and_then(restored).unwrap_or_else(|| (Keys::new(layout(&startup)), Mouse::default()));
+    let (store, record) = kept.ok().map(|memory| Store::open(KeptMemory(memory))).unzip();
+    let restored = record.flatten().and_then(|record| restored(&record));
+    let (keys, mouse) = restored.unwrap_or_else(|| (Keys::new(layout(&startup)), Mouse::default()));
     let rest = Endpoint::new()?;
     let [data, command] = [DATA, COMMAND].map(|register| startup.ports(FIRST_PORT + register));
     let ports = TwoPorts { data: data?, command: command?, rest };
-    let mut controller = Controller::new(ports, keys, mouse).unwrap_or_else(|missing| bellwire::absent(missing));
+    let mut controller = Controller::new(ports, keys, mouse, store).unwrap_or_else(|missing| bellwire::absent(missing));
     for words in controller.missing() {
         bellwire::println!("{words}");
     }
@@ -46,49 +40,43 @@ fn run(startup: Startup) -> Result<()> {
     for line in &lines {
         server.bind(line, 0)?;
     }
-    let mut flow = controller.serve(Instant::now());
-    let mut floods = 0;
+    let mut looks = Looks::default();
+    looks.note(controller.serve(Instant::now()), Instant::now());
     loop {
         readers.offer(&mut controller.keys)?;
-        if let Some(kept) = &mut kept {
-            keep(kept, &record(&controller));
+        // A reader may have taken keys, or a client changed the layout.
+        controller.keep();
+        if looks.is_broken() {
+            controller.silence();
+            bellwire::absent(Missing::Output);
         }
-        let event = match flow {
-            Flow::Drained => {
-                floods = 0;
-                server.next()
-            }
-            Flow::Floods if floods == MOST_FLOODS => {
-                controller.silence();
-                bellwire::absent(Missing::Output);
-            }
-            Flow::Floods => {
-                floods += 1;
-                server.next_before(Instant::now() + FLOOD_REST)
-            }
+        let event = match looks.deadline() {
+            Some(deadline) => server.next_before(deadline),
+            None => server.next(),
         };
+        let mut interrupt = None;
         match event {
-            Ok(Event::Interrupt(interrupt)) => flow = controller.serve(Instant::from_cycles(interrupt.first)),
-            Ok(Event::Call(call)) if call.request() == Some(PowerRequest::Reset) => {
-                if startup.may_reset(call.badge) {
-                    controller.reset_machine();
-                    call.answer([0; 4]);
-                } else {
-                    call.refuse();
-                }
-            }
-            Ok(Event::Call(call)) => answer(call, &mut controller, &mut readers),
+            Ok(Event::Interrupt(event)) => interrupt = Some(Instant::from_cycles(event.first)),
+            Ok(Event::Call(call)) => answer(call, &startup, &mut controller, &mut readers),
             Ok(Event::CallerGone(gone)) => readers.forget(gone),
-            Err(bellwire::Error::TimedOut) => flow = controller.serve(Instant::now()),
+            Err(bellwire::Error::TimedOut) => {}
             other => drop(other?),
+        }
+        if let Some(arrival) = looks.arrival(interrupt, Instant::now()) {
+            looks.note(controller.serve(arrival), Instant::now());
         }
     }
 }
 
-fn answer(call: Call<'_>, controller: &mut Controller<TwoPorts>, readers: &mut Readers) {
-    if let Some(MouseRequest::State) = call.request() {
+type Devices = Controller<TwoPorts, Option<Store<KeptMemory>>>;
+
+fn answer(call: Call<'_>, grants: &Grants, controller: &mut Devices, readers: &mut Readers) {
+    if let Some(PowerRequest::Reset) = call.request_of(grants) {
+        controller.reset_machine();
+        call.answer([0; 4]);
+    } else if let Some(MouseRequest::State) = call.request() {
         call.answer(controller.mouse.state().to_words());
-    } else if let Some(request) = call.request() {
+    } else if let Some(request) = call.request_of(grants) {
         if let KeyboardRequest::SetLayout(layout) = request {
             controller.keys.set_layout(layout);
         }
@@ -114,17 +102,9 @@ fn layout(startup: &Startup) -> KeyLayout {
 }
 
 /// Returns the state that a predecessor has kept, if it is whole.
-fn restored(kept: &mut KeptMemory) -> Option<(Keys, Mouse)> {
-    let bytes = take(kept)?;
-    let mut reader = Reader::new(&bytes);
+fn restored(record: &[u8]) -> Option<(Keys, Mouse)> {
+    let mut reader = Reader::new(record);
     Some((Keys::restore(&mut reader)?, Mouse::restore(&mut reader)?))
-}
-
-fn record(controller: &Controller<TwoPorts>) -> Record {
-    let mut record = Record::default();
-    controller.keys.save(&mut record);
-    controller.mouse.save(&mut record);
-    record
 }
 
 struct KeptMemory(Mapping);

@@ -79,6 +79,11 @@ impl Mouse {
         self.filled == 0 || self.pace == Pace::Rested
     }
 
+    /// Returns whether the mouse was plugged in and must be told to report.
+    pub fn is_plugged_anew(&self) -> bool {
+        self.plugged == Plugged::Anew
+    }
+
     /// Returns whether the mouse was plugged in since the last call of this, and must be told to report.
     pub fn take_plugged(&mut self) -> bool {
         core::mem::take(&mut self.plugged) == Plugged::Anew
@@ -172,8 +177,9 @@ mod tests {
     #[test]
     fn a_mouse_that_was_plugged_in_is_noticed_once() {
         let mut mouse = fed(&[0x09, 1, 1, 0xAA, 0x00]);
+        assert!(mouse.is_plugged_anew());
         assert!(mouse.take_plugged());
-        assert!(!mouse.take_plugged());
+        assert!(!mouse.take_plugged() && !mouse.is_plugged_anew());
         assert!(mouse.is_between_packets());
         assert_eq!(mouse.state().buttons, Buttons::empty(), "nobody holds a button of a new mouse");
     }

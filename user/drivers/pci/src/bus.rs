@@ -105,7 +105,7 @@ mod tests {
         let mut bus = bus();
         for client in [INIT, 1, u16::MAX] {
             let words = bus.answer(client, PciRequest::Get(0)).unwrap();
-            assert_eq!(PciFunction::from_words(words).address, FUNCTION);
+            assert_eq!(PciFunction::from_words(words).unwrap().address, FUNCTION);
             assert_eq!(bus.answer(client, PciRequest::Get(1)), Err(Refusal::NotThere));
         }
     }
@@ -120,8 +120,8 @@ mod tests {
             assert!(bus.answer(INIT, request).is_ok(), "{request:?}");
             bus.space.as_mut().unwrap().set_command(FUNCTION, Command::empty());
         }
-        let bar = bus.answer(INIT, PciRequest::Bar { function: FUNCTION, index: 0 }).map(PciBar::from_words);
-        assert_eq!(bar, Ok(PciBar::Memory { address: 0xFEB0_0000, bytes: 1 << 20 }));
+        let words = bus.answer(INIT, PciRequest::Bar { function: FUNCTION, index: 0 }).unwrap();
+        assert_eq!(PciBar::from_words(words), Ok(PciBar::Memory { address: 0xFEB0_0000, bytes: 1 << 20 }));
     }
 
     #[test]

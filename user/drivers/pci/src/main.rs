@@ -40,11 +40,7 @@ fn run(startup: Startup) -> Result<()> {
     }
     loop {
         let Event::Call(call) = server.next()? else { continue };
-        if let Some(PowerRequest::Reset) = call.request() {
-            if !startup.may_reset(call.badge) {
-                call.refuse();
-                continue;
-            }
+        if let Some(PowerRequest::Reset) = call.request_of(&startup) {
             reset.write(SYSTEM_RESET);
             reset.write(SYSTEM_RESET | RESET_NOW);
             call.answer([0; 4]);

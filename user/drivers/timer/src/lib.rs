@@ -7,5 +7,5 @@ extern crate alloc;
 mod limits;
 mod schedule;
 
-pub use limits::{EXPIRIES_PER_SECOND, REQUESTS, REQUESTS_PER_CLIENT, Weight, is_within_limits};
+pub use limits::{Client, EXPIRIES_OF_ALL, EXPIRIES_OF_CLIENT, FEW_EXPIRIES, REQUESTS, Weight, is_seldom_enough};
 pub use schedule::{Full, LARGEST, Schedule};

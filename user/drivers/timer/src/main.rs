@@ -6,7 +6,7 @@
 
 use bellwire::protocol::{OVER_LIMIT, SupervisionRequest, TimerRequest};
 use bellwire::{Call, CallerGone, Endpoint, Event, Instant, Reply, Result, Sent, Startup, Timer, time};
-use driver_timer::{Schedule, Weight, is_within_limits};
+use driver_timer::{Client, REQUESTS, Schedule, Weight, is_seldom_enough};
 
 bellwire::main!(run);
 
@@ -33,16 +33,19 @@ fn run(startup: Startup) -> Result<()> {
 
 fn admit(mut call: Call<'_>, schedule: &mut Schedule<Entry>) {
     let client = call.badge;
-    if let Some(SupervisionRequest::ClientEnded { badge }) = call.request() {
+    if let Some(SupervisionRequest::ClientEnded { badge, before }) = call.request() {
         if client != SupervisionRequest::SUPERVISOR {
             return call.refuse();
         }
-        schedule.remove(|entry| entry.client == badge);
+        schedule.remove(|entry| entry.client.had_ended(badge, before));
         return call.answer([0; 4]);
     }
+    let asks = Client { badge: client, since: Instant::now().cycles() };
     let has_room_for = |schedule: &Schedule<Entry>, wanted| {
-        let held = schedule.iter().filter(|entry| entry.client == client).map(Entry::weight);
-        schedule.has_room() && is_within_limits(schedule.iter().count(), held, wanted, time::frequency())
+        let held = schedule.iter().map(|entry| (entry.client.badge, entry.weight()));
+        schedule.has_room()
+            && REQUESTS.has_room(schedule.iter().map(|entry| entry.client.badge), client)
+            && is_seldom_enough(held, client, wanted, time::frequency())
     };
     match call.request() {
         Some(TimerRequest::SleepUntil(due)) if due <= Instant::now().cycles() => call.answer([0; 4]),
@@ -52,7 +55,7 @@ fn admit(mut call: Call<'_>, schedule: &mut Schedule<Entry>) {
             }
             if let Some(sleeper) = call.defer() {
                 // There is room.
-                let _ = schedule.add(due, |_| Entry { client, wants: Wants::Answer(sleeper) });
+                let _ = schedule.add(due, |_| Entry { client: asks, wants: Wants::Answer(sleeper) });
             }
         }
         Some(TimerRequest::Every { period, bit }) if period > 0 => {
@@ -61,12 +64,14 @@ fn admit(mut call: Call<'_>, schedule: &mut Schedule<Entry>) {
             }
             let Some(handle) = call.handle.take() else { return call.refuse() };
             let wants = Wants::Notice { endpoint: handle.as_kind(), bits: 1 << bit, period };
-            match schedule.add(Instant::now().cycles().saturating_add(period), |_| Entry { client, wants }) {
-                Ok(number) => call.answer([number as usize, 0, 0, 0]),
-                Err(_) => call.answer_as(OVER_LIMIT, [0; 4]),
+            let due = Instant::now().cycles().saturating_add(period);
+            if let Some(reply) = call.defer() {
+                // There is room.
+                let tell = |number| reply.answer([number as usize, 0, 0, 0]);
+                let _ = schedule.add_told(due, Entry { client: asks, wants }, tell);
             }
         }
-        Some(TimerRequest::Stop(number)) => match schedule.take(number, |entry| entry.client == client) {
+        Some(TimerRequest::Stop(number)) => match schedule.take(number, |entry| entry.client.badge == client) {
             Some(_) => call.answer([0; 4]),
             None => call.refuse(),
         },
@@ -76,7 +81,7 @@ fn admit(mut call: Call<'_>, schedule: &mut Schedule<Entry>) {
 
 /// Something that is due, and its client.
 struct Entry {
-    client: u16,
+    client: Client,
     wants: Wants,
 }
 

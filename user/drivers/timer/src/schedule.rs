@@ -1,6 +1,7 @@
 //! Many deadlines on one timer, in order.
 
 use alloc::collections::BTreeMap;
+use bellwire::Delivery;
 
 /// The most entries of all clients, so that the service's handle table suffices: each entry has a handle.
 pub const LARGEST: usize = 52;
@@ -36,6 +37,16 @@ impl<T> Schedule<T> {
         }
         self.entries.insert((due, self.last_number), make(self.last_number));
         Ok(self.last_number)
+    }
+
+    /// Adds an entry as [`Schedule::add`] does, and has `tell` give its number to the client. An entry of which the
+    /// client doesn't learn is taken out again: the notice of the client's end may be older than the entry.
+    pub fn add_told(&mut self, due: u64, entry: T, tell: impl FnOnce(u32) -> Delivery) -> Result<(), Full> {
+        let number = self.add(due, |_| entry)?;
+        if tell(number) == Delivery::CallerGone {
+            drop(self.take(number, |_| true));
+        }
+        Ok(())
     }
 
     /// Puts an entry back that was due, under its old number.
@@ -119,6 +130,14 @@ mod tests {
         assert_eq!(schedule.iter().count(), 1);
         schedule.remove(|what| *what == 'x');
         assert_eq!(schedule.next_due(), None);
+    }
+
+    #[test]
+    fn a_client_that_ends_before_it_is_told_leaves_nothing() {
+        let mut schedule = Schedule::default();
+        schedule.add_told(1, 'x', |_| Delivery::Delivered).unwrap();
+        schedule.add_told(1, 'y', |_| Delivery::CallerGone).unwrap();
+        assert_eq!(due(&mut schedule, 1), ['x']);
     }
 
     #[test]

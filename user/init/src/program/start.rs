@@ -3,20 +3,18 @@
 use super::{Program, Surroundings};
 use crate::load::{LoadError, Pages};
 use crate::machine::Module;
+use crate::size::{self, TooLarge};
 use alloc::format;
 use alloc::vec::Vec;
 use bellwire::pci::entries;
 use bellwire::{Limits, PAGE_BYTES, Process, Result, Rights, Share, StartupEntry, StartupKind, Trust};
-use manifest::{PCI_SERVICE, Right};
+use manifest::{INIT_OBJECTS, PCI_SERVICE, Right};
 
 /// Frames for a process's page tables and thread state, so that manifests needn't count them.
 const TABLE_FRAMES: usize = 32;
 
 /// The argument with which all programs run on `init`'s share.
 const NO_BUDGETS: &str = "budgets=off";
-
-/// Objects for the mappings that `init` makes in a process, and for its first thread.
-const INIT_OBJECTS: usize = 16;
 
 /// What each right of the manifest lets a program do with the kernel's log.
 const LOG_RIGHTS: [(Right, Rights); 3] = [
@@ -30,7 +28,8 @@ impl Program {
     pub(super) fn make(&self, surroundings: Surroundings<'_>) -> Result<(Process, Pages), StartError> {
         let Surroundings { machine, supervisor, .. } = surroundings;
         let module = machine.module(&self.facts.name).ok_or(StartError::NoModule)?.map_err(LoadError::from)?;
-        let process = Process::new(self.limits(), supervisor, self.badge).map_err(LoadError::from)?;
+        let process =
+            Process::new(self.limits().map_err(LoadError::from)?, supervisor, self.badge).map_err(LoadError::from)?;
         let mut pages = Pages::default();
         match self.fill(surroundings, &process, &module, &mut pages) {
             Ok(()) => Ok((process, pages)),
@@ -58,16 +57,16 @@ impl Program {
         Ok(start.go(process, self.facts.priority)?)
     }
 
-    fn limits(&self) -> Limits {
-        let frames = (self.facts.memory.0 as usize).div_ceil(PAGE_BYTES) + TABLE_FRAMES;
-        let objects = usize::from(self.facts.objects.0) + INIT_OBJECTS;
+    fn limits(&self) -> Result<Limits, TooLarge> {
+        let frames = size::addressable(self.facts.memory.0)?.div_ceil(PAGE_BYTES) + TABLE_FRAMES;
+        let objects = usize::from(self.facts.objects.0) + usize::from(INIT_OBJECTS);
         let trust = if self.facts.rights.contains(&Right::Dma) { Trust::Dma } else { Trust::Contained };
-        Limits { frames, objects, priority: self.facts.priority, trust }
+        Ok(Limits { frames, objects, priority: self.facts.priority, trust })
     }
 
     /// Grants the process what the manifest says, and returns the entries of its startup block.
     fn grant(&self, surroundings: Surroundings<'_>, process: &Process) -> Result<Vec<StartupEntry>> {
-        let Surroundings { machine, services, driven, resetters, .. } = surroundings;
+        let Surroundings { machine, services, driven, client_rights, .. } = surroundings;
         let mut entries = Vec::new();
         let name = format!("program {}", self.facts.name);
         entries.push(StartupEntry::new(&name, StartupKind::Number, 0, [u64::from(self.badge), 0]));
@@ -83,14 +82,14 @@ impl Program {
             }
         }
         self.claims.grant(process, &mut entries)?;
-        if let Some(devices) = &self.devices {
+        if let Some(devices) = self.functions.devices() {
             devices.grant(process, services.endpoint(PCI_SERVICE)?, &mut entries)?;
         }
         if self.facts.serves.iter().any(|name| name == PCI_SERVICE) {
             entries.extend(driven.iter().copied().map(entries::driven));
         }
         if !self.facts.serves.is_empty() {
-            entries.extend(resetters.iter().copied().map(bellwire::power::entry));
+            entries.extend_from_slice(client_rights);
         }
         services.grant(&self.facts, self.badge, process, &mut entries)?;
         let words = self.facts.arguments.iter().cloned().chain(machine.arguments_for(&self.facts.name));

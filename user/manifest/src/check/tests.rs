@@ -1,7 +1,7 @@
 //! Tests of what a manifest may say.
 
 use super::*;
-use crate::{PciId, Quota};
+use crate::{Objects, PciId, Quota};
 
 fn program(name: &str, priority: u8) -> Program {
     Program { name: name.into(), priority, memory: Quota::default(), ..Program::default() }
@@ -45,6 +45,30 @@ fn budgets_over_the_whole_name_all() {
 }
 
 #[test]
+fn objects_that_the_kernel_has_no_room_for_name_all() {
+    let objects = |count| move |program: &mut Program| program.objects = Objects(count);
+    assert_eq!(error(objects(1_000), objects(864)), "");
+    assert_eq!(
+        error(objects(1_000), objects(865)),
+        "the objects add up to 1901, of 1900 that the kernel has room for: first 1000, second 865, and 18 for each \
+         program's process"
+    );
+}
+
+#[test]
+fn services_for_which_init_has_no_thread_name_all() {
+    let services = |first: u8, last: u8| {
+        move |program: &mut Program| program.serves = (first..=last).map(|name| char::from(name).into()).collect()
+    };
+    assert_eq!(error(services(b'a', b'f'), services(b'g', b'm')), "");
+    assert_eq!(
+        error(services(b'a', b'f'), services(b'g', b'n')),
+        "14 services are more than 13, for which `init` has threads that answer while a program is stopped: a, b, c, \
+         d, e, f, g, h, i, j, k, l, m, n"
+    );
+}
+
+#[test]
 fn two_claims_to_a_line_name_both() {
     let error = error(|first| first.lines = vec![1, 4], |second| second.lines = vec![4]);
     assert_eq!(error, "first and second both claim interrupt line 4");
@@ -67,6 +91,14 @@ fn overlapping_device_memory_names_both() {
 fn the_kernels_ports_are_not_to_be_had() {
     let error = error(|first| first.ports = vec![Range::new(0x20, 0x2f)], nothing);
     assert_eq!(error, "first: of the ports 0x20-0x2f some are the kernel's own");
+}
+
+#[test]
+fn memory_where_a_write_is_an_interrupt_is_not_to_be_had() {
+    let error = |range| error(|first| first.device_memory = vec![range], nothing);
+    let page = Range::new(0xfee0_5000, 0xfee0_5fff);
+    assert_eq!(error(page), format!("first: in the device memory {page} are addresses where a write is an interrupt"));
+    assert_eq!(error(Range::new(0xfed0_0000, 0xfedf_ffff)), "");
 }
 
 #[test]

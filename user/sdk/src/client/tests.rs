@@ -45,7 +45,7 @@ fn gone(reply: usize) -> CallerGone {
 fn one_client_is_bounded_and_others_have_room() {
     kernel();
     let mut callers = Callers::default();
-    for wish in 0..MOST_OF_A_CLIENT {
+    for wish in 0..CALLS.of_client {
         assert!(matches!(put_off(&mut callers, 1, wish), Owed::Nothing));
     }
     assert!(matches!(put_off(&mut callers, 1, 99), Owed::Answer { label: OVER_LIMIT, .. }));
@@ -60,7 +60,7 @@ fn greedy_clients_leave_room_for_one_call_of_each_other() {
     kernel();
     let mut callers = Callers::default();
     for client in 1..=2 {
-        for wish in 0..MOST / 2 {
+        for wish in 0..CALLS.of_all / 2 {
             assert!(matches!(put_off(&mut callers, client, wish), Owed::Nothing));
         }
     }
@@ -93,17 +93,45 @@ fn clients_take_turns() {
         put_off(&mut callers, 1, wish);
     }
     put_off(&mut callers, 2, 10);
-    let mut last = 1;
     let mut order = Vec::new();
     for _ in 0..4 {
-        let caller = callers.take_next(last).expect("some wait");
-        last = caller.client;
+        let caller = callers.take_next().expect("some wait");
         order.push(caller.client);
         callers.put_back(caller);
     }
-    assert_eq!(order, [2, 1, 2, 1]);
+    assert_eq!(order, [1, 2, 1, 2]);
     drop(callers);
-    assert!(Callers::<()>::default().take_next(1).is_none());
+    assert!(Callers::<()>::default().take_next().is_none());
+}
+
+#[test]
+fn three_clients_take_turns_however_many_calls_two_of_them_make() {
+    kernel();
+    let mut callers = Callers::default();
+    for client in 1..=2 {
+        for wish in 0..CALLS.of_client {
+            put_off(&mut callers, client, wish);
+        }
+    }
+    put_off(&mut callers, 3, 0);
+    let mut turns = [0; 4];
+    for _ in 0..300 {
+        let caller = callers.take_next().expect("some wait");
+        turns[usize::from(caller.client)] += 1;
+        callers.put_back(caller);
+    }
+    assert_eq!(turns, [0, 100, 100, 100]);
+}
+
+#[test]
+fn within_a_client_the_first_call_is_the_first_taken() {
+    kernel();
+    let mut callers = Callers::default();
+    for (client, wish) in [(u16::MAX, 0), (0, 1), (u16::MAX, 2), (0, 3)] {
+        put_off(&mut callers, client, wish);
+    }
+    let order: Vec<_> = core::iter::from_fn(|| callers.take_next().map(|caller| caller.wish)).collect();
+    assert_eq!(order, [0, 1, 2, 3]);
 }
 
 #[test]

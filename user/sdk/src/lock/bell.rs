@@ -1,5 +1,6 @@
 //! What the threads of a lock wait at.
 
+use crate::handle::Scoped;
 use crate::{Handle, Instant, Result, raw};
 use abi::split;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -32,9 +33,9 @@ static SILENT: AtomicU32 = AtomicU32::new(abi::NO_HANDLE);
 /// Makes what a lock needs where the kernel has no room for bells, before a program has a second thread.
 pub fn prepare() -> Result<()> {
     if SILENT.load(Ordering::Relaxed) == abi::NO_HANDLE {
-        let endpoint = crate::Endpoint::new()?;
+        let endpoint = Scoped::new(crate::Endpoint::new()?);
         if SILENT.compare_exchange(abi::NO_HANDLE, endpoint.raw(), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            endpoint.into_raw();
+            endpoint.keep().into_raw();
         }
     }
     Ok(())
@@ -47,7 +48,8 @@ impl Bells for Endpoints {
 
     fn wait(&self, bell: u32) {
         // Any error ends the wait: the endpoint is gone, or goes meanwhile.
-        let _ = raw::call(bell, [0; 4]);
+        // SAFETY: the bell is the lock's, and nobody receives there.
+        let _ = unsafe { raw::call(bell, [0; 4]) };
     }
 
     fn ring(&self, bell: u32) {
@@ -65,7 +67,8 @@ impl Bells for Endpoints {
             let _ = raw::yield_now(abi::NO_HANDLE, [0; 4]);
             core::hint::spin_loop();
         } else {
-            let _ = raw::call(silent, [0; 4]);
+            // SAFETY: the endpoint is this module's, and nobody receives there.
+            let _ = unsafe { raw::call(silent, [0; 4]) };
         }
     }
 }

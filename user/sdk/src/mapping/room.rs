@@ -5,8 +5,40 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use layout::GUARD_BYTES;
 
+/// Addresses that were taken. They are free again when this is dropped.
+#[derive(Debug)]
+#[must_use = "the addresses are free again when this is dropped"]
+pub struct Place<'a> {
+    room: &'a Room,
+    range: Range<usize>,
+}
+
+impl Place<'_> {
+    pub const fn address(&self) -> usize {
+        self.range.start
+    }
+
+    pub const fn bytes(&self) -> usize {
+        self.range.end - self.range.start
+    }
+
+    /// Keeps them taken for good.
+    pub const fn keep(&mut self) {
+        self.range.end = self.range.start;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.range.is_empty() {
+            self.room.taken.lock().retain(|range| *range != self.range);
+        }
+    }
+}
+
 /// The addresses that are taken, in their order. A page stays free between any two ranges, so that running off the end
 /// of one is a fault.
+#[derive(Debug)]
 pub struct Room {
     taken: Mutex<Vec<Range<usize>>>,
 }
@@ -17,7 +49,7 @@ impl Room {
     }
 
     /// Takes the first range that is large enough.
-    pub fn take(&self, bytes: usize) -> Result<usize> {
+    pub fn take(&self, bytes: usize) -> Result<Place<'_>> {
         if bytes > layout::MAPPINGS.len() {
             return Err(Error::NoMemory);
         }
@@ -34,11 +66,13 @@ impl Room {
         let end = start.checked_add(bytes).filter(|end| *end <= layout::MAPPINGS.end).ok_or(Error::NoMemory)?;
         taken.try_reserve(1).map_err(|_| Error::NoMemory)?;
         taken.insert(position, start..end);
-        Ok(start)
+        Ok(Place { room: self, range: start..end })
     }
 
-    pub fn give_back(&self, address: usize, bytes: usize) {
-        self.taken.lock().retain(|range| *range != (address..address + bytes));
+    /// The number of ranges that are taken.
+    #[cfg(test)]
+    pub fn ranges(&self) -> usize {
+        self.taken.lock().len()
     }
 }
 
@@ -53,12 +87,15 @@ mod tests {
         let first = room.take(PAGE_BYTES).unwrap();
         let second = room.take(2 * PAGE_BYTES).unwrap();
         let third = room.take(PAGE_BYTES).unwrap();
-        assert_eq!((first, second), (layout::MAPPINGS.start, layout::MAPPINGS.start + 2 * PAGE_BYTES));
-        room.give_back(second, 2 * PAGE_BYTES);
-        assert_eq!(room.take(3 * PAGE_BYTES).unwrap(), third + 2 * PAGE_BYTES);
-        assert_eq!(room.take(2 * PAGE_BYTES).unwrap(), second);
-        assert_eq!(room.take(layout::MAPPINGS.len()), Err(Error::NoMemory));
-        assert_eq!(room.take(usize::MAX - PAGE_BYTES + 1), Err(Error::NoMemory));
+        let address = second.address();
+        assert_eq!((first.address(), address), (layout::MAPPINGS.start, layout::MAPPINGS.start + 2 * PAGE_BYTES));
+        drop(second);
+        let larger = room.take(3 * PAGE_BYTES).unwrap();
+        assert_eq!(larger.address(), third.address() + 2 * PAGE_BYTES);
+        assert_eq!(room.take(2 * PAGE_BYTES).unwrap().address(), address);
+        assert_eq!(room.take(layout::MAPPINGS.len()).err(), Some(Error::NoMemory));
+        assert_eq!(room.take(usize::MAX - PAGE_BYTES + 1).err(), Some(Error::NoMemory));
+        assert_eq!(room.ranges(), 3);
     }
 
     #[test]

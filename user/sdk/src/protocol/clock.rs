@@ -1,6 +1,7 @@
 //! The clock of the real world, and its periodic interrupts.
 
-use super::Request;
+use super::{Request, narrow};
+use crate::{ClientRight, Error, Result};
 use core::fmt;
 
 /// A date and time of day, as the machine's clock shows it (by custom, UTC).
@@ -29,16 +30,14 @@ impl DateTime {
     }
 
     /// The date and time that four words carry.
-    pub fn from_words(words: [usize; 4]) -> Self {
+    pub fn from_words(words: [usize; 4]) -> Result<Self> {
         let [date, time, ..] = words;
-        Self {
-            year: (date >> 16) as u16,
-            month: (date >> 8) as u8,
-            day: date as u8,
-            hour: (time >> 16) as u8,
-            minute: (time >> 8) as u8,
-            second: time as u8,
-        }
+        let ([year_high, year_low, month, day], [0, hour, minute, second]) =
+            (narrow::<u32>(date)?.to_be_bytes(), narrow::<u32>(time)?.to_be_bytes())
+        else {
+            return Err(Error::BadArgument);
+        };
+        Ok(Self { year: u16::from_be_bytes([year_high, year_low]), month, day, hour, minute, second })
     }
 }
 
@@ -65,8 +64,9 @@ impl Ticks {
     }
 
     /// The ticks that four words carry.
-    pub fn from_words(words: [usize; 4]) -> Self {
-        Self { count: words[0] as u32, rate: words[1] as u32 }
+    pub fn from_words(words: [usize; 4]) -> Result<Self> {
+        let [count, rate, ..] = words;
+        Ok(Self { count: narrow(count)?, rate: narrow(rate)? })
     }
 }
 
@@ -78,6 +78,7 @@ pub enum ClockRequest {
     /// The present [`Ticks`].
     Ticks,
     /// Interrupt this many times a second: a power of two from 2 to 1024, or 0 to stop. Answered with [`Ticks`].
+    /// For clients with the right `control`.
     Rate(u32),
 }
 
@@ -94,9 +95,13 @@ impl Request for ClockRequest {
         match label {
             32 => Some(Self::Time),
             33 => Some(Self::Ticks),
-            34 => Some(Self::Rate(words[0] as u32)),
+            34 => narrow(words[0]).ok().map(Self::Rate),
             _ => None,
         }
+    }
+
+    fn takes(&self) -> Option<ClientRight> {
+        matches!(self, Self::Rate(_)).then_some(ClientRight::Control)
     }
 }
 
@@ -107,7 +112,9 @@ mod tests {
     #[test]
     fn a_date_survives_the_words() {
         let date = DateTime { year: 2038, month: 1, day: 19, hour: 3, minute: 14, second: 8 };
-        assert_eq!(DateTime::from_words(date.to_words()), date);
+        assert_eq!(DateTime::from_words(date.to_words()), Ok(date));
+        let [days, time, ..] = date.to_words();
+        assert_eq!(DateTime::from_words([days, time | 1 << 24, 0, 0]), Err(Error::BadArgument));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The console, beside its stream: how large it is, and whether it shows colours.
 
-use super::Request;
+use super::{Request, narrow};
+use crate::{ClientRight, Result};
 
 /// Where colours are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,8 +66,9 @@ impl ConsoleSize {
     }
 
     /// The size that four words carry.
-    pub fn from_words(words: [usize; 4]) -> Self {
-        Self { columns: words[0] as u16, rows: words[1] as u16 }
+    pub fn from_words(words: [usize; 4]) -> Result<Self> {
+        let [columns, rows, ..] = words;
+        Ok(Self { columns: narrow(columns)?, rows: narrow(rows)? })
     }
 }
 
@@ -75,9 +77,10 @@ impl ConsoleSize {
 pub enum ConsoleRequest {
     /// The present [`ConsoleSize`].
     Size,
-    /// Show colours there from now on, and ask the terminal at the serial line once more how large it is.
+    /// Show colours there from now on, and ask the terminal at the serial line once more how large it is. For clients
+    /// with the right `control`.
     SetColours(ColourPolicy),
-    /// Treat the stream as that from now on.
+    /// Treat the stream as that from now on. For clients with the right `control`.
     SetMode(ConsoleMode),
 }
 
@@ -98,6 +101,10 @@ impl Request for ConsoleRequest {
             _ => None,
         }
     }
+
+    fn takes(&self) -> Option<ClientRight> {
+        matches!(self, Self::SetColours(_) | Self::SetMode(_)).then_some(ClientRight::Control)
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +122,8 @@ mod tests {
         assert_eq!(ConsoleRequest::decode(129, [3, 0, 0, 0]), None);
         assert_eq!(ConsoleRequest::decode(130, [2, 0, 0, 0]), None);
         let size = ConsoleSize { columns: 128, rows: 48 };
-        assert_eq!(ConsoleSize::from_words(size.to_words()), size);
+        assert_eq!(ConsoleSize::from_words(size.to_words()), Ok(size));
+        assert_eq!(ConsoleSize::from_words([0x1_0080, 48, 0, 0]), Err(crate::Error::BadArgument));
     }
 
     #[test]

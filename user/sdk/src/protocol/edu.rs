@@ -1,6 +1,7 @@
 //! QEMU's teaching device, which interrupts when it is told to: what interrupts are tested and shown with.
 
-use super::Request;
+use super::{Request, narrow};
+use crate::{ClientRight, Result};
 
 /// What has happened to the driver of the devices since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,9 +23,14 @@ impl EduCounts {
     }
 
     /// The counts that four words carry.
-    pub fn from_words(words: [usize; 4]) -> Self {
-        let [messages, interrupts, served, devices] = words.map(|word| word as u32);
-        Self { messages, interrupts, served, devices }
+    pub fn from_words(words: [usize; 4]) -> Result<Self> {
+        let [messages, interrupts, served, devices] = words;
+        Ok(Self {
+            messages: narrow(messages)?,
+            interrupts: narrow(interrupts)?,
+            served: narrow(served)?,
+            devices: narrow(devices)?,
+        })
     }
 }
 
@@ -37,9 +43,10 @@ pub enum EduRequest {
     /// Answered with the [`EduCounts`] after the last time.
     Raise(u32),
     /// Have each device interrupt, and serve none of them any more: their lines stay asserted until the driver ends.
+    /// For clients with the right `control`.
     Hold,
     /// Have each device interrupt again and again, since it is told to in each handling and never served, until the
-    /// driver ends.
+    /// driver ends. For clients with the right `control`.
     Storm,
     /// Have the first device calculate a factorial, which it reports by an interrupt. Answered with the result, modulo
     /// 2^32.
@@ -67,12 +74,16 @@ impl Request for EduRequest {
     fn decode(label: u8, [word, ..]: [usize; 4]) -> Option<Self> {
         match label {
             112 => Some(Self::Counts),
-            113 => Some(Self::Raise(word as u32)),
+            113 => narrow(word).ok().map(Self::Raise),
             114 => Some(Self::Hold),
-            115 => Some(Self::Factorial(word as u32)),
+            115 => narrow(word).ok().map(Self::Factorial),
             116 => Some(Self::Storm),
             _ => None,
         }
+    }
+
+    fn takes(&self) -> Option<ClientRight> {
+        matches!(self, Self::Hold | Self::Storm).then_some(ClientRight::Control)
     }
 }
 
@@ -88,6 +99,6 @@ mod tests {
             assert_eq!(EduRequest::decode(label, words), Some(request));
         }
         let counts = EduCounts { messages: 1, interrupts: 2, served: u32::MAX, devices: 4 };
-        assert_eq!(EduCounts::from_words(counts.to_words()), counts);
+        assert_eq!(EduCounts::from_words(counts.to_words()), Ok(counts));
     }
 }

@@ -1,6 +1,7 @@
 //! The keyboard: which characters its keys give. What was typed is a stream, see [`super::StreamRequest`].
 
 use super::Request;
+use crate::ClientRight;
 
 macro_rules! layouts {
     ($($(#[$doc:meta])* $variant:ident = $number:literal $name:literal,)*) => {
@@ -62,7 +63,7 @@ impl KeyLayout {
 pub enum KeyboardRequest {
     /// Which layout it has: word 0 of the answer, see [`KeyLayout::from_number`].
     Layout,
-    /// Have that layout from now on.
+    /// Have that layout from now on. For clients with the right `control`.
     SetLayout(KeyLayout),
 }
 
@@ -80,6 +81,10 @@ impl Request for KeyboardRequest {
             18 => KeyLayout::from_number(words[0]).map(Self::SetLayout),
             _ => None,
         }
+    }
+
+    fn takes(&self) -> Option<ClientRight> {
+        matches!(self, Self::SetLayout(_)).then_some(ClientRight::Control)
     }
 }
 

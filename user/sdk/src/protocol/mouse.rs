@@ -1,6 +1,7 @@
 //! The mouse: where it moved since the system started, and what is pressed.
 
-use super::Request;
+use super::{Request, narrow};
+use crate::{Error, Result};
 use bitflags::bitflags;
 
 bitflags! {
@@ -39,10 +40,12 @@ impl MouseState {
     }
 
     /// The state that four words carry.
-    pub fn from_words(words: [usize; 4]) -> Self {
-        let [packets, x, y, rest] = words.map(|word| word as u32);
-        let buttons = Buttons::from_bits_truncate(rest as u8);
-        Self { packets, x: x as i32, y: y as i32, buttons, resyncs: rest >> 8 }
+    pub fn from_words(words: [usize; 4]) -> Result<Self> {
+        let [packets, x, y, rest] = words;
+        let (x, y, rest): (u32, u32, u32) = (narrow(x)?, narrow(y)?, narrow(rest)?);
+        let [buttons, ..] = rest.to_le_bytes();
+        let buttons = Buttons::from_bits(buttons).ok_or(Error::BadArgument)?;
+        Ok(Self { packets: narrow(packets)?, x: x.cast_signed(), y: y.cast_signed(), buttons, resyncs: rest >> 8 })
     }
 }
 
@@ -71,6 +74,7 @@ mod tests {
     fn a_state_survives_the_words() {
         let state =
             MouseState { packets: 7, x: -3, y: i32::MIN, buttons: Buttons::LEFT | Buttons::MIDDLE, resyncs: 0xAB_CDEF };
-        assert_eq!(MouseState::from_words(state.to_words()), state);
+        assert_eq!(MouseState::from_words(state.to_words()), Ok(state));
+        assert_eq!(MouseState::from_words([0, 0, 0, 1 << 3]), Err(Error::BadArgument), "a button that is none");
     }
 }

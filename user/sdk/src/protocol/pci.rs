@@ -1,8 +1,8 @@
 //! The PCI bus: what is on it, and, for `init` alone, what its devices may do.
 
-use super::Request;
-use crate::InterruptWrite;
-use abi::{join, split};
+use super::{Request, narrow, wide};
+use crate::{Error, InterruptWrite, Result};
+use abi::split;
 use alloc::format;
 use core::fmt;
 
@@ -93,15 +93,20 @@ impl PciFunction {
     }
 
     /// The function that four words carry.
-    pub fn from_words(words: [usize; 4]) -> Self {
-        let [address, id, class, interrupts] = words.map(|word| word as u32);
-        Self {
-            address: PciAddress::from_number(address as u16),
-            id: PciId { vendor: (id >> 16) as u16, device: id as u16 },
-            class,
-            line: (interrupts & Self::HAS_LINE != 0).then_some(interrupts as u8),
-            has_messages: interrupts & Self::HAS_MESSAGES != 0,
+    pub fn from_words(words: [usize; 4]) -> Result<Self> {
+        let [address, id, class, interrupts] = words;
+        let (id, interrupts): (u32, u32) = (narrow(id)?, narrow(interrupts)?);
+        let [line, ..] = interrupts.to_le_bytes();
+        if interrupts & !(Self::HAS_LINE | Self::HAS_MESSAGES) != u32::from(line) {
+            return Err(Error::BadArgument);
         }
+        Ok(Self {
+            address: PciAddress::from_number(narrow(address)?),
+            id: PciId { vendor: (id >> 16) as u16, device: (id & 0xFFFF) as u16 },
+            class: narrow(class)?,
+            line: (interrupts & Self::HAS_LINE != 0).then_some(line),
+            has_messages: interrupts & Self::HAS_MESSAGES != 0,
+        })
     }
 }
 
@@ -145,13 +150,14 @@ impl PciBar {
     }
 
     /// The registers that four words carry.
-    pub fn from_words(words: [usize; 4]) -> Self {
-        match words {
-            [1, low, high, shift @ 0..64] => Self::Memory { address: join(low, high), bytes: 1 << shift },
-            [2, first, _, shift @ 0..16] => Self::Ports { first: first as u16, count: 1 << shift },
+    pub fn from_words(words: [usize; 4]) -> Result<Self> {
+        Ok(match words {
+            [0, ..] => Self::None,
+            [1, low, high, shift @ 0..64] => Self::Memory { address: wide(low, high)?, bytes: 1 << shift },
+            [2, first, _, shift @ 0..16] => Self::Ports { first: narrow(first)?, count: 1 << shift },
             [3, ..] => Self::Off,
-            _ => Self::None,
-        }
+            _ => return Err(Error::BadArgument),
+        })
     }
 }
 
@@ -184,7 +190,8 @@ pub enum PciRequest {
         function: PciAddress,
         /// How it interrupts.
         signal: PciSignal,
-        /// The badge of the client that may let the function master the bus; `None` if it must not. Messages need it.
+        /// The badge of the handle by which a client may let the function master the bus, see
+        /// [`crate::pci::master_badge`]; `None` if nobody may. Messages need it.
         master: Option<u16>,
     },
     /// Have a function neither interrupt nor read and write memory from now on; what it wrote before the answer has
@@ -222,18 +229,20 @@ impl Request for PciRequest {
 
     fn decode(label: u8, words: [usize; 4]) -> Option<Self> {
         let [first, second, third, fourth] = words;
-        let function = PciAddress::from_number(first as u16);
+        let function = |word| narrow(word).map(PciAddress::from_number).ok();
         match label {
-            96 => Some(Self::Get(first as u32)),
-            97 if second < 6 => Some(Self::Bar { function, index: second as u8 }),
+            96 => narrow(first).ok().map(Self::Get),
+            97 if second < 6 => Some(Self::Bar { function: function(first)?, index: narrow(second).ok()? }),
             98 => {
-                let write = InterruptWrite { address: join(second, third), data: fourth as u32 & 0xFFFF };
+                let last: u32 = narrow(fourth).ok()?;
+                let write = InterruptWrite { address: wide(second, third).ok()?, data: last & 0xFFFF };
                 let signal = if first & ENABLE_MESSAGE != 0 { PciSignal::Message(write) } else { PciSignal::Line };
-                let master = (first & ENABLE_MASTER != 0).then_some((fourth as u32 >> BADGE_SHIFT) as u16);
+                let master = (first & ENABLE_MASTER != 0).then_some((last >> BADGE_SHIFT) as u16);
+                let function = function(first & !(ENABLE_MESSAGE | ENABLE_MASTER))?;
                 Some(Self::Enable { function, signal, master })
             }
-            99 => Some(Self::Disable(function)),
-            100 => Some(Self::Master(function)),
+            99 => function(first).map(Self::Disable),
+            100 => function(first).map(Self::Master),
             _ => None,
         }
     }
@@ -257,7 +266,7 @@ mod tests {
         for (line, has_messages) in [(None, false), (Some(0), true), (Some(255), false)] {
             let id = PciId { vendor: 0x8086, device: 0xFFFE };
             let function = PciFunction { address: FUNCTION, id, class: 0xFF_00_01, line, has_messages };
-            assert_eq!(PciFunction::from_words(function.to_words()), function);
+            assert_eq!(PciFunction::from_words(function.to_words()), Ok(function));
         }
     }
 
@@ -267,10 +276,11 @@ mod tests {
         for bar in
             [PciBar::None, PciBar::Off, memory(4), memory(20), memory(63), PciBar::Ports { first: 0xC000, count: 256 }]
         {
-            assert_eq!(PciBar::from_words(bar.to_words()), bar);
+            assert_eq!(PciBar::from_words(bar.to_words()), Ok(bar));
         }
-        assert_eq!(PciBar::from_words([1, 0, 0, 64]), PciBar::None);
-        assert_eq!(PciBar::from_words([4, 0, 0, 0]), PciBar::None);
+        for words in [[1, 0, 0, 64], [2, 0x1_0000, 0, 3], [2, 0, 0, 16], [4, 0, 0, 0]] {
+            assert_eq!(PciBar::from_words(words), Err(Error::BadArgument), "{words:x?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The programs of the system, as `init` knows them.
 
-use super::Request;
+use super::{Request, narrow};
+use crate::{Error, Result};
 use core::fmt;
 
 /// A program's name: 1 to 12 bytes.
@@ -29,11 +30,13 @@ impl ProgramName {
         [0, 1, 2].map(|word| u32::from_le_bytes(fours[word]) as usize)
     }
 
-    fn from_words(words: [usize; 3]) -> Self {
+    fn from_words(words: [usize; 3]) -> Result<Self> {
         let mut name = Self::default();
         let (fours, _) = name.0.as_chunks_mut();
-        fours.iter_mut().zip(words).for_each(|(four, word)| *four = (word as u32).to_le_bytes());
-        name
+        for (four, word) in fours.iter_mut().zip(words) {
+            *four = narrow::<u32>(word)?.to_le_bytes();
+        }
+        Ok(name)
     }
 }
 
@@ -101,17 +104,19 @@ impl ProgramStatus {
     }
 
     /// The status that four words carry.
-    pub fn from_words(words: [usize; 4]) -> Self {
+    pub fn from_words(words: [usize; 4]) -> Result<Self> {
         let [word0, word1, word2, rest] = words;
-        let state = match rest as u8 {
+        let [state, restarts, badge_low, badge_high] = narrow::<u32>(rest)?.to_le_bytes();
+        let state = match state {
+            0 => ProgramState::Stopped,
             1 => ProgramState::Running,
             2 => ProgramState::Waiting,
             3 => ProgramState::Ended,
             4 => ProgramState::Absent,
-            _ => ProgramState::Stopped,
+            _ => return Err(Error::BadArgument),
         };
-        let name = ProgramName::from_words([word0, word1, word2]);
-        Self { name, state, restarts: (rest >> 8) as u8, badge: (rest >> 16) as u16 }
+        let name = ProgramName::from_words([word0, word1, word2])?;
+        Ok(Self { name, state, restarts, badge: u16::from_le_bytes([badge_low, badge_high]) })
     }
 }
 
@@ -128,7 +133,8 @@ pub enum ProgramsRequest {
     /// End a program, which is then started again if it is one that is. The answer is a [`Control`], as those of
     /// `Start` and `Stop` are.
     Kill(ProgramName),
-    /// Start a program that doesn't run, or that waits to be started again.
+    /// Start a program that doesn't run, or that waits to be started again. The answer comes once it is known whether
+    /// it runs, so its status says what has come of the start.
     Start(ProgramName),
     /// End a program, which stays stopped until somebody starts it. Calls to its services fail at once meanwhile.
     Stop(ProgramName),
@@ -172,16 +178,17 @@ impl Control {
     }
 
     /// The outcome that four words carry.
-    pub const fn from_words(words: [usize; 4]) -> Self {
-        match words[0] {
+    pub const fn from_words(words: [usize; 4]) -> Result<Self> {
+        Ok(match words[0] {
             0 => Self::Done,
+            1 => Self::Unknown,
             2 => Self::Forbidden,
             3 => Self::Supervisor,
             4 => Self::Already,
             5 => Self::Itself,
             6 => Self::NotRunning,
-            _ => Self::Unknown,
-        }
+            _ => return Err(Error::BadArgument),
+        })
     }
 }
 
@@ -200,15 +207,15 @@ impl Request for ProgramsRequest {
 
     fn decode(label: u8, words: [usize; 4]) -> Option<Self> {
         let [word0, word1, word2, _] = words;
-        let name = ProgramName::from_words([word0, word1, word2]);
+        let name = || ProgramName::from_words([word0, word1, word2]).ok();
         match label {
-            80 => Some(Self::Get(word0 as u32)),
-            81 => Some(Self::Find { badge: word0 as u16 }),
-            82 => Some(Self::Kill(name)),
-            83 => Some(Self::Start(name)),
-            84 => Some(Self::Stop(name)),
-            85 => Some(Self::Wait { badge: word0 as u16 }),
-            86 => Some(Self::OfLine { line: word0 as u8 }),
+            80 => narrow(word0).ok().map(Self::Get),
+            81 => Some(Self::Find { badge: narrow(word0).ok()? }),
+            82 => name().map(Self::Kill),
+            83 => name().map(Self::Start),
+            84 => name().map(Self::Stop),
+            85 => Some(Self::Wait { badge: narrow(word0).ok()? }),
+            86 => Some(Self::OfLine { line: narrow(word0).ok()? }),
             _ => None,
         }
     }
@@ -227,7 +234,8 @@ mod tests {
     fn a_status_survives_the_words() {
         let name = ProgramName::new("keyboard-ps2").unwrap();
         let status = ProgramStatus { name, state: ProgramState::Waiting, restarts: 200, badge: 0xABCD };
-        assert_eq!(ProgramStatus::from_words(status.to_words()), status);
+        assert_eq!(ProgramStatus::from_words(status.to_words()), Ok(status));
+        assert_eq!(ProgramStatus::from_words([0, 0, 0, 5]), Err(Error::BadArgument), "a state that is none");
         assert_eq!(status.name.as_str(), "keyboard-ps2");
     }
 
@@ -265,7 +273,7 @@ mod tests {
             Control::Itself,
             Control::NotRunning,
         ] {
-            assert_eq!(Control::from_words(outcome.to_words()), outcome);
+            assert_eq!(Control::from_words(outcome.to_words()), Ok(outcome));
         }
     }
 }

@@ -4,7 +4,8 @@
 //! A server never drops bytes: a write is answered once at least one byte was taken, and input that nobody reads
 //! stays where it is, up to the sender at the other end of the line.
 
-use super::Request;
+use super::{Request, narrow};
+use crate::{Error, Result};
 
 /// How many bytes one message carries at most.
 pub const CHUNK_BYTES: usize = 12;
@@ -15,7 +16,7 @@ pub const CHUNK_BYTES: usize = 12;
 /// use bellwire::protocol::Chunk;
 /// let chunk = Chunk::new(b"hello, world!");
 /// assert_eq!(chunk.bytes(), b"hello, world");
-/// assert_eq!(Chunk::from_words(chunk.to_words()), chunk);
+/// assert_eq!(Chunk::from_words(chunk.to_words()), Ok(chunk));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
@@ -48,11 +49,12 @@ impl Chunk {
         [self.count as usize, word(0), word(4), word(8)]
     }
 
-    /// The chunk that four words carry; a count that is too large is cut.
-    pub fn from_words(words: [usize; 4]) -> Self {
-        let four = |at: usize| (words[at] as u32).to_le_bytes();
-        let all = [four(1), four(2), four(3)];
-        all.as_flattened().iter().copied().take(words[0]).collect()
+    /// The chunk that four words carry.
+    pub fn from_words(words: [usize; 4]) -> Result<Self> {
+        let [count, first, second, third] = words;
+        let four = |word| narrow(word).map(u32::to_le_bytes);
+        let all = [four(first)?, four(second)?, four(third)?];
+        all.as_flattened().get(..count).map(Self::new).ok_or(Error::BadArgument)
     }
 }
 
@@ -92,7 +94,7 @@ impl Request for StreamRequest {
 
     fn decode(label: u8, words: [usize; 4]) -> Option<Self> {
         match label {
-            1 => Some(Self::Write(Chunk::from_words(words))),
+            1 => Chunk::from_words(words).ok().map(Self::Write),
             2 => Some(Self::Read),
             3 => Some(Self::Poll),
             _ => None,
@@ -110,13 +112,16 @@ mod tests {
         for length in 0..=CHUNK_BYTES {
             let chunk = Chunk::new(&bytes[..length]);
             assert_eq!(chunk.bytes(), &bytes[..length]);
-            assert_eq!(Chunk::from_words(chunk.to_words()), chunk);
+            assert_eq!(Chunk::from_words(chunk.to_words()), Ok(chunk));
         }
     }
 
     #[test]
-    fn a_count_that_lies_is_cut() {
-        assert_eq!(Chunk::from_words([usize::MAX, 0, 0, 0]).bytes().len(), CHUNK_BYTES);
+    fn a_count_that_lies_is_refused() {
+        for count in [CHUNK_BYTES + 1, usize::MAX] {
+            assert_eq!(Chunk::from_words([count, 0, 0, 0]), Err(Error::BadArgument));
+            assert_eq!(StreamRequest::decode(1, [count, 0, 0, 0]), None);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Time for clients that have no timer object of their own, or need many.
 
-use super::Request;
-use abi::{join, split};
+use super::{Request, narrow, wide};
+use abi::split;
 
 /// What a client asks of the timer service. Times are clock cycles.
 ///
@@ -41,9 +41,9 @@ impl Request for TimerRequest {
     fn decode(label: u8, words: [usize; 4]) -> Option<Self> {
         let [first, second, third, _] = words;
         match label {
-            48 => Some(Self::SleepUntil(join(first, second))),
-            49 if third < 32 => Some(Self::Every { period: join(first, second), bit: third as u8 }),
-            50 => Some(Self::Stop(first as u32)),
+            48 => wide(first, second).ok().map(Self::SleepUntil),
+            49 if third < 32 => Some(Self::Every { period: wide(first, second).ok()?, bit: narrow(third).ok()? }),
+            50 => narrow(first).ok().map(Self::Stop),
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! A kernel for tests on the host: what a test wants it to answer, thread by thread.
 
+pub mod objects;
+
 use super::unknown;
 use abi::{Error, Kind, Message, Operation, Tag};
 use std::boxed::Box;

@@ -19,28 +19,34 @@ pub struct TaskCall {
 }
 
 /// How far a call's answer is. The task that has the call and [`super::Tasks`] both know.
-pub enum State {
+enum State {
     /// The next receive can still answer it.
     Fresh,
     /// The next receive will answer it.
     Answered(u8, [usize; 4]),
     /// The task has this to answer it by.
     Kept(Reply),
-    /// The call was answered.
+    /// The call was answered, or its caller has gone.
     Over,
 }
 
 impl TaskCall {
-    /// Takes a call over, and what `settle` needs to know of it.
-    pub(super) fn new(call: &mut Call<'_>) -> (Self, Rc<RefCell<State>>) {
-        let answer = Rc::new(RefCell::new(State::Fresh));
+    /// Takes a call over. Returns what a task gets of it, and what [`super::Tasks`] keeps.
+    pub(super) fn new(call: &mut Call<'_>) -> (Self, Given) {
+        let state = Rc::new(RefCell::new(State::Fresh));
         let (label, words, badge, handle) = (call.label, call.words, call.badge, call.handle.take());
-        (Self { label, words, badge, handle, answer: answer.clone() }, answer)
+        (Self { label, words, badge, handle, answer: state.clone() }, Given { client: badge, state })
     }
 
-    /// The call as a request of a protocol, if it is one.
+    /// Returns whether nobody waits for the answer any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(*self.answer.borrow(), State::Over)
+    }
+
+    /// The call as a request of a protocol, if it is one that any client may make.
     pub fn request<R: Request>(&self) -> Option<R> {
-        R::decode(self.label, self.words)
+        // A task doesn't know its clients' rights.
+        R::decode(self.label, self.words).filter(|request| request.takes().is_none())
     }
 
     /// Answers. A client that has gone meanwhile needs no answer.
@@ -69,25 +75,37 @@ impl Drop for TaskCall {
     }
 }
 
-/// Takes a call's answer over to the next receive, or keeps the call where the tasks haven't answered it. A call that
-/// can't be kept is over.
-pub fn settle(call: Call<'_>, state: &RefCell<State>) {
-    match state.replace(State::Over) {
-        State::Fresh => {
-            if let Some(reply) = call.defer() {
-                state.replace(State::Kept(reply));
-            }
-        }
-        State::Answered(label, words) => call.answer_as(label, words),
-        kept => _ = state.replace(kept),
-    }
+/// A call that the tasks were given.
+pub struct Given {
+    /// The badge of the client's handle.
+    pub client: u16,
+    state: Rc<RefCell<State>>,
 }
 
-/// Forgets a call whose caller has gone. Returns whether it is this one.
-pub fn forget(gone: CallerGone, state: &RefCell<State>) -> bool {
-    let is_its = matches!(&*state.borrow(), State::Kept(reply) if gone.is_of(reply));
-    if is_its && let State::Kept(reply) = state.replace(State::Over) {
-        reply.forget();
+impl Given {
+    /// Returns whether the inbox or a task still has the call, though its caller may have gone.
+    pub fn is_held(&self) -> bool {
+        Rc::strong_count(&self.state) > 1
     }
-    is_its
+
+    /// Takes the call's answer over to the next receive, or keeps the call where the tasks haven't answered it. A call
+    /// that can't be kept is over.
+    pub fn settle(&self, call: Call<'_>) {
+        match self.state.replace(State::Over) {
+            State::Fresh => {
+                if let Some(reply) = call.defer() {
+                    self.state.replace(State::Kept(reply));
+                }
+            }
+            State::Answered(label, words) => call.answer_as(label, words),
+            kept => _ = self.state.replace(kept),
+        }
+    }
+
+    /// Notes that a caller has gone, if it is this call's.
+    pub fn note(&self, gone: CallerGone) {
+        if matches!(&*self.state.borrow(), State::Kept(reply) if gone.is_of(reply)) {
+            self.state.replace(State::Over);
+        }
+    }
 }

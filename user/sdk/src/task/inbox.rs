@@ -25,6 +25,11 @@ impl Inbox {
         }
     }
 
+    /// Drops the calls for whose answer nobody waits any more, with the handles that came along.
+    pub fn drop_calls_that_are_over(&mut self) {
+        self.calls.retain(|call| !call.is_over());
+    }
+
     /// Keeps an event that isn't a call.
     pub fn add(&mut self, event: &Event<'_>) {
         match *event {

@@ -188,3 +188,114 @@ fn a_wake_from_another_thread_ends_the_wait() {
     assert!(over.get());
     assert_eq!(bench.tasks.shared.inbox.borrow().bits, 1, "the bit is no client's");
 }
+
+#[test]
+fn the_endpoint_stays_open_as_long_as_there_are_tasks() {
+    let closed = Rc::new(RefCell::new(Vec::new()));
+    crate::raw::fake::answer_with({
+        let closed = closed.clone();
+        move |operation, handle, words| match operation {
+            abi::Operation::ReplyReceive => Err(crate::Error::Gone),
+            abi::Operation::HandleClose => {
+                closed.borrow_mut().push(handle);
+                Ok(words)
+            }
+            _ => Ok(words),
+        }
+    });
+    let bench = Bench::new();
+    assert_eq!(bench.tasks.run().err(), Some(crate::Error::Gone));
+    assert!(closed.borrow().is_empty());
+    assert_eq!(bench.tasks.endpoint().notify(1), Ok(()));
+    drop(bench);
+    assert_eq!(*closed.borrow(), [7]);
+}
+
+/// A kernel whose Replies all have one number, as where each is given back before the next is taken.
+fn one_reply() {
+    crate::raw::fake::answer_with(|operation, _, words| match operation {
+        abi::Operation::ReplyTake => Ok([100, 0, 0, 0]),
+        _ => Ok(words),
+    });
+}
+
+/// A client calls again and again with a deadline that passes while the one task is busy.
+#[test]
+fn calls_whose_callers_have_gone_do_not_pile_up() {
+    one_reply();
+    let mut bench = Bench::new();
+    let tasks = bench.tasks.clone();
+    bench.tasks.spawn(async move {
+        loop {
+            let call = tasks.call().await;
+            tasks.timer(0).await;
+            call.answer([0; 4]);
+        }
+    });
+    for _ in 0..1000 {
+        assert!(matches!(bench.deliver(Kind::Call, 1, [0; 4]), Owed::Nothing));
+        bench.deliver(Kind::CallerGone, 0, [100, 0, 0, 0]);
+        assert!(bench.tasks.shared.inbox.borrow().calls.is_empty(), "nobody waits for these");
+    }
+    assert!(bench.tasks.shared.given.borrow().len() <= 2);
+}
+
+/// Each call is a task of its own, which goes on when its caller has gone.
+#[test]
+fn what_tasks_keep_of_a_client_is_bounded_whether_it_waits_or_not() {
+    one_reply();
+    let mut bench = Bench::new();
+    let tasks = bench.tasks.clone();
+    bench.tasks.spawn(async move {
+        loop {
+            let call = tasks.call().await;
+            let waiting = tasks.clone();
+            tasks.spawn(async move {
+                waiting.timer(0).await;
+                call.answer([0; 4]);
+            });
+        }
+    });
+    for number in 0..20 {
+        let owed = bench.deliver(Kind::Call, 1, [0; 4]);
+        let is_refused = matches!(owed, Owed::Answer { label: OVER_LIMIT, .. });
+        assert_eq!(is_refused, number >= CALLS.of_client, "{number}: {owed:?}");
+        bench.deliver(Kind::CallerGone, 0, [100, 0, 0, 0]);
+    }
+    assert!(matches!(bench.deliver(Kind::Call, 2, [0; 4]), Owed::Nothing), "others have room");
+    // A task that has ended gives its room back.
+    bench.deliver(Kind::Timer, 0, [1, 0, 0, 0]);
+    assert!(matches!(bench.deliver(Kind::Call, 1, [0; 4]), Owed::Nothing));
+}
+
+#[test]
+fn calls_that_no_task_awaits_are_bounded_for_each_client() {
+    let mut number = 100;
+    crate::raw::fake::answer_with(move |operation, _, words| match operation {
+        abi::Operation::ReplyTake => {
+            number += 1;
+            Ok([number, 0, 0, 0])
+        }
+        _ => Ok(words),
+    });
+    let mut bench = Bench::new();
+    for _ in 0..CALLS.of_client {
+        assert!(matches!(bench.deliver(Kind::Call, 1, [0; 4]), Owed::Nothing));
+    }
+    assert!(matches!(bench.deliver(Kind::Call, 1, [0; 4]), Owed::Answer { label: OVER_LIMIT, .. }));
+    assert!(matches!(bench.deliver(Kind::Call, 2, [0; 4]), Owed::Nothing));
+}
+
+#[test]
+fn a_call_that_was_refused_for_lack_of_room_is_not_kept() {
+    crate::raw::fake::answer_with(|operation, _, words| match operation {
+        abi::Operation::ReplyTake => Err(crate::Error::NoHandleSlot),
+        _ => Ok(words),
+    });
+    let mut bench = Bench::new();
+    for _ in 0..1000 {
+        let owed = bench.deliver(Kind::Call, 1, [0; 4]);
+        assert!(matches!(owed, Owed::Answer { label: OVER_LIMIT, .. }), "{owed:?}");
+        assert!(bench.tasks.shared.inbox.borrow().calls.is_empty(), "calls that were answered wait for a task");
+    }
+}

@@ -1,6 +1,6 @@
 //! Whether some task can go on because it was woken.
 
-use crate::Endpoint;
+use crate::raw;
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -53,7 +53,7 @@ impl Wake for Woken {
         let wake = |state| (state != GONE).then_some(WOKEN);
         if self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, wake) == Ok(WAITING) {
             // Without the right to notify, the task goes on with the next event.
-            let _ = Endpoint::borrowed(self.endpoint).notify(WAKE);
+            let _ = raw::notify(self.endpoint, [WAKE as usize, 0, 0, 0]);
         }
     }
 }

@@ -1,54 +1,80 @@
 //! The stacks of spawned threads, which are given back once their threads have nothing more to do on them.
 
-use crate::lock::Lock;
-use crate::{Mapping, Memory, Mutex, Result, Thread};
-use abi::{Access, Rights};
+use crate::handle::Scoped;
+use crate::lock::{self, Lock};
+use crate::{Error, Mapping, Memory, Mutex, Result, Thread};
+use abi::{Access, Register, Rights};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::mem::ManuallyDrop;
+use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// The memory of a stack. It is destroyed when this is dropped.
+/// The memory of a stack. It is unmapped and destroyed when this is dropped.
+#[derive(Debug)]
 pub struct Stack {
-    memory: ManuallyDrop<Memory>,
-    mapping: ManuallyDrop<Mapping>,
+    mapping: Mapping,
+    memory: Scoped<Memory>,
 }
 
 impl Stack {
     pub fn new(bytes: usize) -> Result<Self> {
-        let memory = Memory::new(bytes)?;
-        let mapping = memory.map(Access::READ | Access::WRITE);
+        let memory = Scoped::new(Memory::new(bytes)?);
+        let mapping = memory.map(Access::READ | Access::WRITE)?;
         // A program that guesses the number of the handle that stays can neither map the stack again nor copy the
         // handle.
-        match mapping.and_then(|mapping| Ok((memory.copy(Rights::DESTROY)?, mapping))) {
-            Ok((memory, mapping)) => {
-                Ok(Self { memory: ManuallyDrop::new(memory), mapping: ManuallyDrop::new(mapping) })
-            }
-            Err(error) => memory.destroy().and(Err(error)),
-        }
-    }
-
-    /// Leaves the stack mapped for good, and closes its handle.
-    fn leave(mut self) {
-        // SAFETY: `self` is forgotten, so nothing drops it again.
-        drop(unsafe { ManuallyDrop::take(&mut self.memory) });
-        core::mem::forget(self);
+        let handle = memory.copy(Rights::DESTROY)?;
+        drop(memory.keep());
+        Ok(Self { mapping, memory: Scoped::new(handle) })
     }
 
     /// Its end, where a thread's stack pointer begins.
-    pub fn top(&self) -> usize {
+    pub const fn top(&self) -> usize {
         self.mapping.address() + self.mapping.len()
+    }
+
+    /// Puts a value at its end, for the thread that is to run on it.
+    ///
+    /// # Panics
+    /// If the stack has no room for it.
+    pub fn put<T>(&mut self, value: T) -> Put<'_, T> {
+        let address = (self.top() - size_of::<T>()) & !(align_of::<T>() - 1);
+        assert!(address >= self.mapping.address(), "the value is larger than the stack");
+        let place = address as *mut T;
+        // SAFETY: the place is aligned, inside the mapping, and nothing else is there: the stack is borrowed.
+        unsafe { place.write(value) };
+        Put { place, stack: PhantomData }
+    }
+
+    /// Leaves the stack mapped for good, and closes its handle.
+    fn leave(self) {
+        let Self { mapping, memory } = self;
+        core::mem::forget(mapping);
+        drop(memory.keep());
     }
 }
 
-impl Drop for Stack {
+/// A value at the end of a stack. It is dropped with this unless a thread takes it.
+pub struct Put<'a, T> {
+    place: *mut T,
+    stack: PhantomData<&'a mut Stack>,
+}
+
+impl<T> Put<'_, T> {
+    /// Where it is. A thread's stack pointer may begin there.
+    pub fn address(&self) -> usize {
+        self.place as usize
+    }
+
+    /// Leaves it to the thread.
+    pub fn hand_over(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl<T> Drop for Put<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: this is the only place that drops it, once.
-        unsafe { ManuallyDrop::drop(&mut self.mapping) };
-        // SAFETY: as above.
-        let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
-        // An error here means that the memory is gone already.
-        let _ = memory.destroy();
+        // SAFETY: `put` wrote the value, and no thread has taken it.
+        unsafe { self.place.drop_in_place() };
     }
 }
 
@@ -66,9 +92,13 @@ impl Running {
         Self { function: Lock::taken(), over: AtomicBool::new(false) }
     }
 
-    /// Waits until the thread's function has returned.
-    pub fn wait(&self) {
+    /// Waits until the thread only has its stack left. When its function has returned, a few instructions are left to
+    /// it, which take their time if the waiting thread outranks it.
+    pub fn wait_over(&self) {
         self.function.wait_open();
+        while !self.is_over() {
+            lock::pause();
+        }
     }
 
     /// Whether the thread only has its stack left.
@@ -78,17 +108,20 @@ impl Running {
 
     /// Says that the calling thread's function has returned. From here on the thread uses only its stack, until it has
     /// exited.
-    pub fn end(self: Arc<Self>) {
-        self.function.open();
-        let over = Arc::as_ptr(&self);
-        // There is another one: the spawning thread's, which goes into the list of stacks.
-        drop(self);
-        // SAFETY: the list of stacks keeps the other one until this store.
-        unsafe { &*over }.over.store(true, Ordering::Release);
+    ///
+    /// # Safety
+    /// `running` is the calling thread's. The list of stacks, or the thread that spawns this one, keeps it until it is
+    /// over.
+    pub unsafe fn end(running: *const Self) {
+        // SAFETY: it is kept at least until the store, after which nothing here uses it.
+        let running = unsafe { &*running };
+        running.function.open();
+        running.over.store(true, Ordering::Release);
     }
 }
 
 struct Kept {
+    /// A handle of the list's own, which can't be copied.
     thread: Thread,
     stack: Stack,
     running: Arc<Running>,
@@ -101,24 +134,37 @@ pub fn keep(thread: Thread, stack: Stack, running: Arc<Running>) {
     KEPT.lock().push(Kept { thread, stack, running });
 }
 
-/// Leaves the stack of a thread that was ended within its function, and closes the handles that belong to it.
-pub fn leave(running: &Arc<Running>) {
-    let mut kept = KEPT.lock();
-    let Some(at) = kept.iter().position(|kept| Arc::ptr_eq(&kept.running, running)) else { return };
-    let Kept { stack, .. } = kept.swap_remove(at);
-    drop(kept);
-    stack.leave();
+/// Gives back the stack of a thread that has been destroyed.
+///
+/// # Safety
+/// The thread doesn't run any more, and nothing refers to what lies on its stack.
+pub unsafe fn give_back(running: &Arc<Running>) {
+    drop(take(|kept| Arc::ptr_eq(&kept.running, running)));
 }
 
-/// Gives back the stacks of all threads that are over.
+/// Gives back the stacks of all threads that are over. A thread that has exited within its function, or was ended by
+/// others, leaves its stack behind, since what lies there may be pinned: then only the handles are closed.
 pub fn sweep() {
-    loop {
-        let mut kept = KEPT.lock();
-        let Some(at) = kept.iter().position(|kept| kept.running.is_over()) else { return };
-        let Kept { thread, stack, running } = kept.swap_remove(at);
-        drop(kept);
-        // It has nothing to do any more but to exit. An error means that it has.
-        let _ = thread.destroy();
-        drop((stack, running));
+    while let Some(Kept { thread, stack, running }) = take(|kept| kept.running.is_over() || kept.is_gone()) {
+        if running.is_over() {
+            // It has nothing to do any more but to exit. An error means that it has.
+            let _ = thread.destroy();
+            drop(stack);
+        } else {
+            stack.leave();
+        }
+    }
+}
+
+/// Takes one out of the list, whose lock is free again when this returns.
+fn take(which: impl Fn(&Kept) -> bool) -> Option<Kept> {
+    let mut kept = KEPT.lock();
+    let at = kept.iter().position(which)?;
+    Some(kept.swap_remove(at))
+}
+
+impl Kept {
+    fn is_gone(&self) -> bool {
+        self.thread.register(Register::Ip) == Err(Error::BadHandle)
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Command, Failure, Shell};
 use alloc::format;
 use alloc::string::String;
-use bellwire::protocol::{ABSENT, REFUSED};
+use bellwire::protocol::{ABSENT, FORBIDDEN, OVER_LIMIT, REFUSED};
 use core::fmt::Write;
 
 /// A message and the service that gets it.
@@ -19,7 +19,8 @@ impl Command for Call {
     const PURPOSE: &str = "send a message to a service, show the answer";
     const HELP: &str = "\
 Calls the service NAME with a label (0 to 255) and up to four words, and prints the label and the words of its answer. \
-Label 0 says that it was done, 1 that the service doesn't understand it or refuses it, 2 that nobody serves it. \
+Label 0 says that it was done, 1 that the service doesn't understand it or refuses it, 2 that nobody serves it, 3 that \
+the shell has as much of it as one client may, 4 that the shell hasn't the right to it. \
 Numbers may be hexadecimal (0x2f8). It is for a driver that has no command of its own yet: the shell may call each \
 service that its entry in the manifest lists under \"uses\".
 
@@ -52,6 +53,8 @@ fn shown(label: u8, [first, second, third, fourth]: [usize; 4]) -> String {
     let meaning = match label {
         REFUSED => " (not understood, or refused)",
         ABSENT => " (nobody serves it)",
+        OVER_LIMIT => " (too much of it for one client)",
+        FORBIDDEN => " (the shell hasn't the right)",
         _ => "",
     };
     format!("label {label}, words {first} {second} {third} {fourth}{meaning}")
@@ -85,6 +88,8 @@ mod tests {
         assert_eq!(shown(0, [6, 0, 0, 0]), "label 0, words 6 0 0 0");
         assert_eq!(shown(1, [0; 4]), "label 1, words 0 0 0 0 (not understood, or refused)");
         assert_eq!(shown(2, [0; 4]), "label 2, words 0 0 0 0 (nobody serves it)");
-        assert_eq!(shown(3, [1, 2, 3, 4]), "label 3, words 1 2 3 4");
+        assert_eq!(shown(3, [1, 2, 3, 4]), "label 3, words 1 2 3 4 (too much of it for one client)");
+        assert_eq!(shown(4, [0; 4]), "label 4, words 0 0 0 0 (the shell hasn't the right)");
+        assert_eq!(shown(5, [0; 4]), "label 5, words 0 0 0 0");
     }
 }

@@ -35,7 +35,7 @@ the rate stays as it is. Either way it says how often the clock has interrupted.
             }
             other => other,
         })?;
-        let Ticks { count, rate } = Ticks::from_words(words);
+        let Ticks { count, rate } = Ticks::from_words(words)?;
         Ok(writeln!(shell, "{}, {rate} a second from now on", counted(count, "tick", "ticks"))?)
     }
 }

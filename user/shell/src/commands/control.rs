@@ -124,7 +124,7 @@ driver while you type. ps lists the names.";
 /// Asks `init` to do something with a program.
 fn control(shell: &Shell, name: &str, request: fn(ProgramName) -> ProgramsRequest) -> Result<(), Failure> {
     let outcome = match ProgramName::new(name) {
-        Some(program) => Control::from_words(ask(&shell.programs, request(program))?),
+        Some(program) => Control::from_words(ask(&shell.programs, request(program))?)?,
         None => Control::Unknown,
     };
     let state = if outcome == Control::Already { state_of(shell, name)? } else { None };

@@ -18,7 +18,7 @@ impl Command for Date {
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        let date = DateTime::from_words(ask(&shell.clock, ClockRequest::Time)?);
+        let date = DateTime::from_words(ask(&shell.clock, ClockRequest::Time)?)?;
         Ok(writeln!(shell, "{} {date}", weekday(date))?)
     }
 }

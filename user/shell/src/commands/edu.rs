@@ -52,7 +52,7 @@ Asks something of QEMU's teaching devices (-device edu), and says how often they
         if let EduRequest::Factorial(number) = self.request {
             return Ok(writeln!(shell, "{number}! = {}", words[0])?);
         }
-        let EduCounts { messages, interrupts, served, devices } = EduCounts::from_words(words);
+        let EduCounts { messages, interrupts, served, devices } = EduCounts::from_words(words)?;
         Ok(writeln!(
             shell,
             "{}, served {}, by {} for {}",

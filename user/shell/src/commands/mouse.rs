@@ -22,7 +22,7 @@ system started), which buttons are pressed, and how often the driver had to find
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
         let MouseState { packets, x, y, buttons, resyncs } =
-            MouseState::from_words(ask(&shell.keyboard, MouseRequest::State)?);
+            MouseState::from_words(ask(&shell.keyboard, MouseRequest::State)?)?;
         let packets = counted(packets, "packet", "packets");
         let resyncs = counted(resyncs, "resync", "resyncs");
         Ok(writeln!(shell, "{packets}, at {x}, {y}, pressed: {}, {resyncs}", names(buttons))?)

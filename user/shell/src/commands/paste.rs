@@ -7,7 +7,7 @@ use core::fmt::Write;
 
 /// The command, with the number of bytes.
 pub struct Paste {
-    bytes: usize,
+    bytes: u32,
 }
 
 impl Command for Paste {
@@ -25,9 +25,9 @@ Ctrl-C is one of them.";
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        let count = counted(self.bytes as u32, "byte", "bytes");
+        let count = counted(self.bytes, "byte", "bytes");
         writeln!(shell, "send {count}")?;
-        let mut left = self.bytes;
+        let mut left = self.bytes as usize;
         while left != 0 {
             let chunk = shell.terminal.read(left)?;
             shell.terminal.send(chunk.bytes())?;

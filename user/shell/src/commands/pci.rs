@@ -49,7 +49,7 @@ fn functions(get: impl Fn(u32) -> Result<[usize; 4], Failure>) -> Result<Vec<Pci
     let mut functions = Vec::new();
     for index in 0.. {
         match get(index) {
-            Ok(words) => functions.push(PciFunction::from_words(words)),
+            Ok(words) => functions.push(PciFunction::from_words(words)?),
             Err(Failure::Refused(Error::BadArgument)) => break,
             Err(failure) => return Err(failure),
         }

@@ -3,7 +3,7 @@
 use crate::waiter::NOTICE;
 use crate::{Command, Failure, Shell};
 use bellwire::protocol::TimerRequest;
-use bellwire::{Instant, time};
+use bellwire::{Error, Instant, time};
 use core::fmt::Write;
 use core::time::Duration;
 
@@ -31,7 +31,7 @@ impl Command for Tick {
         let every = TimerRequest::Every { period: time::cycles(self.period), bit: NOTICE };
         let [number, ..] = shell.timer.ask_for_notices(every)?;
         let counted = self.count_aloud(shell);
-        shell.timer.ask_briefly(TimerRequest::Stop(number as u32))?;
+        shell.timer.ask_briefly(TimerRequest::Stop(u32::try_from(number).map_err(|_| Error::BadArgument)?))?;
         counted
     }
 }

@@ -32,7 +32,7 @@ fn source(shell: &Shell, number: u8) -> Result<Option<Source>, Failure> {
 fn gather(shell: &Shell, number: u8, earlier: Earlier) -> Result<Facts, Failure> {
     let programs = shell.programs()?;
     let owner = match ask(&shell.programs, ProgramsRequest::OfLine { line: number }) {
-        Ok(words) => Some(ProgramStatus::from_words(words)),
+        Ok(words) => Some(ProgramStatus::from_words(words)?),
         Err(Failure::Refused(_)) => None,
         Err(failure) => return Err(failure),
     };
@@ -87,7 +87,7 @@ fn functions(shell: &Shell, programs: &[ProgramStatus], number: u8) -> Result<Ve
     for index in 0.. {
         match ask(&shell.bus, PciRequest::Get(index)) {
             Ok(words) => {
-                let PciFunction { address, id, line, .. } = PciFunction::from_words(words);
+                let PciFunction { address, id, line, .. } = PciFunction::from_words(words)?;
                 if line == Some(number) {
                     functions.push(format!("{address} {id}"));
                 }

@@ -19,7 +19,7 @@ impl Command for Time {
     }
 
     fn run(self, shell: &mut Shell) -> Result<(), Failure> {
-        let date = DateTime::from_words(ask(&shell.clock, ClockRequest::Time)?);
+        let date = DateTime::from_words(ask(&shell.clock, ClockRequest::Time)?)?;
         let up = time::uptime()?;
         let (minutes, seconds) = (up.as_secs() / 60, up.as_secs() % 60);
         let (hours, minutes) = (minutes / 60, minutes % 60);

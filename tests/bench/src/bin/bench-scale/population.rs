@@ -12,8 +12,8 @@ const THREADS_A_PROCESS: usize = 2;
 const HANDLES_A_PROCESS: usize = 10;
 /// More than any machine has; what there is gets bound.
 const SOURCES: usize = 200;
-/// All that the kernel has.
-const TIMERS: usize = 1024;
+/// As many as all programs together may have.
+const TIMERS: usize = abi::OBJECTS;
 
 /// One process in `READY_EVERY` has a thread that is always ready, at the lowest priority.
 const READY_EVERY: usize = 20;

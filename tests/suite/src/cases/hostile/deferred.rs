@@ -5,9 +5,10 @@ use crate::partner::Grant;
 use crate::scene::Scene;
 use crate::worker::Worker;
 use crate::{check_eq, hostile};
-use abi::Rights;
+use abi::{Operation, Rights};
 use bellwire::{Endpoint, Error, Handle};
 use core::sync::atomic::{AtomicU32, Ordering};
+use suite::bare;
 use suite::role::{self, Role};
 
 pub const CASES: &[Case] = hostile!["deferred": callers_are_told_before_the_server_is_reaped];
@@ -24,8 +25,8 @@ const ANSWERED: u32 = u32::MAX;
 
 /// Calls a server that never answers.
 extern "C" fn call(endpoint: usize) {
-    let result = bellwire::raw::checked(bellwire::raw::invoke(
-        bellwire::raw::SafeOperation::Call,
+    let result = bellwire::raw::checked(bare::invoke(
+        Operation::Call,
         endpoint as u32,
         role::HOLD,
         abi::Options::empty(),

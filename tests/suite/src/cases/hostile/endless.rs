@@ -25,7 +25,7 @@ static TURNS: AtomicU32 = AtomicU32::new(0);
 
 /// Answers every fault at once.
 extern "C" fn handle(endpoint: usize) {
-    while raw::reply_receive(endpoint as u32, [0; 4]).is_ok() {}
+    while bare::reply_receive(endpoint as u32, [0; 4]).is_ok() {}
 }
 
 /// Counts its turns.

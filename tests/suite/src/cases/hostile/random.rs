@@ -6,7 +6,7 @@ use crate::scene::Scene;
 use crate::system::receive_before;
 use crate::victim::{TRAP_FLAG, Victim, at};
 use abi::{Kind, Register};
-use bellwire::{Endpoint, Error, Handle, Instant, raw};
+use bellwire::{Endpoint, Error, Handle, Instant};
 use core::time::Duration;
 use suite::bare;
 use suite::code;
@@ -80,7 +80,7 @@ fn random_instructions(scene: &Scene<'_>) -> Outcome {
                 Ok(message) if message.tag.kind() == Kind::Fault => {
                     let next = super::OUTLAW_CODE + (step * 31) % code.len();
                     bare::thread_write(partner.thread.raw(), [Register::Ip as usize, next, 0, 0])?;
-                    raw::reply(abi::NO_HANDLE, [0; 4])?;
+                    bare::reply(abi::NO_HANDLE, [0; 4])?;
                 }
                 // The thread runs on, waits, or has ended itself.
                 Err(Error::TimedOut) => break,

@@ -21,18 +21,18 @@ const PRIORITY: u8 = 30;
 
 /// Takes the fault, and receives again.
 extern "C" fn receive_again(endpoint: usize) {
-    while raw::receive(endpoint as u32, [0; 4]).is_ok() {}
+    while bare::receive(endpoint as u32, [0; 4]).is_ok() {}
 }
 
 /// Takes the fault, destroys the endpoint and ends.
 extern "C" fn destroy_and_end(endpoint: usize) {
-    let _ = raw::receive(endpoint as u32, [0; 4]);
+    let _ = bare::receive(endpoint as u32, [0; 4]);
     while bare::destroy(endpoint as u32, [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
 }
 
 /// Takes the right to answer the fault, destroys the endpoint, and drops that right.
 extern "C" fn take_and_drop(endpoint: usize) {
-    let _ = raw::receive(endpoint as u32, [0; 4]);
+    let _ = bare::receive(endpoint as u32, [0; 4]);
     let Ok(reply) = raw::reply_take(abi::NO_HANDLE, [0; 4]) else { return };
     while bare::destroy(endpoint as u32, [0; 4]).is_ok_and(|message| message.words[0] != 0) {}
     let _ = bare::handle_close(reply.words[0] as u32, [0; 4]);

@@ -1,17 +1,25 @@
 use super::*;
 use crate::chip::{COMMAND, DATA};
 use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use alloc::vec;
 use alloc::vec::Vec;
 use bellwire::protocol::MouseState;
 use bellwire::registers::Registers;
 use bellwire::stream::Source;
+use core::cell::RefCell;
+
+mod orders;
 
 const PAUSE: Duration = Duration::from_micros(100);
+const PLUG_PERIOD: Duration = Duration::from_millis(4);
+const PLUGGED: [u8; 2] = [0xAA, 0x00];
 const KEY_A: u8 = 0x1E;
 const KEY_B: u8 = 0x30;
 
 /// A controller with a keyboard and, perhaps, a mouse. Each device has bytes of its own, which come one after the other
 /// while its clock runs; the controller's answers come at once.
+#[derive(Clone)]
 struct Chip {
     now: Instant,
     /// The value that the ports read as where there is no controller.
@@ -26,16 +34,54 @@ struct Chip {
     mouse_port: bool,
     keyboard: Behind,
     mouse: Behind,
+    /// The mouse says without end that it was plugged in. This is when it said so last.
+    plugs: Option<Instant>,
+    /// What a successor would find if the driver died at this access.
+    deaths: Option<Deaths>,
 }
 
-#[derive(PartialEq)]
+/// The states at each access of the driver to the controller, and at each pause.
+#[derive(Clone)]
+struct Deaths {
+    kept: KeptBytes,
+    seen: Rc<RefCell<Vec<Death>>>,
+}
+
+/// The controller and the kept memory as a successor finds them.
+type Death = (Chip, Vec<u8>);
+
+/// Memory that outlives the driver.
+#[derive(Clone)]
+struct KeptBytes(Rc<RefCell<Vec<u8>>>);
+
+impl KeptBytes {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self(Rc::new(RefCell::new(bytes)))
+    }
+}
+
+impl Kept for KeptBytes {
+    fn size(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    fn read(&self, offset: usize) -> u8 {
+        self.0.borrow()[offset]
+    }
+
+    fn write(&mut self, offset: usize, byte: u8) {
+        self.0.borrow_mut()[offset] = byte;
+    }
+}
+
+#[derive(Clone, PartialEq)]
 enum Commands {
     Work,
     Fail,
 }
 
 /// A device behind the controller.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Behind {
     there: bool,
     sends: VecDeque<u8>,
@@ -86,6 +132,14 @@ impl Chip {
             mouse_port: true,
             keyboard: there(),
             mouse: Behind { polite: true, ..there() },
+            plugs: None,
+            deaths: None,
+        }
+    }
+
+    fn note(&self) {
+        if let Some(Deaths { kept, seen }) = &self.deaths {
+            seen.borrow_mut().push((Chip { deaths: None, ..self.clone() }, kept.0.borrow().clone()));
         }
     }
 
@@ -132,6 +186,7 @@ impl Chip {
 
 impl Registers for &mut Chip {
     fn read(&mut self, register: u16) -> u8 {
+        self.note();
         if let Some(ones) = self.floating {
             return ones;
         }
@@ -160,6 +215,7 @@ impl Registers for &mut Chip {
     }
 
     fn write(&mut self, register: u16, value: u8) {
+        self.note();
         assert!(!self.input_stuck, "the driver wrote before the byte before was taken");
         match register {
             COMMAND => self.command(value),
@@ -175,12 +231,17 @@ impl Ports for &mut Chip {
     }
 
     fn pause(&mut self) {
+        self.note();
         self.now = self.now + PAUSE;
+        if self.plugs.is_some_and(|last| self.now - last >= PLUG_PERIOD) {
+            self.mouse.sends.extend(PLUGGED);
+            self.plugs = Some(self.now);
+        }
     }
 }
 
-fn start(chip: &mut Chip) -> Result<Controller<&mut Chip>, Missing> {
-    Controller::new(chip, Keys::default(), Mouse::default())
+fn start(chip: &mut Chip) -> Result<Controller<&mut Chip, ()>, Missing> {
+    Controller::new(chip, Keys::default(), Mouse::default(), ())
 }
 
 /// Starts the driver, which must succeed, and returns how long that took.
@@ -190,11 +251,11 @@ fn time_to_start(chip: &mut Chip) -> Duration {
     chip.now - before
 }
 
-fn typed(controller: &mut Controller<&mut Chip>) -> Vec<u8> {
+fn typed<S>(controller: &mut Controller<&mut Chip, S>) -> Vec<u8> {
     controller.keys.peek().bytes().to_vec()
 }
 
-impl Controller<&mut Chip> {
+impl<S: Successor> Controller<&mut Chip, S> {
     fn rest(&mut self, time: Duration) {
         self.chip.ports.now = self.chip.ports.now + time;
     }
@@ -202,7 +263,13 @@ impl Controller<&mut Chip> {
     /// The mouse sends bytes and interrupts.
     fn mouse_sends(&mut self, bytes: &[u8]) {
         self.chip.ports.mouse.sends.extend(bytes);
-        assert_eq!(self.serve(self.chip.ports.now), Flow::Drained);
+        assert_ne!(self.serve(self.chip.ports.now), Flow::Floods);
+    }
+
+    /// The keyboard sends bytes and interrupts.
+    fn keyboard_sends(&mut self, bytes: &[u8]) -> Flow {
+        self.chip.ports.keyboard.sends.extend(bytes);
+        self.serve(self.chip.ports.now)
     }
 }
 
@@ -329,7 +396,7 @@ fn half_a_packet_from_before_doesn_t_take_the_mouse_s_answer() {
     let mut chip = Chip::new();
     let mut mouse = Mouse::default();
     mouse.feed(0x08);
-    let controller = Controller::new(&mut chip, Keys::default(), mouse).unwrap();
+    let controller = Controller::new(&mut chip, Keys::default(), mouse, ()).unwrap();
     assert_eq!(controller.missing().next(), None);
     assert_eq!(controller.mouse.state(), MouseState { resyncs: 1, ..Default::default() });
     assert!(chip.mouse.reporting);
@@ -412,4 +479,49 @@ fn a_keyboard_that_was_plugged_in_types_and_has_its_leds() {
     controller.serve(controller.chip.ports.now);
     assert_eq!(typed(&mut controller), b"a");
     assert_eq!(chip.keyboard.orders, [DEVICE_REPORT, DEVICE_LEDS, 0b010]);
+}
+
+/// Starts the driver on what a predecessor has left.
+fn succeed(chip: &mut Chip, kept: KeptBytes) -> Controller<&mut Chip, Store<KeptBytes>> {
+    let (store, record) = Store::open(kept);
+    let restored = record.map(|record| {
+        let mut reader = crate::Reader::new(&record);
+        (Keys::restore(&mut reader).expect("keys"), Mouse::restore(&mut reader).expect("a mouse"))
+    });
+    let (keys, mouse) = restored.unwrap_or_default();
+    Controller::new(chip, keys, mouse, store).expect("a controller")
+}
+
+/// A person types a key, switches the caps lock, which sets LEDs, and types on while that takes its time; the mouse
+/// moves. Wherever the driver dies, and even if its successor dies in its start, nothing of it is lost.
+#[test]
+fn a_driver_may_die_at_each_access_and_its_successor_too() {
+    let kept = KeptBytes::new(vec![0; 4096]);
+    let seen = Rc::default();
+    let mut chip = Chip { deaths: Some(Deaths { kept: kept.clone(), seen: Rc::clone(&seen) }), ..Chip::new() };
+    chip.keyboard.polite = true;
+    let mut controller = succeed(&mut chip, kept);
+    seen.borrow_mut().clear();
+    controller.chip.ports.keyboard.sends.extend([KEY_A, KEY_A | 0x80, 0x3A, 0xBA, KEY_B, KEY_B | 0x80]);
+    controller.chip.ports.mouse.sends.extend([0x08, 1, 2]);
+    assert_eq!(controller.serve(controller.chip.ports.now), Flow::Drained);
+    assert_eq!(chip.keyboard.orders[3..], [DEVICE_LEDS, 0b110]);
+    for (step, (mut chip, kept)) in seen.take().into_iter().enumerate() {
+        let again = Rc::default();
+        let kept = KeptBytes::new(kept);
+        chip.deaths = Some(Deaths { kept: kept.clone(), seen: Rc::clone(&again) });
+        check_successor(&mut chip, kept, step, 0);
+        for (next, (mut chip, kept)) in again.take().into_iter().enumerate() {
+            check_successor(&mut chip, KeptBytes::new(kept), step, next + 1);
+        }
+    }
+}
+
+#[track_caller]
+fn check_successor(chip: &mut Chip, kept: KeptBytes, step: usize, next: usize) {
+    let mut controller = succeed(chip, kept);
+    controller.serve(controller.chip.ports.now);
+    assert_eq!(typed(&mut controller), b"aB", "dead at access {step}, then at {next}");
+    assert_eq!(controller.mouse.state(), MouseState { packets: 1, x: 1, y: 2, ..Default::default() });
+    assert_eq!(controller.chip.ports.keyboard.orders.last(), Some(&0b110), "the LEDs show the lock");
 }
