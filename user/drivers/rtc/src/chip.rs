@@ -37,9 +37,9 @@ const TIME_BASE: u8 = 0x20;
 const TIME_IS_VALID: u8 = 0x80;
 /// Hours in 12-hour mode: after noon.
 const AFTERNOON: u8 = 0x80;
-/// How many pauses an update may take before the chip counts as stuck. With pauses of a millisecond that is longer than
-/// the second between two updates. A count of port reads would be no bound: a busy host may end an update late, and
-/// reads go on meanwhile.
+/// How many pauses a reader of the time takes before the chip counts as stuck. With pauses of a millisecond that is
+/// longer than the second between two updates. A count of port reads would be no bound: a busy host may end an update
+/// late, and reads go on meanwhile.
 const MOST_PAUSES: usize = 2_000;
 /// How many readings are compared at most. An update comes once a second, so the third reading agrees with the second,
 /// unless the driver is preempted for a second each time.
@@ -77,7 +77,7 @@ pub struct Chip<R> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Updates {
     End,
-    /// The last update didn't end within [`MOST_PAUSES`]: no reader waits for it again.
+    /// The last reader has used [`MOST_PAUSES`] up: the next one doesn't wait.
     Stuck,
 }
 
@@ -147,13 +147,18 @@ impl<R: Ports> Chip<R> {
         self.load(REGISTER_C);
     }
 
-    /// Returns the date and the time of day, or `None` if the chip never stops updating, or holds no valid date. Reads
-    /// the registers until two readings agree, since an update may begin meanwhile: a mixture of two seconds' registers
-    /// is no date, or a wrong one.
+    /// Returns the date and the time of day, or `None` if an update takes too long, or the chip holds no valid date.
+    /// Reads the registers until two readings agree, since an update may begin meanwhile: a mixture of two seconds'
+    /// registers is no date, or a wrong one. All readings together wait for some two seconds at most.
     pub fn time(&mut self) -> Option<DateTime> {
+        let mut pauses = match self.updates {
+            Updates::End => MOST_PAUSES,
+            Updates::Stuck => 0,
+        };
+        self.updates = Updates::End;
         let mut last = None;
         for _ in 0..MOST_READINGS {
-            self.await_end_of_update()?;
+            self.await_end_of_update(&mut pauses)?;
             let reading = self.reading();
             if last == Some(reading) {
                 return reading.time();
@@ -163,24 +168,18 @@ impl<R: Ports> Chip<R> {
         None
     }
 
-    /// Waits until no update is in progress. Returns `None` if the update doesn't end.
-    fn await_end_of_update(&mut self) -> Option<()> {
-        let pauses = match self.updates {
-            Updates::End => MOST_PAUSES,
-            Updates::Stuck => 0,
-        };
-        self.updates = Updates::End;
-        for _ in 0..pauses {
-            if self.load(REGISTER_A) & UPDATE_IN_PROGRESS == 0 {
-                return Some(());
-            }
+    /// Waits until no update is in progress, and counts the pauses off. Returns `None` if the update doesn't end within
+    /// those.
+    fn await_end_of_update(&mut self, pauses: &mut usize) -> Option<()> {
+        while self.load(REGISTER_A) & UPDATE_IN_PROGRESS != 0 {
+            let Some(left) = pauses.checked_sub(1) else {
+                self.updates = Updates::Stuck;
+                return None;
+            };
+            *pauses = left;
             self.registers.pause();
         }
-        if self.load(REGISTER_A) & UPDATE_IN_PROGRESS == 0 {
-            return Some(());
-        }
-        self.updates = Updates::Stuck;
-        None
+        Some(())
     }
 
     fn reading(&mut self) -> Reading {

@@ -33,7 +33,7 @@ fn run(startup: Startup) -> Result<()> {
                 chip.acknowledge();
                 count = count.wrapping_add(interrupt.count);
             }
-            Event::Call(call) => match call.request() {
+            Event::Call(call) => match call.request_of(&startup) {
                 Some(ClockRequest::Time) => match chip.time() {
                     Some(time) => call.answer(time.to_words()),
                     None => call.refuse(),

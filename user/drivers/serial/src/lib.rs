@@ -4,6 +4,8 @@
 
 extern crate alloc;
 
+mod look;
 mod uart;
 
+pub use look::NextLook;
 pub use uart::{COM1, Fault, RING_BYTES, Uart, answers};

@@ -7,7 +7,7 @@ use bellwire::protocol::{Chunk, StreamRequest};
 use bellwire::stream::Readers;
 use bellwire::{Call, Callers, Endpoint, Error, Event, Instant, PortRange, Result, Root, Startup};
 use core::time::Duration;
-use driver_serial::Uart;
+use driver_serial::{NextLook, Uart};
 
 bellwire::main!(run);
 
@@ -37,21 +37,19 @@ fn run(startup: Startup) -> Result<()> {
     server.bind(&line, 0)?;
     port.uart.serve();
     let mut reported = false;
-    let mut look_at = None;
+    let mut look = NextLook::default();
     loop {
         if let Some(fault) = port.uart.fault() {
             bellwire::absent(fault);
         }
-        // A call doesn't postpone the next look.
-        look_at = port.uart.patience().map(|patience| look_at.unwrap_or_else(|| Instant::now() + patience));
-        let event = match look_at {
+        let event = match look.within(port.uart.patience(), Instant::now()) {
             Some(deadline) => server.next_before(deadline),
             None => server.next(),
         };
         match event {
             Ok(Event::Interrupt(_)) => {
                 port.uart.serve();
-                look_at = None;
+                look.done();
             }
             Ok(Event::Call(call)) => port.answer(call),
             Ok(Event::CallerGone(gone)) => {
@@ -59,16 +57,16 @@ fn run(startup: Startup) -> Result<()> {
                 // What a writer that has given up wanted to send isn't sent.
                 port.writers.forget(gone);
             }
-            Ok(_) => {}
-            Err(Error::TimedOut) => {
-                port.uart.look();
-                look_at = None;
-                if port.uart.is_polled() && !reported {
-                    bellwire::println!("the interrupt of COM1 doesn't come: it is polled");
-                    reported = true;
-                }
-            }
+            Ok(_) | Err(Error::TimedOut) => {}
             Err(error) => return Err(error),
+        }
+        if look.is_due(Instant::now()) {
+            port.uart.look();
+            look.done();
+            if port.uart.is_polled() && !reported {
+                bellwire::println!("the interrupt of COM1 doesn't come: it is polled");
+                reported = true;
+            }
         }
         port.answer_those_who_waited()?;
     }
@@ -119,7 +117,7 @@ impl Port {
 
     fn answer_those_who_waited(&mut self) -> Result<()> {
         while self.uart.has_room()
-            && let Some(writer) = self.writers.take_first()
+            && let Some(writer) = self.writers.take_next()
         {
             // The bytes of a writer that goes at this moment are sent, too.
             let _ = writer.reply.answer([self.uart.write(writer.wish.bytes()), 0, 0, 0]);

@@ -306,7 +306,7 @@ impl<R: Registers> Uart<R> {
             return LSR::empty();
         }
         let status = LSR::from_bits_retain(status);
-        self.overruns += u32::from(status.contains(LSR::OVERRUN_ERROR));
+        self.overruns = self.overruns.saturating_add(status.contains(LSR::OVERRUN_ERROR).into());
         if !status.contains(LSR::DATA_READY) {
             self.repeated.1 = 0;
         }

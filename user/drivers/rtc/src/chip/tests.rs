@@ -225,3 +225,51 @@ fn a_rate_is_set_and_acknowledged() {
     assert_eq!(fake.memory[REGISTER_A as usize], 0x26);
     assert_eq!(fake.memory[REGISTER_B as usize], Mode::PERIODIC_INTERRUPT.bits());
 }
+
+/// A chip whose every update takes nearly as long as a reader waits, and none of whose readings agree.
+#[derive(Default)]
+struct Slow {
+    index: u8,
+    value: u8,
+    paused: usize,
+    /// The number of pauses that the update in progress still takes.
+    left: usize,
+}
+
+impl Registers for &mut Slow {
+    fn read(&mut self, _: u16) -> u8 {
+        match self.index {
+            REGISTER_A if self.left != 0 => TIME_BASE | UPDATE_IN_PROGRESS,
+            REGISTER_A => TIME_BASE,
+            SECOND => {
+                self.value = self.value.wrapping_add(1);
+                self.left = MOST_PAUSES - 1;
+                self.value
+            }
+            _ => 0xFF,
+        }
+    }
+
+    fn write(&mut self, register: u16, value: u8) {
+        if register == INDEX {
+            self.index = value;
+        }
+    }
+}
+
+impl Ports for &mut Slow {
+    fn pause(&mut self) {
+        self.left = self.left.saturating_sub(1);
+        self.paused += 1;
+    }
+}
+
+#[test]
+fn slow_updates_hold_a_reader_up_for_no_longer_than_a_stuck_one() {
+    let mut slow = Slow::default();
+    let mut chip = Chip::new(&mut slow, None).expect("a chip");
+    assert_eq!(chip.time(), None);
+    assert_eq!(chip.registers.paused, MOST_PAUSES, "all waits of a reader together");
+    assert_eq!(chip.time(), None);
+    assert_eq!(chip.registers.paused, MOST_PAUSES, "only the first reader waits");
+}
