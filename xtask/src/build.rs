@@ -51,13 +51,17 @@ pub enum Set {
     Scale,
     /// The shipped programs, with a driver that gets stuck, and one that dies over and over.
     Clumsy,
+    /// The shipped programs, with a PCI bus and a keyboard that are stuck.
+    Stuck,
+    /// The shipped programs, with a driver of the serial line that gets stuck.
+    StuckSerial,
     /// The shipped programs, with a hostile client of all of them.
     Vandal,
 }
 
 impl Set {
     /// All sets.
-    pub const ALL: [Set; 9] = [
+    pub const ALL: [Set; 11] = [
         Set::Shipped,
         Set::Suite,
         Set::Bench,
@@ -66,6 +70,8 @@ impl Set {
         Set::Fuzz,
         Set::Scale,
         Set::Clumsy,
+        Set::Stuck,
+        Set::StuckSerial,
         Set::Vandal,
     ];
 
@@ -80,6 +86,8 @@ impl Set {
             Set::Fuzz => &["tests/fuzz/system.toml"],
             Set::Scale => &["tests/bench/scale.toml"],
             Set::Clumsy => &["user/system.toml", "tests/clumsy/system.toml", "tests/restarts/system.toml"],
+            Set::Stuck => &["user/system.toml", "tests/clumsy/stuck.toml"],
+            Set::StuckSerial => &["user/system.toml", "tests/clumsy/serial.toml"],
             Set::Vandal => &["user/system.toml", "tests/vandal/system.toml"],
         };
         files.iter().map(|file| root().join(file)).collect()
@@ -89,7 +97,8 @@ impl Set {
     /// large systems take `init`'s place, since they do what only the first process may.
     fn first(self) -> (&'static str, &'static str) {
         match self {
-            Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages | Set::Clumsy | Set::Vandal => (INIT, INIT),
+            Set::Shipped | Set::Bench | Set::Messages | Set::BenchMessages => (INIT, INIT),
+            Set::Clumsy | Set::Stuck | Set::StuckSerial | Set::Vandal => (INIT, INIT),
             Set::Suite => ("suite", "suite"),
             Set::Fuzz => ("fuzz", "fuzz"),
             Set::Scale => ("bench", "bench-scale"),
@@ -126,6 +135,8 @@ impl Set {
             Set::Fuzz => width.image_folder().join("fuzz"),
             Set::Scale => width.image_folder().join("scale"),
             Set::Clumsy => width.image_folder().join("clumsy"),
+            Set::Stuck => width.image_folder().join("stuck"),
+            Set::StuckSerial => width.image_folder().join("stuck-serial"),
             Set::Vandal => width.image_folder().join("vandal"),
         }
     }

@@ -51,11 +51,12 @@ fn quoted_tests_are_the_tests() {
 }
 
 /// Where the tests are that `docs/isolation.md` names, by the first part of the name.
-const TESTS: [(&str, &str); 4] = [
+const TESTS: [(&str, &str); 5] = [
     ("kernel", "kernel/src"),
     ("suite", "tests/suite/src/cases"),
     ("fuzz_calls", "tests/fuzz-calls/src"),
     ("cases", "tests/runner/src/cases"),
+    ("manifest", "user/manifest/src"),
 ];
 
 /// Each promise names a test, and each test that it names exists: `PACKAGE::FILE::FUNCTION`, or all of a file by `*`.

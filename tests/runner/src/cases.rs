@@ -27,6 +27,7 @@ mod refusals;
 mod reports;
 mod shell;
 mod storms;
+mod stuck;
 mod vandal;
 mod whole_suite;
 
@@ -82,6 +83,7 @@ const ALL: &[&[Case]] = &[
     boot::CASES,
     budgets::CASES,
     storms::CASES,
+    stuck::CASES,
     clocks::CASES,
     linked::CASES,
     refusals::CASES,

@@ -92,9 +92,17 @@ impl Console {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Waits for `count` bytes behind what was read before, and reads them.
+    /// Waits for `count` bytes behind what was read before, and reads them. They are late if none comes for the time of
+    /// the deadline: how long all of them take depends on the host.
     pub fn receive(&mut self, count: usize) -> Result<Vec<u8>, Missing> {
-        self.read_up_to(|unread| (unread.len() >= count).then_some(count))
+        let most = self.cursor.saturating_add(count);
+        let mut before = self.count();
+        loop {
+            match self.read_up_to(|unread| (unread.len() >= count).then_some(count)) {
+                Err(Missing::Late) if self.count().min(most) > before => before = self.count(),
+                result => return result,
+            }
+        }
     }
 
     /// Waits until what isn't read yet has an end, and reads up to there.
@@ -155,6 +163,11 @@ impl Console {
     /// The text that was printed and not read yet.
     pub fn unread(&self) -> String {
         String::from_utf8_lossy(self.log.lock().bytes.get(self.cursor..).unwrap_or(&[])).into_owned()
+    }
+
+    /// How many bytes were printed and aren't read yet.
+    pub fn unread_count(&self) -> usize {
+        self.count().saturating_sub(self.cursor)
     }
 
     /// Has the line read, or not; what is being read is read yet.

@@ -93,6 +93,11 @@ impl Machine {
         self.qemu.console.unread()
     }
 
+    /// How many bytes were printed behind what was awaited.
+    pub fn unread_count(&self) -> usize {
+        self.qemu.console.unread_count()
+    }
+
     /// Presses the keys for the text, one after the other.
     #[track_caller]
     pub fn keys(&mut self, text: &str) {

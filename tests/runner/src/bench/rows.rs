@@ -73,10 +73,12 @@ impl EntryRow {
 
 /// All rows of the interrupt entry's bench.
 pub const ENTRY_ROWS: &[EntryRow] = &[
-    entry_row("interrupt_ring_0", "interrupt of ring 0, typed handler").target(44, 52),
+    entry_row("interrupt_ring_0", "interrupt of ring 0, typed handler").target(44, 44),
     entry_row("compiler_interrupt_ring_0", "the same by the compiler's ABI"),
     entry_row("interrupt_ring_3", "interrupt of ring 3, typed handler").target(44, 44),
     entry_row("compiler_interrupt_ring_3", "the same by the compiler's ABI"),
+    entry_row("frameless_ring_0", "interrupt of ring 0, handler without the frame").target(44, 32),
+    entry_row("frameless_ring_3", "interrupt of ring 3, handler without the frame").target(44, 32),
     entry_row("fault_ring_0", "fault of a selector in ring 0, typed handler"),
     entry_row("compiler_fault_ring_0", "the same by the compiler's ABI"),
     entry_row("swapping_ring_0", "interrupt of ring 0, kernel with swapgs"),

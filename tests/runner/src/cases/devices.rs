@@ -19,6 +19,7 @@ pub const CASES: &[Case] = cases![
     a_serial_line_without_its_interrupt_is_polled,
     without_a_display_there_is_no_screen,
     a_device_without_an_address_is_left_out,
+    memory_beyond_all_addresses_is_refused_in_words,
     the_clock_goes_from_one_century_to_the_next,
     the_clock_of_the_next_century_is_right,
     without_acpi_a_clock_of_the_last_century_is_right,
@@ -90,6 +91,8 @@ fn a_restart_of_the_bus_leaves_drivers_their_devices(width: Width) {
     const DEVICES: [&str; 6] = ["-M", "pc", "-device", "edu,addr=4", "-device", "pci-serial,addr=c"];
     for image in [Direct::shipped(), Direct::messages()] {
         let mut machine = boot_to_the_prompt(Hardware::new(width).with(&DEVICES), image);
+        // The driver answers once its device is at rest, and lets it master the bus before that.
+        ask(&mut machine, "edu");
         let before = configuration(&mut machine, 4, 4);
         set_command(&mut machine, 0xC, 0x0007);
         ask(&mut machine, "kill pci");
@@ -250,4 +253,14 @@ fn set_command(machine: &mut Machine, slot: u32, command: u32) {
 #[track_caller]
 fn select(machine: &mut Machine, slot: u32, register: u32) {
     machine.monitor(&format!("o/w 0xcf8 {:#x}", 0x8000_0000 | slot << 11 | register));
+}
+
+/// The clumsy driver claims 4 GiB and one MiB of device memory. A processor of 32 bits has fewer addresses.
+fn memory_beyond_all_addresses_is_refused_in_words(width: Width) {
+    let mut machine = boot_to_the_prompt(Hardware::new(width), Direct::clumsy());
+    let log = ask(&mut machine, "log");
+    let refusal = "edu doesn't get device memory at 0x100000000: 4296015872 bytes are more than";
+    assert_eq!(log.contains(refusal), width == Width::I686, "{log}");
+    assert_eq!(log.contains("doesn't get"), width == Width::I686, "{log}");
+    assert_eq!(row(&ask(&mut machine, "ps"), "edu")[1], "running");
 }

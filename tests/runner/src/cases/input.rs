@@ -39,8 +39,10 @@ fn a_pc_without_an_8042_comes_to_the_prompt(width: Width) {
 
 #[track_caller]
 fn assert_absent(machine: &mut Machine) {
-    let programs = ask(machine, "ps");
-    assert_eq!(row(&programs, "keyboard")[1..3], ["absent", "0"], "{programs}");
+    // The driver looks for its device while the shell is started.
+    machine.wait_until("the keyboard to be absent", |machine| {
+        row(&ask(machine, "ps"), "keyboard")[1..3] == ["absent", "0"]
+    });
     let lines = ask(machine, "log").lines().filter(|line| line.contains("keyboard: no PS/2 controller")).count();
     assert_eq!(lines, 1, "one line says what is missing");
     // Its clients get an error at once.
@@ -113,6 +115,7 @@ fn what_is_held_and_switched_outlives_the_driver(width: Width) {
     until_mouse_is_at(&mut machine, 7, 5);
     tap(&mut machine, "caps_lock");
     press(&mut machine, "shift");
+    machine.wait_until("the keys to be fetched", |machine| !waits(machine));
     kill(&mut machine);
     until_restarted(&mut machine, 1);
     // Shift and caps lock cancel each other out, and the layout has y where others have z.
@@ -264,6 +267,8 @@ fn until_restarted(machine: &mut Machine, times: u32) {
         let row = row(&ask(machine, "ps"), "keyboard");
         row[1] == "running" && row[2] == times.to_string()
     });
+    // The driver answers once it has told keyboard and mouse to report: what the mouse does before that is lost.
+    ask(machine, "layout");
 }
 
 /// Whether a byte waits in the controller.

@@ -4,7 +4,7 @@ use runner::machine::{Direct, Hardware, Machine};
 use serde_json::json;
 use xtask::Width;
 
-use super::shell::{PROMPT, ask, at_the_prompt, boot_to_the_prompt};
+use super::shell::{CONTROL_C, PROMPT, ask, at_the_prompt, boot_to_the_prompt, row};
 use super::{Case, cases};
 
 pub const CASES: &[Case] = cases![
@@ -12,18 +12,26 @@ pub const CASES: &[Case] = cases![
     control_c_ends_every_command_that_waits,
     control_c_at_the_keyboard_ends_a_command,
     control_c_ends_a_call_that_nobody_answers,
-    calls_that_were_given_up_do_not_run_out,
+    calls_that_were_given_up_leave_nothing_behind,
     what_is_typed_ahead_is_for_the_next_line,
     control_c_takes_back_what_was_typed_before,
     control_c_in_a_paste_is_a_byte,
 ];
 
-const CONTROL_C: &[u8] = b"\x03";
-
 /// Types a command, waits until it has begun, and interrupts it.
 fn interrupt(machine: &mut Machine, command: &str, begun: &str) {
     machine.type_line(command);
     machine.expect(&format!("{command}\r\n{begun}"));
+    machine.send(CONTROL_C);
+    machine.expect("^C\r\n");
+    machine.expect(PROMPT);
+}
+
+/// Types a command that calls a service which doesn't answer, waits until all wait, and interrupts it.
+fn give_up(machine: &mut Machine, command: &str) {
+    machine.type_line(command);
+    machine.expect(&format!("{command}\r\n"));
+    machine.wait_until("the CPU to have nothing to do", |machine| machine.monitor("info registers").contains("HLT=1"));
     machine.send(CONTROL_C);
     machine.expect("^C\r\n");
     machine.expect(PROMPT);
@@ -50,30 +58,51 @@ fn control_c_at_the_keyboard_ends_a_command(width: Width) {
     assert_eq!(ask(&mut machine, "echo on"), "on\r\n");
 }
 
-/// The device holds its line, and its driver never gets the interrupt that the factorial ends with.
+/// Ways of a service to be stuck, by the clumsy driver's orders: it takes calls and answers none, or takes none.
+const STUCK: [&str; 2] = ["edu 22", "edu 23"];
+
 fn control_c_ends_a_call_that_nobody_answers(width: Width) {
-    let mut machine = with_a_stuck_service(width);
-    interrupt(&mut machine, "edu 5!", "");
-    assert_eq!(ask(&mut machine, "echo on"), "on\r\n");
-    ask(&mut machine, "kill edu");
-    machine.wait_until("the driver works again", |machine| ask(machine, "edu 5!").contains("120"));
-}
-
-/// More than may wait at the same time.
-fn calls_that_were_given_up_do_not_run_out(width: Width) {
-    let mut machine = with_a_stuck_service(width);
-    for _ in 0..40 {
+    for order in STUCK {
+        let mut machine = with_a_stuck_service(width, order);
         interrupt(&mut machine, "edu 5!", "");
+        assert_eq!(ask(&mut machine, "echo on"), "on\r\n");
+        expect_to_work_again(&mut machine);
     }
-    assert_eq!(ask(&mut machine, "sleep 1"), "");
-    ask(&mut machine, "kill edu");
-    machine.wait_until("the driver works again", |machine| ask(machine, "edu 5!").contains("120"));
 }
 
-fn with_a_stuck_service(width: Width) -> Machine {
-    let mut machine = boot_to_the_prompt(Hardware::new(width).with(&["-device", "edu"]), Direct::shipped());
-    ask(&mut machine, "edu hold");
+/// Far more calls than a process may have threads or handles. The service is told of each.
+fn calls_that_were_given_up_leave_nothing_behind(width: Width) {
+    for order in STUCK {
+        let mut machine = with_a_stuck_service(width, order);
+        let held = |machine: &mut Machine| {
+            // The thread that makes calls is there again.
+            ask(machine, "sleep 1");
+            let row = row(&ask(machine, "ps"), "shell");
+            // Threads and memory.
+            [row[4].clone(), row[5].clone()]
+        };
+        (0..5).for_each(|_| give_up(&mut machine, "edu 5!"));
+        let before = held(&mut machine);
+        (0..205).for_each(|_| give_up(&mut machine, "edu 5!"));
+        assert_eq!(held(&mut machine), before, "threads and memory");
+        if order == STUCK[0] {
+            let log = ask(&mut machine, "log");
+            assert!(log.contains("200 callers have gone"), "{log}");
+        }
+        assert_eq!(ask(&mut machine, "sleep 1"), "");
+        expect_to_work_again(&mut machine);
+    }
+}
+
+fn with_a_stuck_service(width: Width, order: &str) -> Machine {
+    let mut machine = boot_to_the_prompt(Hardware::new(width), Direct::clumsy());
+    ask(&mut machine, order);
     machine
+}
+
+fn expect_to_work_again(machine: &mut Machine) {
+    ask(machine, "kill edu");
+    machine.wait_until("the driver works again", |machine| ask(machine, "edu 0").contains("served 0 times"));
 }
 
 fn what_is_typed_ahead_is_for_the_next_line(width: Width) {

@@ -18,6 +18,7 @@ pub const CASES: &[Case] = cases![
     a_line_through_the_8259_loses_and_doubles_nothing,
     messages_go_past_the_8259,
     a_driver_that_dies_with_its_line_asserted_comes_back,
+    a_driver_whose_interrupt_does_not_come_gives_up,
     devices_on_one_line_are_served_together,
     devices_with_messages_are_told_apart,
     a_driver_by_its_line_gets_no_bus_master,
@@ -37,6 +38,10 @@ const ROUNDS_A_CALL: u32 = 50;
 const TIMES: u32 = 3000;
 /// A place on the bus that firmware for QEMU's machines wires to a line of its own.
 const DEVICE: [&str; 2] = ["-device", "edu,addr=4"];
+/// Bits of a function's command register.
+const MEMORY: u32 = 1 << 1;
+const BUS_MASTER: u32 = 1 << 2;
+const INTERRUPT_DISABLE: u32 = 1 << 10;
 /// The number of the first message interrupt, as the kernel counts.
 const FIRST_MESSAGE: u32 = 97;
 
@@ -52,7 +57,8 @@ fn functions_are_listed_with_their_interrupts(width: Width) {
 
 fn without_its_device_a_driver_is_absent(width: Width) {
     let mut machine = with(width, &[], Direct::shipped());
-    assert_eq!(row(&ask(&mut machine, "ps"), "edu")[1..3], ["absent", "0"]);
+    // The bus is looked through while the shell is started.
+    machine.wait_until("edu to be absent", |machine| row(&ask(machine, "ps"), "edu")[1..3] == ["absent", "0"]);
     assert!(ask(&mut machine, "edu 1").contains("no edu device"));
     assert!(!ask(&mut machine, "log").contains("edu"));
 }
@@ -112,6 +118,25 @@ fn a_driver_that_dies_with_its_line_asserted_comes_back(width: Width) {
     }
 }
 
+/// The device is kept from interrupting. The driver waits for some seconds of the machine's time, in which nothing else
+/// happens, and ends. For its successor the device is turned on anew, and the shell, which still waits, is served.
+fn a_driver_whose_interrupt_does_not_come_gives_up(width: Width) {
+    for (image, on, off) in [(Direct::shipped(), 0, INTERRUPT_DISABLE), (Direct::messages(), BUS_MASTER, 0)] {
+        let hardware = Hardware::timed(width).with(&["-M", "pc"]).with(&DEVICE);
+        let mut machine = boot_to_the_prompt(hardware, image);
+        assert_eq!(raise(&mut machine, 3).served, 3);
+        for (request, lives) in [("edu 5", "1"), ("edu 5!", "2")] {
+            let command = command_register(&mut machine) & !on | off;
+            machine.monitor(&format!("o/h 0xcfc {command:#x}"));
+            let answer = ask(&mut machine, request);
+            assert!(answer.starts_with("1 device, served 5 times") || answer == "5! = 120\r\n", "{answer}");
+            assert_eq!(row(&ask(&mut machine, "ps"), "edu")[1..3], ["running", lives]);
+            let log = ask(&mut machine, "log");
+            assert_eq!(log.matches("its interrupt doesn't come").count().to_string(), lives, "{log}");
+        }
+    }
+}
+
 /// The first acknowledgement leaves the line asserted by the other device: one interrupt, and both are served.
 fn devices_on_one_line_are_served_together(width: Width) {
     let devices: &[&[&str]] = &[&["-M", "pc"], &DEVICE, &["-device", "edu,addr=8"]];
@@ -141,13 +166,12 @@ fn devices_with_messages_are_told_apart(width: Width) {
 
 /// Its registers could tell the device to write anywhere, so nothing that it writes arrives.
 fn a_driver_by_its_line_gets_no_bus_master(width: Width) {
-    const MEMORY: u32 = 1 << 1;
-    const BUS_MASTER: u32 = 1 << 2;
-    const INTERRUPT_DISABLE: u32 = 1 << 10;
     for (image, expected) in
         [(Direct::shipped(), MEMORY), (Direct::messages(), MEMORY | BUS_MASTER | INTERRUPT_DISABLE)]
     {
         let mut machine = with(width, &[&DEVICE], image);
+        // The driver answers once its device is at rest, and lets it master the bus before that.
+        ask(&mut machine, "edu");
         let command = command_register(&mut machine) & (MEMORY | BUS_MASTER | INTERRUPT_DISABLE);
         assert_eq!(command, expected);
     }
@@ -233,8 +257,9 @@ fn each_arrives_once(machine: &mut Machine, line: u32) {
     assert_eq!(after.messages - before.messages, TIMES);
     assert_eq!(after.interrupts - before.interrupts, TIMES);
     assert_eq!(counted(machine, line) - taken, TIMES);
-    // The client's call is taken, its right to the answer set aside, and answered at the end.
-    assert_eq!(calls(machine) - done, TIMES + 3);
+    // The client's call is taken, its right to the answer set aside, and answered at the end. The timer that watches
+    // the devices is set and stopped.
+    assert_eq!(calls(machine) - done, TIMES + 5);
     let row = row(&ask(machine, "irq"), &line.to_string());
     assert_eq!(row[4..7], ["0", "0", "0"], "coalesced, spurious, dropped");
 }
@@ -248,7 +273,10 @@ fn calculates(machine: &mut Machine, line: u32) {
 
 #[track_caller]
 fn with(width: Width, hardware: &[&[&str]], image: impl Into<Image>) -> Machine {
-    boot_to_the_prompt(Hardware::new(width).with(&hardware.concat()), image)
+    let mut machine = boot_to_the_prompt(Hardware::new(width).with(&hardware.concat()), image);
+    // The driver may be started after the shell: it answers once it is ready, or can't be.
+    ask(&mut machine, "edu");
+    machine
 }
 
 /// The driver's line, or its first message.

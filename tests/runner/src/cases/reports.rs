@@ -1,6 +1,6 @@
 //! The system's reports about itself: programs, memory, time, the log. Also starting and stopping programs.
 
-use super::shell::{PROMPT, ask, at_the_prompt, boot_to_the_prompt, row};
+use super::shell::{CONTROL_C, PROMPT, ask, at_the_prompt, boot_to_the_prompt, row};
 use super::{Case, cases};
 use runner::machine::{Direct, Hardware, Machine};
 use xtask::Width;
@@ -18,8 +18,6 @@ pub const CASES: &[Case] = cases![
     what_can_not_be_stopped_says_why,
     ends_are_told_in_words,
 ];
-
-const CONTROL_C: &[u8] = b"\x03";
 
 fn idle_time_is_counted(width: Width) {
     let mut machine = at_the_prompt(width);
@@ -135,6 +133,8 @@ fn a_stopped_program_stays_stopped_and_its_clients_go_on(width: Width) {
     ask(&mut machine, "kill rtc");
     machine.wait_until("rtc to be stopped", |machine| ask(machine, "stop rtc").contains("rtc is"));
     assert_eq!(row(&ask(&mut machine, "ps"), "rtc")[1], "stopped");
+    // The answer comes once it is known whether the device is there.
+    assert!(ask(&mut machine, "edu").contains("no edu device"));
     assert!(ask(&mut machine, "start edu").contains("edu is absent"));
 }
 

@@ -4,6 +4,8 @@ use runner::machine::{Direct, Hardware, Image, Machine};
 use xtask::Width;
 
 pub const PROMPT: &str = "bellwire> ";
+/// What ends a command that runs.
+pub const CONTROL_C: &[u8] = b"\x03";
 
 /// The usual machine, booted as quickly as can be.
 #[track_caller]

@@ -37,6 +37,9 @@ fn a_hostile_client_ends_no_server_and_delays_nobody(width: Width) {
     check_servers(&mut machine);
     let log = ask(&mut machine, "log");
     assert!(!log.contains("vandal failed"), "{log}");
+    // Nothing that others share was changed.
+    assert!(ask(&mut machine, "rtc").contains(", 0 a second"));
+    assert!(ask(&mut machine, "layout").contains("us"));
     // What the vandal held is given back.
     assert_eq!(ask(&mut machine, "tick 3 5"), "1\r\n2\r\n3\r\n");
     assert_eq!(ask(&mut machine, "edu 10!"), "10! = 3628800\r\n");

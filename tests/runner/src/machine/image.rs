@@ -88,6 +88,16 @@ impl Direct {
         Direct::of(Modules::Of(Set::Clumsy))
     }
 
+    /// The modules of the shipped image, with a PCI bus and a keyboard that are stuck.
+    pub fn stuck() -> Direct {
+        Direct::of(Modules::Of(Set::Stuck))
+    }
+
+    /// The modules of the shipped image, with a driver of the serial line that gets stuck.
+    pub fn stuck_serial() -> Direct {
+        Direct::of(Modules::Of(Set::StuckSerial))
+    }
+
     /// The modules of the shipped image, with a hostile client of all servers.
     pub fn vandal() -> Direct {
         Direct::of(Modules::Of(Set::Vandal))
