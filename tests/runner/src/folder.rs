@@ -1,7 +1,7 @@
-//! A folder for one machine's sockets and modules. It goes with the machine.
+//! A folder for one machine's sockets, kernel and modules. It goes with the machine.
 //!
 //! The folder lies among the system's temporary files because a Unix socket's path holds only 107 bytes. QEMU runs in
-//! it, so that a module's path is its name; the sockets have names that no module has, with a dot.
+//! it, so that a module's path is its name; the kernel and the sockets have names that no module has, with a dot.
 //!
 //! A runner that is killed leaves its folders behind, and the next runner removes them. It recognises them by their
 //! locks: a folder is locked (flock(2)) as long as a process has it, and the system frees the locks of a process that

@@ -7,7 +7,7 @@ use xtask::Width;
 use xtask::build::kernel;
 
 use super::image::files;
-use super::{Image, Machine};
+use super::{Direct, Image, Machine};
 use crate::counter;
 use crate::folder::Folder;
 use crate::gdb::{self, Gdb};
@@ -101,25 +101,35 @@ impl Hardware {
                 self.arguments.extend(["-boot", "d", "-cdrom", &iso].map(str::to_owned));
             }
             Image::Firmware => {}
-            Image::Direct(direct) => {
-                let options = direct.kernel_options();
-                let mut names = Vec::new();
-                for (name, file) in files(self.width, direct.modules)? {
-                    symlink(&file, folder.file(&name))?;
-                    names.push(name);
-                }
-                let kernel = direct.kernel.unwrap_or_else(|| kernel(self.width)).display().to_string();
-                self.arguments.extend(["-kernel", &kernel].map(str::to_owned));
-                if !options.is_empty() {
-                    self.arguments.extend(["-append", &options].map(str::to_owned));
-                }
-                if !names.is_empty() {
-                    self.arguments.extend(["-initrd", &names.join(",")].map(str::to_owned));
-                }
-            }
+            Image::Direct(direct) => self.arguments.extend(place(direct, self.width, &folder)?),
         }
         Qemu::start(self.emulator, &self.arguments, self.serial, folder)
     }
+}
+
+/// The kernel's name in the machine's folder.
+const KERNEL: &str = "kernel.elf";
+
+/// Places a kernel and its modules in the machine's folder, and returns the arguments that boot them from there.
+///
+/// A kernel finds the name of its file in its command line, and reads all of that. So the name is the same wherever the
+/// checkout lies: with the file's own path, booting would cost some 40 instructions more for each letter of it.
+fn place(direct: Direct, width: Width, folder: &Folder) -> Result<Vec<String>> {
+    let options = direct.kernel_options();
+    symlink(direct.kernel.unwrap_or_else(|| kernel(width)), folder.file(KERNEL))?;
+    let mut arguments = vec!["-kernel".to_owned(), KERNEL.to_owned()];
+    if !options.is_empty() {
+        arguments.extend(["-append".to_owned(), options]);
+    }
+    let mut names = Vec::new();
+    for (name, file) in files(width, direct.modules)? {
+        symlink(&file, folder.file(&name))?;
+        names.push(name);
+    }
+    if !names.is_empty() {
+        arguments.extend(["-initrd".to_owned(), names.join(",")]);
+    }
+    Ok(arguments)
 }
 
 /// The CPU of a machine whose time is instructions: the one that was asked for, without x2APIC.
@@ -135,6 +145,9 @@ fn counting_cpu(arguments: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::read_link;
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
@@ -142,5 +155,17 @@ mod tests {
         assert_eq!(counting_cpu(&Hardware::new(Width::I686).arguments), None);
         let hardware = Hardware::counting(Width::I686).with(&["-cpu", "max,-smap"]);
         assert_eq!(counting_cpu(&hardware.arguments).as_deref(), Some("max,-smap,-x2apic"));
+    }
+
+    #[test]
+    fn what_boots_has_the_same_name_in_every_checkout() {
+        let far = |name: &str| PathBuf::from("/a/long/way/to/the/checkout").join(name);
+        let folder = Folder::new().unwrap();
+        let mut direct = Direct::files(vec![("init".to_owned(), far("init"))]).command_line("log=plain");
+        direct.kernel = Some(far("kernel"));
+        let arguments = place(direct, Width::I686, &folder).unwrap();
+        assert_eq!(arguments, ["-kernel", KERNEL, "-append", "log=plain", "-initrd", "init"]);
+        assert_eq!(read_link(folder.file(KERNEL)).unwrap(), far("kernel"));
+        assert_eq!(read_link(folder.file("init")).unwrap(), far("init"));
     }
 }
