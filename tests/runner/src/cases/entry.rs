@@ -9,8 +9,7 @@ use runner::listing::Listing;
 use runner::machine::{Direct, Hardware, Machine};
 use runner::stepped::{missed, stubs};
 use xtask::build::{
-    CHECKED_KERNEL, RED_ZONE_KERNEL, SSE_KERNEL, TWO_CRATES_KERNEL, entry_kernel, entry_kernel_with_symbols,
-    refuse_sse, two_crates_with_symbols,
+    CHECKED_KERNEL, RED_ZONE_KERNEL, SSE_KERNEL, TWO_CRATES_KERNEL, entry_kernel, entry_kernel_with_symbols, refuse_sse,
 };
 use xtask::{Width, root};
 
@@ -170,7 +169,7 @@ const STUB_BYTES: u64 = 12;
 fn entry_stubs_are_those_asked_for_with_short_names(width: Width) {
     let bare = entry_kernel_with_symbols(width, "bare");
     // All vectors, the timer's, the system call's; two handlers of exceptions.
-    let kernels = [(bare, 256 + 1 + 1, 2), (two_crates_with_symbols(width), 48, 0)];
+    let kernels = [(bare, 256 + 1 + 1, 2), (entry_kernel_with_symbols(width, TWO_CRATES_KERNEL), 48, 0)];
     for (file, in_blocks, alone) in kernels {
         let symbols = symbols_of_stubs(&file);
         let longest = symbols.iter().map(|(name, _)| name).max_by_key(|name| name.len()).expect("there are stubs");
