@@ -1,8 +1,9 @@
 //! What a client can do to a server.
 
+pub mod handles;
+pub mod timers;
+
 use crate::Service;
-use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bellwire::protocol::{
@@ -10,10 +11,7 @@ use bellwire::protocol::{
     MouseRequest, PciRequest, PowerRequest, ProgramName, ProgramsRequest, Request, StreamRequest, SupervisionRequest,
     TimerRequest,
 };
-use bellwire::{
-    CallThread, Endpoint, Error, Handle, Instant, Limits, Memory, OwnedHandle, PAGE_BYTES, Process, Result, Rights,
-    SpawnedThread, Thread, Timer, Trust, raw,
-};
+use bellwire::{CallThread, Endpoint, Handle, Instant, Result, Rights, SpawnedThread, Thread};
 use core::time::Duration;
 
 /// The priority of the vandal's further threads, which is that of its first.
@@ -119,31 +117,6 @@ pub fn half_open(service: &Service) -> Result<()> {
     Arc::into_inner(bell).map_or(Ok(()), Endpoint::destroy)
 }
 
-/// Every label with a handle of every kind that a program can have without rights: also those of objects that end while
-/// a server may have them.
-pub fn every_label_with_a_handle(service: &Service) -> Result<()> {
-    let endpoint = Endpoint::new()?;
-    let memory = Memory::new(PAGE_BYTES)?;
-    let timer = Timer::new(&endpoint, 0)?;
-    let read_only = memory.copy(Rights::READ)?;
-    for label in (0..=u8::MAX).filter(|label| *label != WRITE) {
-        for kind in 0..4 {
-            for words in [[0; 3], [usize::MAX; 3], [50, 0, 0]] {
-                set_deadline(Duration::from_micros(200))?;
-                let _ = match kind {
-                    0 => service.endpoint.call_with_handle(label, words, &endpoint),
-                    1 => service.endpoint.call_with_handle(label, words, &memory),
-                    2 => service.endpoint.call_with_handle(label, words, &timer),
-                    _ => service.endpoint.call_with_handle(label, words, &read_only),
-                };
-            }
-        }
-    }
-    timer.destroy()?;
-    memory.destroy()?;
-    endpoint.destroy()
-}
-
 /// Requests that wait.
 fn long_requests(service: &Service) -> Vec<Words> {
     match service.name {
@@ -174,140 +147,10 @@ pub fn fill_with_replies(service: &Service) {
     }
 }
 
-/// Every request with handles of every kind. Returns the first that a server took, other than the timer service.
-pub fn handles(service: &Service) -> Result<Option<String>> {
-    let endpoint = Endpoint::new()?;
-    let memory = Memory::new(PAGE_BYTES)?;
-    let timer = Timer::new(&endpoint, 0)?;
-    let weak = endpoint.copy(Rights::COPY)?;
-    let mut taken = None;
-    for (label, [word0, word1, word2, _]) in requests() {
-        let words = [word0, word1, word2];
-        let deadline = Duration::from_micros(200);
-        for send in 0..4 {
-            set_deadline(deadline)?;
-            let answer = match send {
-                0 => service.endpoint.call_with_handle(label, words, &endpoint),
-                1 => service.endpoint.call_with_handle(label, words, &memory),
-                2 => service.endpoint.call_with_handle(label, words, &timer),
-                _ => service.endpoint.call_with_handle(label, words, &weak),
-            };
-            if service.name != "timer" && answer != Err(Error::HandleUnwanted) {
-                taken = taken.or_else(|| Some(format!("label {label}, handle {send}: {answer:?}")));
-            }
-        }
-    }
-    // What was sent ends while servers may still have it.
-    timer.destroy()?;
-    memory.destroy()?;
-    endpoint.destroy()?;
-    Ok(taken)
-}
-
-/// Handles of the kinds that no server expects, and handles to an endpoint with rights that make no sense to a server.
-pub struct OddHandles {
-    handles: Vec<OwnedHandle>,
-    /// It waits for the answer that one of the handles allows.
-    _caller: CallThread,
-}
-
-impl OddHandles {
-    /// Makes them. They go with the program.
-    pub fn new() -> Result<Self> {
-        let endpoint = Endpoint::new()?;
-        let mut handles = Vec::new();
-        let single = [Rights::CALL, Rights::RECEIVE, Rights::NOTIFY, Rights::BIND, Rights::DESTROY, Rights::empty()];
-        for rights in single.into_iter().chain([Rights::CALL | Rights::RECEIVE, Rights::all() - Rights::NOTIFY]) {
-            handles.push(endpoint.copy(rights | Rights::COPY)?.into());
-        }
-        handles.push(endpoint.badged(Rights::all(), u16::MAX)?.into());
-        handles.push(endpoint.notifier(0)?.into());
-        handles.push(endpoint.notifier(1)?.into());
-        // SAFETY: it is never started.
-        let thread = unsafe { Thread::new(0, 0, PRIORITY, None) }?;
-        handles.push(thread.into());
-        let limits = Limits { frames: 40, objects: 8, priority: PRIORITY, trust: Trust::Contained };
-        handles.push(Process::new(limits, &endpoint, 1)?.into());
-        let mut caller = CallThread::new(PRIORITY, endpoint.notifier(1)?, 1)?;
-        let desk = Arc::new(Endpoint::new()?);
-        caller.begin(desk.clone(), 0, [0; 4], None)?;
-        // SAFETY: this thread has no server.
-        unsafe { raw::receive(desk.raw(), [0; 4]) }?;
-        let reply = raw::reply_take(0, [0; 4])?.words[0];
-        // SAFETY: the kernel has just installed the handle.
-        handles.push(unsafe { OwnedHandle::from_raw(reply as u32) });
-        handles.push(desk.copy(Rights::all())?.into());
-        handles.push(endpoint.into());
-        Ok(Self { handles, _caller: caller })
-    }
-}
-
-/// Every request with odd handles. Returns what the first answer was that no server but the timer service should give.
-pub fn odd_handles(service: &Service, odd: &OddHandles) -> Result<Option<String>> {
-    let mut taken = None;
-    for (label, [word0, word1, word2, _]) in requests() {
-        for (kind, handle) in odd.handles.iter().enumerate() {
-            set_deadline(Duration::from_micros(200))?;
-            let answer = service.endpoint.call_with_handle(label, [word0, word1, word2], handle);
-            // The kernel copies no Reply.
-            let is_refused = matches!(answer, Err(Error::HandleUnwanted | Error::WrongType));
-            if service.name != "timer" && !is_refused {
-                taken = taken.or_else(|| Some(format!("label {label}, handle {kind}: {answer:?}")));
-            }
-        }
-    }
-    Ok(taken)
-}
-
-/// Has the timer service take more odd handles of each kind than its table has room for: in requests that it refuses,
-/// in requests that it grants, and in those that it can't notify. All of them are over in the end.
-pub fn fill_with_odd_handles(timer: &Service, odd: &OddHandles) {
-    let period = bellwire::time::cycles(Duration::from_millis(1));
-    for handle in &odd.handles {
-        for _ in 0..MANY {
-            let _ = timer.endpoint.request_with_handle(TimerRequest::Stop(0), handle);
-            let _ = timer.endpoint.request_with_handle(TimerRequest::SleepUntil(0), handle);
-            let every = TimerRequest::Every { period, bit: 0 };
-            if let Ok([number, ..]) = timer.endpoint.request_with_handle(every, handle) {
-                let _ = timer.endpoint.request(TimerRequest::Stop(number as u32));
-            }
-        }
-        // These end when they expire, if the handle can't notify.
-        let every = TimerRequest::Every { period, bit: 0 };
-        let numbers: Vec<_> = (0..3).filter_map(|_| timer.endpoint.request_with_handle(every, handle).ok()).collect();
-        let _ = timer.endpoint.request(TimerRequest::SleepUntil(Instant::now().cycles() + 2 * period));
-        for [number, ..] in numbers {
-            let _ = timer.endpoint.request(TimerRequest::Stop(number as u32));
-        }
-    }
-}
-
 /// A deadline for the next call.
 fn set_deadline(after: Duration) -> Result<()> {
     let [low, high] = bellwire::split((Instant::now() + after).cycles());
     bellwire::raw::deadline(0, [low, high, 0, 0]).map(drop)
-}
-
-/// Asks the timer service for as much as it grants. Returns how many periods and sleeps that was, and why no more.
-pub fn ask_for_all_timers(service: &Service, bell: &Endpoint) -> (u32, Option<Error>) {
-    let period = bellwire::time::cycles(Duration::from_millis(5));
-    let mut granted = 0;
-    for bit in (0..32).cycle().take(MANY) {
-        match service.endpoint.request_with_handle(TimerRequest::Every { period, bit }, bell) {
-            Ok(_) => granted += 1,
-            Err(error) => return (granted, Some(error)),
-        }
-    }
-    (granted, None)
-}
-
-/// More numbers than the timer service has given out.
-const NUMBERS: u32 = 16_384;
-
-/// Stops requests by all numbers, those of others among them. Returns how many that were.
-pub fn stop_all(service: &Service) -> u32 {
-    let stops = |number: &u32| service.endpoint.request(TimerRequest::Stop(*number)).is_ok();
-    (0..NUMBERS).filter(stops).count() as u32
 }
 
 /// A call for every slot of this program's table.

@@ -1,5 +1,7 @@
 //! The vandal, life by life.
 
+use crate::tricks::handles::OddHandles;
+use crate::tricks::{handles, timers};
 use crate::{Service, services, to_guest, tricks};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -40,16 +42,13 @@ fn try_everything(services: &[Service]) -> Result<(), String> {
     services.iter().try_for_each(try_what_is_forbidden)?;
     services.iter().for_each(tricks::deadlines);
     services.iter().for_each(tricks::every_label);
-    services.iter().try_for_each(tricks::every_label_with_a_handle).map_err(text)?;
+    services.iter().try_for_each(handles::every_label).map_err(text)?;
     services.iter().try_for_each(tricks::half_open).map_err(text)?;
     services.iter().for_each(tricks::fill_with_replies);
     services.iter().try_for_each(send_handles)?;
-    let odd = tricks::OddHandles::new().map_err(text)?;
-    services.iter().try_for_each(|service| took_none(service, tricks::odd_handles(service, &odd)))?;
-    services
-        .iter()
-        .filter(|service| service.name == "timer")
-        .for_each(|timer| tricks::fill_with_odd_handles(timer, &odd));
+    let odd = OddHandles::new().map_err(text)?;
+    services.iter().try_for_each(|service| took_none(service, handles::odd(service, &odd)))?;
+    services.iter().filter(|service| service.name == "timer").for_each(|timer| timers::fill(timer, &odd));
     drop(odd);
     tricks::with_a_full_table(services).map_err(text)?;
     services.iter().for_each(tricks::notify);
@@ -88,7 +87,7 @@ fn die_with_calls(services: &[Service], first: usize) -> Result<(), String> {
 
 /// No server but the timer service takes handles.
 fn send_handles(service: &Service) -> Result<(), String> {
-    took_none(service, tricks::handles(service))
+    took_none(service, handles::all(service))
 }
 
 fn took_none(service: &Service, taken: bellwire::Result<Option<String>>) -> Result<(), String> {
@@ -103,8 +102,8 @@ fn ask_for_timers(services: &[Service]) -> Result<(), String> {
     let Some(timer) = services.iter().find(|service| service.name == "timer") else { return Ok(()) };
     let bell = Endpoint::new().map_err(|error| error.to_string())?;
     // What earlier tricks have left.
-    tricks::stop_all(timer);
-    let (granted, end) = tricks::ask_for_all_timers(timer, &bell);
+    timers::stop_all(timer);
+    let (granted, end) = timers::ask_for_all(timer, &bell);
     // Fewer would mean that the service's table is full.
     if granted != MOST_TIMERS || end != Some(Error::OverLimit) {
         return fail(format!("the timer service granted {granted} periods, then {end:?}"));
@@ -116,12 +115,12 @@ fn ask_for_timers(services: &[Service]) -> Result<(), String> {
     if timer.endpoint.request(StreamRequest::Read) != Err(Error::BadArgument) {
         return fail("the timer service reads".into());
     }
-    let stopped = tricks::stop_all(timer);
+    let stopped = timers::stop_all(timer);
     if stopped != granted {
         return fail(format!("{stopped} periods were stopped, of {granted}"));
     }
     // The next life finds all of it given back, though this one stops nothing.
-    let _ = tricks::ask_for_all_timers(timer, &bell);
+    let _ = timers::ask_for_all(timer, &bell);
     bell.into_raw();
     Ok(())
 }
@@ -130,7 +129,7 @@ fn ask_for_timers(services: &[Service]) -> Result<(), String> {
 fn check_given_back(services: &[Service]) -> Result<(), String> {
     let Some(timer) = services.iter().find(|service| service.name == "timer") else { return Ok(()) };
     let bell = Endpoint::new().map_err(|error| error.to_string())?;
-    match tricks::ask_for_all_timers(timer, &bell) {
+    match timers::ask_for_all(timer, &bell) {
         (MOST_TIMERS, Some(Error::OverLimit)) => Ok(()),
         (granted, end) => fail(format!("the next life is granted {granted} periods, then {end:?}")),
     }
