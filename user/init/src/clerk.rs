@@ -3,11 +3,12 @@
 //! The bus is a program that `init` starts, and it may be stuck. So `init` never waits for it: it gives the clerk an
 //! order, and goes on. The clerk waits, carries one order out after the other, and notifies `init` of each answer.
 
+use crate::helper;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bellwire::protocol::{PciBar, PciFunction, PciId, PciRequest};
-use bellwire::{Endpoint, Error, Instant, Mutex, Result, Rights, Server, Thread};
+use bellwire::{Endpoint, Error, Instant, Mutex, Result, Rights, Server};
 use core::time::Duration;
 
 /// The most base address registers of a function.
@@ -16,8 +17,6 @@ const BARS: u8 = 6;
 /// The bus counts as gone if an order isn't carried out after this time, however many requests it takes. The next one's
 /// turn comes then.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-const STACK_BYTES: usize = 16 << 10;
 
 /// The bit by which the clerk is told of an order, and tells of an answer.
 const BELL: u32 = 1;
@@ -51,13 +50,10 @@ struct Desk {
 impl Clerk {
     /// Makes the clerk of a bus. It notifies an endpoint when it has an answer.
     pub fn new(bus: &Endpoint, tell: &Endpoint) -> Result<Self> {
-        let bell = Endpoint::new()?;
-        let (orders, bus, tell) = (bell.copy(Rights::RECEIVE)?, bus.copy(Rights::CALL)?, tell.notifier(BELL)?);
+        let (bus, tell) = (bus.copy(Rights::CALL)?, tell.notifier(BELL)?);
         let desk: Arc<Mutex<Desk>> = Arc::default();
         let theirs = desk.clone();
-        Thread::spawn(manifest::INIT_PRIORITY, STACK_BYTES, move |right| {
-            work(Server::new(right, orders), &bus, &tell, &theirs);
-        })?;
+        let bell = helper::start(move |server| work(server, &bus, &tell, &theirs))?;
         Ok(Self { bell, desk })
     }
 

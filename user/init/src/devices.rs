@@ -13,7 +13,7 @@ use bellwire::pci::{entries, master_badge};
 use bellwire::protocol::{PciBar, PciFunction, PciRequest, PciSignal};
 use bellwire::{
     DrivenFunction, Endpoint, Error, FIRST_VECTOR, Interrupt, InterruptWrite, Memory, PAGE_BYTES, PciInterrupt, Ports,
-    Process, Result, Rights, Root, StartupEntry,
+    Process, Result, Rights, Root, Scoped, StartupEntry,
 };
 use core::fmt;
 use manifest::{MOST_PORT_RANGES, MOST_PORTS, Program, Right, Signal};
@@ -21,12 +21,12 @@ use manifest::{MOST_PORT_RANGES, MOST_PORTS, Program, Right, Signal};
 /// The most handles that all functions of a program take together: half of an instance's table.
 const MOST_HANDLES: usize = 32;
 
-/// A program's functions.
+/// A program's functions. What was claimed for a function that can't be had is given back: the next start tries again.
 #[derive(Debug)]
 pub struct Devices {
     functions: Vec<Function>,
     /// The lines of all functions, each once.
-    lines: Vec<(u8, Interrupt)>,
+    lines: Vec<(u8, Scoped<Interrupt>)>,
     /// The badge of the handle by which the program may let the functions master the bus, if it may.
     master: Option<u16>,
     /// The right to hand the functions' registers on, if the program has that.
@@ -36,8 +36,8 @@ pub struct Devices {
 #[derive(Debug)]
 struct Function {
     found: PciFunction,
-    memory: Vec<(u8, Memory, u64)>,
-    ports: Vec<(u8, Ports, u16, u16)>,
+    memory: Vec<(u8, Scoped<Memory>, u64)>,
+    ports: Vec<(u8, Scoped<Ports>, u16, u16)>,
     signal: ClaimedSignal,
 }
 
@@ -45,7 +45,7 @@ struct Function {
 enum ClaimedSignal {
     /// A line of [`Devices::lines`], where other functions may share it.
     Line(u8),
-    Message(Interrupt, InterruptWrite),
+    Message(Scoped<Interrupt>, InterruptWrite),
 }
 
 /// The reason why a program doesn't get its functions.
@@ -72,6 +72,8 @@ impl Devices {
             // The log says why a function can't be had. The program drives the others.
             let _ = devices.claim_function(root, program, function, bars);
         }
+        let Self { functions, lines, .. } = &mut devices;
+        lines.retain(|(line, _)| functions.iter().any(|function| function.has_line(*line)));
         if devices.functions.is_empty() { Err(Missing::Refused) } else { Ok(devices) }
     }
 
@@ -107,7 +109,7 @@ impl Devices {
                 PciBar::Memory { address, bytes } => {
                     let claimed = claim_memory(root, address, bytes);
                     let claimed = had(claimed, program, found, format_args!("the memory at {address:#x}"))?;
-                    function.memory.push((index, claimed, bytes));
+                    function.memory.push((index, Scoped::new(claimed), bytes));
                 }
                 PciBar::Ports { first, count } => {
                     let what = format_args!("the ports at {first:#x}");
@@ -115,7 +117,7 @@ impl Devices {
                     let used = program.ports.len() + used + function.ports.len();
                     had(has_room_for_ports(used, count), program, found, what)?;
                     let claimed = had(root.ports(first, count), program, found, what)?;
-                    function.ports.push((index, claimed, first, count));
+                    function.ports.push((index, Scoped::new(claimed), first, count));
                 }
             }
         }
@@ -133,7 +135,7 @@ impl Devices {
                 let line = had(found.line.ok_or("firmware names none"), program, found, format_args!("the line"))?;
                 if !self.lines.iter().any(|(other, _)| *other == line) {
                     let claimed = had(root.line(line), program, found, format_args!("the line {line}"))?;
-                    self.lines.push((line, claimed));
+                    self.lines.push((line, Scoped::new(claimed)));
                 }
                 Ok(ClaimedSignal::Line(line))
             }
@@ -141,7 +143,7 @@ impl Devices {
                 let can = if found.has_messages { Ok(()) } else { Err("it can't send any") };
                 had(can, program, found, format_args!("messages"))?;
                 let (interrupt, write) = had(root.message_interrupt(), program, found, format_args!("messages"))?;
-                Ok(ClaimedSignal::Message(interrupt, write))
+                Ok(ClaimedSignal::Message(Scoped::new(interrupt), write))
             }
         }
     }
@@ -172,7 +174,7 @@ impl Devices {
         for (index, function) in self.functions.iter().enumerate() {
             entries.push(entries::function(index, function.found.id, function.found.address));
             for (register, memory, bytes) in &function.memory {
-                let handle = process.grant(memory, Rights::READ | Rights::WRITE | self.shared)?;
+                let handle = process.grant(&**memory, Rights::READ | Rights::WRITE | self.shared)?;
                 entries.push(entries::memory(index, *register, handle, *bytes));
             }
             for (register, ports, first, count) in &function.ports {
@@ -181,7 +183,7 @@ impl Devices {
             }
             let (interrupt, kind) = match &function.signal {
                 ClaimedSignal::Line(line) => (self.line(*line)?, PciInterrupt::Line(*line)),
-                ClaimedSignal::Message(interrupt, _) => (interrupt, PciInterrupt::Message),
+                ClaimedSignal::Message(interrupt, _) => (&**interrupt, PciInterrupt::Message),
             };
             let handle = process.grant(interrupt, Rights::INTERRUPT)?;
             entries.push(entries::interrupt(index, handle, kind));
@@ -201,7 +203,7 @@ impl Devices {
 
     fn line(&self, line: u8) -> Result<&Interrupt> {
         let found = self.lines.iter().find(|(other, _)| *other == line);
-        found.map(|(_, interrupt)| interrupt).ok_or(Error::BadHandle)
+        found.map(|(_, interrupt)| &**interrupt).ok_or(Error::BadHandle)
     }
 }
 
@@ -209,6 +211,10 @@ impl Function {
     /// The handles that an instance gets for the function.
     fn handles(&self) -> usize {
         self.memory.len() + 1
+    }
+
+    fn has_line(&self, line: u8) -> bool {
+        matches!(self.signal, ClaimedSignal::Line(own) if own == line)
     }
 }
 

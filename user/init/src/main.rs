@@ -11,6 +11,7 @@ mod backoff;
 mod claims;
 mod clerk;
 mod devices;
+mod helper;
 mod load;
 mod machine;
 mod notices;

@@ -6,17 +6,16 @@
 //! few threads, and the stand-ins need them.) A notice may arrive late, when the client was started again. So it says
 //! when the client has ended: what the server keeps from later is the new one's.
 
+use crate::helper;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bellwire::protocol::SupervisionRequest;
-use bellwire::{Endpoint, Error, Instant, Mutex, Result, Rights, Server, Thread};
+use bellwire::{Endpoint, Error, Instant, Mutex, Result, Rights, Server};
 use core::time::Duration;
 
 /// The time after which the next notice's turn comes.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-const STACK_BYTES: usize = 16 << 10;
 
 /// The bit by which the thread is told of a notice.
 const BELL: u32 = 1;
@@ -55,7 +54,10 @@ impl Notices {
         self.desk.lock().add(name, service, client)?;
         let bell = match &self.bell {
             Some(bell) => bell,
-            None => self.bell.insert(begin(self.desk.clone())?),
+            None => {
+                let desk = self.desk.clone();
+                self.bell.insert(helper::start(move |server| work(server, &desk))?)
+            }
         };
         bell.notify(BELL)
     }
@@ -110,17 +112,10 @@ impl Notice {
     }
 }
 
-/// Starts the thread. Returns the endpoint by which it is told of notices.
-fn begin(desk: Arc<Mutex<Desk>>) -> Result<Endpoint> {
-    let bell = Endpoint::new()?;
-    let orders = bell.copy(Rights::RECEIVE)?;
-    Thread::spawn(manifest::INIT_PRIORITY, STACK_BYTES, move |right| {
-        let mut server = Server::new(right, orders);
-        while server.next().is_ok() {
-            give_all(&desk);
-        }
-    })?;
-    Ok(bell)
+fn work(mut server: Server, desk: &Mutex<Desk>) {
+    while server.next().is_ok() {
+        give_all(desk);
+    }
 }
 
 fn give_all(desk: &Mutex<Desk>) {

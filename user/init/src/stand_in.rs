@@ -4,11 +4,10 @@
 //! again. If it isn't, its clients would wait for ever. So a thread of `init`'s receives in the program's place, and
 //! answers every call with [`ABSENT`]: `init`'s own calls to the service, too, which may have waited there for long.
 
+use crate::helper;
 use bellwire::pci::master_badge;
 use bellwire::protocol::ABSENT;
-use bellwire::{Endpoint, Event, Result, Rights, Server, Thread};
-
-const STACK_BYTES: usize = 16 << 10;
+use bellwire::{Endpoint, Event, Result, Rights, Server};
 
 /// The bit by which `init` tells the thread to begin to receive. Any bit would do.
 const BEGIN: u32 = 1;
@@ -37,13 +36,9 @@ enum Place {
 impl StandIn {
     /// Makes the thread. It answers nothing yet.
     pub fn new(service: &Endpoint) -> Result<Self> {
-        let control = Endpoint::new()?;
         let relief = service.badged(Rights::CALL, RELIEF)?;
-        let (orders, clients) = (control.copy(Rights::RECEIVE)?, service.copy(Rights::RECEIVE)?);
-        Thread::spawn(manifest::INIT_PRIORITY, STACK_BYTES, move |right| {
-            let mut server = Server::new(right, orders);
-            while answer_until_relieved(&mut server, &clients).is_ok() {}
-        })?;
+        let clients = service.copy(Rights::RECEIVE)?;
+        let control = helper::start(move |mut server| while answer_until_relieved(&mut server, &clients).is_ok() {})?;
         Ok(Self { relief, control, receives_at: Place::Control })
     }
 

@@ -12,7 +12,7 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
-pub(crate) use scoped::Scoped;
+pub use scoped::Scoped;
 
 pub(crate) mod sealed {
     pub trait Sealed: core::fmt::Debug + Send + Sync {}

@@ -91,7 +91,7 @@ pub use client_right::ClientRight;
 pub use endpoint::{Answer, Endpoint};
 pub use entry::absent;
 pub use event::{Call, Event, Exit, Fault, HowEnded, Overrun, Storm, StormOf, TimerMessage};
-pub use handle::{Borrowed, Handle, OwnedHandle};
+pub use handle::{Borrowed, Handle, OwnedHandle, Scoped};
 pub use info::{KernelCounters, MemoryUse, ProcessUse, Source, ThreadFault, ThreadUse};
 pub use interrupt::{Interrupt, InterruptWrite, Pending, Trigger};
 pub use lock::{Mutex, MutexGuard};

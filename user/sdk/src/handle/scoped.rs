@@ -5,13 +5,14 @@ use crate::OwnedHandle;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
-/// An object that is destroyed when this is dropped. What makes an object in several calls holds it by this from the
-/// first call on, and ends with [`Scoped::keep`].
+/// An object that is destroyed when this is dropped, for all who have a handle to it. What makes an object in several
+/// calls holds it by this from the first call on, and ends with [`Scoped::keep`].
 #[derive(Debug)]
 #[must_use = "the object is destroyed when this is dropped"]
 pub struct Scoped<T: Into<OwnedHandle>>(ManuallyDrop<T>);
 
 impl<T: Into<OwnedHandle>> Scoped<T> {
+    /// The object, until this is dropped.
     pub const fn new(object: T) -> Self {
         Self(ManuallyDrop::new(object))
     }
