@@ -133,8 +133,11 @@ impl Program {
     /// next. Call this when its exit message has come, and [`Program::go_on`] then. `killer` is the program that has
     /// ended it, if one has.
     pub fn ended(&mut self, exit: Exit, killer: Option<&str>, bus: Option<&Clerk>) {
-        let life = core::mem::replace(&mut self.life, Life::Ended);
-        let Life::Running { process, pages, since, ends } = life else { return };
+        let (process, pages, since, ends) = match core::mem::replace(&mut self.life, Life::Ended) {
+            Life::Running { process, pages, since, ends } => (process, pages, since, ends),
+            // It is the end of a process that never ran, and couldn't be taken back.
+            other => return self.life = other,
+        };
         self.remains = Some(Remains { process, _pages: pages });
         if let Err(error) = self.clean_up(bus) {
             bellwire::println!("can't tear {} down yet: {error}", self.facts.name);
