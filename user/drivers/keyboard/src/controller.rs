@@ -8,78 +8,25 @@
 //! What a byte changed is kept for a successor before anything else is done: the orders that follow from it, to LEDs
 //! for example, take time, in which the driver may be ended.
 
+mod orders;
+
 use crate::budget::Budget;
-use crate::chip::{COMMAND, Chip, Command, Configuration, DATA, Device, FIRST_PORT, Ports, Stuck};
-use crate::{Kept, Keys, Mouse, Record, Store};
+use crate::chip::{Chip, Command, Configuration, Device, Ports};
+use crate::{Keys, Missing, Mouse, Successor};
 use bellwire::Instant;
-use core::fmt;
 use core::time::Duration;
+use orders::{DEVICE_REPORT, Presence};
 
 /// The most bytes that are taken at once. Both devices together hold less than a quarter of that, so a controller that
 /// still has more is broken.
 const MOST_BYTES: usize = 256;
 
-/// How long a device may take to answer an order. The interface allows 25 milliseconds.
-const DEVICE_PATIENCE: Duration = Duration::from_millis(50);
-
-/// How often an order is sent to a device that doesn't answer, or that asks for it again.
-const TRIES: usize = 3;
-
 /// After this time without a byte, a device whose clock runs has none to send: a byte takes 1.1 milliseconds at the
 /// slowest clock, 10 kHz.
 const DEVICE_QUIET: Duration = Duration::from_millis(5);
 
-/// How long a mouse that was told to be quiet is waited for: the 16 bytes that it may have still to send take 18
-/// milliseconds.
-const MOUSE_PATIENCE: Duration = Duration::from_millis(50);
-
 /// The longest time between two bytes of a packet. A mouse that rested is silent for longer before its next packet.
 const PACKET_GAP: Duration = Duration::from_millis(20);
-
-const DEVICE_LEDS: u8 = 0xED;
-const DEVICE_REPORT: u8 = 0xF4;
-const DEVICE_DEFAULTS: u8 = 0xF6;
-const DEVICE_ACKNOWLEDGES: u8 = 0xFA;
-const DEVICE_WANTS_IT_AGAIN: u8 = 0xFE;
-
-/// The reason why there is no usable controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Nothing answers at the controller's ports.
-    Ports,
-    /// The controller accepts no commands.
-    Input,
-    /// The controller has more bytes than its devices can have sent.
-    Output,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ports => {
-                let [data, command] = [DATA, COMMAND].map(|register| FIRST_PORT + register);
-                write!(formatter, "no PS/2 controller at ports {data:#x} and {command:#x}")
-            }
-            Self::Input => formatter.write_str("the PS/2 controller accepts no commands"),
-            Self::Output => formatter.write_str("the PS/2 controller's output never ends"),
-        }
-    }
-}
-
-impl From<Stuck> for Missing {
-    fn from(Stuck: Stuck) -> Self {
-        Self::Input
-    }
-}
-
-/// Whether a device answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// The device acknowledges orders.
-    Answers,
-    /// The device isn't there, or doesn't understand.
-    Silent,
-}
 
 /// Whether the controller is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,45 +37,6 @@ pub enum Flow {
     Owes(Instant),
     /// More bytes were read than the devices can have sent, and there are still more.
     Floods,
-}
-
-/// The driver's successor, which goes on where the driver ends.
-pub trait Successor {
-    /// Keeps the state of keys and mouse for the successor.
-    fn keep(&mut self, keys: &Keys, mouse: &Mouse);
-
-    /// Notes that the driver works with the state that it was given.
-    fn settle(&mut self);
-}
-
-/// There is nowhere to keep anything.
-impl Successor for () {
-    fn keep(&mut self, _: &Keys, _: &Mouse) {}
-
-    fn settle(&mut self) {}
-}
-
-impl<S: Successor> Successor for Option<S> {
-    fn keep(&mut self, keys: &Keys, mouse: &Mouse) {
-        self.iter_mut().for_each(|successor| successor.keep(keys, mouse));
-    }
-
-    fn settle(&mut self) {
-        self.iter_mut().for_each(S::settle);
-    }
-}
-
-impl<M: Kept> Successor for Store<M> {
-    fn keep(&mut self, keys: &Keys, mouse: &Mouse) {
-        let mut record = Record::default();
-        keys.save(&mut record);
-        mouse.save(&mut record);
-        Store::keep(self, &record);
-    }
-
-    fn settle(&mut self) {
-        Store::settle(self);
-    }
 }
 
 /// The controller and its devices.
@@ -284,37 +192,6 @@ impl<P: Ports, S: Successor> Controller<P, S> {
         mouse.into_iter().chain(keyboard).min().map_or(Flow::Drained, Flow::Owes)
     }
 
-    fn start_mouse(&mut self) {
-        self.mouse_presence = self.order(Device::Mouse, &[DEVICE_DEFAULTS]);
-        if self.mouse_presence == Presence::Answers {
-            self.quiet_mouse();
-            self.mouse_presence = self.order(Device::Mouse, &[DEVICE_REPORT]);
-        }
-    }
-
-    /// Takes what a mouse still sends that was told to report nothing.
-    fn quiet_mouse(&mut self) {
-        let deadline = self.chip.ports.now() + MOUSE_PATIENCE;
-        for _ in 0..MOST_BYTES {
-            let left = deadline - self.chip.ports.now();
-            match self.chip.wait_for_byte(DEVICE_QUIET.min(left)) {
-                None => break,
-                // Those are answers to earlier orders of others.
-                Some((Device::Mouse, DEVICE_ACKNOWLEDGES)) if self.mouse.is_between_packets() => {}
-                Some((device, byte)) => self.feed(device, byte),
-            }
-        }
-        self.mouse.rest();
-    }
-
-    /// Sets the LEDs. A keyboard without LEDs refuses this, and that's no failure.
-    fn set_leds(&mut self) {
-        let leds = self.keys.leds();
-        if self.keyboard_presence == Presence::Answers {
-            self.order(Device::Keyboard, &[DEVICE_LEDS, leds]);
-        }
-    }
-
     /// Feeds all bytes that are on the way to the decoders, until both devices are quiet.
     fn drain(&mut self) -> Result<(), Missing> {
         for _ in 0..MOST_BYTES {
@@ -339,39 +216,6 @@ impl<P: Ports, S: Successor> Controller<P, S> {
         Ok(None)
     }
 
-    /// Sends an order to a device, byte by byte, and waits for each to be acknowledged.
-    fn order(&mut self, device: Device, order: &[u8]) -> Presence {
-        let all = order.iter().all(|byte| (0..TRIES).any(|_| self.send(device, *byte) == Some(Reply::Acknowledged)));
-        if all { Presence::Answers } else { Presence::Silent }
-    }
-
-    fn send(&mut self, device: Device, byte: u8) -> Option<Reply> {
-        self.chip.send(device, byte).ok()?;
-        let deadline = self.chip.ports.now() + DEVICE_PATIENCE;
-        for _ in 0..MOST_BYTES {
-            let left = deadline - self.chip.ports.now();
-            let Some((from, byte)) = self.chip.wait_for_byte(left) else { break };
-            match byte {
-                DEVICE_ACKNOWLEDGES if from == device && self.is_between(device) => return Some(Reply::Acknowledged),
-                DEVICE_WANTS_IT_AGAIN if from == device && self.is_between(device) => return Some(Reply::Again),
-                _ => self.feed(from, byte),
-            }
-        }
-        if device == Device::Mouse {
-            // An earlier half of a packet has taken the answer for its rest.
-            self.mouse.rest();
-        }
-        None
-    }
-
-    /// Returns whether the next byte of a device can be an answer: a device doesn't answer within a code or a packet.
-    fn is_between(&self, device: Device) -> bool {
-        match device {
-            Device::Keyboard => self.keys.is_between_codes(),
-            Device::Mouse => self.mouse.is_between_packets(),
-        }
-    }
-
     fn feed(&mut self, device: Device, byte: u8) {
         match device {
             Device::Keyboard => self.keys.feed(byte),
@@ -379,13 +223,6 @@ impl<P: Ports, S: Successor> Controller<P, S> {
         }
         self.keep();
     }
-}
-
-/// A device's answer to a byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reply {
-    Acknowledged,
-    Again,
 }
 
 #[cfg(test)]

@@ -9,13 +9,17 @@ mod chip;
 mod controller;
 mod keys;
 mod looks;
+mod missing;
 mod mouse;
 mod record;
 mod sequences;
+mod successor;
 
 pub use chip::{COMMAND, DATA, FIRST_PORT, Ports};
-pub use controller::{Controller, Flow, Missing, Successor};
+pub use controller::{Controller, Flow};
 pub use keys::Keys;
 pub use looks::Looks;
+pub use missing::Missing;
 pub use mouse::Mouse;
 pub use record::{Kept, Reader, Record, Store};
+pub use successor::Successor;
