@@ -167,6 +167,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stuck_driver_leaves_room_for_is_kept() {
+        let mut outlet = Outlet::default();
+        outlet.push(b"ab");
+        outlet.give().unwrap();
+        outlet.give_up();
+        outlet.push(b"cd");
+        outlet.written(Written::DriverGone);
+        assert_eq!(outlet.give().unwrap().bytes(), b"abcd");
+        assert_eq!(outlet.driver_answers(), Some(0));
+    }
+
+    #[test]
     fn what_a_driver_refuses_is_counted_and_said_once_bytes_are_taken() {
         let mut outlet = Outlet::default();
         let mut refused = 0;

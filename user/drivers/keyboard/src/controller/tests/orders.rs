@@ -93,3 +93,19 @@ fn leds_that_are_put_off_show_the_last_state() {
     assert_eq!(controller.serve(due), Flow::Drained);
     assert_eq!(chip.keyboard.orders[3..], [DEVICE_LEDS, 0b110]);
 }
+
+#[test]
+fn of_two_devices_the_one_that_is_due_first_is_not_put_off_further() {
+    let mut chip = Chip::new();
+    let mut controller = start(&mut chip).unwrap();
+    controller.chip.ports.keyboard.there = false;
+    controller.chip.ports.mouse.there = false;
+    controller.mouse_sends(&PLUGGED);
+    controller.keyboard_sends(&CAPS_LOCK);
+    controller.mouse_sends(&PLUGGED);
+    controller.chip.ports.mouse = Behind { there: true, polite: true, ..Behind::default() };
+    let Flow::Owes(first) = controller.keyboard_sends(&CAPS_LOCK) else { panic!("the orders aren't put off") };
+    controller.rest(first - controller.chip.ports.now);
+    let Flow::Owes(second) = controller.serve(first) else { panic!("the keyboard's turn has come, too") };
+    assert!(controller.chip.ports.mouse.reporting && second > first);
+}

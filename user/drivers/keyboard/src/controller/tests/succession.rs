@@ -47,3 +47,15 @@ fn check_successor(chip: &mut Chip, kept: KeptBytes, step: usize, next: usize) {
     assert_eq!(controller.mouse.state(), MouseState { packets: 1, x: 1, y: 2, ..Default::default() });
     assert_eq!(controller.chip.ports.keyboard.orders.last(), Some(&0b110), "the LEDs show the lock");
 }
+
+/// Each of them serves before it is ended, so the record is at no fault.
+#[test]
+fn what_was_typed_outlives_any_number_of_drivers_that_work() {
+    let kept = KeptBytes::new(vec![0; 4096]);
+    let mut chip = Chip::new();
+    succeed(&mut chip, kept.clone()).keyboard_sends(&[KEY_A]);
+    for number in 0..10 {
+        let mut chip = Chip::new();
+        assert_eq!(typed(&mut succeed(&mut chip, kept.clone())), b"a", "after {number} more drivers");
+    }
+}
