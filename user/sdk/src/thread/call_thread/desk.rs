@@ -1,5 +1,35 @@
 //! Where the owner of a [`super::CallThread`] and its thread put down calls and answers, and what the thread does.
 
+/// Defines the function by which the thread makes its call: by a width's instructions, for which the parts of the desk
+/// have names, and by further names that these use.
+macro_rules! desk_call {
+    ($($instruction:literal,)* $($name:ident = $value:expr)*) => {
+        /// Makes the call that is on the desk, and puts the answer there.
+        ///
+        /// While the state is [`super::CALLING`], the message registers hold the call or its answer. So they tell what
+        /// the answer has brought if the thread is ended there: see [`super::Desk::is_answered_by`].
+        ///
+        /// # Safety
+        /// The desk is there, and has a call.
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn call(desk: *const super::Desk) {
+            core::arch::naked_asm!(
+                $($instruction,)*
+                service = const super::SERVICE,
+                tag = const super::TAG,
+                word0 = const super::WORDS,
+                word1 = const super::WORDS + super::WORD,
+                word2 = const super::WORDS + 2 * super::WORD,
+                word3 = const super::WORDS + 3 * super::WORD,
+                state = const super::STATE,
+                calling = const super::CALLING,
+                answered = const super::ANSWERED,
+                $($name = const $value,)*
+            )
+        }
+    };
+}
+
 #[cfg_attr(target_arch = "x86", path = "desk/i686.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "desk/x86_64.rs")]
 mod width;
