@@ -85,3 +85,84 @@ impl Readers {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::fake;
+    use crate::server::Owed;
+    use crate::{Error, Event};
+    use abi::{Kind, Message, Operation, Tag};
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    impl Source for Vec<u8> {
+        fn peek(&mut self) -> Chunk {
+            self.iter().copied().collect()
+        }
+
+        fn consume(&mut self, bytes: usize) {
+            self.drain(..bytes);
+        }
+    }
+
+    /// Has a client call, and a server do something with the call.
+    fn call(serve: impl FnOnce(Call<'_>)) {
+        let mut owed = Owed::Nothing;
+        let Some(Event::Call(call)) = Event::new(Message::new(Tag::outgoing(Kind::Call, 2, 1), [0; 4]), &mut owed)
+        else {
+            panic!("a call")
+        };
+        serve(call);
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_leaves_its_bytes_to_the_next() {
+        let answered = Rc::new(RefCell::new(Vec::new()));
+        fake::answer_with({
+            let (answered, mut next) = (answered.clone(), 100);
+            move |operation, handle, words| match operation {
+                Operation::ReplyTake => {
+                    next += 1;
+                    Ok([next, 0, 0, 0])
+                }
+                Operation::Reply if handle == 101 => Err(Error::BadHandle),
+                Operation::Reply => {
+                    answered.borrow_mut().push((handle, words));
+                    Ok(words)
+                }
+                _ => Ok(words),
+            }
+        });
+        let (mut readers, mut source) = (Readers::new(None), Vec::new());
+        for _ in 0..2 {
+            call(|call| readers.read(call, &mut source));
+        }
+        source.extend(b"ab");
+        readers.offer(&mut source).unwrap();
+        assert_eq!(*answered.borrow(), [(102, Chunk::new(b"ab").to_words())]);
+        assert!(source.is_empty());
+    }
+
+    #[test]
+    fn a_listener_is_told_once_until_it_polls() {
+        let told = Rc::new(RefCell::new(0));
+        fake::answer_with({
+            let told = told.clone();
+            move |operation, _, words| {
+                *told.borrow_mut() += u32::from(operation == Operation::Notify);
+                Ok(words)
+            }
+        });
+        let (mut readers, mut source) = (Readers::new(Some(Endpoint::installed(7))), b"a".to_vec());
+        for round in 1..3 {
+            for _ in 0..3 {
+                readers.offer(&mut source).unwrap();
+            }
+            assert_eq!(*told.borrow(), round);
+            call(|call| readers.poll(call, &mut source));
+            assert!(source.is_empty());
+            source.extend(b"b");
+        }
+    }
+}
