@@ -19,6 +19,7 @@ pub const CASES: &[Case] = cases![
     a_serial_line_without_its_interrupt_is_polled,
     without_a_display_there_is_no_screen,
     a_device_without_an_address_is_left_out,
+    a_device_that_is_refused_keeps_no_interrupt,
     memory_beyond_all_addresses_is_refused_in_words,
     the_clock_goes_from_one_century_to_the_next,
     the_clock_of_the_next_century_is_right,
@@ -163,6 +164,30 @@ fn a_device_without_an_address_is_left_out(width: Width) {
         assert!(ask(&mut machine, "edu 10").starts_with("1 device"), "the other one");
         const MEMORY: u32 = 1 << 1;
         assert_eq!(configuration(&mut machine, 8, 4) & MEMORY, 0);
+    }
+}
+
+/// The device's registers lie in RAM, which nobody gets. Its interrupt is claimed before that is seen, and is given
+/// back: each further start finds it free.
+fn a_device_that_is_refused_keeps_no_interrupt(width: Width) {
+    const DEVICE: [&str; 4] = ["-M", "pc", "-device", "edu,addr=8"];
+    for image in [Direct::shipped(), Direct::messages()] {
+        let mut machine = boot_after(Hardware::new(width).with(&DEVICE), width, image, |machine, _| {
+            set_command(machine, 8, 0);
+            select(machine, 8, 0x10);
+            machine.monitor("o/w 0xcfc 0x100000");
+        });
+        machine.expect(PROMPT);
+        let sources = |machine: &mut Machine| ask(machine, "irq").lines().count();
+        ask(&mut machine, "start edu");
+        let before = sources(&mut machine);
+        for _ in 0..3 {
+            ask(&mut machine, "start edu");
+        }
+        assert_eq!(sources(&mut machine), before, "{}", ask(&mut machine, "irq"));
+        let log = ask(&mut machine, "log");
+        let refusals: Vec<_> = log.lines().filter(|line| line.contains("edu doesn't get")).collect();
+        assert!(refusals.len() >= 4 && refusals.iter().all(|line| line.contains("the memory at 0x100000")), "{log}");
     }
 }
 
