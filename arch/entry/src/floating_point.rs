@@ -205,8 +205,8 @@ unsafe fn save(format: FloatingPointFormat, area: &mut [u8]) {
         // SAFETY: as above.
         FloatingPointFormat::Fxsave => unsafe { images::fxsave(place) },
         FloatingPointFormat::Xsave { components, .. } => {
-            // XSAVE doesn't write all of the header, and XRSTOR faults on reserved bits in it (SDM 1, 13.4.2 and 13.8).
-            area[FXSAVE_BYTES..][..XSAVE_HEADER_BYTES].fill(0);
+            // SAFETY: as above.
+            unsafe { images::clear_header(place) };
             // SAFETY: as above.
             unsafe { images::xsave(place, components) }
         }

@@ -1,6 +1,8 @@
 //! The instructions that save and load floating-point state.
 use core::arch::asm;
 
+use super::{FXSAVE_BYTES, XSAVE_HEADER_BYTES};
+
 /// Writes an instruction with the image's address as its operand. The 64-bit forms keep the last x87 instruction's
 /// whole address (SDM 1, 10.5.1.1).
 #[cfg(target_arch = "x86_64")]
@@ -65,11 +67,37 @@ pub(super) unsafe fn fxrstor(place: *const u8) {
     unsafe { asm!(on_image!("fxrstor"), in(reg) place, options(nostack, readonly)) };
 }
 
+/// Clears the header of an image before [`xsave`], which doesn't write all of it: XRSTOR faults on reserved bits there
+/// (SDM 1, 13.4.2 and 13.8).
+///
+/// A library's `memset` may use vector registers, and so change the state that is about to be saved.
+///
+/// # Safety
+///
+/// `place` has room for the header.
+pub(super) unsafe fn clear_header(place: *mut u8) {
+    // SAFETY: the caller promises the memory.
+    unsafe {
+        asm!(
+            "add {place}, {header}",
+            ".rept {words}",
+            "mov dword ptr [{place}], 0",
+            "add {place}, {word}",
+            ".endr",
+            place = inout(reg) place => _,
+            header = const FXSAVE_BYTES,
+            words = const XSAVE_HEADER_BYTES / size_of::<u32>(),
+            word = const size_of::<u32>(),
+            options(nostack),
+        )
+    };
+}
+
 /// Saves the given components of XCR0.
 ///
 /// # Safety
 ///
-/// 1. `place` has room for the components, with a zeroed header, and is a multiple of 64.
+/// 1. `place` has room for the components, with a header that [`clear_header`] has cleared, and is a multiple of 64.
 /// 2. The kernel has enabled XSAVE, and the unit is switched on.
 pub(super) unsafe fn xsave(place: *mut u8, components: u64) {
     let (low, high) = (components as u32, (components >> 32) as u32);

@@ -30,6 +30,8 @@ const ROOM: usize = 64 * 1024;
 
 fn keeps_state(format: FloatingPointFormat) {
     let mut area = FloatingPointArea::<ROOM>::new();
+    // A handler's area holds the state of an earlier trap.
+    area.bytes().fill(0xFF);
     disturb(0x0F7F, 0x7F80, 1234);
     let before = state();
     let mut clean = (0_u16, 0_u32);
