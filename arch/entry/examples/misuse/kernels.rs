@@ -45,52 +45,40 @@ unsafe impl KernelEntry for Floating {
     }
 }
 
-/// A kernel whose data lie elsewhere.
-pub struct Elsewhere;
+/// Defines a kernel with one choice of its own. Its traps are those of [`Plain`]: no table leads to its gates, but on
+/// i686 the tasks of segments that it has loaded lead to its `paranoid_trap`.
+macro_rules! kernel_with_choice {
+    ($(#[$about:meta])* $name:ident: $choice:ident: $type:ty = $value:expr) => {
+        $(#[$about])*
+        pub struct $name;
 
-// SAFETY: none of its gates is loaded.
-unsafe impl KernelEntry for Elsewhere {
-    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Fixed(64 << 20);
+        // SAFETY: no gate of its is loaded, and its tasks do what those of `Plain` do.
+        unsafe impl KernelEntry for $name {
+            const $choice: $type = $value;
 
-    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        frame
-    }
+            extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+                Plain::trap(frame)
+            }
 
-    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
-        Plain::paranoid_trap(frame);
-    }
+            extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
+                Plain::paranoid_trap(frame)
+            }
+        }
+    };
 }
 
-/// A kernel with a stack a CPU.
-pub struct OneStack;
-
-// SAFETY: none of its gates is loaded.
-unsafe impl KernelEntry for OneStack {
-    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
-
-    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        frame
-    }
-
-    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
-        unexpected(frame)
-    }
+kernel_with_choice! {
+    /// A kernel whose data lie elsewhere.
+    Elsewhere: DATA_LOCATION: EntryDataLocation = EntryDataLocation::Fixed(64 << 20)
 }
 
-/// A kernel that swaps GS bases.
+kernel_with_choice! {
+    /// A kernel with a stack a CPU.
+    OneStack: TRAP_STACK: TrapStack = TrapStack::PerCpu
+}
+
 #[cfg(target_arch = "x86_64")]
-pub struct Swapping;
-
-// SAFETY: none of its gates is loaded.
-#[cfg(target_arch = "x86_64")]
-unsafe impl KernelEntry for Swapping {
-    const USER_GS: UserGs = UserGs::Swapped;
-
-    extern "C" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        frame
-    }
-
-    extern "C" fn paranoid_trap(frame: &mut TrapFrame) {
-        unexpected(frame)
-    }
+kernel_with_choice! {
+    /// A kernel that swaps GS bases.
+    Swapping: USER_GS: UserGs = UserGs::Swapped
 }
