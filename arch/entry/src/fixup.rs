@@ -9,8 +9,8 @@
 //! the bytes of the faulting instruction say which one it is.
 use core::ptr::NonNull;
 
-use crate::kernel_entry::Target;
 use crate::stub::is_in_resume;
+use crate::target::Target;
 use crate::{KernelEntry, TrapFrame, vector};
 
 #[cfg(target_arch = "x86")]

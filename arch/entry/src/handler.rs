@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 use crate::error_code::{
     ControlProtectionErrorCode, DecodeErrorCode, ErrorCode, PageFaultErrorCode, SelectorErrorCode,
 };
-use crate::kernel_entry::Target;
+use crate::target::Target;
 use crate::vector::{DivergingHandler, ErrorCodeHandler, InterruptHandler, PlainHandler};
 use crate::{KernelEntry, PageFault, TrapFrame};
 

@@ -119,6 +119,7 @@ mod idt;
 mod memory;
 mod page_fault;
 mod required;
+mod target;
 pub use handler::{Handler, Never};
 pub use idt::{InterruptDescriptorTable, TableFiller};
 pub use memory::{Stack, TakeOnce};

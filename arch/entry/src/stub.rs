@@ -6,7 +6,8 @@
 //!
 //! The compiler computes the offsets from the structures. The assembler resolves the variants (`.if` on constants), so
 //! one text shows every variant, and a variant costs no instruction in the others.
-use crate::kernel_entry::{DirectInterrupts, Entries, Target};
+use crate::kernel_entry::{DirectInterrupts, Entries};
+use crate::target::Target;
 use crate::vector::WITH_ERROR_CODE;
 use crate::{Gate, KernelEntry};
 

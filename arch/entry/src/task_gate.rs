@@ -16,8 +16,9 @@ use x86::bits32::task::TaskStateSegment;
 use x86::dtables::DescriptorTablePointer;
 
 use crate::i686::tss_address;
-use crate::kernel_entry::{KernelEntry, Target, Trap, TrapStack, keeps_state};
+use crate::kernel_entry::{KernelEntry, TrapStack, keeps_state};
 use crate::stub::{keeping, paranoid_trap, popped_at_sysexit, resume_frame};
+use crate::target::{Target, Trap};
 use crate::vector::{DOUBLE_FAULT, Exception, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{EntryData, TrapFrame, entry_data};
 

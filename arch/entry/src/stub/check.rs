@@ -5,7 +5,9 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::vector::{DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
+use crate::idt::PARANOID_VECTORS;
+#[cfg(target_arch = "x86")]
+use crate::vector::{MACHINE_CHECK, NON_MASKABLE_INTERRUPT};
 use crate::{KernelEntry, TrapFrame};
 
 mod set_up;
@@ -142,10 +144,6 @@ fn paranoid_traps() -> usize {
     };
     count
 }
-
-/// The vectors whose frames return from [`KernelEntry::paranoid_trap`] itself.
-const PARANOID_VECTORS: [usize; 4] =
-    [DEBUG.number(), NON_MASKABLE_INTERRUPT.number(), DOUBLE_FAULT.number(), MACHINE_CHECK.number()];
 
 /// The descriptors that task registers of CPUs had selected when their `paranoid_trap` began; 0 where none runs. If
 /// more run than there are places, nothing is said about the others.

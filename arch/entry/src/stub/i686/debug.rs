@@ -9,8 +9,9 @@ use super::message_call::finish_fields;
 use super::{CALLER_FLAGS, CLEAN_FLAGS, INTERRUPT_FLAG, TRAP_FLAG, keeping, location, popped_at_sysexit, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel_entry::{Entries, KernelEntry, Target, Trap, TrapStack, keeps_state};
+use crate::kernel_entry::{Entries, KernelEntry, TrapStack, keeps_state};
 use crate::stub::{PUSH_IMMEDIATE, paranoid_trap};
+use crate::target::{Target, Trap};
 use crate::vector::{DEBUG, REQUIRES_IRET};
 
 /// #DB's stub. The CPU pushes no error code.

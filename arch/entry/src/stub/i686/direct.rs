@@ -6,7 +6,8 @@ use super::gate::saved_in_ring_0;
 use super::{CLEAN_FLAGS, location};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::i686::TrapFrame;
-use crate::kernel_entry::{DirectInterrupts, Entries, Trap};
+use crate::kernel_entry::{DirectInterrupts, Entries};
+use crate::target::Trap;
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.
 ///

@@ -6,8 +6,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CALLER_FLAGS, CLEAN_FLAGS, ESP0, keeping, location, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
-use crate::kernel_entry::{Call, KernelEntry, TrapStack, keeps_state};
+use crate::kernel_entry::{KernelEntry, TrapStack, keeps_state};
 use crate::stub::check::note_fast_calls;
+use crate::target::Call;
 use crate::vector::FAST_CALL;
 
 /// Saves the caller's registers as an interrupt would, and calls [`KernelEntry::system_call`]. IA32_SYSENTER_EIP holds

@@ -7,8 +7,9 @@ use super::{CLEAN_FLAGS, ESP0, keeping, location, resume_frame};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
 use crate::i686::TrapFrame;
-use crate::kernel_entry::{Entries, KernelEntry, Target, TrapStack, is_direct, keeps_state};
+use crate::kernel_entry::{Entries, KernelEntry, TrapStack, keeps_state};
 use crate::stub::check::CHECKS;
+use crate::target::{Target, is_direct};
 use crate::vector::pushes_error_code;
 
 /// A gate's stub: makes the frame's upper part complete.

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use crate::floating_point::{CLEAN_MXCSR, ENTRY_FORMAT, EntryFormat, FXSAVE_BYTES, Kind, XSAVE_HEADER_BYTES};
 use crate::i686::TrapFrame;
-use crate::kernel_entry::Target;
+use crate::target::Target;
 
 /// Saves the floating-point state on the stack, initialises the unit, calls the target, and loads the state.
 ///

@@ -4,7 +4,8 @@ use core::mem::offset_of;
 
 use super::gate::saved;
 use crate::entry_data::{ENTRY_DATA, EntryData};
-use crate::kernel_entry::{DirectInterrupts, Entries, Trap};
+use crate::kernel_entry::{DirectInterrupts, Entries};
+use crate::target::Trap;
 use crate::x86_64::TrapFrame;
 
 /// Saves the registers, moves to the kernel's stack, and calls [`DirectInterrupts::direct_interrupt`] with the vector.

@@ -4,8 +4,9 @@ use core::mem::offset_of;
 
 use super::{RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
-use crate::kernel_entry::{Call, CallerStackPointer, KernelEntry, TrapStack, keeps_state};
+use crate::kernel_entry::{CallerStackPointer, KernelEntry, TrapStack, keeps_state};
 use crate::stub::check::note_fast_calls;
+use crate::target::Call;
 use crate::vector::FAST_CALL;
 
 /// RFLAGS bits that `syscall` clears: IF, TF, DF, AC, NT and IOPL (SDM 3A, 5.8.8).

@@ -6,8 +6,9 @@ use super::exit::POPS;
 use super::{RESUME_BYTES, RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
 use crate::fixup;
-use crate::kernel_entry::{Entries, EntryDataLocation, KernelEntry, Target, TrapStack, is_direct, keeps_state};
+use crate::kernel_entry::{Entries, EntryDataLocation, KernelEntry, TrapStack, keeps_state};
 use crate::stub::check::CHECKS;
+use crate::target::{Target, is_direct};
 use crate::vector::pushes_error_code;
 use crate::x86_64::TrapFrame;
 

@@ -4,7 +4,7 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 
 use crate::floating_point::{CLEAN_MXCSR, ENTRY_FORMAT, EntryFormat, FXSAVE_BYTES, Kind, XSAVE_HEADER_BYTES};
-use crate::kernel_entry::Target;
+use crate::target::Target;
 use crate::x86_64::TrapFrame;
 
 /// Saves the floating-point state on the stack, initialises the unit, calls the target, and loads the state.

@@ -4,9 +4,10 @@ use core::mem::{offset_of, size_of};
 
 use super::{RSP0, keeping};
 use crate::entry_data::{ENTRY_DATA, EntryData};
-use crate::kernel_entry::{Entries, KernelEntry, Paranoid, Target, Trap, TrapStack, keeps_state};
+use crate::kernel_entry::{Entries, KernelEntry, TrapStack, keeps_state};
 use crate::stub::PUSH_IMMEDIATE;
 use crate::stub::check::CHECKS;
+use crate::target::{Paranoid, Target, Trap};
 use crate::vector::{DOUBLE_FAULT, pushes_error_code};
 use crate::x86_64::TrapFrame;
 
