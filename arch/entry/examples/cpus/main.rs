@@ -21,6 +21,7 @@ use core::arch::asm;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+use others::wait_for;
 use support::{NAME, console::exit, timer};
 use x86_entry::vector::{NON_MASKABLE_INTERRUPT, VectorRange, name};
 use x86_entry::{
@@ -168,11 +169,5 @@ fn other_cpu(number: usize) -> ! {
         let cpu = width::this_cpu();
         let counts = (cpu.interrupts.load(Ordering::Relaxed), cpu.nmis.load(Ordering::Relaxed));
         assert!(cpu.number == number && counts.0 <= 1 && counts.1 <= 1, "CPU {number} has the data of {}", cpu.number);
-    }
-}
-
-fn wait_for(count: &AtomicUsize, wanted: usize) {
-    while count.load(Ordering::Acquire) != wanted {
-        core::hint::spin_loop();
     }
 }

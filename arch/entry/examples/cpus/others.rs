@@ -1,6 +1,6 @@
 //! The other CPUs: counted, started (INIT, SIPI: SDM 3A 8.4.4) and interrupted, by the local APIC.
 use core::arch::naked_asm;
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use x86::io::{inb, outb, outw};
 use x86_entry::Stack;
@@ -91,6 +91,13 @@ pub fn start() {
     for _ in 0..2 {
         send(STARTUP | (PLACE >> 12) as u32);
         wait(200);
+    }
+}
+
+/// Waits until the CPUs have counted to a number.
+pub fn wait_for(count: &AtomicUsize, wanted: usize) {
+    while count.load(Ordering::Acquire) != wanted {
+        core::hint::spin_loop();
     }
 }
 

@@ -23,6 +23,7 @@ use core::arch::{asm, naked_asm};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
+use others::wait_for;
 use support::{NAME, console::exit, timer};
 use x86_entry::vector::{BREAKPOINT, DEBUG, NON_MASKABLE_INTERRUPT, name};
 use x86_entry::{
@@ -275,10 +276,4 @@ fn other_cpu(number: usize) -> ! {
     unsafe { asm!("int {vector}", vector = const DEBUG.number()) };
     // SAFETY: interrupts are off. The frame is one of ring 3, whose program this is.
     unsafe { resume::<Fixed>(NonNull::from(&width::this_cpu().frame)) }
-}
-
-fn wait_for(count: &AtomicUsize, wanted: usize) {
-    while count.load(Ordering::Acquire) != wanted {
-        core::hint::spin_loop();
-    }
 }

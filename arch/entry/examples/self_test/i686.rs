@@ -1,39 +1,25 @@
-//! i686: the program, and its registers.
+//! i686: calls, and the frames and registers of the program.
 use core::arch::naked_asm;
-use core::mem::offset_of;
 use core::ptr::NonNull;
 
-use x86::bits32::task::TaskStateSegment;
-use x86::dtables::{DescriptorTablePointer, sgdt};
-use x86::msr::{IA32_SYSENTER_EIP, rdmsr};
-use x86::task::tr;
-use x86_entry::vector::{MACHINE_CHECK, OVERFLOW};
-use x86_entry::{EntryData, Gate, GlobalDescriptorTable, TrapFrame};
+use x86_entry::{EntryData, GlobalDescriptorTable, TrapFrame};
 
 use crate::kernel::SelfTest;
-use crate::script::{DIRECT, FRAMELESS, Field, INTERRUPT_COMMAND, SEND_NMI, TRAP_FLAG, TYPED};
+use crate::script::Field;
 use crate::support::{HOLE, Stack};
 use crate::variant::Variant;
-use crate::watch::SELECTOR;
+
+#[path = "i686/program.rs"]
+mod program;
+#[path = "i686/stepping.rs"]
+mod stepping;
+
+pub use program::{SYSENTER_RETURN_ADDRESS, double_fault};
+use program::{idle, program, sysenter_return};
+pub use stepping::{FAST_RETURN, fast_call_address, gate_address, step_over_flags, unstepped_behind};
 
 /// No descriptors behind the crate's.
 pub const EXTRA: [u64; 0] = [];
-
-/// Where the linker script puts the section that holds nothing but [`sysenter_return`].
-pub const SYSENTER_RETURN_ADDRESS: usize = 0x10_0000;
-
-/// What `sysexit` returns to.
-#[unsafe(naked)]
-#[unsafe(link_section = ".fixed")]
-extern "C" fn sysenter_return() {
-    naked_asm!("ret")
-}
-
-/// What the program calls for a system call: its stack pointer goes with it, the return address lies there.
-#[unsafe(naked)]
-extern "C" fn call_kernel() {
-    naked_asm!("mov ecx, esp", "sysenter")
-}
 
 /// The program's stack.
 static STACK: Stack = Stack::new();
@@ -44,7 +30,7 @@ pub unsafe fn enable_fast_calls<V: Variant>(data: NonNull<EntryData>) {
     unsafe { x86_entry::enable_fast_calls::<SelfTest<V>>(data) };
 }
 
-/// The same, with the entry for messages.
+/// Leads `sysenter` to the entry for messages.
 pub unsafe fn enable_message_calls<V: Variant>(data: NonNull<EntryData>) {
     assert_eq!(sysenter_return as *const () as usize, SYSENTER_RETURN_ADDRESS, "the linker script put it elsewhere");
     // SAFETY: as above.
@@ -175,170 +161,5 @@ pub extern "C" fn interrupt_with_numbers(_after: &mut [Word; REGISTERS]) -> usiz
         argument = const size_of::<Word>(),
         vector = const crate::hooks::VECTOR,
         bytes = const size_of::<[Word; REGISTERS]>(),
-    )
-}
-
-/// Returns the address to which a gate leads (SDM 3A figure 6-2): a task's is in its TSS.
-pub fn gate_address(gate: &Gate) -> usize {
-    let [low, high] = gate.bits();
-    if gate.is_task() {
-        return task_address((low >> 16) as u16);
-    }
-    (low & 0xFFFF | high & 0xFFFF_0000) as usize
-}
-
-/// Returns where a task goes on that doesn't run.
-fn task_address(selector: u16) -> usize {
-    let place = task(selector).wrapping_byte_add(offset_of!(TaskStateSegment, eip)).cast::<usize>();
-    // SAFETY: the TSS is static, and the CPU has read it or written it.
-    unsafe { place.read() }
-}
-
-/// Returns a task's TSS (SDM 3A figures 7-2 and 7-3).
-fn task(selector: u16) -> *const TaskStateSegment {
-    let mut table = DescriptorTablePointer::<u64>::default();
-    // SAFETY: ring 0.
-    unsafe { sgdt(&mut table) };
-    // SAFETY: the selector is that of a descriptor.
-    let descriptor = unsafe { table.base.wrapping_add(usize::from(selector) / size_of::<u64>()).read() };
-    (descriptor >> 16 & 0xFF_FFFF | descriptor >> 56 << 24) as *const TaskStateSegment
-}
-
-/// Returns the address to which `sysenter` leads.
-pub fn fast_call_address() -> usize {
-    // SAFETY: ring 0; the register exists where `sysenter` does.
-    unsafe { rdmsr(IA32_SYSENTER_EIP) as usize }
-}
-
-/// The instruction that ends a fast call.
-pub const FAST_RETURN: &[u8] = &[0x0F, 0x35];
-
-/// Returns where the code behind the next instruction needs a breakpoint, because no step leads there: at the `sysexit`
-/// behind `sti`, where an emulator may hold single steps back, and behind a task's `iretd`.
-pub fn unstepped_behind(frame: &TrapFrame) -> Option<usize> {
-    const STI: u8 = 0xFB;
-    // SAFETY: the CPU executes the instruction next.
-    let next = unsafe { (frame.eip as *const u8).read() };
-    if returns_from_task(frame) {
-        // SAFETY: ring 0.
-        let own = unsafe { tr() }.bits();
-        let link = task(own).wrapping_byte_add(offset_of!(TaskStateSegment, link)).cast::<u16>();
-        // SAFETY: the task runs, and the CPU has written the link to the interrupted one (SDM 3A 7.4).
-        let interrupted = unsafe { link.read() };
-        return Some(task_address(interrupted));
-    }
-    (next == STI).then_some(frame.eip as usize + 1)
-}
-
-/// Returns whether the next instruction is a task's `iretd`.
-fn returns_from_task(frame: &TrapFrame) -> bool {
-    const IRETD: u8 = 0xCF;
-    const NESTED_TASK: u32 = 1 << 14;
-    // SAFETY: the CPU executes the instruction next.
-    frame.eflags & NESTED_TASK != 0 && unsafe { (frame.eip as *const u8).read() } == IRETD
-}
-
-/// Sees to a step over an instruction that changes the flags.
-///
-/// The stubs clear all flags by `popfd`: TF goes into the flags that it loads. A task's `iretd` isn't stepped, because
-/// its TSS would keep TF: then the task would be stepped each time.
-pub fn step_over_flags(frame: &mut TrapFrame) {
-    const POPFD: u8 = 0x9D;
-    // SAFETY: the CPU executes the instruction next.
-    let next = unsafe { (frame.eip as *const u8).read() };
-    if returns_from_task(frame) {
-        frame.eflags &= !(TRAP_FLAG as u32);
-    }
-    if next == POPFD {
-        let flags = frame.esp as *mut u32;
-        // SAFETY: the instruction pops this word from the interrupted stack.
-        unsafe { *flags |= TRAP_FLAG as u32 };
-    }
-}
-
-/// A breakpoint on a stack that isn't there.
-#[unsafe(naked)]
-pub extern "C" fn double_fault() -> ! {
-    naked_asm!("mov esp, {stack}", "int3", stack = const HOLE + 4096)
-}
-
-#[unsafe(naked)]
-extern "C" fn idle() {
-    naked_asm!("2: hlt", "jmp 2b")
-}
-
-/// The program: see the script.
-#[unsafe(naked)]
-extern "C" fn program() {
-    naked_asm!(
-        "int3",
-        "ud2",
-        "mov eax, [edx]",
-        "int 0x80",
-        "int3",
-        "int3",
-        "int3",
-        "int3",
-        "int3",
-        "int3",
-        "int3",
-        // An emulator may look for interrupts at jumps alone.
-        "mov dword ptr [{command}], {nmi}",
-        "jmp 3f",
-        "3: mov dword ptr [{command}], {nmi}",
-        "jmp 4f",
-        "4:",
-        "int3",
-        "nop",
-        "call {call_kernel}",
-        "call {call_kernel}",
-        // A call with its last instruction traced.
-        "call 2f",
-        "int3",
-        // Traps that are stepped.
-        "int3",
-        "int 0x80",
-        "call {call_kernel}",
-        "int3",
-        "int3",
-        "int {direct}",
-        "int {typed}",
-        "int3",
-        "int {frameless}",
-        "int3",
-        "int {overflow}",
-        "int3",
-        "int {machine_check}",
-        "int3",
-        "int3",
-        // Entries right behind a load of SS.
-        "mov ss, word ptr [{selector}]",
-        "int3",
-        "mov ss, word ptr [{selector}]",
-        "int 0x80",
-        "call 7f",
-        "int3",
-        // The storm.
-        "5: int3",
-        "int 0x80",
-        "call 6f",
-        "jmp 5b",
-        "2: mov ecx, esp",
-        "int3",
-        "sysenter",
-        "6: mov ecx, esp",
-        "sysenter",
-        "7: mov ecx, esp",
-        "mov ss, word ptr [{selector}]",
-        "sysenter",
-        call_kernel = sym call_kernel,
-        selector = sym SELECTOR,
-        command = const INTERRUPT_COMMAND,
-        nmi = const SEND_NMI,
-        direct = const DIRECT,
-        typed = const TYPED,
-        frameless = const FRAMELESS,
-        overflow = const OVERFLOW.number(),
-        machine_check = const MACHINE_CHECK.number(),
     )
 }
