@@ -22,7 +22,7 @@ mod set;
 use self::entry_kernels::build_entry_kernels;
 pub use self::entry_kernels::{
     CHECKED_KERNEL, ENTRY_BENCH_PROFILES, RED_ZONE_KERNEL, SSE_KERNEL, TWO_CRATES_KERNEL, build_entry_benches,
-    entry_bench, entry_kernel, entry_kernel_with_symbols, refuse_sse,
+    build_without_user_data, entry_bench, entry_kernel, entry_kernel_with_symbols, refuse_sse,
 };
 use self::set::Programs;
 pub use self::set::Set;

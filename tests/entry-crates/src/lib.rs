@@ -8,3 +8,6 @@
 mod kernel;
 #[cfg(target_os = "none")]
 pub use kernel::{TwoCrates, leave, resume_address};
+
+#[cfg(all(target_os = "none", feature = "no-user-data"))]
+pub mod no_user_data;

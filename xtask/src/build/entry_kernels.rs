@@ -64,12 +64,19 @@ pub fn build_entry_benches(width: Width) -> Result {
 
 /// Builds an example that doesn't expect SSE for the target with SSE, and returns what the compiler says.
 pub fn refuse_sse(width: Width, name: &str) -> Result<String> {
-    let mut cargo = Build { target: Target::Sse, ..Build::of(name) }.command(width)?;
-    let output = cargo.output().map_err(|error| format!("can't run cargo: {error}"))?;
-    if output.status.success() {
-        return Err(format!("{name} compiles for a target with SSE"));
-    }
-    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    let refused = refusal(&Build { target: Target::Sse, ..Build::of(name) }, width)?;
+    refused.ok_or_else(|| format!("{name} compiles for a target with SSE"))
+}
+
+/// Builds a kernel without a data segment for ring 3, and returns what the compiler says if it refuses.
+pub fn build_without_user_data(width: Width) -> Result<Option<String>> {
+    refusal(&Build { source: Source::WithoutUserData, ..Build::of(TWO_CRATES_KERNEL) }, width)
+}
+
+/// Builds a kernel, and returns what the compiler says if it refuses.
+fn refusal(how: &Build, width: Width) -> Result<Option<String>> {
+    let output = how.command(width)?.output().map_err(|error| format!("can't run cargo: {error}"))?;
+    Ok((!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
 /// Builds a kernel, and lays it out under its name.
@@ -95,6 +102,8 @@ enum Source<'a> {
     Example(&'a str),
     /// The package with two crates. Without optimisation across crates, each keeps its own copy of what is generic.
     TwoCrates,
+    /// The library in that package, with a kernel that has no data segment for ring 3.
+    WithoutUserData,
 }
 
 /// What a kernel is built for.
@@ -139,6 +148,7 @@ impl<'a> Build<'a> {
                 cargo.args(["-p", "x86-entry", "--features", features, "--example", name])
             }
             Source::TwoCrates => cargo.args(["-p", "entry-crates", "--bin", "entry-crates"]),
+            Source::WithoutUserData => cargo.args(["-p", "entry-crates", "--lib", "--features", "no-user-data"]),
         };
         cargo.args(["--", "-C", LINKER_SCRIPT]);
         Ok(cargo)
@@ -152,6 +162,7 @@ impl<'a> Build<'a> {
         match self.source {
             Source::Example(name) => folder.join("examples").join(name),
             Source::TwoCrates => folder.join("entry-crates"),
+            Source::WithoutUserData => folder.join("libentry_crates.rlib"),
         }
     }
 }

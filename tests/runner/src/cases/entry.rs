@@ -9,7 +9,8 @@ use runner::listing::Listing;
 use runner::machine::{Direct, Hardware, Machine};
 use runner::stepped::{missed, stubs};
 use xtask::build::{
-    CHECKED_KERNEL, RED_ZONE_KERNEL, SSE_KERNEL, TWO_CRATES_KERNEL, entry_kernel, entry_kernel_with_symbols, refuse_sse,
+    CHECKED_KERNEL, RED_ZONE_KERNEL, SSE_KERNEL, TWO_CRATES_KERNEL, build_without_user_data, entry_kernel,
+    entry_kernel_with_symbols, refuse_sse,
 };
 use xtask::{Width, root};
 
@@ -27,6 +28,7 @@ pub const CASES: &[Case] = cases![
     entry_data_of_several_cpus_lie_at_one_address,
     entry_example_with_sse_runs,
     entry_kernel_that_forgets_sse_does_not_compile,
+    entry_kernel_without_user_data_compiles_on_x86_64_alone,
     entry_kernel_with_the_red_zone_is_told,
     entry_kernel_in_two_crates_takes_back_both_returns,
     entry_stubs_are_those_asked_for_with_short_names,
@@ -135,6 +137,18 @@ fn entry_example_with_sse_runs(width: Width) {
 fn entry_kernel_that_forgets_sse_does_not_compile(width: Width) {
     let said = refuse_sse(width, "bare").unwrap_or_else(|why| panic!("{why}"));
     assert!(said.contains("set KernelEntry::FLOATING_POINT_USE to Anywhere"), "{said}");
+}
+
+/// The stubs of i686 load `user_data` into DS and ES, from ring 0 too. Those of x86_64 don't.
+fn entry_kernel_without_user_data_compiles_on_x86_64_alone(width: Width) {
+    let said = build_without_user_data(width).unwrap_or_else(|why| panic!("{why}"));
+    match width {
+        Width::I686 => {
+            let said = said.expect("a kernel that would load null selectors compiles");
+            assert!(said.contains("every stub loads SELECTORS.user_data into DS and ES"), "{said}");
+        }
+        Width::X86_64 => assert_eq!(said, None),
+    }
 }
 
 /// On x86_64 an interrupt of ring 0 would overwrite what a function keeps below its stack pointer. i686 has no red
