@@ -118,10 +118,10 @@ pub enum Kind {
     /// A process has used up its share of the CPU for two seconds, which is said once until it has kept to its share
     /// again. Words: the share in thousandths, how long it had been when this was said in cycles (low, high), 0.
     Overrun = 9,
-    /// A source of interrupts that a process has bound interrupted more often than its budget allows, and is off for a
-    /// while. This is said when that while is another than after the storm before. The label is 1 if the source is a
-    /// device's messages (MSI), else 0. Words: the line, how long it is off in cycles (low, high), how often it was
-    /// switched off so far.
+    /// A source of interrupts that a process pays for interrupted more often than its budget allows, and is off for a
+    /// while. This is said when that while is another than after the storm before, or another process pays. The label
+    /// is 1 if the source is a device's messages (MSI), else 0. Words: the line, how long it is off in cycles (low,
+    /// high), how often it was switched off so far.
     Storm = 10,
     /// The call failed: the label is an [`Error`]'s code.
     Error = 15,

@@ -41,7 +41,12 @@ impl<M: Machine> Kernel<M> {
         let (badge, supervisor) = payer.map_or((0, Name::NONE), |origin| (origin.badge, origin.supervisor));
         let report = pace.switch_off((source.switch_off(machine), badge), now, window);
         self.deadlines.set(DeadlineOf::Source(link), pace.back());
-        match self.endpoints.resolve(supervisor).filter(|_| report == Report::Told) {
+        if report == Report::Silent {
+            return Next::Scheduled;
+        }
+        // The supervisor of a process that paid before may not have taken its message yet.
+        self.withdraw(Event::Storm(link));
+        match self.endpoints.resolve(supervisor) {
             Some(endpoint) => self.post(endpoint, Event::Storm(link)),
             None => Next::Scheduled,
         }

@@ -39,7 +39,7 @@ pub enum Pacing {
 /// Whether the supervisor hears of a storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// It does: the source is off for another time than after the last storm that was told.
+    /// It does: the source is off for another time than after the last storm that was told, or another process pays.
     Told,
     /// It doesn't: it would only hear the same again.
     Silent,
@@ -68,7 +68,7 @@ pub struct Pace {
     told: u8,
     /// How often it was switched off.
     storms: u32,
-    /// The badge of the process that had bound it then.
+    /// The badge of the process that paid for it then.
     badge: u16,
 }
 
@@ -140,22 +140,22 @@ impl Pace {
         self.storms
     }
 
-    /// The badge of the process that had bound it when it was switched off last.
+    /// The badge of the process that paid for it when it was switched off last.
     pub const fn badge(&self) -> u16 {
         self.badge
     }
 
-    /// Switches it off, until [`Self::back`]. Its messages go to that endpoint, of a process with that badge.
+    /// Switches it off, until [`Self::back`]. Its messages go to that endpoint, and a process with that badge pays.
     pub fn switch_off(&mut self, (endpoint, badge): (Name, u16), now: Time, window_cycles: u64) -> Report {
         let quiet = now.0.saturating_sub(self.came_back.0) / window_cycles.saturating_mul(QUIET_WINDOWS).max(1);
         let doublings = self.doublings.saturating_sub(u8::try_from(quiet).unwrap_or(u8::MAX));
         let cycles = window_cycles.saturating_mul(FIRST_OFF_WINDOWS << doublings);
-        (self.endpoint, self.badge) = (endpoint, badge);
+        self.endpoint = endpoint;
         (self.off_until, self.cycles_off) = (Time(now.0.saturating_add(cycles).max(1)), cycles);
         self.doublings = MOST_DOUBLINGS.min(doublings + 1);
         self.storms = self.storms.saturating_add(1);
-        let told = core::mem::replace(&mut self.told, doublings + 1);
-        if told == doublings + 1 { Report::Silent } else { Report::Told }
+        let before = (core::mem::replace(&mut self.told, doublings + 1), core::mem::replace(&mut self.badge, badge));
+        if before == (doublings + 1, badge) { Report::Silent } else { Report::Told }
     }
 
     /// Switches it on again, after `taken` interrupts in all. Returns where its messages go.

@@ -162,3 +162,63 @@ fn a_source_that_stormed_while_it_was_unbound_is_of_use_again() {
     world.raise(driver.line);
     assert_eq!(InterruptMessage::from_message(&world.poll(endpoint).unwrap()).count, 1);
 }
+
+/// A process that a supervisor of its own watches, and that was granted a source. Init runs.
+fn watched_payer(world: &mut World, source: usize) -> (Actor, usize) {
+    let of_others = world.supervisor;
+    world.supervisor = world.endpoint();
+    let actor = world.spawn_stopped(10);
+    let supervisor = core::mem::replace(&mut world.supervisor, of_others);
+    world.grant(actor, source, Rights::INTERRUPT, 0);
+    (actor, supervisor)
+}
+
+/// A storm of a source, which is on again afterwards.
+fn storm_at_once(world: &mut World, link: Link) {
+    world.trap(|kernel, machine| {
+        let next = kernel.switch_off(machine, link);
+        kernel.carry_out(machine, next);
+    });
+    pass(world, 200 * WINDOW);
+    assert!(!world.kernel.is_off(link));
+}
+
+/// The badge that a supervisor is told of a storm, if it is told of one.
+fn told(world: &mut World, supervisor: usize) -> Option<u16> {
+    let message = world.poll(supervisor).ok()?;
+    assert_eq!(message.tag.kind(), Kind::Storm);
+    Some(message.tag.badge())
+}
+
+#[test]
+fn a_storm_is_told_to_the_supervisor_of_the_process_that_pays() {
+    let mut world = World::new();
+    let (source, _) = Device::Message.claim(&mut world);
+    let link = world.object(source);
+    let (_, of_first) = watched_payer(&mut world, source);
+    storm_at_once(&mut world, link);
+    // It hasn't taken its message when another process pays.
+    let (second, of_second) = watched_payer(&mut world, source);
+    storm_at_once(&mut world, link);
+    assert_eq!(told(&mut world, of_first), None, "the storm is another's");
+    assert_eq!(told(&mut world, of_second), Some(second.badge as u16));
+}
+
+/// Storms of the same length are told once, but to each supervisor.
+#[test]
+fn a_storm_is_told_again_when_another_process_pays() {
+    let mut world = World::new();
+    let (source, _) = Device::Message.claim(&mut world);
+    let link = world.object(source);
+    let (first, of_first) = watched_payer(&mut world, source);
+    storm_at_once(&mut world, link);
+    assert_eq!(told(&mut world, of_first), Some(first.badge as u16));
+    pass(&mut world, 1_000 * WINDOW);
+    let (second, of_second) = watched_payer(&mut world, source);
+    storm_at_once(&mut world, link);
+    assert_eq!(told(&mut world, of_first), None);
+    assert_eq!(told(&mut world, of_second), Some(second.badge as u16), "it is as long as the former one");
+    pass(&mut world, 1_000 * WINDOW);
+    storm_at_once(&mut world, link);
+    assert_eq!(told(&mut world, of_second), None, "it would only hear the same again");
+}
