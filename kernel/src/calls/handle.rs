@@ -3,6 +3,7 @@
 use crate::kernel::Kernel;
 use crate::machine::{Context, Machine};
 use crate::objects::handle::Grant;
+use crate::objects::thread::{Sent, StateKind, Thread};
 use crate::request::{CallResult, DONE, Outcome, Request, word};
 use abi::{Error, Message, ObjectKind, Rights};
 
@@ -40,22 +41,25 @@ impl<M: Machine> Kernel<M> {
             ObjectKind::Timer => self.destroy_timer(link),
             ObjectKind::Thread if link == request.caller => return Err(Error::Busy.into()),
             ObjectKind::Thread => {
-                let registers = self.threads.at(link).map_or(Message::default(), |thread| thread.context.message());
+                let Message { tag, words: [.., last] } = self.held_message(grant);
                 self.remove_thread(machine, link);
-                return last_message(grant, registers);
+                return Ok(Outcome::Return([0, tag.0 as usize, last, 0]));
             }
             _ => return Err(Error::BadHandle.into()),
         }
         DONE
     }
-}
 
-/// What a destroyed thread's message registers held, for a caller that might have read them before. The caller can't
-/// read them in a call of its own: an answer may come between the two calls.
-fn last_message(thread: Grant, registers: Message) -> CallResult {
-    if !thread.rights.contains(Rights::THREAD) {
-        return word(0);
+    /// The message with which a thread would go on, for a caller that destroys the thread and might have read its
+    /// registers before. The caller can't read them in a call of its own: an answer may come between the two calls.
+    ///
+    /// A thread that waits for a message has none. Its saved registers may hold an old one, whose handle names
+    /// something else by now: the fast path takes what it sends from the CPU's registers.
+    fn held_message(&self, thread: Grant) -> Message {
+        let thread = self.threads.at(thread.link()).filter(|_| thread.rights.contains(Rights::THREAD));
+        let goes_on = |thread: &&Thread<M::Context>| {
+            matches!(thread.state().kind(), StateKind::Ready | StateKind::Preempted) || thread.sent() == Sent::Fault
+        };
+        thread.filter(goes_on).map_or(Message::default(), |thread| thread.context.message())
     }
-    let Message { tag, words: [.., last] } = registers;
-    Ok(Outcome::Return([0, tag.0 as usize, last, 0]))
 }

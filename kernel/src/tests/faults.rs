@@ -49,6 +49,19 @@ fn a_handler_hears_of_a_fault_and_its_reply_means_retry() {
     assert_eq!(["fault", "reply_receive"].map(|what| world.fast_paths.get(what).copied()), [Some(2); 2]);
 }
 
+/// Its registers are those with which it would go on.
+#[test]
+fn destroying_a_thread_that_has_faulted_tells_what_it_held() {
+    let mut world = World::new();
+    let (_, _, faulty) = handler_and_thread(&mut world);
+    let Message { tag, words } = world.message(faulty.thread);
+    world.fault(14);
+    world.ring();
+    let told = world.done(Operation::Destroy, faulty.thread_handle, [0; 4]);
+    assert_eq!(told, [0, tag.0 as usize, words[3], 0]);
+    assert_eq!(words, [7; 4]);
+}
+
 #[test]
 fn callers_of_a_thread_whose_fault_is_not_answered_get_an_error_before_it_is_reaped() {
     let mut world = World::new();

@@ -308,3 +308,15 @@ fn destroying_a_thread_tells_what_an_answer_has_brought_it() {
         assert_eq!(told, expected);
     }
 }
+
+/// On the fast path, what a caller sends isn't in its saved registers: these may hold an old answer, whose handle names
+/// something else by now.
+#[test]
+fn destroying_a_thread_that_waits_tells_nothing() {
+    let Pair { mut world, server, client, calls, .. } = served(20, 10);
+    world.call(Operation::Call, calls, [1, 2, 3, 4]);
+    assert!(world.is_running(server.thread));
+    assert_eq!(world.fast_paths.get("call"), Some(&1));
+    world.ring();
+    assert_eq!(world.done(Operation::Destroy, client.thread_handle, [0; 4]), [0; 4]);
+}
