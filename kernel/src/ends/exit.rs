@@ -2,9 +2,9 @@
 //!
 //! First its threads stop, and callers whose calls they had taken get `Gone`. Then the sources that it bound are masked
 //! and taken off their endpoints. Then callers whose calls it had put off get `Gone`. Then its supervisor gets a
-//! message. A process of one thread that nobody waits for ends in one trap. Otherwise the end takes several,
-//! which the timer raises within microseconds: other interrupts come in between, and threads of the process may run
-//! until they are stopped. The supervisor's `process_reap` tears down what the process held.
+//! message. A process of one thread that nobody waits for, without sources, ends in one trap. Otherwise the end takes
+//! several, which the timer raises within microseconds: other interrupts come in between, and threads of the process
+//! may run until they are stopped. The supervisor's `process_reap` tears down what the process held.
 
 use crate::dispatch::{DeadlineOf, Next};
 use crate::kernel::Kernel;
