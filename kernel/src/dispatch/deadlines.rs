@@ -174,3 +174,33 @@ impl Deadlines {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::boxed::Box;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn the_earliest_is_first_however_deadlines_move(
+            steps in prop::collection::vec((0..30usize, prop::option::weighted(0.8, 0u64..1_000)), 1..200),
+        ) {
+            let mut deadlines = Box::new(Deadlines::EMPTY);
+            let mut expected = BTreeMap::new();
+            for (number, time) in steps {
+                let owner = DeadlineOf::from_number(number);
+                match time {
+                    Some(time) => {
+                        deadlines.set(owner, Time(time));
+                        expected.insert(number, time);
+                    }
+                    None => prop_assert_eq!(deadlines.clear(owner), expected.remove(&number).is_some()),
+                }
+                let first = deadlines.first().map(|(time, _)| time.0);
+                prop_assert_eq!(first, expected.values().min().copied());
+            }
+        }
+    }
+}

@@ -188,6 +188,22 @@ mod tests {
     }
 
     #[test]
+    fn a_process_has_waited_if_it_wanted_to_run_and_used_nothing_since() {
+        let mut standing = standing();
+        let reviews = [
+            (Wish::Waits, 0, Since::Other),
+            (Wish::Waits, 0, Since::Waited),
+            (Wish::Other, 0, Since::Waited),
+            (Wish::Waits, 0, Since::Other),
+            (Wish::Waits, 1, Since::Other),
+            (Wish::Waits, 0, Since::Waited),
+        ];
+        for (wish, used_cycles, expected) in reviews {
+            assert_eq!(standing.note_wish(wish, used_cycles), expected, "{wish:?} {used_cycles}");
+        }
+    }
+
+    #[test]
     fn an_episode_goes_on_over_short_breaks_and_is_told_once() {
         let mut standing = standing();
         let mut time = 10;

@@ -7,7 +7,7 @@ mod watch;
 use super::world::{Actor, ENTRY, STACK, World};
 use crate::fake::FREQUENCY;
 use crate::machine::Line;
-use crate::objects::thread::SIBLINGS;
+use crate::objects::thread::{SIBLINGS, StateKind};
 use crate::tables::Link;
 use abi::{Operation, Options, Tag};
 
@@ -31,8 +31,7 @@ fn used(world: &World, process: Link) -> u64 {
 fn pass(world: &mut World, cycles: u64) {
     let end = world.machine.time + cycles;
     while world.machine.time < end {
-        let next = world.machine.armed.map_or(end, |armed| armed.0.clamp(world.machine.time, end));
-        world.advance(next - world.machine.time);
+        world.advance_to_timer(end);
         if world.is_running(world.init_thread) {
             world.park();
         }
@@ -139,6 +138,32 @@ fn who_waits_long_for_a_turn_gets_the_whole_share() {
 }
 
 #[test]
+fn a_process_is_owed_its_share_while_it_waits() {
+    const BUSY: Line = Line(8);
+    const WAITING: Line = Line(9);
+    for (state, order) in [(StateKind::Ready, [BUSY, WAITING]), (StateKind::Preempted, [WAITING, BUSY])] {
+        let mut world = World::new();
+        let waiting = world.spawn_sharing(10, 100);
+        let busy = world.spawn(20);
+        let bells = [(busy, BUSY), (waiting, WAITING)].map(|(actor, line)| (actor, world.bind_for(actor, line)));
+        park(&mut world);
+        for (actor, bell) in bells {
+            while world.is_running(actor.thread) {
+                world.receive(bell);
+            }
+        }
+        // The busy one has some credit then, so that it isn't lowered.
+        pass(&mut world, 4 * WINDOW);
+        order.iter().for_each(|line| world.raise(*line));
+        assert_eq!(world.state(waiting.thread).kind(), state);
+        pass(&mut world, 6 * WINDOW);
+        let standing = world.kernel.processes.at(waiting.process).unwrap().standing;
+        let windows = standing.budget.credit() / (100 * WINDOW as i64);
+        assert!((4..=7).contains(&windows), "{state:?}: the share of {windows} windows");
+    }
+}
+
+#[test]
 fn giving_up_the_cpu_before_each_look_gains_nothing() {
     let mut world = World::new();
     let dodger = world.spawn_sharing(47, 50);
@@ -173,23 +198,28 @@ fn many_threads_get_no_more_than_one() {
     assert_near(part, 100);
 }
 
+/// The running process makes another one, which runs on its share; every other one gets a share of that. Returns the
+/// handles to the process and its thread.
+fn make_child(world: &mut World, number: usize) -> (usize, usize) {
+    let create = Tag::incoming(Operation::ProcessCreate, 47, Options::empty());
+    let child = world.make_with(create, 0, [6, 4, 0, 7]);
+    if !number.is_multiple_of(2) {
+        world.done(Operation::ProcessShare, child, [40, 0, 0, 0]);
+    }
+    let thread = world.make(Operation::ThreadCreate, child, [ENTRY, STACK, 47, 0]);
+    world.done(Operation::ThreadStart, thread, [0; 4]);
+    (child, thread)
+}
+
 #[test]
 fn many_processes_get_no_more_than_one() {
     let mut world = World::new();
-    let greedy = world.spawn_sharing(47, 100);
+    world.spawn_sharing(47, 100);
     let modest = world.spawn(10);
     park(&mut world);
     // It makes others, which run on its share, and gives one of them a share of that.
-    let create = Tag::incoming(Operation::ProcessCreate, 47, Options::empty());
-    let mut made = std::vec![greedy.process];
     for number in 0..2 {
-        let child = world.make_with(create, 0, [6, 4, 0, 7]);
-        if number == 1 {
-            world.done(Operation::ProcessShare, child, [40, 0, 0, 0]);
-        }
-        let thread = world.make(Operation::ThreadCreate, child, [ENTRY, STACK, 47, 0]);
-        world.done(Operation::ThreadStart, thread, [0; 4]);
-        made.push(world.object(child));
+        make_child(&mut world, number);
     }
     let before = used(&world, modest.process);
     let begin = world.machine.time;
@@ -206,18 +236,12 @@ fn a_process_that_ends_before_a_look_is_paid_for() {
     let greedy = world.spawn_sharing(47, 100);
     let modest = world.spawn(10);
     park(&mut world);
-    let create = Tag::incoming(Operation::ProcessCreate, 47, Options::empty());
     let before = used(&world, modest.process);
     let begin = world.machine.time;
     let mut children = 0;
     while world.machine.time < begin + SECOND {
         if world.is_running(greedy.thread) {
-            let child = world.make_with(create, 0, [6, 4, 0, 7]);
-            if children % 2 == 1 {
-                world.done(Operation::ProcessShare, child, [40, 0, 0, 0]);
-            }
-            let thread = world.make(Operation::ThreadCreate, child, [ENTRY, STACK, 47, 0]);
-            world.done(Operation::ThreadStart, thread, [0; 4]);
+            let (child, thread) = make_child(&mut world, children);
             // The child runs in its place for less than the time to the next look.
             world.done(Operation::Yield, 0, [0; 4]);
             pass(&mut world, WINDOW / 16);

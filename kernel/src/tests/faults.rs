@@ -144,7 +144,7 @@ fn a_thread_is_not_its_own_handler_because_a_dead_endpoint_had_the_same_slot() {
     world.park();
     assert_eq!(world.poll(theirs), Err(Error::WouldBlock));
     world.ring();
-    while world.done(Operation::Destroy, first, [0; 4])[0] != 0 {}
+    world.destroy(first);
     let second = world.endpoint();
     assert_eq!(world.object(second), slot);
     let name = world.kernel.endpoints.name(slot);
@@ -221,7 +221,7 @@ fn a_fault_whose_endpoint_is_destroyed_is_retried_and_then_ends_the_process() {
     world.park();
     world.fault(14);
     world.ring();
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.destroy(endpoint);
     world.park();
     assert!(world.is_running(faulty.thread));
     world.fault(14);
@@ -250,7 +250,7 @@ fn a_fault_whose_handler_and_endpoint_are_gone_ends_its_process() {
     assert!(world.is_running(handler.thread));
     world.ring();
     let endpoint = world.last_endpoint();
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.destroy(endpoint);
     world.done(Operation::ProcessKill, handler.process_handle, [0; 4]);
     world.advance(100_000);
     assert_ended_by_fault(&mut world, faulty);
@@ -266,7 +266,7 @@ fn a_fault_whose_reply_handle_is_closed_ends_its_process() {
     world.ring();
     assert_fault(world.poll(endpoint).unwrap());
     let reply = world.make(Operation::ReplyTake, 0, [0; 4]);
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.destroy(endpoint);
     world.done(Operation::HandleClose, reply, [0; 4]);
     world.advance(100_000);
     assert_ended_by_fault(&mut world, faulty);

@@ -52,7 +52,7 @@ fn frames_that_come_back_are_zeroed_again() {
     world.map(map(WRITE), memory, [AT, 0, PAGE_BYTES, 0]);
     let frame = world.mapped(world.init.process, AT).unwrap().frame;
     let before = world.machine.zeroed[&frame];
-    while world.done(Operation::Destroy, memory, [0; 4])[0] != 0 {}
+    world.destroy(memory);
     let again = prepared(&mut world, 1);
     world.map(map(READ), again, [AT, 0, PAGE_BYTES, 0]);
     assert_eq!(world.mapped(world.init.process, AT).unwrap().frame, frame, "the test needs the same frame");
@@ -71,7 +71,7 @@ fn memory_whose_end_has_begun_is_of_no_use() {
         assert_eq!(world.refused(operation, memory, [0; 4]), Error::Busy, "{operation:?}");
     }
     assert_eq!(world.refused_with(map(READ), memory, [AT, 0, PAGE_BYTES, 0]), Error::Busy);
-    while world.done(Operation::Destroy, memory, [0; 4])[0] != 0 {}
+    world.destroy(memory);
     world.map(map(WRITE), other, [AT, 0, PAGE_BYTES, 0]);
 }
 
@@ -185,7 +185,7 @@ fn destroying_memory_takes_it_from_everybody() {
     }
     assert_eq!(world.done(Operation::Destroy, memory, [0; 4])[0], 1);
     assert_eq!(world.refused_with(map(READ), memory, [0x90_0000, 0, PAGE_BYTES, 0]), Error::Busy);
-    while world.done(Operation::Destroy, memory, [0; 4])[0] != 0 {}
+    world.destroy(memory);
     assert!(world.mapped(world.init.process, AT).is_none() && world.mapped(actor.process, AT).is_none());
     assert_eq!(world.refused(Operation::Destroy, memory, [0; 4]), Error::BadHandle);
 }
@@ -229,7 +229,7 @@ fn device_memory_is_claimed_once_and_mapped_uncached() {
     let mapping = world.mapped(world.init.process, AT + PAGE_BYTES).unwrap();
     assert_eq!((mapping.frame, mapping.memory_type), (Frame(DEVICE_FIRST.0 + 1), MemoryType::Device));
     assert_eq!(world.refused(Operation::MemorySeal, device, [0; 4]), Error::BadArgument);
-    while world.done(Operation::Destroy, device, [0; 4])[0] != 0 {}
+    world.destroy(device);
     assert!(world.kernel.frames.free() <= free, "device registers are no frames of the pool");
 }
 
@@ -245,7 +245,7 @@ fn a_machine_without_memory_left_says_so_and_recovers() {
     assert_eq!(world.refused_with(create, 0, [1, 1, 0, 0]), Error::NoMemory);
     while world.done(Operation::MemoryPrepare, held[0], [0; 4])[0] != 0 {}
     assert_eq!(world.refused_with(map(READ), held[0], [AT, 0, PAGE_BYTES, 0]), Error::NoMemory, "no page table");
-    while world.done(Operation::Destroy, held[1], [0; 4])[0] != 0 {}
+    world.destroy(held[1]);
     world.map(map(READ), held[0], [AT, 0, PAGE_BYTES, 0]);
 }
 
@@ -266,7 +266,7 @@ fn a_boot_module_becomes_ordinary_memory_when_it_is_destroyed() {
     invariants::check(&world);
     let memory = [InfoItem::Memory as usize, 0, 0, 0];
     let [total, free, held, _] = world.done(Operation::Info, 0, memory);
-    while world.done(Operation::Destroy, handle, [0; 4])[0] != 0 {}
+    world.destroy(handle);
     assert_eq!(world.done(Operation::Info, 0, memory), [total + 4, free + 4, held, 0]);
     let quota = world.kernel.processes.at(world.init.process).unwrap().quota;
     assert_eq!(quota.frames() as usize, 50 - 1 + 4, "init may use it");

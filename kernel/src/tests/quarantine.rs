@@ -33,7 +33,7 @@ fn memory_whose_address_was_read_goes_into_quarantine() {
     assert_eq!(world.done(Operation::MemoryInfo, quarantined, [0; 4])[0], 3 * PAGE_BYTES);
     let map = Tag::incoming(Operation::MemoryMap, 0, Options::ACCESS_READ);
     assert_eq!(world.refused_with(map, quarantined, [0x10_0000, 0, PAGE_BYTES, 0]), Error::MissingRight);
-    while world.done(Operation::Destroy, quarantined, [0; 4])[0] != 0 {}
+    world.destroy(quarantined);
     for handle in [actor.process_handle, actor.thread_handle, quarantined] {
         world.done(Operation::HandleClose, handle, [0; 4]);
     }
@@ -97,7 +97,7 @@ fn quarantine_is_charged_to_the_quota_that_it_came_from() {
     assert_eq!(now.frames(), used.frames());
     assert_eq!(quota(&world, reaper.process), reapers, "the frames never were the reaper's");
     // One of them is let go.
-    while world.done(Operation::Destroy, held[0][0], [0; 4])[0] != 0 {}
+    world.destroy(held[0][0]);
     assert_eq!(quota(&world, parent.process).frames_used() - used.frames_used(), 3 * (ROUNDS - 1));
     // When the parent is reaped, the frames in quarantine are charged to the process that made the parent.
     world.ring();
@@ -112,7 +112,7 @@ fn quarantine_is_charged_to_the_quota_that_it_came_from() {
     let frames = 3 * (ROUNDS - 1);
     assert_eq!((before.0 - free, used - before.1), (frames as usize, frames));
     for handle in &left {
-        while world.done(Operation::Destroy, *handle, [0; 4])[0] != 0 {}
+        world.destroy(*handle);
     }
     let handles = [parent, reaper].map(|actor| [actor.process_handle, actor.thread_handle]);
     for handle in handles.into_iter().flatten().chain(left) {
@@ -161,7 +161,7 @@ fn a_descendants_quarantine_comes_with_its_parents() {
     let quarantined = reap_with_quarantine(&mut world, parent.process_handle);
     assert_eq!(quarantined.len(), 1);
     assert_eq!(holdings(&world).1 - before.1, 3);
-    while world.done(Operation::Destroy, quarantined[0], [0; 4])[0] != 0 {}
+    world.destroy(quarantined[0]);
     for handle in [parent.process_handle, parent.thread_handle, quarantined[0]] {
         world.done(Operation::HandleClose, handle, [0; 4]);
     }

@@ -2,6 +2,7 @@
 
 use super::messages::{Pair, pair, served};
 use super::world::World;
+use crate::objects::process::Life;
 use crate::objects::thread::StateKind;
 use abi::{Error, ObjectKind, Operation, Options, Rights, Tag};
 
@@ -39,7 +40,7 @@ fn destroying_an_endpoint_gives_everybody_who_waits_on_it_an_error() {
     world.call(Operation::Call, calls, [0; 4]);
     assert!(world.is_running(server.thread));
     world.ring();
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.destroy(endpoint);
     world.park();
     assert!(world.is_running(client.thread));
     assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
@@ -268,6 +269,27 @@ fn a_full_client_leaves_the_reply_owed() {
     }
     world.done(Operation::Reply, 0, [3; 4]);
     assert_eq!(world.message(client.thread).words, [3; 4]);
+}
+
+/// Its server has taken a call, waits itself, and both have deadlines: stopping it is more work than a slice has.
+#[test]
+fn a_server_whose_end_is_more_than_a_slice_ends() {
+    let Pair { mut world, server, client, calls, .. } = served(20, 10);
+    let later = world.machine.time as usize + 100_000_000;
+    world.ring();
+    let busy = world.endpoint();
+    let their_busy = world.grant(server, busy, Rights::CALL, 0);
+    world.park();
+    for (actor, endpoint) in [(client, calls), (server, their_busy)] {
+        assert!(world.is_running(actor.thread));
+        world.done(Operation::Deadline, 0, [later, 0, 0, 0]);
+        world.call(Operation::Call, endpoint, [0; 4]);
+    }
+    world.ring();
+    world.done(Operation::ProcessKill, server.process_handle, [0; 4]);
+    world.advance(1_000_000);
+    assert_eq!(world.message(client.thread).result(), Err(Error::Gone));
+    assert_eq!(world.kernel.processes.at(server.process).unwrap().life(), Life::Dead);
 }
 
 #[test]

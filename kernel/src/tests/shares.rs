@@ -37,7 +37,7 @@ fn a_process_that_has_run_gets_no_share() {
     let mut world = World::new();
     // Its children run on what it ran on, and their shares came from there.
     let former = world.spawn_stopped(30);
-    while world.done(Operation::Destroy, former.thread_handle, [0; 4])[0] != 0 {}
+    world.destroy(former.thread_handle);
     assert_eq!(world.kernel.processes.at(former.process).unwrap().thread_count(), 0);
     assert_eq!(world.refused(Operation::ProcessShare, former.process_handle, [100, 0, 0, 0]), Error::Busy);
 }

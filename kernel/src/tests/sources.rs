@@ -55,13 +55,23 @@ fn interrupts_of_lines_that_nobody_bound_are_masked_and_counted() {
 }
 
 #[test]
+fn non_maskable_interrupts_that_nobody_bound_are_all_counted() {
+    let mut world = World::new();
+    let source = source(&mut world, Line::NMI);
+    world.trap(|kernel, machine| kernel.non_maskable(machine, 3));
+    let counters = world.kernel.interrupts.at(world.object(source)).unwrap().counters;
+    assert_eq!((counters.taken, counters.dropped), (3, 3));
+    assert!(!world.machine.ended.contains(&Line::NMI), "no controller waits for its end");
+}
+
+#[test]
 fn a_source_survives_the_death_of_the_endpoint_that_it_was_bound_to() {
     let mut world = World::new();
     let endpoint = world.endpoint();
     let source = source(&mut world, EDGE);
     world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
     world.raise(EDGE);
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.destroy(endpoint);
     // The next object in the endpoint's slot has nothing to do with the source.
     let innocent = world.endpoint();
     world.raise(EDGE);
@@ -84,7 +94,7 @@ fn a_source_whose_endpoint_died_can_be_bound_anew_without_an_interrupt_in_betwee
     world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
     world.machine.assert(LEVEL);
     world.serve();
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.destroy(endpoint);
     let successor = world.endpoint();
     world.done(Operation::InterruptBind, source, [successor, 0, 0, 0]);
     assert_eq!(world.serve(), 1);
@@ -98,7 +108,7 @@ fn a_source_that_fires_after_its_endpoint_died_falls_silent() {
     let source = source(&mut world, EDGE);
     world.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
     assert!(world.poll(endpoint).is_ok());
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.destroy(endpoint);
     let innocent = world.endpoint();
     world.raise(EDGE);
     assert_eq!(world.poll(innocent), Err(Error::WouldBlock));
@@ -305,7 +315,7 @@ fn a_freed_message_interrupt_can_be_had_again() {
     let (source, line) = message_source(&mut world);
     let (_, other) = message_source(&mut world);
     assert_ne!(line, other);
-    while world.done(Operation::Destroy, source, [0; 4])[0] != 0 {}
+    world.destroy(source);
     assert_eq!(message_source(&mut world).1, line);
 }
 

@@ -133,15 +133,6 @@ fn listen(world: &mut World, told: &mut Told) {
     }
 }
 
-/// Lets time pass, with each trap of the timer when it is due.
-fn pass(world: &mut World, cycles: u64) {
-    let end = world.machine.time + cycles;
-    while world.machine.time < end {
-        let next = world.machine.armed.map_or(end, |armed| armed.0.clamp(world.machine.time, end));
-        world.advance(next - world.machine.time);
-    }
-}
-
 /// The device interrupts again and again for that time; its driver works, receives whatever comes, and doesn't quiet
 /// the device. There are too many traps to look at everything after each.
 fn storm(world: &mut World, device: Device, driver: &Driver, cycles: u64) -> Told {
@@ -216,8 +207,7 @@ fn until_it_gets_one(world: &mut World, driver: &Driver, cycles: u64) -> Interru
     let end = world.machine.time + cycles;
     while !world.is_running(driver.actor.thread) {
         assert!(world.machine.time < end, "it gets nothing");
-        let next = world.machine.armed.map_or(end, |armed| armed.0.clamp(world.machine.time, end));
-        world.advance(next - world.machine.time);
+        world.advance_to_timer(end);
     }
     got(world, driver)
 }

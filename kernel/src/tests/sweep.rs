@@ -10,7 +10,7 @@ use std::vec::Vec;
 const LIVES: usize = 4 * GENERATIONS as usize + 3;
 
 fn destroy(world: &mut World, handle: usize) {
-    while world.done(Operation::Destroy, handle, [0; 4])[0] != 0 {}
+    world.destroy(handle);
     world.done(Operation::HandleClose, handle, [0; 4]);
 }
 

@@ -10,13 +10,16 @@ use crate::fake::Fake;
 use crate::fast::{FastCall, Origin};
 use crate::frames::Frame;
 use crate::machine::{Line, Page, Resume};
-use crate::objects::process::Life;
-use crate::objects::thread::{Fault, State};
+use crate::objects::thread::State;
 use crate::tables::Link;
-use crate::tables::sizes::PROCESSES;
 use abi::{DESCRIPTIONS, Error, Kind, Message, ObjectKind, Operation, Options, Rights, Tag};
 use std::boxed::Box;
 use std::collections::BTreeMap;
+
+mod actors;
+mod events;
+
+pub use actors::Actor;
 
 /// What stands in saved message registers that nobody may read.
 const STALE: Message = Message::new(Tag(0xDEAD_DEAD), [0xDEAD_0000; 4]);
@@ -52,19 +55,6 @@ pub enum Paths {
     All,
     /// The slow one alone.
     SlowOnly,
-}
-
-/// A process with one thread, made by `init`.
-#[derive(Clone, Copy, Debug)]
-pub struct Actor {
-    pub process: Link,
-    pub thread: Link,
-    /// Init's handle to the process.
-    pub process_handle: usize,
-    /// Init's handle to the thread.
-    pub thread_handle: usize,
-    /// What its exit message carries.
-    pub badge: usize,
 }
 
 impl World {
@@ -138,29 +128,6 @@ impl World {
                 kernel.set_message(caller, message);
                 kernel.call(machine);
             },
-        );
-    }
-
-    /// A line fired.
-    pub fn interrupt(&mut self, line: Line) {
-        self.enter(
-            "interrupt",
-            |kernel, machine| {
-                if !machine.controller.is_direct() {
-                    return None;
-                }
-                kernel.fast_interrupt(machine, line)
-            },
-            |kernel, machine| kernel.interrupt(machine, line),
-        );
-    }
-
-    /// The running thread raises this exception.
-    pub fn raise_fault(&mut self, fault: Fault) {
-        self.enter(
-            "fault",
-            |kernel, machine| kernel.fast_fault(machine, fault),
-            |kernel, machine| kernel.fault(machine, fault),
         );
     }
 
@@ -249,6 +216,12 @@ impl World {
         result.expect("the call gets on")
     }
 
+    /// The running thread destroys an object, to the end.
+    #[track_caller]
+    pub fn destroy(&mut self, handle: usize) {
+        while self.done(Operation::Destroy, handle, [0; 4])[0] != 0 {}
+    }
+
     /// The running process makes an endpoint.
     #[track_caller]
     pub fn endpoint(&mut self) -> usize {
@@ -282,39 +255,6 @@ impl World {
         answer.result().map(|_| answer)
     }
 
-    /// Init makes a process with one thread of that priority, and starts it.
-    #[track_caller]
-    pub fn spawn(&mut self, priority: usize) -> Actor {
-        let actor = self.spawn_stopped(priority);
-        self.done(Operation::ThreadStart, actor.thread_handle, [0; 4]);
-        actor
-    }
-
-    #[track_caller]
-    pub fn spawn_stopped(&mut self, priority: usize) -> Actor {
-        self.badges += 1;
-        let badge = self.badges;
-        let create = Tag::incoming(Operation::ProcessCreate, 63, Options::DMA);
-        let process_handle = self.make_with(create, 0, [40, 30, self.supervisor, badge]);
-        let thread_handle = self.make(Operation::ThreadCreate, process_handle, [ENTRY, STACK, priority, 0]);
-        let (process, thread) = (self.object(process_handle), self.object(thread_handle));
-        Actor { process, thread, process_handle, thread_handle, badge }
-    }
-
-    /// Init makes a process with a share of its own and one thread of that priority, and starts it.
-    #[track_caller]
-    pub fn spawn_sharing(&mut self, priority: usize, thousandths: usize) -> Actor {
-        self.badges += 1;
-        let badge = self.badges;
-        let create = Tag::incoming(Operation::ProcessCreate, 63, Options::DMA);
-        let process_handle = self.make_with(create, 0, [40, 30, self.supervisor, badge]);
-        self.done(Operation::ProcessShare, process_handle, [thousandths, 0, 0, 0]);
-        let thread_handle = self.make(Operation::ThreadCreate, process_handle, [ENTRY, STACK, priority, 0]);
-        self.done(Operation::ThreadStart, thread_handle, [0; 4]);
-        let (process, thread) = (self.object(process_handle), self.object(thread_handle));
-        Actor { process, thread, process_handle, thread_handle, badge }
-    }
-
     /// The slot of the object that one of the running process's handles names.
     pub fn object(&self, handle: usize) -> Link {
         let process = self.kernel.threads.at(self.kernel.current).unwrap().process;
@@ -335,75 +275,6 @@ impl World {
         handles.iter().find(|(_, grant)| grant.kind == kind && grant.link() == object).unwrap().0 as usize
     }
 
-    /// Init gives an actor one of its handles, with these rights; returns the actor's handle.
-    #[track_caller]
-    pub fn grant(&mut self, to: Actor, handle: usize, rights: Rights, badge: usize) -> usize {
-        self.make(Operation::ProcessGrant, to.process_handle, [handle, rights.bits() as usize, badge, 0])
-    }
-
-    /// Init waits for its bell, so that the others run.
-    pub fn park(&mut self) {
-        assert!(self.is_running(self.init_thread));
-        self.receive(self.supervisor);
-    }
-
-    /// Binds a line to a new endpoint, and returns the actor's handle to receive there.
-    pub fn bind_for(&mut self, actor: Actor, line: Line) -> usize {
-        let endpoint = self.endpoint();
-        let source = self.make(Operation::InterruptCreate, self.init.root as usize, [line.0 as usize, 0, 0, 0]);
-        self.done(Operation::InterruptBind, source, [endpoint, 0, 0, 0]);
-        self.grant(actor, endpoint, Rights::RECEIVE, 0)
-    }
-
-    /// Init runs again, with the interrupt's message in its registers.
-    #[track_caller]
-    pub fn ring(&mut self) {
-        self.raise(BELL);
-        assert!(self.is_running(self.init_thread));
-    }
-
-    /// An edge on a line, and whatever the CPU takes because of it.
-    pub fn raise(&mut self, line: Line) {
-        self.machine.raise(line);
-        self.serve();
-    }
-
-    /// The CPU takes all interrupts that come through; returns how many.
-    pub fn serve(&mut self) -> usize {
-        let mut taken = 0;
-        while let Some(line) = self.machine.take_interrupt() {
-            self.interrupt(line);
-            taken += 1;
-        }
-        taken
-    }
-
-    /// Time passes, and the timer fires as often as it is due.
-    pub fn advance(&mut self, cycles: u64) {
-        self.machine.advance(cycles);
-        while self.machine.take_timer() {
-            self.trap(|kernel, machine| kernel.timer(machine));
-        }
-    }
-
-    /// Time passes until no end of a process is under way.
-    pub fn finish_ends(&mut self) {
-        let is_ending = |kernel: &Kernel<Fake>| {
-            let mut links = (0..PROCESSES).map(Link::new);
-            links.any(|link| kernel.processes.live(link).is_some_and(|process| process.life() == Life::Ending))
-        };
-        while is_ending(&self.kernel) {
-            let next = self.machine.armed.expect("the timer raises the next slice");
-            self.advance(next.0.saturating_sub(self.machine.time));
-        }
-    }
-
-    /// The running thread raises an exception.
-    pub fn fault(&mut self, vector: u8) {
-        let fault = Fault { vector, error: 6, address: 0xDEAD_0000, instruction: ENTRY + 16 };
-        self.raise_fault(fault);
-    }
-
     /// Whether that thread runs.
     pub fn is_running(&self, thread: Link) -> bool {
         self.kernel.current == thread
@@ -422,19 +293,6 @@ impl World {
     /// What a thread does or waits for.
     pub fn state(&self, thread: Link) -> State {
         self.kernel.threads.at(thread).map(|thread| thread.state()).unwrap_or_default()
-    }
-
-    /// Init ends a process and reaps it to the end; returns how many calls that took.
-    #[track_caller]
-    pub fn reap(&mut self, process_handle: usize) -> usize {
-        for calls in 1..10_000 {
-            let [left, quarantined, ..] = self.done(Operation::ProcessReap, process_handle, [0; 4]);
-            assert_eq!(quarantined, 0);
-            if left == 0 {
-                return calls;
-            }
-        }
-        panic!("reaping never ends");
     }
 
     /// What a process has mapped at an address.

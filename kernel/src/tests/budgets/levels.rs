@@ -99,8 +99,7 @@ fn the_supervisor_is_told_once_an_episode() {
         let mut overruns = std::vec::Vec::new();
         let end = world.machine.time + 250 * WINDOW;
         while world.machine.time < end {
-            let next = world.machine.armed.map_or(end, |armed| armed.0.clamp(world.machine.time, end));
-            world.advance(next - world.machine.time);
+            world.advance_to_timer(end);
             if world.is_running(world.init_thread) {
                 overruns.push((world.machine.time, world.message(world.init_thread)));
                 world.park();

@@ -2,16 +2,22 @@
 
 use super::*;
 
+/// A driver whose source is off and whose device is quiet. Init runs.
+fn after_a_storm(device: Device) -> (World, Driver) {
+    let mut world = World::new();
+    let driver = driver(&mut world, device, 100);
+    storm_until_off(&mut world, device, &driver);
+    world.machine.release(driver.line);
+    wait(&mut world, &driver);
+    world.ring();
+    (world, driver)
+}
+
 #[test]
 fn a_driver_cannot_end_it_by_binding_anew() {
     for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
+        let (mut world, driver) = after_a_storm(device);
         let back = pace(&world, &driver).back();
-        world.machine.release(driver.line);
-        wait(&mut world, &driver);
-        world.ring();
         world.done(Operation::InterruptUnbind, driver.source, [0; 4]);
         let endpoint = world.endpoint();
         world.done(Operation::InterruptBind, driver.source, [endpoint, 0, 0, 0]);
@@ -19,7 +25,7 @@ fn a_driver_cannot_end_it_by_binding_anew() {
         assert_eq!(world.refused(Operation::InterruptBind, driver.source, [endpoint, 0, 0, 0]), Error::Busy);
         assert_eq!(world.poll(endpoint), Err(Error::WouldBlock), "{device:?}");
         let left = back.0 + WINDOW / 8 - world.machine.time;
-        pass(&mut world, left);
+        world.pass(left);
         let message = InterruptMessage::from_message(&world.poll(endpoint).unwrap());
         assert!(message.flags.contains(InterruptFlags::OFF), "{device:?}");
         assert!(!pace(&world, &driver).is_off(), "{device:?}");
@@ -65,14 +71,9 @@ fn the_end_of_a_driver_does_not_end_it_either() {
 #[test]
 fn a_source_that_nobody_binds_comes_back_in_silence() {
     for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
-        world.machine.release(driver.line);
-        wait(&mut world, &driver);
-        world.ring();
+        let (mut world, driver) = after_a_storm(device);
         world.done(Operation::InterruptUnbind, driver.source, [0; 4]);
-        pass(&mut world, 2 * FIRST_OFF);
+        world.pass(2 * FIRST_OFF);
         assert!(!pace(&world, &driver).is_off() && world.machine.line(driver.line).masked, "{device:?}");
     }
 }
@@ -80,13 +81,8 @@ fn a_source_that_nobody_binds_comes_back_in_silence() {
 #[test]
 fn a_source_that_is_destroyed_while_it_is_off_leaves_nothing() {
     for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
-        world.machine.release(driver.line);
-        wait(&mut world, &driver);
-        world.ring();
-        while world.done(Operation::Destroy, driver.source, [0; 4])[0] != 0 {}
+        let (mut world, driver) = after_a_storm(device);
+        world.destroy(driver.source);
         let owners = world.kernel.deadlines.owners();
         assert!(!owners.contains(&DeadlineOf::Source(driver.link)), "{device:?}: {owners:?}");
         // Who claims it anew has the root's right to lines, and begins with a clean slate.
@@ -99,15 +95,10 @@ fn a_source_that_is_destroyed_while_it_is_off_leaves_nothing() {
 #[test]
 fn a_source_whose_endpoint_goes_while_it_is_off_is_unbound_when_it_comes_back() {
     for device in DEVICES {
-        let mut world = World::new();
-        let driver = driver(&mut world, device, 100);
-        storm_until_off(&mut world, device, &driver);
-        world.machine.release(driver.line);
-        wait(&mut world, &driver);
-        world.ring();
+        let (mut world, driver) = after_a_storm(device);
         let endpoint = world.last_endpoint();
-        while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
-        pass(&mut world, 2 * FIRST_OFF);
+        world.destroy(endpoint);
+        world.pass(2 * FIRST_OFF);
         assert!(source(&world, &driver).endpoint().is_none(), "{device:?}");
         assert!(!pace(&world, &driver).is_off() && world.machine.line(driver.line).masked, "{device:?}");
     }

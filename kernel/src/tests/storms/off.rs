@@ -77,7 +77,7 @@ fn a_level_that_is_in_service_comes_back_when_it_is_completed() {
         kernel.carry_out(machine, next);
     });
     listen(&mut world, &mut Told::new());
-    pass(&mut world, 2 * FIRST_OFF);
+    world.pass(2 * FIRST_OFF);
     assert!(pace(&world, &driver).is_off());
     world.machine.release(LEVEL);
     world.call(Operation::ReplyReceive, driver.endpoint, [0; 4]);
@@ -119,6 +119,6 @@ fn what_is_off_is_shown() {
     let [times, is_off, low, high] = ask(&mut world, InterruptPart::Storm);
     assert_eq!((times, is_off, join(low, high)), (1, 1, back.0));
     assert_ne!(ask(&mut world, InterruptPart::Binding)[0], 0, "it is bound");
-    pass(&mut world, 2 * FIRST_OFF);
+    world.pass(2 * FIRST_OFF);
     assert_eq!(ask(&mut world, InterruptPart::Storm), [1, 0, 0, 0]);
 }

@@ -34,6 +34,13 @@ fn driver_and_victim(world: &mut World) -> (Driver, Actor) {
     (driver, victim)
 }
 
+/// The driver unbinds its source, and waits.
+fn unbind(world: &mut World, driver: &Driver) {
+    let handle = world.handle_to(abi::ObjectKind::Interrupt, driver.link);
+    world.done(Operation::InterruptUnbind, handle, [0; 4]);
+    wait(world, driver);
+}
+
 fn is_lowered(world: &World, process: Link) -> bool {
     world.kernel.processes.at(process).unwrap().standing.is_lowered()
 }
@@ -55,9 +62,7 @@ fn expect_paid_by(world: &mut World, driver: &Driver, victim: Actor) {
 fn a_driver_that_unbinds_its_source_pays_all_the_same() {
     let mut world = World::new();
     let (driver, victim) = driver_and_victim(&mut world);
-    let handle = world.handle_to(abi::ObjectKind::Interrupt, driver.link);
-    world.done(Operation::InterruptUnbind, handle, [0; 4]);
-    wait(&mut world, &driver);
+    unbind(&mut world, &driver);
     expect_paid_by(&mut world, &driver, victim);
 }
 
@@ -68,7 +73,7 @@ fn a_driver_whose_endpoint_has_gone_pays_all_the_same() {
     wait(&mut world, &driver);
     world.ring();
     let endpoint = world.last_endpoint();
-    while world.done(Operation::Destroy, endpoint, [0; 4])[0] != 0 {}
+    world.destroy(endpoint);
     world.park();
     // The driver's receive has failed.
     assert!(world.is_running(driver.actor.thread));
@@ -136,12 +141,16 @@ fn who_has_bound_a_source_pays_until_it_is_torn_down() {
     world.ring();
     let other = world.spawn_stopped(10);
     world.grant(other, driver.source, Rights::INTERRUPT, 0);
+    let (of_other, _) = Device::Edge.claim(&mut world);
+    let of_other_link = world.object(of_other);
+    world.grant(other, of_other, Rights::INTERRUPT, 0);
     assert_eq!(source(&world, &driver).payer(), driver.actor.process);
     world.done(Operation::ProcessKill, driver.actor.process_handle, [0; 4]);
     world.finish_ends();
     assert_eq!(source(&world, &driver).payer(), driver.actor.process);
     world.reap(driver.actor.process_handle);
     assert_eq!(source(&world, &driver).payer(), init);
+    assert_eq!(world.kernel.interrupts.at(of_other_link).unwrap().payer(), other.process);
 }
 
 /// A source that its driver has unbound in a storm is on again after its time off, and can be bound then.
@@ -149,12 +158,10 @@ fn who_has_bound_a_source_pays_until_it_is_torn_down() {
 fn a_source_that_stormed_while_it_was_unbound_is_of_use_again() {
     let mut world = World::new();
     let (driver, _) = driver_and_victim(&mut world);
-    let handle = world.handle_to(abi::ObjectKind::Interrupt, driver.link);
-    world.done(Operation::InterruptUnbind, handle, [0; 4]);
-    wait(&mut world, &driver);
+    unbind(&mut world, &driver);
     storm_unbound(&mut world, driver.line);
     assert!(pace(&world, &driver).storms() > 0);
-    pass(&mut world, 200 * WINDOW);
+    world.pass(200 * WINDOW);
     assert!(!pace(&world, &driver).is_off());
     world.ring();
     let endpoint = world.endpoint();
@@ -179,7 +186,7 @@ fn storm_at_once(world: &mut World, link: Link) {
         let next = kernel.switch_off(machine, link);
         kernel.carry_out(machine, next);
     });
-    pass(world, 200 * WINDOW);
+    world.pass(200 * WINDOW);
     assert!(!world.kernel.is_off(link));
 }
 
@@ -213,12 +220,12 @@ fn a_storm_is_told_again_when_another_process_pays() {
     let (first, of_first) = watched_payer(&mut world, source);
     storm_at_once(&mut world, link);
     assert_eq!(told(&mut world, of_first), Some(first.badge as u16));
-    pass(&mut world, 1_000 * WINDOW);
+    world.pass(1_000 * WINDOW);
     let (second, of_second) = watched_payer(&mut world, source);
     storm_at_once(&mut world, link);
     assert_eq!(told(&mut world, of_first), None);
     assert_eq!(told(&mut world, of_second), Some(second.badge as u16), "it is as long as the former one");
-    pass(&mut world, 1_000 * WINDOW);
+    world.pass(1_000 * WINDOW);
     storm_at_once(&mut world, link);
     assert_eq!(told(&mut world, of_second), None, "it would only hear the same again");
 }
