@@ -1,15 +1,16 @@
 //! A round: `init` makes distrustful programs, which do what they want; now and then it ends one, reaps what has ended
 //! and makes another. At the end it takes everything back, and counts.
 
+mod contest;
+mod reckoning;
 mod storm;
 
-use crate::oracle::contest::WINDOW;
 use crate::oracle::things::{Life, ObjectNumber};
 use crate::oracle::{STACK_STEP, STACKS};
 use crate::program;
 use crate::random::Random;
 use crate::world::{ENTRY, Tally, World};
-use abi::{InfoItem, Kind, Message, ObjectKind, Operation, Options, PAGE_BYTES, ProcessPart, Rights};
+use abi::{Kind, ObjectKind, Operation, Options, PAGE_BYTES, Rights};
 use kernel::machine::Line;
 use kernel::tables::sizes;
 
@@ -21,10 +22,6 @@ const PROGRAMS: usize = if sizes::PROCESSES < 16 { 3 } else { 6 };
 const QUOTA: [usize; 2] = if sizes::PROCESSES < 16 { [90, 24] } else { [90, 60] };
 /// How many thousandths of the CPU a program may get; most get one of these.
 const SHARES: [usize; 4] = [0, 40, 90, 150];
-/// How long a contest for the CPU takes, in windows: long enough that a supervisor is told.
-const CONTEST_WINDOWS: u64 = 260;
-/// The most traps of the timer in a contest.
-const CONTEST_TRAPS: usize = 8_000;
 /// The most storms in a round: most of the time no source is bound that can have one.
 const STORMS: u64 = 2;
 /// The most calls that reaping one process takes.
@@ -119,31 +116,6 @@ impl Scene {
             Some(0) => self.supervise(),
             Some(thread) => program::step(&mut self.world, &mut self.random, thread),
         }
-    }
-
-    /// All programs that can run compute for a while, as programs mostly do: here a step takes no time.
-    fn compete(&mut self) {
-        const LONGEST_CYCLES: usize = 2_000_000;
-        let restless = self.random.one_in(2);
-        let end = self.world.oracle.now + CONTEST_WINDOWS * WINDOW;
-        self.world.oracle.begin_contest();
-        for _ in 0..CONTEST_TRAPS {
-            let left = end.saturating_sub(self.world.oracle.now);
-            if left == 0 {
-                break;
-            }
-            self.world.advance_to_timer(left.min(self.random.below(LONGEST_CYCLES) as u64));
-            match self.world.running() {
-                // It was told something.
-                Some(0) => drop(self.world.ask(Operation::Receive, self.supervisor, [0; 4])),
-                Some(thread) if restless && self.random.one_in(50) => {
-                    program::step(&mut self.world, &mut self.random, thread);
-                }
-                _ => {}
-            }
-            self.world.oracle.note_wants();
-        }
-        self.world.tally.contests += self.world.oracle.end_contest();
     }
 
     /// No thread can run: what is under way comes to its end, and then somebody must wake `init`.
@@ -281,80 +253,5 @@ impl Scene {
             let words = [self.world.init.root as usize, rights.bits() as usize, 0, 0];
             self.world.ask(Operation::ProcessGrant, process, words);
         }
-    }
-
-    /// Lets time pass until `init` runs. After a storm of the bell its source is off for a while.
-    fn wake(&mut self) {
-        for _ in 0..SLICES {
-            if self.world.running() == Some(0) {
-                break;
-            }
-            self.ring();
-            self.world.advance(10_000);
-        }
-    }
-
-    /// Ends all programs, and compares what there is with what there was.
-    fn take_back(&mut self) {
-        for (process, _) in self.programs.clone() {
-            // Others may run before `init` goes on, if it has used up its share.
-            self.wake();
-            self.world.ask(Operation::ProcessKill, process, [2, 0, 0, 0]);
-        }
-        self.wake();
-        for _ in 0..200 {
-            self.world.advance(50_000);
-        }
-        self.receive_all();
-        self.world.oracle.check_ends(self.supervisor_object);
-        for (process, _) in core::mem::take(&mut self.programs) {
-            self.reap(process);
-        }
-        for thread in core::mem::take(&mut self.threads) {
-            self.world.ask(Operation::HandleClose, thread, [0; 4]);
-        }
-        // Bits may be left at endpoints that `init` owns; they are no object.
-        if self.baseline != [0; 5] {
-            let found = self.count();
-            if found != self.baseline {
-                let text = format!("frames, objects and handles: {found:?}, and there were {:?}", self.baseline);
-                self.world.oracle.breaches.push(text);
-            }
-        }
-        self.count_shares();
-    }
-
-    /// Free frames; processes, threads, endpoints and handles in use.
-    fn count(&mut self) -> [usize; 5] {
-        let [_, free, ..] = self.info(InfoItem::Memory, 0).words;
-        let [processes, threads, endpoints, handles] = self.info(InfoItem::Kernel, 1).words;
-        [free, processes, threads, endpoints, handles]
-    }
-
-    /// Counts all shares of the CPU, which are the whole at any time.
-    fn count_shares(&mut self) {
-        let [processes, ..] = self.info(InfoItem::Kernel, 1).words;
-        let (mut seen, mut shares) = (0, Vec::new());
-        for index in 0..sizes::PROCESSES {
-            if seen == processes || self.world.running() != Some(0) {
-                break;
-            }
-            let [state, badge, ..] = self.info_of(index, ProcessPart::State).words;
-            seen += (state != 0) as usize;
-            let [share, ..] = self.info_of(index, ProcessPart::Share).words;
-            if share != 0 {
-                shares.push((badge as u16, share as i64));
-            }
-        }
-        self.world.oracle.check_shares(shares);
-    }
-
-    fn info_of(&mut self, index: usize, part: ProcessPart) -> Message {
-        let words = [InfoItem::Process as usize, index, part as usize, 0];
-        self.world.ask(Operation::Info, self.world.init.root, words)
-    }
-
-    fn info(&mut self, item: InfoItem, part: usize) -> Message {
-        self.world.ask(Operation::Info, self.world.init.root, [item as usize, 0, part, 0])
     }
 }

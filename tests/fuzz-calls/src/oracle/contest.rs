@@ -15,7 +15,7 @@ pub const WINDOW: u64 = FREQUENCY / 100;
 const LEAST_WINDOWS: u64 = 100;
 
 /// How much less than its share a process may have got, in windows of the whole CPU: others may use what they have
-/// saved, which is a window of each one's share at most, and a review comes some looks late.
+/// saved, which is a window of each one's share, and more if they had waited before. A review comes some looks late.
 const LOST_WINDOWS: u64 = 4;
 
 /// A contest that goes on.

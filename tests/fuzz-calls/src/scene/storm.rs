@@ -3,8 +3,6 @@
 use super::Scene;
 use crate::oracle::contest::WINDOW;
 use crate::oracle::storms::INTERRUPT_CYCLES;
-use crate::program;
-use abi::Operation;
 use kernel::machine::Line;
 
 /// How long it goes on.
@@ -22,7 +20,7 @@ impl Scene {
         if kernel::fake::MESSAGE_LINES.contains(&storm.line) {
             return;
         }
-        let restless = self.random.one_in(2);
+        let mood = self.mood();
         let end = self.world.oracle.now + STORM_WINDOWS * WINDOW;
         let before = self.world.board.fake.line(line).taken;
         while self.world.oracle.now < end {
@@ -33,14 +31,7 @@ impl Scene {
             let taken = self.world.board.fake.line(line).taken - seen;
             self.world.lose(u64::from(taken) * INTERRUPT_CYCLES);
             self.world.advance_to_timer(WINDOW / OF_A_WINDOW);
-            match self.world.running() {
-                // It was told something.
-                Some(0) => drop(self.world.ask(Operation::Receive, self.supervisor, [0; 4])),
-                Some(thread) if restless && self.random.one_in(50) => {
-                    program::step(&mut self.world, &mut self.random, thread);
-                }
-                _ => {}
-            }
+            self.go_on(mood);
         }
         self.world.board.fake.release(line);
         let taken = u64::from(self.world.board.fake.line(line).taken - before);
