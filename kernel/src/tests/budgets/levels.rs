@@ -4,7 +4,7 @@ use super::{SECOND, WINDOW, park, pass};
 use crate::machine::Line;
 use crate::objects::thread::StateKind;
 use crate::tests::world::{ENTRY, STACK, World};
-use abi::{InfoItem, Kind, Operation, Options, ProcessPart, Rights, Tag, join, split};
+use abi::{Error, InfoItem, Kind, Operation, Options, ProcessPart, Rights, Tag, join, split};
 
 #[test]
 fn threads_are_lowered_and_restored_in_every_state() {
@@ -129,19 +129,32 @@ fn the_supervisor_is_told_once_an_episode() {
     }
 }
 
-#[test]
-fn a_supervisor_that_listens_late_is_told_of_the_episode_that_was_meant() {
-    let mut world = World::new();
-    let greedy = world.spawn_sharing(47, 100);
-    let bell = world.bind_for(greedy, Line(8));
-    world.spawn(10);
-    // Init waits for something else meanwhile.
+/// Has `init` wait for something else than its programs' ends, until [`call_init`].
+fn occupy_init(world: &mut World) {
     let other = world.endpoint();
     let source = world.make(Operation::InterruptCreate, world.init.root as usize, [9, 0, 0, 0]);
     world.done(Operation::InterruptBind, source, [other, 0, 0, 0]);
     while world.is_running(world.init_thread) {
         world.receive(other);
     }
+}
+
+/// Ends what `init` waits for, and waits until it runs.
+fn call_init(world: &mut World) {
+    world.raise(Line(9));
+    // The modest thread runs on init's share.
+    while !world.is_running(world.init_thread) {
+        world.advance(WINDOW / 31);
+    }
+}
+
+#[test]
+fn a_supervisor_that_listens_late_is_told_of_the_episode_that_was_meant() {
+    let mut world = World::new();
+    let greedy = world.spawn_sharing(47, 100);
+    let bell = world.bind_for(greedy, Line(8));
+    world.spawn(10);
+    occupy_init(&mut world);
     pass(&mut world, 250 * WINDOW);
     while !world.is_running(greedy.thread) {
         pass(&mut world, WINDOW / 31);
@@ -153,14 +166,25 @@ fn a_supervisor_that_listens_late_is_told_of_the_episode_that_was_meant() {
     // The next episode has lasted for some windows only.
     world.raise(Line(8));
     pass(&mut world, 20 * WINDOW);
-    world.raise(Line(9));
-    // The modest thread runs on init's share.
-    while !world.is_running(world.init_thread) {
-        world.advance(WINDOW / 31);
-    }
+    call_init(&mut world);
     let supervisor = world.supervisor;
     let message = world.poll(supervisor).unwrap();
     assert_eq!(message.tag.kind(), Kind::Overrun);
     let over = join(message.words[1], message.words[2]);
     assert!((200..=210).contains(&(over / WINDOW)), "{over}");
+}
+
+#[test]
+fn what_nobody_heard_of_a_process_goes_with_it() {
+    let mut world = World::new();
+    let greedy = world.spawn_sharing(47, 100);
+    world.bind_for(greedy, Line(8));
+    world.spawn(10);
+    occupy_init(&mut world);
+    pass(&mut world, 250 * WINDOW);
+    call_init(&mut world);
+    world.done(Operation::ProcessKill, greedy.process_handle, [0; 4]);
+    world.reap(greedy.process_handle);
+    let supervisor = world.supervisor;
+    assert_eq!(world.poll(supervisor), Err(Error::WouldBlock), "an overrun, or an end, of a process that is gone");
 }
