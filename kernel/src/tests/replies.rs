@@ -311,7 +311,8 @@ fn a_caller_that_dies_leaves_its_server_with_nothing_to_answer() {
     assert!(world.is_running(innocent.thread));
 }
 
-/// Who destroys a thread can close the handle that an answer has brought it, if it never ran with that.
+/// An answer brought a thread a handle, and the thread is destroyed before it runs again. Whoever destroys it is told
+/// of the handle, and can close it.
 #[test]
 fn destroying_a_thread_tells_what_an_answer_has_brought_it() {
     for rights in [Rights::all(), Rights::DESTROY] {

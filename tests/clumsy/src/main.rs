@@ -163,7 +163,8 @@ fn stay_away() -> Result<()> {
     Endpoint::new()?.call(0, [0; 4]).map(drop)
 }
 
-/// Takes calls, and answers none. Logs how many callers have gone, now and then, and of whose end `init` tells.
+/// Takes calls, and answers none. Logs each notice of `init`'s that a client has ended, and each time that another
+/// [`MANY`] callers have given up.
 fn say_nothing(clients: &mut Server) -> Result<()> {
     let mut callers = Callers::default();
     let mut gone = 0;

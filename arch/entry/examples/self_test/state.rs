@@ -34,7 +34,8 @@ const STACK_BYTES: usize = 16 * 1024;
 
 pub struct ContextCell(UnsafeCell<Context>);
 
-// SAFETY: there is one CPU; frames are used by one function at a time, and the room below them by the CPU.
+// SAFETY: there is one CPU, so nothing runs at the same time. Of the code here, one function at a time uses the frame;
+// the CPU alone writes to the room below it.
 unsafe impl Sync for ContextCell {}
 
 impl ContextCell {

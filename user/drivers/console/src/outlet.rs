@@ -90,8 +90,8 @@ impl Outlet {
         self.driver = Driver::Stuck;
     }
 
-    /// Notes that the driver, or its successor, has answered something. Returns how many bytes were lost, if it was
-    /// given up before.
+    /// Notes that a driver answers. If the outlet had given it up, or its predecessor, returns how many bytes were lost
+    /// meanwhile.
     pub fn driver_answers(&mut self) -> Option<usize> {
         match core::mem::take(&mut self.driver) {
             Driver::Answers => None,

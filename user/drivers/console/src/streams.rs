@@ -79,7 +79,7 @@ pub struct Streams {
     outlet: Outlet,
     /// The silence of the serial line's driver.
     watch: Watch,
-    /// The mode of the console's stream.
+    /// Whether the console's clients read lines of text or bytes as they come.
     pub mode: ConsoleMode,
     fetched: Chunk,
     /// The effects of keys since these were last taken.

@@ -17,7 +17,8 @@ impl Program {
         self.go_on(surroundings);
     }
 
-    /// Goes on with the start of the program, if it is being started: as far as the bus has answered.
+    /// Takes the next steps of the program's start, until one has to wait for the bus. Does nothing if the program
+    /// isn't being started.
     pub fn go_on(&mut self, surroundings: Surroundings<'_>) {
         let Life::Starting = self.life else { return };
         match self.clean_up(surroundings.bus) {
