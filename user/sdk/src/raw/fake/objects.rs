@@ -3,7 +3,6 @@
 
 use super::{Answer, answer_with};
 use abi::{Error, Operation, PAGE_BYTES, Tag};
-use core::arch::asm;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -158,38 +157,15 @@ impl Kernel {
     }
 }
 
-/// `mmap` and `munmap` of Linux on x86_64, whose tests these are.
-const MMAP: usize = 9;
-const MUNMAP: usize = 11;
-
 fn map(address: usize) {
-    const READ_WRITE: usize = 3;
-    /// Private, anonymous, at this address and nowhere else.
-    const FLAGS: usize = 0x10_0022;
-    assert_eq!(linux(MMAP, [address, PAGE_BYTES, READ_WRITE, FLAGS, usize::MAX, 0]), address);
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: the flags have the host take no page that is mapped already.
+    let mapped = unsafe { libc::mmap(address as *mut _, PAGE_BYTES, access, flags, -1, 0) };
+    assert_eq!(mapped as usize, address);
 }
 
 fn unmap(address: usize) {
-    assert_eq!(linux(MUNMAP, [address, PAGE_BYTES, 0, 0, 0, 0]), 0);
-}
-
-fn linux(number: usize, [first, second, third, fourth, fifth, sixth]: [usize; 6]) -> usize {
-    let result;
-    // SAFETY: both calls are about a page that is the test's alone: `map` takes no page that is mapped already.
-    unsafe {
-        asm!(
-            "syscall",
-            inout("rax") number => result,
-            in("rdi") first,
-            in("rsi") second,
-            in("rdx") third,
-            in("r10") fourth,
-            in("r8") fifth,
-            in("r9") sixth,
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
-    }
-    result
+    // SAFETY: `map` has mapped the page for the test, whose program has just unmapped it.
+    assert_eq!(unsafe { libc::munmap(address as *mut _, PAGE_BYTES) }, 0);
 }
