@@ -58,6 +58,15 @@ const fn checks_returned_frame<K: KernelEntry>() -> bool {
     CHECKS == 1 && keeps_state::<K>() == 1
 }
 
+/// Returns the frame that the kernel returned, after a check that it may return that one.
+#[inline(always)]
+fn checked<K: KernelEntry>(frame: NonNull<TrapFrame>, next: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
+    if const { checks_returned_frame::<K>() } {
+        assert_same(frame, next);
+    }
+    next
+}
+
 /// Asserts that the kernel returns the frame that it got.
 fn assert_same(frame: NonNull<TrapFrame>, next: NonNull<TrapFrame>) {
     assert!(
@@ -73,11 +82,7 @@ pub(crate) struct Trap<K>(K);
 impl<K: KernelEntry> Target for Trap<K> {
     #[inline(always)]
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        let next = K::trap(frame);
-        if const { checks_returned_frame::<K>() } {
-            assert_same(frame, next);
-        }
-        next
+        checked::<K>(frame, K::trap(frame))
     }
 }
 
@@ -87,10 +92,6 @@ pub(crate) struct Call<K>(K);
 impl<K: KernelEntry> Target for Call<K> {
     #[inline(always)]
     extern "C" fn enter(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> {
-        let next = K::system_call(frame);
-        if const { checks_returned_frame::<K>() } {
-            assert_same(frame, next);
-        }
-        next
+        checked::<K>(frame, K::system_call(frame))
     }
 }

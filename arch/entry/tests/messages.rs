@@ -17,64 +17,30 @@ use x86_entry::{
     TrapFrame, TrapStack, UserGs, WithoutSmap,
 };
 
-struct Bell;
-unsafe impl KernelEntry for Bell {
-    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
-    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+macro_rules! kernel {
+    ($name:ident $(, $choice:ident: $type:ty = $value:expr)?) => {
+        struct $name;
+        unsafe impl KernelEntry for $name {
+            $(const $choice: $type = $value;)?
+            extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
+            extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+        }
+    };
 }
 
-struct OneStack;
-unsafe impl KernelEntry for OneStack {
-    const TRAP_STACK: TrapStack = TrapStack::PerCpu;
-    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
-    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
+const fn selectors(user_code: u16, user_data: u16, tss: u16) -> Selectors {
+    Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code, user_data, tss }
 }
 
-struct OwnTable;
-unsafe impl KernelEntry for OwnTable {
-    const SELECTORS: Selectors =
-        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x1B, user_data: 0x2B, tss: 0x30 };
-    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
-    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
-}
+kernel!(Bell);
+kernel!(OneStack, TRAP_STACK: TrapStack = TrapStack::PerCpu);
+kernel!(OwnTable, SELECTORS: Selectors = selectors(0x1B, 0x2B, 0x30));
+kernel!(Swapping, USER_GS: UserGs = UserGs::Swapped);
+kernel!(NoRing, SELECTORS: Selectors = selectors(0x18, 0x20, 0x28));
+kernel!(OnlyRing0, SELECTORS: Selectors = selectors(0, 0x10, 0));
+kernel!(NoUserData, SELECTORS: Selectors = selectors(0, 0, 0));
+kernel!(AtTheEnd, DATA_LOCATION: EntryDataLocation = EntryDataLocation::Fixed(END));
 
-struct Swapping;
-unsafe impl KernelEntry for Swapping {
-    const USER_GS: UserGs = UserGs::Swapped;
-    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
-    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
-}
-
-struct NoRing;
-unsafe impl KernelEntry for NoRing {
-    const SELECTORS: Selectors =
-        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0x18, user_data: 0x20, tss: 0x28 };
-    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
-    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
-}
-
-struct OnlyRing0;
-unsafe impl KernelEntry for OnlyRing0 {
-    const SELECTORS: Selectors =
-        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0, user_data: 0x10, tss: 0 };
-    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
-    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
-}
-
-struct NoUserData;
-unsafe impl KernelEntry for NoUserData {
-    const SELECTORS: Selectors =
-        Selectors { kernel_code: 0x08, kernel_data: 0x10, user_code: 0, user_data: 0, tss: 0 };
-    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
-    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
-}
-
-struct AtTheEnd;
-unsafe impl KernelEntry for AtTheEnd {
-    const DATA_LOCATION: EntryDataLocation = EntryDataLocation::Fixed(END);
-    extern \"C\" fn trap(frame: NonNull<TrapFrame>) -> NonNull<TrapFrame> { frame }
-    extern \"C\" fn paranoid_trap(_: &mut TrapFrame) {}
-}
 #[cfg(target_arch = \"x86_64\")]
 const END: usize = 0x7FFF_FF80;
 #[cfg(target_arch = \"x86\")]
