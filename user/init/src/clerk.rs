@@ -3,7 +3,7 @@
 //! The bus is a program that `init` starts, and it may be stuck. So `init` never waits for it: it gives the clerk an
 //! order, and goes on. The clerk waits, carries one order out after the other, and notifies `init` of each answer.
 
-use crate::helper;
+use crate::server_thread;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -53,7 +53,7 @@ impl Clerk {
         let (bus, tell) = (bus.copy(Rights::CALL)?, tell.notifier(BELL)?);
         let desk: Arc<Mutex<Desk>> = Arc::default();
         let theirs = desk.clone();
-        let bell = helper::start(move |server| work(server, &bus, &tell, &theirs))?;
+        let bell = server_thread::start(move |server| work(server, &bus, &tell, &theirs))?;
         Ok(Self { bell, desk })
     }
 

@@ -6,7 +6,7 @@
 //! few threads, and the stand-ins need them.) A notice may arrive late, when the client was started again. So it says
 //! when the client has ended: what the server keeps from later is the new one's.
 
-use crate::helper;
+use crate::server_thread;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -49,14 +49,14 @@ struct Notice {
 }
 
 impl Notices {
-    /// Tells a service that a client has ended, by now.
+    /// Has the thread tell a service that a client had ended by now, however late the service takes the notice.
     pub fn tell(&mut self, name: &str, service: &Endpoint, client: u16) -> Result<()> {
         self.desk.lock().add(name, service, client)?;
         let bell = match &self.bell {
             Some(bell) => bell,
             None => {
                 let desk = self.desk.clone();
-                self.bell.insert(helper::start(move |server| work(server, &desk))?)
+                self.bell.insert(server_thread::start(move |server| work(server, &desk))?)
             }
         };
         bell.notify(BELL)

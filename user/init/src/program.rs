@@ -20,11 +20,11 @@ use bellwire::{
 use core::time::Duration;
 use manifest::{OnOverrun, Restart, Right};
 
+mod clean_up;
 mod control;
 mod functions;
 mod launch;
 mod start;
-mod tidy;
 
 use functions::Functions;
 

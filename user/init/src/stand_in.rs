@@ -4,7 +4,7 @@
 //! again. If it isn't, its clients would wait for ever. So a thread of `init`'s receives in the program's place, and
 //! answers every call with [`ABSENT`]: `init`'s own calls to the service, too, which may have waited there for long.
 
-use crate::helper;
+use crate::server_thread;
 use bellwire::pci::master_badge;
 use bellwire::protocol::ABSENT;
 use bellwire::{Endpoint, Event, Result, Rights, Server};
@@ -38,7 +38,8 @@ impl StandIn {
     pub fn new(service: &Endpoint) -> Result<Self> {
         let relief = service.badged(Rights::CALL, RELIEF)?;
         let clients = service.copy(Rights::RECEIVE)?;
-        let control = helper::start(move |mut server| while answer_until_relieved(&mut server, &clients).is_ok() {})?;
+        let control =
+            server_thread::start(move |mut server| while answer_until_relieved(&mut server, &clients).is_ok() {})?;
         Ok(Self { relief, control, receives_at: Place::Control })
     }
 
