@@ -2,7 +2,11 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+mod watch;
+
 use core::fmt;
+
+pub use watch::{Seen, Watch};
 
 /// Identification: the low byte is `IDENTITY`, the rest the device's version.
 const IDENTIFICATION: usize = 0x00;

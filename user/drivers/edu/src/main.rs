@@ -6,8 +6,6 @@
 
 extern crate alloc;
 
-mod watch;
-
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -17,8 +15,7 @@ use bellwire::{
     PAGE_BYTES, PciDevice, PciInterrupt, Result, Server, Startup,
 };
 use core::time::Duration;
-use driver_edu::{Edu, Registers};
-use watch::Watch;
+use driver_edu::{Edu, Registers, Seen, Watch};
 
 bellwire::main!(run);
 
@@ -192,7 +189,8 @@ impl Jobs {
     /// wait for it would wait for ever, and all others behind them.
     fn look(&mut self, devices: &mut [Device]) -> Result<(), String> {
         let is_calculating = devices.first_mut().is_some_and(|device| device.edu.is_calculating());
-        if !self.watch.look(is_calculating).map_err(|error| error.to_string())? {
+        let seen = if is_calculating { Seen::Calculating } else { Seen::Silent };
+        if !self.watch.look(seen).map_err(|error| error.to_string())? {
             return Ok(());
         }
         let silent = devices.iter().find(|device| device.state == State::Raised).or(devices.first());

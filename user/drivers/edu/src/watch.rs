@@ -23,10 +23,30 @@ pub struct Watch {
     found: Option<Found>,
 }
 
+/// What the devices are seen to do, while they are to do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// One calculates.
+    Calculating,
+    /// None does, and an interrupt is to come.
+    Silent,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Found {
     silent: u32,
     calculating: u32,
+}
+
+impl Found {
+    /// Adds what a look has found. Returns whether the devices take too long.
+    fn is_too_long_with(&mut self, seen: Seen) -> bool {
+        match seen {
+            Seen::Calculating => self.calculating += 1,
+            Seen::Silent => self.silent += 1,
+        }
+        self.silent >= MOST_SILENT || self.silent + self.calculating >= MOST
+    }
 }
 
 impl Watch {
@@ -52,14 +72,33 @@ impl Watch {
     }
 
     /// Looks, when the timer has expired. Returns whether the devices take too long.
-    pub fn look(&mut self, is_calculating: bool) -> Result<bool> {
+    pub fn look(&mut self, seen: Seen) -> Result<bool> {
         // An expiry may arrive after the timer was stopped.
         let Some(found) = &mut self.found else { return Ok(false) };
-        *(if is_calculating { &mut found.calculating } else { &mut found.silent }) += 1;
-        if found.silent >= MOST_SILENT || found.silent + found.calculating >= MOST {
+        if found.is_too_long_with(seen) {
             return Ok(true);
         }
         self.timer.set(Instant::now() + LOOK)?;
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many looks it takes, the first ones at devices that calculate.
+    fn looks(calculating: u32) -> u32 {
+        let mut found = Found::default();
+        let seen = |look| if look <= calculating { Seen::Calculating } else { Seen::Silent };
+        (1..1_000).find(|look| found.is_too_long_with(seen(*look))).unwrap()
+    }
+
+    #[test]
+    fn a_device_that_is_silent_has_two_looks_and_one_that_calculates_many() {
+        assert_eq!(looks(0), MOST_SILENT);
+        assert_eq!(looks(30), 30 + MOST_SILENT, "silence counts from its first look");
+        assert_eq!(looks(u32::MAX), MOST);
+        assert_eq!(looks(MOST - 1), MOST, "one look at a silent device is one more");
     }
 }

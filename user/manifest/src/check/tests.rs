@@ -108,6 +108,13 @@ fn a_fifth_range_of_ports_is_refused() {
 }
 
 #[test]
+fn a_range_of_more_ports_than_a_process_can_use_is_refused() {
+    let error = |last| error(|first| first.ports = vec![Range::new(0x1000, last)], nothing);
+    assert_eq!(error(0x10ff), "");
+    assert_eq!(error(0x1100), "first: a range of ports has 256 at most; 0x1000-0x1100 are 257");
+}
+
+#[test]
 fn a_part_of_a_page_is_refused() {
     let error = error(|first| first.device_memory = vec![Range::new(0xb8000, 0xb80ff)], nothing);
     assert!(error.contains("isn't whole pages"), "{error}");
