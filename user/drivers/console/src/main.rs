@@ -220,7 +220,7 @@ impl Console {
     /// all bytes pass unchanged, a program would read the answer: the question waits until that mode is over.
     fn ask_terminal(&mut self) {
         let may_send = self.streams.mode == ConsoleMode::Text && self.streams.has_room();
-        if let Some(question) = self.streams.probe.question(may_send) {
+        if may_send && let Some(question) = self.streams.probe.question() {
             self.send(question);
         }
     }

@@ -39,14 +39,16 @@ enum State {
 }
 
 impl Probe {
-    /// Has the terminal asked, once there is room. However often this is called until then, the question is sent once.
+    /// Has the terminal asked by the next [`Probe::question`]. However often this is called until then, the question is
+    /// sent once.
     pub fn request(&mut self) {
         self.is_due = true;
     }
 
-    /// Returns the question, if it is to be sent and there is room, and begins to wait for the answer.
-    pub fn question(&mut self, has_room: bool) -> Option<&'static [u8]> {
-        if !self.is_due || !has_room {
+    /// Returns the question, if it is to be sent, and begins to wait for the answer. Call this where there is room for
+    /// it.
+    pub fn question(&mut self) -> Option<&'static [u8]> {
+        if !self.is_due {
             return None;
         }
         *self = Self { is_due: false, state: State::Asked };
@@ -81,7 +83,7 @@ mod tests {
     fn sizes(bytes: &[u8]) -> Vec<Size> {
         let mut probe = Probe::default();
         probe.request();
-        assert!(probe.question(true).is_some());
+        assert!(probe.question().is_some());
         bytes.iter().filter_map(|byte| probe.look(*byte)).collect()
     }
 
@@ -99,13 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn the_question_waits_for_room_and_is_sent_once() {
+    fn the_question_is_sent_once_however_often_it_was_wanted() {
         let mut probe = Probe::default();
-        assert_eq!(probe.question(true), None, "nobody has asked for it");
-        for _ in 0..1000 {
-            probe.request();
-            assert_eq!(probe.question(false), None);
-        }
-        assert_eq!([true; 2].map(|has_room| probe.question(has_room)), [Some(QUESTION), None]);
+        assert_eq!(probe.question(), None, "nobody has asked for it");
+        (0..1000).for_each(|_| probe.request());
+        assert_eq!((probe.question(), probe.question()), (Some(QUESTION), None));
     }
 }
